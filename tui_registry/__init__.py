@@ -1,0 +1,63 @@
+"""A decentralised registry of AI models and agents, explored from the terminal.
+
+    from tui_registry import AIModel, Datastore
+
+    with Datastore.open() as registry:
+        op = registry.add_model(AIModel(name="my-finetune", license="Apache-2.0"))
+
+The names below are the public Python API and stay stable; each is imported when it is first asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from tui_registry._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .crdt import AgentOp as AgentOp
+    from .crdt import Identity as Identity
+    from .crdt import ModelOp as ModelOp
+    from .crdt import OpError as OpError
+    from .crdt import check_op as check_op
+    from .crdt import parse_op as parse_op
+    from .datastore import Datastore as Datastore
+    from .datastore import StoreError as StoreError
+    from .errors import InvalidRecord as InvalidRecord
+    from .errors import Problem as Problem
+    from .errors import RegistryError as RegistryError
+    from .query import QueryError as QueryError
+    from .records import AgentFramework as AgentFramework
+    from .records import AgentResourceRequirements as AgentResourceRequirements
+    from .records import AgentType as AgentType
+    from .records import AIAgent as AIAgent
+    from .records import AIModel as AIModel
+    from .records import ModelFramework as ModelFramework
+    from .records import ModelResourceRequirements as ModelResourceRequirements
+    from .records import ModelType as ModelType
+    from .records import Other as Other
+    from .records import QuantizationType as QuantizationType
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(("AgentOp", "Identity", "ModelOp", "OpError", "check_op", "parse_op"), ".crdt"),
+    **dict.fromkeys(("Datastore", "StoreError"), ".datastore"),
+    **dict.fromkeys(("InvalidRecord", "Problem", "RegistryError"), ".errors"),
+    "QueryError": ".query",
+    **dict.fromkeys(
+        (
+            "AIAgent",
+            "AIModel",
+            "AgentFramework",
+            "AgentResourceRequirements",
+            "AgentType",
+            "ModelFramework",
+            "ModelResourceRequirements",
+            "ModelType",
+            "Other",
+            "QuantizationType",
+        ),
+        ".records",
+    ),
+}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -1,0 +1,51 @@
+"""Words every layer shares: kinds, plain JSON, problems, and the base of every declared error. No I/O."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias, Union
+
+Kind: TypeAlias = Literal["model", "agent"]
+KINDS: tuple[Kind, ...] = ("model", "agent")
+
+Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
+# A record exactly as serde prints it: every field present, in the order of DESIGN section 3.
+Record: TypeAlias = dict[str, Json]
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a record.
+
+    Attributes:
+        path: the field, such as `name`, `resource_requirements.min_vcpus` or `tags[2]`.
+        severity: an `error` keeps the record from being signed, a `warning` does not.
+        code: stable, for programs.
+        sentence: for people; it says what would be right.
+    """
+
+    path: str
+    severity: Severity
+    code: str
+    sentence: str
+
+
+class RegistryError(Exception):
+    """The base of every declared error: a stable code for programs and a sentence for people."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class InvalidRecord(RegistryError):
+    """A record that cannot be signed as it is; `problems` says why, one by one."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        errors = [problem for problem in problems if problem.severity == "error"] or list(problems)
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        first = errors[0]
+        where = f"{first.path}: " if first.path else ""
+        super().__init__("invalid", f"{where}{first.sentence}{more}")
+        self.problems = problems

@@ -1,0 +1,99 @@
+"""Where the replica lives, and the few settings a person may write into a file. Environment and TOML, no pydantic."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from tui_registry.errors import RegistryError
+from tui_registry.text import safe_text
+
+APP = "tui-registry"
+DATA_DIR_VARIABLE = "TUI_REGISTRY_DATA_DIR"
+SETTINGS_FILE = "settings.toml"
+
+_MAX_BYTES = 64 * 1024
+_MAX_CHARACTERS = 64
+
+
+class SettingsError(RegistryError):
+    """A settings file that cannot be read; code `settings`. The sentence names the file."""
+
+    def __init__(self, path: Path, sentence: str) -> None:
+        super().__init__("settings", f"{safe_text(str(path))}: {sentence}")
+
+
+class Settings(NamedTuple):
+    """What `settings.toml` may hold; every key may be left out.
+
+    Attributes:
+        theme: a Textual theme, such as `nord` or `textual-light`; empty for the app's own.
+        name: what this replica calls itself on the title line, such as `laptop`; empty for the machine's name.
+    """
+
+    theme: str = ""
+    name: str = ""
+
+
+def data_dir(given: Path | str | None = None) -> Path:
+    """The replica's directory: what is given, else `$TUI_REGISTRY_DATA_DIR`, else the user data directory."""
+    chosen = str(given or os.environ.get(DATA_DIR_VARIABLE, ""))
+    if chosen:
+        path = Path(chosen)
+        try:
+            return path.expanduser()
+        except RuntimeError:  # `~stranger`: no such user, so the folder is called that
+            return path
+    # Costs more to import than to look up, and most scripts name their directory.
+    from platformdirs import user_data_path
+
+    return user_data_path(APP, appauthor=False)
+
+
+def settings_path() -> Path:
+    """Where the settings file is looked for; it need not exist."""
+    from platformdirs import user_config_path
+
+    return user_config_path(APP, appauthor=False) / SETTINGS_FILE
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings file; the defaults where there is none.
+
+    Raises:
+        SettingsError: it cannot be read, is not TOML, or holds an unknown key or a value of the wrong type.
+    """
+    # Commands ask this module for the data directory only.
+    import tomllib
+
+    path = settings_path() if path is None else path
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise SettingsError(path, f"cannot be read ({error.strerror})") from error
+    if len(raw) > _MAX_BYTES:
+        raise SettingsError(path, f"has more than {_MAX_BYTES:,} bytes")
+    try:
+        table = tomllib.loads(raw.decode())
+    except UnicodeDecodeError:
+        raise SettingsError(path, "is not UTF-8: save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(path, f"is not TOML: {safe_text(str(error), 160)}") from None
+    except RecursionError:
+        raise SettingsError(path, "is nested too deeply: a setting is text in quotes") from None
+    return Settings(**{key: _text(path, key, value) for key, value in table.items()})
+
+
+def _text(path: Path, key: str, value: object) -> str:
+    known = Settings._fields
+    if key not in known:
+        raise SettingsError(path, f"unknown setting '{safe_text(key, 40)}': write one of {', '.join(known)}")
+    if not isinstance(value, str):
+        raise SettingsError(path, f'{key} must be text in quotes, such as {key} = "..."')
+    if len(value) > _MAX_CHARACTERS:
+        raise SettingsError(path, f"{key} has {len(value):,} characters: at most {_MAX_CHARACTERS} are shown")
+    return value
