@@ -1,0 +1,202 @@
+"""What a parsed Formfile is made of: typed instructions with their places, and the problems found on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeAlias
+
+from tui_registry.errors import Severity
+
+Mode: TypeAlias = Literal["strict", "lint"]
+Presence: TypeAlias = Literal["required", "preferred"]
+ScopeKind: TypeAlias = Literal["system", "user", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place on one line, in characters: `line` and `start` count from 1, `end` is the column after the last one."""
+
+    line: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormfileProblem:
+    """One thing that is wrong with a Formfile; `line` and `column` count from 1, the sentence names neither."""
+
+    line: int
+    column: int
+    severity: Severity
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A value that is not known before rendering, such as `{{ vcpus }}`; its range is checked after rendering."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """What all instructions share. Two instructions are equal when they say the same, wherever they stand."""
+
+    keyword: ClassVar[str] = ""
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Instruction):
+    keyword: ClassVar[str] = "NAME"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description(Instruction):
+    keyword: ClassVar[str] = "DESCRIPTION"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model(Instruction):
+    """A model that the agent needs, by registry id."""
+
+    keyword: ClassVar[str] = "MODEL"
+    presence: Presence
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vcpu(Instruction):
+    keyword: ClassVar[str] = "VCPU"
+    count: int | Template
+
+
+@dataclass(frozen=True, slots=True)
+class Memory(Instruction):
+    keyword: ClassVar[str] = "MEMORY"
+    megabytes: int | Template
+
+
+@dataclass(frozen=True, slots=True)
+class Disk(Instruction):
+    keyword: ClassVar[str] = "DISK"
+    gigabytes: int | Template
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu(Instruction):
+    keyword: ClassVar[str] = "GPU"
+    model: str
+    count: int | Template = 1
+
+
+@dataclass(frozen=True, slots=True)
+class User(Instruction):
+    """An account on the machine; `None` and empty tuples stand for what the line does not say."""
+
+    keyword: ClassVar[str] = "USER"
+    username: str
+    # Kept out of the repr: a Formfile being edited may hold a password that must not reach a log.
+    passwd: str | None = field(default=None, repr=False)
+    sudo: bool | Template | None = None
+    ssh_authorized_keys: tuple[str, ...] = ()
+    lock_passwd: bool | Template | None = None
+    shell: str | None = None
+    ssh_pwauth: bool | Template | None = None
+    disable_root: bool | Template | None = None
+    chpasswd_expire: bool | Template | None = None
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workdir(Instruction):
+    keyword: ClassVar[str] = "WORKDIR"
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Instruction):
+    """A shell command, verbatim to the end of its line: the shell reads its own quotes and comments."""
+
+    keyword: ClassVar[str] = "RUN"
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Instruction):
+    keyword: ClassVar[str] = "COPY"
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class Install(Instruction):
+    keyword: ClassVar[str] = "INSTALL"
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Env(Instruction):
+    """One variable. `owner` names the user or the service of that scope and is empty for the system."""
+
+    keyword: ClassVar[str] = "ENV"
+    key: str
+    value: str
+    scope: ScopeKind = "system"
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint(Instruction):
+    """The program that runs at start. `written` remembers the spelling, for the formatter only."""
+
+    keyword: ClassVar[str] = "ENTRYPOINT"
+    command: str
+    args: tuple[str, ...] = ()
+    written: Literal["json", "words"] = field(default="json", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Expose(Instruction):
+    keyword: ClassVar[str] = "EXPOSE"
+    ports: tuple[int | Template, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A `#? name = default` line: it names a placeholder; `default` is `None` when a value has to be given."""
+
+    name: str
+    default: str | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as the parser saw it; what it holds is `None` for blank lines and for those it could not read.
+
+    `comment` is the text after the `#`, of a comment line or of a comment at the end of an instruction.
+    """
+
+    number: int
+    raw: str
+    holds: Instruction | Declaration | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Formfile:
+    """What `parse` gives back: always something, with every problem it found, by line and column."""
+
+    instructions: tuple[Instruction, ...]
+    declarations: tuple[Declaration, ...]
+    problems: tuple[FormfileProblem, ...]
+    lines: tuple[Line, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def errors(self) -> tuple[FormfileProblem, ...]:
+        """The problems that keep this text from being signed or built."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")

@@ -1,0 +1,237 @@
+"""Reading a Formfile: text in, typed instructions and problems out. Nothing here raises, whatever the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .arrays import after_array
+from .language import BY_NAME, FOREIGN, INSTRUCTIONS, InstructionSpec, nearest
+from .model import Declaration, Formfile, Instruction, Line, Mode, Name, Span
+from .report import LineReport, Report, shown
+from .secrets import ends_private_key, find_secrets, in_private_key, opens_private_key
+from .values import READERS, Value
+from .whole import check_whole
+from .words import CONTROL, Word, free_text, has_placeholder, placeholders, split_words, stray_braces
+
+_DECLARATION = re.compile(r"#\?[ \t]*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)[ \t]*(?:=[ \t]*(.*))?")
+_FREE = ("NAME", "DESCRIPTION")
+
+
+def parse(text: str, mode: Mode = "lint", *, secrets: bool = True) -> Formfile:
+    """Reads a Formfile; never raises.
+
+    Args:
+        text: the Formfile.
+        mode: `lint` accepts what the builder's documentation accepts and warns where the builder differs; in `strict`
+            everything that the builder would ignore, refuse or read in another way is an error.
+        secrets: whether to look for secrets; off for a rendered Formfile, which holds what placeholders stood for.
+
+    Returns:
+        The instructions that could be read, in order, and every problem, by line and column.
+    """
+    report = Report(mode)
+    if text.startswith("\ufeff"):
+        report.add(1, 0, "bom", "the file starts with a byte order mark: save it as UTF-8 without one")
+        text = text[1:]
+    lines = list(_lines(text, _State(secrets), report))
+    instructions = tuple(line.holds for line in lines if isinstance(line.holds, Instruction))
+    declarations = tuple(line.holds for line in lines if isinstance(line.holds, Declaration))
+    check_whole(instructions, declarations, _uses(lines), report, secrets=secrets, named=_tried(lines, Name.keyword))
+    problems = tuple(sorted(report.problems, key=lambda problem: (problem.line, problem.column)))
+    return Formfile(instructions, declarations, problems, tuple(lines))
+
+
+def declaration_of(comment: str) -> tuple[str, str | None] | None:
+    """The name and the default of a `#? name = default` comment, or None if it is no such comment.
+
+    Grammar: `#?` name [`=` default]. A name is letters, digits and `_`, with dots between; the default is the rest of
+    the line without the spaces around it and may be empty. A declaration without `=` says that a value must be given.
+    """
+    match = _DECLARATION.fullmatch(comment.strip())
+    if match is None:
+        return None
+    default = match.group(2)
+    return match.group(1), None if default is None else default.strip()
+
+
+@dataclass(slots=True)
+class _State:
+    """What one line leaves for the next."""
+
+    secrets: bool
+    continued: bool = False
+    private_key: bool = False
+
+
+def _lines(text: str, state: _State, report: Report) -> Iterator[Line]:
+    pieces = text.split("\n")
+    if pieces[-1] == "":
+        pieces.pop()
+    for number, piece in enumerate(pieces, 1):
+        yield _line(number, piece.rstrip("\r"), state, report)
+
+
+def _line(number: int, raw: str, state: _State, report: Report) -> Line:
+    if state.private_key and in_private_key(raw):
+        state.private_key = not ends_private_key(raw)
+        return Line(number, raw)
+    state.private_key = state.secrets and opens_private_key(raw)
+    secret = False
+    for found in find_secrets(raw) if state.secrets else ():
+        report.add(number, found.at, "secret" if found.sure else "secret_likely", found.sentence)
+        secret = secret or found.sure
+    # Other sentences quote what stands on the line, so on a line with a secret they wait until it is gone.
+    line_report = LineReport(Report(report.mode) if secret else report, number)
+    if match := CONTROL.search(raw):
+        line_report.add(match.start(), "control_character", f"control character U+{ord(match.group()):04X}: delete it")
+    start = len(raw) - len(raw.lstrip())
+    if state.continued:
+        state.continued = _continues(raw)
+        return Line(number, raw)
+    if start == len(raw):
+        return Line(number, "")
+    if raw[start] == "#":
+        return _comment(number, raw, start, line_report)
+    if _continues(raw):
+        state.continued = True
+        line_report.add(
+            len(raw.rstrip()) - 1,
+            "continuation",
+            "the builder reads one instruction a line: join it with the next line",
+        )
+        return Line(number, raw)
+    return _instruction(number, raw, start, line_report)
+
+
+def _continues(raw: str) -> bool:
+    end = raw.rstrip()
+    return (len(end) - len(end.rstrip("\\"))) % 2 == 1
+
+
+def _comment(number: int, raw: str, start: int, report: LineReport) -> Line:
+    text = raw[start + 1 :].rstrip()
+    if not text.startswith("?"):
+        return Line(number, raw, comment=text)
+    declared = declaration_of(raw)
+    if declared is None:
+        report.add(start, "declaration_syntax", "a declaration is written '#? name = default'")
+        return Line(number, raw, comment=text)
+    return Line(number, raw, Declaration(declared[0], declared[1], Span(number, start + 1, len(raw.rstrip()) + 1)))
+
+
+def _instruction(number: int, raw: str, start: int, report: LineReport) -> Line:
+    name_end = start
+    while name_end < len(raw) and not raw[name_end].isspace():
+        name_end += 1
+    spec = _spec(raw[start:name_end], start, report)
+    if spec is None:
+        return Line(number, raw)
+    at = name_end
+    while at < len(raw) and raw[at].isspace():
+        at += 1
+    _check_gap(spec, raw[name_end:at], name_end, report)
+    cut = _cut(spec, raw, at, report)
+    if cut is None:
+        return Line(number, raw)
+    text, words, comment_at = cut
+    if comment_at is not None:
+        report.add(
+            comment_at,
+            "trailing_comment",
+            "the builder reads this comment as part of the value: put it on its own line",
+        )
+    comment = None if comment_at is None else raw[comment_at + 1 :].rstrip()
+    if not text.strip("\"' ") or (spec.name not in (*_FREE, "RUN", "ENTRYPOINT") and not words):
+        report.add(name_end, "missing_value", f"{spec.name} needs a value, as in '{spec.syntax}'")
+        return Line(number, raw, comment=comment)
+    pieces = [] if spec.name == "RUN" else [text, *(word.text for word in words)]
+    if any(stray_braces(piece) for piece in pieces):
+        report.add(max(raw.find("{{", at), at), "placeholder_syntax", "a placeholder is written {{ name }}")
+        return Line(number, raw, comment=comment)
+    end = len(raw.rstrip()) if comment_at is None else len(raw[:comment_at].rstrip())
+    value = Value(text, at, words, Span(number, start + 1, end + 1), report)
+    return Line(number, raw, READERS[spec.name](value), comment)
+
+
+def _spec(name: str, at: int, report: LineReport) -> InstructionSpec | None:
+    spec = BY_NAME.get(name)
+    if spec is None:
+        spec = BY_NAME.get(name.upper()) if len(name) <= 16 else None
+        if spec is None:
+            report.add(at, "unknown_instruction", _unknown(name))
+            return None
+        report.add(at, "name_case", f"the builder ignores '{name}': write {spec.name}")
+    elif name != spec.name:
+        report.add(at, "alias", f"{name} is another name of {spec.name}: prefer {spec.name}")
+    return spec
+
+
+def _unknown(name: str) -> str:
+    upper = name.upper() if len(name) <= 16 else ""
+    if upper in FOREIGN:
+        return f"{upper} is no Formfile instruction: {FOREIGN[upper]}"
+    meant = nearest(name.upper(), tuple(BY_NAME))
+    known = f"did you mean {meant}?" if meant else f"the instructions are {', '.join(s.name for s in INSTRUCTIONS)}"
+    return f"unknown instruction '{shown(name)}': {known}"
+
+
+def _check_gap(spec: InstructionSpec, gap: str, at: int, report: LineReport) -> None:
+    if gap and gap[0] != " ":
+        report.add(at, "spacing", f"the builder ignores this line: put a space after {spec.name}")
+    elif len(gap) > 1 and (spec.numbers or spec.name == "NAME"):
+        report.add(
+            at, "spacing", f"the builder reads the second space as part of the value: one space after {spec.name}"
+        )
+
+
+def _cut(
+    spec: InstructionSpec, raw: str, at: int, report: LineReport
+) -> tuple[str, tuple[Word, ...], int | None] | None:
+    """The value, its words, and where a comment after it starts; None when quotes are left open."""
+    if spec.name == "RUN":
+        return raw[at:].rstrip(), (), None
+    if spec.name in _FREE:
+        free = free_text(raw, at)
+        if free.quoted and spec.name == "NAME":
+            report.add(at, "quoted", "the builder keeps the quotes as part of the value: leave them out")
+        return free.text, (), free.comment_at
+    if spec.name == "ENTRYPOINT" and raw.startswith("[", at):
+        comment_at = after_array(raw, at)
+        return raw[at:comment_at].rstrip(), (), comment_at
+    found = split_words(raw, at)
+    if found.unclosed_at is not None:
+        report.add(found.unclosed_at, "unclosed_quote", "this quote is not closed on its line")
+        return None
+    if spec.name != "USER":
+        _check_quotes(spec, found.words, report)
+    return raw[at : found.comment_at].rstrip(), found.words, found.comment_at
+
+
+def _check_quotes(spec: InstructionSpec, words: tuple[Word, ...], report: LineReport) -> None:
+    for word in words:
+        if not word.quoted:
+            continue
+        if spec.name == "ENTRYPOINT":
+            report.add(word.start, "quoted", "the builder splits at spaces even inside quotes: write a JSON array")
+        elif any(character.isspace() for character in word.text) and not has_placeholder(word.text):
+            report.add(word.start, "quoted", "the builder splits at spaces even inside quotes: leave the spaces out")
+        else:
+            report.add(word.start, "quoted", "the builder keeps the quotes as part of the value: leave them out")
+        return
+
+
+def _uses(lines: list[Line]) -> list[tuple[str, int, int]]:
+    """The placeholders that instructions use: name, line, character."""
+    uses: list[tuple[str, int, int]] = []
+    for line in lines:
+        if isinstance(line.holds, Instruction) and "{{" in line.raw:
+            end = line.holds.span.end - 1
+            uses.extend((name, line.number, at) for name, at in placeholders(line.raw[:end]))
+    return uses
+
+
+def _tried(lines: list[Line], keyword: str) -> bool:
+    """Whether some line that could not be read starts with this name: then it is not missing as well."""
+    return any(line.holds is None and line.raw.split(None, 1)[:1] == [keyword] for line in lines)
