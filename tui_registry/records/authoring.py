@@ -1,0 +1,250 @@
+"""The authoring rules: what form, CLI, API and Datastore check before a record is signed (DESIGN section 3).
+
+They are advice to an author, not part of the protocol: a peer's record that breaks them is still shown, with its
+problems. Works on plain records; wire limits come along as problems of their own, so that a form shows all at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.records.licences import licence_fault
+from tui_registry.records.schema import FIELDS, MAX_OP_BYTES
+from tui_registry.records.versions import version_fault
+from tui_registry.records.wire import ShapeError, check_shape, wire_problems
+from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.formfile import FormfileProblem
+
+
+def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None] | None = None) -> list[Problem]:
+    """Every problem of a plain record, in the order of its fields; an empty list is a record that can be signed.
+
+    Id, owner and times are left alone: the Datastore sets them. A record of the wrong shape gives one problem, `shape`.
+
+    Args:
+        kind: which kind of record it is.
+        record: a plain record.
+        model_type: the plain `model_type` of a model that is known here, None for an unknown id. Without it the rules
+            on what is known here are skipped.
+    """
+    try:
+        check_shape(kind, record)
+    except ShapeError as error:
+        return [Problem(error.path, "error", "shape", error.sentence)]
+    problems = [problem for problem in wire_problems(kind, record) if problem.path not in _SET_BY_THE_DATASTORE]
+    broken = {problem.path for problem in problems}
+    for path, rule in _TEXT_RULES:
+        text = record[path]
+        if isinstance(text, str) and path not in broken:
+            problems += rule(text)
+    problems += _requirements(record)
+    problems += _tags(record, broken)
+    if kind == "model":
+        problems += _model(record)
+    else:
+        problems += _preferred_models(record, broken, model_type)
+    problems += _size(record)
+    if len(problems) > 1:
+        places = _PLACES[kind]
+        problems.sort(key=lambda problem: places[re.split(r"[.\[]", problem.path, maxsplit=1)[0]])
+    return problems
+
+
+_SET_BY_THE_DATASTORE = frozenset({"model_id", "agent_id", "owner_id", "created_at", "updated_at"})
+_PLACES = {kind: {field.name: place for place, field in enumerate(fields)} for kind, fields in FIELDS.items()}
+
+
+def _error(path: str, code: str, sentence: str) -> Problem:
+    return Problem(path, "error", code, sentence)
+
+
+def _warning(path: str, code: str, sentence: str) -> Problem:
+    return Problem(path, "warning", code, sentence)
+
+
+# ---- text fields ---------------------------------------------------------------------------------------------------
+
+
+def _name(name: str) -> Iterator[Problem]:
+    shown = safe_text(name)
+    if not name.strip():
+        yield _warning("name", "blank_name", "shows as nothing: write a name that can be read")
+    elif shown != name:
+        yield _warning("name", "hidden_characters", f"holds characters that do not show: it reads as {_show(name)}")
+
+
+def _version(version: str) -> Iterator[Problem]:
+    sentence = version_fault(version)
+    if sentence is not None:
+        yield _error("version", "semver", sentence)
+
+
+def _license(expression: str) -> Iterator[Problem]:
+    fault = licence_fault(expression)
+    if fault is not None:
+        yield Problem("license", fault.severity, fault.code, fault.sentence)
+
+
+@lru_cache(maxsize=32)
+def _template(template: str) -> tuple[Problem, ...]:
+    # Cached, because a form checks the whole record on every key that goes into any field.
+    if not template.strip():
+        return ()
+    from tui_registry import formfile
+
+    faults = formfile.parse(template, mode="lint").problems
+    # A stranger's template has up to 12,000 lines, and with them as many faults: some are enough, errors before others.
+    told = faults if len(faults) <= _TEMPLATE_FAULTS else sorted(faults, key=_is_mild)[:_TEMPLATE_FAULTS]
+    problems = [
+        Problem("formfile_template", fault.severity, fault.code, f"line {fault.line}: {fault.sentence}")
+        for fault in told
+    ]
+    if len(told) < len(faults):
+        sentence = f"{len(faults) - len(told):,} more problems: see `tui-registry formfile lint`"
+        problems.append(Problem("formfile_template", "warning", "more_problems", sentence))
+    return tuple(problems)
+
+
+_TEMPLATE_FAULTS = 100
+
+
+def _is_mild(fault: FormfileProblem) -> bool:
+    return fault.severity != "error"
+
+
+_TEXT_RULES: tuple[tuple[str, Callable[[str], Iterable[Problem]]], ...] = (
+    ("name", _name),
+    ("version", _version),
+    ("license", _license),
+    ("formfile_template", _template),
+)
+
+
+# ---- numbers -------------------------------------------------------------------------------------------------------
+
+_PAIRS = (
+    ("min_vcpus", "recommended_vcpus", "vCPUs"),
+    ("min_memory_mb", "recommended_memory_mb", "MB of memory"),
+    ("min_disk_gb", "recommended_disk_gb", "GB of disk"),
+)
+_GPU_FIELDS = (("min_vram_gb", "VRAM is"), ("cuda_cores", "CUDA cores are"), ("tensor_cores", "tensor cores are"))
+
+
+def _requirements(record: Record) -> Iterator[Problem]:
+    needs = record["resource_requirements"]
+    if not isinstance(needs, dict):
+        return
+    for least_name, most_name, unit in _PAIRS:
+        least, most = needs[least_name], needs[most_name]
+        if not isinstance(least, int) or not isinstance(most, int):
+            continue
+        if unit == "vCPUs" and least < 1:
+            yield _error(f"resource_requirements.{least_name}", "below_one", "0 vCPUs run nothing: write 1 or more")
+        if most < least:
+            sentence = f"{most:,} {unit} recommended, but at least {least:,} needed: write {least:,} or more"
+            yield _error(f"resource_requirements.{most_name}", "below_minimum", sentence)
+        elif unit == "vCPUs" and most < 1:
+            yield _error(f"resource_requirements.{most_name}", "below_one", "0 vCPUs run nothing: write 1 or more")
+    if needs.get("requires_gpu") is False:
+        for field, what in _GPU_FIELDS:
+            if needs.get(field) is not None:
+                sentence = f"{what} of a GPU, but none is required: require a GPU or leave this empty"
+                yield _error(f"resource_requirements.{field}", "needs_gpu", sentence)
+
+
+def _model(record: Record) -> Iterator[Problem]:
+    context = record["context_length"]
+    if context == 0:
+        yield _error("context_length", "below_one", "0 tokens hold nothing: write 1 or more, or leave this empty")
+    if record["model_type"] == "LLM":
+        if record["parameters"] == 0:
+            yield _warning("parameters", "not_stated", "an LLM should state its parameters, such as 7b")
+        if context is None:
+            yield _warning("context_length", "not_stated", "an LLM should state its context length, such as 32k")
+
+
+def _size(record: Record) -> Iterator[Problem]:
+    # Counted only where it can matter: no character takes more than six bytes (`\u00xx`).
+    longest = max(("description", "formfile_template"), key=lambda path: len(str(record[path])))
+    rough = len(str(record["description"])) + len(str(record["formfile_template"]))
+    for value in record.values():
+        if isinstance(value, list):
+            rough += sum(len(str(item)) + 16 for item in value)
+    if rough * 6 + 4096 < MAX_RECORD_BYTES:
+        return
+    size = len(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MAX_RECORD_BYTES:
+        sentence = f"the record takes {size:,} bytes, one operation has room for {MAX_RECORD_BYTES:,}: shorten this"
+        yield _error(longest, "too_big", sentence)
+
+
+# What an operation with sixteen children adds around its record: one that fits can also be edited in any conflict.
+_ENVELOPE_BYTES = 1_600
+MAX_RECORD_BYTES = MAX_OP_BYTES - _ENVELOPE_BYTES
+
+
+# ---- lists ---------------------------------------------------------------------------------------------------------
+
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_MODEL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def _tags(record: Record, broken: set[str]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for path, tag in _items(record, "tags", broken):
+        if _SLUG.fullmatch(tag) is None:
+            slug = _slug(tag)
+            write = slug or "lower-case letters, digits and hyphens"
+            yield _error(path, "slug", f"{_show(tag)} is not a slug: write {write}")
+        elif tag in seen:
+            yield _error(path, "duplicate", f"{tag} is there already: remove it here")
+        seen.add(tag)
+
+
+def _slug(tag: str) -> str:
+    plain = unicodedata.normalize("NFKD", tag).encode("ascii", "ignore").decode().lower().replace("'", "")
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+def _preferred_models(
+    record: Record, broken: set[str], model_type: Callable[[str], Json | None] | None
+) -> Iterator[Problem]:
+    compatible = record["compatible_model_types"]
+    for path, model_id in _items(record, "preferred_models", broken):
+        if _MODEL_ID.fullmatch(model_id) is None:
+            yield _error(path, "model_id", f"{_show(model_id)} is not a model id: write its 64 lower-case hex digits")
+        elif model_type is not None:
+            its_type = model_type(model_id)
+            if its_type is None:
+                sentence = f"{model_id[:8]} is no model known here: pull from a peer that has it, or check the id"
+                yield _warning(path, "unknown_model", sentence)
+            elif isinstance(compatible, list) and its_type not in compatible:
+                name = _show(_variant_name(its_type))
+                sentence = f"{model_id[:8]} is of type {name}: add {name} to the compatible model types or remove it"
+                yield _warning(path, "incompatible_model", sentence)
+
+
+def _variant_name(variant: Json) -> str:
+    return str(variant["Other"]) if isinstance(variant, dict) else str(variant)
+
+
+def _items(record: Record, field: str, broken: set[str]) -> Iterator[tuple[str, str]]:
+    """The items of a list of text that keep their wire limits, each with its path."""
+    items = record[field]
+    if isinstance(items, list):
+        for index, item in enumerate(items):
+            path = f"{field}[{index}]"
+            if isinstance(item, str) and path not in broken:
+                yield path, item
+
+
+def _show(text: str) -> str:
+    return safe_text(text, 40)

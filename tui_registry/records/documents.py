@@ -1,0 +1,211 @@
+"""JSON and YAML as people write them in files -> plain JSON values, or one sentence with the place of what is wrong.
+
+YAML is read as text throughout: `version: 1.0` stays `1.0` and `license: no` stays `no`; `read_record` makes numbers
+where a field holds numbers. Neither format may name a key twice, and YAML's anchors, aliases, merge keys and tags,
+with which one document can mean several things, are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from tui_registry.errors import Json, RegistryError
+from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_DOCUMENT_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+_LONGEST_NUMBER = 40
+
+
+class DocumentError(RegistryError):
+    """A file that cannot be read as JSON or YAML; code `document`. Line and column count from 1, or are None."""
+
+    def __init__(self, name: str, sentence: str, line: int | None = None, column: int | None = None) -> None:
+        place = f", line {line}, column {column}" if line is not None else ""
+        super().__init__("document", f"{safe_text(name, 200)}{place}: {sentence}")
+        self.line = line
+        self.column = column
+
+
+def load_document(text: str, name: str) -> Json:
+    """The value that a JSON or YAML text holds.
+
+    Args:
+        text: the whole text, at most 1 MiB.
+        name: what it is called in errors; `.json`, `.yaml` and `.yml` decide the format, else its first character does.
+
+    Raises:
+        DocumentError: it is too big, too deep, not of its format, or says one thing twice.
+    """
+    text = text.removeprefix("\ufeff")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise DocumentError(name, "holds bytes that are not UTF-8: save it as UTF-8") from None
+    if size > MAX_DOCUMENT_BYTES:
+        raise DocumentError(name, f"has {size:,} bytes, at most {MAX_DOCUMENT_BYTES:,} are read")
+    if not text.strip():
+        raise DocumentError(name, "is empty")
+    suffix = PurePath(name).suffix.lower()
+    is_json = suffix == ".json" or (suffix not in (".yaml", ".yml") and text.lstrip()[0] in "{[")
+    return _json(text, name) if is_json else _yaml(text, name)
+
+
+# ---- JSON ----------------------------------------------------------------------------------------------------------
+
+# A string that does not end is a token too and nothing is tried twice, or a hostile file would cost its size squared.
+_JSON_TOKEN = re.compile(
+    r'(?P<string>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?)(?P<colon>\s*+:)?|(?P<open>[\[{])|(?P<close>[\]}])'
+    r"|(?P<number>-?[0-9][0-9.eE+-]*)|(?P<nan>NaN|-?Infinity)"
+)
+
+
+def _json(text: str, name: str) -> Json:
+    _look_over(text, name)
+    try:
+        value: Json = json.loads(text)
+    except json.JSONDecodeError as error:
+        message = error.msg[:1].lower() + error.msg[1:].removesuffix(" at").removesuffix(" starting")
+        raise DocumentError(name, f"is not JSON: {message}", error.lineno, error.colno) from None
+    return value
+
+
+def _look_over(text: str, name: str) -> None:
+    """Refuse what `json.loads` would take or trip over: keys given twice, NaN, endless numbers, deep nesting."""
+    keys: list[set[str]] = []
+    for token in _JSON_TOKEN.finditer(text):
+        match token.lastgroup:
+            case "open":
+                keys.append(set())
+                if len(keys) > MAX_DEPTH:
+                    raise _at(text, name, token.start(), f"is nested deeper than {MAX_DEPTH} levels")
+            case "close":
+                if keys:
+                    keys.pop()
+            case "colon" if keys:
+                key = _unquoted(token["string"])
+                if key in keys[-1]:
+                    raise _at(text, name, token.start(), f"{safe_text(key, 40)} is given twice: keep one")
+                keys[-1].add(key)
+            case "nan":
+                raise _at(text, name, token.start(), f"{token[0]} is not a JSON number")
+            case "number" if len(token[0]) > _LONGEST_NUMBER:
+                raise _at(text, name, token.start(), f"a number has {len(token[0]):,} characters: no field takes that")
+
+
+def _unquoted(string: str) -> str:
+    try:
+        return str(json.loads(string))
+    except json.JSONDecodeError:
+        return string  # a broken escape: `json.loads` will say so with its place
+
+
+def _at(text: str, name: str, offset: int, sentence: str) -> DocumentError:
+    line = text.count("\n", 0, offset) + 1
+    return DocumentError(name, sentence, line, offset - (text.rfind("\n", 0, offset) + 1) + 1)
+
+
+# ---- YAML ----------------------------------------------------------------------------------------------------------
+
+
+def _yaml(text: str, name: str) -> Json:
+    import yaml
+    from yaml import SafeLoader
+
+    unprintable = SafeLoader.NON_PRINTABLE.search(text)
+    if unprintable is not None:
+        raise _at(text, name, unprintable.start(), "holds a control character: remove it")
+    # libyaml's scanner where the wheel has it: twenty times as fast, the same events.
+    loader = getattr(yaml, "CSafeLoader", SafeLoader)
+    reader = _YamlReader(name)
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            reader.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        sentence = f"is not YAML: {safe_text(error.problem or 'it cannot be read', 120)}"
+        if mark is None:
+            raise DocumentError(name, sentence) from None
+        raise DocumentError(name, sentence, mark.line + 1, mark.column + 1) from None
+    if reader.is_empty:
+        raise DocumentError(name, "is empty")
+    return reader.value
+
+
+class _YamlReader:
+    """Builds plain values from YAML's events, where the loaders of the package would resolve scalars and aliases."""
+
+    def __init__(self, name: str) -> None:
+        self.value: Json = None
+        self._name = name
+        self.is_empty = True
+        # The open lists and mappings, each mapping with the key whose value comes next.
+        self._open: list[list[Json] | dict[str, Json]] = []
+        self._keys: list[str | None] = []
+
+    def take(self, event: yaml.Event) -> None:
+        import yaml
+
+        match event:
+            case yaml.DocumentStartEvent():
+                if not self.is_empty:
+                    raise self._error(event, "holds more than one document: keep one")
+                self.is_empty = False
+            case yaml.AliasEvent():
+                raise self._error(event, "aliases such as *name are not read: write the value out")
+            case yaml.ScalarEvent():
+                self._refuse_extras(event, event.anchor, event.tag)
+                self._add(event, event.value, merge=not event.style and event.value == "<<")
+            case yaml.MappingStartEvent():
+                self._refuse_extras(event, event.anchor, event.tag)
+                self._begin(event, {})
+            case yaml.SequenceStartEvent():
+                self._refuse_extras(event, event.anchor, event.tag)
+                self._begin(event, [])
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._open.pop()
+                self._keys.pop()
+
+    def _refuse_extras(self, event: yaml.Event, anchor: str | None, tag: str | None) -> None:
+        if anchor is not None:
+            raise self._error(event, "anchors such as &name are not read: write the value out")
+        if tag is not None:
+            raise self._error(event, "tags such as !!str are not read: leave it out, the field decides the type")
+
+    def _begin(self, event: yaml.Event, value: list[Json] | dict[str, Json]) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise self._error(event, f"is nested deeper than {MAX_DEPTH} levels")
+        self._add(event, value)
+        self._open.append(value)
+        self._keys.append(None)
+
+    def _add(self, event: yaml.Event, value: Json, merge: bool = False) -> None:
+        if not self._open:
+            self.value = value
+            return
+        parent, key = self._open[-1], self._keys[-1]
+        if isinstance(parent, list):
+            parent.append(value)
+        elif key is not None:
+            parent[key] = value
+            self._keys[-1] = None
+        elif merge:
+            raise self._error(event, "merge keys (<<) are not read: write the fields out")
+        elif not isinstance(value, str):
+            raise self._error(event, "a key must be text")
+        elif value in parent:
+            raise self._error(event, f"{safe_text(value, 40)} is given twice: keep one")
+        else:
+            self._keys[-1] = value
+
+    def _error(self, event: yaml.Event, sentence: str) -> DocumentError:
+        mark = event.start_mark
+        if mark is None:
+            return DocumentError(self._name, sentence)
+        return DocumentError(self._name, sentence, mark.line + 1, mark.column + 1)

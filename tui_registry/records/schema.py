@@ -1,0 +1,185 @@
+"""The fields of a record as a table: names, order, widths, defaults and wire limits (DESIGN section 3).
+
+Everything that walks a record without knowing it by heart (canonical bytes, limits, reading files, forms) walks this
+table. Plain data only: no pydantic here, because every operation that arrives from a peer passes through.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple, TypeAlias, Union
+
+from tui_registry.errors import Json, Kind, Record
+
+NULL_HASH = "0" * 64
+MAX_TIME = 253402300799  # 9999-12-31T23:59:59Z, the last second that every calendar library can print
+MAX_OP_BYTES = 65_536
+
+
+class Text(NamedTuple):
+    """UTF-8 text of `least`..`most` characters; `hex_digits` instead asks for exactly so many lower-case hex digits."""
+
+    most: int
+    least: int = 0
+    hex_digits: int = 0
+
+
+class Integer(NamedTuple):
+    """A fixed-width integer; `wire` is its little-endian struct code."""
+
+    wire: str
+    least: int
+    most: int
+
+
+class Flag(NamedTuple):
+    """A boolean, one byte."""
+
+
+class Variant(NamedTuple):
+    """A closed enum of names that ends in `Other(text of 1..64 characters)`."""
+
+    names: tuple[str, ...]
+
+
+class Optional(NamedTuple):
+    """A value or null."""
+
+    of: Integer | Variant
+
+
+class Many(NamedTuple):
+    """A list of at most `most` items."""
+
+    of: Text | Variant
+    most: int
+
+
+class Struct(NamedTuple):
+    """Fields within a field."""
+
+    fields: tuple[Field, ...]
+
+
+FieldType: TypeAlias = Union[Text, Integer, Flag, Variant, Optional, Many, Struct]
+
+
+class Field(NamedTuple):
+    """One field of a record; `default` is in plain JSON form."""
+
+    name: str
+    type: FieldType
+    default: Json
+
+
+MODEL_TYPES = ("LLM", "Embedding", "Multimodal", "AudioProcessing", "ImageGeneration")
+MODEL_FRAMEWORKS = ("PyTorch", "TensorFlow", "ONNX", "JAX", "CoreML")
+QUANTIZATION_TYPES = ("FP32", "FP16", "BF16", "INT8", "INT4", "GPTQ", "GGUF", "AWQ")
+AGENT_TYPES = ("Chatbot", "Assistant", "DataAnalyst", "CodeGenerator", "ContentCreator", "Researcher")
+AGENT_FRAMEWORKS = (
+    "LangChain",
+    "AutoGPT",
+    "CrewAI",
+    "LlamaIndex",
+    "BabyAGI",
+    "CustomRust",
+    "CustomPython",
+    "CustomJS",
+)
+OTHER_TEXT = Text(64, least=1)
+
+U8 = Integer("<B", 0, 2**8 - 1)
+U32 = Integer("<I", 0, 2**32 - 1)
+U64 = Integer("<Q", 0, 2**64 - 1)
+I64 = Integer("<q", -(2**63), 2**63 - 1)
+
+_HASH = Text(64, hex_digits=64)
+_OWNER = Text(40, hex_digits=40)
+_NAME = Text(128, least=1)
+_VERSION = Text(64, least=1)
+_LICENSE = Text(128, least=1)
+_DESCRIPTION = Text(10_000)
+_TEMPLATE = Text(24_576)
+_LABELS = Many(Text(128, least=1), 64)
+
+_MODEL_NEEDS = Struct(
+    (
+        Field("min_vcpus", U8, 1),
+        Field("recommended_vcpus", U8, 2),
+        Field("min_memory_mb", U64, 1024),
+        Field("recommended_memory_mb", U64, 4096),
+        Field("min_disk_gb", U64, 10),
+        Field("recommended_disk_gb", U64, 20),
+        Field("requires_gpu", Flag(), False),
+        Field("min_vram_gb", Optional(U64), None),
+        Field("cuda_cores", Optional(U32), None),
+        Field("tensor_cores", Optional(U32), None),
+    )
+)
+
+_AGENT_NEEDS = Struct(
+    (
+        Field("min_vcpus", U8, 1),
+        Field("recommended_vcpus", U8, 1),
+        Field("min_memory_mb", U64, 512),
+        Field("recommended_memory_mb", U64, 1024),
+        Field("min_disk_gb", U64, 5),
+        Field("recommended_disk_gb", U64, 10),
+    )
+)
+
+
+def _needs_default(needs: Struct) -> Json:
+    return {field.name: field.default for field in needs.fields}
+
+
+FIELDS: dict[Kind, tuple[Field, ...]] = {
+    "model": (
+        Field("model_id", _HASH, NULL_HASH),
+        Field("name", _NAME, ""),
+        Field("owner_id", _OWNER, NULL_HASH),
+        Field("version", _VERSION, "0.1.0"),
+        Field("description", _DESCRIPTION, ""),
+        Field("license", _LICENSE, "MIT"),
+        Field("model_type", Variant(MODEL_TYPES), "LLM"),
+        Field("framework", Variant(MODEL_FRAMEWORKS), "PyTorch"),
+        Field("parameters", U64, 0),
+        Field("quantization", Optional(Variant(QUANTIZATION_TYPES)), None),
+        Field("context_length", Optional(U32), None),
+        Field("input_tokens_per_second", Optional(U32), None),
+        Field("output_tokens_per_second", Optional(U32), None),
+        Field("tags", _LABELS, []),
+        Field("created_at", I64, 0),
+        Field("updated_at", I64, 0),
+        Field("formfile_template", _TEMPLATE, ""),
+        Field("resource_requirements", _MODEL_NEEDS, _needs_default(_MODEL_NEEDS)),
+        Field("capabilities", _LABELS, []),
+    ),
+    "agent": (
+        Field("agent_id", _HASH, NULL_HASH),
+        Field("name", _NAME, ""),
+        Field("owner_id", _OWNER, NULL_HASH),
+        Field("version", _VERSION, "0.1.0"),
+        Field("description", _DESCRIPTION, ""),
+        Field("license", _LICENSE, "MIT"),
+        Field("agent_type", Variant(AGENT_TYPES), "Assistant"),
+        Field("framework", Variant(AGENT_FRAMEWORKS), "LangChain"),
+        Field("compatible_model_types", Many(Variant(MODEL_TYPES), 16), ["LLM"]),
+        Field("preferred_models", _LABELS, []),
+        Field("tags", _LABELS, []),
+        Field("created_at", I64, 0),
+        Field("updated_at", I64, 0),
+        Field("formfile_template", _TEMPLATE, ""),
+        Field("resource_requirements", _AGENT_NEEDS, _needs_default(_AGENT_NEEDS)),
+        Field("capabilities", _LABELS, []),
+        Field("tools", _LABELS, []),
+    ),
+}
+
+ID_FIELD: dict[Kind, str] = {"model": "model_id", "agent": "agent_id"}
+TYPE_FIELD: dict[Kind, str] = {"model": "model_type", "agent": "agent_type"}
+
+
+def defaults(kind: Kind) -> Record:
+    """A fresh plain record of that kind, every field at its default (a draft: it cannot be signed as it is)."""
+    return {field.name: copy.deepcopy(field.default) for field in FIELDS[kind]}

@@ -1,0 +1,274 @@
+"""Canonical bytes, shape and wire limits of plain records.
+
+Canonical bytes are bincode 1 with its default options (fixed-width little-endian integers, u64 lengths, u32 variant
+indices) over the fields in order; see DESIGN section 3 and <https://github.com/bincode-org/bincode/blob/v1.3.3/docs/spec.md>.
+Shape (names, order, types, widths) and bytes come from one walk: what can be encoded has the right shape.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.records import schema
+from tui_registry.records.schema import FIELDS, MAX_TIME, OTHER_TEXT, Field, FieldType
+
+_Encode: TypeAlias = Callable[[Json], bytes]
+_Check: TypeAlias = Callable[[str, Json], Iterator[Problem]]
+
+_U64 = struct.Struct("<Q").pack
+_HEX = re.compile(r"[0-9a-f]+\Z")
+
+
+class ShapeError(ValueError):
+    """A plain record that is not of the shape of its kind. `path` names the field, `sentence` says what is wrong."""
+
+    def __init__(self, path: str, sentence: str) -> None:
+        super().__init__(f"{path}: {sentence}" if path else sentence)
+        self.path = path
+        self.sentence = sentence
+
+
+def canonical_bytes(kind: Kind, record: Record) -> bytes:
+    """The record's canonical bytes.
+
+    Raises:
+        ShapeError: a field is missing, unknown, out of order, of another type or too wide.
+    """
+    return _encode_fields(_ENCODERS[kind], record)
+
+
+def check_shape(kind: Kind, record: Record) -> None:
+    """Raise `ShapeError` unless the record has exactly the fields, order, types and widths of its kind."""
+    canonical_bytes(kind, record)
+
+
+def wire_problems(kind: Kind, record: Record) -> Iterator[Problem]:
+    """Every wire limit that a record of the right shape breaks, as errors (codes `required`, `too_long`, `too_many`,
+    `nul`, `not_hex`, `time_range`, `time_order`).
+
+    Part of the protocol: never depends on a clock, a setting or a library's version.
+    """
+    for name, check in _LIMITS[kind]:
+        yield from check(name, record[name])
+    created, updated = record["created_at"], record["updated_at"]
+    if isinstance(created, int) and isinstance(updated, int):
+        if created < 0:
+            yield _error("created_at", "time_range", "the time lies before 1970")
+        if updated > MAX_TIME:
+            yield _error("updated_at", "time_range", "the time lies after the year 9999")
+        if updated < created:
+            yield _error("updated_at", "time_order", "updated_at lies before created_at")
+
+
+def wire_limits(kind: Kind, record: Record) -> Problem | None:
+    """The first wire limit that the record breaks, or None."""
+    return next(wire_problems(kind, record), None)
+
+
+def derive_id(kind: Kind, owner_id: str, name: str, created_at: int) -> str:
+    """The id of a new record: 64 hex digits, bound to owner, name and second of creation (DESIGN section 3, "Ids")."""
+    parts = (kind.encode(), owner_id.encode(), name.encode(), created_at.to_bytes(8, "big", signed=True))
+    return hashlib.sha3_256(b"\0".join(parts)).hexdigest()
+
+
+# How: encoders, one closure per field, so that an operation from a peer costs one call a field.
+
+
+def _text(value: Json) -> bytes:
+    if type(value) is not str:
+        raise TypeError("must be text")
+    data = value.encode()
+    return _U64(len(data)) + data
+
+
+def _integer(of: schema.Integer) -> _Encode:
+    pack = struct.Struct(of.wire).pack
+    width = f"must be a whole number from {of.least} to {of.most}"
+
+    def encode(value: Json) -> bytes:
+        # bool is an int to isinstance, not to serde
+        if type(value) is not int:
+            raise TypeError(width)
+        try:
+            return pack(value)
+        except struct.error:
+            raise TypeError(width) from None
+
+    return encode
+
+
+def _flag(value: Json) -> bytes:
+    if value is True:
+        return b"\x01"
+    if value is False:
+        return b"\x00"
+    raise TypeError("must be true or false")
+
+
+def _variant(of: schema.Variant) -> _Encode:
+    known = {name: struct.pack("<I", index) for index, name in enumerate(of.names)}
+    other = struct.pack("<I", len(of.names))
+    names = f'must be one of {", ".join(of.names)} or {{"Other": text}}'
+
+    def encode(value: Json) -> bytes:
+        if type(value) is str and value in known:
+            return known[value]
+        if type(value) is dict and len(value) == 1 and "Other" in value:
+            return other + _text(value["Other"])
+        raise TypeError(names)
+
+    return encode
+
+
+def _optional(inner: _Encode) -> _Encode:
+    return lambda value: b"\x00" if value is None else b"\x01" + inner(value)
+
+
+def _many(inner: _Encode) -> _Encode:
+    def encode(value: Json) -> bytes:
+        if type(value) is not list:
+            raise TypeError("must be a list")
+        return _U64(len(value)) + b"".join(map(inner, value))
+
+    return encode
+
+
+def _struct(fields: tuple[Field, ...]) -> _Encode:
+    encoders = _encoders(fields)
+
+    def encode(value: Json) -> bytes:
+        if type(value) is not dict:
+            raise TypeError("must be an object")
+        return _encode_fields(encoders, value)
+
+    return encode
+
+
+def _encoder(of: FieldType) -> _Encode:
+    match of:
+        case schema.Text():
+            return _text
+        case schema.Integer():
+            return _integer(of)
+        case schema.Flag():
+            return _flag
+        case schema.Variant():
+            return _variant(of)
+        case schema.Optional():
+            return _optional(_encoder(of.of))
+        case schema.Many():
+            return _many(_encoder(of.of))
+        case schema.Struct():
+            return _struct(of.fields)
+
+
+_Encoders: TypeAlias = tuple[list[str], list[_Encode]]
+
+
+def _encoders(fields: tuple[Field, ...]) -> _Encoders:
+    return [field.name for field in fields], [_encoder(field.type) for field in fields]
+
+
+def _encode_fields(encoders: _Encoders, record: Record) -> bytes:
+    names, encode = encoders
+    if list(record) != names:
+        raise ShapeError(*_first_misfit(names, record))
+    at = 0
+    parts = []
+    try:
+        for at, value in enumerate(record.values()):
+            parts.append(encode[at](value))
+    except ShapeError as error:
+        raise ShapeError(f"{names[at]}.{error.path}", error.sentence) from None
+    except TypeError as error:
+        raise ShapeError(names[at], str(error)) from None
+    except UnicodeEncodeError:
+        raise ShapeError(names[at], "holds a lone surrogate, which is not a character") from None
+    return b"".join(parts)
+
+
+def _first_misfit(names: list[str], record: Record) -> tuple[str, str]:
+    for name in record:
+        if name not in names:
+            return str(name), "is not a field of this record"
+    for name in names:
+        if name not in record:
+            return name, "is missing"
+    return "", "the fields are not in their order"
+
+
+_ENCODERS: dict[Kind, _Encoders] = {kind: _encoders(fields) for kind, fields in FIELDS.items()}
+
+
+# How: limits, again one closure per field that has any.
+
+
+def _error(path: str, code: str, sentence: str) -> Problem:
+    return Problem(path, "error", code, sentence)
+
+
+def _limit_text(of: schema.Text) -> _Check:
+    def check(path: str, value: Json) -> Iterator[Problem]:
+        if type(value) is not str:
+            return
+        length = len(value)
+        if of.hex_digits:
+            if length != of.hex_digits or not _HEX.match(value):
+                yield _error(path, "not_hex", f"must be {of.hex_digits} lower-case hex digits")
+            return
+        if length < of.least:
+            yield _error(path, "required", "must not be empty")
+        elif length > of.most:
+            yield _error(path, "too_long", f"has {length:,} characters, at most {of.most:,} are allowed")
+        if "\0" in value:
+            yield _error(path, "nul", "holds a NUL character, which is not allowed anywhere")
+
+    return check
+
+
+_limit_other = _limit_text(OTHER_TEXT)
+
+
+def _limit_variant(path: str, value: Json) -> Iterator[Problem]:
+    if type(value) is dict:
+        yield from _limit_other(path, value["Other"])
+
+
+def _limit_many(of: schema.Many) -> _Check:
+    each = _limit(of.of)
+
+    def check(path: str, value: Json) -> Iterator[Problem]:
+        if type(value) is not list:
+            return
+        if len(value) > of.most:
+            yield _error(path, "too_many", f"has {len(value):,} items, at most {of.most} are allowed")
+        if each is not None:
+            for index, item in enumerate(value):
+                yield from each(f"{path}[{index}]", item)
+
+    return check
+
+
+def _limit(of: FieldType) -> _Check | None:
+    match of:
+        case schema.Text():
+            return _limit_text(of)
+        case schema.Variant():
+            return _limit_variant
+        case schema.Optional():
+            return _limit(of.of)
+        case schema.Many():
+            return _limit_many(of)
+        case _:
+            return None
+
+
+_LIMITS: dict[Kind, list[tuple[str, _Check]]] = {
+    kind: [(field.name, check) for field in fields if (check := _limit(field.type)) is not None]
+    for kind, fields in FIELDS.items()
+}
