@@ -1,0 +1,119 @@
+"""What a query means, in plain Python over plain records: the oracle that the replica's SQL is tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tui_registry.errors import Json, Kind, Problem, Record
+
+from .amounts import LARGEST
+from .fields import FIELDS, Field
+from .folding import fold_case, searched_text, words
+from .nodes import And, Match, Node, Not, Or, Query, Range, Text
+
+
+class Document(NamedTuple):
+    """A record and what this replica knows about it.
+
+    Attributes:
+        record: plain, as serde prints it; a missing field counts as not stated.
+        mine: its owner is this replica's own key.
+        live_heads: how many live heads it has; more than one is a conflict.
+        problems: what the authoring rules say; an error makes it invalid, a warning does not.
+        owner_name: the local name of its owner.
+    """
+
+    kind: Kind
+    record: Record
+    mine: bool = False
+    live_heads: int = 1
+    problems: tuple[Problem, ...] = ()
+    owner_name: str | None = None
+
+
+def matches(query: Query, document: Document) -> bool:
+    """Whether the query finds the document. Its order (`sort:`) plays no part."""
+    return query.where is None or _holds(query.where, document)
+
+
+def values_of(field: Field, document: Document) -> list[str]:
+    """The texts that a document holds in a field: a list's items, an enum's name, the text of an `Other`."""
+    value = _at(document, field)
+    return [text for text in map(_plain, value if isinstance(value, list) else [value]) if text is not None]
+
+
+def number_of(field: Field, document: Document) -> int | None:
+    """The number that a document states in a field, clamped to 2^63-1 as catalogue columns are; None when it states
+    none, which is what 0 parameters mean (DESIGN 3)."""
+    value = _at(document, field)
+    if not isinstance(value, int) or isinstance(value, bool) or (field.name == "params" and value == 0):
+        return None
+    return min(value, LARGEST)
+
+
+def _holds(node: Node, document: Document) -> bool:
+    match node:
+        case Text():
+            return any(stands_in(node, words(text)) for text in searched_text(document.record))
+        case Match(name, value):
+            return _has_value(FIELDS[name], value, document)
+        case Range(name, low, high):
+            number = number_of(FIELDS[name], document)
+            return number is not None and (low is None or low <= number) and (high is None or number <= high)
+        case Not(inner):
+            return not _holds(inner, document)
+        case And(nodes):
+            return all(_holds(part, document) for part in nodes)
+        case Or(nodes):
+            return any(_holds(part, document) for part in nodes)
+
+
+def stands_in(text: Text, found: Sequence[str]) -> bool:
+    """Whether the words of `text` stand somewhere in `found`, next to each other and in their order."""
+    length = len(text.words)
+    whole, last = list(text.words[: length - text.prefix]), text.words[-1]
+    for start in range(len(found) - length + 1):
+        here = found[start : start + length]
+        if list(here[: len(whole)]) == whole and (not text.prefix or here[-1].startswith(last)):
+            return True
+    return False
+
+
+def _has_value(field: Field, value: str, document: Document) -> bool:
+    if field.shape == "kind":
+        return document.kind == value
+    if field.shape == "flag":
+        return _has_flag(value, document)
+    if field.shape == "hex":
+        return any(held.startswith(value) for held in values_of(field, document))
+    if field.shape == "owner":
+        if any(held.startswith(value.lower().removeprefix("0x")) for held in values_of(field, document)):
+            return True
+        name = document.owner_name
+        return name is not None and not value.startswith("0x") and fold_case(name) == fold_case(value)
+    return any(fold_case(held) == fold_case(value) for held in values_of(field, document))
+
+
+def _has_flag(value: str, document: Document) -> bool:
+    if value == "mine":
+        return document.mine
+    if value == "conflict":
+        return document.live_heads > 1
+    if value == "invalid":
+        return any(problem.severity == "error" for problem in document.problems)
+    return bool(str(document.record.get("formfile_template", "")).strip())
+
+
+def _at(document: Document, field: Field) -> Json:
+    path = field.paths[document.kind == "agent"]
+    value: Json = document.record
+    for step in path.split(".") if path else ("",):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _plain(value: Json) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("Other")
+    return value if isinstance(value, str) else None

@@ -1,0 +1,250 @@
+"""A query's text into a tree. `grammar.GRAMMAR` is the language in words.
+
+    query  := all ("OR" all)*
+    all    := one (["AND"] one)*
+    one    := ("-" | "NOT")* ("(" query ")" | word | phrase | term | "@" name)
+
+It is read again at each key press, so what stands at the end and is still being typed (`params:<`, an open quote or
+parenthesis, a lone OR) is left out and flagged instead of refused; anything wrong before the end is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from .errors import QueryError, nearest, shown
+from .folding import words
+from .lexer import Token, tokens
+from .nodes import And, Match, Node, Not, Or, Query, Range, Sort, Text, conjunction, disjunction, negation
+from .terms import UnfinishedError, field_of, read_sort, read_term
+
+MAX_LENGTH: Final = 2000
+MAX_TERMS: Final = 64
+MAX_DEPTH: Final = 16
+
+
+def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None = None) -> Query:
+    """The query that a text asks for.
+
+    Args:
+        text: at most MAX_LENGTH characters.
+        now: the present in Unix seconds; only ages (`updated:7d`) need it.
+        saved: the texts of the saved searches that `@name` stands for, by name. Each is read on its own, as if in
+            parentheses; its `sort:` counts when the query has none.
+
+    Raises:
+        QueryError: and nothing else, for any text.
+    """
+    parser = _Parser(text, now, saved or {}, (), 0, [0])
+    where = parser.read()
+    return Query(where, parser.sort or parser.saved_sort, parser.unfinished)
+
+
+class _Parser:
+    """Reads one text, once. `terms` is shared with the parsers of the saved searches in it, so that the bound holds for
+    the whole query."""
+
+    def __init__(
+        self, text: str, now: int | None, saved: Mapping[str, str], path: tuple[str, ...], depth: int, terms: list[int]
+    ) -> None:
+        if len(text) > MAX_LENGTH:
+            too_many = len(text) - MAX_LENGTH
+            raise QueryError(f"a query has at most {MAX_LENGTH:,} characters: cut {too_many:,}", MAX_LENGTH, too_many)
+        self.text = text
+        self.now = now
+        self.saved = saved
+        self.path = path
+        self.first_depth = depth
+        self.terms = terms
+        self.tokens = tokens(text)
+        self.at = 0
+        self.sort: Sort | None = None
+        self.saved_sort: Sort | None = None
+        self.unfinished = False
+        self.prefix = _prefix_token(self.tokens)
+
+    def read(self) -> Node | None:
+        where = self._any(self.first_depth)
+        if self.at < len(self.tokens):
+            closing = self.tokens[self.at]
+            raise QueryError("this ) closes nothing: remove it or put it in quotes", closing.start, 1, "")
+        return where
+
+    def _peek(self) -> Token | None:
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
+
+    def _any(self, depth: int) -> Node | None:
+        branches: list[Node] = []
+        operator: Token | None = None
+        while True:
+            start = self.at
+            branch = self._all(depth)
+            token = self._peek()
+            is_or = token is not None and token.kind == "OR"
+            if self.at == start and (is_or or operator is not None):
+                self._no_operand(operator, token)
+            if branch is not None:
+                branches.append(branch)
+            if not is_or:
+                return disjunction(branches)
+            operator = token
+            self.at += 1
+
+    def _all(self, depth: int) -> Node | None:
+        parts: list[Node] = []
+        operator: Token | None = None
+        start = self.at
+        while True:
+            token = self._peek()
+            if token is None or token.kind in (")", "OR"):
+                if operator is not None:
+                    self._no_operand(operator, token)
+                return conjunction(parts)
+            if token.kind == "AND":
+                if operator is not None or self.at == start:
+                    self._no_operand(operator, token)
+                operator = token
+                self.at += 1
+                continue
+            operator = None
+            part = self._one(depth)
+            if part is not None:
+                parts.append(part)
+
+    def _no_operand(self, operator: Token | None, token: Token | None) -> None:
+        """Nothing stands between an operator and the next token (or the start, or the end)."""
+        if operator is None:
+            assert token is not None
+            raise self._error(f"{token.kind} needs something on its left", token)
+        if token is not None:
+            raise self._error(f"{operator.kind} needs something on its right", operator)
+        self.unfinished = True
+
+    def _one(self, depth: int) -> Node | None:
+        negated = False
+        first = last = self.tokens[self.at]
+        while (token := self._peek()) is not None and token.kind in ("-", "NOT"):
+            negated = not negated
+            last = token
+            self.at += 1
+        if token is None:
+            self.unfinished = True
+            return None
+        if token.kind in (")", "OR", "AND"):
+            raise self._error(f"{last.kind} needs something to exclude after it", last)
+        self.at += 1
+        in_group = token.kind == "("
+        node = self._group(token, depth + 1) if in_group else self._leaf(token, depth, first is not token)
+        return negation(node) if negated and node is not None else node
+
+    def _group(self, opening: Token, depth: int) -> Node | None:
+        self._check_depth(opening, depth)
+        node = self._any(depth)
+        if self._peek() is None:
+            self.unfinished = True
+        else:
+            self.at += 1
+        return node
+
+    def _leaf(self, token: Token, depth: int, excluded: bool) -> Node | None:
+        node: Node | None
+        try:
+            if token.kind == "term":
+                node = self._term(token, excluded)
+            elif token.kind == "saved":
+                return self._expand(token, depth + 1)
+            else:
+                node = self._free_text(token)
+        except UnfinishedError:
+            self.unfinished = True
+            return None
+        self._count(node, token)
+        return node
+
+    def _free_text(self, token: Token) -> Node | None:
+        if token.is_open:
+            raise UnfinishedError
+        found = words(token.text)
+        if not found:
+            # "&" or "C:" next to real words: nothing to look for, and no reason to refuse the rest.
+            self.unfinished |= token.kind == "word" and token.text == "-" and token.end == len(self.text)
+            return None
+        return Text(tuple(found), token.star or token is self.prefix)
+
+    def _term(self, token: Token, excluded: bool) -> Node | None:
+        field = field_of(token, self.text)
+        if field.shape != "sort":
+            return read_term(token, field, self.text, self.now)
+        sort = read_sort(token, field, self.text)
+        if excluded:
+            raise self._error("sort: cannot be excluded: write sort:-params for the largest first", token)
+        if self.sort is not None:
+            raise self._error("there is a sort: already: keep one of the two", token)
+        self.sort = sort
+        return None
+
+    def _expand(self, token: Token, depth: int) -> Node | None:
+        """The saved search that `@name` stands for, in its place."""
+        self._check_depth(token, depth)
+        name = token.text
+        names = {saved.lower(): saved for saved in self.saved}
+        found = name if name in self.saved else names.get(name.lower())
+        at_end = token.end == len(self.text)
+        if found is None:
+            if not name or (at_end and any(saved.startswith(name.lower()) for saved in names)):
+                raise UnfinishedError
+            near = nearest(name, list(names))
+            guess = f": did you mean @{names[near]}?" if near else ""
+            raise self._error(f"there is no saved search {shown(name)}{guess}", token, near and f"@{names[near]}")
+        if found in self.path:
+            chain = " -> ".join(f"@{step}" for step in (*self.path[self.path.index(found) :], found))
+            raise self._error(f"a saved search cannot contain itself: {shown(chain)}", token)
+        try:
+            parser = _Parser(self.saved[found], self.now, self.saved, (*self.path, found), depth, self.terms)
+            node = parser.read()
+        except QueryError as problem:
+            raise self._error(f"in {shown(f'@{found}')}: {problem.sentence}", token) from None
+        self.saved_sort = self.saved_sort or parser.sort or parser.saved_sort
+        return node
+
+    def _count(self, node: Node | None, token: Token) -> None:
+        self.terms[0] += _leaves(node)
+        if self.terms[0] > MAX_TERMS:
+            raise self._error(f"a query has at most {MAX_TERMS} terms", token)
+
+    def _check_depth(self, token: Token, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self._error(f"parentheses and saved searches nest at most {MAX_DEPTH} deep", token)
+
+    def _error(self, sentence: str, token: Token, suggestion: str | None = None) -> QueryError:
+        return QueryError(sentence, token.start, token.end - token.start, suggestion)
+
+
+def _prefix_token(found: list[Token]) -> Token | None:
+    """The last unquoted word that is looked for (not excluded): it may be the beginning of a longer word, because it is
+    the one being typed, and stays so when fields are added after it."""
+    last: Token | None = None
+    negated = pending = False
+    outer: list[bool] = []
+    for token in found:
+        if token.kind in ("-", "NOT"):
+            pending = not pending
+            continue
+        if token.kind == "(":
+            outer.append(negated)
+            negated ^= pending
+        elif token.kind == ")" and outer:
+            negated = outer.pop()
+        elif token.kind == "word" and negated == pending and words(token.text):
+            last = token
+        pending = False
+    return last
+
+
+def _leaves(node: Node | None) -> int:
+    if isinstance(node, And | Or):
+        return sum(map(_leaves, node.nodes))
+    if isinstance(node, Not):
+        return _leaves(node.node)
+    return 1 if isinstance(node, Text | Match | Range) else 0
