@@ -1,0 +1,53 @@
+"""Forms not yet signed survive, as typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.replica.conftest import Clock
+from tui_registry.datastore import Datastore, Draft
+from tui_registry.replica.drafts import MAX_DRAFTS
+
+HOSTILE = "[/x] \x1b[31m \u202e ü \n\t \" ' \\ 漢"
+
+
+def test_drafts_survive_opening_again_as_typed(tmp_path: Path) -> None:
+    draft = Draft("new-model", "model", None, (), {"name": HOSTILE, "parameters": "7,6 B?"})
+    edit = Draft("edit", "agent", "ab" * 32, ("cd" * 32, "ef" * 32), {})
+    with Datastore.open(tmp_path, clock=lambda: 5) as datastore:
+        datastore.save_draft(draft)
+        datastore.save_draft(edit)
+    with Datastore.open(tmp_path) as datastore:
+        assert datastore.draft("new-model") == Draft("new-model", "model", None, (), dict(draft.fields), 5)
+        assert datastore.draft("edit") == Draft("edit", "agent", "ab" * 32, ("cd" * 32, "ef" * 32), {}, 5)
+        assert datastore.draft("none") is None
+
+
+def test_a_draft_takes_the_place_of_the_one_with_its_key_and_the_last_saved_comes_first(
+    datastore: Datastore, clock: Clock
+) -> None:
+    for key, name in (("a", "first"), ("b", "second"), ("a", "third")):
+        clock.now += 1
+        datastore.save_draft(Draft(key, "model", None, (), {"name": name}))
+    assert [(draft.key, draft.fields["name"]) for draft in datastore.drafts()] == [("a", "third"), ("b", "second")]
+
+
+def test_a_dropped_draft_is_gone_and_dropping_none_is_fine(datastore: Datastore) -> None:
+    datastore.save_draft(Draft("a", "model", None, (), {}))
+    datastore.drop_draft("a")
+    datastore.drop_draft("a")
+    assert datastore.drafts() == []
+
+
+def test_drafts_are_bounded_and_the_oldest_go(datastore: Datastore, clock: Clock) -> None:
+    for number in range(MAX_DRAFTS + 5):
+        clock.now += 1
+        datastore.save_draft(Draft(str(number), "model", None, (), {}))
+    kept = [int(draft.key) for draft in datastore.drafts()]
+    assert kept == list(range(MAX_DRAFTS + 4, 4, -1))
+
+
+def test_drafts_are_in_no_log(datastore: Datastore) -> None:
+    datastore.save_draft(Draft("a", "model", None, (), {"name": "secret plans"}))
+    assert datastore.head().size == 0
+    assert datastore.search("secret").rows == []

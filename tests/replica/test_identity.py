@@ -1,0 +1,109 @@
+"""The key file: made once, readable by its owner alone, never in the database, and its loss told in words."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.seeds import make_record
+from tui_registry.datastore import Datastore, StoreError
+from tui_registry.replica.identity import KEY_FILE
+
+
+def test_the_key_file_is_its_owners_alone(datastore: Datastore) -> None:
+    datastore.identity()
+    assert stat.S_IMODE((datastore.data_dir / KEY_FILE).stat().st_mode) == 0o600
+
+
+def test_a_key_file_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        datastore.identity()
+    (tmp_path / KEY_FILE).chmod(0o644)
+    with Datastore.open(tmp_path) as datastore:
+        datastore.identity()
+    assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
+
+
+def test_the_address_is_stable(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        address = datastore.address
+        assert address == datastore.identity().address
+    with Datastore.open(tmp_path) as datastore:
+        assert datastore.address == address
+        assert datastore.add("model", make_record("model", "x")).actor == address
+
+
+def test_a_new_replica_leaves_no_other_file_behind(datastore: Datastore) -> None:
+    datastore.identity()
+    names = {path.name for path in datastore.data_dir.iterdir()}
+    assert {name for name in names if "key" in name} == {KEY_FILE}
+
+
+def test_the_key_is_never_in_the_database(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        for number in range(3):
+            datastore.add("model", make_record("model", f"n {number}"))
+        secret = datastore.identity().secret()
+        datastore.verify()
+        for path in tmp_path.iterdir():  # the WAL included
+            if path.name != KEY_FILE:
+                content = path.read_bytes()
+                assert secret not in content
+                assert secret.hex().encode() not in content.lower()
+
+
+def test_a_lost_key_file_is_told_in_words_and_no_new_key_is_made_silently(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        key = datastore.add("model", make_record("model", "x")).key
+    (tmp_path / KEY_FILE).rename(tmp_path / "backup")
+    with Datastore.open(tmp_path) as datastore:
+        assert [row.id for row in datastore.search().rows] == [key]  # reading needs no key
+        with pytest.raises(StoreError) as raised:
+            datastore.add("model", make_record("model", "y"))
+        assert raised.value.code == "bad_key"
+        assert str(tmp_path / KEY_FILE) in raised.value.sentence
+        assert "backup" in raised.value.sentence
+        assert not (tmp_path / KEY_FILE).exists()
+        (tmp_path / "backup").rename(tmp_path / KEY_FILE)
+        datastore.add("model", make_record("model", "y"))
+
+
+@pytest.mark.parametrize("content", ["", "x" * 64, "00" * 32, "ff" * 32, "ab" * 31, "ab" * 33, "AB" * 32, "\xff\xfe"])
+def test_a_key_file_that_holds_no_key_is_told_and_left_alone(tmp_path: Path, content: str) -> None:
+    path = tmp_path / KEY_FILE
+    path.write_bytes(content.encode("latin-1"))
+    with Datastore.open(tmp_path) as datastore:
+        with pytest.raises(StoreError) as raised:
+            datastore.identity()
+        assert raised.value.code == "bad_key"
+        assert str(path) in raised.value.sentence
+        assert content not in raised.value.sentence or not content
+    assert path.read_bytes() == content.encode("latin-1")
+
+
+def test_replacing_the_identity_keeps_the_former_key_file(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        before = (datastore.identity().secret(), datastore.address)
+        mine = datastore.add("model", make_record("model", "x"))
+        kept = datastore.replace_identity()
+        assert kept is not None
+        assert kept.read_text().strip() == before[0].hex()
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert datastore.address != before[1]
+        with pytest.raises(StoreError) as raised:
+            datastore.update("model", mine.key, make_record("model", "y"), [mine.hash])
+        assert raised.value.code == "not_owner"
+        address = datastore.address
+    with Datastore.open(tmp_path) as datastore:
+        assert datastore.address == datastore.identity().address == address
+
+
+def test_replacing_the_identity_twice_within_a_second_keeps_every_former_key_file(datastore: Datastore) -> None:
+    secrets = []
+    kept = []
+    for _ in range(3):
+        secrets.append(datastore.identity().secret().hex())
+        kept.append(datastore.replace_identity())
+    assert [path.read_text().strip() for path in kept if path is not None] == secrets

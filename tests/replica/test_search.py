@@ -1,0 +1,356 @@
+"""Searching the replica finds exactly what the query means (`query.matches`, plain Python), windows join up, counts
+are right (DESIGN sections 5 and 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
+
+import pytest
+from hypothesis import example, given, note, settings
+from hypothesis import strategies as st
+
+from tests.crdt import model
+from tests.crdt.histories import key_of
+from tests.query.generated import NOW as QUERY_NOW
+from tests.query.generated import queries
+from tests.replica.replicas import replica
+from tests.seeds import NOW, make_record, seed, signed
+from tui_registry.crdt import Identity, sign_up
+from tui_registry.datastore import Datastore, Page, Row
+from tui_registry.errors import Json, Kind, Record
+from tui_registry.query import Document, QueryError, matches, parse
+from tui_registry.query.folding import fold_case, words
+from tui_registry.replica import relevance, walking
+
+OWNERS = [key_of("search one"), key_of("search two")]
+NAMES = (
+    "llama",
+    "Llama chat",
+    "chat llama 7b",
+    "code-llama",
+    "Café",
+    "CAFE",
+    "ß",
+    "日本語 model",
+    "lla",
+    "code",
+    "x" * 128,
+)
+PROSE = ("", "llama", "a llama for chat and code", "code\nllama", "llamas", "7b chat", "lla code llama")
+PREFERRED = ("ab" * 32, "ff" * 32, "00" * 32, "abcd", "AB" * 32, "ab" * 33, "0x" + "ab" * 31, "ab gguf")
+LABELS = ("chat", "Chat", "code", "two words", "llama", "vision")
+
+
+def records(draw: st.DrawFn) -> Iterator[tuple[Identity, Kind, Record]]:
+    for number in range(draw(st.integers(1, 12))):
+        kind: Kind = draw(st.sampled_from(("model", "agent")))
+        fields: dict[str, Json] = {
+            "description": draw(st.sampled_from(PROSE)),
+            "tags": draw(st.lists(st.sampled_from(LABELS), max_size=2)),
+            "capabilities": draw(st.lists(st.sampled_from(LABELS), max_size=2)),
+            "license": draw(st.sampled_from(("MIT", "mit", "GPL-3.0", "Apache-2.0"))),
+            "formfile_template": draw(st.sampled_from(("", "FROM x"))),
+            "version": draw(st.sampled_from(("1.0.0", "not a version"))),
+        }
+        if kind == "model":
+            fields |= {
+                "model_type": draw(st.sampled_from(("LLM", "Embedding", {"Other": "embeddings"}, {"Other": "chat"}))),
+                "framework": draw(st.sampled_from(("PyTorch", "JAX", {"Other": "mlx"}))),
+                "parameters": draw(st.sampled_from((0, 1, 7 * 10**9, 8 * 10**9, 2**63, 2**64 - 1))),
+                "quantization": draw(st.sampled_from((None, "GGUF", {"Other": "Q4_K_M"}))),
+                "context_length": draw(st.sampled_from((None, 7, 4096, 32768, 2**32 - 1))),
+                "output_tokens_per_second": draw(st.sampled_from((None, 0, 24))),
+            }
+        else:
+            fields |= {
+                "tools": draw(st.lists(st.sampled_from(LABELS), max_size=2)),
+                "preferred_models": draw(st.lists(st.sampled_from(PREFERRED), max_size=2)),
+            }
+        at = draw(st.sampled_from((0, 1_767_225_600, 1_780_000_000, NOW, NOW + 86_400, NOW + 86_401, 253402300000)))
+        owner = draw(st.sampled_from(OWNERS))
+        record = make_record(kind, f"{draw(st.sampled_from(NAMES))}"[: 128 - 3] + f" {number}", **fields)
+        record.update(owner_id=owner.address, created_at=at, updated_at=at)
+        record[model.ID[kind]] = model.derived_id(kind, owner.address, str(record["name"]), at)
+        yield owner, kind, record
+
+
+@st.composite
+def registries(draw: st.DrawFn) -> list[bytes]:
+    """The ops of a few records; some of them written twice at once."""
+    found = []
+    for owner, kind, record in records(draw):
+        base = sign_up(owner, kind, record)
+        found.append(base.body)
+        if draw(st.integers(0, 4)) == 0:
+            for text in ("llama left", "code right"):
+                found.append(sign_up(owner, kind, {**record, "description": text}, children=[base.hash], clock=2).body)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _texts() -> tuple[str, ...]:
+    return (
+        "", "llama", "lla*", '"chat and code"', "llama -chat", "llama OR code", "café", "CAFE", "日本語", "7b", "ß",
+        "tag:chat", "tag:Chat", 'tag:"two words"', "cap:vision tool:code", "-tag:chat -kind:agent", "license:MIT",
+        "license:=mit", "type:llm", "type:embeddings", "quant:gguf", "framework:mlx", "params:7b", "params:>1b",
+        "params:<8b", "-params:>1b", "ctx:32k", "ctx:>=4096 llama", "is:conflict", "is:mine", "is:invalid", "-is:invalid",
+        "has:formfile", "-has:formfile", f"owner:0x{OWNERS[0].address[:6]}", f"owner:{OWNERS[1].address}", "owner:my-lab",
+        'owner:"My Lab"', "owner:MY-LAB", f"owner:{OWNERS[0].address[:4].upper()}", "id:a", "id:0", "model:ab", "model:0",
+        "updated:2026", "updated:<2026-02", "created:1970", "llama OR params:7b", "(llama OR code) -(tag:chat params:7b)",
+        "-(llama OR is:conflict)", "sort:name", "sort:-params", "sort:context", "sort:-context", "sort:created llama",
+        "vram:>0", "mem:1gb", "vcpus:1", "disk:>1gb tps:24", "x" * 125, "kind:model llama sort:-updated", "owner:é",
+    )  # fmt: skip
+
+
+def document(datastore: Datastore, row: Row) -> Document:
+    entry = datastore.entry(row.id)
+    assert entry is not None
+    return Document(entry.kind, entry.record, entry.mine, len(entry.live_heads), entry.problems, entry.owner_name)
+
+
+def rows_or_refusal(datastore: Datastore, query: str, cursor: str | None = None) -> list[Row]:
+    """The rows, or none when the search was refused in words. Any other error comes out."""
+    try:
+        return datastore.search(query, cursor=cursor).rows
+    except QueryError:
+        return []
+
+
+def walk(
+    datastore: Datastore, query: str, *, limit: int, kind: Kind | None = None, sort: str | None = None
+) -> list[Page]:
+    pages = []
+    cursor = None
+    while True:
+        page = datastore.search(query, limit=limit, cursor=cursor, kind=kind, sort=sort)
+        pages.append(page)
+        cursor = page.next
+        if cursor is None:
+            return pages
+        assert len(pages) < 100
+
+
+@contextmanager
+def narrow() -> Iterator[None]:
+    """Bounds so low that a dozen records are many: every way of reading a window is taken."""
+    bounds = ((relevance, "_BLOCK", 3), (relevance, "_RARE", 2), (walking, "FEW", 2), (walking, "_MANY", 3))
+    before = [(module, name, getattr(module, name)) for module, name, _ in bounds]
+    try:
+        for module, name, value in bounds:
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
+@pytest.mark.parametrize("bounds", [nullcontext, narrow])
+@settings(max_examples=100)
+@given(
+    registries(),
+    st.lists(st.sampled_from(_texts()), min_size=1, max_size=12, unique=True),
+    st.lists(queries(), max_size=6),
+)
+def test_search_finds_exactly_what_the_query_means(
+    bounds: Callable[[], AbstractContextManager[None]], bodies: list[bytes], texts: list[str], trees: list[object]
+) -> None:
+    with bounds(), replica() as datastore:
+        datastore.apply(bodies)
+        datastore.name_owner(OWNERS[0].address, "My Lab")
+        datastore.name_owner(OWNERS[1].address, "my-lab")
+        everything = datastore.search(limit=1000).rows
+        assert {row.id for row in everything} == set(model.state(bodies).catalogue)
+        documents = {row.id: document(datastore, row) for row in everything}
+        for text in [*texts, *map(str, trees)]:
+            asked = parse(text, now=NOW)
+            note(text)
+            page = datastore.search(text, limit=1000)
+            found = [row.id for row in page.rows]
+            expected = {key for key, known in documents.items() if matches(asked, known)}
+            assert set(found) == expected, text
+            assert len(found) == len(expected)
+            assert (page.total, page.exact, page.next) == (len(expected), True, None), text
+            for kind in ("model", "agent"):
+                of_kind = datastore.search(text, kind=kind, limit=1000).rows
+                assert {row.id for row in of_kind} == {key for key in expected if documents[key].kind == kind}
+
+
+@pytest.mark.parametrize("bounds", [nullcontext, narrow])
+@settings(max_examples=50)
+@given(registries(), st.lists(st.sampled_from(_texts()), min_size=1, max_size=8, unique=True), st.integers(1, 4))
+def test_windows_give_each_record_once_in_the_order_of_the_whole(
+    bounds: Callable[[], AbstractContextManager[None]], bodies: list[bytes], texts: list[str], limit: int
+) -> None:
+    with bounds(), replica() as datastore:
+        datastore.apply(bodies)
+        for text in texts:
+            whole = datastore.search(text, limit=1000).rows
+            pages = walk(datastore, text, limit=limit)
+            assert [row for page in pages for row in page.rows] == whole, text
+            assert all(len(page.rows) <= limit for page in pages)
+            assert {page.total for page in pages} == {len(whole)}
+
+
+ORDERS = {
+    "sort:name": lambda row: row.name.lower(),
+    "sort:params": lambda row: row.parameters,
+    "sort:-params": lambda row: -row.parameters,
+    "sort:created": lambda row: (row.created_at > NOW + 86_400, row.created_at),
+    "sort:-created": lambda row: (row.created_at > NOW + 86_400, -row.created_at),
+    "sort:updated": lambda row: (row.future, row.updated_at),
+    "sort:-updated": lambda row: (row.future, -row.updated_at),
+    "sort:context": lambda row: (row.context_length is None, row.context_length or 0),
+    "sort:-context": lambda row: (row.context_length is None, -(row.context_length or 0)),
+}
+
+
+@settings(max_examples=60)
+@given(registries(), st.sampled_from(sorted(ORDERS)), st.sampled_from(("", "llama ", "kind:model ", "-tag:chat ")))
+def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: str) -> None:
+    with replica() as datastore:
+        datastore.apply(bodies)
+        found = [row for page in walk(datastore, f"{filters}{order}", limit=3) for row in page.rows]
+        keys = [ORDERS[order](row) for row in found]
+        assert keys == sorted(keys)
+
+
+@settings(max_examples=60)
+@given(registries(), st.sampled_from(("llama", "code", "chat llama", "café", "lla")))
+def test_free_text_puts_the_name_that_is_the_query_first_then_names_that_begin_with_it_then_names_that_hold_it(
+    bodies: list[bytes], text: str
+) -> None:
+    exact = signed(OWNERS[0], "model", text, at=5)
+    with replica() as datastore:
+        datastore.apply([*bodies, exact.body])
+        found = datastore.search(text, limit=1000).rows
+        assert found[0].id == exact.key
+        wanted = words(text)
+
+        def tier(row: Row) -> int:
+            name = words(row.name)
+            begins = [
+                *name[: len(wanted) - 1],
+                *(word[: len(wanted[-1])] for word in name[len(wanted) - 1 : len(wanted)]),
+            ]
+            if name == wanted:
+                return 0
+            if begins == wanted:
+                return 1
+            held = all(any(word.startswith(part) for word in name) for part in wanted)
+            return 2 if held else 3
+
+        tiers = [tier(row) for row in found]
+        assert tiers == sorted(tiers)
+
+
+def test_a_common_word_among_many_records_is_walked_in_windows_that_join_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in (
+        (relevance, "_BLOCK", 7), (relevance, "_RARE", 5), (walking, "FEW", 5), (walking, "COUNT_BOUND", 20),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    with replica() as datastore:
+        seed(datastore, 60)
+        for text in ("made for tests", "number", "model", "number -tag:llama", "llama"):
+            whole = [row.id for page in walk(datastore, text, limit=5) for row in page.rows]
+            assert len(whole) == len(set(whole))
+            documents = {row.id: document(datastore, row) for row in datastore.search(limit=1000).rows}
+            assert set(whole) == {key for key, known in documents.items() if matches(parse(text, now=NOW), known)}, text
+            page = datastore.search(text, limit=5)
+            if len(whole) > 20:
+                assert not page.exact
+                assert 5 <= page.total <= len(whole)
+            else:
+                assert (page.total, page.exact) == (len(whole), True)
+
+
+def test_entries_streams_every_match_in_full_in_the_order_of_search() -> None:
+    with replica() as datastore:
+        seed(datastore, 30)
+        assert [entry.id for entry in datastore.entries()] == [row.id for row in datastore.search(limit=1000).rows]
+        assert [entry.id for entry in datastore.entries("llama")] == [row.id for row in datastore.search("llama").rows]
+        assert all(entry.record["tags"] for entry in datastore.entries())
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "!!!",
+        "bnVsbA",
+        "W10",
+        "WzEsMl0",
+        "WzEsMiwzLDQsNV0",
+        "WyJhIiwiYiJd",
+        "WzAsbnVsbCxudWxsXQ",
+        "ü" * 9,
+        "W" * 10_000,
+    ],
+)
+@pytest.mark.parametrize("query", ["", "llama", "sort:name", "is:conflict"])
+def test_a_cursor_of_another_search_is_refused_or_gives_rows_and_nothing_else_happens(query: str, cursor: str) -> None:
+    with replica() as datastore:
+        seed(datastore, 12)
+        assert len(rows_or_refusal(datastore, query, cursor)) <= 12
+
+
+@pytest.mark.parametrize("query", ["", "llama", "sort:name", "sort:-context"])
+def test_every_cursor_is_refused_or_read_by_every_search(query: str) -> None:
+    with replica() as datastore:
+        seed(datastore, 12)
+        cursors = [
+            datastore.search(text, limit=2).next for text in ("", "llama", "sort:name", "sort:-context", "sort:params")
+        ]
+        for cursor in cursors:
+            assert len(rows_or_refusal(datastore, query, cursor)) <= 12
+
+
+def test_a_sort_that_is_none_is_refused() -> None:
+    with replica() as datastore:
+        seed(datastore, 3)
+        for sort in ("bogus", "-bogus", "name extra", "name) OR (x"):
+            with pytest.raises(QueryError):
+                datastore.search(sort=sort)
+        assert [row.name for row in datastore.search(sort="name").rows] == sorted(
+            row.name for row in datastore.search().rows
+        )
+
+
+@given(st.text(max_size=60))
+@example('"')
+@example("* OR NOT")
+@example("name:x")
+@example("{a b} : c")
+@example("NEAR(a b)")
+@example("a\0b")
+@example("\ud800")
+def test_any_text_is_searched_or_refused_in_words(text: str) -> None:
+    with replica() as datastore:
+        seed(datastore, 2)
+        assert len(rows_or_refusal(datastore, text)) <= 2
+
+
+def test_did_you_mean_proposes_words_that_are_here() -> None:
+    with replica() as datastore:
+        seed(datastore, 12)
+        page = datastore.search("mistrl")
+        assert page.rows == []
+        assert page.did_you_mean is not None
+        assert datastore.search(page.did_you_mean).rows
+        assert datastore.search("qqqqqqqq").did_you_mean is None
+
+
+def test_the_queries_of_the_strategy_know_this_clock() -> None:
+    assert abs(QUERY_NOW - NOW) < 365 * 86_400
+    assert fold_case("My Lab") == "my lab"
+
+
+def test_a_template_of_white_space_is_no_formfile_for_the_index_and_for_the_meaning_of_a_query() -> None:
+    op = signed(OWNERS[0], "model", "blank", formfile_template=" \n")
+    with replica() as datastore:
+        datastore.apply([op.body])
+        (row,) = datastore.search().rows
+        known = document(datastore, row)
+        assert matches(parse("has:formfile", now=NOW), known) == bool(datastore.search("has:formfile").rows)

@@ -1,0 +1,194 @@
+"""The exchanging half of the Datastore: peers, cursors, ops from elsewhere, and the log as others read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tui_registry.datastore.writing import Writing
+from tui_registry.errors import Problem
+from tui_registry.replica import log, peers, quarantine
+from tui_registry.replica.reports import ApplyReport, Cursor, Head, Peer, Quarantined, Rejection
+
+if TYPE_CHECKING:
+    from tui_registry.replica.ingest import Arrival
+
+# The word index writes a segment for each transaction: large ones are quicker by a third.
+_APPLIED_AT_ONCE = 8_192
+
+
+class Exchange(Writing):
+    """What sync and node need."""
+
+    def apply(self, lines: Iterable[bytes], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
+        """Take operations from elsewhere: verified, appended in batches, each batch in one transaction.
+
+        Args:
+            lines: ops, one each, without line ends; a children-first order is quickest, any order works.
+            source: who sent them, for the quarantine.
+            keep_pending: whether ops whose children are not here are kept for later.
+
+        Returns:
+            What became of them; an invalid op is reported, it never stops the others.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        from tui_registry.replica import ingest
+
+        total = ApplyReport()
+        stream = iter(lines)
+        offset = 0
+        held: dict[bytes, str] = {}
+        # The next batch is judged while this one is stored.
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self.check_lines, list(islice(stream, _APPLIED_AT_ONCE)))
+            while arrivals := coming.result():
+                coming = ahead.submit(self.check_lines, list(islice(stream, _APPLIED_AT_ONCE)))
+                with self._pool.write() as db:
+                    outcome = ingest.store(db, arrivals, source, self._clock(), keep_pending=keep_pending)
+                _add(total, outcome.report, offset)
+                offset += len(arrivals)
+                # What waits for a later batch is pending once, and not at all when that batch brings what it waits for.
+                for digest, child in outcome.moved.items():
+                    if held.pop(digest, None) is not None and child is not None:
+                        held[digest] = child
+                held.update(outcome.held)
+        total.pending = len(held)
+        total.missing = sorted(set(held.values()))
+        return total
+
+    def quarantine(self, limit: int = 200) -> list[Quarantined]:
+        """The last operations that were refused, the latest first; at most 10,000 are remembered."""
+        with self._pool.read() as db:
+            return quarantine.read_quarantine(db, limit)
+
+    # Peers
+
+    def peers(self) -> list[Peer]:
+        """Every peer, by name."""
+        with self._pool.read() as db:
+            return peers.read_peers(db)
+
+    def peer(self, name: str) -> Peer:
+        """The peer of that name.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        with self._pool.read() as db:
+            found = peers.read_peers(db, name)
+        if not found:
+            raise peers.no_such_peer(name)
+        return found[0]
+
+    def add_peer(self, name: str, address: str) -> Peer:
+        """Remember a node (http or https URL) or a static log (directory) to pull from.
+
+        Raises:
+            StoreError: `bad_peer_name`, `bad_address`, `peer_exists`.
+        """
+        with self._pool.write() as db:
+            peers.add_peer(db, name, address, self._clock())
+        return self.peer(name)
+
+    def check_peer(self, name: str, address: str) -> list[Problem]:
+        """What keeps a peer of that name and address from being added, by field; for forms."""
+        with self._pool.read() as db:
+            return peers.check_peer(db, name, address)
+
+    def remove_peer(self, name: str) -> None:
+        """Forget a peer; the ops that came from it stay.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        with self._pool.write() as db:
+            peers.remove_peer(db, name)
+
+    def begin_pull(self, name: str, head: Head) -> Cursor:
+        """Where to read on in a peer's log, given its head.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        from tui_registry.replica import pulling
+
+        with self._pool.write() as db:
+            return pulling.begin_pull(db, name, head, self._clock())
+
+    def check_lines(self, lines: Sequence[bytes], first_entry: int | None = None) -> list[Arrival]:
+        """Judge lines from elsewhere by themselves, writing nothing: the slow half of storing them, and one that may
+        run beside the storing of others.
+
+        Args:
+            first_entry: the index of the first line in a peer's log.
+        """
+        from tui_registry.replica import ingest
+
+        return ingest.verify(self._pool, self._verifier(), lines, first_entry)
+
+    def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
+        """Store checked entries of a peer's log and move its cursor, in one transaction.
+
+        Args:
+            cursor: from `begin_pull`, or from the call before this one.
+            arrivals: from `check_lines`, beginning at `cursor.start`.
+        """
+        from tui_registry.replica import pulling
+
+        with self._pool.write() as db:
+            outcome, moved = pulling.store_entries(db, name, cursor, arrivals, self._clock())
+        return outcome.report, moved
+
+    def store_missing(self, name: str, lines: Sequence[bytes]) -> ApplyReport:
+        """Store ops that were asked for by hash; no cursor moves."""
+        return self.apply(lines, source=name)
+
+    def finish_pull(
+        self, name: str, head: Head | None, error: str | None, etag: str | None = None, *, whole: bool = True
+    ) -> None:
+        """Write down how a pull ended.
+
+        Args:
+            error: a sentence, None when it went well.
+            whole: False when the user stopped it before the peer's head: no failure, and no sync either.
+        """
+        with self._pool.write() as db:
+            peers.finish_pull(db, name, head, error, etag, whole, self._clock())
+
+    # The log
+
+    def head(self) -> Head:
+        """Size, fingerprint and epoch of the log, as of one moment."""
+        address = self.address
+        with self._pool.read() as db:
+            return log.read_head(db, address)
+
+    def begins_as(self, head: Head) -> bool:
+        """Whether the log still begins with what an earlier head of it, of the same epoch, was of. It does not when the
+        replica was put back to an older copy and written on."""
+        with self._pool.read() as db:
+            return log.begins_as(db, head)
+
+    def renew_epoch(self) -> None:
+        """Give the log another epoch, because others were given another log under this one. They begin anew."""
+        with self._pool.write() as db:
+            log.renew_epoch(db)
+
+    def log_lines(self, start: int, stop: int) -> list[bytes]:
+        """The exact bytes of ops start..stop of the log, without line ends."""
+        with self._pool.read() as db:
+            return log.read_lines(db, start, stop)
+
+    def ops_by_hash(self, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
+        """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` of them."""
+        with self._pool.read() as db:
+            return log.read_by_hash(db, hashes, max_bytes)
+
+
+def _add(total: ApplyReport, part: ApplyReport, offset: int) -> None:
+    total.applied += part.applied
+    total.known += part.known
+    total.unsupported += part.unsupported
+    total.rejected += [Rejection(item.place + offset, item.code, item.sentence) for item in part.rejected]

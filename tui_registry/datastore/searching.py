@@ -1,0 +1,187 @@
+"""The searching part of the Datastore."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tui_registry.datastore.base import Base
+from tui_registry.errors import Kind, Problem, Record
+from tui_registry.replica import catalogue
+from tui_registry.replica.rows import Page
+
+if TYPE_CHECKING:
+    from tui_registry.query import Completion, Query
+    from tui_registry.replica.compile import Eyes
+    from tui_registry.replica.facets import Facets, FacetValue
+
+# A search that takes longer is told to stop, and says so.
+PATIENCE_SECONDS = 3.0
+
+
+class Searching(Base):
+    """Searches, their facets, completions, saved searches and history."""
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        kind: Kind | None = None,
+        sort: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        backwards: bool = False,
+        unwanted: Callable[[], bool] | None = None,
+    ) -> Page:
+        """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
+
+        Args:
+            sort: used when the query names none: a key of the grammar's `sort:`, with `-` for descending.
+            limit: rows in the window, 1..1000.
+            cursor: `Page.next` of the window before.
+            backwards: from the end: without a cursor the last window, then the one before it, each in forward order.
+                The order of relevance has no end to begin from: the last updated come first then.
+            unwanted: asked now and then; once it is true the search stops.
+
+        Raises:
+            QueryError: the query cannot be read, or the cursor is not one of this search.
+            StoreError: `interrupted`, when it took too long or became unwanted.
+        """
+        from tui_registry.replica.search import Ask, read_sort, search
+        from tui_registry.replica.vocabulary import did_you_mean
+
+        parsed = self._parse(query)
+        order = None if sort is None else read_sort(sort)
+        with self._looking(parsed, unwanted) as (db, eyes):
+            window = max(1, min(limit, 1000))
+            page = search(db, Ask(parsed, kind, order, window, cursor, self._clock(), eyes, backwards))
+            if not page.rows and cursor is None and parsed.texts:
+                page = page._replace(did_you_mean=did_you_mean(db, parsed))
+        return page
+
+    def facets(
+        self, query: str = "", *, kind: Kind | None = None, unwanted: Callable[[], bool] | None = None
+    ) -> Facets:
+        """What the matches of a query have in common, counted; arguments and errors as for `search`."""
+        from tui_registry.replica.facets import read_facets
+        from tui_registry.replica.search import compiled
+
+        parsed = self._parse(query)
+        with self._looking(parsed, unwanted) as (db, eyes):
+            return read_facets(db, compiled(parsed, kind, eyes))
+
+    def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
+        """The values that records here have, the most frequent first, for completion.
+
+        Args:
+            field: `kind`, `type`, `framework`, `license`, `quant`, `tag`, `cap` or `tool`.
+            prefix: how they begin, in any case.
+        """
+        from tui_registry.replica.facets import known_values
+
+        with self._pool.read() as db:
+            return known_values(db, field, prefix, limit)
+
+    def complete(self, text: str, cursor: int) -> list[Completion]:
+        """What could be typed at the cursor of a query: fields, values that exist with their counts, saved searches."""
+        from tui_registry.query import complete
+
+        def values(field: str, prefix: str) -> Sequence[tuple[str, int]]:
+            if field == "@":
+                return [(name, 0) for name in self.saved_searches() if name.startswith(prefix)]
+            if field == "owner":
+                return [(name, 0) for name in self.owner_names().values() if name.lower().startswith(prefix.lower())]
+            return [(found.value, found.records) for found in self.known_values(field, prefix)]
+
+        return complete(text, cursor, values)
+
+    def save_search(self, name: str, query: str) -> None:
+        """Keep a query under a name, for `@name`.
+
+        Raises:
+            QueryError: the query cannot be read.
+            StoreError: `bad_search_name`.
+        """
+        from tui_registry.replica import searches
+
+        self._parse(query)
+        with self._pool.write() as db:
+            searches.save_search(db, name, query)
+
+    def drop_search(self, name: str) -> None:
+        """Forget a saved search.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        from tui_registry.replica import searches
+
+        with self._pool.write() as db:
+            searches.drop_search(db, name)
+
+    def saved_searches(self) -> dict[str, str]:
+        """Queries by name."""
+        from tui_registry.replica import searches
+
+        with self._pool.read() as db:
+            return searches.read_saved(db)
+
+    def remember_search(self, query: str) -> None:
+        """Put a query at the head of the history."""
+        from tui_registry.replica import searches
+
+        with self._pool.write() as db:
+            searches.remember_search(db, query, self._clock())
+
+    def search_history(self, limit: int = 50) -> list[str]:
+        """The queries last asked, the latest first."""
+        from tui_registry.replica import searches
+
+        with self._pool.read() as db:
+            return searches.read_history(db, limit)
+
+    def owner_names(self) -> dict[str, str]:
+        """Local names by address."""
+        with self._pool.read() as db:
+            return {owner.hex(): name for owner, name in db.execute("SELECT address, name FROM owner_names")}
+
+    # How
+
+    def _parse(self, query: str) -> Query:
+        from tui_registry.query import parse
+
+        return parse(query, now=self._clock(), saved=self.saved_searches() if "@" in query else None)
+
+    @contextmanager
+    def _looking(self, parsed: Query, unwanted: Callable[[], bool] | None) -> Iterator[tuple[sqlite3.Connection, Eyes]]:
+        from tui_registry.replica.compile import Eyes, by_folded_name
+        from tui_registry.replica.vocabulary import beginnings
+        from tui_registry.replica.walking import is_rare
+
+        text = str(parsed)
+        names = self.owner_names() if "owner:" in text else {}
+        address = self.address if "is:mine" in text else ""
+        with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
+            if "is:invalid" in text:
+                self._install_is_invalid(db)
+            yield db, Eyes(address, by_folded_name(names), beginnings(db), partial(is_rare, db))
+
+    def _check(self, db: sqlite3.Connection, kind: Kind, record: Record) -> list[Problem]:
+        from tui_registry.records.authoring import check
+
+        return check(kind, record, model_type=catalogue.model_type_reader(db))
+
+    def _install_is_invalid(self, db: sqlite3.Connection) -> None:
+        def is_invalid(rid: int) -> bool:
+            try:
+                kind, record = catalogue.read_shown(db, rid)
+            except sqlite3.OperationalError:
+                # Interrupted in here: let the statement around it end the same way.
+                db.interrupt()
+                return False
+            return any(problem.severity == "error" for problem in self._check(db, kind, record))
+
+        db.create_function("is_invalid", 1, is_invalid)

@@ -1,0 +1,171 @@
+"""The writing half of the Datastore: records, drafts and local names. Durable when a call returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tui_registry.datastore.reading import Reading
+from tui_registry.errors import InvalidRecord, Kind, Record, RegistryError
+from tui_registry.replica import drafts
+from tui_registry.replica.reports import Draft, VerifyReport
+
+if TYPE_CHECKING:
+    from tui_registry.crdt import AgentOp, ModelOp
+    from tui_registry.records import AIAgent, AIModel
+
+
+_ADDED_AT_ONCE = 1_000
+
+
+class Writing(Reading):
+    """Registering, editing, deleting. Every write is signed by this replica's key."""
+
+    def add(self, kind: Kind, record: Record) -> ModelOp | AgentOp:
+        """Register a plain record; id, owner and times are set here, `op.key` tells the id.
+
+        Raises:
+            InvalidRecord: it breaks an authoring rule.
+            StoreError: `already_registered`, `not_owner`, `bad_key`.
+        """
+        from tui_registry.replica import local
+
+        self._refuse_errors(kind, record)
+        identity = self.identity()
+        with self._pool.write() as db:
+            return local.add(db, identity, kind, record, self._clock())
+
+    def add_all(self, records: Iterable[tuple[Kind, Record]]) -> Iterator[ModelOp | AgentOp | RegistryError]:
+        """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
+
+        A record that is refused does not stop the others. Records of one name take one second each.
+
+        Raises:
+            StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
+        """
+        from tui_registry.replica import local
+
+        identity = self.identity()
+        stream = iter(records)
+        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+            with self._pool.write() as db:
+                outcomes = [
+                    local.add_or_refuse(db, identity, kind, record, self._clock(), self._check(db, kind, record))
+                    for kind, record in chunk
+                ]
+            yield from outcomes
+
+    def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> ModelOp | AgentOp:
+        """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
+
+        Raises:
+            InvalidRecord: it breaks an authoring rule.
+            StoreError: `changed` when the record has other heads by now, `not_found`, `not_owner`, `bad_key`.
+        """
+        from tui_registry.replica import local
+
+        self._refuse_errors(kind, record)
+        identity = self.identity()
+        with self._pool.write() as db:
+            return local.update(db, identity, kind, identifier, record, seen, self._clock())
+
+    def delete(self, kind: Kind, identifier: str, seen: Sequence[str]) -> ModelOp | AgentOp:
+        """Remove the record as the caller was shown it.
+
+        Raises:
+            StoreError: `changed`, `not_found`, `not_owner`, `bad_key`.
+        """
+        from tui_registry.replica import local
+
+        identity = self.identity()
+        with self._pool.write() as db:
+            return local.delete(db, identity, kind, identifier, seen, self._clock())
+
+    # The same in types
+
+    def add_model(self, model: AIModel) -> ModelOp:
+        """`add` for a model."""
+        return _model_op(self.add("model", model.to_plain()))
+
+    def add_agent(self, agent: AIAgent) -> AgentOp:
+        """`add` for an agent."""
+        return _agent_op(self.add("agent", agent.to_plain()))
+
+    def update_model(self, model_id: str, model: AIModel, seen: Sequence[str]) -> ModelOp:
+        """`update` for a model."""
+        return _model_op(self.update("model", model_id, model.to_plain(), seen))
+
+    def update_agent(self, agent_id: str, agent: AIAgent, seen: Sequence[str]) -> AgentOp:
+        """`update` for an agent."""
+        return _agent_op(self.update("agent", agent_id, agent.to_plain(), seen))
+
+    def delete_model(self, model_id: str, seen: Sequence[str]) -> ModelOp:
+        """`delete` for a model."""
+        return _model_op(self.delete("model", model_id, seen))
+
+    def delete_agent(self, agent_id: str, seen: Sequence[str]) -> AgentOp:
+        """`delete` for an agent."""
+        return _agent_op(self.delete("agent", agent_id, seen))
+
+    # What is local to this replica
+
+    def name_owner(self, address: str, name: str) -> None:
+        """Give an owner's key a local name, or take it away with an empty one. Names never travel."""
+        owner = bytes.fromhex(address)
+        with self._pool.write() as db:
+            if name.strip():
+                db.execute("INSERT OR REPLACE INTO owner_names (address, name) VALUES (?, ?)", (owner, name.strip()))
+            else:
+                db.execute("DELETE FROM owner_names WHERE address = ?", (owner,))
+
+    def save_draft(self, draft: Draft) -> None:
+        """Keep a form as typed, in place of the draft with the same key; `saved_at` is set here."""
+        with self._pool.write() as db:
+            drafts.save_draft(db, draft, self._clock())
+
+    def drafts(self) -> list[Draft]:
+        """Every draft, the last saved first."""
+        with self._pool.read() as db:
+            return drafts.read_drafts(db)
+
+    def draft(self, key: str) -> Draft | None:
+        """The draft with that key, None when there is none."""
+        with self._pool.read() as db:
+            return next(iter(drafts.read_drafts(db, key)), None)
+
+    def drop_draft(self, key: str) -> None:
+        """Forget a draft; none with that key is fine."""
+        with self._pool.write() as db:
+            drafts.drop_draft(db, key)
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+        """Re-check every stored op, rebuild what is derived, and say what was found.
+
+        Args:
+            progress: called with ops done and ops in all.
+        """
+        from tui_registry.replica import audit
+
+        return audit.audit(self._pool, progress or (lambda *_: None))
+
+    # How
+
+    def _refuse_errors(self, kind: Kind, record: Record) -> None:
+        problems = self.check(kind, record)
+        if any(problem.severity == "error" for problem in problems):
+            raise InvalidRecord(tuple(problems))
+
+
+def _model_op(op: ModelOp | AgentOp) -> ModelOp:
+    from tui_registry.crdt import ModelOp
+
+    assert isinstance(op, ModelOp)
+    return op
+
+
+def _agent_op(op: ModelOp | AgentOp) -> AgentOp:
+    from tui_registry.crdt import AgentOp
+
+    assert isinstance(op, AgentOp)
+    return op

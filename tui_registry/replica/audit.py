@@ -1,0 +1,228 @@
+"""Checking a replica from the ground up: every stored op against the rules, every derived table against the log."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from tui_registry.crdt.op import Op, OpError
+from tui_registry.crdt.parsing import parse_op
+from tui_registry.crdt.register import heads, winner
+from tui_registry.crdt.rules import Ancestor, check_against
+from tui_registry.crdt.version import RULES_VERSION
+from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.replica.batch import Batch
+from tui_registry.replica.checked import Checked, check
+from tui_registry.replica.columns import (
+    CATALOGUE_COLUMNS,
+    INDEX_VERSION,
+    KIND_CODES,
+    KINDS_BY_CODE,
+    counted_values,
+    record_columns,
+    word_values,
+)
+from tui_registry.replica.connection import Pool
+from tui_registry.replica.derived import INSERT_CATALOGUE, count_values, forget_all_words, index_words
+from tui_registry.replica.errors import StoreError
+from tui_registry.replica.reports import Rejection, VerifyReport
+from tui_registry.replica.stored import Stored
+
+_CHUNK = 1_000
+Progress = Callable[[int, int], None]
+
+
+def audit(pool: Pool, progress: Progress) -> VerifyReport:
+    """Re-check every op, remove what is invalid (with a new epoch), rebuild what is derived, and say what was found.
+
+    Args:
+        progress: called with ops done and ops in all.
+    """
+    report = VerifyReport()
+    with pool.read() as db:
+        (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
+        report.invalid = list(_check_log(db, report, progress))
+    with pool.write() as db:
+        if db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
+            raise StoreError("locked", f"{pool.path} was repaired by another process meanwhile: run verify again")
+        if report.invalid or _has_gaps(db):
+            _rewrite_log(db, {rejection.place for rejection in report.invalid})
+        if report.invalid:
+            report.repaired.append(
+                f"{len(report.invalid)} invalid operations were taken out of the log, which has a new epoch now"
+            )
+        elif db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
+            report.repaired.append("operations were missing from the log, which was closed up and has a new epoch now")
+        report.repaired += _rebuild(db)
+        report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
+        db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
+    return report
+
+
+def refresh_versions(pool: Pool) -> None:
+    """Bring what depends on this program's version up to date: remembered rejections fall with the rules, the word
+    index with its making."""
+    with pool.write() as db:
+        rules, index = db.execute("SELECT rules_version, index_version FROM replica").fetchone()
+        if rules != RULES_VERSION:
+            db.execute("DELETE FROM rejected")
+        if index != INDEX_VERSION:
+            _rebuild(db)
+        db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
+
+
+# How: the log
+
+
+def _check_log(db: sqlite3.Connection, report: VerifyReport, progress: Progress) -> Iterator[Rejection]:
+    (size,) = db.execute("SELECT count(*) FROM ops").fetchone()
+    bad: set[str] = set()
+    start = -1
+    while True:
+        rows = db.execute(
+            "SELECT o.idx, o.hash, o.clock, o.created_at, o.updated_at, o.body, k.kind, k.id, k.owner FROM ops o "
+            "LEFT JOIN keys k USING (rid) WHERE o.idx > ? ORDER BY o.idx LIMIT ?",
+            (start, _CHUNK),
+        ).fetchall()
+        if not rows:
+            return
+        start = rows[-1][0]
+        batch = Batch(db)
+        for idx, digest, clock, created_at, updated_at, body, kind, key, owner in rows:
+            report.ops += 1
+            try:
+                if type(body) is not bytes:
+                    raise OpError("malformed", "the operation's bytes are of another type")
+                op = check(body)
+                batch.load([op])
+                _check_place(batch, op, idx, bad)
+                found = check_against(op.claim, [ancestor for ancestor, _ in batch.ancestors(op)])
+                beside = (digest, kind, key, owner, clock, created_at, updated_at)
+                if _beside(found) != beside:
+                    raise OpError("malformed", "the row beside the operation says something else")
+            except RegistryError as error:
+                bad.add(digest.hex())
+                yield Rejection(idx, error.code, error.sentence)
+        progress(report.ops, size)
+
+
+def _beside(op: Ancestor) -> tuple[bytes, int, bytes, bytes, int, int | None, int]:
+    """What the columns beside a stored op must say."""
+    key, owner = bytes.fromhex(op.key), bytes.fromhex(op.owner)
+    return bytes.fromhex(op.hash), KIND_CODES[op.kind], key, owner, op.clock, op.created_at, op.updated_at
+
+
+def _has_gaps(db: sqlite3.Connection) -> bool:
+    """Whether operations are missing, in the middle or at the end: a peer may have read them under this epoch."""
+    count, stop = db.execute("SELECT count(*), coalesce(max(idx) + 1, 0) FROM ops").fetchone()
+    (size,) = db.execute("SELECT size FROM replica").fetchone()
+    return bool(count != stop or count < size)
+
+
+def _check_place(batch: Batch, op: Checked, idx: int, bad: set[str]) -> None:
+    if batch.missing(op) or any(place >= idx for _, place in batch.ancestors(op)):
+        raise OpError("child", "a child is missing, or stands after the operation that names it")
+    if bad.intersection(op.children):
+        raise OpError("child", "a child is not valid")
+
+
+def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
+    """The log without some of its ops. The cursors of peers fall too: what was dropped may come again, sound."""
+    db.execute("CREATE TEMP TABLE survivors AS SELECT idx, body FROM ops ORDER BY idx")
+    db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
+    for table in ("ops", "keys", "owners", "catalogue", "counted", "cursors"):
+        db.execute(f"DELETE FROM {table}")
+    forget_all_words(db)
+    db.execute(
+        "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
+        (secrets.token_hex(16), "0" * 64),
+    )
+    batch = Batch(db)
+    for (body,) in db.execute("SELECT body FROM survivors ORDER BY idx").fetchall():
+        op = check(body)
+        batch.load([op])
+        batch.append(op, body)
+    batch.flush()
+    db.execute("DROP TABLE survivors")
+
+
+# How: the derived tables
+
+
+def _rebuild(db: sqlite3.Connection) -> list[str]:
+    """Make heads, catalogue, words and counters anew from the log; the sentences say what differed."""
+    wrong_heads: list[tuple[bool, int]] = []
+    wrong_rows = 0
+    counts: dict[Kind, int] = {"model": 0, "agent": 0}
+    conflicts = 0
+    forget_all_words(db)
+    shown: set[int] = set()
+    counted: Counter[tuple[str, str]] = Counter()
+    for rid, kind, key, owner, ops in _keys(db):
+        current = {op.hash for op in heads(op for op, _ in ops)}
+        stored: list[Stored] = []
+        records: dict[int, Record | None] = {}
+        for op, (idx, clock, was_head) in ops:
+            is_head = op.hash in current
+            if is_head:
+                stored.append(Stored(idx, op.hash, op.is_rm, clock, None))
+                records[idx] = op.record
+            if is_head != was_head:
+                wrong_heads.append((is_head, idx))
+        best = winner(stored)
+        live = sum(not head.is_rm for head in stored)
+        if best is None:
+            continue
+        record = records[best.idx]
+        assert record is not None
+        shown.add(rid)
+        counts[kind] += 1
+        conflicts += live > 1
+        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, *record_columns(kind, record))
+        current = db.execute(f"SELECT {CATALOGUE_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
+        if current != values:
+            wrong_rows += 1
+            db.execute(INSERT_CATALOGUE, values)
+        index_words(db, [(rid, word_values(kind, record))])
+        counted.update(counted_values(kind, record_columns(kind, record)))
+    extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
+    db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
+    db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
+    found = []
+    if wrong_heads:
+        found.append(f"{len(wrong_heads)} head marks were wrong and were set right")
+    if wrong_rows or extra:
+        found.append(f"{wrong_rows + len(extra)} catalogue rows were wrong and were made anew")
+    if dict(counted) != {(field, value): records for field, value, records in db.execute("SELECT * FROM counted")}:
+        db.execute("DELETE FROM counted")
+        count_values(db, counted)
+        found.append("the numbers of records by value were wrong and were counted anew")
+    if _recount(db, counts, conflicts):
+        found.append("the counters were wrong and were counted anew")
+    return found
+
+
+_Keyed = tuple[int, Kind, bytes, bytes, Sequence[tuple[Op, tuple[int, int, bool]]]]
+
+
+def _keys(db: sqlite3.Connection) -> Iterator[_Keyed]:
+    reading = db.execute("SELECT rid, kind, id, owner FROM keys ORDER BY rid")
+    for rid, kind, key, owner in reading.fetchall():
+        rows = db.execute("SELECT idx, clock, is_head, body FROM ops WHERE rid = ? ORDER BY idx", (rid,))
+        ops = [(parse_op(body), (idx, clock, bool(is_head))) for idx, clock, is_head, body in rows.fetchall()]
+        yield rid, KINDS_BY_CODE[kind], key, owner, ops
+
+
+def _recount(db: sqlite3.Connection, counts: dict[Kind, int], conflicts: int) -> bool:
+    size, total = 0, 0
+    for (digest,) in db.execute("SELECT hash FROM ops"):
+        size += 1
+        total += int.from_bytes(digest, "big")
+    right = (size, f"{total % 2**256:064x}", counts["model"], counts["agent"], conflicts)
+    current = db.execute("SELECT size, fingerprint, models, agents, conflicts FROM replica").fetchone()
+    if current == right:
+        return False
+    db.execute("UPDATE replica SET size = ?, fingerprint = ?, models = ?, agents = ?, conflicts = ?", right)
+    return True

@@ -1,0 +1,135 @@
+"""One connection policy: WAL, durable commits, bounded caches, a small pool that any thread may borrow from."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tui_registry.replica.errors import StoreError, said_plainly
+
+BUSY_SECONDS = 10.0
+_READERS = 4
+# Steps of SQLite's machine between two looks at the clock: a millisecond or so.
+_STEPS = 20_000
+
+
+def _stopper(seconds: float | None, unwanted: Callable[[], bool] | None) -> Callable[[], bool]:
+    end = None if seconds is None else time.monotonic() + seconds
+    return lambda: (end is not None and time.monotonic() > end) or (unwanted is not None and unwanted())
+
+
+class Pool:
+    """Connections to one database file. Readers are shared out, writers take turns.
+
+    A writer's block is one `BEGIN IMMEDIATE` transaction: committed at its end, rolled back on any exception, and on
+    disk when the block has ended (`synchronous=FULL`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        self._slots = threading.BoundedSemaphore(_READERS)
+        self._writing = threading.RLock()
+        self._writer: sqlite3.Connection | None = None
+        self._watcher: sqlite3.Connection | None = None
+        self._closed = False
+
+    @contextmanager
+    def read(
+        self, seconds: float | None = None, unwanted: Callable[[], bool] | None = None
+    ) -> Iterator[sqlite3.Connection]:
+        """Borrow a connection; the block sees one snapshot of the database.
+
+        Args:
+            seconds: after so long a statement is interrupted.
+            unwanted: asked every few milliseconds; once it is true, a statement is interrupted.
+
+        Raises:
+            StoreError: the database cannot be read, or `interrupted`.
+        """
+        with self._slots, said_plainly(self.path):
+            connection = self._take()
+            try:
+                if seconds is not None or unwanted is not None:
+                    connection.set_progress_handler(_stopper(seconds, unwanted), _STEPS)
+                connection.execute("BEGIN")
+                yield connection
+            finally:
+                connection.set_progress_handler(None, 0)
+                # A statement left half-read would hold its snapshot, and with it the WAL, for ever.
+                connection.rollback()
+                self._give_back(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Borrow the writer inside a transaction.
+
+        Raises:
+            StoreError: the database cannot be written; nothing was.
+        """
+        with self._writing, said_plainly(self.path):
+            if self._writer is None:
+                self._writer = self.connect()
+                self._writer.execute("PRAGMA cache_size = -65536")
+            connection = self._writer
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def data_version(self) -> int:
+        """A number that changes whenever any connection, of this process or another, has committed."""
+        with self._guard, said_plainly(self.path):
+            if self._watcher is None:
+                self._watcher = self.connect()
+            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+            return int(version)
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection under the policy; the caller closes it."""
+        if self._closed:
+            raise StoreError("unusable", f"{self.path} has been closed")
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -8192")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        # A stranger's file must not run code through the schema (SQLite: "Defense Against The Dark Arts").
+        connection.execute("PRAGMA trusted_schema = OFF")
+        return connection
+
+    def close(self) -> None:
+        """Close every idle connection; borrowed ones close when they are given back."""
+        with self._guard:
+            self._closed = True
+            for connection in (*self._idle, *filter(None, (self._watcher,))):
+                connection.close()
+            self._idle.clear()
+            self._watcher = None
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def _take(self) -> sqlite3.Connection:
+        with self._guard:
+            if self._idle:
+                return self._idle.pop()
+        return self.connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._guard:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
