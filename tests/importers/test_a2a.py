@@ -1,0 +1,131 @@
+"""A2A agent cards of versions 0.3 and 1.0."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.importers.made import at
+from tui_registry.importers import Finding, read_source
+from tui_registry.importers.a2a import is_agent_card, read_agent_card
+from tui_registry.records.authoring import check
+
+CARD_0_3: dict[str, Any] = {
+    "protocolVersion": "0.3.0",
+    "name": "Route Planner",
+    "description": "Plans routes and draws maps of them.",
+    "url": "https://routes.example.com/a2a/v1",
+    "preferredTransport": "JSONRPC",
+    "additionalInterfaces": [{"url": "https://routes.example.com/grpc", "transport": "GRPC"}],
+    "provider": {"organization": "Example Maps", "url": "https://example.com"},
+    "version": "1.2.0",
+    "documentationUrl": "https://docs.example.com",
+    "capabilities": {"streaming": True, "pushNotifications": False},
+    "securitySchemes": {"google": {"type": "openIdConnect"}},
+    "defaultInputModes": ["application/json", "text/plain"],
+    "defaultOutputModes": ["image/png"],
+    "skills": [
+        {
+            "id": "route-optimizer",
+            "name": "Route optimiser",
+            "description": "Finds the best route",
+            "tags": ["maps", "Route Planning"],
+        },
+        {"id": "2f0f1b9e-6a3c-4d2e-8f10-000000000000", "name": "Map maker", "description": "", "tags": ["maps"]},
+    ],
+    "supportsAuthenticatedExtendedCard": True,
+}
+CARD_1_0: dict[str, Any] = {
+    "name": "Recipe Agent",
+    "description": "Helps with recipes and cooking.",
+    "supportedInterfaces": [
+        {"url": "https://api.example.com/a2a/v1", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"},
+        {"url": "https://api.example.com/rest", "protocolBinding": "HTTP+JSON", "protocolVersion": "1.0"},
+    ],
+    "version": "2.0",
+    "capabilities": {"streaming": True, "pushNotifications": True, "extendedAgentCard": False},
+    "defaultInputModes": ["text/plain"],
+    "defaultOutputModes": ["text/plain"],
+    "skills": [{"id": "find_recipe", "name": "Find a recipe", "description": "By ingredients", "tags": ["cooking"]}],
+    "signatures": [{"protected": "e30", "signature": "AAAA"}],
+}
+
+
+def test_a_card_of_0_3_gives_a_draft_that_says_where_the_agent_is_reached() -> None:
+    found = read_agent_card(CARD_0_3, "card.json").finding()
+    assert found.problems == ()
+    assert (at(found, "name"), at(found, "version")) == ("Route Planner", "1.2.0")
+    assert at(found, "description").splitlines() == [
+        "Plans routes and draws maps of them.",
+        "",
+        "Interface: https://routes.example.com/a2a/v1 (JSONRPC A2A 0.3.0)",
+        "Interface: https://routes.example.com/grpc (GRPC A2A 0.3.0)",
+        "",
+        "Provider: Example Maps",
+        "Documentation: https://docs.example.com",
+    ]
+    assert at(found, "capabilities") == ["route-optimizer", "Map maker", "streaming"]
+    assert at(found, "tags") == ["maps", "route-planning"]
+    assert at(found, "compatible_model_types") == ["LLM", "Multimodal"]
+    assert "the agent asks for credentials (google)" in found.notes
+
+
+def test_a_card_of_1_0_gives_the_same_fields() -> None:
+    found = read_agent_card(CARD_1_0, "card.json").finding()
+    assert at(found, "version") == "2.0.0"
+    assert "Interface: https://api.example.com/rest (HTTP+JSON A2A 1.0)" in at(found, "description")
+    assert at(found, "capabilities") == ["find_recipe", "streaming", "push-notifications"]
+    assert at(found, "compatible_model_types") == ["LLM"]
+    assert "the card is signed; its signatures were not checked" in found.notes
+
+
+def test_only_the_licence_keeps_an_imported_agent_from_being_signed() -> None:
+    for card in (CARD_0_3, CARD_1_0):
+        record = read_agent_card(card, "x").finding().record
+        assert record is not None
+        errors = [problem.path for problem in check("agent", record) if problem.severity == "error"]
+        assert errors == ["license"]
+        assert check("agent", {**record, "license": "MIT"}) == []
+
+
+@pytest.mark.parametrize("card", [CARD_0_3, CARD_1_0], ids=["0.3", "1.0"])
+def test_a_card_in_a_file_is_known_by_its_content(tmp_path: Path, card: Any) -> None:
+    (tmp_path / "whatever.txt").write_text(json.dumps(card, indent=1))
+    (found,) = read_source(tmp_path / "whatever.txt")
+    assert isinstance(found, Finding)
+    assert (found.kind, at(found, "name")) == ("agent", card["name"])
+    (again,) = read_source(tmp_path)
+    assert isinstance(again, Finding)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"skills": [None, 3, {"tags": 4}, {"id": None, "name": ["x"]}]},
+        {"capabilities": []},
+        {"version": "latest", "supportedInterfaces": [{"url": 4}], "securitySchemes": []},
+        {"description": "\x00\ud800", "name": "n\x00"},
+        {"skills": [{"id": f"s{n}", "name": "x" * 300, "tags": ["t" * 300] * 3} for n in range(500)]},
+        {"description": "d" * 100_000},
+    ],
+)
+def test_a_card_with_odd_values_still_gives_a_draft(change: Any) -> None:
+    found = read_agent_card({**CARD_1_0, **change}, "x").finding()
+    assert found.problems == ()
+    assert found.record is not None
+    assert [p.path for p in check("agent", found.record) if p.severity == "error"] == ["license"]
+
+
+def test_what_was_cut_or_left_out_is_noted() -> None:
+    found = read_agent_card({**CARD_1_0, "description": "d" * 100_000, "version": "latest"}, "x").finding()
+    assert any("description: cut to 10,000" in note for note in found.notes)
+    assert any("the version latest is not SemVer" in note for note in found.notes)
+
+
+def test_other_documents_are_no_cards() -> None:
+    assert not is_agent_card({"name": "left-pad", "version": "1.0.0"})
+    assert not is_agent_card({"name": "x", "skills": []})
+    assert not is_agent_card([CARD_1_0])

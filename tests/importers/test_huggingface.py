@@ -1,0 +1,305 @@
+"""Folders of the Hub and cards: what a draft takes from weights, configuration and card, and in which order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
+from tui_registry.importers import Finding, read_source
+from tui_registry.importers.card import parse_card
+from tui_registry.importers.config import type_of
+
+CARD = """---
+license: llama3.1
+library_name: transformers
+pipeline_tag: text-generation
+base_model: meta-llama/Llama-3.1-8B
+language: [en, de]
+tags:
+  - conversational
+  - Support Desk
+  - region:us
+---
+<p align="center"><img src="x.png"></p>
+
+# Support 8B
+
+[![badge](https://x)](https://y)
+
+**Support 8B** answers [tickets](https://example.com) of `customers`
+politely and in two languages.
+
+## More
+"""
+CONFIG: dict[str, Any] = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "max_position_embeddings": 131_072,
+    "torch_dtype": "bfloat16",
+    "transformers_version": "4.44.0",
+}
+WEIGHTS = safetensors({"a": tensor("BF16", (1000, 8), 0, 16_000), "b": tensor("F32", (2,), 16_000, 16_008)})
+
+
+def model(folder: Path, *, card: str | None = CARD, config: Any = CONFIG, weights: bytes | None = WEIGHTS) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    if card is not None:
+        (folder / "README.md").write_text(card)
+    if config is not None:
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "tokenizer.json").write_text('{"version": "1.0"}')
+        (folder / "generation_config.json").write_text('{"bos_token_id": 1}')
+    if weights is not None:
+        (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+def read(path: Path) -> Finding:
+    (found,) = read_source(path)
+    assert isinstance(found, Finding)
+    assert found.problems == ()
+    return found
+
+
+def test_a_folder_is_one_model_of_weights_configuration_and_card(tmp_path: Path) -> None:
+    found = read(model(tmp_path / "Support-8B"))
+    expected = {
+        "name": "Support-8B",
+        "description": "Support 8B answers tickets of customers politely and in two languages.",
+        "license": "LicenseRef-Llama-3.1",
+        "model_type": "LLM",
+        "framework": "PyTorch",
+        "parameters": 8_002,
+        "quantization": "BF16",
+        "context_length": 131_072,
+        "tags": ["conversational", "support-desk", "text-generation", "en", "de", "llama-3-1-8b"],
+        "capabilities": ["chat"],
+    }
+    assert {path: at(found, path) for path in expected} == expected
+    assert found.origins["parameters"] == "the shapes of the tensors"
+    assert found.origins["context_length"] == "max_position_embeddings in config.json"
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("name", ["README.md", "config.json", "model.safetensors"])
+def test_naming_a_file_of_the_folder_reads_the_folder(tmp_path: Path, name: str) -> None:
+    folder = model(tmp_path / "Support-8B")
+    assert read(folder / name) == read(folder)
+
+
+def test_folders_below_a_folder_are_models_of_their_own(tmp_path: Path) -> None:
+    model(tmp_path / "one")
+    model(tmp_path / "two" / "deep")
+    found = list(read_source(tmp_path))
+    assert [at(one, "name") for one in found if isinstance(one, Finding)] == ["one", "deep"]
+    assert len(found) == 2
+
+
+def test_the_cache_of_the_hub_names_its_models_and_counts_none_twice(tmp_path: Path) -> None:
+    root = tmp_path / "models--my-lab--Support-8B"
+    (root / "blobs").mkdir(parents=True)
+    (root / "blobs" / "abc").write_bytes(WEIGHTS)
+    snapshot = model(root / "snapshots" / ("0123456789" * 4), weights=None)
+    (snapshot / "model.safetensors").symlink_to("../../blobs/abc")
+    found = read(tmp_path)
+    assert (at(found, "name"), at(found, "parameters")) == ("Support-8B", 8_002)
+
+
+def test_gguf_files_in_a_folder_of_the_hub_are_models_beside_it(tmp_path: Path) -> None:
+    folder = model(tmp_path / "Support-8B")
+    (folder / "support-q4.gguf").write_bytes(gguf(LLAMA))
+    whole, quantised = read_source(folder)
+    assert isinstance(whole, Finding)
+    assert isinstance(quantised, Finding)
+    assert (at(whole, "quantization"), at(quantised, "quantization")) == ("BF16", "GGUF")
+    assert at(quantised, "description").startswith("Support 8B answers")
+
+
+def test_weights_of_mistral_that_lie_there_twice_count_once(tmp_path: Path) -> None:
+    folder = model(tmp_path / "m")
+    (folder / "consolidated.safetensors").write_bytes(WEIGHTS)
+    assert at(read(folder), "parameters") == 8_002
+
+
+def test_a_folder_of_diffusers_is_one_model(tmp_path: Path) -> None:
+    root = tmp_path / "draws"
+    for part in ("unet", "vae"):
+        model(root / part, card=None)
+    (root / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "x"]}')
+    found = read(root)
+    assert (at(found, "name"), at(found, "model_type")) == ("draws", "ImageGeneration")
+    assert at(found, "parameters") == 2 * 8_002
+
+
+def test_an_adapter_says_what_it_adapts(tmp_path: Path) -> None:
+    folder = model(tmp_path / "lora", card=None, config=None, weights=None)
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "org/base"}')
+    (folder / "adapter_model.safetensors").write_bytes(WEIGHTS)
+    found = read(folder)
+    assert "this is an adapter of org/base, no whole model" in found.notes
+    assert "adapter" in at(found, "tags")
+
+
+@pytest.mark.parametrize(
+    ("quantization_config", "wanted"),
+    [
+        ({"quant_method": "gptq", "bits": 4}, "GPTQ"),
+        ({"quant_method": "awq", "bits": 4}, "AWQ"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "INT4"),
+        ({"load_in_8bit": True}, "INT8"),
+        ({"quant_method": "fp8"}, {"Other": "FP8"}),
+        ({"quant_method": "mxfp4"}, {"Other": "MXFP4"}),
+        ({"quant_method": "hqq", "bits": 8}, "INT8"),
+        ({"quant_method": "new-thing"}, {"Other": "new-thing"}),
+        ({"quant_method": 7, "bits": [4]}, "BF16"),
+        ("4bit", "BF16"),
+    ],
+)
+def test_the_configuration_of_the_quantisation_is_believed_before_dtypes(
+    tmp_path: Path, quantization_config: Any, wanted: Any
+) -> None:
+    found = read(model(tmp_path / "m", config={**CONFIG, "quantization_config": quantization_config}))
+    assert at(found, "quantization") == wanted
+
+
+def test_packed_weights_are_counted_by_the_bits_of_the_configuration(tmp_path: Path) -> None:
+    packed = safetensors({"l.qweight": tensor("I32", (10, 10), 0, 400), "l.scales": tensor("F16", (10,), 400, 420)})
+    config = {**CONFIG, "quantization_config": {"quant_method": "gptq", "bits": 8}}
+    found = read(model(tmp_path / "m", config=config, weights=packed))
+    assert at(found, "parameters") == 400
+    assert at(found, "resource_requirements.requires_gpu") is True
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        ({"n_positions": 1024}, 1024),
+        ({"max_position_embeddings": 512, "n_positions": 1024}, 512),
+        ({"text_config": {"max_position_embeddings": 4096}, "vision_config": {}}, 4096),
+        ({"max_position_embeddings": True}, None),
+        ({"max_position_embeddings": -1}, None),
+        ({"max_position_embeddings": 10**40}, None),
+        ({"model_max_length": 1000000000000000019884624838656}, None),
+        ({"max_position_embeddings": "4096"}, None),
+    ],
+)
+def test_the_context_length_is_the_first_that_makes_sense(tmp_path: Path, config: Any, wanted: int | None) -> None:
+    found = read(model(tmp_path / "m", config={"architectures": ["X"], **config}))
+    assert at(found, "context_length") == wanted
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        ({"architectures": ["Qwen2ForCausalLM"]}, "LLM"),
+        ({"architectures": ["BertModel"]}, "Embedding"),
+        ({"architectures": ["WhisperForConditionalGeneration"]}, "AudioProcessing"),
+        ({"architectures": ["Qwen2VLForConditionalGeneration"]}, "Multimodal"),
+        ({"vision_config": {}, "text_config": {}}, "Multimodal"),
+        ({"vision_config": {}, "text_config": {}, "model_type": "clip"}, "Embedding"),
+        ({"architectures": ["SomethingNew"]}, None),
+        ({"architectures": [3]}, None),
+    ],
+)
+def test_the_architecture_tells_the_type(config: Any, wanted: str | None) -> None:
+    found = type_of(config)
+    assert (found and found[0]) == wanted
+
+
+# ---- cards ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_card_alone_gives_what_it_says_and_the_size_its_name_tells(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(CARD)
+    found = read(tmp_path / "README.md")
+    assert (at(found, "name"), at(found, "parameters")) == ("Support 8B", 8_000_000_000)
+    assert found.origins["parameters"] == "the name, which says 8B"
+    assert any("only what the name says" in note for note in found.notes)
+
+
+def test_a_readme_without_front_matter_is_no_card(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# My project\n\nIt does things.\n")
+    (found,) = read_source(tmp_path / "README.md")
+    assert isinstance(found, Finding)
+    assert "is no model card" in found.problems[0].sentence
+    assert list(read_source(tmp_path)) == []  # and in a folder it is nobody's business
+
+
+@pytest.mark.parametrize("library", ["keras", "flax", "onnx", "coreml", "gguf", "mlx", "somethingelse"])
+def test_the_library_tells_the_framework(tmp_path: Path, library: str) -> None:
+    (tmp_path / "README.md").write_text(f"---\nlicense: mit\nlibrary_name: {library}\n---\n")
+    wanted = {
+        "keras": "TensorFlow", "flax": "JAX", "onnx": "ONNX", "coreml": "CoreML", "gguf": {"Other": "GGML"},
+        "mlx": {"Other": "MLX"}, "somethingelse": {"Other": "somethingelse"},
+    }  # fmt: skip
+    assert at(read(tmp_path / "README.md"), "framework") == wanted[library]
+
+
+def test_front_matter_that_is_not_yaml_still_tells_its_simple_lines(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: mit\npipeline_tag: text-to-image\nwidget: [{\n---\n# X\n")
+    found = read(tmp_path / "README.md")
+    assert (at(found, "license"), at(found, "model_type")) == ("MIT", "ImageGeneration")
+    assert any("the front matter could not be read" in note for note in found.notes)
+
+
+PARAGRAPHS = [
+    ("# T\n\nShort.\n\nThis is the first paragraph that says anything at all.\n", "This is the first paragraph"),
+    ("```\ncode that is long enough to be taken for text\n```\nProse comes after the code.", "Prose comes"),
+    ("| a | b |\n|---|---|\n\n> a quotation that is long enough\n\nProse after table and quotation.", "Prose after"),
+    ("<div>\n<b>Bold</b> prose inside of HTML elements, which is long enough.\n</div>", "Bold prose inside of HTML"),
+    ("![image](a(b).png) [link [nested]](x) and ***all*** the `rest` of it", "link [nested] and all the rest"),
+    ("<!-- a comment that is long enough -->\nThe text after the comment is what counts.", "The text after"),
+]
+
+
+@pytest.mark.parametrize(("text", "begins"), PARAGRAPHS, ids=[begins for _, begins in PARAGRAPHS])
+def test_the_description_is_the_first_paragraph_as_plain_text(text: str, begins: str) -> None:
+    card = parse_card(f"---\nlicense: mit\n---\n{text}")
+    assert card is not None
+    assert card.paragraph.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 50_000, "*" * 50_000, "`" * 50_000, "<" * 50_000, "![" * 30_000, "[a](" * 20_000, "_a_" * 20_000,
+     "# " + "*a" * 30_000, "<!--" * 20_000, "<script" * 10_000],
+    ids=lambda text: text[:6],
+)  # fmt: skip
+def test_markup_made_to_be_slow_is_read_all_the_same(text: str) -> None:
+    card = parse_card(f"---\nlicense: mit\n---\n{text}")
+    assert card is not None
+
+
+FRONTS = {
+    "alias": "license: &a mit\ntags: *a",
+    "deep": "a: " + "[" * 500,
+    "twice": "license: mit\nlicense: apache-2.0",
+    "tag": "license: !!python/object:x y",
+    "odd": "tags: {a: b}\nlicense: [mit, [x]]\nlanguage: {en: 1}",
+    "nul": "license: mit\n\x00",
+    "list": "- a\n- b",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)
+def test_hostile_front_matter_never_raises(tmp_path: Path, front: str) -> None:
+    (tmp_path / "README.md").write_text(f"---\n{front}\n---\n# X\n")
+    (found,) = read_source(tmp_path / "README.md")
+    assert isinstance(found, Finding)
+    assert found.record is not None or found.problems
+
+
+@pytest.mark.parametrize(
+    "config", [b"[" * 100_000, b"\xff", b"", b"3", b'{"architectures": ["X"], "architectures": ["Y"]}'],
+    ids=["deep", "bytes", "empty", "number", "twice"],
+)  # fmt: skip
+def test_a_broken_configuration_is_noted_and_the_rest_is_read(tmp_path: Path, config: bytes) -> None:
+    folder = model(tmp_path / "m", config=None)
+    (folder / "config.json").write_bytes(config)
+    found = [one for one in read_source(folder) if isinstance(one, Finding) and one.record is not None]
+    assert [at(one, "parameters") for one in found] == [8_002]

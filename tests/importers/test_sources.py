@@ -1,0 +1,130 @@
+"""What a file is, its content tells; what a folder holds is found once, in order, and nothing in it stops the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
+from tests.importers.test_a2a import CARD_1_0
+from tests.importers.test_mcp import SERVER
+from tests.importers.test_ollama import TAGS
+from tui_registry.importers import Finding, Operations, Skipped, SourceError, is_address, read_source
+
+TINY = safetensors({"a": tensor("F16", (2,), 0, 4)})
+
+
+def names(path: Path) -> list[str]:
+    return [str(at(found, "name")) for found in read_source(path) if isinstance(found, Finding)]
+
+
+def test_names_do_not_matter_where_content_tells(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(gguf(LLAMA))
+    (tmp_path / "b.gguf").write_text(json.dumps(CARD_1_0))
+    (tmp_path / "c").write_bytes(TINY)
+    (tmp_path / "d.txt").write_text(json.dumps(SERVER))
+    assert names(tmp_path) == ["Tiny Llama", "Recipe Agent", "c", "Brave Search"]
+    for name in "a.json", "b.gguf", "c", "d.txt":
+        assert len(names(tmp_path / name)) == 1
+
+
+def test_a_folder_of_everything_is_read_in_order_and_each_thing_once(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "card.json").write_text(json.dumps(CARD_1_0))
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (tmp_path / "hub" / "tokenizer.json").write_text("{}")
+    (tmp_path / "hub" / "model.safetensors").write_bytes(TINY)
+    (tmp_path / "1.gguf").write_bytes(gguf(LLAMA))
+    (tmp_path / "2.yaml").write_text("kind: model\nname: ours\n")
+    (tmp_path / "3.json").write_text(json.dumps(TAGS))
+    (tmp_path / "main.py").write_text("print('not ours')")
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0")
+    (tmp_path / ".hidden.gguf").write_bytes(gguf(LLAMA))
+    assert names(tmp_path) == [
+        "Tiny Llama", "ours", "gemma3:4b", "nomic-embed-text", "Recipe Agent", "hub",
+    ]  # fmt: skip
+
+
+def test_a_broken_file_does_not_stop_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(gguf(value_count=2**63))
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "c.gguf").write_bytes(gguf(LLAMA))
+    os.mkfifo(tmp_path / "d.gguf")
+    broken, unreadable, good = read_source(tmp_path)
+    assert isinstance(broken, Finding)
+    assert isinstance(unreadable, Finding)
+    assert isinstance(good, Finding)
+    assert broken.problems[0].code == "header"
+    assert unreadable.problems[0].code == "document"
+    assert at(good, "name") == "Tiny Llama"
+
+
+def test_a_named_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (found,) = read_source(tmp_path)
+    assert isinstance(found, Skipped)
+    with pytest.raises(SourceError, match="neither a file nor a folder"):
+        list(read_source(tmp_path / "pipe.json"))
+
+
+def test_a_data_set_of_many_lines_is_passed_over_as_one(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"prompt": "a"}\n' * 1_000)
+    (found,) = read_source(tmp_path)
+    assert found == Skipped(str(tmp_path / "train.jsonl"), "its lines describe no records")
+
+
+def test_operations_are_known_by_their_content_in_folders_too(tmp_path: Path) -> None:
+    (tmp_path / "backup").write_text('{"Model":{"Up":{}}}\n')
+    (found,) = read_source(tmp_path)
+    assert isinstance(found, Operations)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x80\x04\x95\0\0pickle", b"PK\x03\x04\0\0", b"import os\nprint(1): 2: 3", b"\xff\xfe\x00"]
+)
+def test_what_is_none_of_all_this_is_told_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.bin").write_bytes(content)
+    (found,) = read_source(tmp_path / "x.bin")
+    assert isinstance(found, Finding)
+    assert found.problems[0].sentence.startswith("is nothing that can be read here")
+    assert list(read_source(tmp_path)) == []
+
+
+def test_a_finding_of_the_other_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(gguf(LLAMA))
+    (found,) = read_source(tmp_path / "a.gguf", "agent")
+    assert isinstance(found, Finding)
+    assert found.record is None
+    assert found.problems[0].sentence == "describes a model, not an agent"
+
+
+@pytest.mark.parametrize("source", ["http://x", "HTTPS://x.y/z", " http://127.0.0.1:11434"])
+def test_addresses_are_told_from_paths(source: str) -> None:
+    assert is_address(source)
+    assert not is_address("./http://x")
+
+
+@pytest.mark.parametrize("source", ["nowhere", "a\0b", "~nobody-of-this-name/x"])
+def test_a_path_that_leads_nowhere_is_one_sentence(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError) as caught:
+        list(read_source(source))
+    assert "\0" not in caught.value.sentence
+
+
+def test_reading_files_needs_no_network_library() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from tui_registry.importers import read_source; list(read_source(sys.argv[1]));"
+        "print(*(m for m in ('httpx', 'pydantic', 'yaml', 'textual', 'sqlite3') if m in sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True)
+    assert said.stdout.split() in ([], ["yaml"])

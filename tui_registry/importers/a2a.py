@@ -1,0 +1,106 @@
+"""An A2A agent card -> the draft of an agent.
+
+Versions 0.3 (`url`, `preferredTransport`) and 1.0 (`supportedInterfaces`): https://a2a-protocol.org/latest/specification/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tui_registry.errors import Json
+from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.values import object_at, objects_at, text_at, texts_at
+from tui_registry.importers.versions import put_version
+
+WELL_KNOWN = "/.well-known/agent-card.json"
+_IN = "in the agent card"
+_MOST = 64
+
+
+def is_agent_card(value: Json) -> bool:
+    """Whether a document reads as an agent card."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and isinstance(value.get("skills"), list)
+        and ("supportedInterfaces" in value or "protocolVersion" in value or "defaultInputModes" in value)
+    )
+
+
+def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
+    """The draft that a card gives; `is_agent_card` holds."""
+    draft = Draft("agent", source)
+    draft.put("name", text_at(card, "name"), f"name {_IN}")
+    put_version(draft, text_at(card, "version"), f"version {_IN}")
+    reached = _reached(card)
+    about = [text_at(card, "description"), *reached]
+    more = " and the interfaces" if reached else ""
+    draft.put("description", "\n\n".join(part for part in about if part), f"description{more} {_IN}")
+    # The card tells how an agent is reached, not what it is built with.
+    draft.put("framework", {"Other": "A2A"}, "not stated; A2A is how it is reached")
+    skills = objects_at(card, "skills")[:_MOST]
+    names = [_skill(skill) for skill in skills]
+    draft.add("capabilities", [name for name in names if name], f"skills {_IN}")
+    able = object_at(card, "capabilities")
+    offered = [words for key, words in _ABLE.items() if able.get(key) is True]
+    draft.add("capabilities", offered, f"capabilities {_IN}")
+    tags = [tag for skill in skills for tag in texts_at(skill, "tags")]
+    draft.add("tags", tags[: 4 * _MOST], f"tags of the skills {_IN}")
+    kinds = _model_types(card)
+    if kinds:
+        draft.put("compatible_model_types", kinds, f"the input modes {_IN}")
+    _note_guards(draft, card)
+    return draft
+
+
+_ABLE = {"streaming": "streaming", "pushNotifications": "push-notifications"}
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[._ -][A-Za-z0-9]+)*", re.ASCII)
+_RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|[0-9]{4}")
+
+
+def _skill(skill: Mapping[str, Json]) -> str:
+    """What a skill is called: its id, when that is a word and no number."""
+    identifier = text_at(skill, "id")
+    if _WORD.fullmatch(identifier) and not _RANDOM.search(identifier):
+        return identifier[:128]
+    return text_at(skill, "name")[:128]
+
+
+def _reached(card: Mapping[str, Json]) -> list[str]:
+    """One line for each interface, the preferred one first, and the provider."""
+    version = text_at(card, "protocolVersion")
+    interfaces = objects_at(card, "supportedInterfaces")
+    lines = [_interface(interface, text_at(interface, "protocolVersion") or version) for interface in interfaces]
+    if not lines:
+        first = {"url": card.get("url"), "transport": card.get("preferredTransport")}
+        lines = [_interface(interface, version) for interface in (first, *objects_at(card, "additionalInterfaces"))]
+    found = list(dict.fromkeys(line for line in lines if line))[:8]
+    provider = text_at(object_at(card, "provider"), "organization")
+    documents = text_at(card, "documentationUrl")
+    parts = ["\n".join(found)] if found else []
+    more = [f"Provider: {provider}"] if provider else []
+    more += [f"Documentation: {documents}"] if documents else []
+    return [*parts, "\n".join(more)] if more else parts
+
+
+def _interface(interface: Mapping[str, Json], version: str) -> str:
+    url = text_at(interface, "url")
+    if not url:
+        return ""
+    binding = text_at(interface, "protocolBinding", "transport")
+    how = " ".join(part for part in (binding, f"A2A {version}" if version else "") if part)
+    return f"Interface: {url[:512]}" + (f" ({how[:80]})" if how else "")
+
+
+def _model_types(card: Mapping[str, Json]) -> list[Json]:
+    modes = " ".join([*texts_at(card, "defaultInputModes"), *texts_at(card, "defaultOutputModes")][:_MOST]).lower()
+    return ["LLM", "Multimodal"] if re.search(r"\b(?:image|audio|video)/", modes) else []
+
+
+def _note_guards(draft: Draft, card: Mapping[str, Json]) -> None:
+    schemes = list(object_at(card, "securitySchemes"))
+    if schemes:
+        draft.note(f"the agent asks for credentials ({', '.join(shown(name, 30) for name in schemes[:4])})")
+    if objects_at(card, "signatures"):
+        draft.note("the card is signed; its signatures were not checked")

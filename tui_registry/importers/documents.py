@@ -1,0 +1,153 @@
+"""Our own descriptions: an object of fields as people write it, or a line of our export -> the draft of a record."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.records.documents import DocumentError, load_document
+from tui_registry.records.reading import read_record
+from tui_registry.records.schema import FIELDS, ID_FIELD
+from tui_registry.text import safe_text
+
+_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)  # of records and of ops
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one description came to.
+
+    Attributes:
+        source: where it stands: a file, with the line in a file of many.
+        kind: None when the description does not tell.
+        record: the draft, complete and in order; None when it cannot be read.
+        problems: why it cannot be read. The authoring rules come later, from the Datastore.
+        heads: of the record it is a copy of, where it is one of our exports: what its editor was shown.
+        origins: where the values of a foreign description came from: field path -> words such as
+            `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
+        notes: what could not be read and what a person should look at, each a sentence.
+    """
+
+    source: str
+    kind: Kind | None
+    record: Record | None
+    problems: tuple[Problem, ...] = ()
+    heads: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_text(text: str, source: str, kind: Kind | None = None) -> list[Finding]:
+    """The descriptions in the text of one file: an object is one, a list is many. Nothing is raised."""
+    try:
+        document = load_document(text, source)
+    except DocumentError as error:
+        # The place is part of the sentence, and the source leads every line that is shown.
+        sentence = error.sentence.removeprefix(safe_text(source, 200)).removeprefix(", ").removeprefix(": ")
+        return [Finding(source, kind, None, (_fault("document", sentence),))]
+    if isinstance(document, list):
+        return [read_draft(item, f"{source}[{index}]", kind) for index, item in enumerate(document)]
+    return [read_draft(document, source, kind)]
+
+
+def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: Record | None = None) -> Finding:
+    """The draft that a document means. Nothing is raised.
+
+    Args:
+        document: an object of fields, with or without `kind`, or `{"kind": ..., "record": {...}}` as we export it.
+        kind: what it must be; None to tell from the document.
+        base: the record whose values stay where the document has none; without it the defaults do.
+    """
+    if not isinstance(document, dict):
+        return Finding(source, kind, None, (_fault("type", f"holds {_what(document)}, not an object of fields"),))
+    told, fields = _split(document)
+    if kind is not None and told is not None and told != kind:
+        return Finding(source, told, None, (_fault("kind", f"describes {_a(told)}, not {_a(kind)}", "kind"),))
+    kind = kind or told or kind_of(fields)
+    if kind is None:
+        sentence = "does not say whether it is a model or an agent: add kind: model or kind: agent"
+        return Finding(source, None, None, (_fault("kind", sentence, "kind"),))
+    fields, form, notes = _with_plain_template(fields)
+    try:
+        record = read_record(kind, fields, base=base)
+    except InvalidRecord as error:
+        return Finding(source, kind, None, error.problems)
+    identifier = record[ID_FIELD[kind]]
+    if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
+        sentence = "is not an id of 64 lower-case hex digits: leave it out, and the record gets its own"
+        return Finding(source, kind, None, (_fault("id", sentence, ID_FIELD[kind]),))
+    origins = {_TEMPLATE: f"formfile_template, given in its {form} form"} if form else {}
+    return Finding(source, kind, record, heads=_heads(document), origins=origins, notes=notes)
+
+
+def kind_of(fields: Mapping[str, Json]) -> Kind | None:
+    """The kind that the fields' names tell, None when they fit both or neither."""
+    fitting: list[Kind] = [kind for kind in KINDS if any(name in _ONLY[kind] for name in fields)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+_NAMES = {kind: {field.name for field in FIELDS[kind]} for kind in KINDS}
+# The fields that only one kind has.
+_ONLY: dict[Kind, set[str]] = {
+    "model": _NAMES["model"] - _NAMES["agent"],
+    "agent": _NAMES["agent"] - _NAMES["model"],
+}
+
+
+def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json]]:
+    """The kind that the document names, and its fields."""
+    told: Kind | None = next((kind for kind in KINDS if document.get("kind") == kind), None)
+    inner = document.get("record")
+    if told is not None and isinstance(inner, dict):
+        return told, inner
+    if told is not None:
+        return told, {name: value for name, value in document.items() if name != "kind"}
+    return None, document
+
+
+_TEMPLATE = "formfile_template"
+
+
+def _with_plain_template(fields: dict[str, Json]) -> tuple[dict[str, Json], str, tuple[str, ...]]:
+    """The fields with the Formfile as text, the form it came in when it was another one, and what that lost."""
+    template = fields.get(_TEMPLATE)
+    if isinstance(template, dict | list) and template:
+        template = json.dumps(template)
+    if not isinstance(template, str) or not template.strip():
+        return fields, "", ()
+    from tui_registry.formfile import recognise
+
+    found = recognise(template)
+    if found.form == "plain":
+        return fields, "", ()
+    return {**fields, _TEMPLATE: found.text}, {"base64": "base64", "json": "JSON"}[found.form], found.notes
+
+
+def _heads(document: dict[str, Json]) -> tuple[str, ...]:
+    heads = document.get("heads")
+    if "record" not in document or not isinstance(heads, list):
+        return ()
+    return tuple(head for head in heads if isinstance(head, str) and _ID.fullmatch(head))
+
+
+def _fault(code: str, sentence: str, path: str = "") -> Problem:
+    return Problem(path, "error", code, sentence)
+
+
+def _a(kind: Kind) -> str:
+    return "a model" if kind == "model" else "an agent"
+
+
+def _what(value: Json) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool() | int() | float():
+            return "a number" if not isinstance(value, bool) else "true or false"
+        case str():
+            return "text"
+        case _:
+            return "a list"

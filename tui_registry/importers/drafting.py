@@ -1,0 +1,173 @@
+"""A draft as it comes together: values with their origins, each made to fit its field or left out with a note."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.importers.documents import Finding
+from tui_registry.records.reading import read_record
+from tui_registry.records.schema import FIELDS, Field, Integer, Many, Optional, Struct, Text, Variant
+from tui_registry.text import exact, safe_text
+
+NO_LICENCE = "unknown"  # no SPDX expression, so the authoring rule asks; the default would claim a licence
+
+
+class Draft:
+    """The values of one record. The first value that a field is given stays: ask the best source first."""
+
+    def __init__(self, kind: Kind, source: str) -> None:
+        self.kind = kind
+        self.source = source
+        self.origins: dict[str, str] = {}
+        self.notes: list[str] = []
+        self._fields: dict[str, Json] = {}
+
+    def has(self, path: str) -> bool:
+        """Whether the field has a value already."""
+        return path in self.origins
+
+    def get(self, path: str) -> Json:
+        """The value that the field was given, None without one."""
+        place, name = self._place(path)
+        return place.get(name)
+
+    def put(self, path: str, value: Json, origin: str) -> bool:
+        """Give a field its value.
+
+        Args:
+            path: the field, such as `parameters` or `resource_requirements.min_memory_mb`.
+            value: as JSON; None, empty text and empty lists are no values. What is too long is cut, what does not fit
+                is left out, and a note says so.
+            origin: where it came from, such as `general.name in the GGUF header`.
+
+        Returns:
+            Whether the field has this value now.
+        """
+        if self.has(path) or value is None or value in ("", []):
+            return False
+        fitting = self._fit(path, _type_of(self.kind, path), value, origin)
+        if fitting is None or fitting in ("", []):
+            return False
+        place, name = self._place(path)
+        place[name] = fitting
+        self.origins[path] = origin
+        return True
+
+    def replace(self, path: str, value: Json, origin: str) -> None:
+        """As `put`, in place of the value that the field has."""
+        told = self.origins.pop(path, None)
+        if not self.put(path, value, origin) and told is not None:
+            self.origins[path] = told
+
+    def add(self, path: str, items: Iterable[str], origin: str) -> None:
+        """Add to a list of text: tags become slugs, nothing is listed twice, and each origin is told."""
+        present = self.get(path)
+        merged = [item for item in present if isinstance(item, str)] if isinstance(present, list) else []
+        before = len(merged)
+        for item in items:
+            word = slug(item) if path == "tags" else " ".join(item.split())
+            if word and word not in merged:
+                merged.append(word)
+        if len(merged) == before:
+            return
+        told = self.origins.pop(path, None)
+        self.put(path, list[Json](merged), origin if told is None or origin in told else f"{told}, {origin}")
+
+    def note(self, sentence: str) -> None:
+        """Something that could not be read, or that a person should look at."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def finding(self) -> Finding:
+        """The draft as the rest of the program takes it."""
+        if not self.has("license"):
+            self.put("license", NO_LICENCE, "stated nowhere, so it is left for a person to name")
+        record: Record | None = None
+        problems: tuple[Problem, ...] = ()
+        try:
+            record = read_record(self.kind, self._fields)
+        except InvalidRecord as error:
+            problems = error.problems
+        places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
+        origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
+        return Finding(self.source, self.kind, record, problems, origins=origins, notes=tuple(self.notes))
+
+    # How: where a value goes and how it is made to fit
+
+    def _place(self, path: str) -> tuple[dict[str, Json], str]:
+        outer, _, inner = path.partition(".")
+        if not inner:
+            return self._fields, outer
+        struct = self._fields.setdefault(outer, {})
+        return (struct, inner) if isinstance(struct, dict) else ({}, inner)
+
+    def _fit(self, path: str, of: object, value: Json, origin: str) -> Json:
+        match of, value:
+            case Optional(), _:
+                return self._fit(path, of.of, value, origin)
+            case Text(), str():
+                return self._fit_text(path, of, value, origin)
+            case Integer(), int() if not isinstance(value, bool):
+                if of.least <= value <= of.most:
+                    return value
+                self.note(f"{path}: {_number(value)} does not fit and was left out ({origin})")
+                return None
+            case Many(), list():
+                return self._fit_list(path, of, value, origin)
+            case Variant(), dict() if isinstance(value.get("Other"), str):
+                other = _clean(str(value["Other"]))[:64].strip()
+                return {"Other": other} if other else None
+            case (Variant(), str()) | (_, bool()):
+                return value
+        self.note(f"{path}: the value was not of the right type and was left out ({origin})")
+        return None
+
+    def _fit_text(self, path: str, of: Text, value: str, origin: str) -> str:
+        text = _clean(value).strip()
+        if len(text) > of.most:
+            self.note(f"{path}: cut to {exact(of.most)} of {exact(len(text))} characters ({origin})")
+            text = text[: of.most].rstrip()
+        return text
+
+    def _fit_list(self, path: str, of: Many, items: list[Json], origin: str) -> Json:
+        if not isinstance(of.of, Text):
+            return items[: of.most]
+        most = of.of.most
+        fitting = [text for item in items if isinstance(item, str) and 0 < len(text := _clean(item)) <= most]
+        if len(fitting) < len(items):
+            self.note(f"{path}: {exact(len(items) - len(fitting))} left out that are too long or no text ({origin})")
+        if len(fitting) > of.most:
+            self.note(f"{path}: the first {of.most} of {exact(len(fitting))} were kept ({origin})")
+        return list[Json](fitting[: of.most])
+
+
+def slug(text: str) -> str:
+    """A tag as the authoring rules ask for it: `Text Generation` -> `text-generation`, `C++` -> `c`; maybe empty."""
+    plain = unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode().lower().replace("'", "")
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:128].strip("-")
+
+
+def _clean(text: str) -> str:
+    """Without NULs and lone surrogates, which no field may hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _number(value: int) -> str:
+    return exact(value) if abs(value) < 10**30 else "the number"
+
+
+def _type_of(kind: Kind, path: str) -> object:
+    fields: tuple[Field, ...] = FIELDS[kind]
+    of: object = None
+    for name in path.split("."):
+        of = next(field.type for field in fields if field.name == name)
+        fields = of.fields if isinstance(of, Struct) else ()
+    return of
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """A foreign word inside a sentence: safe, on one line, short."""
+    return safe_text(" ".join(text[: 4 * limit].split()), limit)

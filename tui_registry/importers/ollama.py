@@ -1,0 +1,162 @@
+"""The models of an Ollama server -> drafts. What it answers: https://docs.ollama.com/api (`/api/tags`, `/api/show`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tui_registry.errors import Json
+from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.errors import SourceError
+from tui_registry.importers.estimate import put_requirements
+from tui_registry.importers.files import parse_json
+from tui_registry.importers.licences import put_licence, recognised
+from tui_registry.importers.quantizations import of_scheme
+from tui_registry.importers.values import object_at, text_at, texts_at
+from tui_registry.text import exact, parse_count
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tui_registry.importers.fetch import Fetcher
+
+TAGS, SHOW = "/api/tags", "/api/show"
+_MOST_MODELS = 500
+_AT_ONCE = 4
+
+
+def is_tags(value: Json) -> bool:
+    """Whether a document is the answer of `/api/tags`."""
+    models = value.get("models") if isinstance(value, dict) else None
+    return isinstance(models, list) and all(
+        isinstance(model, dict) and isinstance(model.get("name"), str) and ("digest" in model or "details" in model)
+        for model in models
+    )
+
+
+def read_tags(value: Json, source: str, shows: Mapping[str, Json] | None = None) -> list[Draft]:
+    """The drafts of the models that `/api/tags` lists.
+
+    Args:
+        value: its answer; `is_tags` holds.
+        shows: the answers of `/api/show` by the models' names, as far as there are any.
+    """
+    models = value.get("models") if isinstance(value, dict) else None
+    drafts = []
+    for model in models[:_MOST_MODELS] if isinstance(models, list) else []:
+        if isinstance(model, dict):
+            show = (shows or {}).get(str(model.get("name")))
+            drafts.append(_draft(model, show if isinstance(show, dict) else None, source))
+    if isinstance(models, list) and len(models) > _MOST_MODELS and drafts:
+        drafts[-1].note(f"the server has {exact(len(models))} models: only the first {exact(_MOST_MODELS)} were read")
+    return drafts
+
+
+async def ask_server(fetcher: Fetcher, url: httpx.URL) -> list[Draft] | None:
+    """The drafts of all models of a server, None when `/api/tags` is not there.
+
+    Raises:
+        SourceError: it answers with something else.
+    """
+    answer = await fetcher.get(url.copy_with(raw_path=TAGS.encode()))
+    if answer.status != 200:
+        return None
+    value = parse_json(answer.body, "the answer of /api/tags")
+    if not is_tags(value) or not isinstance(value, dict):
+        raise SourceError("the answer of /api/tags lists no models as Ollama does")
+    models = value["models"]
+    names = [str(model["name"]) for model in models if isinstance(model, dict)] if isinstance(models, list) else []
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def show(name: str) -> Json:
+        async with turn:
+            try:
+                answer = await fetcher.post(url.copy_with(raw_path=SHOW.encode()), {"model": name})
+                return parse_json(answer.body, "the answer of /api/show") if answer.status == 200 else None
+            except SourceError:
+                return None
+
+    shown_models = await asyncio.gather(*(show(name) for name in names[:_MOST_MODELS]))
+    return read_tags(value, str(url), dict(zip(names, shown_models, strict=False)))
+
+
+def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str) -> Draft:
+    name = text_at(model, "name")
+    draft = Draft("model", f"{source} {name}")
+    draft.put("name", name.removesuffix(":latest"), f"name in {TAGS}")
+    if show is None:
+        draft.note(f"{SHOW} was not read for this model, so only what {TAGS} lists is here")
+        show = {}
+    info = object_at(show, "model_info")
+    details = {**object_at(model, "details"), **object_at(show, "details")}
+    capabilities = texts_at(show, "capabilities")
+    _put_type(draft, capabilities, text_at(details, "family"))
+    _put_size(draft, info, details)
+    architecture = text_at(info, "general.architecture")
+    draft.put("context_length", info.get(f"{architecture}.context_length"), f"{architecture}.context_length in {SHOW}")
+    _put_licence(draft, text_at(show, "license") or "\n".join(texts_at(show, "license")), info)
+    draft.put("description", text_at(info, "general.description"), f"general.description in {SHOW}")
+    draft.add("tags", [text_at(details, "family"), *texts_at(info, "general.tags")], f"family and tags in {SHOW}")
+    draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], f"capabilities in {SHOW}")
+    if remote := text_at(model, "remote_host"):
+        draft.note(f"this model runs elsewhere, at {shown(remote)}: the server only passes it on")
+    size = model.get("size")
+    put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {TAGS}")
+    return draft
+
+
+_CAPABILITIES = {
+    "completion": "chat",
+    "tools": "tool-use",
+    "thinking": "reasoning",
+    "insert": "fill-in-the-middle",
+}
+
+
+def _put_type(draft: Draft, capabilities: list[str], family: str) -> None:
+    origin = f"capabilities in {SHOW}"
+    if "embedding" in capabilities:
+        draft.put("model_type", "Embedding", origin)
+    elif "vision" in capabilities or "audio" in capabilities:
+        draft.put("model_type", "Multimodal", origin)
+    elif capabilities:
+        draft.put("model_type", "LLM", origin)
+    elif "bert" in family.lower():
+        draft.put("model_type", "Embedding", f"family in {TAGS}")
+
+
+def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json]) -> None:
+    draft.put("parameters", info.get("general.parameter_count") or None, f"general.parameter_count in {SHOW}")
+    told = text_at(details, "parameter_size")
+    if told and not draft.has("parameters"):
+        try:
+            draft.put("parameters", parse_count(told), f"parameter_size in {TAGS}, which says {shown(told)}")
+        except ValueError:
+            draft.note(f"the parameter_size {shown(told)} is no number")
+    level = text_at(details, "quantization_level")
+    if level and level.lower() != "unknown":
+        quantization = of_scheme(level)
+        draft.put("quantization", quantization.value, f"quantization_level in {TAGS} ({shown(level)})")
+        draft.add("tags", [quantization.scheme], f"quantization_level in {TAGS}")
+    form = text_at(details, "format")
+    if form:
+        framework = "GGML" if form.lower() == "gguf" else form
+        draft.put("framework", {"Other": framework}, f"format {shown(form)} in {TAGS}")
+
+
+def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
+    put_licence(
+        draft,
+        text_at(info, "general.license"),
+        f"general.license in {SHOW}",
+        name=text_at(info, "general.license.name"),
+    )
+    if not text or draft.has("license"):
+        return
+    known = recognised(text)
+    if known is not None:
+        put_licence(draft, known, f"the licence's text in {SHOW}")
+    else:
+        put_licence(draft, "unknown", f"the licence's text in {SHOW}")
+        draft.note(f"the licence's text begins {shown(text)!r}: name it")

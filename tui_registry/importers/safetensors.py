@@ -1,0 +1,269 @@
+"""Safetensors files -> how many parameters a model has, of which dtype, and the draft of a model that is no more.
+
+The format: https://huggingface.co/docs/safetensors: eight bytes with the length of a JSON header, the header, the data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from tui_registry.errors import Json
+from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.errors import SourceError
+from tui_registry.importers.estimate import put_requirements
+from tui_registry.importers.files import HeaderReader, opened, parse_json
+from tui_registry.importers.licences import put_licence
+from tui_registry.importers.packing import unpacked
+from tui_registry.importers.quantizations import of_dtypes
+from tui_registry.text import exact, size_bytes
+
+# The format allows 100 MB; the largest headers that exist have a tenth of this.
+_MOST_HEADER = 16 * 1024 * 1024
+_MOST_INDEX = 16 * 1024 * 1024
+_MOST_PARTS = 1_000
+_MOST_ELEMENTS = 2**63
+_LENGTH = 8
+
+# dtype -> bits of an element, where the format's library knows it.
+_BITS = {
+    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
+    "F64": 64, "I64": 64, "U64": 64, "C64": 64,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor as the header describes it; `elements` are those that are stored."""
+
+    dtype: str
+    elements: int
+
+
+@dataclass(slots=True)
+class Weights:
+    """The tensors of one file or several.
+
+    Attributes:
+        files: how many were read.
+        size: bytes of those files.
+        metadata: free text that the writer left, of the first file.
+        notes: what is missing or odd.
+    """
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    files: int = 0
+    size: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def parameters(self, bits: int | None = None) -> int:
+        """The weights that the tensors hold; packed ones count as what they unpack to.
+
+        Args:
+            bits: of a packed weight, where the quantisation's configuration tells.
+        """
+        return sum(unpacked(name, tensor.dtype, tensor.elements, self.tensors, bits) for name, tensor in self.items())
+
+    def items(self) -> list[tuple[str, Tensor]]:
+        """The tensors by name."""
+        return list(self.tensors.items())
+
+    def dtypes(self) -> dict[str, int]:
+        """dtype -> stored elements."""
+        counts: Counter[str] = Counter()
+        for tensor in self.tensors.values():
+            counts[tensor.dtype] += tensor.elements
+        return dict(counts)
+
+
+def read_weights(path: Path) -> Weights:
+    """The tensors of a file, or of all parts of the model that it is a part of by its name.
+
+    Raises:
+        SourceError: the file cannot be read, or its header is broken.
+    """
+    weights = Weights()
+    _add(weights, path)
+    match = _PART.fullmatch(path.name)
+    if match is not None and 1 < int(match[3]) <= _MOST_PARTS:
+        numbers = range(1, int(match[3]) + 1)
+        parts = [path.with_name(f"{match[1]}-{number:05}-of-{match[3]}{match[4]}") for number in numbers]
+        _add_parts(weights, [part for part in parts if part != path])
+    return weights
+
+
+def read_all(paths: list[Path]) -> Weights:
+    """The tensors of these files together; names that two files share count twice.
+
+    Raises:
+        SourceError: none of them can be read.
+    """
+    weights = Weights()
+    for path in paths[:_MOST_PARTS]:
+        try:
+            one = Weights()
+            _add(one, path)
+        except SourceError as error:
+            weights.notes.append(f"{shown(path.name)}: {error.sentence}")
+            continue
+        prefix = f"{path.parent.name}/{path.name}:" if len(paths) > 1 else ""
+        weights.tensors |= {prefix + name: tensor for name, tensor in one.tensors.items()}
+        weights.files += 1
+        weights.size += one.size
+        weights.notes += one.notes
+    if not weights.files:
+        raise SourceError(weights.notes[0] if weights.notes else "there are no safetensors")
+    return weights
+
+
+def read_index(path: Path) -> Weights:
+    """The tensors of the parts that an index (`model.safetensors.index.json`) names, which lie beside it.
+
+    Raises:
+        SourceError: the index cannot be read, or names no parts.
+    """
+    with opened(path) as file:
+        raw = file.read(_MOST_INDEX + 1)
+    if len(raw) > _MOST_INDEX:
+        raise SourceError(f"the index is longer than the {exact(_MOST_INDEX)} bytes that are read")
+    index = parse_json(raw, "the index")
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise SourceError("the index names no files (weight_map)")
+    names = sorted({name for name in places.values() if isinstance(name, str)})
+    safe = [name for name in names if _PLAIN_NAME.fullmatch(name)]
+    weights = Weights()
+    if len(safe) < len(names):
+        weights.notes.append("the index names files outside of its folder, which were left alone")
+    if len(safe) > _MOST_PARTS:
+        raise SourceError(f"the index names {exact(len(safe))} files: at most {exact(_MOST_PARTS)} are read")
+    _add_parts(weights, [path.with_name(name) for name in safe])
+    return weights
+
+
+def read_safetensors(path: Path) -> Draft:
+    """The draft that safetensors alone give: a name, parameters, quantisation and requirements.
+
+    Raises:
+        SourceError: the file cannot be read, or its header is broken.
+    """
+    is_index = path.name.lower().endswith(".json")
+    weights = read_index(path) if is_index else read_weights(path)
+    draft = Draft("model", str(path))
+    stem = path.name.removesuffix(".json").removesuffix(".index").removesuffix(".safetensors")
+    match = _PART.fullmatch(path.name)
+    stem = match[1] if match is not None else stem
+    folder = path.absolute().parent.name
+    # https://github.com/Stability-AI/ModelSpec, which image models carry.
+    told = weights.metadata
+    draft.put("name", told.get("modelspec.title", ""), "modelspec.title in the header")
+    draft.put("description", told.get("modelspec.description", ""), "modelspec.description in the header")
+    put_licence(draft, told.get("modelspec.license", ""), "modelspec.license in the header")
+    generic = stem.lower() in ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model")
+    draft.put("name", folder if generic else stem, "the folder's name" if generic else "the file's name")
+    draft.put("framework", "PyTorch", "the file is safetensors, most often written by PyTorch")
+    put_weights(draft, weights)
+    if not draft.has("license"):
+        draft.note("safetensors alone tell no licence or context length: import the model's folder if you can")
+    return draft
+
+
+def put_weights(draft: Draft, weights: Weights, *, bits: int | None = None) -> None:
+    """Give a model's draft what its tensors tell. What the draft has already stays."""
+    for note in weights.notes:
+        draft.note(note)
+    of_files = "" if weights.files == 1 else f" in {weights.files} files"
+    draft.put("parameters", weights.parameters(bits) or None, f"the shapes of the tensors{of_files}")
+    if not draft.has("quantization"):
+        quantization = of_dtypes(weights.dtypes())
+        if quantization is not None:
+            draft.put("quantization", quantization.value, f"the dtype of most tensors{of_files}")
+    put_requirements(
+        draft, weights.size, f"the safetensors file{'' if weights.files == 1 else 's'}" if weights.files else ""
+    )
+
+
+_PART = re.compile(r"(.+)-([0-9]{5})-of-([0-9]{5})(\.safetensors)", re.ASCII)
+_PLAIN_NAME = re.compile(r"[^/\\\0]{1,255}(?<!^\.)(?<!^\.\.)")
+
+
+def _add_parts(weights: Weights, parts: list[Path]) -> None:
+    missing: list[str] = []
+    for part in parts:
+        try:
+            _add(weights, part)
+        except SourceError:
+            missing.append(part.name)
+    if missing:
+        named = ", ".join(shown(name) for name in missing[:4]) + (", ..." if len(missing) > 4 else "")
+        weights.notes.append(
+            f"{len(missing)} of the model's files cannot be read ({named}): only the others were counted"
+        )
+
+
+def _add(weights: Weights, path: Path) -> None:
+    with opened(path) as file:
+        header = _read_header(file)
+    weights.files += 1
+    weights.size += header.size
+    weights.tensors.update(header.tensors)
+    weights.metadata = weights.metadata or header.metadata
+    if header.needed > header.size:
+        weights.notes.append(
+            f"{shown(path.name)} is cut off: it needs {size_bytes(header.needed)} and has {size_bytes(header.size)}"
+        )
+
+
+class _Header(NamedTuple):
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+    size: int  # of the file
+    needed: int  # for all the data that the header promises
+
+
+def _read_header(file: IO[bytes]) -> _Header:
+    reader = HeaderReader(file, _LENGTH + _MOST_HEADER, "the safetensors header")
+    length = int.from_bytes(reader.take(_LENGTH), "little")
+    if length < 2:
+        raise reader.fail("is empty")
+    header = parse_json(reader.take(length), "the safetensors header")
+    if not isinstance(header, dict):
+        raise reader.fail("is no JSON object")
+    extra = header.pop("__metadata__", {})
+    metadata = {key: value for key, value in extra.items() if isinstance(value, str)} if isinstance(extra, dict) else {}
+    tensors: dict[str, Tensor] = {}
+    end = 0
+    for name, described in header.items():
+        tensors[name], last = _tensor(reader, name, described)
+        end = max(end, last)
+    return _Header(tensors, metadata, reader.file_size, reader.position + end)
+
+
+def _tensor(reader: HeaderReader, name: str, described: Json) -> tuple[Tensor, int]:
+    if isinstance(described, dict):
+        dtype, shape, offsets = described.get("dtype"), described.get("shape"), described.get("data_offsets")
+        if isinstance(dtype, str) and len(dtype) <= 32 and isinstance(shape, list) and isinstance(offsets, list):
+            sizes = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and size >= 0]
+            places = [place for place in offsets if isinstance(place, int) and not isinstance(place, bool)]
+            if len(sizes) == len(shape) <= 16 and len(places) == len(offsets) == 2:
+                return _checked(reader, name, dtype, sizes, places), places[1]
+    raise reader.fail(f"does not describe {shown(name)} as a tensor")
+
+
+def _checked(reader: HeaderReader, name: str, dtype: str, shape: list[int], offsets: list[int]) -> Tensor:
+    elements = 1
+    for size in shape:
+        elements *= size
+        if elements >= _MOST_ELEMENTS:
+            raise reader.fail(f"gives {shown(name)} more elements than any machine holds")
+    begin, end = offsets
+    bits = _BITS.get(dtype)
+    if begin < 0 or end < begin or (bits is not None and -(-elements * bits // 8) != end - begin):
+        raise reader.fail(f"gives {shown(name)} a shape and a place that do not agree")
+    return Tensor(dtype, elements)
