@@ -1,0 +1,54 @@
+"""A real node on loopback, and a client that speaks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tui_registry.datastore import Datastore
+from tui_registry.node import Address, node_token, running
+
+T0 = 1_750_000_000
+
+
+@dataclass(frozen=True)
+class Node:
+    """A running node: its replica, where it listens, a client without the token and one with it."""
+
+    store: Datastore
+    address: Address
+    reader: httpx.Client
+    writer: httpx.Client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Datastore]:
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as opened:
+        yield opened
+
+
+@pytest.fixture
+def node(store: Datastore) -> Iterator[Node]:
+    with running(store) as address, client(address) as reader, client(address) as writer:
+        writer.headers["authorization"] = f"Bearer {node_token(store.data_dir)}"
+        yield Node(store, address, reader, writer)
+
+
+def client(address: Address) -> httpx.Client:
+    """A client with time enough for a busy machine."""
+    return httpx.Client(base_url=address.url, trust_env=False, timeout=30)
+
+
+def refused(response: httpx.Response, status: int, code: str) -> dict[str, object]:
+    """The problem+json of an answer, which must have this status and code."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    tree: dict[str, object] = response.json()
+    assert (tree["status"], tree["code"]) == (status, code)
+    assert tree["detail"]
+    assert "Traceback" not in response.text
+    return tree

@@ -1,0 +1,207 @@
+"""The sync endpoints of a real node, and pulls from it: what they hold, what they cost, what they refuse."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.node.conftest import T0, Node, client, refused
+from tests.node.wire import counted
+from tests.sync.logs import ALICE, bodies, edit, root, roots
+from tui_registry.datastore import Datastore
+from tui_registry.node import NodeBounds, running
+from tui_registry.sync import SyncError, publish, pull, push
+from tui_registry.sync.tiles import pack
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Datastore]:
+    with Datastore.open(tmp_path / "other", clock=lambda: T0) as opened:
+        yield opened
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    return gzip.decompress(content).splitlines()
+
+
+# Head and tiles
+
+
+def test_the_head_says_what_the_log_holds_and_costs_nothing_twice(node: Node) -> None:
+    node.store.apply(bodies(roots(ALICE, 3)), source="test")
+    first = node.reader.get("/sync/head")
+    head = node.store.head()
+    said = first.json()
+    assert (said["epoch"], said["size"], said["fingerprint"]) == (head.epoch, 3, head.fingerprint)
+    assert said["node"] == node.store.address
+    assert first.headers["cache-control"] == "max-age=2"
+    again = node.reader.get("/sync/head", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    node.store.apply(bodies(roots(ALICE, 4)), source="test")
+    assert node.reader.get("/sync/head", headers={"if-none-match": first.headers["etag"]}).status_code == 200
+
+
+def test_tiles_hold_what_their_names_say(node: Node) -> None:
+    lines = bodies(roots(ALICE, 300))
+    node.store.apply(lines, source="test")
+    base = f"/sync/{node.store.head().epoch}/entries"
+    for name, expected in (
+        ("0.ndjson.gz", lines[:256]),
+        ("1.44.ndjson.gz", lines[256:]),
+        ("1.3.ndjson.gz", lines[256:259]),
+        ("0.250.ndjson.gz", lines[:250]),
+        ("0.100-200.ndjson.gz", lines[100:200]),
+        ("1.40-44.ndjson.gz", lines[296:]),
+    ):
+        response = node.reader.get(f"{base}/{name}")
+        assert response.status_code == 200, name
+        assert lines_of(response.content) == expected
+        assert "immutable" in response.headers["cache-control"]
+        assert "content-encoding" not in response.headers
+        assert node.reader.get(f"{base}/{name}").content == response.content
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1.ndjson.gz", "1.45.ndjson.gz", "2.ndjson.gz", "0.0.ndjson.gz", "00.ndjson.gz", "head", "1.1-45.ndjson.gz",
+        "9999999999999999.ndjson.gz",
+    ],
+)  # fmt: skip
+def test_tiles_that_are_not_there_are_not_found(node: Node, name: str) -> None:
+    node.store.apply(bodies(roots(ALICE, 300)), source="test")
+    refused(node.reader.get(f"/sync/{node.store.head().epoch}/entries/{name}"), 404, "no_tile")
+
+
+def test_tiles_of_another_epoch_are_not_found_even_when_they_are_kept(node: Node) -> None:
+    node.store.apply(bodies(roots(ALICE, 3)), source="test")
+    refused(node.reader.get(f"/sync/{'0' * 32}/entries/0.3.ndjson.gz"), 404, "no_tile")
+
+
+def test_a_node_and_a_static_log_serve_the_same_bytes(node: Node, tmp_path: Path) -> None:
+    node.store.apply(bodies(roots(ALICE, 300)), source="test")
+    publish(node.store, tmp_path / "log")
+    for path in (tmp_path / "log").rglob("*.gz"):
+        assert node.reader.get("/" + str(path.relative_to(tmp_path / "log"))).content == path.read_bytes()
+
+
+# Operations by hash
+
+
+def test_operations_are_found_by_hash_children_first(node: Node) -> None:
+    first = root(ALICE, "chain")
+    second = edit(ALICE, first)
+    node.store.apply(bodies([first, second]), source="test")
+    response = node.reader.post("/sync/ops/get", json={"hashes": [second.hash, first.hash, "0" * 64]})
+    assert response.content == first.to_json() + b"\n" + second.to_json() + b"\n"
+
+
+def test_an_answer_that_would_be_large_is_a_prefix(store: Datastore) -> None:
+    ops = [root(ALICE, f"large-{index}", description="x" * 9000) for index in range(4)]
+    store.apply(bodies(ops), source="test")
+    with running(store, bounds=NodeBounds(answer_bytes=25_000)) as address, client(address) as reader:
+        answer = reader.post("/sync/ops/get", json={"hashes": [op.hash for op in ops]}).content
+    assert 0 < len(answer.splitlines()) < 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"hashes": "x"}, {"hashes": ["x"]}, {"hashes": [7]}, {"hashes": ["0" * 64] * 1025}, {"hashes": [], "m": 1}],
+)  # fmt: skip
+def test_questions_of_the_wrong_shape_are_refused(node: Node, body: object) -> None:
+    refused(node.reader.post("/sync/ops/get", json=body), 422, "invalid")
+
+
+def test_a_question_that_is_too_large_is_refused(node: Node) -> None:
+    refused(node.reader.post("/sync/ops/get", content=b" " * 200_000), 413, "too_large")
+
+
+# Pulling from a real node
+
+
+async def test_a_pull_from_a_node_makes_both_replicas_the_same(node: Node, other: Datastore) -> None:
+    node.store.apply(bodies(roots(ALICE, 700)), source="test")
+    other.add_peer("hub", node.address.url)
+    result = await pull(other, "hub")
+    assert (result.ok, result.applied) == (True, 700)
+    assert other.peer("hub").identical
+    assert other.peer("hub").node == node.store.address
+
+
+async def test_a_poll_that_finds_nothing_new_costs_at_most_500_bytes_both_ways(node: Node, other: Datastore) -> None:
+    node.store.apply(bodies(roots(ALICE, 10)), source="test")
+    async with counted(node.address.host, node.address.port) as wire:
+        other.add_peer("hub", wire.url)
+        await pull(other, "hub")
+        wire.reset()
+        result = await pull(other, "hub")
+        assert (result.ok, result.read) == (True, 0)
+        assert 0 < wire.both <= 500
+
+
+async def test_new_operations_cost_little_more_than_their_compressed_bytes(node: Node, other: Datastore) -> None:
+    ops = roots(ALICE, 700)
+    node.store.apply(bodies(ops[:300]), source="test")
+    async with counted(node.address.host, node.address.port) as wire:
+        other.add_peer("hub", wire.url)
+        await pull(other, "hub")
+        node.store.apply(bodies(ops[300:]), source="test")
+        wire.reset()
+        result = await pull(other, "hub")
+        assert result.read == 400
+        assert wire.both <= 1.05 * len(pack(bodies(ops[300:])))
+
+
+# Pushing
+
+
+async def test_push_is_refused_unless_it_was_allowed(node: Node, other: Datastore) -> None:
+    other.apply(bodies(roots(ALICE, 3)), source="test")
+    other.add_peer("hub", node.address.url)
+    with pytest.raises(SyncError, match="does not take operations") as caught:
+        await push(other, "hub")
+    assert caught.value.code == "not_accepted"
+    refused(node.reader.post("/sync/ops", content=b"{}\n"), 403, "push_off")
+
+
+async def test_a_push_is_checked_like_a_pull(store: Datastore, other: Datastore) -> None:
+    other.apply(bodies(roots(ALICE, 600)), source="test")
+    with running(store, accept_ops=True) as address, client(address) as reader:
+        other.add_peer("hub", address.url)
+        first = await push(other, "hub")
+        assert (first.offered, first.applied, first.next_index) == (600, 600, 600)
+        again = await push(other, "hub")
+        assert (again.known, again.applied) == (600, 0)
+        assert (await push(other, "hub", since=again.next_index)).offered == 0
+        forged = root(ALICE, "forged").to_json().replace(b'"name":"forged"', b'"name":"FORGED"')
+        report = reader.post("/sync/ops", content=forged + b"\nnonsense\n").json()
+        assert [found["code"] for found in report["rejected"]] == ["hash", "malformed"]
+        refused(reader.post("/sync/ops", content=b"no line end"), 400, "no_operations")
+        refused(reader.post("/sync/ops", content=b"x\n" * 5000), 413, "too_large")
+    assert store.head().fingerprint == other.head().fingerprint
+
+
+def test_pushes_end_when_there_is_no_room(store: Datastore) -> None:
+    with running(store, accept_ops=True, bounds=NodeBounds(push_store_bytes=1)) as address, client(address) as reader:
+        body = root(ALICE, "one").to_json() + b"\n"
+        refused(reader.post("/sync/ops", content=body), 507, "full")
+    assert store.head().size == 0
+
+
+async def test_a_push_to_a_directory_is_told(other: Datastore, tmp_path: Path) -> None:
+    other.add_peer("usb", str(tmp_path))
+    with pytest.raises(SyncError, match="a directory takes no operations"):
+        await push(other, "usb")
+
+
+def test_health(node: Node) -> None:
+    said = node.reader.get("/health").json()
+    assert (said["status"], said["ops"], said["node"]) == ("ok", 0, node.store.address)
+
+
+def test_the_head_is_one_small_json_object(node: Node) -> None:
+    assert set(json.loads(node.reader.get("/sync/head").content)) == {"epoch", "size", "fingerprint", "node", "ranges"}

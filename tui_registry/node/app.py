@@ -1,0 +1,119 @@
+"""The node's FastAPI app: a table of contents of its routes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+import tui_registry
+from tui_registry.datastore import Datastore
+from tui_registry.errors import KINDS, Json
+from tui_registry.node.bounds import NodeBounds
+from tui_registry.node.docs import HEADERS, docs_page
+from tui_registry.node.log import log_routes
+from tui_registry.node.problems import answer_with_problems, problem
+from tui_registry.node.records import record_routes
+from tui_registry.node.routes import add_route
+from tui_registry.node.shapes import HEALTH, SECURITY, component_schemas
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+def create_app(
+    datastore: Datastore, token: str, *, accept_ops: bool = False, bounds: NodeBounds | None = None
+) -> FastAPI:
+    """The app of a node over one replica.
+
+    Args:
+        datastore: open; the caller closes it after the app.
+        token: what a write over REST must bear.
+        accept_ops: whether strangers may push operations.
+    """
+    bounds = bounds or NodeBounds()
+    app = _Node(
+        title="tui-registry node",
+        version=tui_registry.__version__,
+        summary="A decentralised registry of AI models and agents",
+        docs_url=None,
+        redoc_url=None,
+        # A redirect to the other spelling of a path would be a second way to say everything.
+        redirect_slashes=False,
+    )
+    answer_with_problems(app)
+    for kind in KINDS:
+        app.include_router(record_routes(datastore, kind, token, bounds))
+    app.include_router(log_routes(datastore, accept_ops=accept_ops, bounds=bounds))
+    app.include_router(_about(app, datastore))
+    app.add_middleware(_Deadline, seconds=bounds.request_seconds)
+    return app
+
+
+def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
+    router = APIRouter(tags=["about"])
+
+    async def health() -> Response:
+        head = await run_in_threadpool(datastore.head)
+        told = {"status": "ok", "version": tui_registry.__version__, "node": head.node, "ops": head.size}
+        return Response(json.dumps(told), media_type="application/json")
+
+    async def docs() -> Response:
+        return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
+
+    add_route(router, "GET", "/health", health, HEALTH)
+    router.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    return router
+
+
+class _Node(FastAPI):
+    def openapi(self) -> dict[str, Json]:
+        """The OpenAPI document, with our schemas in place of FastAPI's own for faults."""
+        if not self.openapi_schema:
+            tree: dict[str, Json] = super().openapi()
+            components = tree.setdefault("components", {})
+            if isinstance(components, dict):
+                components["schemas"] = {**component_schemas()}
+                components["securitySchemes"] = SECURITY
+            paths = tree["paths"]
+            for methods in paths.values() if isinstance(paths, dict) else ():
+                for operation in methods.values() if isinstance(methods, dict) else ():
+                    _without_fastapis_faults(operation)
+        return self.openapi_schema or {}
+
+
+def _without_fastapis_faults(operation: Json) -> None:
+    responses = operation.get("responses") if isinstance(operation, dict) else None
+    if isinstance(responses, dict):
+        responses.pop("422", None)
+
+
+class _Deadline:
+    """Ends a request whose answer is not taken in time, so that slow readers cannot hold every connection."""
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._app(scope, receive, watched)
+        except TimeoutError:
+            if begun:
+                raise  # the server closes the connection: a half answer cannot be mended
+            await problem(503, "busy", "the node could not answer in time: try again later")(scope, receive, send)

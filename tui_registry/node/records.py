@@ -1,0 +1,175 @@
+"""The plan's REST routes for one kind of record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from tui_registry.datastore import Datastore, Entry
+from tui_registry.errors import Json, Kind
+from tui_registry.node.bodies import members, read_json, wrong
+from tui_registry.node.bounds import MAX_PAGE, NodeBounds
+from tui_registry.node.problems import NodeError
+from tui_registry.node.routes import add_route
+from tui_registry.node.shapes import describe_routes
+from tui_registry.node.token import is_token
+from tui_registry.query import parse
+from tui_registry.records.reading import read_record
+from tui_registry.records.schema import ID_FIELD, NULL_HASH
+
+_FULL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_MAX_TEXT = 2_000
+_PAGE = 50
+
+
+def record_routes(datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds) -> APIRouter:
+    """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/search`; the same for agents.
+
+    Reads are open. A write is signed by this replica's key and needs the bearer token.
+    """
+    routes = _Records(datastore, kind, token, bounds)
+    said = describe_routes(kind)
+    router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
+    add_route(router, "POST", "", routes.register, said["register"])
+    add_route(router, "GET", "", routes.browse, said["browse"])
+    add_route(router, "POST", "/search", routes.search, said["search"])
+    add_route(router, "GET", "/{record_id}", routes.show, said["show"])
+    add_route(router, "PUT", "/{record_id}", routes.update, said["update"])
+    add_route(router, "DELETE", "/{record_id}", routes.delete, said["delete"])
+    return router
+
+
+def etag_of(heads: tuple[str, ...]) -> str:
+    """A record's ETag: the hash of its sorted head hashes."""
+    return '"' + hashlib.sha3_256("".join(sorted(heads)).encode()).hexdigest() + '"'
+
+
+class _Records:
+    def __init__(self, datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._kind: Kind = kind
+        self._token = token
+        self._bounds = bounds
+
+    async def register(self, request: Request) -> Response:
+        self._expect_token(request)
+        data = await self._record_body(request)
+        return await run_in_threadpool(self._register, data)
+
+    async def browse(
+        self,
+        q: Annotated[str, Query(max_length=_MAX_TEXT, description="a query; /docs has its grammar")] = "",
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = _PAGE,
+        cursor: Annotated[str | None, Query(max_length=_MAX_TEXT, description="`next` of the page before")] = None,
+        sort: Annotated[str | None, Query(max_length=64, description="such as `-updated` or `name`")] = None,
+    ) -> Response:
+        return await run_in_threadpool(self._page, q, limit, cursor, sort)
+
+    async def search(self, request: Request) -> Response:
+        body = await read_json(request, self._bounds.question_bytes, self._bounds.body_seconds)
+        known = {"query": "text", "limit": "a number", "cursor": "text", "sort": "text"}
+        asked = members(body, known)
+        query, limit, cursor, sort = (asked.get(name) for name in known)
+        if not (query is None or isinstance(query, str)) or len(query or "") > _MAX_TEXT:
+            raise wrong("query", f"must be text of at most {_MAX_TEXT:,} characters")
+        if limit is not None and (type(limit) is not int or not 1 <= limit <= MAX_PAGE):
+            raise wrong("limit", f"must be a whole number from 1 to {MAX_PAGE}")
+        if not (cursor is None or isinstance(cursor, str)) or len(cursor or "") > _MAX_TEXT:
+            raise wrong("cursor", "must be `next` of the page before")
+        if not (sort is None or isinstance(sort, str)):
+            raise wrong("sort", "must be text, such as `-updated` or `name`")
+        most = limit if type(limit) is int else _PAGE
+        return await run_in_threadpool(self._page, query or "", most, cursor, sort)
+
+    async def show(self, record_id: str, request: Request) -> Response:
+        entry = await run_in_threadpool(self._entry, record_id)
+        etag = etag_of(entry.heads)
+        if etag in _listed(request.headers.get("if-none-match")):
+            return Response(status_code=304, headers={"etag": etag})
+        return _answer(entry)
+
+    async def update(self, record_id: str, request: Request) -> Response:
+        self._expect_token(request)
+        data = await self._record_body(request)
+        return await run_in_threadpool(self._update, record_id, data, request.headers.get("if-match"))
+
+    async def delete(self, record_id: str, request: Request) -> Response:
+        self._expect_token(request)
+        return await run_in_threadpool(self._delete, record_id, request.headers.get("if-match"))
+
+    # How: in a thread, on plain data
+
+    def _register(self, data: Json) -> Response:
+        op = self._datastore.add(self._kind, read_record(self._kind, data))
+        entry = self._entry(op.key)
+        return _answer(entry, 201, {"location": f"/{self._kind}s/{op.key}"})
+
+    def _page(self, query: str, limit: int, cursor: str | None, sort: str | None) -> Response:
+        order = None if sort is None else _order(sort)
+        page = self._datastore.search(query, kind=self._kind, sort=order, limit=limit, cursor=cursor)
+        entries = (self._datastore.entry(row.id, self._kind) for row in page.rows)
+        # A record may be deleted between the two reads.
+        return _json({"items": [entry.record for entry in entries if entry is not None], "next": page.next})
+
+    def _update(self, record_id: str, data: Json, if_match: str | None) -> Response:
+        entry = self._entry_to_write(record_id, if_match)
+        record = read_record(self._kind, data)
+        field = ID_FIELD[self._kind]
+        if record[field] not in (NULL_HASH, record_id):
+            raise wrong(field, "must be the id in the path, or be left out")
+        record[field] = record_id
+        self._datastore.update(self._kind, record_id, record, entry.heads)
+        return _answer(self._entry(record_id))
+
+    def _delete(self, record_id: str, if_match: str | None) -> Response:
+        entry = self._entry_to_write(record_id, if_match)
+        self._datastore.delete(self._kind, record_id, entry.heads)
+        return Response(status_code=204)
+
+    def _entry(self, record_id: str) -> Entry:
+        _, full_id = self._datastore.resolve(record_id, self._kind)
+        entry = self._datastore.entry(full_id, self._kind)
+        if entry is None:
+            raise NodeError("not_found", f"there is no {self._kind} with that id")
+        return entry
+
+    def _entry_to_write(self, record_id: str, if_match: str | None) -> Entry:
+        if not _FULL_ID.fullmatch(record_id):
+            raise NodeError("bad_id", "a write names the whole id, 64 lower-case hex digits")
+        entry = self._entry(record_id)
+        wanted = _listed(if_match)
+        if if_match is not None and "*" not in wanted and etag_of(entry.heads) not in wanted:
+            raise NodeError("changed", "the record has changed since you read it: read it again, then decide")
+        return entry
+
+    def _expect_token(self, request: Request) -> None:
+        if not is_token(request.headers.get("authorization"), self._token):
+            raise NodeError("unauthorized", "a write needs the node's bearer token: its operator can tell you")
+
+    async def _record_body(self, request: Request) -> Json:
+        return await read_json(request, self._bounds.record_bytes, self._bounds.body_seconds)
+
+
+def _order(sort: str) -> str | None:
+    """The one spelling of an order. The query language knows which there are, and says so."""
+    order = parse(f'sort:"{sort.replace(chr(34), "")}"').sort
+    return None if order is None else f"{'-' if order.descending else ''}{order.key}"
+
+
+def _listed(header: str | None) -> list[str]:
+    return [tag.strip() for tag in (header or "").split(",")]
+
+
+def _answer(entry: Entry, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return _json(entry.record, status, {"etag": etag_of(entry.heads), **(headers or {})})
+
+
+def _json(tree: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    body = json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(body, status, headers, "application/json")

@@ -1,0 +1,125 @@
+"""Fetching tiles ahead of the one being stored, in order, with a bound on what is held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+from tui_registry.sync.bounds import Bounds
+from tui_registry.sync.errors import SyncError
+from tui_registry.sync.tiles import Span
+from tui_registry.sync.transport import Transport
+
+
+async def fetch_ahead(
+    transport: Transport, epoch: str, wanted: Iterable[Span], bounds: Bounds
+) -> AsyncGenerator[tuple[Span, list[bytes], int], None]:
+    """Each span with its lines and their size in bytes, in order.
+
+    At most `requests_at_once` requests run; at most `unread_tiles` tiles, and about `unread_bytes`, wait to be taken.
+
+    Raises:
+        SyncError: where that span's turn comes; everything before it was handed out.
+    """
+    window = _Window(bounds)
+    feeder = asyncio.ensure_future(_feed(transport, epoch, wanted, window))
+    try:
+        while (waiting := await window.queue.get()) is not None:
+            span, task = waiting
+            lines, size = await task
+            yield span, lines, size
+            window.taken(size)
+        await feeder
+    finally:
+        feeder.cancel()
+        await asyncio.wait({feeder})
+        for task in window.running:
+            task.cancel()
+        if window.running:
+            await asyncio.wait(window.running)
+
+
+_FIRST_BATCH = 1024
+
+
+async def in_batches(
+    tiles: AsyncGenerator[tuple[Span, list[bytes], int], None], start: int, bounds: Bounds
+) -> AsyncGenerator[list[bytes], None]:
+    """The lines from log index `start` on, in batches for one transaction each: small ones first, so that something is
+    stored and told soon, then larger ones, which cost less an op.
+
+    Raises:
+        SyncError: after everything that came before it was handed out.
+    """
+    batch: list[bytes] = []
+    size, most = 0, min(_FIRST_BATCH, bounds.batch_ops)
+    async with aclosing(tiles):
+        try:
+            async for span, lines, length in tiles:
+                batch += lines[max(0, start - span.start) :]
+                size += length
+                if len(batch) >= most or size >= bounds.batch_bytes:
+                    yield batch
+                    batch, size, most = [], 0, min(most * 2, bounds.batch_ops)
+        except SyncError:
+            if batch:
+                yield batch
+            raise
+    if batch:
+        yield batch
+
+
+class _Window:
+    """What is fetched or being fetched and not yet taken."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.queue: asyncio.Queue[tuple[Span, asyncio.Task[tuple[list[bytes], int]]] | None] = asyncio.Queue()
+        self.running: set[asyncio.Task[tuple[list[bytes], int]]] = set()
+        self.requests = asyncio.Semaphore(bounds.requests_at_once)
+        self._bounds = bounds
+        self._tiles = 0
+        self._bytes = 0
+        self._changed = asyncio.Event()
+
+    async def room(self) -> None:
+        """Wait until another tile may be asked for, and count it."""
+        while self._tiles >= self._bounds.unread_tiles or self._bytes >= self._bounds.unread_bytes:
+            self._changed.clear()
+            await self._changed.wait()
+        self._tiles += 1
+
+    def arrived(self, size: int) -> None:
+        self._bytes += size
+
+    def ended(self, task: asyncio.Task[tuple[list[bytes], int]]) -> None:
+        self.running.discard(task)
+        if not task.cancelled():
+            task.exception()  # taken: only the first failure has its turn, the ones behind it have no reader
+
+    def taken(self, size: int) -> None:
+        self._tiles -= 1
+        self._bytes -= size
+        self._changed.set()
+
+
+async def _feed(transport: Transport, epoch: str, wanted: Iterable[Span], window: _Window) -> None:
+    async def fetch(span: Span) -> tuple[list[bytes], int]:
+        try:
+            lines = await transport.entries(epoch, span)
+            size = sum(map(len, lines))
+            window.arrived(size)
+            return lines, size
+        finally:
+            window.requests.release()
+
+    try:
+        for span in wanted:
+            await window.room()
+            await window.requests.acquire()
+            task = asyncio.ensure_future(fetch(span))
+            window.running.add(task)
+            task.add_done_callback(window.ended)
+            window.queue.put_nowait((span, task))
+    finally:
+        window.queue.put_nowait(None)

@@ -1,0 +1,50 @@
+"""How much of a stranger's data this replica reads, and how long it waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TILE_OPS = 256
+MAX_OP_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds of a pull or push. Sizes are bytes, times are seconds.
+
+    A bound that is hit is a transport failure of that peer: it rejects no operation and moves no cursor.
+
+    Attributes:
+        tile_bytes: of one tile once decompressed. Never less than 256 x 65,537: a smaller bound would let a stranger's
+            large but valid operations block a node's readers (DESIGN section 6).
+        head_bytes, answer_bytes: of a head, and of the answer to a push.
+        connect_seconds, read_seconds: for a connection, and for each read.
+        head_seconds, request_seconds: for a whole request, redirects and body included.
+        redirects: followed for one request.
+        requests_at_once: of one pull. unread_tiles, unread_bytes: fetched ahead of what is stored.
+        batch_ops, batch_bytes: what one transaction takes; whichever is reached first ends the batch.
+        missing_hashes, missing_rounds: asked for in one request, and requests in one pull.
+        peers_at_once: pulled from together. turn_seconds: for one pull when more peers wait than that, so that endless
+            peers cannot keep the honest ones waiting.
+        push_ops, push_bytes: of one request.
+    """
+
+    tile_bytes: int = TILE_OPS * (MAX_OP_BYTES + 1)
+    head_bytes: int = 65_536
+    answer_bytes: int = 1_048_576
+    connect_seconds: float = 10.0
+    read_seconds: float = 20.0
+    head_seconds: float = 20.0
+    request_seconds: float = 120.0
+    redirects: int = 3
+    requests_at_once: int = 3
+    unread_tiles: int = 16
+    unread_bytes: int = 16 * 1_048_576
+    batch_ops: int = 8192
+    batch_bytes: int = 16 * 1_048_576
+    missing_hashes: int = 1024
+    missing_rounds: int = 16
+    peers_at_once: int = 8
+    turn_seconds: float = 900.0
+    push_ops: int = 512
+    push_bytes: int = 4 * 1_048_576

@@ -1,0 +1,146 @@
+"""Tiles: 256 operations, one a line, as gzip (DESIGN section 6). Names, spans, packing, bounded unpacking. No I/O."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tui_registry.sync.bounds import TILE_OPS
+
+_NUMBER = "(0|[1-9][0-9]{0,15})"
+_NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}(?:-{_NUMBER})?)?\.ndjson\.gz", re.ASCII)
+_GZIP = 31  # zlib's wbits for one gzip member with its header and checksum
+_LEVEL = 6
+
+
+class TileError(ValueError):
+    """Bytes that are not the tile their name promises. `code` is `bad_tile` or `too_large`."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Entries `first` up to `stop` (0 <= first < stop <= 256) of tile `tile`, as one file."""
+
+    tile: int
+    first: int
+    stop: int
+
+    @property
+    def start(self) -> int:
+        """The log index of its first entry."""
+        return self.tile * TILE_OPS + self.first
+
+    @property
+    def end(self) -> int:
+        """One past the log index of its last entry."""
+        return self.tile * TILE_OPS + self.stop
+
+    @property
+    def name(self) -> str:
+        """The file's name: `7.ndjson.gz` full, `7.12.ndjson.gz` its first 12, `7.5-12.ndjson.gz` from 5 up to 12."""
+        if self.first:
+            return f"{self.tile}.{self.first}-{self.stop}.ndjson.gz"
+        return f"{self.tile}.ndjson.gz" if self.stop == TILE_OPS else f"{self.tile}.{self.stop}.ndjson.gz"
+
+    @classmethod
+    def from_name(cls, name: str) -> Span | None:
+        """The span that a file name means, None when it is none or not spelt the one right way."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return None
+        first, stop = 0, TILE_OPS
+        if match[3] is not None:
+            first, stop = int(match[2]), int(match[3])
+        elif match[2] is not None:
+            stop = int(match[2])
+        span = cls(int(match[1]), first, stop)
+        return span if 0 <= first < stop <= TILE_OPS and span.name == name else None
+
+
+def spans(start: int, size: int, *, ranges: bool) -> Iterator[Span]:
+    """The files that hold entries `start` up to `size`, in order.
+
+    Args:
+        ranges: the node serves parts of a tile that begin in its middle; without, the whole first tile is read again.
+    """
+    if start >= size:
+        return
+    for tile in range(start // TILE_OPS, (size + TILE_OPS - 1) // TILE_OPS):
+        first = max(0, start - tile * TILE_OPS) if ranges else 0
+        yield Span(tile, first, min(TILE_OPS, size - tile * TILE_OPS))
+
+
+def pack(lines: Sequence[bytes]) -> bytes:
+    """One gzip member of the lines, each ended by LF; the same bytes every time (no file name, time 0)."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    return packer.compress(b"".join(line + b"\n" for line in lines)) + packer.flush()
+
+
+class Unpacker:
+    """Unpacks one gzip member as it arrives and never holds more than `limit` bytes of it."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._pieces: list[bytes] = []
+        self._unzip = zlib.decompressobj(_GZIP)
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            TileError: no gzip, more than the limit, or bytes after the end.
+        """
+        while data:
+            if self._unzip.eof:
+                raise TileError("bad_tile", "has bytes after the end of its gzip data")
+            try:
+                piece = self._unzip.decompress(data, self._limit - self._size + 1)
+            except zlib.error:
+                raise TileError("bad_tile", "is not whole gzip data") from None
+            self._size += len(piece)
+            if self._size > self._limit:
+                self._pieces.clear()
+                raise TileError("too_large", f"unpacks to more than {self._limit:,} bytes")
+            self._pieces.append(piece)
+            data = self._unzip.unconsumed_tail or self._unzip.unused_data
+
+    def lines(self, count: int) -> list[bytes]:
+        """The lines, without their ends, once all bytes are in.
+
+        Raises:
+            TileError: the data ends too early, or is not exactly `count` lines.
+        """
+        if not self._unzip.eof:
+            raise TileError("bad_tile", "ends in the middle of its gzip data")
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        lines = split(data)
+        if len(lines) != count:
+            raise TileError("bad_tile", f"holds {len(lines):,} lines where its name promises {count:,}")
+        return lines
+
+
+def split(data: bytes) -> list[bytes]:
+    """The lines of NDJSON, each ended by LF.
+
+    Raises:
+        TileError: a line without an end, an empty line or a NUL: no operation is spelt so.
+    """
+    if not data:
+        return []
+    lines = data.split(b"\n")
+    if lines.pop():
+        raise TileError("bad_tile", "does not end with a line end")
+    if not all(lines):
+        raise TileError("bad_tile", "has an empty line")
+    if b"\0" in data:
+        raise TileError("bad_tile", "has a NUL byte")
+    return lines
