@@ -1,0 +1,96 @@
+"""The real entry point on a real replica in a directory of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.seeds import seed
+from tui_registry.__main__ import main
+from tui_registry.datastore import Datastore
+
+MODEL = "name: my-finetune\nversion: 1.0.0\nlicense: Apache-2.0\nparameters: 7.6b\ncontext_length: 32k\ntags: [chat]\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        (line,) = self.lines
+        return line
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Cli = Callable[..., Said]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The replica that commands use, by the environment; nothing of the person's own is in reach."""
+    path = tmp_path / "data"
+    monkeypatch.setenv("TUI_REGISTRY_DATA_DIR", str(path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("TUI_REGISTRY_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.fixture
+def cli(data_dir: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs a command line in this process; `given` is what it finds on stdin."""
+
+    def run(*words: str, given: str | bytes = b"") -> Said:
+        raw = given.encode() if isinstance(given, str) else given
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8"))
+        capfd.readouterr()
+        code = main(words)
+        said = capfd.readouterr()
+        return Said(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def seeded(data_dir: Path) -> Path:
+    """Twelve records of a stranger, two of them agents."""
+    with Datastore.open(data_dir) as datastore:
+        seed(datastore)
+    return data_dir
+
+
+@pytest.fixture
+def own(cli: Cli) -> str:
+    """The id of a model of this replica's own."""
+    said = cli("register", "model", "-", "--json", given=MODEL)
+    assert said.code == 0, said.err
+    identifier: str = said.json["id"]
+    return identifier
+
+
+def is_one_sentence(said: Said, *parts: str) -> bool:
+    """Whether a command failed with exactly one line on stderr that holds all the parts, and no traceback."""
+    lines: Sequence[str] = said.err.splitlines()
+    return (
+        said.code == 1
+        and said.out == ""
+        and len(lines) == 1
+        and lines[0].startswith("tui-registry: ")
+        and "Traceback" not in said.err
+        and all(part in said.err for part in parts)
+    )

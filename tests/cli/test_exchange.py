@@ -1,0 +1,159 @@
+"""`peer`, `sync`, `serve`: two replicas, real sockets and directories."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli, is_one_sentence
+from tests.seeds import seed
+from tui_registry.datastore import Datastore
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> str:
+    """A stranger's log in a directory."""
+    from tui_registry.sync import publish
+
+    with Datastore.open(tmp_path / "stranger") as datastore:
+        seed(datastore, 30)
+        publish(datastore, tmp_path / "stick")
+    return str(tmp_path / "stick")
+
+
+@contextmanager
+def serving(data_dir: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    command = [
+        sys.executable,
+        "-m",
+        "tui_registry",
+        "--data-dir",
+        str(data_dir),
+        "serve",
+        "--port",
+        "0",
+        "--json",
+        *options,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def test_a_peer_is_added_listed_and_removed(cli: Cli, stick: str) -> None:
+    assert cli("peer", "add", "stick", stick, "--json").json["address"] == stick
+    assert cli("peer", "list", "--json").json["last_sync"] is None
+    assert "stick" in cli("peer", "list").out
+    assert cli("peer", "remove", "stick").code == 0
+    assert cli("peer", "list", "--json").lines == []
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("add", "Bad Name", "/x"), "a peer's name"),
+        (("add", "hub", "ftp://x"), "http://HOST"),
+        (("remove", "nobody"), "no peer named 'nobody'"),
+    ],
+)
+def test_a_peer_that_makes_no_sense_gets_a_sentence(cli: Cli, words: tuple[str, ...], part: str) -> None:
+    assert is_one_sentence(cli("peer", *words), part)
+
+
+def test_sync_reads_a_directory_and_the_second_time_finds_nothing_new(cli: Cli, stick: str) -> None:
+    cli("peer", "add", "stick", stick)
+    said = cli("sync", "--json")
+    assert (said.code, said.json["applied"], said.json["error"]) == (0, 30, None)
+    assert cli("sync").out == "stick: nothing new\n"
+    assert len(cli("export").lines) == 30
+    assert cli("peer", "list", "--json").json["identical"] is True
+
+
+def test_a_peer_that_is_down_is_named_and_the_others_are_read(cli: Cli, stick: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        cli("peer", "add", "down", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        cli("peer", "add", "stick", stick)
+        said = cli("sync")
+    assert said.code == 1
+    assert said.out == "stick: 30 new\n"
+    assert len(said.err.splitlines()) == 1
+    assert said.err.startswith("tui-registry: down: ")
+
+
+def test_sync_with_an_unknown_peer_pulls_nothing(cli: Cli, stick: str) -> None:
+    cli("peer", "add", "stick", stick)
+    assert is_one_sentence(cli("sync", "stick", "nobody"), "nobody")
+    assert cli("export").lines == []
+
+
+def test_sync_without_peers_says_how_to_add_one(cli: Cli) -> None:
+    said = cli("sync")
+    assert said.code == 2
+    assert "peer add" in said.err
+
+
+def test_serve_says_where_it_listens_and_another_replica_pulls_from_it(cli: Cli, tmp_path: Path) -> None:
+    with Datastore.open(tmp_path / "hub") as datastore:
+        seed(datastore, 20)
+        fingerprint = datastore.head().fingerprint
+    with serving(tmp_path / "hub") as (process, ready):
+        assert ready["port"] > 0
+        cli("peer", "add", "hub", ready["url"])
+        said = cli("sync", "hub", "--json")
+        assert (said.code, said.json["applied"]) == (0, 20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert cli("sync", "hub").code == 1
+    with Datastore.open(tmp_path / "data") as datastore:
+        assert datastore.head().fingerprint == fingerprint
+
+
+def test_sync_push_offers_what_is_here_to_a_node_that_takes_it(cli: Cli, own: str, tmp_path: Path) -> None:
+    with serving(tmp_path / "open", "--accept-ops") as (_, ready):
+        cli("peer", "add", "open", ready["url"])
+        pushed = cli("sync", "open", "--push", "--json").lines[1]
+        assert (pushed["offered"], pushed["applied"], pushed["rejected"]) == (1, 1, 0)
+    with serving(tmp_path / "shut") as (_, ready):
+        cli("peer", "add", "shut", ready["url"])
+        said = cli("sync", "shut", "--push")
+        assert said.code == 1
+        assert "shut: " in said.err
+    assert cli("--data-dir", str(tmp_path / "open"), "show", own).code == 0
+
+
+def test_serve_refuses_other_machines_unless_asked_in_so_many_words(cli: Cli) -> None:
+    assert is_one_sentence(cli("serve", "--host", "0.0.0.0", "--port", "0"), "--allow-remote")
+
+
+def test_a_taken_port_gets_a_sentence(cli: Cli) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert is_one_sentence(cli("serve", "--port", port), port, "--port")
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "٣"])
+def test_a_port_that_is_none_is_a_usage_error(cli: Cli, port: str) -> None:
+    assert cli("serve", f"--port={port}").code == 2
+
+
+def test_serve_token_shows_the_token_and_ends(cli: Cli) -> None:
+    token = cli("serve", "--token").out.strip()
+    assert len(token) >= 32
+    assert cli("serve", "--token", "--json").json == {"token": token}

@@ -1,0 +1,152 @@
+"""`import`: drafts and their problems first; stored only with --register, and never twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import MODEL, Cli, is_one_sentence
+from tests.seeds import seed
+from tui_registry.datastore import Datastore
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One good model, one good agent a level down, one with errors, one broken, one that is no record, one hidden."""
+    root = tmp_path / "cards"
+    (root / "agents").mkdir(parents=True)
+    (root / ".git").mkdir()
+    (root / "a.yaml").write_text("kind: model\n" + MODEL)
+    (root / "agents" / "crew.json").write_text('{"name": "crew", "agent_type": "Researcher"}')
+    (root / "b.yaml").write_text("kind: model\nname: b\nversion: '1.0'\n")
+    (root / "c.json").write_text("{")
+    (root / "package.json").write_text('{"name": "left-pad", "version": "1.0.0"}')
+    (root / ".git" / "d.yaml").write_text("kind: model\n" + MODEL)
+    (root / "README.md").write_text("# not read")
+    return root
+
+
+def statuses(cli: Cli, *words: str) -> dict[str, str]:
+    return {Path(line["source"]).name: line["status"] for line in cli("import", *words, "--json").lines}
+
+
+def test_without_register_drafts_are_shown_and_nothing_is_stored(cli: Cli, folder: Path, data_dir: Path) -> None:
+    said = cli("import", str(folder))
+    assert said.code == 1
+    assert "version: 1.0 is not SemVer" in said.out
+    assert "--register" in said.err
+    assert statuses(cli, str(folder)) == {
+        "a.yaml": "ready", "b.yaml": "invalid", "c.json": "invalid", "crew.json": "ready", "package.json": "skipped",
+    }  # fmt: skip
+    with Datastore.open(data_dir) as datastore:
+        assert datastore.stats().ops == 0
+
+
+def test_with_register_the_good_ones_are_stored_and_the_others_told(cli: Cli, folder: Path) -> None:
+    said = cli("import", str(folder), "--register", "--json")
+    assert said.code == 1
+    by_name = {Path(line["source"]).name: line for line in said.lines}
+    assert by_name["a.yaml"]["status"] == by_name["crew.json"]["status"] == "registered"
+    assert by_name["b.yaml"]["problems"][0]["code"] == "semver"
+    assert by_name["c.json"]["problems"][0]["sentence"].startswith("line 1")
+    assert cli("show", by_name["a.yaml"]["id"], "--json").json["record"]["name"] == "my-finetune"
+    assert len(cli("export").lines) == 2
+
+
+def test_an_export_can_be_imported_elsewhere_and_is_known_where_it_came_from(
+    cli: Cli, seeded: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "all.ndjson").write_text(cli("export").out)
+    assert {line["status"] for line in cli("import", "all.ndjson", "--register", "--json").lines} == {"here"}
+    elsewhere = ("--data-dir", str(tmp_path / "elsewhere"))
+    said = cli(*elsewhere, "import", "all.ndjson", "--register", "--json")
+    assert said.code == 0
+    assert [line["status"] for line in said.lines] == ["registered"] * 12
+    names = {line["record"]["name"] for line in cli("export").lines}
+    assert {line["record"]["name"] for line in cli(*elsewhere, "export").lines} == names
+
+
+def test_operations_are_stored_as_they_are_signed(cli: Cli, seeded: Path, tmp_path: Path) -> None:
+    (tmp_path / "backup").write_bytes(cli("export", "--ops").out.encode())
+    elsewhere = tmp_path / "elsewhere"
+    looked = cli("--data-dir", str(elsewhere), "import", "backup", "--json").json
+    assert (looked["status"], looked["operations"]) == ("ready", 12)
+    said = cli("--data-dir", str(elsewhere), "import", "backup", "--register", "--json")
+    assert (said.code, said.json["applied"], said.json["known"]) == (0, 12, 0)
+    with Datastore.open(elsewhere) as there, Datastore.open(seeded) as here:
+        assert there.head().fingerprint == here.head().fingerprint
+    again = cli("--data-dir", str(elsewhere), "import", "backup", "--register", "--json").json
+    assert (again["applied"], again["known"]) == (0, 12)
+
+
+def test_a_forged_operation_is_told_and_the_good_ones_stay(cli: Cli, tmp_path: Path) -> None:
+    with Datastore.open(tmp_path / "source") as source:
+        seed(source, 3)
+        lines = source.log_lines(0, 3)
+    forged = lines[1].replace(b"made for tests", b"made for theft")
+    (tmp_path / "ops").write_bytes(b"\n".join([lines[0], forged, b"x" * 100_000, lines[2]]) + b"\n")
+    said = cli("import", "ops", "--register", "--json")
+    assert said.code == 1
+    assert (said.json["status"], said.json["applied"], said.json["rejected"]) == ("failed", 2, 2)
+    assert [problem["code"] for problem in said.json["problems"]] == ["hash", "limit"]
+
+
+def test_set_gives_every_draft_a_value(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "two.json").write_text(
+        json.dumps([{"name": "a", "model_type": "LLM"}, {"name": "b", "parameters": "7b"}])
+    )
+    said = cli(
+        "import", "two.json", "--register", "--set", "license=Apache-2.0", "--set", "tags=chat, code",
+        "--set", "resource_requirements.min_vcpus=2",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    for line in cli("list", "models", "--json").lines:
+        record = line["record"]
+        assert (record["license"], record["tags"]) == ("Apache-2.0", ["chat", "code"])
+        assert record["resource_requirements"]["min_vcpus"] == 2
+
+
+def test_set_of_an_unknown_field_is_told(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: model\n" + MODEL)
+    said = cli("import", "a.yaml", "--set", "licence=MIT", "--json")
+    assert said.code == 1
+    assert said.json["problems"][0]["code"] == "unknown_field"
+
+
+def test_a_value_without_a_field_is_a_usage_error(cli: Cli) -> None:
+    assert cli("import", "a.yaml", "--set", "MIT").code == 2
+
+
+def test_a_file_that_does_not_tell_its_kind_needs_kind(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"name": "x"}')
+    said = cli("import", "x.json", "--json")
+    assert (said.code, said.json["status"]) == (1, "invalid")
+    assert cli("import", "x.json", "--kind", "agent", "--json").json["status"] == "ready"
+
+
+def test_a_source_that_is_not_there_gets_a_sentence(cli: Cli) -> None:
+    assert is_one_sentence(cli("import", "nowhere"), "nowhere")
+
+
+def test_an_empty_folder_gets_a_sentence(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert is_one_sentence(cli("import", "empty"), "no descriptions in empty")
+
+
+def test_a_named_pipe_in_a_folder_does_not_hang_the_import(cli: Cli, tmp_path: Path) -> None:
+    import os
+
+    (tmp_path / "cards").mkdir()
+    os.mkfifo(tmp_path / "cards" / "pipe.json")
+    assert statuses(cli, "cards") == {"pipe.json": "skipped"}
+
+
+def test_many_records_are_registered_in_their_order(cli: Cli, tmp_path: Path) -> None:
+    lines = [json.dumps({"kind": "model", "record": {"name": f"m{number}", "parameters": 1}}) for number in range(1200)]
+    (tmp_path / "many.ndjson").write_text("\n".join(lines))
+    said = cli("import", "many.ndjson", "--register", "--json")
+    assert said.code == 0
+    assert [line["name"] for line in said.lines] == [f"m{number}" for number in range(1200)]
+    assert len({line["id"] for line in said.lines}) == 1200

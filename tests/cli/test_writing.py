@@ -1,0 +1,119 @@
+"""`register`, `update`, `delete`: signed, stored, and never over a change that nobody was shown."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import MODEL, Cli, is_one_sentence
+from tui_registry.datastore import Datastore
+
+AGENT = '{"name": "crew", "version": "2.0.0", "agent_type": "researcher", "tools": ["browser"]}'
+
+
+class Terminal(io.StringIO):
+    """A person who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_register_reads_yaml_and_people_s_units(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(MODEL)
+    said = cli("register", "model", "my.yaml", "--json")
+    assert said.code == 0
+    record = said.json["record"]
+    assert (record["name"], record["parameters"], record["context_length"]) == ("my-finetune", 7_600_000_000, 32_768)
+    assert cli("show", said.json["id"], "--json").json == said.json
+
+
+def test_register_reads_json_from_stdin(cli: Cli) -> None:
+    said = cli("register", "agent", "-", given=AGENT)
+    assert said.code == 0
+    assert said.out.startswith("registered agent crew, id ")
+    assert cli("list", "agents", "--json").json["record"]["agent_type"] == "Researcher"
+
+
+def test_register_stores_a_record_with_warnings_and_says_them(cli: Cli) -> None:
+    said = cli("register", "model", "-", given="name: bare\n")
+    assert said.code == 0
+    assert "warning: parameters" in said.err
+
+
+def test_register_the_same_id_again_is_refused(cli: Cli, own: str) -> None:
+    shown = cli("show", own, "--json").out
+    assert is_one_sentence(cli("register", "model", "-", given=shown), "registered already")
+
+
+def test_a_deleted_record_can_be_registered_again_under_its_id(cli: Cli, own: str) -> None:
+    shown = cli("show", own, "--json").out
+    cli("delete", own, "--yes")
+    again = cli("register", "model", "-", "--json", given=shown)
+    assert again.json["id"] == own
+    assert again.json["record"]["created_at"] == json.loads(shown)["record"]["created_at"]
+
+
+def test_update_changes_what_the_file_names_and_keeps_the_rest(cli: Cli, own: str) -> None:
+    before = cli("show", own, "--json").json["record"]
+    said = cli("update", own[:12], "-", "--json", given="version: 1.0.1\nresource_requirements: {min_vcpus: 2}\n")
+    assert said.code == 0
+    after = said.json["record"]
+    assert after["version"] == "1.0.1"
+    assert after["resource_requirements"] == before["resource_requirements"] | {"min_vcpus": 2}
+    assert after | {"version": 0, "updated_at": 0, "resource_requirements": 0} == before | {
+        "version": 0, "updated_at": 0, "resource_requirements": 0,
+    }  # fmt: skip
+
+
+def test_update_refuses_to_swallow_a_change_that_its_file_had_not_seen(cli: Cli, own: str) -> None:
+    shown = cli("show", own, "--json").json
+    assert cli("update", own, "-", given="version: 1.1.0\n").code == 0
+    shown["record"]["description"] = "edited from an old copy"
+    assert is_one_sentence(cli("update", own, "-", given=json.dumps(shown)), "has changed")
+    record = cli("show", own, "--json").json["record"]
+    assert (record["version"], record["description"]) == ("1.1.0", "")
+
+
+def test_update_refuses_a_copy_of_another_record(cli: Cli, own: str) -> None:
+    other = cli("register", "model", "-", "--json", given=MODEL).out
+    assert is_one_sentence(cli("update", own, "-", given=other), "take the id out")
+
+
+def test_update_with_errors_changes_nothing(cli: Cli, own: str, data_dir: Path) -> None:
+    assert is_one_sentence(cli("update", own, "-", given="version: '1.0'\n"), "stdin: version", "write 1.0.0")
+    assert cli("show", own, "--json").json["record"]["version"] == "1.0.0"
+
+
+@pytest.mark.parametrize("words", [("update", "-"), ("delete", "--yes")])
+def test_another_owners_record_is_left_alone(cli: Cli, seeded: Path, words: tuple[str, str]) -> None:
+    stranger = cli("list", "models", "--json", "--limit", "1").json
+    said = cli(words[0], stranger["id"], words[1], given="version: 9.9.9\n")
+    assert is_one_sentence(said, stranger["record"]["owner_id"])
+    with Datastore.open(seeded) as datastore:
+        assert datastore.stats().ops == 12
+
+
+def test_delete_removes_the_record_and_says_so(cli: Cli, own: str) -> None:
+    assert cli("delete", own, "--yes", "--json").json["deleted"] is True
+    assert is_one_sentence(cli("show", own), "there is no record here")
+
+
+def test_delete_asks_nobody_in_a_script(cli: Cli, own: str) -> None:
+    said = cli("delete", own)
+    assert (said.code, said.out) == (2, "")
+    assert "--yes" in said.err
+    assert cli("show", own).code == 0
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), ("", 1, 1)])
+def test_delete_asks_a_person(
+    cli: Cli, own: str, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
+) -> None:
+    from tui_registry.__main__ import main
+
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert main(["delete", own]) == code
+    assert len(cli("list", "models", "--json").lines) == left

@@ -1,0 +1,97 @@
+"""The start-up promises (DESIGN section 10): what a command does not need, it does not import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.seeds import seed
+from tui_registry.datastore import Datastore
+
+SCREENS = {"textual", "rich"}
+NETWORK = {"httpx", "fastapi", "uvicorn", "starlette", "asyncio"}
+TYPES = {"pydantic", "pydantic_core"}
+KEYS = {"coincurve", "Crypto", "eth_keyfile"}
+
+_SCRIPT = """
+import sys
+from tui_registry.__main__ import main
+code = main(sys.argv[1:])
+sys.stderr.write("\\n" + __import__("json").dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def imported(data_dir: Path, *words: str, given: str = "") -> set[str]:
+    """The top-level packages in `sys.modules` at the end of a command that did well."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, "--data-dir", str(data_dir), *words],
+        input=given, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    code, names = json.loads(done.stderr.rpartition("\n")[2])
+    assert code == 0, done.stderr
+    return set(names)
+
+
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("replica")
+    with Datastore.open(path) as datastore:
+        seed(datastore)
+    return path
+
+
+@pytest.fixture(scope="module")
+def record_id(replica: Path) -> str:
+    with Datastore.open(replica) as datastore:
+        return datastore.search(limit=1).rows[0].id
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("help",), ("list", "--help"), ("serve", "--help")])
+def test_help_imports_no_screens_network_types_keys_or_database(replica: Path, words: tuple[str, ...]) -> None:
+    assert not imported(replica, *words) & (SCREENS | NETWORK | TYPES | KEYS | {"sqlite3", "yaml", "platformdirs"})
+
+
+def test_the_help_of_search_needs_the_grammar_and_no_more(replica: Path) -> None:
+    assert not imported(replica, "search", "--help") & (SCREENS | NETWORK | TYPES | KEYS | {"yaml"})
+
+
+@pytest.mark.parametrize(
+    "words", [("list", "models"), ("search", "llama kind:model"), ("show", "ID"), ("history", "ID"), ("peer", "list")]
+)
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_commands_that_read_import_no_screens_network_types_or_keys(
+    replica: Path, record_id: str, words: tuple[str, ...], json_option: tuple[str, ...]
+) -> None:
+    line = [record_id if word == "ID" else word for word in words]
+    assert not imported(replica, *line, *json_option) & (SCREENS | NETWORK | TYPES | KEYS | {"yaml", "platformdirs"})
+
+
+def test_a_table_is_listed_without_the_authoring_rules(replica: Path) -> None:
+    assert not imported(replica, "list", "models") & {"packaging", "semver", "rapidfuzz"}
+
+
+def test_registering_imports_no_screens_network_or_types(tmp_path: Path) -> None:
+    names = imported(tmp_path, "register", "model", "-", given="name: x\nparameters: 7b\n")
+    # Spelling an op is pydantic_core's; the record types are not needed.
+    assert not names & (SCREENS | NETWORK | {"pydantic"})
+    assert "coincurve" in names
+
+
+def test_a_pull_imports_no_screens(replica: Path, tmp_path: Path) -> None:
+    from tui_registry.sync import publish
+
+    with Datastore.open(replica) as datastore:
+        publish(datastore, tmp_path / "stick")
+    imported(tmp_path / "data", "peer", "add", "stick", str(tmp_path / "stick"))
+    assert not imported(tmp_path / "data", "sync") & (SCREENS | {"pydantic"})
+
+
+def test_the_package_imports_nothing_until_a_name_is_asked_for() -> None:
+    script = "import tui_registry, sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    ours = {name for name in done.stdout.split() if name.startswith("tui_registry")}
+    assert ours == {"tui_registry", "tui_registry._lazy"}

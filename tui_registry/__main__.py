@@ -1,0 +1,28 @@
+"""The console entry: the only module that knows both the commands and the screens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Datastore
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line, without the program's name; `sys.argv` for None. Returns the exit code."""
+    from tui_registry.cli import run
+
+    return run(sys.argv[1:] if argv is None else argv, _screens)
+
+
+def _screens(datastore: Datastore, *, query: str) -> None:
+    from tui_registry import tui
+    from tui_registry.settings import load_settings
+
+    tui.run(datastore, query=query, settings=load_settings())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
