@@ -1,0 +1,97 @@
+"""Driving the real app in tests: start it on a Datastore, press keys, wait until everything has been answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
+
+from tests.seeds import NOW, owner, seed
+from tui_registry.datastore import Datastore
+from tui_registry.settings import Settings
+from tui_registry.tui import RegistryApp
+from tui_registry.tui.screens.browse import BrowseScreen
+from tui_registry.tui.widgets.frame import StatusLine
+from tui_registry.tui.widgets.record_list import RecordList
+
+NARROW, WIDE = (80, 24), (160, 50)
+
+
+@contextmanager
+def replica(folder: Path, strangers: int = 0) -> Iterator[Datastore]:
+    """A replica with a clock that stands still, an own key, and records of a stranger."""
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        datastore.replace_identity(owner("me"))
+        if strangers:
+            seed(datastore, strangers)
+        yield datastore
+
+
+@asynccontextmanager
+async def running(
+    datastore: Datastore, size: tuple[int, int] = NARROW, query: str = ""
+) -> AsyncIterator[tuple[RegistryApp, Pilot[None]]]:
+    """The app, its first answer shown."""
+    app = RegistryApp(datastore, query=query, settings=Settings(name="test"), clock=lambda: NOW)
+    app.animation_level = "none"
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settle(pilot)
+        yield app, pilot
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until no worker runs and every message was handled."""
+    for _ in range(50):
+        await pilot.pause()
+        working = [worker for worker in pilot.app.workers if not worker.is_finished]
+        if not working:
+            return
+        for result in await asyncio.gather(*(worker.wait() for worker in working), return_exceptions=True):
+            if isinstance(result, BaseException) and not isinstance(result, WorkerCancelled):
+                raise result
+    raise AssertionError("the app never comes to rest")
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys, and wait for what they bring about."""
+    await pilot.press(*keys)
+    await settle(pilot)
+
+
+async def notice_changes(pilot: Pilot[None]) -> None:
+    """What the poll does each second, now."""
+    app = pilot.app
+    assert isinstance(app, RegistryApp)
+    app.look()
+    await settle(pilot)
+
+
+def browse_of(app: RegistryApp) -> BrowseScreen:
+    screen = app.get_screen_stack("browse")[0]
+    assert isinstance(screen, BrowseScreen)
+    return screen
+
+
+def list_of(app: RegistryApp) -> RecordList:
+    return browse_of(app).query_one(RecordList)
+
+
+def name_under_cursor(app: RegistryApp) -> str:
+    row = list_of(app).row
+    return "" if row is None else row.name
+
+
+def screen_text(app: RegistryApp) -> str:
+    """What a person reads on the whole screen."""
+    return "\n".join(
+        "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips(app.size)
+    )
+
+
+def status(app: RegistryApp) -> str:
+    """What the status line says."""
+    return app.screen.query_one(StatusLine).shown.text

@@ -1,0 +1,100 @@
+"""Driving the Sync screen in tests: peers that are real, and peers that answer when the test lets them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.seeds import NOW, stranger_ops
+from tests.sync.hostile import Answer, Ask, Peer, Reply, honest, hostile
+from tests.sync.logs import FakeLog
+from tests.tui.driving import press, running
+from tui_registry.datastore import Datastore
+from tui_registry.sync import publish
+from tui_registry.tui.app import RegistryApp
+from tui_registry.tui.screens.sync import SyncScreen
+from tui_registry.tui.widgets.peer_table import PeerTable
+from tui_registry.tui.widgets.peer_view import PeerView
+
+
+def static_log(folder: Path, records: int, *, by: str = "neighbour") -> Path:
+    """A folder that holds the log of a replica with so many records of a stranger."""
+    with Datastore.open(folder.with_name(f"{folder.name}-replica"), clock=lambda: NOW) as there:
+        there.apply(op.to_json() for op in stranger_ops(records, by=by))
+        publish(there, folder)
+    return folder
+
+
+@asynccontextmanager
+async def syncing(
+    datastore: Datastore, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[RegistryApp, Pilot[None]]]:
+    """The app on its Sync screen."""
+    async with running(datastore, size) as (app, pilot):
+        await press(pilot, "3")
+        yield app, pilot
+
+
+async def type_peer(pilot: Pilot[None], name: str, address: str) -> None:
+    """Open the dialog, fill it in and press Enter."""
+    await press(pilot, "a")
+    await press(pilot, *name, "tab")
+    pilot.app.screen.query_one("#peer-address", Input).value = address  # a paste
+    await press(pilot, "enter")
+
+
+def sync_of(app: RegistryApp) -> SyncScreen:
+    screen = app.get_screen_stack("sync")[0]
+    assert isinstance(screen, SyncScreen)
+    return screen
+
+
+def peer_under_cursor(app: RegistryApp) -> PeerView:
+    view = sync_of(app).query_one(PeerTable).view
+    assert view is not None
+    return view
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Wait until something that threads and other tasks bring about is so."""
+    async with asyncio.timeout(120):
+        while not condition():
+            await pilot.pause(0.01)
+
+
+class Gate:
+    """A peer's answer that waits until the test opens it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.waiting = 0
+        self._open = asyncio.Event()
+        self._answer = answer
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def __call__(self, ask: Ask, reply: Reply) -> None:
+        self.waiting += 1
+        await self._open.wait()
+        await self._answer(ask, reply)
+
+
+OPS, TILES = 4352, 17
+
+
+@asynccontextmanager
+async def stuck_at_the_last_tile() -> AsyncIterator[tuple[Peer, Gate]]:
+    """A peer whose log is two batches and a tile, which it sends once its gate is open."""
+    log = FakeLog.of(list(stranger_ops(OPS, by="lab")))
+    gate = Gate(honest(log))
+
+    async def answer(ask: Ask, reply: Reply) -> None:
+        await (gate if ask.path.endswith(f"/{TILES - 1}.ndjson.gz") else honest(log))(ask, reply)
+
+    async with hostile(answer) as peer:
+        yield peer, gate

@@ -1,0 +1,118 @@
+"""The one registry of actions: what it promises to bindings, footers, help and the README."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from textual.binding import Binding
+
+from tui_registry.tui.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for, key_table
+from tui_registry.tui.app import RegistryApp
+from tui_registry.tui.screens.browse import BrowseScreen
+from tui_registry.tui.screens.detail import DetailScreen
+from tui_registry.tui.screens.dialog import Dialog
+from tui_registry.tui.screens.frame import MODES
+from tui_registry.tui.screens.help import help_text
+from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.screens.saved_searches import SearchesScreen
+from tui_registry.tui.screens.sync import SyncScreen
+from tui_registry.tui.widgets.facet_panel import FacetPanel
+from tui_registry.tui.widgets.frame import MOST_FOOTER_KEYS
+from tui_registry.tui.widgets.record_detail import DetailBody
+from tui_registry.tui.widgets.record_list import RecordList
+from tui_registry.tui.widgets.search_bar import SearchBar
+
+HOMES: dict[str, type] = {
+    "everywhere": RegistryApp,
+    "browse": BrowseScreen,
+    "typing": SearchBar,
+    "facets": FacetPanel,
+    "searches": SearchesScreen,
+    "list": RecordList,
+    "marks": RecordList,
+    "record": BrowseScreen,
+    "text": DetailBody,
+    "detail": DetailScreen,
+    "dialog": Dialog,
+    "register": RegisterScreen,
+    "sync": SyncScreen,
+}
+FOOTERS = {
+    "browse": BrowseScreen.FOOTER,
+    "typing": BrowseScreen.TYPING,
+    "filtering": BrowseScreen.FILTERING,
+    "reading": BrowseScreen.READING,
+    "first run": BrowseScreen.FIRST_RUN,
+    "detail": DetailScreen.FOOTER,
+    "register": RegisterScreen.FOOTER,
+    "sync": SyncScreen.FOOTER,
+}
+
+
+def test_every_action_has_its_own_id_a_label_and_a_tooltip() -> None:
+    assert len({item.id for item in ACTIONS}) == len(ACTIONS)
+    for item in ACTIONS:
+        assert item.label, item.id
+        assert item.tooltip, item.id
+        assert not item.tooltip.endswith("."), item.id
+
+
+def test_no_two_actions_of_one_place_share_a_key() -> None:
+    for place in HEADINGS:
+        keys = [key for item in actions_for(place) for key in item.keys]
+        assert len(keys) == len(set(keys)), place
+
+
+def test_letters_and_digits_are_never_priority_bindings() -> None:
+    for binding in bindings_for(*HEADINGS):
+        assert isinstance(binding, Binding)
+        if binding.priority:
+            assert all(re.fullmatch(r"ctrl\+\w|f\d+", key) for key in binding.key.split(",")), binding
+
+
+def test_no_action_needs_a_key_that_terminals_swallow() -> None:
+    for item in ACTIONS:
+        if item.keys:
+            assert not all(re.search(r"alt\+|shift\+|ctrl\+enter", key) for key in item.keys), item
+
+
+@pytest.mark.parametrize("item", [item for item in ACTIONS if item.where in HOMES], ids=lambda item: item.id)
+def test_every_action_can_be_run_where_it_says(item: Action) -> None:
+    method = "action_" + item.name.split("(")[0]
+    assert callable(getattr(HOMES[item.where], method, None)), method
+
+
+def test_every_binding_has_an_id_and_a_tooltip() -> None:
+    for binding in bindings_for(*HEADINGS):
+        assert isinstance(binding, Binding)
+        assert binding.id is not None
+        assert binding.tooltip
+
+
+@pytest.mark.parametrize("name", FOOTERS)
+def test_a_footer_has_at_most_seven_keys_and_they_exist(name: str) -> None:
+    footer = FOOTERS[name]
+    assert 0 < len(footer) <= MOST_FOOTER_KEYS
+    assert all(action(item).keys for item in footer)
+
+
+def test_help_and_the_table_of_keys_name_every_action_that_has_a_key() -> None:
+    text = help_text(HEADINGS, 200).plain
+    table = key_table()
+    for item in ACTIONS:
+        if item.keys:
+            assert item.tooltip in text, item.id
+            assert item.tooltip in table, item.id
+            assert item.shown_keys in text
+
+
+def test_help_explains_the_query_language_from_its_own_grammar() -> None:
+    from tui_registry.query import GRAMMAR
+
+    text = help_text(HEADINGS, 200).plain
+    assert all(line.strip() in text for line in GRAMMAR.strip().split("\n"))
+
+
+def test_the_modes_are_on_the_number_keys() -> None:
+    assert [action(mode).keys for mode in MODES] == [("1",), ("2",), ("3",)]

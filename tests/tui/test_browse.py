@@ -1,0 +1,212 @@
+"""Browse, driven as a person drives it, on a real replica."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from tests.seeds import make_record
+from tests.tui.driving import (
+    NARROW,
+    WIDE,
+    browse_of,
+    list_of,
+    name_under_cursor,
+    notice_changes,
+    press,
+    replica,
+    running,
+    screen_text,
+    settle,
+    status,
+)
+from tui_registry.datastore import Datastore
+from tui_registry.tui.screens.detail import DetailScreen
+from tui_registry.tui.widgets.record_detail import DetailBody, RecordDetail
+
+BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
+
+
+@BOTH
+async def test_the_first_screen_lists_records_newest_first(tmp_path: Path, size: tuple[int, int]) -> None:
+    with replica(tmp_path, 30) as datastore:
+        newest = datastore.search().rows[0].name
+        async with running(datastore, size) as (app, _):
+            assert name_under_cursor(app) == newest
+            text = screen_text(app)
+            assert newest in text
+            assert "30 records" in text
+            assert "NAME" in text
+
+
+async def test_an_empty_replica_says_what_to_do(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        async with running(datastore) as (app, _):
+            text = screen_text(app)
+            for words in ("register a model or an agent", "import records", "add a peer", "tui-registry demo"):
+                assert words in text
+
+
+async def test_the_first_record_takes_the_place_of_the_empty_state(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        async with running(datastore) as (app, pilot):
+            datastore.add("model", make_record("model", "first-of-all"))
+            await notice_changes(pilot)
+            assert name_under_cursor(app) == "first-of-all"
+            assert "first-of-all" in screen_text(app)
+            assert app.focused is list_of(app)
+
+
+async def test_the_list_narrows_as_one_types_and_counts(tmp_path: Path) -> None:
+    with replica(tmp_path, 45) as datastore:
+        wanted = datastore.search("mistral").total
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "slash", *"mistral")
+            assert list_of(app).total == wanted
+            assert f"{wanted} of 45" in screen_text(app)
+            await press(pilot, "enter")
+            assert app.focused is list_of(app)
+            await press(pilot, "escape")
+            assert list_of(app).total == 45
+
+
+async def test_while_one_types_letters_and_digits_are_text(tmp_path: Path) -> None:
+    with replica(tmp_path, 5) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "slash", *"ednjk123syfio?G")
+            assert app.screen.query_one(Input).value == "ednjk123syfio?G"
+            assert app.screen is browse_of(app)
+
+
+async def test_a_query_that_cannot_be_read_keeps_the_last_results_and_points_at_the_place(tmp_path: Path) -> None:
+    with replica(tmp_path, 20) as datastore:
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, "slash", *"kind:model")
+            app.screen.query_one(Input).value = "kind:model parms:7b"
+            await settle(pilot)
+            models = datastore.search("kind:model").total
+            assert list_of(app).total == models
+            lines = screen_text(app).split("\n")
+            caret = lines[2].index("^")
+            assert lines[1][caret:].startswith("parms")
+            assert "parms" in lines[2]
+
+
+async def test_data_that_changes_while_a_query_cannot_be_read_is_still_shown(tmp_path: Path) -> None:
+    with replica(tmp_path, 3) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "slash", *"params:<=q")
+            datastore.add("model", make_record("model", "came-later"))
+            await notice_changes(pilot)
+            assert list_of(app).total == 4
+            assert "params" in screen_text(app).split("\n")[2]
+
+
+async def test_a_misspelt_word_gets_a_proposal_that_enter_takes(tmp_path: Path) -> None:
+    with replica(tmp_path, 30) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "slash", *"mistrl")
+            assert "Did you mean" in screen_text(app)
+            await press(pilot, "enter")
+            assert app.screen.query_one(Input).value == "mistral"
+            assert list_of(app).total > 0
+
+
+async def test_a_query_given_at_the_start_is_asked_at_once(tmp_path: Path) -> None:
+    with replica(tmp_path, 30) as datastore:
+        async with running(datastore, query="kind:agent") as (app, _):
+            assert list_of(app).total == datastore.search("kind:agent").total
+            assert app.screen.query_one(Input).value == "kind:agent"
+
+
+async def test_enter_opens_a_screen_of_its_own_where_it_is_narrow_and_esc_comes_back(tmp_path: Path) -> None:
+    with replica(tmp_path, 10) as datastore:
+        async with running(datastore, NARROW) as (app, pilot):
+            await press(pilot, "j", "enter")
+            assert isinstance(app.screen, DetailScreen)
+            assert name_under_cursor(app) in screen_text(app)
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+            assert list_of(app).cursor == 1
+
+
+async def test_enter_goes_into_the_detail_beside_the_list_where_it_is_wide(tmp_path: Path) -> None:
+    with replica(tmp_path, 10) as datastore:
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, "enter")
+            assert isinstance(app.focused, DetailBody)
+            await press(pilot, "escape")
+            assert app.focused is list_of(app)
+
+
+async def test_the_detail_follows_the_cursor_and_its_tabs_turn_from_the_list(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "with-formfile", formfile_template="NAME x\nVCPU 2\n"))
+        async with running(datastore, WIDE) as (app, pilot):
+            detail = app.screen.query_one(RecordDetail)
+            assert detail.entry is not None
+            assert detail.entry.record["name"] == "with-formfile"
+            seen = []
+            for _ in range(3):
+                await press(pilot, "right")
+                seen.append(detail.tab)
+            assert seen == ["requirements", "formfile", "history"]
+            assert "registered" in screen_text(app)
+            await press(pilot, "left")
+            assert "VCPU 2" in screen_text(app)
+
+
+async def test_esc_goes_back_one_level_and_never_quits(tmp_path: Path) -> None:
+    with replica(tmp_path, 10) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "slash", *"llama", "escape")
+            assert app.focused is list_of(app)
+            assert app.screen.query_one(Input).value == "llama"
+            await press(pilot, "escape")
+            assert app.screen.query_one(Input).value == ""
+            await press(pilot, "escape", "escape")
+            assert "ctrl+q" in status(app)
+
+
+async def test_what_another_process_writes_appears_and_the_cursor_stays_on_its_record(tmp_path: Path) -> None:
+    with replica(tmp_path, 40) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, *"jjjjj")
+            before = name_under_cursor(app)
+            with Datastore.open(tmp_path, clock=lambda: datastore.search().rows[0].updated_at + 60) as other:
+                other.add("model", make_record("model", "from-elsewhere"))
+            await notice_changes(pilot)
+            assert name_under_cursor(app) == before
+            assert list_of(app).cursor == 6
+            assert "41 records" in screen_text(app)
+
+
+async def test_the_status_line_names_what_is_wrong_with_the_record_under_the_cursor(tmp_path: Path) -> None:
+    from tests.seeds import signed, stranger_ops
+
+    with replica(tmp_path) as datastore:
+        bad = signed(next_owner(), "model", "odd-one", license="apache")
+        datastore.apply([bad.to_json(), *(op.to_json() for op in stranger_ops(1))])
+        async with running(datastore) as (app, pilot):
+            while name_under_cursor(app) != "odd-one":
+                await press(pilot, "j")
+            assert "odd-one" in status(app)
+            assert "license" in status(app)
+
+
+def next_owner():
+    from tests.seeds import owner
+
+    return owner("another")
+
+
+async def test_narrow_becomes_wide_and_the_detail_appears(tmp_path: Path) -> None:
+    with replica(tmp_path, 5) as datastore:
+        async with running(datastore, NARROW) as (app, pilot):
+            assert not app.screen.query_one(RecordDetail).display
+            await pilot.resize_terminal(*WIDE)
+            await settle(pilot)
+            assert app.screen.query_one(RecordDetail).display
+            assert "Requirements" in screen_text(app)

@@ -1,0 +1,30 @@
+"""The places of the form and of the import in the registry of actions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui_registry.tui.actions import Action, action, actions_for
+from tui_registry.tui.forms.formfile_area import FormfileArea
+from tui_registry.tui.screens.import_list import FindingsScreen
+from tui_registry.tui.screens.import_source import ImportSource
+from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.widgets.frame import MOST_FOOTER_KEYS
+
+HOMES: dict[str, type] = {
+    "register": RegisterScreen,
+    "template": FormfileArea,
+    "import": ImportSource,
+    "findings": FindingsScreen,
+}
+ITEMS = [*actions_for("register"), *actions_for("template"), *actions_for("import"), *actions_for("findings")]
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.id)
+def test_every_action_can_be_run_where_it_says(item: Action) -> None:
+    assert callable(getattr(HOMES[item.where], "action_" + item.name.split("(")[0], None))
+
+
+def test_the_footer_of_the_list_has_at_most_seven_keys_and_they_exist() -> None:
+    assert 0 < len(FindingsScreen.FOOTER) <= MOST_FOOTER_KEYS
+    assert all(action(item).keys for item in FindingsScreen.FOOTER)

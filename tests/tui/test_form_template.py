@@ -1,0 +1,229 @@
+"""The Formfile in the form: coloured, checked by line while it is typed, completed, written from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.widgets import Markdown, OptionList, Static
+
+from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, tab_to, typed, under
+from tui_registry.datastore import Datastore
+from tui_registry.formfile import generate
+from tui_registry.tui.forms.area_rows import DescriptionRow, TemplateRow
+from tui_registry.tui.forms.formfile_area import FormfileArea
+from tui_registry.tui.forms.template import disagreements, line_of
+from tui_registry.tui.screens.register import RegisterScreen
+
+TEMPLATE = "formfile_template"
+
+
+@pytest.fixture
+def datastore(tmp_path: Path) -> Iterator[Datastore]:
+    with Datastore.open(tmp_path / "data", clock=clock) as opened:
+        yield opened
+
+
+def is_shown(widget: Static) -> bool:
+    return bool(widget.display)
+
+
+def editor(app: FormApp) -> FormfileArea:
+    return app.form.query_one(FormfileArea)
+
+
+async def test_instructions_are_coloured_and_unknown_ones_differ(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        area = editor(app)
+        area.load_text("NAME x\nNONSENSE y\n# words")
+        styles = [str(area.get_line(place).get_style_at_offset(app.console, 0)) for place in range(3)]
+        assert len(set(styles)) == 3
+        assert area.get_line(0).plain == "NAME x"
+
+
+async def test_a_problem_is_shown_by_line_while_somebody_types(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, TEMPLATE)
+        editor(app).insert("NAME x\nVCPU 500")
+        await settled(pilot)
+        assert "line 2: " in under(app, TEMPLATE)
+        assert editor(app).has_focus
+
+
+async def test_the_next_problem_goes_to_its_line_and_on_to_the_one_after(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await typed(pilot, "a name")
+        editor(app).load_text("NAME x\nVCPU 500\nRUN true\nMEMORY 1")
+        await settled(pilot)
+        await pilot.press("ctrl+n")
+        assert editor(app).cursor_location == (1, 0)
+        await pilot.press("ctrl+n")
+        assert editor(app).cursor_location == (3, 0)
+
+
+async def test_a_template_that_gives_less_than_the_record_needs_is_warned_about(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await typed(pilot, "a name")
+        await tab_to(pilot, "resource_requirements.min_memory_mb")
+        await typed(pilot, "2GB")
+        await go_to(pilot, TEMPLATE)
+        editor(app).insert("NAME x\nMEMORY 1024\nDISK 10")
+        await settled(pilot)
+        assert "! line 2: MEMORY 1024 is less than the record's minimum of 2048 MB" in under(app, TEMPLATE)
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        assert app.results == [] or app.results[0] is not None
+
+
+def test_a_record_without_a_template_disagrees_with_nothing() -> None:
+    assert disagreements("model", model()) == []
+
+
+def test_a_warning_of_the_template_names_its_line() -> None:
+    (found,) = disagreements("model", model(formfile_template="NAME x\nVCPU 1\nMEMORY 512\nDISK 10\n"))
+    assert (found.severity, line_of(found)) == ("warning", 3)
+
+
+async def test_completion_offers_instructions_and_enter_takes_one(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, TEMPLATE)
+        await pilot.press("f2")
+        offers = app.form.query_one(TemplateRow).query_one(OptionList)
+        assert editor(app).offering
+        assert offers.option_count > 5
+        assert "virtual processors" in lines(app)
+        await pilot.press("m")
+        assert [str(offers.get_option_at_index(at).prompt).split()[0] for at in range(offers.option_count)] == [
+            "MODEL",
+            "MEMORY",
+        ]
+        await pilot.press("down", "enter")
+        await settled(pilot)
+        assert not editor(app).offering
+        assert app.form.state.texts[TEMPLATE] == "MEMORY "
+        await pilot.press("5", "enter", "v", "f2")
+        await settled(pilot)
+        assert app.form.state.texts[TEMPLATE] == "MEMORY 5\nVCPU "
+
+
+async def test_escape_closes_the_completions_and_only_they(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, TEMPLATE)
+        await pilot.press("f2", "escape")
+        await settled(pilot)
+        assert not editor(app).offering
+        assert editor(app).has_focus
+        assert app.results == []
+
+
+async def test_a_formfile_is_written_from_what_the_record_needs_and_undone(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await typed(pilot, "my-llama")
+        await pilot.press("f3")
+        await settled(pilot)
+        record, _ = app.form.state.record()
+        assert record[TEMPLATE] == generate("model", record)
+        assert "NAME my-llama" in app.form.state.texts[TEMPLATE]
+        assert under(app, TEMPLATE) == ""
+        await pilot.press("ctrl+z")
+        await settled(pilot)
+        assert app.form.state.texts[TEMPLATE] == ""
+
+
+async def test_a_formfile_that_is_there_is_replaced_only_after_a_question(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, TEMPLATE)
+        editor(app).insert("NAME mine")
+        await pilot.press("f3", "n")
+        await settled(pilot)
+        assert app.form.state.texts[TEMPLATE] == "NAME mine"
+        await pilot.press("f3", "y")
+        await settled(pilot)
+        assert app.form.state.texts[TEMPLATE] != "NAME mine"
+
+
+async def test_a_formfile_is_laid_out(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        editor(app).load_text("name   x\nvcpu  2")
+        await settled(pilot)
+        await app.form.run_action("format")
+        await settled(pilot)
+        assert app.form.state.texts[TEMPLATE] == "NAME x\nVCPU 2\n"
+
+
+async def test_the_description_can_be_read_as_it_will_look_and_edited_again(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "description")
+        row = app.form.query_one(DescriptionRow)
+        row.control.insert("# Title\n\nSome **bold** words")
+        await pilot.press("f4")
+        await settled(pilot)
+        assert not row.control.display
+        assert "**" not in lines(app)
+        assert "Some bold words" in lines(app)
+        await pilot.press("f4")
+        await settled(pilot)
+        assert row.control.has_focus
+        assert app.form.state.texts["description"] == "# Title\n\nSome **bold** words"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[/x] [@click=app.quit]x[/]",
+        "\x1b[31mred\x1b[0m \u202egnp",
+        "[a](javascript:alert) ![img](file:///etc/passwd)",
+        "> " * 500 + "deep",
+        "<script>x</script>\n\n| a | b |\n| - | - |\n| [/x] | [red]y |",
+        "```[/x]\n[@click=app.quit]x[/]\n```",
+    ],
+)
+async def test_a_hostile_description_is_only_text_to_read(datastore: Datastore, text: str) -> None:
+    key = datastore.add("model", model(description=text)).key
+    app = FormApp(datastore, RegisterScreen("model", record_id=key))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "description")
+        await pilot.press("f4")
+        await settled(pilot)
+        assert app.form.query_one(DescriptionRow).query_one(Markdown).display
+        shown = lines(app)
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+        await pilot.press("escape")
+        await settled(pilot)
+    assert app.results == [None]
+
+
+async def test_the_items_of_a_list_stand_apart_as_they_were_understood(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("agent"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        chips = app.form.query_one("#field-tools .chips", Static)
+        assert not is_shown(chips)
+        await go_to(pilot, "tools")
+        await typed(pilot, 'web search, "a, b", [/x]')
+        await settled(pilot)
+        assert is_shown(chips)
+        assert str(chips.content).split(" ") == ["\xa0web\xa0search\xa0", "\xa0a,\xa0b\xa0", "\xa0[/x]\xa0"]

@@ -1,0 +1,129 @@
+"""The frame: title line, status line, footer, modes, help, palette."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.command import CommandPalette
+
+from tests.seeds import make_record
+from tests.tui.driving import NARROW, WIDE, browse_of, list_of, notice_changes, press, replica, running, screen_text
+from tui_registry.datastore import Datastore
+from tui_registry.settings import Settings
+from tui_registry.tui import RegistryApp
+from tui_registry.tui.palette import ActionsProvider
+from tui_registry.tui.screens.help import HelpScreen
+from tui_registry.tui.widgets.frame import KeyFooter, TitleLine
+
+
+async def test_the_title_line_tells_replica_address_and_records(tmp_path: Path) -> None:
+    with replica(tmp_path, 12) as datastore:
+        async with running(datastore, WIDE) as (app, _):
+            title = screen_text(app).split("\n")[0]
+            address = datastore.address
+            assert f"test 0x{address[:4]}..{address[-4:]}" in title
+            assert "12 records" in title
+            assert "[1 Browse]" in title
+
+
+async def test_the_title_line_names_failing_peers_also_where_it_is_narrow(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        datastore.add_peer("hub", "http://127.0.0.1:1")
+        datastore.finish_pull("hub", None, "connection refused", None)
+        async with running(datastore, NARROW) as (app, _):
+            assert "! 1 peer failing" in screen_text(app).split("\n")[0]
+
+
+async def test_what_another_process_commits_reaches_the_title_line(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            with Datastore.open(tmp_path) as other:
+                other.add("model", make_record("model", "elsewhere"))
+            await notice_changes(pilot)
+            assert "3 records" in screen_text(app).split("\n")[0]
+
+
+async def test_nothing_is_drawn_or_asked_when_nothing_changed(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            facts, serial = app.facts, list_of(app).serial
+            await notice_changes(pilot)
+            assert app.facts is facts
+            assert list_of(app).serial == serial
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_help_opens_over_any_screen_and_closes_with_esc(tmp_path: Path, key: str) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, key)
+            assert isinstance(app.screen, HelpScreen)
+            assert "Search as you type" in screen_text(app)
+            await press(pilot, "G")
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+
+
+async def test_f1_shows_help_also_while_typing(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "slash", "f1")
+            assert isinstance(app.screen, HelpScreen)
+
+
+async def test_the_palette_opens_finds_an_action_by_its_words_and_runs_it(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "ctrl+p")
+            assert isinstance(app.screen, CommandPalette)
+            await press(pilot, "escape")
+            hits = [hit async for hit in ActionsProvider(app.screen).search("narrow the list")]
+            await hits[0].command()
+            await press(pilot)
+            assert "FILTERS" in screen_text(app)
+
+
+async def test_the_footer_follows_the_focus(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore, WIDE) as (app, pilot):
+            footers = [screen_text(app).split("\n")[-1]]
+            for keys in (["slash"], ["escape", "enter"]):
+                await press(pilot, *keys)
+                footers.append(screen_text(app).split("\n")[-1])
+            assert "n new" in footers[0]
+            assert "enter to the list" in footers[1]
+            assert "d delete" in footers[2]
+
+
+async def test_a_click_on_a_footer_key_presses_it_and_one_on_a_mode_goes_there(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            footer = screen_text(app).split("\n")[-1]
+            await pilot.click(KeyFooter, offset=(footer.index("? help"), 0))
+            await press(pilot)
+            assert isinstance(app.screen, HelpScreen)
+            await press(pilot, "escape")
+            title = screen_text(app).split("\n")[0]
+            await pilot.click(TitleLine, offset=(title.index("2 Register"), 0))
+            await press(pilot)
+            assert app.current_mode == "register"
+
+
+async def test_mode_two_is_the_form_and_esc_leads_back_to_browse(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "2")
+            assert type(app.screen).__name__ == "RegisterScreen"
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+            await press(pilot, "2")
+            assert type(app.screen).__name__ == "RegisterScreen"
+
+
+async def test_an_unknown_theme_in_the_settings_is_named_and_harmless(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        app = RegistryApp(datastore, settings=Settings(theme="[/x]"))
+        async with app.run_test(size=NARROW, notifications=True) as pilot:
+            await pilot.pause()
+            assert "there is no theme [/x]" in screen_text(app)

@@ -1,0 +1,248 @@
+"""Importing by keyboard: what a file, a folder or an address holds becomes drafts, and records once they were seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, OptionList, Static
+
+from tests.importers.made import LLAMA, gguf
+from tests.seeds import make_record, owner, signed
+from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, settle, status
+from tui_registry.tui import RegistryApp
+from tui_registry.tui.forms.field_row import FieldRow
+from tui_registry.tui.paths import common_start, offers
+from tui_registry.tui.screens.import_list import FindingsScreen
+from tui_registry.tui.screens.import_source import ImportSource
+from tui_registry.tui.screens.register import RegisterScreen
+
+
+def showing(app: RegistryApp) -> type:
+    """The class of the screen on top."""
+    return type(app.screen)
+
+
+def write(path: Path, content: bytes | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+async def ask_for(pilot: Pilot[None], source: object) -> None:
+    """Open the dialog and type a source, then Enter."""
+    await press(pilot, "i")
+    pilot.app.screen.query_one(Input).value = str(source)
+    await settle(pilot)
+    await press(pilot, "enter")
+
+
+def row(app: RegistryApp, path: str) -> FieldRow:
+    return app.screen.query_one("#field-" + path.replace(".", "-"), FieldRow)
+
+
+def origin(app: RegistryApp, path: str) -> str:
+    line = row(app, path).query_one(".origin", Static)
+    return str(line.content) if line.display else ""
+
+
+async def test_a_model_is_registered_from_a_gguf_file_without_the_mouse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "models" / "tiny-llama.gguf", gguf(LLAMA))
+    write(tmp_path / "models" / "notes.txt", "nothing")
+    monkeypatch.chdir(tmp_path)
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "i", "m", "o", "tab")
+            assert app.screen.query_one(Input).value == "models/"
+            await press(pilot, "t", "tab")
+            assert app.screen.query_one(Input).value == "models/tiny-llama.gguf"
+            await press(pilot, "enter")
+            assert showing(app) is RegisterScreen
+            assert row(app, "name").text == "Tiny Llama"
+            assert "general.name" in origin(app, "name")
+            assert "nothing is signed yet" in screen_text(app)
+            await press(pilot, "ctrl+s")
+            assert status(app).startswith("registered ")
+            assert name_under_cursor(app) == "Tiny Llama"
+        (found,) = datastore.search("").rows
+        entry = datastore.entry(found.id)
+        assert entry is not None
+        assert (entry.record["license"], entry.record["context_length"]) == ("Apache-2.0", 8192)
+        assert datastore.drafts() == []
+
+
+async def test_what_a_person_changes_no_longer_comes_from_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.gguf", gguf(LLAMA))
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            assert origin(app, "name")
+            await press(pilot, "end", "2")
+            assert row(app, "name").text == "Tiny Llama2"
+            assert origin(app, "name") == ""
+            assert origin(app, "context_length")
+
+
+async def test_an_import_that_was_left_is_a_draft_that_still_knows_its_origins(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.gguf", gguf(LLAMA))
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+            (draft,) = datastore.drafts()
+            assert draft.fields["name"] == "Tiny Llama"
+            app.push_screen(RegisterScreen("model", draft_key=draft.key))
+            await settle(pilot)
+            assert row(app, "name").text == "Tiny Llama"
+            assert "general.name" in origin(app, "name")
+            assert "x.gguf" in screen_text(app)
+
+
+async def test_several_findings_are_a_list_and_the_right_ones_are_registered_at_once(tmp_path: Path) -> None:
+    records = [{"kind": "model", **make_record("model", f"m{n}")} for n in range(3)]
+    records.append({"kind": "model", **make_record("model", "odd", license="apache")})
+    path = write(tmp_path / "many.json", json.dumps(records))
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            assert showing(app) is FindingsScreen
+            assert "4 found, 3 ready" in screen_text(app)
+            await press(pilot, "a", "y")
+            assert status(app) == "registered 3 records"
+            assert screen_text(app).count("✓ registered") == 4  # and the status line
+            await press(pilot, "G", "enter")
+            assert showing(app) is RegisterScreen
+            assert row(app, "name").text == "odd"
+            await press(pilot, "escape", "escape")
+            assert app.screen is browse_of(app)
+        assert sorted(found.name for found in datastore.search("").rows) == ["m0", "m1", "m2"]
+
+
+async def test_a_finding_that_was_put_right_and_signed_is_marked_in_the_list(tmp_path: Path) -> None:
+    records = [{"kind": "model", **make_record("model", f"m{n}")} for n in range(2)]
+    path = write(tmp_path / "many.json", json.dumps(records))
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            await press(pilot, "j", "enter", "ctrl+s")
+            assert showing(app) is FindingsScreen
+            assert app.screen.query_one(DataTable).cursor_row == 1
+            assert screen_text(app).count("✓ registered") == 2  # and the status line
+            await press(pilot, "escape")
+            assert name_under_cursor(app) == "m1"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "missing"),
+        (b"GGUF", "ends"),
+        (b"\x00\x01\x02", "nothing that can be read here"),
+        (b"[]", "holds nothing"),
+    ],
+)
+async def test_what_cannot_be_read_is_told_and_what_was_typed_stays(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / "missing.bin" if content is None else write(tmp_path / "broken.bin", content)
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            assert showing(app) is ImportSource
+            assert words in str(app.screen.query_one(".wrong", Static).content)
+            assert app.screen.query_one(Input).value == str(path)
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+
+
+async def test_an_address_that_does_not_answer_is_told_in_words(tmp_path: Path) -> None:
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, "http://127.0.0.1:1/.well-known/agent-card.json")
+            assert showing(app) is ImportSource
+            assert "127.0.0.1" in str(app.screen.query_one(".wrong", Static).content)
+
+
+async def test_origins_and_notes_hold_a_strangers_text_only_as_text(tmp_path: Path) -> None:
+    hostile = "[/x][@click=app.quit]y[/]\x1b[31m"
+    values = [(key, kind, hostile if key == "general.license" else content) for key, kind, content in LLAMA]
+    path = write(tmp_path / "x.gguf", gguf(values))
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            assert showing(app) is RegisterScreen
+            assert "\x1b" not in screen_text(app)
+            assert all("\x1b" not in words for words in [origin(app, "license"), origin(app, "name")])
+
+
+def test_folders_come_first_and_hidden_names_only_after_a_dot(tmp_path: Path) -> None:
+    for name in ("b.gguf", ".hidden", "A.json"):
+        write(tmp_path / name, "")
+    (tmp_path / "zoo").mkdir()
+    assert [offer.text for offer in offers(f"{tmp_path}/")] == [f"{tmp_path}/{n}" for n in ("zoo/", "A.json", "b.gguf")]
+    assert [offer.name for offer in offers(f"{tmp_path}/.")] == [".hidden"]
+    assert [offer.name for offer in offers(f"{tmp_path}/a")] == ["A.json"]
+    assert offers(f"{tmp_path}/none/") == []
+
+
+def test_a_path_is_completed_as_far_as_all_offers_agree(tmp_path: Path) -> None:
+    for name in ("llama-7b.gguf", "llama-8b.gguf"):
+        write(tmp_path / name, "")
+    assert common_start(offers(f"{tmp_path}/l")) == f"{tmp_path}/llama-"
+    assert common_start([]) == ""
+
+
+async def test_a_copy_of_a_record_of_ones_own_becomes_an_edit_of_it(tmp_path: Path) -> None:
+    with replica(tmp_path / "data") as datastore:
+        key = datastore.add("model", make_record("model", "mine")).key
+        entry = datastore.entry(key)
+        assert entry is not None
+        changed = {**entry.record, "version": "2.0.0"}
+        path = write(tmp_path / "mine.json", json.dumps({"kind": "model", "record": changed}))
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            assert "registered here" in status(app)
+            await press(pilot, "ctrl+s")
+            assert status(app).startswith("saved ")
+        again = datastore.entry(key)
+        assert again is not None
+        assert again.record["version"] == "2.0.0"
+        assert len(datastore.history(key)) == 2
+
+
+async def test_operations_in_a_file_are_taken_in_after_a_question(tmp_path: Path) -> None:
+    path = write(tmp_path / "ops.ndjson", signed(owner("else"), "model", "theirs").to_json() + b"\n")
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            await press(pilot, "y")
+            assert status(app) == "1 operations stored"
+            assert app.screen is browse_of(app)
+        assert datastore.stats().records == 1
+
+
+async def test_hostile_names_of_files_and_records_are_shown_safely(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    names = ["[/x]", "[@click=app.quit]x[/]", "\x1b[31mred"]
+    for number, name in enumerate(names):
+        record = {"kind": "model", **make_record("model", name)}
+        write(folder / f"[b]{number}[@click=x].json", json.dumps(record))
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "i")
+            app.screen.query_one(Input).value = f"{folder}/"
+            await settle(pilot)
+            assert app.screen.query_one(OptionList).option_count == 3
+            assert "[b]0[@click=x].json" in screen_text(app)
+            await press(pilot, "enter")
+            assert showing(app) is FindingsScreen
+            shown = screen_text(app)
+            assert "[@click=app.quit]x[/]" in shown
+            assert "\x1b" not in shown
+            await press(pilot, "enter")
+            assert showing(app) is RegisterScreen

@@ -1,0 +1,168 @@
+"""On a record of one's own: its next version, undo as one more operation, bringing back what was deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.seeds import make_record, owner, seed, signed
+from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, status
+from tui_registry.crdt import sign_up
+from tui_registry.datastore import Datastore
+from tui_registry.errors import Json, RegistryError
+from tui_registry.tui import RegistryApp
+from tui_registry.tui.forms.next_version import next_versions
+from tui_registry.tui.screens.choose import ChooseScreen
+from tui_registry.tui.screens.confirm import ConfirmScreen
+from tui_registry.tui.screens.detail import DetailScreen
+from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.undoing import carry_out, plan_undo
+
+
+def showing(app: RegistryApp) -> type:
+    """The class of the screen on top."""
+    return type(app.screen)
+
+
+def mine(datastore: Datastore, *versions: str) -> str:
+    """A record with these versions, one after the other; its id."""
+    first, *later = versions
+    key = datastore.add("model", make_record("model", "mine", version=first)).key
+    for version in later:
+        entry = datastore.entry(key)
+        assert entry is not None
+        datastore.update("model", key, {**entry.record, "version": version}, entry.heads)
+    return key
+
+
+def version_of(datastore: Datastore, key: str) -> Json:
+    entry = datastore.entry(key)
+    return None if entry is None else entry.record["version"]
+
+
+@pytest.mark.parametrize(
+    ("version", "following"),
+    [
+        ("1.2.3", ["1.2.4", "1.3.0", "2.0.0"]),
+        ("1.2.3-rc.1", ["1.2.3", "1.3.0", "2.0.0"]),
+        ("1.2.3+build", ["1.2.4", "1.3.0", "2.0.0"]),
+        ("1.2", []),
+        ("", []),
+    ],
+)
+def test_the_next_versions_are_those_of_semver(version: str, following: list[str]) -> None:
+    assert [step.version for step in next_versions(version)] == following
+
+
+async def test_a_new_version_is_the_edit_form_with_the_version_that_was_chosen(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        key = mine(datastore, "1.2.3")
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "v")
+            assert showing(app) is ChooseScreen
+            assert "1.3.0" in screen_text(app)
+            await press(pilot, "M")
+            assert showing(app) is RegisterScreen
+            await press(pilot, "ctrl+s")
+            assert status(app).startswith("saved ")
+        assert version_of(datastore, key) == "2.0.0"
+        assert len(datastore.history(key)) == 2
+
+
+async def test_undo_restores_the_value_before_as_one_more_operation(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        key = mine(datastore, "1.0.0", "2.0.0")
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "u")
+            assert showing(app) is ConfirmScreen
+            assert "Version: 2.0.0 → 1.0.0" in screen_text(app)
+            await press(pilot, "n")
+            assert version_of(datastore, key) == "2.0.0"
+            await press(pilot, "u", "y")
+            assert version_of(datastore, key) == "1.0.0"
+            assert len(datastore.history(key)) == 3
+            await press(pilot, "u", "y")
+            assert version_of(datastore, key) == "2.0.0"
+
+
+async def test_undoing_a_registration_deletes_and_says_so_first(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        key = mine(datastore, "1.0.0")
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "u")
+            assert "delete it?" in screen_text(app)
+            await press(pilot, "y")
+            assert datastore.entry(key) is None
+            await press(pilot, "U", "y")
+            assert version_of(datastore, key) == "1.0.0"
+
+
+async def test_what_was_deleted_is_brought_back_right_after(tmp_path: Path) -> None:
+    with replica(tmp_path, 3) as datastore:
+        key = mine(datastore, "1.0.0", "1.1.0")
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "enter")
+            assert showing(app) is DetailScreen
+            await press(pilot, "d", "y")
+            assert status(app) == "deleted model “mine”: U brings it back"
+            await press(pilot, "U", "y")
+            assert status(app) == "“mine” is back"
+            assert app.screen is browse_of(app)
+            assert name_under_cursor(app) == "mine"
+            await press(pilot, "U")
+            assert status(app) == "nothing was deleted since you started"
+        assert version_of(datastore, key) == "1.1.0"
+        assert [entry.is_rm for entry in datastore.history(key)] == [False, True, False, False]
+
+
+async def test_the_record_of_another_owner_cannot_be_undone(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        seed(datastore, 1)
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "u")
+            assert "only the key that signed" in status(app)
+            await press(pilot, "v")
+            assert "Duplicate as new" in screen_text(app)
+
+
+def test_an_undo_that_was_overtaken_writes_nothing(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        key = mine(datastore, "1.0.0", "2.0.0")
+        planned = plan_undo(datastore, key)
+        entry = datastore.entry(key)
+        assert entry is not None
+        datastore.update("model", key, {**entry.record, "version": "3.0.0"}, entry.heads)
+        with pytest.raises(RegistryError, match="changed"):
+            carry_out(datastore, planned)
+        assert version_of(datastore, key) == "3.0.0"
+
+
+def test_a_conflict_is_not_undone_but_settled_by_an_edit(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        root = signed(owner("me"), "model", "forked")
+        assert root.record is not None
+        forks = [
+            sign_up(owner("me"), "model", {**root.record, "version": version}, children=[root.hash], clock=2)
+            for version in ("1.0.0", "2.0.0")
+        ]
+        datastore.apply(op.to_json() for op in (root, *forks))
+        with pytest.raises(RegistryError, match="more than one version is live"):
+            plan_undo(datastore, root.key)
+
+
+def test_undo_after_a_settled_conflict_restores_the_version_that_was_shown(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        root = signed(owner("me"), "model", "forked")
+        assert root.record is not None
+        forks = [
+            sign_up(owner("me"), "model", {**root.record, "version": version}, children=[root.hash], clock=2)
+            for version in ("1.0.0", "2.0.0")
+        ]
+        datastore.apply(op.to_json() for op in (root, *forks))
+        entry = datastore.entry(root.key)
+        assert entry is not None
+        shown = entry.record["version"]
+        datastore.update("model", root.key, {**entry.record, "version": "3.0.0"}, entry.heads)
+        carry_out(datastore, plan_undo(datastore, root.key))
+        assert version_of(datastore, root.key) == shown

@@ -1,0 +1,126 @@
+"""The app: a table of contents. What it shows lives in screens, what they are made of in widgets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tui_registry.datastore import Datastore
+from tui_registry.settings import Settings
+from tui_registry.tui.actions import bindings_for
+from tui_registry.tui.host import RegistryHost
+from tui_registry.tui.messages import Search, ShowRecord
+from tui_registry.tui.screens.browse import BrowseScreen
+from tui_registry.tui.screens.frame import FrameScreen
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+
+def run(datastore: Datastore, *, query: str = "", settings: Settings | None = None) -> None:
+    """Explore the replica until the person quits.
+
+    Args:
+        datastore: open; the caller closes it.
+        query: what the list is asked for at first.
+    """
+    RegistryApp(datastore, query=query, settings=settings).run()
+
+
+class RegistryApp(RegistryHost):
+    """One mode per number key, one frame around them all."""
+
+    TITLE = "tui_registry"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {}
+    DEFAULT_MODE: ClassVar[str] = "browse"
+    BINDINGS = bindings_for("everywhere")
+    COMMAND_PALETTE_BINDING: ClassVar[str] = "ctrl+p"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {
+        lambda: _actions_provider(),
+        lambda: _searches_provider(),
+    }
+
+    def __init__(
+        self,
+        datastore: Datastore,
+        *,
+        query: str = "",
+        settings: Settings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Args:
+            clock: gives Unix seconds, for ages.
+        """
+        super().__init__(datastore, settings=settings, clock=clock)
+        self.add_mode("browse", lambda: BrowseScreen(query))
+        self.add_mode("register", _register_mode)
+        self.add_mode("sync", _sync_mode)
+
+    def on_key(self, event: events.Key) -> None:
+        """A fast hand types on before the focus has moved to a line; the line itself lets no letter come this far."""
+        line = self.focused
+        if isinstance(line, Input) and event.is_printable and event.character is not None:
+            event.prevent_default()
+            line.insert_text_at_cursor(event.character)
+
+    def action_mode(self, mode: str) -> None:
+        """Go to a mode; what is open there is still open."""
+        if mode != self.current_mode:
+            self.say("")
+            self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        """Show all keys, those of this screen first."""
+        from tui_registry.tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            here = self.screen.WHERE if isinstance(self.screen, FrameScreen) else ()
+            self.push_screen(HelpScreen(here))
+
+    @on(ShowRecord)
+    def _show_record(self, message: ShowRecord) -> None:
+        self.switch_mode("browse")
+        base = self.get_screen_stack("browse")[0]
+        if message.record_id is not None and isinstance(base, BrowseScreen):
+            base.select_record(message.record_id)
+
+    @on(Search)
+    def _search(self, message: Search) -> None:
+        self.switch_mode("browse")
+        base = self.get_screen_stack("browse")[0]
+        if isinstance(base, BrowseScreen):
+            base.bar.ask(message.query)
+
+
+# Screens that the first frame does not need are imported when they are opened.
+
+
+def _register_mode() -> Screen[None]:
+    from tui_registry.tui.screens.register_mode import RegisterMode
+
+    return RegisterMode()
+
+
+def _sync_mode() -> Screen[None]:
+    from tui_registry.tui.screens.sync import SyncScreen
+
+    return SyncScreen()
+
+
+def _actions_provider() -> type[Provider]:
+    from tui_registry.tui.palette import ActionsProvider
+
+    return ActionsProvider
+
+
+def _searches_provider() -> type[Provider]:
+    from tui_registry.tui.palette import SearchesProvider
+
+    return SearchesProvider

@@ -1,0 +1,109 @@
+"""Pick a model by search, for the fields that name models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui_registry.datastore import Row
+from tui_registry.errors import RegistryError
+from tui_registry.text import count_words, safe_text
+from tui_registry.tui.forms.inputs import SafeInput
+from tui_registry.tui.host import host_of
+from tui_registry.tui.screens.dialog import Dialog
+
+_MOST = 50
+
+
+class PickModel(Dialog[str]):
+    """Answers with the id of a model."""
+
+    CSS_PATH: ClassVar[str] = "../screens/dialogs.tcss"
+    AUTO_FOCUS = "SafeInput"
+
+    class Found(Message):
+        """What a search found, or why it did not."""
+
+        def __init__(self, query: str, rows: Sequence[Row], sentence: str = "") -> None:
+            super().__init__()
+            self.query = query
+            self.rows = rows
+            self.sentence = sentence
+
+    def __init__(self) -> None:
+        super().__init__("Pick a model", "Type to search; arrows choose, Enter takes it, Esc goes back")
+        self.add_class("-form")
+        self._asked = ""
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield SafeInput(placeholder="name, tag, params:<=8b ...")
+        yield Static(classes="wrong")
+        yield OptionList()
+
+    def on_mount(self) -> None:
+        self._search("")
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._asked = event.value
+        self._search(event.value)
+
+    @work(thread=True, group="pick")
+    def _search(self, query: str) -> None:
+        if query != self._asked:
+            return
+        try:
+            page = host_of(self).datastore.search(query, kind="model", limit=_MOST)
+        except RegistryError as error:
+            self.post_message(self.Found(query, (), error.sentence))
+        else:
+            self.post_message(self.Found(query, page.rows))
+
+    @on(Found)
+    def _show(self, message: Found) -> None:
+        if message.query != self._asked:
+            return
+        nothing = "" if message.rows else "no model here matches"
+        self.query_one(".wrong", Static).update(Content(safe_text(message.sentence) or nothing))
+        found = self.query_one(OptionList)
+        found.clear_options()
+        found.add_options(Option(_words(row), id=row.id) for row in message.rows)
+        found.highlighted = 0 if message.rows else None
+
+    def on_key(self, event: object) -> None:
+        from textual.events import Key
+
+        found = self.query_one(OptionList)
+        if isinstance(event, Key) and event.key in ("up", "down") and not found.has_focus:
+            event.stop()
+            if event.key == "down":
+                found.action_cursor_down()
+            else:
+                found.action_cursor_up()
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        event.stop()
+        found = self.query_one(OptionList)
+        if found.highlighted is not None:
+            self.dismiss(found.get_option_at_index(found.highlighted).id)
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(event.option_id)
+
+
+def _words(row: Row) -> Content:
+    size = count_words(row.parameters) if row.parameters else "-"
+    return Content.assemble(
+        safe_text(row.name, 40), (f"  {safe_text(row.type, 20)}  {size}  {row.id[:8]}", "$text-muted")
+    )

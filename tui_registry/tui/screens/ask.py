@@ -1,0 +1,56 @@
+"""One line of text, checked while it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from tui_registry.text import safe_text
+from tui_registry.tui.screens.dialog import Dialog
+from tui_registry.tui.widgets.line_input import LineInput
+
+Check = Callable[[str], str | None]
+
+
+class AskScreen(Dialog[str]):
+    """The text, stripped; None when closed. Enter is refused while the check has something to say."""
+
+    AUTO_FOCUS = "Input"
+
+    def __init__(
+        self, question: str, value: str = "", placeholder: str = "", check: Check | None = None, detail: str = ""
+    ) -> None:
+        """
+        Args:
+            check: says what is wrong with the text, or None.
+        """
+        super().__init__(question, detail)
+        self._value = value
+        self._placeholder = placeholder
+        self._check = check
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield LineInput(value=self._value, placeholder=self._placeholder, compact=True)
+        yield Static(classes="wrong")
+
+    @on(Input.Changed)
+    def _changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._show(None)
+
+    @on(Input.Submitted)
+    def _submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        text = message.value.strip()
+        wrong = None if self._check is None else self._check(text)
+        if wrong is None:
+            self.dismiss(text)
+        else:
+            self._show(wrong)
+
+    def _show(self, wrong: str | None) -> None:
+        self.query_one(".wrong", Static).update(Content(safe_text(wrong or "", 300)))

@@ -1,0 +1,293 @@
+"""Browse: search as one types, the list of what matches, the record under the cursor beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from tui_registry.tui.actions import Where, bindings_for
+from tui_registry.tui.messages import Done, EntryRead, Failed, QueryRefused, Question, RowsRead
+from tui_registry.tui.screens.answers import TOP
+from tui_registry.tui.screens.filters import Filters
+from tui_registry.tui.screens.record_screen import Ref, name_of
+from tui_registry.tui.widgets.empty import EmptyState
+from tui_registry.tui.widgets.facet_panel import FacetPanel
+from tui_registry.tui.widgets.record_detail import DetailBody, RecordDetail
+from tui_registry.tui.widgets.record_list import RecordList
+from tui_registry.tui.widgets.search_bar import SearchBar
+
+if TYPE_CHECKING:
+    from tui_registry.tui.forms.saved import Saved
+
+WIDE = 100
+
+
+class BrowseScreen(Filters):
+    """The first screen. Beside the list stands the detail where there are 100 columns or more."""
+
+    CSS_PATH: ClassVar[str] = "browse.tcss"
+    AUTO_FOCUS: ClassVar[str] = "RecordList"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (150, "-roomy")]  # noqa: RUF012 - as Textual has it
+    WHERE: ClassVar[tuple[Where, ...]] = ("browse", "record")
+    BINDINGS = bindings_for(*WHERE)
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "browse.search", "browse.new", "record.edit", "browse.sync", "record.copy", "browse.filters", "app.help",
+    )  # fmt: skip
+    TYPING: ClassVar[tuple[str, ...]] = (
+        "search.to_list", "search.complete", "search.up", "browse.back", "browse.save_search", "app.help_f1",
+    )  # fmt: skip
+    FILTERING: ClassVar[tuple[str, ...]] = (
+        "facets.toggle", "facets.next_field", "browse.back", "browse.search", "browse.save_search",
+        "app.help",
+    )  # fmt: skip
+    READING: ClassVar[tuple[str, ...]] = (
+        "browse.back", "record.next_tab", "record.edit", "record.delete", "record.copy", "record.name_owner",
+        "app.help",
+    )  # fmt: skip
+    FIRST_RUN: ClassVar[tuple[str, ...]] = (
+        "browse.new", "browse.import", "browse.sync", "app.help", "app.palette", "app.quit",
+    )  # fmt: skip
+
+    def __init__(self, query: str = "") -> None:
+        super().__init__(query)
+        self._first_query = query
+        self._select: str | None = None
+        # Asked, and left the answer before it on screen: it cannot be read, or is half typed and matches nothing.
+        self._refused: Question | None = None
+        self._held: RowsRead | None = None
+        self._seen_changes: int | None = None
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield SearchBar(self._first_query)
+        with Horizontal(id="panes"):
+            yield RecordList(id="records")
+            yield EmptyState(id="empty")
+            yield FacetPanel(id="filters")
+            yield RecordDetail(id="detail")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.read_anew(self.bar.question, stay=False)
+        self.watch(self.host, "facts", self._facts_read, init=False)
+
+    # What it shows
+
+    @property
+    def _list(self) -> RecordList:
+        return self.query_one(RecordList)
+
+    @property
+    def bar(self) -> SearchBar:
+        return self.query_one(SearchBar)
+
+    @property
+    def ref(self) -> Ref | None:
+        row = self._list.row
+        return None if row is None else Ref(row.kind, row.id, row.name)
+
+    def footer_actions(self) -> tuple[str, ...]:
+        if self.bar.is_typing:
+            return self.TYPING
+        if self.focused is self.filters:
+            return self.FILTERING
+        if isinstance(self.focused, DetailBody):
+            return self.READING
+        return self.FIRST_RUN if self.has_class("-first-run") else self.FOOTER
+
+    # Asking
+
+    @on(SearchBar.Asked)
+    def _asked(self, message: SearchBar.Asked) -> None:
+        message.stop()
+        self.next_step()
+        self.filters.stop()
+        self.filters.mark(message.question.query)
+        self.read_anew(message.question, stay=False)
+
+    # Answers
+
+    @on(RowsRead)
+    def _rows_read(self, message: RowsRead) -> None:
+        if message.serial is None:
+            if message.question not in (self.bar.question, self.answered):
+                return
+            self._held = None
+            if self._is_half_typed(message):
+                self._held, self._refused = message, message.question
+                self.bar.show_begun()
+                return
+            self._show_answer(message)
+        elif message.question == self.answered:
+            self._list.add(message.readings, message.serial)
+        self._show_count()
+
+    def _is_half_typed(self, message: RowsRead) -> bool:
+        """Whether nothing has the last word because there is more of it to come: then nothing needs to vanish."""
+        found = message.readings[0].page.rows
+        begun = message.understanding is not None and message.understanding.begun
+        return begun and not found and self.bar.is_typing and self._list.serial > 0
+
+    def _show_answer(self, message: RowsRead) -> None:
+        question, how = message.question, message.understanding
+        proposal = message.readings[0].page.did_you_mean
+        self.answered = question
+        self._list.show(message.readings, message.stay, self._select, how is not None and how.reversible)
+        self._select = None
+        nothing = self._list.total == 0
+        had_nothing = self.has_class("-nothing")
+        self.set_class(nothing, "-nothing")
+        self.set_class(nothing and question.asks_for_all, "-first-run")
+        if how is not None and question == self.bar.question:
+            self.bar.show_understood(how.words, proposal)
+        if nothing:
+            empty = self.query_one(EmptyState)
+            if question.asks_for_all:
+                empty.show_first_run()
+            else:
+                empty.show_no_match(question.query, proposal)
+        elif had_nothing and not self.bar.is_typing and self.focused is not self.filters:
+            self._list.focus()
+        self.count_facets()
+        self.refresh_footer()
+
+    def show_held(self) -> None:
+        """The half typed question was all of it."""
+        held, self._held = self._held, None
+        if held is not None and held.question == self.bar.question:
+            self._refused = None
+            self._show_answer(held)
+            self._show_count()
+
+    def _show_count(self) -> None:
+        if self._list.serial == 0:
+            return  # nothing was read yet
+        facts = self.host.facts
+        self.bar.show_count(*self._list.matching, None if facts is None else facts.stats.records)
+
+    @on(QueryRefused)
+    def _query_refused(self, message: QueryRefused) -> None:
+        if message.question == self.bar.question:
+            self._refused = message.question
+            self.bar.show_refusal(message.sentence, message.position, message.corrected)
+
+    @on(Failed)
+    def _reading_failed(self) -> None:
+        self._list.give_up()
+
+    @on(RecordList.WindowsWanted)
+    def _windows_wanted(self, message: RecordList.WindowsWanted) -> None:
+        message.stop()
+        self.read_more(self.answered, message.span, message.serial)
+
+    @on(RecordList.Highlighted)
+    def _highlighted(self, message: RecordList.Highlighted) -> None:
+        message.stop()
+        if message.by_hand:
+            self.next_step()
+        if self.ref is not None:
+            self.read_entry(self.ref)
+        else:
+            self.query_one(RecordDetail).show(None)
+            self.hint("")
+
+    @on(EntryRead)
+    def _show_entry(self, message: EntryRead) -> None:
+        if self.ref is None or message.record_id != self.ref.id:
+            return
+        entry = message.entry
+        self.query_one(RecordDetail).show(entry)
+        problems = () if entry is None else entry.problems
+        if entry is None or not problems:
+            self.hint("")
+            return
+        count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+        first = problems[0]
+        self.hint(f"{count} in {name_of(entry)}: {first.path}: {first.sentence}", "problem")
+
+    # Data that changed underneath
+
+    def _facts_read(self) -> None:
+        facts = self.host.facts
+        if facts is None:
+            return
+        before, self._seen_changes = self._seen_changes, facts.changes
+        self._show_count()
+        if before is not None and before != facts.changes:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Read again what is in view; the cursor stays on its record."""
+        span, anew = self._list.span_to_refresh()
+        asked = self.bar.question
+        if asked not in (self.answered, self._refused):
+            # Its answer is on the way; this one is newer.
+            self.read_anew(asked, stay=False)
+        elif anew or self._select is not None:
+            # A question that cannot be read leaves the answer before it on screen, and that is kept true.
+            self.read_anew(self.answered, stay=True, span=span if self._select is None else TOP)
+        else:
+            self.read_more(self.answered, span, self._list.serial, recount=True)
+            self.count_facets()
+        if self.ref is not None:
+            self.read_entry(self.ref)
+
+    def wrote(self, message: Done) -> None:
+        self._select = message.select
+        self._refresh()
+
+    def record_saved(self, saved: Saved | None) -> None:
+        if saved is not None:
+            self.select_record(saved.id)
+
+    def select_record(self, record_id: str) -> None:
+        """Put the cursor on a record that was just written, where the search does not hide it."""
+        self._select = record_id
+        self._refresh()
+        self.host.look()
+
+    # Actions
+
+    def action_search(self) -> None:
+        self.bar.focus_input()
+
+    def action_to_list(self) -> None:
+        self.show_held()
+        self._list.focus()
+
+    @on(SearchBar.Left)
+    def _to_list(self, message: SearchBar.Left) -> None:
+        message.stop()
+        self.action_to_list()
+
+    def action_back(self) -> None:
+        """One level back: completions, filters, detail, search line are left, marks and the query cleared."""
+        if self.bar.close_completions() or (self.focused is self._list and self.unmark()):
+            return
+        if self.has_class("-filters") and not self.bar.is_typing:
+            self.close_filters()
+        elif self.focused is not self._list and not self.has_class("-nothing"):
+            self.action_to_list()
+        elif self.bar.is_typing and not self.bar.question.query:
+            self.set_focus(None)
+        elif not self.bar.clear():
+            self.say("this is the first screen; ctrl+q quits", "note")
+
+    @on(RecordList.Opened)
+    def _opened(self, message: RecordList.Opened) -> None:
+        message.stop()
+        if self.size.width >= WIDE:
+            self.query_one(RecordDetail).focus_text()
+            return
+        from tui_registry.tui.screens.detail import DetailScreen
+
+        self.app.push_screen(DetailScreen(Ref(message.row.kind, message.row.id, message.row.name)))
+
+    async def action_sync(self) -> None:
+        await self.app.run_action("mode('sync')")
+
+    def on_screen_resume(self) -> None:
+        self.refresh_footer()

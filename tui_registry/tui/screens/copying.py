@@ -1,0 +1,79 @@
+"""Copying records: what, and whether the terminal passes it on or it goes to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import work
+
+from tui_registry.datastore import Entry
+from tui_registry.text import address_short, exact, safe_text
+from tui_registry.tui.copying import MOST_FOR_A_TERMINAL, NOUNS, What, can_copy, text_to_copy, write_copy
+from tui_registry.tui.messages import Failed, Told
+from tui_registry.tui.screens.frame import FrameScreen
+from tui_registry.tui.widgets.detail_text import text_of
+
+_FILE = "file"
+
+
+class CopyingScreen(FrameScreen[None]):
+    """A screen from which records can be copied."""
+
+    def ask_what_to_copy(self, entries: Sequence[Entry]) -> None:
+        """Ask, and copy it; nothing where there is no record."""
+        from tui_registry.tui.screens.choose import Choice, ChooseScreen
+
+        if not entries:
+            return
+        first, many = entries[0], len(entries) > 1
+        id_note = f"{exact(len(entries))} of them" if many else f"{first.id[:12]}…"
+        owner_note = "each once" if many else address_short(text_of(first.record["owner_id"]))
+
+        def answered(what: str | None) -> None:
+            if what == _FILE:
+                self._write(entries, "json")
+            for known in NOUNS:
+                if what == known:
+                    self._copy(entries, known)
+
+        self.app.push_screen(
+            ChooseScreen(
+                f"Copy of {_named(entries)}",
+                [
+                    Choice("i", "id", NOUNS["id"][many], id_note),
+                    Choice("j", "json", "JSON", "one record a line" if many else "as it is signed"),
+                    Choice("s", "share", NOUNS["share"][many], "name, id and owner: a search that finds it anywhere"),
+                    Choice("o", "owner", NOUNS["owner"][many], owner_note),
+                    Choice("w", _FILE, "JSON into a file", "in the replica's folder"),
+                ],
+                detail="" if can_copy() else "This terminal lets no program copy: all of it goes to a file.",
+            ),
+            answered,
+        )
+
+    def _copy(self, entries: Sequence[Entry], what: What) -> None:
+        text = text_to_copy(what, entries)
+        if len(text) > MOST_FOR_A_TERMINAL or not can_copy():
+            self._write(entries, what)
+            return
+        self.app.copy_to_clipboard(text)
+        self.say(
+            f"sent the {NOUNS[what][len(entries) > 1]} of {_named(entries)} to the clipboard (OSC 52); "
+            "not there? y w writes a file",
+            "done",
+        )
+
+    @work(thread=True, group="write")
+    def _write(self, entries: Sequence[Entry], what: What) -> None:
+        try:
+            path = write_copy(self.datastore.data_dir, what, text_to_copy(what, entries))
+        except OSError as error:
+            self.post_message(Failed(f"the copy cannot be written ({error.strerror})"))
+        else:
+            self.post_message(Told(f"wrote the {NOUNS[what][len(entries) > 1]} of {_named(entries)} to {path}"))
+
+
+def _named(entries: Sequence[Entry]) -> str:
+    if len(entries) > 1:
+        return f"{exact(len(entries))} records"
+    return f"“{safe_text(text_of(entries[0].record['name']), 60)}”"

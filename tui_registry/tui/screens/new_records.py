@@ -1,0 +1,61 @@
+"""How new records come in from Browse: by form, or from a file, a folder or an address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_registry.errors import KINDS
+from tui_registry.tui.messages import ShowRecord
+from tui_registry.tui.screens.own_record import OwnRecordScreen
+
+if TYPE_CHECKING:
+    from tui_registry.tui.importing import Survey
+
+
+class NewRecords(OwnRecordScreen):
+    """A screen from which records can be registered."""
+
+    def action_new(self) -> None:
+        from tui_registry.tui.screens.choose import Choice, ChooseScreen
+        from tui_registry.tui.screens.register import RegisterScreen
+
+        def answered(chosen: str | None) -> None:
+            for kind in KINDS:
+                if chosen == kind:
+                    self.app.push_screen(RegisterScreen(kind), self.record_saved)
+
+        self.app.push_screen(
+            ChooseScreen(
+                "Register a new",
+                [
+                    Choice("m", "model", "model", "weights that answer, embed, hear, see or draw"),
+                    Choice("a", "agent", "agent", "a program that uses models and tools"),
+                ],
+            ),
+            answered,
+        )
+
+    def action_import(self) -> None:
+        from tui_registry.tui.screens.import_source import ImportSource
+
+        self.app.push_screen(ImportSource(), self._found)
+
+    def _found(self, found: Survey | None) -> None:
+        """One draft goes into the form, several into a list."""
+        if found is None:
+            return
+        if len(found.candidates) == 1 and not found.operations:
+            from tui_registry.tui.screens.register import RegisterScreen
+
+            (candidate,) = found.candidates
+            form = RegisterScreen(candidate.kind or "model", imported=candidate)
+            self.app.push_screen(form, self.record_saved)
+            return
+        from tui_registry.tui.screens.import_list import FindingsScreen
+
+        def left(record_id: str | None) -> None:
+            self.host.look()
+            if record_id is not None:
+                self.app.post_message(ShowRecord(record_id))
+
+        self.app.push_screen(FindingsScreen(found), left)

@@ -1,0 +1,130 @@
+"""What can be done with a record of one's own beside editing it: its next version, undo, bringing it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.message import Message
+
+from tui_registry.datastore import Entry
+from tui_registry.errors import RegistryError
+from tui_registry.text import safe_text
+from tui_registry.tui.messages import Done, EntryRead, Failed
+from tui_registry.tui.screens.record_screen import RecordScreen, name_of
+from tui_registry.tui.widgets.detail_text import text_of
+
+if TYPE_CHECKING:
+    from tui_registry.tui.undoing import Undo
+
+
+class EntryForVersion(EntryRead):
+    """The record as it is now, to make its next version."""
+
+
+class UndoPlanned(Message):
+    """What undoing would do, to ask about."""
+
+    def __init__(self, undo: Undo) -> None:
+        super().__init__()
+        self.undo = undo
+
+
+class OwnRecordScreen(RecordScreen):
+    """A screen with a record on it that may be one's own."""
+
+    # The next version
+
+    def action_new_version(self) -> None:
+        self._with_entry(EntryForVersion)
+
+    @on(EntryForVersion)
+    def _choose_version(self, message: EntryForVersion) -> None:
+        entry = self._there(message.entry)
+        if entry is None:
+            return
+        if not entry.mine:
+            self._offer_duplicate(entry, "given a new version")
+            return
+        from tui_registry.tui.forms.next_version import next_versions
+        from tui_registry.tui.screens.choose import Choice, ChooseScreen
+
+        now = text_of(entry.record["version"])
+        steps = next_versions(now)
+        if not steps:
+            self.say(f"{safe_text(now, 40)} is not SemVer: write the next version yourself", "problem")
+            self._edit_version(entry, None)
+            return
+
+        def answered(version: str | None) -> None:
+            if version is not None:
+                self._edit_version(entry, version)
+
+        choices = [Choice(step.key, step.version, step.version, f"{step.name}: {step.says}") for step in steps]
+        self.app.push_screen(
+            ChooseScreen(f"The version after {safe_text(now, 40)} of {name_of(entry)}", choices), answered
+        )
+
+    def _edit_version(self, entry: Entry, version: str | None) -> None:
+        from tui_registry.tui.screens.register import RegisterScreen
+
+        self.app.push_screen(RegisterScreen(entry.kind, record_id=entry.id, version=version), self.record_saved)
+
+    # Undo
+
+    def action_undo(self) -> None:
+        """Undo the last operation on the record that is shown, after a question."""
+        ref = self.ref
+        if ref is None:
+            self.action_undelete()
+        else:
+            self._plan_undo(ref.id)
+
+    def action_undelete(self) -> None:
+        """Bring back what was deleted last in this session, after a question."""
+        if self.host.deleted:
+            self._plan_undo(self.host.deleted[-1])
+        else:
+            self.say("nothing was deleted since you started", "problem")
+
+    @work(thread=True, exclusive=True, group="action")
+    def _plan_undo(self, record_id: str) -> None:
+        from tui_registry.tui.undoing import plan_undo
+
+        try:
+            self.post_message(UndoPlanned(plan_undo(self.datastore, record_id)))
+        except RegistryError as error:
+            self.post_message(Failed(error.sentence))
+
+    @on(UndoPlanned)
+    def _ask_to_undo(self, message: UndoPlanned) -> None:
+        from tui_registry.tui.screens.confirm import ConfirmScreen
+
+        undo = message.undo
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._undo(undo)
+
+        yes = "Bring back" if undo.deleted else "Delete" if undo.record is None else "Undo"
+        self.app.push_screen(ConfirmScreen(undo.question, undo.detail, yes=yes, no="Back"), answered)
+
+    @work(thread=True, group="write")
+    def _undo(self, undo: Undo) -> None:
+        from tui_registry.tui.undoing import carry_out
+
+        try:
+            sentence = carry_out(self.datastore, undo)
+        except RegistryError as error:
+            self.post_message(Failed(f"not undone: {error.sentence}"))
+        else:
+            gone, back = (undo.id, None) if undo.record is None else (None, undo.id)
+            self.post_message(Done(sentence, gone=gone, select=back))
+
+    @on(Done)
+    def _remember(self, message: Done) -> None:
+        deleted = self.host.deleted
+        if message.gone is not None:
+            deleted.append(message.gone)
+        elif message.select in deleted:
+            deleted.remove(message.select)

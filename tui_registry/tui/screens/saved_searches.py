@@ -1,0 +1,143 @@
+"""Searches with names: save one, list them, ask one again, forget one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tui_registry.errors import RegistryError
+from tui_registry.text import safe_text
+from tui_registry.tui.actions import bindings_for
+from tui_registry.tui.messages import Done, Failed
+from tui_registry.tui.screens.dialog import Dialog
+from tui_registry.tui.screens.marked_records import MarkedRecords
+
+if TYPE_CHECKING:
+    from tui_registry.tui.widgets.search_bar import SearchBar
+
+
+class SearchesRead(Message):
+    """The saved searches by name, and the queries last asked."""
+
+    def __init__(self, saved: dict[str, str], past: list[str]) -> None:
+        super().__init__()
+        self.saved = saved
+        self.past = past
+
+
+class SavedSearches(MarkedRecords):
+    """A screen with a search line whose query can be kept under a name."""
+
+    @property
+    @abstractmethod
+    def bar(self) -> SearchBar:
+        """The search line."""
+
+    def action_save_search(self) -> None:
+        from tui_registry.tui.screens.ask import AskScreen
+
+        query = self.bar.question.query.strip()
+        if not query:
+            self.say("there is no search to save: type one after /", "problem")
+            return
+
+        def answered(name: str | None) -> None:
+            if name:
+                self._save_search(name.removeprefix("@"), query)
+
+        self.app.push_screen(
+            AskScreen(
+                "A name for this search",
+                placeholder="small-llms",
+                detail=f"{safe_text(query, 300)}\nIt becomes @name in a search; the same name again replaces it.",
+            ),
+            answered,
+        )
+
+    @work(thread=True, group="write")
+    def _save_search(self, name: str, query: str) -> None:
+        try:
+            self.datastore.save_search(name, query)
+        except RegistryError as error:
+            self.post_message(Failed(f"this search is not saved: {error.sentence}"))
+        else:
+            self.post_message(Done(f"saved: @{name} in the search line, or @ for the list"))
+
+    def action_searches(self) -> None:
+        self._read_searches()
+
+    @work(thread=True, exclusive=True, group="searches")
+    def _read_searches(self) -> None:
+        try:
+            self.post_message(SearchesRead(self.datastore.saved_searches(), self.datastore.search_history(20)))
+        except RegistryError as error:
+            self.post_message(Failed(error.sentence))
+
+    @on(SearchesRead)
+    def _show_searches(self, message: SearchesRead) -> None:
+        if not message.saved and not message.past:
+            self.say("no search is saved yet: ctrl+s saves the one in the search line", "note")
+            return
+
+        def answered(query: str | None) -> None:
+            if query is not None:
+                self.bar.ask(query)
+
+        self.app.push_screen(SearchesScreen(message.saved, message.past, self._forget_search), answered)
+
+    @work(thread=True, group="write")
+    def _forget_search(self, name: str) -> None:
+        try:
+            self.datastore.drop_search(name)
+        except RegistryError as error:
+            self.post_message(Failed(error.sentence))
+        else:
+            self.post_message(Done(f"forgot @{name}"))
+
+
+class SearchesScreen(Dialog[str]):
+    """The query of what was chosen: `@name` of a saved search, or one of the last ones; None when closed."""
+
+    AUTO_FOCUS = "OptionList"
+    BINDINGS = bindings_for("searches")
+
+    def __init__(self, saved: dict[str, str], past: list[str], forget: Callable[[str], object]) -> None:
+        super().__init__("Searches", "d forgets a saved one" if saved else "")
+        self._rows = [(f"@{name}", query) for name, query in saved.items()] + [(query, "") for query in past]
+        self._forget = forget
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield OptionList(
+            *(
+                Option(
+                    Content.assemble(
+                        (safe_text(query, 100), "bold" if note else ""),
+                        (f"  {safe_text(note, 100)}" if note else "", "$foreground-muted"),
+                    )
+                )
+                for query, note in self._rows
+            )
+        )
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        self.dismiss(self._rows[message.option_index][0])
+
+    def action_forget(self) -> None:
+        """Forget the saved search under the cursor."""
+        options = self.query_one(OptionList)
+        place = options.highlighted
+        if place is None or not self._rows[place][1]:
+            return
+        name = self._rows.pop(place)[0]
+        options.remove_option_at_index(place)
+        self._forget(name.removeprefix("@"))

@@ -1,0 +1,65 @@
+"""Text that is laid out anew for the width it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+Layout = Callable[[int], Content]
+
+
+class Flow(Widget):
+    """Shows what a layout function makes of a width; as high as that is."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._layout_of: Layout = _nothing
+        self._made: tuple[int, Content, int] | None = None
+
+    def flow(self, layout: Layout) -> None:
+        """Show another text."""
+        self._layout_of = layout
+        self._made = None
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        return self._make(width)[1]
+
+    def render(self) -> Content:
+        return self._make(self.content_size.width)[0]
+
+    def _make(self, width: int) -> tuple[Content, int]:
+        if self._made is None or self._made[0] != width:
+            content = self._layout_of(max(1, width))
+            self._made = width, content, content.plain.count("\n") + 1
+        return self._made[1], self._made[2]
+
+
+def _nothing(width: int) -> Content:  # noqa: ARG001 - a Layout
+    return Content("")
+
+
+def paragraph(text: str, width: int, style: str = "", indent: int = 0) -> list[Content]:
+    """Text broken to the width, whole words where they fit; the result's lines start after `indent` spaces."""
+    lines = Content.styled(text, style).wrap(max(8, width - indent))
+    return [Content(" " * indent) + line for line in lines] or [Content("")]
+
+
+def field(label: str, value: str, width: int, label_width: int = 12, style: str = "") -> list[Content]:
+    """A label and its value; a long value goes on below itself."""
+    lines = paragraph(value, width - label_width, style)
+    head = Content.styled(label.ljust(label_width), "$foreground-muted")
+    return [(head if place == 0 else Content(" " * label_width)) + line for place, line in enumerate(lines)]
+
+
+def heading(text: str) -> list[Content]:
+    """A heading with a free line above it."""
+    return [Content(""), Content.styled(text, "bold")]
+
+
+def stack(lines: Iterable[Content]) -> Content:
+    """Lines, one below the other."""
+    return Content("\n").join(list(lines))

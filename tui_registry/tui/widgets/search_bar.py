@@ -1,0 +1,296 @@
+"""The search line, what could be typed in it, and under it one line that says how the query was understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.cells import cell_len
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
+
+from tui_registry.errors import RegistryError
+from tui_registry.text import exact, safe_text
+from tui_registry.tui.actions import bindings_for
+from tui_registry.tui.host import host_of
+from tui_registry.tui.messages import CompletionsRead, Failed, PastRead, Question
+from tui_registry.tui.reading import completions
+from tui_registry.tui.widgets.completion_list import CompletionList
+from tui_registry.tui.widgets.line_input import LineInput
+from tui_registry.tui.widgets.past_searches import PastSearches
+
+if TYPE_CHECKING:
+    from tui_registry.query import Completion
+
+_PROMPT_WIDTH: Final = 3
+
+
+class QueryInput(LineInput):
+    """The search line itself. Right at its end takes the completion."""
+
+    class RightAtEnd(Message):
+        """There is nothing more to the right."""
+
+    def action_cursor_right(self, select: bool = False) -> None:
+        if not select and self.cursor_position == len(self.value):
+            self.post_message(self.RightAtEnd())
+        else:
+            super().action_cursor_right(select)
+
+
+class SearchBar(Vertical):
+    """A query as it is typed, and how many records match.
+
+    The second line is always there, so that nothing jumps when it has something to say. The list of completions lies
+    over what stands below. Enter goes to the list of records; only a completion that one moved to comes first.
+    """
+
+    class Asked(Message):
+        """The question changed."""
+
+        def __init__(self, question: Question) -> None:
+            super().__init__()
+            self.question = question
+
+    class Left(Message):
+        """The person is done typing and wants the list."""
+
+    ALLOW_SELECT: ClassVar[bool] = False
+    BINDINGS = bindings_for("typing")
+
+    def __init__(self, query: str = "") -> None:
+        super().__init__()
+        self._first_query = query
+        self._proposal: str | None = None
+        # What stands in the line without having been typed: no completions are offered for it.
+        self._put = query
+        self._past = PastSearches()
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="search-line"):
+            yield Static(Content.styled(" / ", "bold $text-accent"), id="search-prompt")
+            yield QueryInput(
+                self._first_query, placeholder="find by words, or params:<=8b license:apache-2.0", compact=True
+            )
+            yield Static(id="search-count")
+        yield Static(id="search-note")
+        yield CompletionList()
+
+    @property
+    def _input(self) -> QueryInput:
+        return self.query_one(QueryInput)
+
+    @property
+    def _list(self) -> CompletionList:
+        return self.query_one(CompletionList)
+
+    @property
+    def question(self) -> Question:
+        return Question(self._input.value)
+
+    @property
+    def is_typing(self) -> bool:
+        return self._input.has_focus
+
+    def ask(self, query: str) -> None:
+        """Put another query into the line."""
+        self._put = query
+        self._list.close()
+        self._input.value = query
+        self._input.cursor_position = len(query)
+
+    def clear(self) -> bool:
+        """Back to everything; False when that is what is shown already."""
+        had_query = bool(self._input.value)
+        self.ask("")
+        return had_query
+
+    def focus_input(self) -> None:
+        # At once, not in a moment: what is typed right after belongs into the line.
+        self.screen.set_focus(self._input)
+
+    def close_completions(self) -> bool:
+        """Close the list of completions; False when it is closed."""
+        return self._list.close()
+
+    # What it shows
+
+    def show_count(self, matching: int, is_exact: bool, records: int | None) -> None:
+        """`214 of 12,408`, or a bound of it."""
+        count = exact(matching) + ("" if is_exact else "+")
+        if records is not None and not self.question.asks_for_all:
+            count = f"{count} of {exact(records)}"
+        self.query_one("#search-count", Static).update(Content.styled(count, "$foreground-muted"))
+
+    def show_understood(self, words: str, proposal: str | None = None) -> None:
+        """Say how the query is read; with a proposal, that nothing matches and what Enter would search for."""
+        self._proposal = proposal
+        if proposal is not None:
+            self._note(_PROMPT_WIDTH, f"nothing matches; Enter searches for {safe_text(proposal, 60)}", "$text-warning")
+        else:
+            self._note(_PROMPT_WIDTH, words, "$foreground-muted")
+
+    def show_begun(self) -> None:
+        """Say that the last word is probably not all of it: nothing has it, and something begins so."""
+        self._proposal = None
+        self._note(_PROMPT_WIDTH, "nothing has this word; tab completes it", "$foreground-muted")
+
+    def show_refusal(self, sentence: str, position: int, proposal: str | None) -> None:
+        """Say why the query cannot be read, and what Enter would take instead.
+
+        Args:
+            position: of the wrong character in the query; a caret points at it where there is room.
+        """
+        self._proposal = proposal
+        text = safe_text(sentence, 300)
+        if proposal is not None:
+            text += f"  (Enter takes {safe_text(proposal, 60)})"
+        indent = _PROMPT_WIDTH + cell_len(safe_text(self.question.query[:position]))
+        if indent + 2 + cell_len(text) <= self.content_size.width:
+            self._note(indent, f"^ {text}", "$text-warning")
+        else:
+            self._note(_PROMPT_WIDTH, f"! at character {position + 1}: {text}", "$text-warning")
+
+    def _note(self, indent: int, text: str, style: str) -> None:
+        content = Content.styled(" " * indent + text, style)
+        self.query_one("#search-note", Static).update(content.truncate(max(1, self.size.width), ellipsis=True))
+
+    # Typing
+
+    @on(Input.Changed)
+    def _changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.post_message(self.Asked(self.question))
+        if message.value == self._put:
+            self._list.close()
+            return
+        self._put = ""
+        self._past.stay()
+        if message.value.strip() and self.is_typing:
+            self._read_completions(message.value, self._input.cursor_position)
+        else:
+            self.workers.cancel_group(self, "completions")
+            self._list.close()
+
+    @on(Input.Submitted)
+    def _submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.action_to_list()
+
+    def action_to_list(self) -> None:
+        selected = self._list.selected
+        if selected is not None:
+            self._take(selected)
+        elif self._proposal is not None:
+            self.ask(self._proposal)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._list.close()
+        query = self._input.value
+        if query.strip() and not self._past.is_latest(query):
+            self._past.add(query)
+            self._remember(query)
+        self.post_message(self.Left())
+
+    @on(events.DescendantFocus)
+    def _read_past(self) -> None:
+        self._read_history()
+
+    @on(events.DescendantBlur)
+    def _no_longer_typing(self) -> None:
+        self.workers.cancel_group(self, "completions")
+        self._list.close()
+
+    # Completions
+
+    def action_complete(self) -> None:
+        """Take the first completion, or the selected one; ask for them where none are shown."""
+        best = self._list.best
+        if best is None:
+            self._read_completions(self._input.value, self._input.cursor_position)
+        else:
+            self._take(best)
+
+    @on(QueryInput.RightAtEnd)
+    def _right_at_end(self, message: QueryInput.RightAtEnd) -> None:
+        message.stop()
+        if self._list.best is not None:
+            self._take(self._list.best)
+
+    @on(CompletionList.Clicked)
+    def _clicked(self, message: CompletionList.Clicked) -> None:
+        message.stop()
+        self._take(message.completion)
+
+    def _take(self, completion: Completion) -> None:
+        line = self._input
+        text = line.value
+        head = f"{text[: completion.start]}{completion.insert}"
+        line.value = head + text[completion.end :]
+        line.cursor_position = len(head)
+        line.focus()
+
+    @work(thread=True, exclusive=True, group="completions")
+    def _read_completions(self, text: str, cursor: int) -> None:
+        worker = get_current_worker()
+        try:
+            found = completions(host_of(self).datastore, text, cursor)
+        except RegistryError as error:
+            self.post_message(Failed(error.sentence))
+            return
+        if not worker.is_cancelled:
+            self.post_message(CompletionsRead(text, cursor, found))
+
+    @on(CompletionsRead)
+    def _show_completions(self, message: CompletionsRead) -> None:
+        message.stop()
+        line = self._input
+        if not self.is_typing or (message.text, message.cursor) != (line.value, line.cursor_position):
+            return
+        start = message.found[0].start if message.found else 0
+        self._list.show(message.found, _PROMPT_WIDTH + cell_len(line.value[:start]) - 1)
+
+    # History
+
+    def action_down(self) -> None:
+        """The next completion, or the search after this one, or the list."""
+        if self._list.is_open:
+            self._list.move(1)
+        elif self._past.is_in_the_past:
+            self.ask(self._past.forward())
+        else:
+            self._leave()
+
+    def action_up(self) -> None:
+        """The completion before, or the search before this one."""
+        if self._list.selected is not None:
+            self._list.move(-1)
+            return
+        before = self._past.back(self._input.value)
+        if before is not None:
+            self.ask(before)
+
+    @work(thread=True, exclusive=True, group="past")
+    def _read_history(self) -> None:
+        try:
+            self.post_message(PastRead(host_of(self).datastore.search_history()))
+        except RegistryError as error:
+            self.post_message(Failed(error.sentence))
+
+    @on(PastRead)
+    def _know_past(self, message: PastRead) -> None:
+        message.stop()
+        self._past.load(message.queries)
+
+    @work(thread=True, group="write")
+    def _remember(self, query: str) -> None:
+        try:
+            host_of(self).datastore.remember_search(query)
+        except RegistryError as error:
+            self.post_message(Failed(f"this search is not remembered: {error.sentence}"))
