@@ -1,0 +1,11 @@
+"""Where things lie in the folder of one interrupted program."""
+
+from __future__ import annotations
+
+from tui_registry.datastore import DATABASE
+
+REPLICA = "replica"
+DATABASE_PATH = f"{REPLICA}/{DATABASE}"
+# A static log: below `home` where the program writes it, beside it where it reads it; LINES are its entries, plain.
+LOG = "log"
+LINES = "lines.ndjson"

@@ -1,0 +1,226 @@
+"""The small programs that are interrupted at every step. Each works on `home`, the watched folder, and says what has
+been acknowledged: `say("op HASH")` once the call that made it has returned.
+
+They run in the nursery only, where the sizes below are as small as the real ones are large: a few dozen operations then
+cross several tiles, batches and transactions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
+from tests.seeds import NOW, make_record, seed
+from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
+from tui_registry.crdt.op import Op
+from tui_registry.datastore import Datastore, Draft
+from tui_registry.datastore import writing as datastore_writing
+from tui_registry.errors import RegistryError
+from tui_registry.replica.connection import Pool
+from tui_registry.replica.identity import KEY_FILE
+from tui_registry.sync import Bounds, publish, pull
+from tui_registry.sync.events import Progress
+from tui_registry.sync.tiles import pack, spans
+
+Say = Callable[[str], None]
+
+TILE_OPS = 8
+datastore_writing._ADDED_AT_ONCE = 4
+
+
+def opened(home: Path) -> Datastore:
+    return Datastore.open(home / REPLICA, clock=lambda: NOW)
+
+
+# The programs
+
+
+def first_start(home: Path, say: Say) -> None:
+    """A registry from nothing: schema, key, first record."""
+    with opened(home) as datastore:
+        say(f"epoch {datastore.head().epoch}")
+        say(f"address {datastore.address}")
+        say(f"op {datastore.add('model', make_record('model', 'first')).hash}")
+
+
+def neighbours_key(home: Path, say: Say) -> None:
+    """Sign with a key whose maker, another process, was killed before it synced the folder."""
+    with opened(home) as datastore:
+        # SQLite syncs the folder when it makes a WAL: that is over by now.
+        datastore.save_draft(Draft("new model", "model", None, (), {}, 0))
+        key = home / REPLICA / KEY_FILE
+        if not key.exists():
+            draft = key.with_name("draft")
+            with draft.open("w") as file:
+                file.write("07" * 32 + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(key)
+        say(f"address {datastore.identity().address}")
+        say(f"op {datastore.add('model', make_record('model', 'signed')).hash}")
+
+
+def local_writes(home: Path, say: Say) -> None:
+    """Add, update, delete, register again, keep a draft."""
+    with opened(home) as datastore:
+        ops = []
+        for kind, name in (("model", "one"), ("agent", "two"), ("model", "three")):
+            ops.append(datastore.add(kind, make_record(kind, name, tags=["llama", name])))  # type: ignore[arg-type]
+            say(f"op {ops[-1].hash}")
+        entry = datastore.entry(ops[0].key)
+        assert entry is not None
+        say(f"op {datastore.update('model', ops[0].key, {**entry.record, 'name': 'one more'}, entry.heads).hash}")
+        say(f"op {datastore.delete('model', ops[2].key, [ops[2].hash]).hash}")
+        assert ops[2].record is not None
+        say(f"op {datastore.add('model', {**ops[2].record, 'version': '2.0.0'}).hash}")
+        datastore.save_draft(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))
+        say("draft new model")
+
+
+def pull_log(home: Path, say: Say) -> None:
+    """Pull a static log of several batches: writes, removals, a conflict, lines that are refused or must wait."""
+
+    def emit(event: object) -> None:
+        if isinstance(event, Progress):
+            say(f"read {event.done}")
+
+    with opened(home) as datastore:
+        result = asyncio.run(pull(datastore, "stick", emit=emit, bounds=Bounds(batch_ops=TILE_OPS)))
+        if result.error is not None:
+            raise result.error
+        say("pulled")
+
+
+def import_records(home: Path, say: Say) -> None:
+    """Register many at once, a few to a transaction."""
+    records = [("agent" if number % 3 else "model", f"imported {number}") for number in range(14)]
+    with opened(home) as datastore:
+        for op in datastore.add_all((kind, make_record(kind, name)) for kind, name in records):  # type: ignore[arg-type,misc]
+            if isinstance(op, RegistryError):
+                raise op
+            say(f"op {op.hash}")
+
+
+def upgrade(home: Path, say: Say) -> None:
+    """Open a replica whose word index and remembered rejections are of an earlier version."""
+    with opened(home) as datastore:
+        say("upgraded")
+        say(f"op {datastore.add('model', make_record('model', 'after')).hash}")
+
+
+def repair(home: Path, say: Say) -> None:
+    """Verify a log with an operation that does not belong there: it is rewritten, with a new epoch."""
+    with opened(home) as datastore:
+        datastore.verify()
+        say(f"epoch {datastore.head().epoch}")
+
+
+def new_key(home: Path, say: Say) -> None:
+    """Sign with another key from now on."""
+    with opened(home) as datastore:
+        say(f"key {datastore.identity().secret().hex()}")
+        datastore.replace_identity()
+        say(f"key {datastore.identity().secret().hex()}")
+        say(f"address {datastore.address}")
+        say(f"op {datastore.add('model', make_record('model', 'by another')).hash}")
+
+
+def publish_log(home: Path, say: Say) -> None:
+    """Write the log for others, and again once it has grown."""
+    with opened(home) as datastore:
+        for part in range(2):
+            say(f"published {publish(datastore, home / LOG).head.size}")
+            for number in range(6):
+                say(f"op {datastore.add('model', make_record('model', f'grown {part} {number}')).hash}")
+
+
+def read_log(home: Path, say: Say) -> None:
+    """Another replica pulls all that was published: no interrupted program, but the test of one."""
+    reader = home.parent / "reader"
+    if reader.exists():
+        shutil.rmtree(reader)
+    with Datastore.open(reader, clock=lambda: NOW) as datastore:
+        datastore.add_peer("log", str(home / LOG))
+        result = asyncio.run(pull(datastore, "log"))
+        assert result.error is None, result.error
+        assert result.head is not None
+        assert datastore.head().fingerprint == result.head.fingerprint
+
+
+_WRITING = (first_start, neighbours_key, local_writes, pull_log, import_records, upgrade, repair, new_key)
+PROGRAMS: dict[str, Callable[[Path, Say], None]] = {
+    program.__name__: program for program in (*_WRITING, publish_log, read_log)
+}
+
+
+# What they begin with
+
+
+def prepare(name: str, base: Path) -> None:
+    """Make `base/home` as the program finds it, and what lies beside it unwatched."""
+    home = base / "home"
+    home.mkdir(parents=True)
+    if name in ("first_start", "neighbours_key"):
+        return
+    with opened(home) as datastore:
+        seed(datastore, 10)
+        datastore.identity()
+        if name == "pull_log":
+            _write_log(base, _entries())
+            datastore.add_peer("stick", str(base / LOG))
+    if name == "upgrade":
+        _spoil(home, "UPDATE replica SET index_version = 0, rules_version = 0", "DELETE FROM vocabulary")
+    if name == "repair":
+        _spoil(home, "UPDATE ops SET clock = 7 WHERE idx = 4", "DELETE FROM catalogue WHERE rid = 2")
+
+
+def _spoil(home: Path, *statements: str) -> None:
+    connection = sqlite3.connect(home / DATABASE_PATH, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def _entries() -> list[bytes]:
+    first = roots(ALICE, 14)
+    late = roots(BOB, 2, "late")
+    ops: list[Op] = [*first, edit(BOB, late[0], name="before its root"), edit(ALICE, first[0], name="edited")]
+    ops += [edit(ALICE, first[0], name="edited elsewhere"), removal(ALICE, first[1]), *late, *roots(BOB, 8, "more")]
+    lines = [op.to_json() for op in ops]
+    spoilt = next(op for op in roots(BOB, 1, "spoilt")).to_json().replace(b'"rec":0', b'"rec":2')
+    lines.insert(5, spoilt.replace(b'"rec":1', b'"rec":3'))
+    return lines
+
+
+def _write_log(base: Path, lines: list[bytes]) -> None:
+    total = sum(int(line.rstrip(b"}")[-65:-1], 16) for line in lines) % 2**256
+    log = FakeLog(lines, f"{total:064x}")
+    entries = base / LOG / "sync" / log.epoch / "entries"
+    entries.mkdir(parents=True)
+    for span in spans(0, len(lines), ranges=False):
+        (entries / span.name).write_bytes(pack(lines[span.start : span.end]))
+    (base / LOG / "sync" / "head").write_text(json.dumps(log.head()))
+    (base / LINES).write_bytes(b"\n".join(lines))
+
+
+# Other circumstances
+
+
+def twist(name: str) -> None:
+    """Change how the product stores things, in this process: `checkpoints` makes the WAL flow into the database after
+    every few pages, `unsynced` switches SQLite's durability off."""
+    connect = Pool.connect
+    statement = {"checkpoints": "PRAGMA wal_autocheckpoint = 4", "unsynced": "PRAGMA synchronous = OFF"}[name]
+
+    def twisted(pool: Pool) -> sqlite3.Connection:
+        connection = connect(pool)
+        connection.execute(statement)
+        return connection
+
+    setattr(Pool, "connect", twisted)  # noqa: B010 - mypy lets no method be replaced

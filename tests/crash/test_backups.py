@@ -1,0 +1,108 @@
+"""A replica that was put back to an older copy and written on: its log is another one now, under the same epoch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.replica.replicas import rows
+from tests.seeds import NOW, make_record, seed
+from tui_registry.datastore import Datastore
+from tui_registry.sync import publish, pull
+
+BEFORE, LOST = 10, 4
+
+
+def opened(place: Path, name: str) -> Datastore:
+    return Datastore.open(place / name, clock=lambda: NOW)
+
+
+def write(datastore: Datastore, prefix: str, count: int) -> None:
+    for number in range(count):
+        datastore.add("model", make_record("model", f"{prefix} {number}"))
+
+
+def state(datastore: Datastore) -> list[tuple[object, ...]]:
+    """What a replica holds and shows, whatever the order in which it came."""
+    assert datastore.verify().sound
+    catalogue = rows(datastore, "SELECT id, owner, name, version, updated_at, live_heads FROM catalogue ORDER BY id")
+    return [*rows(datastore, "SELECT hash, is_head FROM ops ORDER BY hash"), *catalogue]
+
+
+@pytest.mark.parametrize("written", [1, LOST, LOST + 3], ids=["shorter", "as long", "longer"])
+@pytest.mark.parametrize("wiped", [False, True], ids=["published over the old log", "published anew"])
+async def test_peers_notice_a_restored_backup_by_the_running_sum_and_converge(
+    tmp_path: Path, written: int, wiped: bool
+) -> None:
+    with opened(tmp_path, "a") as a:
+        seed(a, BEFORE)
+        assert a.address
+    shutil.copytree(tmp_path / "a", tmp_path / "backup")
+    with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
+        write(a, "lost", LOST)
+        publish(a, tmp_path / "log")
+        b.add_peer("a", str(tmp_path / "log"))
+        assert (await pull(b, "a")).error is None
+        assert state(b) == state(a)
+    shutil.rmtree(tmp_path / "a")
+    (tmp_path / "backup").rename(tmp_path / "a")
+    if wiped:
+        shutil.rmtree(tmp_path / "log")
+    with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
+        write(a, "after", written)
+        publish(a, tmp_path / "log")
+        result = await pull(b, "a")
+        assert result.error is None
+        assert result.applied == written
+        # Under the same epoch it is the sums that tell.
+        assert result.restarted == wiped
+        assert b.stats().ops == BEFORE + LOST + written
+        publish(b, tmp_path / "log of b")
+        a.add_peer("b", str(tmp_path / "log of b"))
+        assert (await pull(a, "b")).applied == LOST
+        assert state(a) == state(b)
+        assert a.head().fingerprint == b.head().fingerprint
+        # And once more, now that nothing is new.
+        publish(a, tmp_path / "log")
+        assert (await pull(b, "a")).applied == 0
+        assert b.peer("a").identical
+
+
+async def test_a_restored_reader_reads_again_what_it_lost(tmp_path: Path) -> None:
+    with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
+        seed(a, BEFORE)
+        publish(a, tmp_path / "log")
+        b.add_peer("a", str(tmp_path / "log"))
+        await pull(b, "a")
+    shutil.copytree(tmp_path / "b", tmp_path / "backup")
+    with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
+        write(a, "late", LOST)
+        publish(a, tmp_path / "log")
+        await pull(b, "a")
+    shutil.rmtree(tmp_path / "b")
+    (tmp_path / "backup").rename(tmp_path / "b")
+    with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
+        result = await pull(b, "a")
+        assert (result.error, result.applied) == (None, LOST)
+        assert state(a) == state(b)
+
+
+async def test_a_copied_replica_that_is_written_on_both_machines_converges_with_its_twin(tmp_path: Path) -> None:
+    """The same key and the same epoch on two machines: the writes of both survive, the shared record is a conflict."""
+    with opened(tmp_path, "a") as a:
+        shared = a.add("model", make_record("model", "shared"))
+    shutil.copytree(tmp_path / "a", tmp_path / "twin")
+    with opened(tmp_path, "a") as a, opened(tmp_path, "twin") as twin:
+        assert shared.record is not None
+        for here, name in ((a, "left"), (twin, "right")):
+            here.update("model", shared.key, {**shared.record, "description": name}, [shared.hash])
+            write(here, name, 2)
+        for here, there, log in ((a, twin, "log of twin"), (twin, a, "log of a")):
+            publish(there, tmp_path / log)
+            here.add_peer("other", str(tmp_path / log))
+            assert (await pull(here, "other")).error is None
+        assert state(a) == state(twin)
+        assert [row.id for row in a.conflicts()] == [shared.key]
+        assert a.stats().records == 5

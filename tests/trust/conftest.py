@@ -1,0 +1,19 @@
+"""A replica in memory's file system on a clock that stands still, and the peers that it pulls from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import cli as cli
+from tests.cli.conftest import data_dir as data_dir
+from tests.replica.replicas import replica
+from tui_registry.datastore import Datastore
+
+
+@pytest.fixture
+def here() -> Iterator[Datastore]:
+    """The replica that everybody tries to spoil."""
+    with replica() as opened:
+        yield opened
