@@ -9,7 +9,7 @@ from fastapi import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
 from tui_registry.node.problems import NodeError
-from tui_registry.records.reading import load_document
+from tui_registry.records.documents import load_document
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:

@@ -14,8 +14,6 @@ from typing import TypeAlias
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.records import schema
-from tui_registry.records.documents import DocumentError as DocumentError
-from tui_registry.records.documents import load_document as load_document
 from tui_registry.records.schema import FIELDS, Field, FieldType, defaults
 from tui_registry.text import parse_count, parse_gb, parse_mb, parse_tokens, safe_text
 

@@ -94,12 +94,10 @@ def count(db: sqlite3.Connection, compiled: Compiled) -> tuple[int, bool]:
     if compiled.walk[0] == "(c.kind = ?)":
         return (models, agents)[compiled.kind or 0], True
     if compiled.match is not None and compiled.rest[0] == "1":
-        statement = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        return _bounded(db, statement, [compiled.match, COUNT_BOUND + 1])
+        return _bounded(_count_up_to(db, _Source("words", "words MATCH ?", [compiled.match]), COUNT_BOUND))
     source = _few(db, compiled)
     if source is not None:
-        statement = f"SELECT count(*) FROM (SELECT 1 FROM {source.tables} WHERE {source.where} LIMIT ?)"
-        return _bounded(db, statement, [*source.parameters, COUNT_BOUND + 1])
+        return _bounded(_count_up_to(db, source, COUNT_BOUND))
     looked_at = _COUNTED if models + agents > _SMALL else _SMALL
     source = _newest(compiled, looked_at)
     statement = f"SELECT count(*) FROM {source.tables} WHERE {source.where}"
@@ -117,8 +115,7 @@ def matches_source(db: sqlite3.Connection, compiled: Compiled, limit: int) -> tu
 
 def is_rare(db: sqlite3.Connection, match: str) -> bool:
     """Whether at most `FEW` records match an FTS5 expression."""
-    statement = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-    return int(db.execute(statement, (match, FEW + 1)).fetchone()[0]) <= FEW
+    return _count_up_to(db, _Source("words", "words MATCH ?", [match]), FEW) <= FEW
 
 
 def rare_range(db: sqlite3.Connection, compiled: Compiled, few: int) -> str | None:
@@ -127,12 +124,10 @@ def rare_range(db: sqlite3.Connection, compiled: Compiled, few: int) -> str | No
         index = _RANGE_INDEXES.get(column)
         if index is None:  # each index costs every pull; these few are asked too seldom
             continue
-        statement = (
-            f"SELECT count(*) FROM (SELECT 1 FROM catalogue c INDEXED BY {index} "
-            f"WHERE c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ? LIMIT ?)"
-        )
-        if db.execute(statement, (low, high, few + 1)).fetchone()[0] <= few:
-            return f"catalogue c INDEXED BY {index}"
+        tables = f"catalogue c INDEXED BY {index}"
+        where = f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?"
+        if _count_up_to(db, _Source(tables, where, [low, high]), few) <= few:
+            return tables
     return None
 
 
@@ -240,6 +235,11 @@ def _key_value(key: str, row: Row) -> str | int | None:
             return row.context_length
 
 
-def _bounded(db: sqlite3.Connection, statement: str, parameters: list[Parameter]) -> tuple[int, bool]:
-    (total,) = db.execute(statement, parameters).fetchone()
-    return min(int(total), COUNT_BOUND), int(total) <= COUNT_BOUND
+def _count_up_to(db: sqlite3.Connection, source: _Source, most: int) -> int:
+    """How many rows a source holds; no more than one beyond `most` is looked at."""
+    statement = f"SELECT count(*) FROM (SELECT 1 FROM {source.tables} WHERE {source.where} LIMIT ?)"
+    return int(db.execute(statement, [*source.parameters, most + 1]).fetchone()[0])
+
+
+def _bounded(total: int) -> tuple[int, bool]:
+    return min(total, COUNT_BOUND), total <= COUNT_BOUND
