@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tui_registry.settings import Settings, SettingsError, data_dir, load_settings, settings_path
+from tui_registry.settings import Settings, SettingsError, data_dir, load_settings, save_setting, settings_path
 
 
 def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +74,79 @@ def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:
 def test_the_file_lies_in_the_user_config_directory() -> None:
     assert settings_path().name == "settings.toml"
     assert settings_path().parent.name == "tui-registry"
+
+
+# Writing
+
+
+def test_a_setting_is_kept_in_a_file_that_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "settings.toml"
+    assert save_setting("theme", "nord", path) == Settings(theme="nord")
+    assert save_setting("name", "laptop", path) == Settings(theme="nord", name="laptop")
+    assert load_settings(path) == Settings(theme="nord", name="laptop")
+    assert [entry.name for entry in path.parent.iterdir()] == ["settings.toml"]
+
+
+def test_what_else_stands_in_the_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("# mine\n  'theme' = 'nord'  # dark\n\nname=\"a\\\"b\" # x")
+    save_setting("theme", "textual-light", path)
+    save_setting("name", "c", path)
+    assert path.read_text() == '# mine\n  \'theme\' = "textual-light"  # dark\n\nname="c" # x'
+
+
+@pytest.mark.parametrize("value", ["", 'a"b\\c', "ü 模 👍🏽", "\x7f\x00\x1b\n\u2028", "# x", "'''"])
+def test_every_text_comes_back_as_it_was(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "settings.toml"
+    for before in ("", 'name = "x"', "theme = 'y'\nname = ''\n"):
+        path.write_text(before)
+        assert save_setting("name", value, path).name == value
+        assert load_settings(path).name == value
+
+
+@pytest.mark.parametrize("text", ["theme = [", "them = 'nord'", "theme = 3", "name = '''\ntheme = \"x\"\n'''"])
+def test_a_file_that_is_wrong_or_odd_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=str(path)):
+        save_setting("theme", "nord", path)
+    assert path.read_text() == text
+
+
+def test_a_value_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at most 64"):
+        save_setting("name", "x" * 65, tmp_path / "settings.toml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="cannot be"):
+        save_setting("name", "x", tmp_path / "file" / "settings.toml")
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles").mkdir()
+    kept, link = tmp_path / "dotfiles" / "settings.toml", tmp_path / "settings.toml"
+    kept.write_text('name = "a"\n')
+    kept.chmod(0o640)
+    link.symlink_to(kept)
+    save_setting("name", "b", link)
+    assert link.is_symlink()
+    assert kept.read_text() == 'name = "b"\n'
+    assert kept.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_write_that_is_cut_off_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('name = "a"\n')
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(SettingsError, match=r"No space left on device\): nothing was changed"):
+        save_setting("name", "b", path)
+    assert path.read_text() == 'name = "a"\n'
+    assert [entry.name for entry in tmp_path.iterdir()] == ["settings.toml"]

@@ -64,19 +64,60 @@ def load_settings(path: Path | None = None) -> Settings:
     Raises:
         SettingsError: it cannot be read, is not TOML, or holds an unknown key or a value of the wrong type.
     """
-    # Commands ask this module for the data directory only.
-    import tomllib
-
     path = settings_path() if path is None else path
+    return _parsed(path, _read(path))
+
+
+def save_setting(key: str, value: str, path: Path | None = None) -> Settings:
+    """Write one setting into the file, which is made where there is none; all else in it stays, comments too.
+
+    The file is replaced as a whole: whoever reads it meanwhile, or after a crash, reads the old one or the new one.
+
+    Returns:
+        What the file says then.
+
+    Raises:
+        SettingsError: the file cannot be read, is wrong already, or cannot be written; it is as it was.
+    """
+    path = settings_path() if path is None else path
+    raw = _read(path)
+    wanted = _parsed(path, raw)._replace(**{key: _text(path, key, value)})
+    changed = _with_setting(raw.decode(), key, value)
+    try:
+        kept = _parsed(path, changed)
+    except SettingsError:
+        kept = None
+    if kept != wanted:
+        raise SettingsError(path, f"{key} is written there in a way that only you can change: open it in an editor")
+    try:
+        _replace(path, changed)
+    except OSError as error:
+        raise SettingsError(path, f"cannot be written ({error.strerror}): nothing was changed") from error
+    return kept
+
+
+# How
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
-        return Settings()
+        return b""
     except OSError as error:
         raise SettingsError(path, f"cannot be read ({error.strerror})") from error
     if len(raw) > _MAX_BYTES:
         raise SettingsError(path, f"has more than {_MAX_BYTES:,} bytes")
+    return raw
+
+
+def _parsed(path: Path, raw: bytes) -> Settings:
+    if not raw:
+        return Settings()
+    # Most people have no such file, and the first frame is faster without the parser.
+    import tomllib
+
     try:
         table = tomllib.loads(raw.decode())
     except UnicodeDecodeError:
@@ -97,3 +138,37 @@ def _text(path: Path, key: str, value: object) -> str:
     if len(value) > _MAX_CHARACTERS:
         raise SettingsError(path, f"{key} has {len(value):,} characters: at most {_MAX_CHARACTERS} are shown")
     return value
+
+
+def _with_setting(text: str, key: str, value: str) -> bytes:
+    import json
+    import re
+
+    # A JSON string is a TOML one but for DEL, which JSON lets stand.
+    written = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    line = re.compile(rf"""^([ \t]*["']?{key}["']?[ \t]*=[ \t]*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*')""", re.MULTILINE)
+    if line.search(text) is not None:
+        return line.sub(lambda match: match[1] + written, text, count=1).encode(errors="replace")
+    end = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{end}{key} = {written}\n".encode(errors="replace")
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    import tempfile
+
+    # Where the file is a link, such as into a folder of dotfiles, what it leads to is replaced.
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            draft.chmod(path.stat().st_mode & 0o777)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import Final
 
 REPLACEMENT: Final = "\ufffd"
@@ -56,18 +57,22 @@ _HIDDEN: Final = (
     "\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_SUSPECT: Final = re.compile(f"[{_HIDDEN}{_SPACES}]")
+_SUSPECT: Final = f"[{_HIDDEN}{_SPACES}]"
 # Whole emoji sequences first, so that the joiners and selectors inside them are never looked at alone.
-_PIECES: Final = re.compile(
+_PIECES: Final = (
     f"(?P<emoji>{_EMOJI_PART}(?:{_ZWJ}{_EMOJI_PART})*|[0-9#*]\ufe0f\u20e3)"
     f"|(?P<line>\r\n|[\r\n])|(?P<tab>\t)|(?P<space>[{_SPACES}])|(?P<hidden>[{_HIDDEN}])"
 )
 # `\w` holds no combining mark, so a stack of marks lies inside a run of these.
-_NO_WORDS: Final = re.compile(r"[^\w\s\x21-\x7e]{5,}")
+_NO_WORDS: Final = r"[^\w\s\x21-\x7e]{5,}"
+
+
+# Compiled at the first text that needs them: most commands meet none, and it takes longer than all else they import.
+_compiled: Final = cache(re.compile)
 
 
 def _clean(text: str, newlines: bool) -> str:
-    if _SUSPECT.search(text) is not None:
+    if _compiled(_SUSPECT).search(text) is not None:
 
         def show(match: re.Match[str]) -> str:
             piece = match.lastgroup
@@ -79,9 +84,9 @@ def _clean(text: str, newlines: bool) -> str:
                 return "    " if newlines else " "
             return " " if piece == "space" else REPLACEMENT
 
-        text = _PIECES.sub(show, text)
-    if _NO_WORDS.search(text) is not None:
-        text = _NO_WORDS.sub(_thin_marks, text)
+        text = _compiled(_PIECES).sub(show, text)
+    if _compiled(_NO_WORDS).search(text) is not None:
+        text = _compiled(_NO_WORDS).sub(_thin_marks, text)
     if text and _is_mark(text[0]):
         # Without a letter of its own it would sit on whatever the screen shows before it.
         text = "\u25cc" + text
@@ -180,7 +185,7 @@ _SIZE_UNITS: Final = {
 }
 _MB, _GB = 1024**2, 1024**3
 
-_NUMBER: Final = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(\.[0-9]+)?\s*([a-z]*)", re.ASCII)
+_NUMBER: Final = r"(?a:([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(\.[0-9]+)?\s*([a-z]*))"
 # Longer than any number of 64 bits with its commas; bounds the arithmetic on text from strangers.
 _LONGEST_NUMBER: Final = 40
 
@@ -223,7 +228,7 @@ def parse_gb(text: str) -> int:
 
 def _parsed(text: str, units: dict[str, int], one: int, what: str, examples: str) -> int:
     stripped = text.strip()
-    match = _NUMBER.fullmatch(stripped.lower()) if len(stripped) <= _LONGEST_NUMBER else None
+    match = _compiled(_NUMBER).fullmatch(stripped.lower()) if len(stripped) <= _LONGEST_NUMBER else None
     unit = units.get(match[3]) if match is not None else None
     shown = safe_text(stripped, 40) or "nothing"
     if match is None or unit is None:

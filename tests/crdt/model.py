@@ -68,7 +68,7 @@ def _spelt(value: Tree) -> str:
     if type(value) is int:
         return str(value)
     if type(value) is str:
-        return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+        return '"' + value.translate(_ESCAPES) + '"'
     if type(value) is list:
         return "[" + ",".join(_spelt(item) for item in value) + "]"
     if type(value) is dict:
@@ -76,15 +76,10 @@ def _spelt(value: Tree) -> str:
     raise BrokenRuleError("malformed")
 
 
-_ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | {
-    '"': '\\"',
-    "\\": "\\\\",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-}
+_ESCAPES = str.maketrans(
+    {chr(code): f"\\u{code:04x}" for code in range(0x20)}
+    | {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+)
 
 
 def hash_of_up(kind: Kind, record: Record, vclock: dict[str, int], children: Iterable[str]) -> bytes:

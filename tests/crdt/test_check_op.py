@@ -15,7 +15,7 @@ from tests.crdt import model
 from tests.crdt.histories import START, histories
 from tests.crdt.making import ADA, BOB, KINDS, fresh, next_clock, removal_of, root, write_on, write_tree
 from tests.crdt.model import LAST_SECOND, ORDER
-from tui_registry.crdt import Op, OpError, check_alone, check_op, parse_op
+from tui_registry.crdt import Ancestor, Op, OpError, check_alone, check_op, parse_op
 from tui_registry.errors import Json, Kind
 
 
@@ -442,6 +442,42 @@ def test_every_op_of_a_history_is_judged_as_the_oracle_judges_it(history: Any) -
         assert (op.actor, op.created_at, op.updated_at, op.is_rm) == (
             fact.owner, fact.created_at, fact.updated_at, fact.is_rm,
         )  # fmt: skip
+
+
+def test_a_removal_at_the_beginning_of_time_is_valid() -> None:
+    """The bound of rule 1 is 1970 itself."""
+    first = root_of(at=0)
+    assert code_of(first) == ""
+    assert code_of(op_of(model.rm_tree(ADA, "model", first.key, [first.hash], 2, 0)), first) == ""
+
+
+def test_what_is_found_is_what_the_next_op_is_held_to() -> None:
+    base = root_of()
+    found = check_op(base, [])
+    assert found == Ancestor(base.hash, "model", base.key, ADA.address, 1, START, base.updated_at)
+    gone = removal_of(base)
+    assert check_op(gone, [base]) == Ancestor(gone.hash, "model", base.key, ADA.address, 2, START, gone.updated_at)
+    assert gone.created_at == START
+
+
+def test_a_signature_is_recovered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is most of what checking costs."""
+    base, gone = root_of(), removal_of(root_of())
+    asked: list[Op] = []
+    signer = Op.signer
+    monkeypatch.setattr(Op, "signer", lambda op: asked.append(op) or signer(op))
+    for op in (base, gone):
+        check_op(op, [base][: len(op.children)])
+    assert asked == [base, gone]
+
+
+def test_a_child_that_was_only_read_is_known_by_its_signature() -> None:
+    """A caller of `check_op` may have checked it in another process."""
+    base = root_of()
+    gone, again = removal_of(base), write_on(removal_of(base))
+    gone.created_at = START
+    assert gone.actor is None
+    assert check_op(again, [gone]).owner == ADA.address
 
 
 def test_checking_an_op_leaves_its_children_and_its_bytes_alone() -> None:

@@ -107,7 +107,9 @@ def test_an_address_is_ethereums(secret: int, address: str) -> None:
 
 @pytest.mark.parametrize("secret", [bytes(32), N.to_bytes(32, "big"), b"\xff" * 32, b"\x01" * 31, b"\x01" * 33, b""])
 def test_what_is_no_private_key_is_refused_in_words(secret: bytes) -> None:
-    with pytest.raises(ValueError, match="private key"):
+    with pytest.raises(
+        ValueError, match=r"^a private key is 32 bytes, as a number from 1 to the order of secp256k1 less 1$"
+    ):
         Identity(secret)
 
 
@@ -117,6 +119,17 @@ def test_the_largest_and_smallest_private_keys_are_keys() -> None:
 
 def test_generated_identities_differ() -> None:
     assert len({Identity.generate().address for _ in range(8)}) == 8
+
+
+def test_random_bytes_that_are_no_key_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = [b"\xff" * 32, bytes(32), b"\x07" * 32]
+
+    def token_bytes(size: int) -> bytes:
+        assert size == 32
+        return drawn.pop(0)
+
+    monkeypatch.setattr("tui_registry.crdt.keys.secrets.token_bytes", token_bytes)
+    assert Identity.generate().secret() == b"\x07" * 32
 
 
 def test_an_identity_never_shows_its_key() -> None:

@@ -63,6 +63,27 @@ def test_an_op_gives_its_typed_record() -> None:
     assert removal.value is None
 
 
+def test_ops_are_equal_when_their_bytes_are() -> None:
+    one, same, other = root(), parse_op(root().to_json()), removal_of(root())
+    assert one == same
+    assert len({one, same, other}) == 2
+    assert one not in (other, "x", None)
+    assert hash(one) == hash(same) == hash(one.body)
+
+
+def test_an_op_is_shown_by_its_kind_form_and_the_beginnings_of_its_hashes() -> None:
+    write, removal = root(), removal_of(root("agent"))
+    assert repr(write) == f"<ModelOp Up {write.hash[:8]} of {write.key[:8]}>"
+    assert repr(removal) == f"<AgentOp Rm {removal.hash[:8]} of {removal.key[:8]}>"
+
+
+def test_only_a_removal_has_a_keyset_and_its_first_key_is_the_key() -> None:
+    assert (root().keyset, removal_of(root()).keyset) == ([], [root().key])
+    for keys in ([], ["a", "b"]):
+        op = parse_op(changed(RM_TREE, lambda inner, keys=keys: inner.update(keyset=keys)))
+        assert (op.keyset, op.key) == (keys, keys[0] if keys else "")
+
+
 def test_a_clock_may_name_several_actors_ascending() -> None:
     tree = model.up_tree(ADA, "model", fresh(), vclock={"1" * 40: 1, "2" * 40: 2**63 - 1})
     assert dict(parse_op(model.spell(tree)).clock) == {"1" * 40: 1, "2" * 40: 2**63 - 1}
@@ -174,6 +195,14 @@ def test_the_name_of_a_strangers_member_is_told_in_few_printable_characters() ->
 def test_a_lone_surrogate_in_a_keyset_is_malformed(keys: bytes) -> None:
     start, stop = RM.index(b'"keyset":[') + 10, RM.index(b'],"children"')
     assert code_of(RM[:start] + keys + RM[stop:]) == "malformed"
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
+def test_what_no_json_number_is_makes_even_a_later_versions_op_malformed(number: bytes) -> None:
+    """Not unsupported: no version will ever read it."""
+    for body in (b'{"Dataset":%s}', b'{"Model":{"Merge":%s}}'):
+        assert code_of(body % b"1") == "unsupported"
+        assert code_of(body % number) == "malformed"
 
 
 @pytest.mark.parametrize(

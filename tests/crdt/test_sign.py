@@ -48,6 +48,12 @@ def test_signing_again_gives_the_same_bytes() -> None:
     assert sign_up(ADA, "model", fresh()).hash != sign_up(BOB, "model", fresh(by=BOB)).hash
 
 
+def test_without_children_a_write_is_the_first_of_its_record_and_of_its_signer() -> None:
+    op = sign_up(ADA, "model", fresh())
+    assert (op.children, op.clock) == ((), {ADA.address: 1})
+    assert op.to_json() == model.spell(model.up_tree(ADA, "model", fresh(), [], 1, counter=1))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_signed_is_valid(kind: Kind) -> None:
     base = sign_up(ADA, kind, fresh(kind))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.crdt import model
-from tui_registry.crdt import Identity, OpError, check_alone, check_op, parse_op
+from tui_registry.crdt import RULES_VERSION, Identity, OpError, check_alone, check_op, parse_op
 from tui_registry.errors import Kind
 
 HERE = Path(__file__).parent
@@ -87,6 +87,11 @@ def test_there_are_frozen_ups_and_rms_of_both_kinds() -> None:
     assert {(vector["kind"], vector["is_rm"]) for vector in OURS} == {
         (kind, is_rm) for kind in ("model", "agent") for is_rm in (False, True)
     }
+
+
+def test_the_frozen_ops_are_those_of_the_rules_in_force() -> None:
+    """Whoever changes the number asks every replica to look at what it refused again: new rules want new vectors."""
+    assert RULES_VERSION == 1
 
 
 @each_of_ours

@@ -5,13 +5,18 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.formfile.texts import EVERYTHING, formfiles, mutated
+from tests.formfile.texts import EVERYTHING, WRITTEN, formfiles, mutated
 from tui_registry.formfile import complete, find_secrets, generate, parse, recognise, render, tokens
 from tui_registry.formfile import format as canonical
+from tui_registry.formfile.language import BY_NAME
 
 anything = st.one_of(
     st.text(), mutated(), formfiles(), st.text(st.characters()), st.text(alphabet="\"'{} #\\\n=:[],aRUNSER")
 )
+
+
+def test_the_texts_of_these_laws_use_every_spelling_of_every_instruction():
+    assert set(BY_NAME) == WRITTEN
 
 
 @given(anything, st.sampled_from(["lint", "strict"]))

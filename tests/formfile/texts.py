@@ -82,6 +82,7 @@ _values: dict[str, st.SearchStrategy[str]] = {
     "CPU": _number(1, 128),
     "cores": _number(1, 128),
     "MEMORY": _number(512, 256000),
+    "MEM": _number(512, 256000),
     "MBS": _number(512, 256000),
     "DISK": _number(5, 65535),
     "storage": _number(5, 65535),
@@ -104,6 +105,10 @@ _values: dict[str, st.SearchStrategy[str]] = {
     ),
     "EXPOSE": st.sampled_from(["80", "80 443", "1,2, 3", "{{ port }} 0443"]),
 }
+
+
+# The spellings of instructions that the texts below use.
+WRITTEN = {"NAME", *(name.upper() for name in _values)}
 
 
 @st.composite

@@ -14,6 +14,7 @@ import pytest
 from packaging.licenses import canonicalize_license_expression
 from semver import Version
 
+from tui_registry.cli.demo_records import naming_models
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.records.authoring import check
 from tui_registry.records.reading import read_record
@@ -175,7 +176,10 @@ def signed_form(kind: Kind, item: Item) -> Record:
     """The record as the demo will sign it: preferred models by id, owner, id and times set."""
     plain: dict[str, Json] = {name: value for name, value in item.items() if name not in FOR_THE_DEMO}
     if kind == "agent":
-        plain["preferred_models"] = [model_id(MODELS[name]) for name in item["preferred_model_names"]]
+        preferred = [model_id(MODELS[name]) for name in item["preferred_model_names"]]
+        plain["preferred_models"] = list(preferred)
+        if "formfile_template" in item:
+            plain["formfile_template"] = naming_models(item["formfile_template"], preferred)
     owner = owner_of(item)
     plain |= {"owner_id": owner, "created_at": CREATED_AT, "updated_at": CREATED_AT}
     plain[f"{kind}_id"] = derive_id(kind, owner, item["name"], CREATED_AT)

@@ -92,11 +92,20 @@ def own_records() -> list[tuple[Kind, Record]]:
     ]
 
 
+def naming_models(template: str, preferred: Sequence[str]) -> str:
+    """The template with a MODEL line for each preferred model: ids hold their owner, another one at each start."""
+    name, rest = template.split("\n", 1)
+    return "\n".join([name, *(f"MODEL preferred:{identifier}" for identifier in preferred), rest])
+
+
 def _record(kind: Kind, item: Mapping[str, Json], owner: Identity, at: int, models: Mapping[Json, str]) -> Record:
     fields = {name: value for name, value in item.items() if name not in _FOR_THE_DEMO}
     names = item.get("preferred_model_names")
     if isinstance(names, list):
-        fields["preferred_models"] = [models[name] for name in names]
+        preferred = [models[name] for name in names]
+        fields["preferred_models"] = list(preferred)
+        if template := str(fields.get("formfile_template", "")):
+            fields["formfile_template"] = naming_models(template, preferred)
     return _owned(kind, fields, owner, at)
 
 

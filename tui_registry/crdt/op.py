@@ -172,7 +172,8 @@ def hashed_rm(kind: Kind, key: str, children: tuple[str, ...], clock: Mapping[st
 def id_of(kind: Kind, record: Record) -> str:
     """The id that a plain record of the right shape carries."""
     value = record[ID_FIELD[kind]]
-    return value if type(value) is str else ""
+    assert type(value) is str
+    return value
 
 
 def _clock_bytes(clock: Mapping[str, int]) -> bytes:

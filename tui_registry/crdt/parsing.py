@@ -167,10 +167,6 @@ def _read_rm(op_class: type[ModelOp | AgentOp], tree: Json, body: bytes) -> Mode
     clock, children = _clock(clock_tree), _children(named)
     updated_at = _integer(time, -(2**63), 2**63 - 1, "updated_at")
     sig, rec = _signature(signature)
-    try:
-        hashed = hashed_rm(op_class.kind, key, children, clock, updated_at)
-    except UnicodeEncodeError:
-        _malformed("a key of the keyset holds a lone surrogate")
     return op_class(
         key=key,
         keyset=keyset,
@@ -184,5 +180,5 @@ def _read_rm(op_class: type[ModelOp | AgentOp], tree: Json, body: bytes) -> Mode
         updated_at=updated_at,
         actor=None,
         body=body,
-        hashed=hashed,
+        hashed=hashed_rm(op_class.kind, key, children, clock, updated_at),
     )

@@ -7,10 +7,10 @@ everything that the builder would ignore, refuse or read in another way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tui_registry.errors import Severity
+from tui_registry.frozen import Frozen
 
 from .model import Mode
 
@@ -19,8 +19,7 @@ Repeat: TypeAlias = Literal["refused", "first", "last", "many"]
 UserKind: TypeAlias = Literal["username", "password", "boolean", "keys", "path", "groups"]
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(Frozen):
     """The range of an instruction that takes a whole number; `units` are those people write, in the plain unit."""
 
     least: int
@@ -33,8 +32,7 @@ class Numbers:
         return f"{self.least} to {self.most}{' ' + self.unit if self.unit else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class InstructionSpec:
+class InstructionSpec(Frozen):
     name: str
     syntax: str
     says: str

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from tui_registry.errors import Severity
+from tui_registry.frozen import Frozen
 
 Mode: TypeAlias = Literal["strict", "lint"]
 Presence: TypeAlias = Literal["required", "preferred"]
 ScopeKind: TypeAlias = Literal["system", "user", "service"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Frozen):
     """A place on one line, in characters: `line` and `start` count from 1, `end` is the column after the last one."""
 
     line: int
@@ -21,8 +20,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class FormfileProblem:
+class FormfileProblem(Frozen):
     """One thing that is wrong with a Formfile; `line` and `column` count from 1, the sentence names neither."""
 
     line: int
@@ -32,34 +30,29 @@ class FormfileProblem:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Frozen):
     """A value that is not known before rendering, such as `{{ vcpus }}`; its range is checked after rendering."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
+class Instruction(Frozen, kw_only=True, uncompared=("span",)):
     """What all instructions share. Two instructions are equal when they say the same, wherever they stand."""
 
     keyword: ClassVar[str] = ""
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
 class Name(Instruction):
     keyword: ClassVar[str] = "NAME"
     value: str
 
 
-@dataclass(frozen=True, slots=True)
 class Description(Instruction):
     keyword: ClassVar[str] = "DESCRIPTION"
     value: str
 
 
-@dataclass(frozen=True, slots=True)
 class Model(Instruction):
     """A model that the agent needs, by registry id."""
 
@@ -68,39 +61,34 @@ class Model(Instruction):
     model_id: str
 
 
-@dataclass(frozen=True, slots=True)
 class Vcpu(Instruction):
     keyword: ClassVar[str] = "VCPU"
     count: int | Template
 
 
-@dataclass(frozen=True, slots=True)
 class Memory(Instruction):
     keyword: ClassVar[str] = "MEMORY"
     megabytes: int | Template
 
 
-@dataclass(frozen=True, slots=True)
 class Disk(Instruction):
     keyword: ClassVar[str] = "DISK"
     gigabytes: int | Template
 
 
-@dataclass(frozen=True, slots=True)
 class Gpu(Instruction):
     keyword: ClassVar[str] = "GPU"
     model: str
     count: int | Template = 1
 
 
-@dataclass(frozen=True, slots=True)
-class User(Instruction):
+class User(Instruction, hidden=("passwd",)):
     """An account on the machine; `None` and empty tuples stand for what the line does not say."""
 
     keyword: ClassVar[str] = "USER"
     username: str
     # Kept out of the repr: a Formfile being edited may hold a password that must not reach a log.
-    passwd: str | None = field(default=None, repr=False)
+    passwd: str | None = None
     sudo: bool | Template | None = None
     ssh_authorized_keys: tuple[str, ...] = ()
     lock_passwd: bool | Template | None = None
@@ -111,13 +99,11 @@ class User(Instruction):
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Workdir(Instruction):
     keyword: ClassVar[str] = "WORKDIR"
     path: str
 
 
-@dataclass(frozen=True, slots=True)
 class Run(Instruction):
     """A shell command, verbatim to the end of its line: the shell reads its own quotes and comments."""
 
@@ -125,20 +111,17 @@ class Run(Instruction):
     command: str
 
 
-@dataclass(frozen=True, slots=True)
 class Copy(Instruction):
     keyword: ClassVar[str] = "COPY"
     source: str
     destination: str
 
 
-@dataclass(frozen=True, slots=True)
 class Install(Instruction):
     keyword: ClassVar[str] = "INSTALL"
     packages: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Env(Instruction):
     """One variable. `owner` names the user or the service of that scope and is empty for the system."""
 
@@ -149,33 +132,29 @@ class Env(Instruction):
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entrypoint(Instruction):
+class Entrypoint(Instruction, uncompared=("written",)):
     """The program that runs at start. `written` remembers the spelling, for the formatter only."""
 
     keyword: ClassVar[str] = "ENTRYPOINT"
     command: str
     args: tuple[str, ...] = ()
-    written: Literal["json", "words"] = field(default="json", compare=False)
+    written: Literal["json", "words"] = "json"
 
 
-@dataclass(frozen=True, slots=True)
 class Expose(Instruction):
     keyword: ClassVar[str] = "EXPOSE"
     ports: tuple[int | Template, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Frozen, uncompared=("span",)):
     """A `#? name = default` line: it names a placeholder; `default` is `None` when a value has to be given."""
 
     name: str
     default: str | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Frozen):
     """One line as the parser saw it; what it holds is `None` for blank lines and for those it could not read.
 
     `comment` is the text after the `#`, of a comment line or of a comment at the end of an instruction.
@@ -187,14 +166,13 @@ class Line:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Formfile:
+class Formfile(Frozen, uncompared=("lines",), hidden=("lines",)):
     """What `parse` gives back: always something, with every problem it found, by line and column."""
 
     instructions: tuple[Instruction, ...]
     declarations: tuple[Declaration, ...]
     problems: tuple[FormfileProblem, ...]
-    lines: tuple[Line, ...] = field(default=(), repr=False, compare=False)
+    lines: tuple[Line, ...] = ()
 
     @property
     def errors(self) -> tuple[FormfileProblem, ...]:

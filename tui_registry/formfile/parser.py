@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from .arrays import after_array
 from .language import BY_NAME, FOREIGN, INSTRUCTIONS, InstructionSpec, nearest
@@ -35,7 +34,7 @@ def parse(text: str, mode: Mode = "lint", *, secrets: bool = True) -> Formfile:
     if text.startswith("\ufeff"):
         report.add(1, 0, "bom", "the file starts with a byte order mark: save it as UTF-8 without one")
         text = text[1:]
-    lines = list(_lines(text, _State(secrets), report))
+    lines = list(_lines(text, _State(secrets=secrets), report))
     instructions = tuple(line.holds for line in lines if isinstance(line.holds, Instruction))
     declarations = tuple(line.holds for line in lines if isinstance(line.holds, Declaration))
     check_whole(instructions, declarations, _uses(lines), report, secrets=secrets, named=_tried(lines, Name.keyword))
@@ -56,13 +55,13 @@ def declaration_of(comment: str) -> tuple[str, str | None] | None:
     return match.group(1), None if default is None else default.strip()
 
 
-@dataclass(slots=True)
 class _State:
     """What one line leaves for the next."""
 
-    secrets: bool
-    continued: bool = False
-    private_key: bool = False
+    def __init__(self, *, secrets: bool) -> None:
+        self.secrets = secrets
+        self.continued = False
+        self.private_key = False
 
 
 def _lines(text: str, state: _State, report: Report) -> Iterator[Line]:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from .language import severity
 from .model import FormfileProblem, Mode
 
 
-@dataclass(slots=True)
 class Report:
-    mode: Mode
-    problems: list[FormfileProblem] = field(default_factory=list)
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+        self.problems: list[FormfileProblem] = []
 
     def add(self, line: int, at: int, code: str, sentence: str) -> None:
         """Notes a problem at character `at` (from 0) of a line (from 1)."""
         self.problems.append(FormfileProblem(line, at + 1, severity(code, self.mode), code, sentence))
 
 
-@dataclass(slots=True)
 class LineReport:
     """A report bound to one line, so that the readers of values need not carry its number about."""
 
-    report: Report
-    line: int
+    def __init__(self, report: Report, line: int) -> None:
+        self.report = report
+        self.line = line
 
     def add(self, at: int, code: str, sentence: str) -> None:
         self.report.add(self.line, at, code, sentence)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
+
+from tui_registry.frozen import Frozen
 
 from .words import PLACEHOLDER, split_words
 
 _INSTEAD = "is published for ever: write a placeholder such as {{ %s }} and give its value when you build"
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Frozen):
     """Something found at character `at` (from 0) of a line. `sure` is false for what only looks like a secret."""
 
     at: int
@@ -25,41 +27,60 @@ class Secret:
     sure: bool = True
 
 
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-|AGE-SECRET-KEY-1"
+class _Pattern(NamedTuple):
+    """What is found only where one of the marks stands: most lines have none, and nothing is compiled for them."""
+
+    marks: tuple[str, ...]
+    expression: str
+
+    def search(self, line: str, start: int = 0) -> re.Match[str] | None:
+        """The first place that matches."""
+        return _compiled(self.expression).search(line, start) if any(mark in line for mark in self.marks) else None
+
+    def all(self, line: str) -> Iterator[re.Match[str]]:
+        """Every place that matches."""
+        return _compiled(self.expression).finditer(line) if any(mark in line for mark in self.marks) else iter(())
+
+
+_compiled = cache(re.compile)
+
+_PRIVATE_KEY = _Pattern(
+    ("PRIVATE KEY", "PuTTY-User-Key-File-", "AGE-SECRET-KEY-1"),
+    r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-|AGE-SECRET-KEY-1",
 )
-_KEY_END = re.compile(r"-----END (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_BODY = re.compile(r"(?:#\s*)?(?:[A-Za-z0-9+/=]*|[A-Za-z-]+: .*)")
+_KEY_END = _Pattern(("-----END ",), r"-----END (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BODY = r"(?:#\s*)?(?:[A-Za-z0-9+/=]*|[A-Za-z-]+: .*)"
 
 # crypt(5) and the PHC string format.
-_HASH = re.compile(
+_HASH = _Pattern(
+    ("$",),
     r"\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{10,}"
     r"|\$argon2(?:id|i|d)\$[^\s\"']{8,}"
-    r"|\$(?:1|5|6|7|y|gy|sha1|md5|scrypt|pbkdf2[a-z0-9-]{0,12})\$[^\s\"'$:]{1,64}\$(?:[^\s\"'$:]{1,64}\$)?[./A-Za-z0-9+=]{12,}"
+    r"|\$(?:1|5|6|7|y|gy|sha1|md5|scrypt|pbkdf2[a-z0-9-]{0,12})\$[^\s\"'$:]{1,64}\$(?:[^\s\"'$:]{1,64}\$)?[./A-Za-z0-9+=]{12,}",
 )
 
-_TOKENS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(r"(?<![A-Za-z0-9_-])(?:" + pattern + ")"), says)
-    for pattern, says in (
-        (r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])", "an AWS access key"),
-        (r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
-        (r"hf_[A-Za-z0-9]{20,}", "a Hugging Face token"),
-        (r"sk-(?!ssh-|ecdsa-)(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{20,}", "an API key"),
-        (r"glpat-[A-Za-z0-9_-]{20,}", "a GitLab token"),
-        (r"xox[abeoprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
-        (r"AIza[A-Za-z0-9_-]{35}", "a Google API key"),
-        (r"npm_[A-Za-z0-9]{36}", "an npm token"),
-        (r"pypi-AgE[A-Za-z0-9_-]{20,}", "a PyPI token"),
-        (r"[rs]k_live_[A-Za-z0-9]{20,}", "a Stripe key"),
-        (r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "a signed web token"),
+_TOKENS: tuple[tuple[_Pattern, str], ...] = tuple(
+    (_Pattern(marks, r"(?<![A-Za-z0-9_-])(?:" + pattern + ")"), says)
+    for marks, pattern, says in (
+        (("AKIA", "ASIA"), r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])", "an AWS access key"),
+        (("gh", "github_pat_"), r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
+        (("hf_",), r"hf_[A-Za-z0-9]{20,}", "a Hugging Face token"),
+        (("sk-",), r"sk-(?!ssh-|ecdsa-)(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{20,}", "an API key"),
+        (("glpat-",), r"glpat-[A-Za-z0-9_-]{20,}", "a GitLab token"),
+        (("xox",), r"xox[abeoprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
+        (("AIza",), r"AIza[A-Za-z0-9_-]{35}", "a Google API key"),
+        (("npm_",), r"npm_[A-Za-z0-9]{36}", "an npm token"),
+        (("pypi-",), r"pypi-AgE[A-Za-z0-9_-]{20,}", "a PyPI token"),
+        (("k_live_",), r"[rs]k_live_[A-Za-z0-9]{20,}", "a Stripe key"),
+        (("eyJ",), r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "a signed web token"),
     )
 )
 
-_PASSWD = re.compile(r"\s*(?:passwd|password|passphrase)\s*(?:[:=]|$)", re.IGNORECASE)
+_LABEL = r"(?i:\s*(?:passwd|password|passphrase)\s*(?:[:=]|$))"
 _SECRET_WORDS = {"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIALS"}
 _SECRET_PAIRS = {("API", "KEY"), ("ACCESS", "KEY"), ("PRIVATE", "KEY"), ("AUTH", "KEY"), ("SIGNING", "KEY")}
-_ENV = re.compile(r"[ \t]*ENV[ \t]+(?:--scope=\S*[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(\S+)", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'{}$]{0,64}:([^\s/:@\"'{}$]{1,128})@", re.IGNORECASE)
+_ENV = r"(?i:[ \t]*ENV[ \t]+(?:--scope=\S*[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(\S+))"
+_URL_PASSWORD = _Pattern(("://",), r"(?i:[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'{}$]{0,64}:([^\s/:@\"'{}$]{1,128})@)")
 
 
 def find_secrets(line: str) -> Iterator[Secret]:
@@ -71,7 +92,7 @@ def find_secrets(line: str) -> Iterator[Secret]:
         yield password
     elif match := _HASH.search(line):
         yield Secret(match.start(), "a password hash " + _INSTEAD % "passwd")
-    tokens = [(match.start(), says) for pattern, says in _TOKENS for match in pattern.finditer(line)]
+    tokens = [(match.start(), says) for pattern, says in _TOKENS for match in pattern.all(line)]
     for at, says in sorted(tokens):
         yield Secret(at, f"{says} {_INSTEAD % 'token'}")
     if not tokens:
@@ -86,7 +107,7 @@ def opens_private_key(line: str) -> bool:
 
 def in_private_key(line: str) -> bool:
     """Whether a line after the first one of a private key still belongs to it."""
-    return _KEY_END.search(line) is not None or _KEY_BODY.fullmatch(line.strip()) is not None
+    return _KEY_END.search(line) is not None or _compiled(_KEY_BODY).fullmatch(line.strip()) is not None
 
 
 def ends_private_key(line: str) -> bool:
@@ -102,7 +123,7 @@ def _password(line: str) -> Secret | None:
     if found.unclosed_at is not None:
         words.append((found.unclosed_at, line[found.unclosed_at :].replace('"', "").replace("'", "")))
     for index, (at, text) in enumerate(words):
-        match = _PASSWD.match(text)
+        match = _compiled(_LABEL).match(text)
         if match is None:
             continue
         value = text[match.end() :]
@@ -115,7 +136,7 @@ def _password(line: str) -> Secret | None:
 
 
 def _likely(line: str) -> Iterator[Secret]:
-    if (match := _ENV.match(line)) and _names_a_secret(match.group(1)) and _literal(match.group(2)):
+    if (match := _compiled(_ENV).match(line)) and _names_a_secret(match.group(1)) and _literal(match.group(2)):
         key = match.group(1)[:40]
         says = f"{key} looks like a secret: write a placeholder such as {{{{ {key.lower()} }}}}"
         yield Secret(match.start(1), says, sure=False)

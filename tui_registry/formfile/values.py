@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from tui_registry.frozen import Frozen
 
 from . import model
 from .arrays import read_array
@@ -27,8 +28,7 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(?::[a-z0-9-]+)?(?:=[A-Za-z0-9.+:~-]
 _SERVICE = re.compile(r"[A-Za-z0-9@._:\\-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Frozen):
     """What follows the name of an instruction: the raw text from `start` on, and its words (none for free text)."""
 
     text: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from tui_registry.frozen import Frozen
 
 PLACEHOLDER = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)[ \t]*\}\}")
 
@@ -14,8 +15,7 @@ CONTROL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Frozen):
     """`text` without its quotes; `start` and `end` are those of the written form."""
 
     text: str
@@ -24,15 +24,13 @@ class Word:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Frozen):
     words: tuple[Word, ...]
     comment_at: int | None = None
     unclosed_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FreeText:
+class FreeText(Frozen):
     text: str
     quoted: bool
     comment_at: int | None

@@ -15,6 +15,7 @@ from tui_registry._lazy import lazy_exports
 if TYPE_CHECKING:
     from .completions import Completion as Completion
     from .completions import complete as complete
+    from .corrections import corrected as corrected
     from .errors import QueryError as QueryError
     from .evaluate import Document as Document
     from .evaluate import matches as matches
@@ -58,6 +59,7 @@ __all__ = [
     "Text",
     "chosen",
     "complete",
+    "corrected",
     "describe",
     "has_term",
     "matches",
@@ -97,6 +99,7 @@ __getattr__, __dir__ = lazy_exports(
         "without_term": ".facets",
         "words": ".folding",
         "complete": ".completions",
+        "corrected": ".corrections",
         "parse": ".parser",
     },
 )

@@ -144,6 +144,11 @@ class Query(_Value):
         """The free text that is looked for (not the text that is excluded), in order: to highlight, rank or correct."""
         return tuple(positive_texts(self.where))
 
+    def asks(self, field: str, value: str | None = None) -> bool:
+        """Whether a field plays a part in the query; with `value` only as this one."""
+        found = _matches(self.where)
+        return any(match.field == field and value in (None, match.value) for match in found)
+
     def __str__(self) -> str:
         from .printing import query_text
 
@@ -158,6 +163,17 @@ def positive_texts(node: Node | None, negated: bool = False) -> list[Text]:
         return positive_texts(node.node, not negated)
     if isinstance(node, And | Or):
         return [text for part in node.nodes for text in positive_texts(part, negated)]
+    return []
+
+
+def _matches(node: Node | None) -> list[Match]:
+    """Every Match of a tree, in order."""
+    if isinstance(node, Match):
+        return [node]
+    if isinstance(node, Not):
+        return _matches(node.node)
+    if isinstance(node, And | Or):
+        return [match for part in node.nodes for match in _matches(part)]
     return []
 
 

@@ -62,7 +62,7 @@ class _Parser:
         self.sort: Sort | None = None
         self.saved_sort: Sort | None = None
         self.unfinished = False
-        self.prefix = _prefix_token(self.tokens)
+        self.prefix = prefix_token(self.tokens)
 
     def read(self) -> Node | None:
         where = self._any(self.first_depth)
@@ -221,7 +221,7 @@ class _Parser:
         return QueryError(sentence, token.start, token.end - token.start, suggestion)
 
 
-def _prefix_token(found: list[Token]) -> Token | None:
+def prefix_token(found: list[Token]) -> Token | None:
     """The last unquoted word that is looked for (not excluded): it may be the beginning of a longer word, because it is
     the one being typed, and stays so when fields are added after it."""
     last: Token | None = None

@@ -21,7 +21,7 @@ from tui_registry.records.wire import ShapeError, check_shape, wire_problems
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.formfile import FormfileProblem
+    from tui_registry.formfile import Formfile, FormfileProblem
 
 
 def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None] | None = None) -> list[Problem]:
@@ -45,6 +45,8 @@ def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None
         text = record[path]
         if isinstance(text, str) and path not in broken:
             problems += rule(text)
+    if "formfile_template" not in broken:
+        problems += _disagreements(kind, record)
     problems += _requirements(record)
     problems += _tags(record, broken)
     if kind == "model":
@@ -98,9 +100,7 @@ def _template(template: str) -> tuple[Problem, ...]:
     # Cached, because a form checks the whole record on every key that goes into any field.
     if not template.strip():
         return ()
-    from tui_registry import formfile
-
-    faults = formfile.parse(template, mode="lint").problems
+    faults = _parsed(template).problems
     # A stranger's template has up to 12,000 lines, and with them as many faults: some are enough, errors before others.
     told = faults if len(faults) <= _TEMPLATE_FAULTS else sorted(faults, key=_is_mild)[:_TEMPLATE_FAULTS]
     problems = [
@@ -113,7 +113,27 @@ def _template(template: str) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
+def _disagreements(kind: Kind, record: Record) -> Iterator[Problem]:
+    """Where the template gives less than the record needs, or names other models: warnings, by line."""
+    template = record["formfile_template"]
+    if not isinstance(template, str) or not template.strip():
+        return
+    from tui_registry.formfile import check_agreement
+
+    for fault in check_agreement(_parsed(template), kind, record)[:_DISAGREEMENTS]:
+        yield _warning("formfile_template", fault.code, f"line {fault.line}: {fault.sentence}")
+
+
+@lru_cache(maxsize=4)
+def _parsed(template: str) -> Formfile:
+    # Cached, because the same template is asked about again for each key that goes into another field
+    from tui_registry import formfile
+
+    return formfile.parse(template, mode="lint")
+
+
 _TEMPLATE_FAULTS = 100
+_DISAGREEMENTS = 20
 
 
 def _is_mild(fault: FormfileProblem) -> bool:

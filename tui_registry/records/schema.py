@@ -6,7 +6,6 @@ table. Plain data only: no pydantic here, because every operation that arrives f
 
 from __future__ import annotations
 
-import copy
 from typing import NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import Json, Kind, Record
@@ -182,4 +181,6 @@ TYPE_FIELD: dict[Kind, str] = {"model": "model_type", "agent": "agent_type"}
 
 def defaults(kind: Kind) -> Record:
     """A fresh plain record of that kind, every field at its default (a draft: it cannot be signed as it is)."""
+    import copy
+
     return {field.name: copy.deepcopy(field.default) for field in FIELDS[kind]}

@@ -7,7 +7,6 @@ Shape (names, order, types, widths) and bytes come from one walk: what can be en
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -72,6 +71,8 @@ def wire_limits(kind: Kind, record: Record) -> Problem | None:
 
 def derive_id(kind: Kind, owner_id: str, name: str, created_at: int) -> str:
     """The id of a new record: 64 hex digits, bound to owner, name and second of creation (DESIGN section 3, "Ids")."""
+    import hashlib  # the OpenSSL behind it is not loaded by those who only read
+
     parts = (kind.encode(), owner_id.encode(), name.encode(), created_at.to_bytes(8, "big", signed=True))
     return hashlib.sha3_256(b"\0".join(parts)).hexdigest()
 
@@ -178,18 +179,24 @@ def _encode_fields(encoders: _Encoders, record: Record) -> bytes:
     names, encode = encoders
     if list(record) != names:
         raise ShapeError(*_first_misfit(names, record))
-    at = 0
-    parts = []
     try:
-        for at, value in enumerate(record.values()):
-            parts.append(encode[at](value))
-    except ShapeError as error:
-        raise ShapeError(f"{names[at]}.{error.path}", error.sentence) from None
-    except TypeError as error:
-        raise ShapeError(names[at], str(error)) from None
-    except UnicodeEncodeError:
-        raise ShapeError(names[at], "holds a lone surrogate, which is not a character") from None
-    return b"".join(parts)
+        return b"".join([encode_one(value) for encode_one, value in zip(encode, record.values(), strict=True)])
+    except (ShapeError, TypeError, UnicodeEncodeError):
+        raise _misfit_of(encoders, record) from None
+
+
+def _misfit_of(encoders: _Encoders, record: Record) -> ShapeError:
+    """Which field cannot be encoded: looked for once it is known that there is one."""
+    for name, encode_one in zip(*encoders, strict=True):
+        try:
+            encode_one(record[name])
+        except ShapeError as error:
+            return ShapeError(f"{name}.{error.path}", error.sentence)
+        except TypeError as error:
+            return ShapeError(name, str(error))
+        except UnicodeEncodeError:
+            return ShapeError(name, "holds a lone surrogate, which is not a character")
+    raise AssertionError("every field can be encoded")
 
 
 def _first_misfit(names: list[str], record: Record) -> tuple[str, str]:
