@@ -1,18 +1,21 @@
-"""Realistic ops, built once and deterministically: Zipf-distributed words, a real tag vocabulary, a few owners."""
+"""Realistic ops, built once and deterministically: Zipf-distributed words, a real tag vocabulary, the sizes that models
+are published in, a few owners."""
 
 from __future__ import annotations
 
 import bisect
+import hashlib
 import itertools
 import random
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner
 from tui_registry.crdt import Identity, sign_up
-from tui_registry.errors import Kind, Record
-from tui_registry.records import derive_id
+from tui_registry.errors import Json, Kind, Record
+from tui_registry.records import defaults, derive_id
 from tui_registry.records.schema import ID_FIELD
 
 DATA = Path(__file__).parent / "data"
@@ -24,13 +27,19 @@ _TAGS = [
 ]
 _SYLLABLES = [a + b for a in "bcdfghklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en", "il", "on", "ur")]
 _LICENCES = ("Apache-2.0", "MIT", "BSD-3-Clause", "GPL-3.0-only", "LicenseRef-Llama-3.1", "CC-BY-4.0")
+_BILLIONS = (0.02, 0.1, 0.3, 0.5, 1, 1.5, 3, 7, 8, 13, 32, 70, 235, 405)
+_CONTEXTS = (None, 512, 2048, 4096, 8192, 32_768, 131_072, 1_048_576)
+_SAMPLE = 64
 
 
 def op_lines(count: int) -> list[bytes]:
     """The bytes of `count` root ops; kept under `data/`, so that only the first run pays for signing them."""
-    path = DATA / f"ops-{count}.ndjson"
+    sample = hashlib.sha256(b"\n".join(_make(_SAMPLE))).hexdigest()
+    path = DATA / f"ops-{count}-{sample[:12]}.ndjson"
     if not path.exists():
         DATA.mkdir(exist_ok=True)
+        for outdated in DATA.glob(f"ops-{count}[-.]*"):
+            outdated.unlink()
         draft = path.with_suffix(".part")
         with draft.open("wb") as file:
             for number, line in enumerate(_make(count)):
@@ -57,7 +66,7 @@ def words(count: int, seed: int) -> Iterator[str]:
 
 def records(count: int) -> Iterator[tuple[Kind, Record]]:
     """`count` plain records of a few owners, complete but for a signature; one in six an agent."""
-    chance = random.Random(1)
+    chance, sizes = random.Random(1), random.Random(3)
     owners = [identity.address for identity in _owners()]
     stream = words(count * 40, 2)
     for number in range(count):
@@ -72,12 +81,43 @@ def records(count: int) -> Iterator[tuple[Kind, Record]]:
             capabilities=[*chance.sample(_TAGS, chance.randrange(0, 3))],
         )
         if kind == "model":
-            record["parameters"] = chance.randrange(10**7, 10**11)
             record["quantization"] = chance.choice((None, "BF16", "FP16", "GGUF", "AWQ"))
+            record.update(_numbers(sizes))
         record["owner_id"] = address = chance.choice(owners)
         record["created_at"] = record["updated_at"] = at = NOW - 86_400 - chance.randrange(3 * 10**7)
         record[ID_FIELD[kind]] = derive_id(kind, address, str(record["name"]), at)
         yield kind, record
+
+
+def _numbers(chance: random.Random) -> Record:
+    """How large a model is and what it needs: common sizes often, none stated at times, some far out."""
+    billions = chance.choice(_BILLIONS) * chance.uniform(0.9, 1.1)
+    gigabytes = max(1, round(billions * 2))
+    needs: Record = {
+        **_least_needs(),
+        "min_vcpus": min(128, max(1, gigabytes // 8)),
+        "recommended_vcpus": 128,
+        "min_memory_mb": 1024 * gigabytes,
+        "recommended_memory_mb": 2048 * gigabytes,
+        "min_disk_gb": gigabytes + 5,
+        "recommended_disk_gb": 2 * gigabytes + 10,
+    }
+    if billions > 1:
+        needs |= {"requires_gpu": True, "min_vram_gb": gigabytes}
+    speed: Json = chance.choice((None, round(2000 / gigabytes), chance.randrange(1, 200)))
+    return {
+        "parameters": 0 if chance.random() < 0.05 else round(billions * 10**9),
+        "context_length": chance.choice(_CONTEXTS),
+        "output_tokens_per_second": speed,
+        "resource_requirements": needs,
+    }
+
+
+@lru_cache
+def _least_needs() -> Record:
+    needs = defaults("model")["resource_requirements"]
+    assert isinstance(needs, dict)
+    return needs
 
 
 def _owners() -> list[Identity]:

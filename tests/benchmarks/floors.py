@@ -8,42 +8,66 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.replica.columns import KINDS_BY_CODE, word_values
-from tui_registry.replica.derived import index_words
+from tui_registry.replica.checked import derive
+from tui_registry.replica.columns import KINDS_BY_CODE, known_words
+from tui_registry.replica.derived import count_values, index_words, learn_words
 from tui_registry.replica.stored import record_of
 
 _TABLES = ("keys", "ops", "catalogue")
 _BATCH = 8_192
 
 
-def plain_insert(filled: Path, empty: Path) -> float:
-    """Seconds to insert the rows and words of a filled replica into an empty one's tables, a batch to a transaction."""
+class Rows(NamedTuple):
+    """What a replica stores, batch by batch: rows by table, words by record, and what vocabulary and counts learn."""
+
+    tables: dict[str, list[tuple[object, ...]]]
+    texts: list[tuple[int, tuple[str, ...]]]
+    known: set[str]
+    counted: Counter[str]
+
+
+def rows_of(filled: Path) -> list[Rows]:
+    """All that a filled replica stores, ready to be inserted: finding it out is no part of the floor."""
     with closing(sqlite3.connect(filled / DATABASE)) as source:
-        rows = {table: source.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in _TABLES}
-        texts = [
-            (rid, word_values(KINDS_BY_CODE[kind], record_of(body) or {}))
+        tables = {table: source.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in _TABLES}
+        derived = [
+            (rid, derive(KINDS_BY_CODE[kind], record_of(body) or {}))
             for rid, kind, body in source.execute(
                 "SELECT c.rid, c.kind, o.body FROM catalogue c JOIN ops o ON o.idx = c.idx ORDER BY c.rid"
             )
         ]
+    batches = []
+    for start in range(0, len(tables["ops"]), _BATCH):
+        part = derived[start : start + _BATCH]
+        known = known_words(item.words for _, item in part)
+        counted = Counter(value for _, item in part for value in item.counted)
+        rows = {table: rows[start : start + _BATCH] for table, rows in tables.items()}
+        batches.append(Rows(rows, [(rid, item.words) for rid, item in part], known, counted))
+    return batches
+
+
+def plain_insert(batches: Sequence[Rows], empty: Path) -> None:
+    """Insert rows and words into an empty replica's tables, a batch to a transaction, as durably as a replica does."""
     Datastore.open(empty).close()
     with closing(sqlite3.connect(empty / DATABASE, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -65536")
-        began = time.perf_counter()
-        for start in range(0, len(rows["ops"]), _BATCH):
+        for batch in batches:
             db.execute("BEGIN IMMEDIATE")
-            for table in _TABLES:
-                part = rows[table][start : start + _BATCH]
-                if part:
-                    db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(part[0]))})", part)
-            index_words(db, texts[start : start + _BATCH])
+            for table, rows in batch.tables.items():
+                if rows:
+                    db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            index_words(db, batch.texts)
+            learn_words(db, batch.known)
+            count_values(db, batch.counted)
             db.execute("COMMIT")
-        return time.perf_counter() - began
 
 
 def command(*arguments: str, cache: Path, repeat: int = 9) -> float:

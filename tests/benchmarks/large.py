@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import sqlite3
 import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -11,43 +16,72 @@ from tests.benchmarks.data import DATA, records
 from tests.seeds import NOW
 from tui_registry.crdt.rules import Ancestor
 from tui_registry.crdt.spelling import spell
-from tui_registry.datastore import Datastore
-from tui_registry.errors import Json
+from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.errors import Json, Kind, Record
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.replica.batch import Batch
-from tui_registry.replica.checked import Checked
-from tui_registry.replica.columns import record_columns, word_values
+from tui_registry.replica.checked import Checked, derive
 
 _BATCH = 10_000
+_SAMPLE = 300
 
 
 def large_replica(count: int) -> Path:
-    """The directory of a replica with `count` records; made once. Its ops are of the right shape and size, but their
-    signatures are blank: nothing that reads looks at them, and `verify` would throw them out."""
+    """The directory of a replica with `count` records; made once for a schema and a recipe of records. Its ops are of the
+    right shape and size, but their signatures are blank: nothing that reads looks at them, and `verify` would throw
+    them out."""
     folder = DATA / f"replica-{count}"
-    if (folder / "complete").exists():
+    complete = folder / "complete"
+    wanted = _fingerprint()
+    if complete.exists() and complete.read_text() == wanted:
         return folder
-    with Datastore.open(folder, clock=lambda: NOW) as datastore:
-        stream = records(count)
-        done = datastore.stats().records
-        for _ in islice(stream, done):
-            pass
-        while batch := list(islice(stream, _BATCH)):
-            with datastore._pool.write() as db:
-                writing = Batch(db)
-                for kind, record in batch:
-                    key = str(record[ID_FIELD[kind]])
-                    body = _body(kind, record)
-                    claim = Ancestor(
-                        hashlib.sha3_256(body).hexdigest(), kind, key, str(record["owner_id"]), 1, NOW, NOW
-                    )._replace(created_at=_time(record["created_at"]), updated_at=_time(record["updated_at"]))
-                    writing.append(Checked(claim, (), record_columns(kind, record), word_values(kind, record)), body)
-                writing.flush()
-            done += len(batch)
-            print(f"\r{done:,} of {count:,}", end="", file=sys.stderr)
-    print(file=sys.stderr)
-    (folder / "complete").touch()
+    shutil.rmtree(folder, ignore_errors=True)
+    _fill(folder, count)
+    complete.write_text(wanted)
     return folder
+
+
+def _fingerprint() -> str:
+    """A digest of all that is stored for the first few records: another one means that cached replicas are outdated."""
+    with tempfile.TemporaryDirectory(prefix="tui-registry-bench-") as folder:
+        _fill(Path(folder), _SAMPLE)
+        with closing(sqlite3.connect(Path(folder) / DATABASE)) as db:
+            tables = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE name <> 'replica' ORDER BY name"))
+            found = hashlib.sha256(repr(tables).encode())
+            for table, sql in tables.items():
+                if (sql or "").startswith("CREATE TABLE"):
+                    found.update(repr(db.execute(f"SELECT * FROM '{table}'").fetchall()).encode())
+    return found.hexdigest()
+
+
+def _fill(folder: Path, count: int) -> None:
+    stream = records(count)
+    done = 0
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        while batch := list(islice(stream, _BATCH)):
+            write(datastore, [unsigned_op(kind, record) for kind, record in batch])
+            done += len(batch)
+            if count > _SAMPLE:
+                print(f"\r{done:,} of {count:,}", end="\n" if done == count else "", file=sys.stderr)
+
+
+def unsigned_op(kind: Kind, record: Record) -> tuple[Checked, bytes]:
+    """What appending needs of an op that registers the record, and bytes of the right shape and size."""
+    key, owner = str(record[ID_FIELD[kind]]), str(record["owner_id"])
+    body = _body(kind, record)
+    digest = hashlib.sha3_256(body).hexdigest()
+    claim = Ancestor(digest, kind, key, owner, 1, _time(record["created_at"]), _time(record["updated_at"]))
+    return Checked(claim, (), derive(kind, record)), body
+
+
+def write(datastore: Datastore, ops: Sequence[tuple[Checked, bytes]]) -> None:
+    """Append them in one transaction."""
+    with datastore._pool.write(bulk=True) as db:
+        writing = Batch(db)
+        writing.load(op for op, _ in ops)
+        for op, body in ops:
+            writing.append(op, body)
+        writing.flush()
 
 
 def _body(kind: str, record: dict[str, Json]) -> bytes:

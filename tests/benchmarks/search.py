@@ -1,100 +1,155 @@
-"""Search at 10^4, 10^5 and 10^6 records: `python -m tests.benchmarks.search [SIZE ...]`. Figures in milliseconds.
+"""Search at 10^4, 10^5 and 10^6 records: `python -m tests.benchmarks.search [SIZE ...]` prints one Markdown table.
 
-A keystroke is a search as the app asks it: one window of 60 rows and the count. Beside it stands what plain FTS5 takes for
-the same words ordered by its own rank, in the same run.
+A keystroke is a search as the app asks it: one window of 60 rows and the count. The floors, taken in the same run, are
+what plain FTS5 needs for the words alone: in the order of rowids, the cheapest there is, and in the order of its rank.
+Cells are the median, the 95th percentile and the worst, in milliseconds; `--cpu` counts the time of the processor, which
+says more while other programs run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sqlite3
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
-from tests.benchmarks.data import words
+from tests.benchmarks.keystrokes import keystrokes
 from tests.benchmarks.large import large_replica
 from tests.seeds import NOW
 from tui_registry.datastore import DATABASE, Datastore
 
 _WINDOW = 60
-_FILTERS = ("license:mit", "params:<=8b", "tag:chat", "kind:agent", "quant:gguf tag:code", "params:<20m", "-tag:chat")
+_PAGES = 500
+_REPEATS = 9
+_clock = time.perf_counter
+_T = TypeVar("_T")
+
+# What was measured -> times in seconds.
+Figures = dict[str, list[float]]
 
 
 def main() -> None:
-    """Measure every size, print a table for each."""
+    """Measure every size and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    sizes: list[int] = parser.parse_args().sizes
-    for size in sizes:
-        _measure(large_replica(size), size)
+    parser.add_argument("--cpu", action="store_true", help="processor time of the asking thread instead of wall time")
+    args = parser.parse_args()
+    if args.cpu:
+        global _clock
+        _clock = time.thread_time
+    sizes: list[int] = args.sizes
+    folders = [large_replica(size) for size in sizes]
+    measured = [_measure(folder) for folder in folders]
+    print(_table(sizes, measured))
+    memory = [_memory(f"from tests.benchmarks.search import read; read({str(folder)!r})") for folder in folders]
+    print(f"\nMost memory of a process that reads, MB: {', '.join(memory)}; of a bare interpreter: {_memory('')}")
 
 
-def _measure(folder: Path, size: int) -> None:
-    print(f"\n{size:,} records")
-    asked = _keystrokes()
-    opened = [_timed(lambda: Datastore.open(folder).close()) for _ in range(9)]
-    _row("open", opened)
-    with Datastore.open(folder, clock=lambda: NOW) as datastore:
-        _row("first window of all records", [_timed(lambda: datastore.search(limit=_WINDOW)) for _ in range(9)])
-        plain = [text for text in asked if not any(term in text for term in _FILTERS)]
-        _row("keystroke: words", _each(datastore, plain))
-        _row("keystroke: words and filters", _each(datastore, [text for text in asked if text not in plain]))
-        _row("keystroke: filters alone", _each(datastore, _FILTERS))
-        _row("sort: by another column", _each(datastore, [f"{text} sort:name" for text in plain[::7]]))
-        _row("facets", [_timed(lambda text=text: datastore.facets(text)) for text in ("", *plain[::9], *_FILTERS)])
-        _row("page down, 100 windows", _pages(datastore))
-        _row("last window (G)", [_timed(lambda: datastore.search(limit=_WINDOW, backwards=True)) for _ in range(9)])
+def _measure(folder: Path) -> Figures:
+    asked = keystrokes()
+    words = asked["a word, letter by letter"][::3]
     with closing(sqlite3.connect(folder / DATABASE)) as db:
-        _row(
-            "floor: FTS5 alone, MATCH ORDER BY rank",
-            [_timed(lambda text=text: _naive(db, text)) for text in plain[::9]],
+        db.execute("PRAGMA cache_size = -8192")
+        found = {
+            "floor: FTS5 in the order of rowids": _each(words, lambda word: _plain(db, word, "rowid DESC")),
+            "floor: FTS5 in the order of its rank": _each(words[::3], lambda word: _plain(db, word, "rank")),
+        }
+    found["open"] = _each(range(_REPEATS), lambda _: Datastore.open(folder).close())
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        searches = {
+            f"keystroke: {what}": _each(texts, lambda text: datastore.search(text, limit=_WINDOW))
+            for what, texts in asked.items()
+        }
+        found |= searches
+        found["**all keystrokes**"] = [seconds for times in searches.values() for seconds in times]
+        every_third = [text for texts in asked.values() for text in texts[::3]]
+        found["facets, after the results"] = _each(every_third, datastore.facets)
+        found["first window of all records"] = _each(range(_REPEATS), lambda _: datastore.search(limit=_WINDOW))
+        found["last window of all records"] = _each(
+            range(_REPEATS), lambda _: datastore.search(limit=_WINDOW, backwards=True)
         )
+        common = words[0]
+        for what, text, backwards in (
+            (f"page down {_PAGES} times: all records", "", False),
+            (f"page up {_PAGES} times from the end", "", True),
+            (f"page down {_PAGES} times: a common word", common, False),
+            (f"page down {_PAGES} times: sort:name", f"{common} tag:chat sort:name", False),
+        ):
+            found[what] = _pages(datastore, text, backwards)
+    return found
 
 
-def _keystrokes() -> list[str]:
-    """Words as they are typed, letter by letter, common and rare, with and without a filter."""
-    typed: list[str] = []
-    for number, word in enumerate(dict.fromkeys(islice(words(400, 7), 60))):
-        typed += [word[:length] for length in range(1, len(word) + 1)]
-        typed += [f"{word} {_FILTERS[number % len(_FILTERS)]}"]
-    return typed
+def _plain(db: sqlite3.Connection, word: str, order: str) -> None:
+    statement = f"SELECT rowid FROM words WHERE words MATCH ? ORDER BY {order} LIMIT ?"
+    db.execute(statement, (f'"{word}" *', _WINDOW)).fetchall()
 
 
-def _each(datastore: Datastore, texts: Sequence[str]) -> list[float]:
-    return [_timed(lambda text=text: datastore.search(text, limit=_WINDOW)) for text in texts]
-
-
-def _pages(datastore: Datastore) -> list[float]:
+def _pages(datastore: Datastore, text: str, backwards: bool) -> list[float]:
+    cursor: str | None = None
     times = []
-    cursor = None
-    for _ in range(100):
-        began = time.perf_counter()
-        page = datastore.search(limit=_WINDOW, cursor=cursor)
-        times.append(time.perf_counter() - began)
+    for _ in range(_PAGES):
+        began = _clock()
+        page = datastore.search(text, limit=_WINDOW, cursor=cursor, backwards=backwards)
+        times.append(_clock() - began)
         cursor = page.next
         if cursor is None:
             break
     return times
 
 
-def _naive(db: sqlite3.Connection, text: str) -> None:
-    statement = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"
-    db.execute(statement, (f'"{text}" *', _WINDOW)).fetchall()
+def _each(items: Iterable[_T], work: Callable[[_T], object]) -> list[float]:
+    times = []
+    for item in items:
+        began = _clock()
+        work(item)
+        times.append(_clock() - began)
+    return times
 
 
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def read(folder: str) -> None:
+    """Searches and facets of every kind: what a process does whose memory is measured."""
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        for texts in keystrokes().values():
+            for text in texts[::8]:
+                datastore.search(text, limit=_WINDOW)
+                datastore.facets(text)
 
 
-def _row(what: str, times: Sequence[float]) -> None:
+def _memory(code: str) -> str:
+    """The most MB that a process held at a time, as Linux tells it (`ru_maxrss` would begin with this process's own)."""
+    tell = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{tell}"], check=True, capture_output=True, text=True)
+    return f"{int(done.stdout) / 1024:.0f}"
+
+
+def _table(sizes: Sequence[int], measured: Sequence[Figures]) -> str:
+    lines = [
+        f"| ms: p50 / p95 / worst | n | {' | '.join(f'{size:,} records' for size in sizes)} | growth of p95 |",
+        f"| --- | ---: | {'---: | ' * len(sizes)}---: |",
+    ]
+    for what in measured[0]:
+        times = [figures[what] for figures in measured]
+        growth = _parts(times[-1])[1] / _parts(times[0])[1]
+        cells = [" / ".join(f"{part * 1000:.1f}" for part in _parts(one)) for one in times]
+        lines.append(f"| {what} | {len(times[-1])} | {' | '.join(cells)} | {growth:.1f} |")
+    for floor in ("floor: FTS5 in the order of rowids", "floor: FTS5 in the order of its rank"):
+        pairs = [
+            (_parts(figures["keystroke: a word, letter by letter"]), _parts(figures[floor])) for figures in measured
+        ]
+        ratios = [" / ".join(f"{ours / theirs:.2f}" for ours, theirs in zip(*pair, strict=True)) for pair in pairs]
+        lines.append(f"| a word, letter by letter / {floor.removeprefix('floor: ')} | | {' | '.join(ratios)} | |")
+    return "\n".join(lines)
+
+
+def _parts(times: Sequence[float]) -> tuple[float, float, float]:
     ordered = sorted(times)
-    p50, p95 = (ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 for part in (0.5, 0.95))
-    print(f"  {what:42s} n={len(ordered):4d}  p50 {p50:8.1f}  p95 {p95:8.1f}  worst {ordered[-1] * 1000:8.1f}")
+    p50, p95 = (ordered[min(len(ordered) - 1, int(len(ordered) * part))] for part in (0.5, 0.95))
+    return p50, p95, ordered[-1]
 
 
 if __name__ == "__main__":

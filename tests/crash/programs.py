@@ -13,6 +13,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
@@ -20,8 +21,10 @@ from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
+from tui_registry.datastore import exchange as datastore_exchange
 from tui_registry.datastore import writing as datastore_writing
 from tui_registry.errors import RegistryError
+from tui_registry.replica import connection as pool
 from tui_registry.replica.connection import Pool
 from tui_registry.replica.identity import KEY_FILE
 from tui_registry.sync import Bounds, publish, pull
@@ -32,6 +35,7 @@ Say = Callable[[str], None]
 
 TILE_OPS = 8
 datastore_writing._ADDED_AT_ONCE = 4
+datastore_exchange._BULK = TILE_OPS
 
 
 def opened(home: Path) -> Datastore:
@@ -56,14 +60,20 @@ def neighbours_key(home: Path, say: Say) -> None:
         datastore.save_draft(Draft("new model", "model", None, (), {}, 0))
         key = home / REPLICA / KEY_FILE
         if not key.exists():
-            draft = key.with_name("draft")
-            with draft.open("w") as file:
-                file.write("07" * 32 + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(key)
+            # On a full disk the neighbour gets nowhere, and it is this process that makes a key, or says why not.
+            with suppress(OSError):
+                _write_key(key)
         say(f"address {datastore.identity().address}")
         say(f"op {datastore.add('model', make_record('model', 'signed')).hash}")
+
+
+def _write_key(key: Path) -> None:
+    draft = key.with_name("draft")
+    with draft.open("w") as file:
+        file.write("07" * 32 + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(key)
 
 
 def local_writes(home: Path, say: Say) -> None:
@@ -215,12 +225,16 @@ def _write_log(base: Path, lines: list[bytes]) -> None:
 def twist(name: str) -> None:
     """Change how the product stores things, in this process: `checkpoints` makes the WAL flow into the database after
     every few pages, `unsynced` switches SQLite's durability off."""
+    if name == "checkpoints":
+        # Later in a bulk, so that ordinary writes find something that it has left.
+        pool._CHECKPOINT_PAGES, pool._BULK_CHECKPOINT_PAGES = 4, 16
+        return
+    assert name == "unsynced"
     connect = Pool.connect
-    statement = {"checkpoints": "PRAGMA wal_autocheckpoint = 4", "unsynced": "PRAGMA synchronous = OFF"}[name]
 
-    def twisted(pool: Pool) -> sqlite3.Connection:
-        connection = connect(pool)
-        connection.execute(statement)
+    def twisted(connections: Pool) -> sqlite3.Connection:
+        connection = connect(connections)
+        connection.execute("PRAGMA synchronous = OFF")
         return connection
 
     setattr(Pool, "connect", twisted)  # noqa: B010 - mypy lets no method be replaced

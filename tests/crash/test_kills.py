@@ -127,3 +127,15 @@ def test_the_shim_sees_what_a_program_does_to_its_files(nursery: Nursery, fresh:
     written = {Path(event.path).name for event in events if event.what == "w"}
     assert {"registry.sqlite3", "registry.sqlite3-journal", "registry.sqlite3-wal"} <= written
     assert nursery.run("first_start", fresh("first_start") / "home", base / "journal", at=3).status == ENDED_BY_SHIM
+
+
+def test_the_twist_makes_the_wal_flow_into_the_database(nursery: Nursery, fresh: Fresh) -> None:
+    """Or the cases that are named so would say no more than the others."""
+    written = {}
+    for program in ("local_writes", "pull_log"):
+        for twist in ("", "checkpoints"):
+            base = fresh(program)
+            assert nursery.run(program, base / "home", base / "journal", twist=twist).status == 0
+            names = [Path(event.path).name for event in read_journal(base / "journal") if event.what == "w"]
+            written[twist] = names.count("registry.sqlite3")
+        assert written["checkpoints"] > 2 * written[""]

@@ -22,7 +22,7 @@ PLACE = str(_MEMORY) if _MEMORY.is_dir() else None
 
 
 @lru_cache(maxsize=1)
-def _fresh() -> bytes:
+def fresh_replica() -> bytes:
     """The bytes of a replica that was made and closed: making one costs more than a small history."""
     with tempfile.TemporaryDirectory(dir=PLACE) as folder:
         Datastore.open(folder).close()
@@ -34,7 +34,7 @@ def replica() -> Iterator[Datastore]:
     """An empty replica in a folder of its own that goes with it."""
     folder = Path(tempfile.mkdtemp(dir=PLACE))
     try:
-        (folder / DATABASE).write_bytes(_fresh())
+        (folder / DATABASE).write_bytes(fresh_replica())
         with Datastore.open(folder, clock=lambda: NOW) as datastore:
             yield datastore
     finally:

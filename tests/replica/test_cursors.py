@@ -10,7 +10,7 @@ from tests.crdt.making import root, write_on
 from tests.replica.replicas import database, replica, rows
 from tests.seeds import stranger_ops
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, StoreError
-from tui_registry.replica import ingest, pulling
+from tui_registry.replica import pending, pulling
 
 EPOCH = "ab" * 16
 NODE = "cd" * 20
@@ -196,8 +196,7 @@ def test_an_unsupported_entry_is_remembered_and_read_again_after_an_upgrade(
 
 @pytest.fixture
 def _room_for_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "MAX_PENDING", 4)
-    monkeypatch.setattr(pulling, "MAX_PENDING", 4)
+    monkeypatch.setattr(pending, "MAX_PENDING", 4)
 
 
 def waiting(count: int, name: str = "w") -> tuple[list[bytes], list[bytes]]:
@@ -221,6 +220,37 @@ def test_an_evicted_entry_is_remembered_and_read_again_when_room_returns(datasto
     pull(datastore, lines)
     assert datastore.stats().ops == 20
     assert stored(datastore)[0][3:] == (None, None)
+
+
+def test_there_is_no_room_to_read_again_while_what_waits_is_too_large(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots, lines = waiting(10)
+    size = sum(map(len, lines))
+    monkeypatch.setattr(pending, "MAX_PENDING_BYTES", 6 * size // 10)
+    pull(datastore, lines)
+    waits = datastore.stats().pending
+    assert 0 < waits < 10
+    # Few enough, and yet reading again would only put them out again.
+    assert datastore.begin_pull("lab", head_of(lines)).start == 10
+    datastore.apply(roots[:waits], source="elsewhere")
+    assert datastore.stats().pending == 0
+    assert datastore.begin_pull("lab", head_of(lines)).start == waits
+
+
+def test_an_entry_that_came_again_under_another_epoch_is_marked_there_when_it_is_evicted(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots, lines = waiting(3)
+    pull(datastore, lines)
+    pull(datastore, lines[::-1], "cd" * 16)
+    monkeypatch.setattr(pending, "MAX_PENDING", 0)
+    datastore.apply(waiting(1, "other")[1], source="elsewhere")
+    assert datastore.stats().pending == 0
+    monkeypatch.undo()
+    datastore.apply(roots, source="elsewhere")
+    assert pull(datastore, lines[::-1], "cd" * 16).start == 0
+    assert datastore.stats().ops == 6
 
 
 @pytest.mark.usefixtures("_room_for_four")

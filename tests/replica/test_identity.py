@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.replica.programs import Program
 from tests.seeds import make_record
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.replica.identity import KEY_FILE
@@ -107,3 +108,73 @@ def test_replacing_the_identity_twice_within_a_second_keeps_every_former_key_fil
         secrets.append(datastore.identity().secret().hex())
         kept.append(datastore.replace_identity())
     assert [path.read_text().strip() for path in kept if path is not None] == secrets
+
+
+# ---- what a killed process leaves ----------------------------------------------------------------------------------
+
+
+# Makes a key or replaces it, and stops for ever at the call of `os` that is named.
+MAKES = """
+import os, sys
+from pathlib import Path
+from tui_registry.datastore import Datastore
+
+def stops(*_, **__):
+    print("here", flush=True)
+    sys.stdin.read()
+
+with Datastore.open(Path(sys.argv[1])) as datastore:
+    if sys.argv[2] == "replace":
+        datastore.identity()
+    setattr(*{"link": (os, "link"), "unlink": (Path, "unlink"), "replace": (Path, "replace")}[sys.argv[2]], stops)
+    datastore.replace_identity() if sys.argv[2] == "replace" else datastore.identity()
+"""
+
+
+def drafts(data_dir: Path) -> list[Path]:
+    return [path for path in data_dir.iterdir() if path.name.startswith(f".{KEY_FILE}.")]
+
+
+@pytest.mark.parametrize("place", ["link", "unlink", "replace"])
+def test_a_key_that_was_being_made_when_its_process_was_killed_is_swept_away(tmp_path: Path, place: str) -> None:
+    with Program(MAKES, tmp_path, place) as program:
+        assert program.says() == "here"
+        (held,) = drafts(tmp_path)
+        before = (tmp_path / KEY_FILE).read_bytes() if place != "link" else None
+        # While its maker lives it is nobody's leftover.
+        with Datastore.open(tmp_path) as datastore:
+            address = datastore.identity().address
+        assert drafts(tmp_path) == [held]
+        program.kill()
+    with Datastore.open(tmp_path) as datastore:
+        assert datastore.identity().address == address
+    assert drafts(tmp_path) == []
+    assert before is None or (tmp_path / KEY_FILE).read_bytes() == before
+
+
+def test_a_draft_stays_while_the_key_itself_is_lost(tmp_path: Path) -> None:
+    """It may be a second name of it, and so the only copy left."""
+    with Datastore.open(tmp_path) as datastore:
+        datastore.identity()
+    left = tmp_path / f".{KEY_FILE}.{'ab' * 8}"
+    (tmp_path / KEY_FILE).rename(left)
+    with Datastore.open(tmp_path) as datastore, pytest.raises(StoreError, match="is gone"):
+        datastore.identity()
+    assert left.exists()
+    (tmp_path / KEY_FILE).hardlink_to(left)
+    with Datastore.open(tmp_path) as datastore:
+        datastore.identity()
+    assert drafts(tmp_path) == []
+
+
+def test_nothing_that_is_no_draft_is_swept_away(tmp_path: Path) -> None:
+    others = [f"{KEY_FILE}.1.old", f".{KEY_FILE}.mine", f".{KEY_FILE}.{'AB' * 8}", f".{KEY_FILE}.{'ab' * 8}.bak"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    outside = tmp_path.parent / "outside"
+    outside.write_text("mine")
+    (tmp_path / f".{KEY_FILE}.{'cd' * 8}").symlink_to(outside)
+    with Datastore.open(tmp_path) as datastore:
+        datastore.identity()
+    assert outside.read_text() == "mine"
+    assert all((tmp_path / name).read_text() == "mine" for name in others)

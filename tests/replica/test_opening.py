@@ -15,6 +15,7 @@ from tests.replica.replicas import database, rows, vocabulary
 from tests.seeds import NOW, make_record, seed
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.replica.migrations import APPLICATION_ID, SCHEMA_VERSION
+from tui_registry.replica.schema import VERSIONS
 
 
 def refused(folder: Path) -> str:
@@ -48,6 +49,14 @@ def test_opening_never_replays_the_log(tmp_path: Path) -> None:
         assert len(datastore.search().rows) == 7
         assert [row.name for row in datastore.search("mine").rows] == ["mine"]
         assert datastore.stats().ops == datastore.head().size == 7
+
+
+def test_the_schema_version_is_the_number_of_steps_that_lead_to_it(tmp_path: Path) -> None:
+    assert len(VERSIONS) == SCHEMA_VERSION
+    Datastore.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / DATABASE) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    connection.close()
 
 
 def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:

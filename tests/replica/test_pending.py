@@ -12,8 +12,9 @@ from tests.crdt.making import ADA, BOB, removal_of, root, write_on
 from tests.crdt.model import ORDER
 from tests.replica.replicas import assert_agrees, replica, rows
 from tui_registry.crdt import Op
-from tui_registry.datastore import Datastore
-from tui_registry.replica import ingest
+from tui_registry.datastore import ApplyReport, Datastore
+from tui_registry.replica import pending as waiting
+from tui_registry.replica import refused
 
 
 def chain(length: int, name: str = "tiny") -> list[Op]:
@@ -176,8 +177,8 @@ def test_good_ops_in_a_batch_are_kept_beside_bad_ones() -> None:
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "MAX_PENDING", 8)
-    monkeypatch.setattr(ingest, "MAX_REJECTED", 6)
+    monkeypatch.setattr(waiting, "MAX_PENDING", 8)
+    monkeypatch.setattr(refused, "MAX_REJECTED", 6)
 
 
 def waiting_ops(count: int, by: str) -> list[bytes]:
@@ -226,7 +227,7 @@ def test_an_op_that_an_honest_source_holds_is_not_forgotten_when_a_greedy_one_he
 
 
 def test_pending_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "MAX_PENDING_BYTES", 20_000)
+    monkeypatch.setattr(waiting, "MAX_PENDING_BYTES", 20_000)
     with replica() as datastore:
         base = root()
         for number in range(30):
@@ -235,6 +236,27 @@ def test_pending_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> Non
         (size,) = rows(datastore, "SELECT sum(size) FROM pending")[0]
         assert isinstance(size, int)
         assert 0 < size <= 20_000
+
+
+@pytest.mark.usefixtures("_small")
+def test_what_a_report_remembers_of_endless_waiting_ops_is_bounded_and_all_are_counted() -> None:
+    lines = waiting_ops(30, "b")
+    total = ApplyReport()
+    with replica() as datastore:
+        for start in range(0, 30, 10):
+            total.add(datastore.apply(lines[start : start + 10], source="endless"))
+    assert total.pending == 30
+    assert len(total.held) == len(total.missing) == 8
+    for number in range(30):
+        later = ApplyReport()
+        later.moved = {bytes([number]): None}
+        total.add(later)
+    assert len(total.moved) <= 8
+    # What it does remember is let go as ever.
+    freed = ApplyReport()
+    freed.moved = dict.fromkeys(total.held)
+    total.add(freed)
+    assert (total.held, total.missing) == ({}, [])
 
 
 @pytest.mark.usefixtures("_small")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from tests.crdt.making import removal_of, root, write_on
 from tests.replica.replicas import database, replica, rows, vocabulary
 from tests.seeds import make_record, seed
 from tui_registry.datastore import Datastore, Head, StoreError
+from tui_registry.replica import audit
 
 
 @pytest.fixture
@@ -90,6 +92,29 @@ def test_an_op_whose_bytes_went_bad_is_taken_out_with_what_names_it_and_the_epoc
     # What was lost comes again from any peer.
     assert datastore.apply(before, source="lab").applied == len(report.invalid)
     assert datastore.head().fingerprint == head.fingerprint
+    assert datastore.verify().sound
+
+
+def test_repairing_a_log_again_and_again_holds_a_part_of_it_in_memory(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_CHUNK", 4)
+    datastore.apply(root(name=f"large {number}", description="d" * 9_000).body for number in range(120))
+    whole = sum(map(len, datastore.log_lines(0, 200)))
+    for left in (133, 132):
+        # The first repair also loads what later ones have at hand.
+        spoil(datastore, "UPDATE ops SET body = x'00' WHERE idx = 0")
+        tracemalloc.start()
+        report = datastore.verify()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(report.invalid) == 1
+        assert datastore.head().size == left
+    assert peak < whole // 2
+    # Nor does SQLite hold its copy of the log there.
+    writer = datastore._pool._writer
+    assert writer is not None
+    assert writer.execute("PRAGMA temp_store").fetchone() == (1,)
     assert datastore.verify().sound
 
 

@@ -157,6 +157,42 @@ def test_add_all_gives_an_op_or_the_error_of_each_in_order(datastore: Datastore)
     assert datastore.verify().sound
 
 
+def test_add_all_writes_what_one_add_after_the_other_writes(datastore: Datastore, tmp_path: Path, clock: Clock) -> None:
+    """Ids taken within the same call, a deleted record, a refusal between, a model that a later agent prefers."""
+    with Datastore.open(tmp_path / "one by one", clock=clock) as one:
+        one.replace_identity(datastore.identity())
+        _compare_with_single_adds(datastore, one)
+
+
+def _compare_with_single_adds(datastore: Datastore, one: Datastore) -> None:
+    records: list[tuple[Kind, Record]] = []
+    for store in (datastore, one):
+        gone = store.add("model", make_record("model", "gone")).key
+        store.delete("model", gone, store.heads(gone))
+        first = derive_id("model", store.address, "same", NOW)
+        records = [
+            ("model", make_record("model", "same")),
+            ("model", make_record("model", "same")),
+            ("model", {**make_record("model", "same again"), "model_id": first}),
+            ("model", {**make_record("model", "gone"), "model_id": gone}),
+            ("model", make_record("model", "")),
+            ("agent", make_record("agent", "user", preferred_models=[first])),
+            ("model", {**make_record("model", "elsewhere"), "model_id": "ab" * 32}),
+            ("model", make_record("model", "same")),
+        ]
+    outcomes = list(datastore.add_all(records))
+    for outcome, (kind, record) in zip(outcomes, records, strict=True):
+        if isinstance(outcome, RegistryError):
+            with pytest.raises(RegistryError) as raised:
+                one.add(kind, record)
+            assert code_of(raised) == outcome.code
+        else:
+            assert one.add(kind, record).to_json() == outcome.to_json()
+    assert [isinstance(outcome, RegistryError) for outcome in outcomes].count(True) == 2
+    assert datastore.head().fingerprint == one.head().fingerprint
+    assert datastore.verify().sound
+
+
 def test_the_dots_counter_is_one_more_than_the_actors_ops_known_here(datastore: Datastore) -> None:
     counters = []
     for name in ("one", "two", "three"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tui_registry.datastore.base import now
 from tui_registry.datastore.exchange import Exchange
@@ -22,6 +22,12 @@ from tui_registry.replica.reports import (
     VerifyReport,
 )
 from tui_registry.replica.rows import Entry, Page, Row, Stats
+
+if TYPE_CHECKING:
+    # Values that callers are given and only name: their modules are loaded by what makes them.
+    from tui_registry.replica.arrivals import Arrival as Arrival
+    from tui_registry.replica.facets import Facets as Facets
+    from tui_registry.replica.operations import Operation as Operation
 
 __all__ = [
     "ApplyReport",

@@ -54,6 +54,13 @@ class Base:
         assert self._identity is not None
         return self._identity
 
+    def own_ops(self) -> int:
+        """How many operations in the log this replica's key has signed."""
+        with self._pool.read() as db:
+            address = bytes.fromhex(self._known_address(db))
+            row = db.execute("SELECT ops FROM owners WHERE address = ?", (address,)).fetchone()
+        return 0 if row is None else int(row[0])
+
     def replace_identity(self, new: Identity | None = None) -> Path | None:
         """Sign with another key (a new one for None) from now on; returns where the former key file is kept."""
         from tui_registry.crdt import Identity

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from tui_registry.datastore.writing import Writing
 from tui_registry.errors import Problem
 from tui_registry.replica import log, peers, quarantine
-from tui_registry.replica.reports import ApplyReport, Cursor, Head, Peer, Quarantined, Rejection
+from tui_registry.replica.reports import ApplyReport, Cursor, Head, Peer, Quarantined
 
 if TYPE_CHECKING:
-    from tui_registry.replica.ingest import Arrival
+    from tui_registry.replica.arrivals import Arrival
 
 # The word index writes a segment for each transaction: large ones are quicker by a third.
 _APPLIED_AT_ONCE = 8_192
+# Operations to a transaction from which on others are likely to follow.
+_BULK = 1_024
 
 
 class Exchange(Writing):
@@ -39,29 +43,28 @@ class Exchange(Writing):
         total = ApplyReport()
         stream = iter(lines)
         offset = 0
-        held: dict[bytes, str] = {}
         # The next batch is judged while this one is stored.
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(self.check_lines, list(islice(stream, _APPLIED_AT_ONCE)))
             while arrivals := coming.result():
                 coming = ahead.submit(self.check_lines, list(islice(stream, _APPLIED_AT_ONCE)))
-                with self._pool.write() as db:
+                # Less than a full batch is the last one: stored as an ordinary write, it gives back what a bulk held.
+                with self._storing(arrivals, bulk=len(arrivals) == _APPLIED_AT_ONCE) as db:
                     outcome = ingest.store(db, arrivals, source, self._clock(), keep_pending=keep_pending)
-                _add(total, outcome.report, offset)
+                total.add(outcome.report)
+                total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
                 offset += len(arrivals)
-                # What waits for a later batch is pending once, and not at all when that batch brings what it waits for.
-                for digest, child in outcome.moved.items():
-                    if held.pop(digest, None) is not None and child is not None:
-                        held[digest] = child
-                held.update(outcome.held)
-        total.pending = len(held)
-        total.missing = sorted(set(held.values()))
         return total
 
     def quarantine(self, limit: int = 200) -> list[Quarantined]:
         """The last operations that were refused, the latest first; at most 10,000 are remembered."""
         with self._pool.read() as db:
             return quarantine.read_quarantine(db, limit)
+
+    def quarantine_sources(self) -> dict[str, int]:
+        """How many of the remembered refused operations each source sent, the one of most first."""
+        with self._pool.read() as db:
+            return quarantine.count_sources(db)
 
     # Peers
 
@@ -124,9 +127,10 @@ class Exchange(Writing):
         Args:
             first_entry: the index of the first line in a peer's log.
         """
-        from tui_registry.replica import ingest
+        from tui_registry.replica import arrivals
 
-        return ingest.verify(self._pool, self._verifier(), lines, first_entry)
+        with _calm(len(lines)):
+            return arrivals.verify(self._pool, self._verifier(), lines, first_entry)
 
     def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
         """Store checked entries of a peer's log and move its cursor, in one transaction.
@@ -137,9 +141,20 @@ class Exchange(Writing):
         """
         from tui_registry.replica import pulling
 
-        with self._pool.write() as db:
+        with self._storing(arrivals, bulk=len(arrivals) >= _BULK) as db:
             outcome, moved = pulling.store_entries(db, name, cursor, arrivals, self._clock())
         return outcome.report, moved
+
+    def skip_entries(self, name: str, epoch: str, size: int, fingerprint: str) -> Cursor:
+        """Move a peer's cursor behind entries that are all here without having been read one by one.
+
+        Args:
+            fingerprint: the sum of the hashes of entries 0..size.
+        """
+        from tui_registry.replica import pulling
+
+        with self._pool.write() as db:
+            return pulling.skip_entries(db, name, Cursor(epoch, size, size, fingerprint), self._clock())
 
     def store_missing(self, name: str, lines: Sequence[bytes]) -> ApplyReport:
         """Store ops that were asked for by hash; no cursor moves."""
@@ -181,14 +196,33 @@ class Exchange(Writing):
         with self._pool.read() as db:
             return log.read_lines(db, start, stop)
 
+    def log_keys(self) -> tuple[Head, bytes]:
+        """The head, and the keys of every op of the log: `updated_at` and hash, 40 bytes each, ascending. It reads the
+        whole log."""
+        address = self.address
+        with self._pool.read() as db:
+            return log.read_head(db, address), log.read_keys(db)
+
+    def unknown(self, hashes: Sequence[str]) -> list[str]:
+        """Those of the hashes that no op of the log has, in their order."""
+        with self._pool.read() as db:
+            return log.unknown(db, hashes)
+
     def ops_by_hash(self, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
         """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` of them."""
         with self._pool.read() as db:
             return log.read_by_hash(db, hashes, max_bytes)
 
+    # How
 
-def _add(total: ApplyReport, part: ApplyReport, offset: int) -> None:
-    total.applied += part.applied
-    total.known += part.known
-    total.unsupported += part.unsupported
-    total.rejected += [Rejection(item.place + offset, item.code, item.sentence) for item in part.rejected]
+    @contextmanager
+    def _storing(self, arrivals: Sequence[Arrival], *, bulk: bool) -> Iterator[sqlite3.Connection]:
+        """A write transaction for so many operations; a bulk where others are likely to follow."""
+        with _calm(len(arrivals)), self._pool.write(bulk=bulk) as db:
+            yield db
+
+
+def _calm(operations: int) -> AbstractContextManager[None]:
+    from tui_registry.replica.collector import searching_seldom
+
+    return searching_seldom() if operations >= _BULK else nullcontext()

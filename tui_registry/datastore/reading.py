@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tui_registry.datastore.searching import Searching
@@ -13,6 +13,8 @@ from tui_registry.replica.rows import Entry, Page, Row, Stats
 
 if TYPE_CHECKING:
     from tui_registry.records import AIAgent, AIModel
+    from tui_registry.replica.before import LastOperation
+    from tui_registry.replica.operations import Operations
 
 _STREAMED_AT_ONCE = 500
 
@@ -90,10 +92,56 @@ class Reading(Searching):
         with self._pool.read() as db:
             return catalogue.read_heads_of(db, identifier)
 
-    def history(self, identifier: str) -> list[HistoryEntry]:
-        """Every op of a record, deleted or not, the last arrived first."""
+    def history(self, identifier: str, *, limit: int | None = None, before: int | None = None) -> list[HistoryEntry]:
+        """The ops of a record, deleted or not, the last arrived first.
+
+        Args:
+            limit: at most so many, None for all.
+            before: only those at a lower place in the log than this one.
+        """
         with self._pool.read() as db:
-            return catalogue.read_history(db, identifier)
+            return catalogue.read_history(db, identifier, limit, before)
+
+    def last_operation(self, identifier: str) -> LastOperation | None:
+        """The last operation on a record, deleted or not, and what it replaced; None for an id never seen."""
+        from tui_registry.replica.before import read_last
+
+        with self._pool.read() as db:
+            return read_last(db, identifier, self._known_address(db))
+
+    def operations(
+        self,
+        *,
+        mine: bool = False,
+        limit: int = 100,
+        before: int | None = None,
+        after: int | None = None,
+        unwanted: Callable[[], bool] | None = None,
+    ) -> Operations:
+        """A window of the log, the last arrived first.
+
+        Args:
+            mine: only what this replica's key signed.
+            before: only what stands at a lower place than this one, the nearest to it.
+            after: only what stands at a higher place, the nearest to it.
+            unwanted: asked now and then; once it is true the reading ends.
+
+        Raises:
+            StoreError: `interrupted`.
+        """
+        from tui_registry.replica.operations import read_operations
+
+        with self._pool.read(unwanted=unwanted) as db:
+            # Looking makes no key: before there is one, nothing is signed by it.
+            owner = self._known_address(db) if mine else None
+            return read_operations(db, owner, limit, before=before, after=after)
+
+    def last_deleted(self) -> str | None:
+        """The id of the record of this replica's key that was deleted last, None when no deleted one is left."""
+        from tui_registry.replica.operations import last_deleted
+
+        with self._pool.read() as db:
+            return last_deleted(db, self._known_address(db))
 
     def conflicts(self, limit: int = 1000) -> list[Row]:
         """The records with more than one live head, the last updated first."""

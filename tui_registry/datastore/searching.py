@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui_registry.query import Completion, Query
     from tui_registry.replica.compile import Eyes
     from tui_registry.replica.facets import Facets, FacetValue
+    from tui_registry.replica.search import Ask
 
 # A search that takes longer is told to stop, and says so.
 PATIENCE_SECONDS = 3.0
@@ -51,15 +52,16 @@ class Searching(Base):
             StoreError: `interrupted`, when it took too long or became unwanted.
         """
         from tui_registry.replica.search import Ask, read_sort, search
-        from tui_registry.replica.vocabulary import did_you_mean
 
-        parsed = self._parse(query)
+        saved = self._saved_for(query)
+        parsed = self._parse(query, saved)
         order = None if sort is None else read_sort(sort)
         with self._looking(parsed, unwanted) as (db, eyes):
             window = max(1, min(limit, 1000))
-            page = search(db, Ask(parsed, kind, order, window, cursor, self._clock(), eyes, backwards))
-            if not page.rows and cursor is None and parsed.texts:
-                page = page._replace(did_you_mean=did_you_mean(db, parsed))
+            ask = Ask(parsed, kind, order, window, cursor, self._clock(), eyes, backwards)
+            page = search(db, ask)
+            if not page.rows and cursor is None:
+                page = page._replace(did_you_mean=self._did_you_mean(db, query, saved, ask, unwanted))
         return page
 
     def facets(
@@ -69,7 +71,7 @@ class Searching(Base):
         from tui_registry.replica.facets import read_facets
         from tui_registry.replica.search import compiled
 
-        parsed = self._parse(query)
+        parsed = self._parse(query, self._saved_for(query))
         with self._looking(parsed, unwanted) as (db, eyes):
             return read_facets(db, compiled(parsed, kind, eyes))
 
@@ -107,7 +109,7 @@ class Searching(Base):
         """
         from tui_registry.replica import searches
 
-        self._parse(query)
+        self._parse(query, self._saved_for(query))
         with self._pool.write() as db:
             searches.save_search(db, name, query)
 
@@ -150,24 +152,50 @@ class Searching(Base):
 
     # How
 
-    def _parse(self, query: str) -> Query:
+    def _saved_for(self, query: str) -> Mapping[str, str] | None:
+        """The saved searches, where a query may name some."""
+        return self.saved_searches() if "@" in query else None
+
+    def _parse(self, query: str, saved: Mapping[str, str] | None) -> Query:
         from tui_registry.query import parse
 
-        return parse(query, now=self._clock(), saved=self.saved_searches() if "@" in query else None)
+        return parse(query, now=self._clock(), saved=saved)
 
     @contextmanager
     def _looking(self, parsed: Query, unwanted: Callable[[], bool] | None) -> Iterator[tuple[sqlite3.Connection, Eyes]]:
         from tui_registry.replica.compile import Eyes, by_folded_name
-        from tui_registry.replica.vocabulary import beginnings
-        from tui_registry.replica.walking import is_rare
+        from tui_registry.replica.matching import rarity
 
-        text = str(parsed)
-        names = self.owner_names() if "owner:" in text else {}
-        address = self.address if "is:mine" in text else ""
+        names = self.owner_names() if parsed.asks("owner") else {}
         with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
-            if "is:invalid" in text:
+            if parsed.asks("is", "invalid"):
                 self._install_is_invalid(db)
-            yield db, Eyes(address, by_folded_name(names), beginnings(db), partial(is_rare, db))
+            # Looking makes no key: before there is one, nothing is signed by it.
+            address = self._known_address(db) if parsed.asks("is", "mine") else ""
+            yield db, Eyes(address, by_folded_name(names), _beginnings(db), rarity(db))
+
+    def _did_you_mean(
+        self,
+        db: sqlite3.Connection,
+        query: str,
+        saved: Mapping[str, str] | None,
+        ask: Ask,
+        unwanted: Callable[[], bool] | None,
+    ) -> str | None:
+        """The query in other words that find something; None also when the time is over before one was found."""
+        from tui_registry.query import corrected
+        from tui_registry.replica.search import search
+        from tui_registry.replica.vocabulary import nearest_value, nearest_word
+
+        try:
+            other = corrected(query, partial(nearest_word, db), partial(nearest_value, db))
+            found = other is not None and search(db, ask._replace(query=self._parse(other, saved), limit=1)).rows
+        except sqlite3.OperationalError as error:
+            # The search itself has its answer by now; only who does not want it any more is told so.
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):
+                raise
+            return None
+        return other if found else None
 
     def _check(self, db: sqlite3.Connection, kind: Kind, record: Record) -> list[Problem]:
         from tui_registry.records.authoring import check
@@ -185,3 +213,18 @@ class Searching(Base):
             return any(problem.severity == "error" for problem in self._check(db, kind, record))
 
         db.create_function("is_invalid", 1, is_invalid)
+
+
+def _beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
+    """`vocabulary.beginnings`, brought when free text first asks."""
+    known: Callable[[str], Sequence[str] | None] | None = None
+
+    def begin_with(word: str) -> Sequence[str] | None:
+        nonlocal known
+        if known is None:
+            from tui_registry.replica.vocabulary import beginnings
+
+            known = beginnings(db)
+        return known(word)
+
+    return begin_with

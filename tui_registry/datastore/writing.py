@@ -49,11 +49,15 @@ class Writing(Reading):
         identity = self.identity()
         stream = iter(records)
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
-            with self._pool.write() as db:
-                outcomes = [
-                    local.add_or_refuse(db, identity, kind, record, self._clock(), self._check(db, kind, record))
-                    for kind, record in chunk
-                ]
+            with self._pool.write(bulk=len(chunk) == _ADDED_AT_ONCE) as db:
+                adding = local.Adding(db, identity)
+                outcomes = []
+                for kind, record in chunk:
+                    if record.get("preferred_models"):
+                        adding.flush()  # they may be among the records before
+                    problems = self._check(db, kind, record)
+                    outcomes.append(local.add_or_refuse(adding, kind, record, self._clock(), problems))
+                adding.flush()
             yield from outcomes
 
     def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> ModelOp | AgentOp:
@@ -123,6 +127,22 @@ class Writing(Reading):
         """Keep a form as typed, in place of the draft with the same key; `saved_at` is set here."""
         with self._pool.write() as db:
             drafts.save_draft(db, draft, self._clock())
+
+    def replace_draft(self, before: Draft | None, draft: Draft) -> bool:
+        """Keep a form as typed, as `save_draft`, unless another form wrote a draft with the same key meanwhile.
+
+        Args:
+            before: the draft with that key as the caller knows it, None when it knows of none.
+
+        Returns:
+            False when another one is there by now: then nothing is written.
+        """
+        with self._pool.write() as db:
+            stored = next(iter(drafts.read_drafts(db, draft.key)), None)
+            if stored is not None and (before is None or stored.fields != before.fields):
+                return False
+            drafts.save_draft(db, draft, self._clock())
+        return True
 
     def drafts(self) -> list[Draft]:
         """Every draft, the last saved first."""

@@ -14,18 +14,17 @@ from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.crdt.version import RULES_VERSION
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.replica.batch import Batch
-from tui_registry.replica.checked import Checked, check
-from tui_registry.replica.columns import (
-    CATALOGUE_COLUMNS,
-    INDEX_VERSION,
-    KIND_CODES,
-    KINDS_BY_CODE,
-    counted_values,
-    record_columns,
-    word_values,
-)
+from tui_registry.replica.checked import Checked, check, derive
+from tui_registry.replica.columns import CATALOGUE_COLUMNS, INDEX_VERSION, KIND_CODES, KINDS_BY_CODE, known_words
 from tui_registry.replica.connection import Pool
-from tui_registry.replica.derived import INSERT_CATALOGUE, count_values, forget_all_words, index_words
+from tui_registry.replica.derived import (
+    INSERT_CATALOGUE,
+    count_values,
+    field_and_value,
+    forget_all_words,
+    index_words,
+    learn_words,
+)
 from tui_registry.replica.errors import StoreError
 from tui_registry.replica.reports import Rejection, VerifyReport
 from tui_registry.replica.stored import Stored
@@ -129,7 +128,13 @@ def _check_place(batch: Batch, op: Checked, idx: int, bad: set[str]) -> None:
 
 
 def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
-    """The log without some of its ops. The cursors of peers fall too: what was dropped may come again, sound."""
+    """The log without some of its ops. The cursors of peers fall too: what was dropped may come again, sound.
+
+    No more than a few thousand ops are in memory at a time, however long the log is.
+    """
+    # The copy goes to a file. Within a transaction SQLite lets this be said before the first temporary table only; this
+    # is the only one that a writer makes.
+    db.execute("PRAGMA temp_store = FILE")
     db.execute("CREATE TEMP TABLE survivors AS SELECT idx, body FROM ops ORDER BY idx")
     db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
     for table in ("ops", "keys", "owners", "catalogue", "counted", "cursors"):
@@ -139,12 +144,14 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
     )
-    batch = Batch(db)
-    for (body,) in db.execute("SELECT body FROM survivors ORDER BY idx").fetchall():
-        op = check(body)
-        batch.load([op])
-        batch.append(op, body)
-    batch.flush()
+    reading = db.execute("SELECT body FROM survivors ORDER BY idx")
+    while rows := reading.fetchmany(_CHUNK):
+        batch = Batch(db)
+        for (body,) in rows:
+            op = check(body)
+            batch.load([op])
+            batch.append(op, body)
+        batch.flush()
     db.execute("DROP TABLE survivors")
 
 
@@ -159,7 +166,7 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
     conflicts = 0
     forget_all_words(db)
     shown: set[int] = set()
-    counted: Counter[tuple[str, str]] = Counter()
+    counted: Counter[str] = Counter()
     for rid, kind, key, owner, ops in _keys(db):
         current = {op.hash for op in heads(op for op, _ in ops)}
         stored: list[Stored] = []
@@ -180,13 +187,15 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
         shown.add(rid)
         counts[kind] += 1
         conflicts += live > 1
-        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, *record_columns(kind, record))
+        derived = derive(kind, record)
+        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, *derived.columns)
         current = db.execute(f"SELECT {CATALOGUE_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
         if current != values:
             wrong_rows += 1
             db.execute(INSERT_CATALOGUE, values)
-        index_words(db, [(rid, word_values(kind, record))])
-        counted.update(counted_values(kind, record_columns(kind, record)))
+        index_words(db, [(rid, derived.words)])
+        learn_words(db, known_words([derived.words]))
+        counted.update(derived.counted)
     extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
     db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
     db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
@@ -195,7 +204,8 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
         found.append(f"{len(wrong_heads)} head marks were wrong and were set right")
     if wrong_rows or extra:
         found.append(f"{wrong_rows + len(extra)} catalogue rows were wrong and were made anew")
-    if dict(counted) != {(field, value): records for field, value, records in db.execute("SELECT * FROM counted")}:
+    by_value = {field_and_value(key): records for key, records in counted.items()}
+    if by_value != {(field, value): records for field, value, records in db.execute("SELECT * FROM counted")}:
         db.execute("DELETE FROM counted")
         count_values(db, counted)
         found.append("the numbers of records by value were wrong and were counted anew")

@@ -10,17 +10,10 @@ from dataclasses import dataclass
 from tui_registry.crdt.register import winner
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind
-from tui_registry.replica.checked import Checked
-from tui_registry.replica.columns import (
-    KIND_CODES,
-    KINDS_BY_CODE,
-    RecordColumns,
-    counted_values,
-    record_columns,
-    word_values,
-)
-from tui_registry.replica.derived import INSERT_CATALOGUE, count_values, forget_words, index_words
-from tui_registry.replica.stored import Stored, chunks, marks, read_heads, read_record
+from tui_registry.replica.checked import Checked, Derived, derive
+from tui_registry.replica.columns import KIND_CODES, KINDS_BY_CODE, known_words
+from tui_registry.replica.derived import INSERT_CATALOGUE, count_values, forget_words, index_words, learn_words
+from tui_registry.replica.stored import Stored, chunks, marks, read_heads, read_record, stored_id
 
 _MODULUS = 2**256
 
@@ -108,6 +101,12 @@ class Batch:
         """The children that are not here."""
         return [child for child in op.children if child not in self._known]
 
+    def has_key(self, key: str) -> bool:
+        """Whether any op of that key is in the log, or in this batch."""
+        if key in self._rids:
+            return True
+        return self._db.execute("SELECT 1 FROM keys WHERE id = ?", (stored_id(key),)).fetchone() is not None
+
     def append(self, op: Checked, body: bytes) -> None:
         """Take an op that passed rules 1 to 5, is not known and misses no child, with its exact bytes.
 
@@ -123,7 +122,7 @@ class Batch:
             rid = self._rids[key] = self._new_keys[key] = self._last_rid
         new = _New(self._size, rid, op, ancestor, body)
         self._size += 1
-        self._sum = (self._sum + int(ancestor.hash, 16)) % _MODULUS
+        self._sum += int(ancestor.hash, 16)
         self._known[ancestor.hash] = ancestor, rid, new.idx
         self._new.append(new)
         self._new_by_idx[new.idx] = new
@@ -143,7 +142,7 @@ class Batch:
         self._write_catalogue()
         db.execute(
             "UPDATE replica SET size = ?, fingerprint = ?, models = ?, agents = ?, conflicts = ?",
-            (self._size, f"{self._sum:064x}", self._counts["model"], self._counts["agent"], self._conflicts),
+            (self._size, f"{self._sum % _MODULUS:064x}", self._counts["model"], self._counts["agent"], self._conflicts),
         )
         self._new.clear()
         self._new_by_idx.clear()
@@ -194,62 +193,75 @@ class Batch:
     # How: the derived tables
 
     def _write_catalogue(self) -> None:
-        fresh = set(self._new_keys.values())
-        heads: dict[int, list[Stored]] = {rid: [] for rid in fresh}
+        db = self._db
         touched = {new.rid: new for new in self._new}
+        fresh = set(self._new_keys.values())
         older = [rid for rid in touched if rid not in fresh]
-        # The log is written already, so the heads of older keys come from it, this batch's own included.
-        for rid, head in read_heads(self._db, older):
-            new = self._new_by_idx.get(head.idx)
-            heads.setdefault(rid, []).append(head if new is None else new.stored)
-        for new in self._new:
-            if new.is_head and new.rid in fresh:
-                heads[new.rid].append(new.stored)
-        shown = dict(_read_shown(self._db, older))
+        heads = self._heads(older, fresh)
+        shown = dict(_read_shown(db, older))
         out: list[tuple[int, tuple[str, ...]]] = []
-        counted: Counter[tuple[str, str]] = Counter()
+        fewer: list[str] = []
         gone: list[tuple[int]] = []
-        words: list[tuple[int, tuple[str, ...]]] = []
         rows: list[tuple[str | int | bytes | None, ...]] = []
+        words: list[tuple[int, tuple[str, ...]]] = []
+        more: list[str] = []
         for rid, new in touched.items():
             kind = new.ancestor.kind
             before = shown.get(rid)
-            best = winner(heads[rid])
-            live = sum(not head.is_rm for head in heads[rid])
+            best, live = _state(heads[rid])
             self._count(kind, before, best is not None, live)
             if before is not None and (best is None or best.idx != before[0]):
-                old = read_record(self._db, before[0])
-                out.append((rid, word_values(kind, old)))
-                counted.subtract(counted_values(kind, record_columns(kind, old)))
+                was = derive(kind, read_record(db, before[0]))
+                out.append((rid, was.words))
+                fewer += was.counted
             if best is None:
                 if before is not None:
                     gone.append((rid,))
                 continue
-            columns, texts = _derived(self._db, kind, best)
+            now = _derived(db, kind, best)
             key, owner = bytes.fromhex(new.ancestor.key), bytes.fromhex(new.ancestor.owner)
-            rows.append((rid, best.idx, KIND_CODES[kind], key, owner, live, *columns))
+            rows.append((rid, best.idx, KIND_CODES[kind], key, owner, live, *now.columns))
             if before is None or best.idx != before[0]:
-                words.append((rid, texts))
-                counted.update(counted_values(kind, columns))
-        db = self._db
+                words.append((rid, now.words))
+                more += now.counted
         forget_words(db, out)
         db.executemany("DELETE FROM catalogue WHERE rid = ?", gone)
         db.executemany(INSERT_CATALOGUE, rows)
         index_words(db, words)
+        learn_words(db, known_words(texts for _, texts in words))
+        counted = Counter(more)
+        counted.subtract(fewer)
         count_values(db, counted)
+
+    def _heads(self, older: Sequence[int], fresh: set[int]) -> dict[int, list[Stored]]:
+        """The heads of the keys that this batch writes."""
+        heads: dict[int, list[Stored]] = {rid: [] for rid in older}
+        # The log is written already, so the heads of older keys come from it, this batch's own included.
+        for rid, head in read_heads(self._db, older):
+            new = self._new_by_idx.get(head.idx)
+            heads[rid].append(head if new is None else new.stored)
+        for new in self._new:
+            if new.is_head and new.rid in fresh:
+                heads.setdefault(new.rid, []).append(new.stored)
+        return heads
 
     def _count(self, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
         self._counts[kind] += is_live - (before is not None)
         self._conflicts += (live > 1) - (before is not None and before[1] > 1)
 
 
-def _derived(db: sqlite3.Connection, kind: Kind, best: Stored) -> tuple[RecordColumns, tuple[str, ...]]:
-    """What the catalogue and the word index hold for a winner."""
-    at_hand = best.checked
-    if at_hand is not None and at_hand.columns is not None and at_hand.words is not None:
-        return at_hand.columns, at_hand.words
-    record = read_record(db, best.idx)
-    return record_columns(kind, record), word_values(kind, record)
+def _state(heads: Sequence[Stored]) -> tuple[Stored | None, int]:
+    """The winner, and how many heads are live."""
+    if len(heads) == 1:  # nearly always
+        (only,) = heads
+        return (None, 0) if only.is_rm else (only, 1)
+    return winner(heads), sum(not head.is_rm for head in heads)
+
+
+def _derived(db: sqlite3.Connection, kind: Kind, best: Stored) -> Derived:
+    """What is derived from a winner."""
+    at_hand = None if best.checked is None else best.checked.derived
+    return derive(kind, read_record(db, best.idx)) if at_hand is None else at_hand
 
 
 def _read_shown(db: sqlite3.Connection, rids: Sequence[int]) -> Iterator[tuple[int, tuple[int, int]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -10,15 +9,16 @@ from collections.abc import Callable, Sequence
 from tui_registry.crdt.register import winner
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.replica.columns import KIND_CODES, KINDS_BY_CODE
-from tui_registry.replica.compile import hex_range
+from tui_registry.replica.conditions import hex_range
 from tui_registry.replica.errors import StoreError
 from tui_registry.replica.reports import HistoryEntry
 from tui_registry.replica.rows import Entry, Row
 from tui_registry.replica.search import COLUMNS, DAY, row_of
-from tui_registry.replica.stored import Stored, read_heads, record_of, stored_id
+from tui_registry.replica.stored import Stored, parts_of, read_heads, record_of, stored_id
 
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
 _SHOWN_CANDIDATES = 5
+_END_OF_LOG = 2**63 - 1
 
 
 def resolve(db: sqlite3.Connection, prefix: str, kind: Kind | None, *, deleted: bool = False) -> tuple[Kind, str]:
@@ -89,31 +89,50 @@ def read_heads_of(db: sqlite3.Connection, identifier: str) -> tuple[str, ...]:
     return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
 
 
-def read_history(db: sqlite3.Connection, identifier: str) -> list[HistoryEntry]:
-    """Every op of a record, the last arrived first."""
+def read_history(
+    db: sqlite3.Connection, identifier: str, limit: int | None = None, before: int | None = None
+) -> list[HistoryEntry]:
+    """The ops of a record, the last arrived first.
+
+    Args:
+        limit: at most so many, None for all.
+        before: only those at a lower place in the log than this one.
+    """
     row = db.execute("SELECT rid, owner FROM keys WHERE id = ?", (stored_id(identifier),)).fetchone()
     if row is None:
         return []
     rid, owner = row
     best = winner([head for _, head in read_heads(db, [rid])])
+    # The index has the places of heads and of others in order: no more is looked at than is wanted.
     rows = db.execute(
-        "SELECT idx, hash, clock, updated_at, is_rm, is_head, body FROM ops WHERE rid = ? ORDER BY idx DESC", (rid,)
+        "SELECT idx, hash, clock, updated_at, is_rm, is_head, body FROM ops WHERE idx IN ("
+        "SELECT idx FROM ops WHERE rid = :rid AND is_head = 0 AND idx < :before "
+        "UNION ALL SELECT idx FROM ops WHERE rid = :rid AND is_head = 1 AND idx < :before "
+        "ORDER BY idx DESC LIMIT :limit) ORDER BY idx DESC",
+        {
+            "rid": rid,
+            "before": _END_OF_LOG if before is None else before,
+            "limit": -1 if limit is None else max(0, limit),
+        },
     )
-    return [
-        HistoryEntry(
-            place=idx,
-            hash=digest.hex(),
-            actor=owner.hex(),
-            clock=clock,
-            updated_at=updated_at,
-            is_rm=bool(is_rm),
-            is_head=bool(is_head),
-            is_winner=best is not None and best.idx == idx,
-            children=_children_of(body),
-            record=record_of(body),
+    history = []
+    for idx, digest, clock, updated_at, is_rm, is_head, body in rows:
+        record, children = parts_of(body)
+        history.append(
+            HistoryEntry(
+                place=idx,
+                hash=digest.hex(),
+                actor=owner.hex(),
+                clock=clock,
+                updated_at=updated_at,
+                is_rm=bool(is_rm),
+                is_head=bool(is_head),
+                is_winner=best is not None and best.idx == idx,
+                children=children,
+                record=record,
+            )
         )
-        for idx, digest, clock, updated_at, is_rm, is_head, body in rows
-    ]
+    return history
 
 
 def read_conflicts(db: sqlite3.Connection, now: int, limit: int) -> list[Row]:
@@ -153,9 +172,3 @@ def model_type_reader(db: sqlite3.Connection) -> Callable[[str], Json | None]:
 def _live(heads: Sequence[Stored]) -> tuple[str, ...]:
     live = sorted((head for head in heads if not head.is_rm), key=lambda head: (-head.counter, head.hash))
     return tuple(head.hash for head in live)
-
-
-def _children_of(body: bytes) -> tuple[str, ...]:
-    (inner,) = json.loads(body).values()
-    children = inner["Up"]["op"]["op"]["children"] if "Up" in inner else inner["Rm"]["children"]
-    return tuple(children)

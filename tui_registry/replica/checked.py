@@ -7,7 +7,21 @@ from typing import NamedTuple
 from tui_registry.crdt.op import Op
 from tui_registry.crdt.parsing import parse_op
 from tui_registry.crdt.rules import Ancestor, check_alone, claim_of
-from tui_registry.replica.columns import RecordColumns, record_columns, word_values
+from tui_registry.errors import Kind, Record
+from tui_registry.replica.columns import RecordColumns, counted_values, record_columns, word_values
+
+
+class Derived(NamedTuple):
+    """All that is derived from one record.
+
+    Attributes:
+        columns: what the catalogue holds. words: what the word index holds.
+        counted: its values that are counted, each after its facet's letter.
+    """
+
+    columns: RecordColumns
+    words: tuple[str, ...]
+    counted: tuple[str, ...]
 
 
 class Checked(NamedTuple):
@@ -15,24 +29,27 @@ class Checked(NamedTuple):
 
     Attributes:
         claim: what rules 6 to 8 ask of it.
-        columns, words: what the catalogue and the word index would hold for its record, None for an Rm.
+        derived: from its record, None for an Rm.
     """
 
     claim: Ancestor
     children: tuple[str, ...]
-    columns: RecordColumns | None
-    words: tuple[str, ...] | None
+    derived: Derived | None
 
     @property
     def is_rm(self) -> bool:
-        return self.columns is None
+        return self.derived is None
+
+
+def derive(kind: Kind, record: Record) -> Derived:
+    """What the catalogue, the word index and the counts hold for a record."""
+    columns = record_columns(kind, record)
+    return Derived(columns, word_values(kind, record), counted_values(kind, columns))
 
 
 def checked(op: Op) -> Checked:
     """Flatten an op that passed `check_alone`."""
-    if op.record is None:
-        return Checked(claim_of(op), op.children, None, None)
-    return Checked(claim_of(op), op.children, record_columns(op.kind, op.record), word_values(op.kind, op.record))
+    return Checked(claim_of(op), op.children, None if op.record is None else derive(op.kind, op.record))
 
 
 def check(body: bytes) -> Checked:

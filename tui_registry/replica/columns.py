@@ -7,10 +7,12 @@ functions depend on nothing but the record.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query.folding import fold_case, searched_text, words
+from tui_registry.replica.classes import class_words
 
 INDEX_VERSION = 1
 
@@ -28,6 +30,7 @@ WORD_COLUMNS = "name, description, tags, capabilities, tools, facets"
 
 # One letter a facet. The made-up word is the letter and a digest of the folded value, so that any value is one word;
 # for what is hex digits already (`owner`, `model`) the digits themselves, so that the first few of them find it.
+# Numbers have letters of their own (`classes`).
 FACET_LETTERS = {
     "kind": "k",
     "type": "t",
@@ -82,18 +85,29 @@ def record_columns(kind: Kind, record: Record) -> RecordColumns:
     )
 
 
-def counted_values(kind: Kind, columns: RecordColumns) -> list[tuple[str, str]]:
-    """The values of a record that are counted over the registry, as (field of the query language, value)."""
+def counted_values(kind: Kind, columns: RecordColumns) -> tuple[str, ...]:
+    """The values of a record that are counted over the registry, each after its facet's letter (`lMIT`): the column
+    `labels` has its own that way already."""
     _, _, type_, framework, licence, quantization, *_, labels, _, _ = columns
-    found = [("kind", kind), ("type", str(type_)), ("framework", str(framework)), ("license", str(licence))]
+    found = [f"k{kind}", f"t{type_}", f"f{framework}", f"l{licence}"]
     if quantization is not None:
-        found.append(("quant", str(quantization)))
-    return found + read_labels(str(labels))
+        found.append(f"q{quantization}")
+    if labels:
+        found += str(labels).split("\n")
+    return tuple(found)
 
 
 def read_labels(labels: str) -> list[tuple[str, str]]:
     """The column `labels` taken apart: (`tag`, `cap` or `tool`, value)."""
     return [(_LABEL_FIELDS[line[0]], line[1:]) for line in labels.split("\n") if line]
+
+
+def known_words(texts: Iterable[tuple[str, ...]]) -> set[str]:
+    """The words of records that the vocabulary knows; `texts` are their `word_values`."""
+    found: set[str] = set()
+    for *columns, _ in texts:
+        found.update(" ".join(columns).split())
+    return {word for word in found if SHORTEST_KNOWN <= len(word) <= LONGEST_KNOWN}
 
 
 def word_values(kind: Kind, record: Record) -> tuple[str, ...]:
@@ -138,18 +152,19 @@ def _facets(kind: Kind, record: Record) -> list[str]:
         found.append(facet_word("quant", variant_text(quantization)))
     if _has_template(record):
         found.append(facet_word("has", "formfile"))
-    return found
+    return found + class_words(record)
 
 
 _LABEL_FIELDS = {"g": "tag", "c": "cap", "u": "tool"}
 
 
 def _labels(record: Record) -> str:
-    """Tags, capabilities and tools, a line each, the facet's letter first. One that holds a line end is not counted."""
+    """Tags, capabilities and tools, a line each, the facet's letter first. One that holds a line end is not counted,
+    and one that a record has twice counts once."""
     return "\n".join(
         letter + value
         for letter, field in (("g", "tags"), ("c", "capabilities"), ("u", "tools"))
-        for value in _texts(record.get(field))
+        for value in dict.fromkeys(_texts(record.get(field)))
         if "\n" not in value
     )
 

@@ -6,63 +6,69 @@ The text of a query is data: words are letters and digits by construction, every
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple, TypeGuard
 
 from tui_registry.query.folding import fold_case
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
+from tui_registry.replica.classes import words_between
 from tui_registry.replica.columns import KIND_CODES_BY_NAME, facet_word, hex_word
-
-Parameter = str | int | bytes
-Condition = tuple[str, list[Parameter]]
+from tui_registry.replica.conditions import (
+    LISTED,
+    LOOKED_UP,
+    Condition,
+    asks_words,
+    bounds,
+    column_condition,
+    hex_range,
+)
 
 _TEXT_COLUMNS = "{name description tags capabilities tools} :"
 
-_RANGE_COLUMNS = {
-    "params": "parameters",
-    "ctx": "context_length",
-    "vram": "min_vram_gb",
-    "mem": "min_memory_mb",
-    "disk": "min_disk_gb",
-    "vcpus": "min_vcpus",
-    "tps": "output_tps",
-    "updated": "updated_at",
-    "created": "created_at",
-}
-_COLUMNS = {
-    "type": "type",
-    "framework": "framework",
-    "license": "license",
-    "quant": "quantization",
-}
 _ALWAYS: Condition = ("1", [])
 
 
 class Compiled(NamedTuple):
-    """A query in the forms that ways of reading need; each alone, or `match` with `rest`, is the whole query.
+    """A query in the forms that ways of reading need; `whole` alone, or `match` with `rest`, is all of it.
 
     Attributes:
-        walk: a condition on the catalogue `c` that asks columns where it can, for walking along an order.
-        probe: the same, with words looked up row by row: for words that a large part of the registry holds.
+        whole: a condition on a row of the catalogue `c`: columns where there are any, look-ups of its words else.
         columns: the same for all but free text, None where more than columns must be asked.
-        match: an FTS5 expression over `words` for all that the index can answer, None when that is nothing.
+        match: an FTS5 expression over `words` for all that the index can answer, None when that is nothing. It knows no
+            numbers, only their classes, so it may find more than the query does.
         rest: a condition on `c` for what `match` leaves.
+        words: an FTS5 expression for the free text alone, None where there is none that must hold.
         ranges: the ranges that must hold, as (column, low, high), for reading through the index of a rare one.
+        ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
         conflicts: the query asks for records in conflict.
+        is_one: the query is a single condition.
     """
 
-    walk: Condition = _ALWAYS
-    probe: Condition = _ALWAYS
+    whole: Condition = _ALWAYS
     columns: Condition | None = _ALWAYS
     match: str | None = None
     rest: Condition = _ALWAYS
+    words: str | None = None
     ranges: tuple[tuple[str, int, int], ...] = ()
+    ids: tuple[bytes, bytes] | None = None
     kind: int | None = None
     conflicts: bool = False
+    is_one: bool = False
 
     @property
     def is_everything(self) -> bool:
-        return self.walk == _ALWAYS
+        return self.whole == _ALWAYS
+
+    @property
+    def is_kind(self) -> bool:
+        """Whether the query asks for a kind and nothing else."""
+        return self.is_one and self.kind is not None
+
+    @property
+    def is_range(self) -> bool:
+        """Whether the query asks for a range and nothing else."""
+        return self.is_one and bool(self.ranges)
 
 
 class Eyes(NamedTuple):
@@ -95,30 +101,34 @@ def compile_query(node: Node | None, eyes: Eyes) -> Compiled:
         return Compiled()
     parts = node.nodes if isinstance(node, And) else (node,)
     found: list[str] = []
-    excluded: list[tuple[str, Node]] = []
+    excluded: list[str] = []
     left: list[Node] = []
     for part in parts:
-        if (match := _match(part, eyes)) is not None:
+        if isinstance(part, Not) and (match := _match(part.node, eyes)) is not None:
+            excluded.append(match)
+        elif (match := _match(part, eyes)) is not None:
             found.append(match)
-        elif isinstance(part, Not) and (match := _match(part.node, eyes)) is not None:
-            excluded.append((match, part))
         else:
             left.append(part)
-    # FTS5's NOT has two sides: with nothing on its left, the exclusion is a condition like any other.
-    whole = " AND ".join(f"({match})" for match in found) or None
-    if whole is None:
-        left += [part for _, part in excluded]
-    elif excluded:
-        whole = f"({whole}) NOT ({' OR '.join(f'({match})' for match, _ in excluded)})"
+            if (cover := _cover(part, eyes)) is not None:
+                found.append(cover)
+    if excluded and not found:
+        found = [_everything()]
+    match = " AND ".join(f"({match})" for match in found) or None
+    if excluded:
+        match = f"({match}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
+    ids = (hex_range(part.value, 64) for part in parts if isinstance(part, Match) and part.field == "id")
     return Compiled(
-        _all(parts, eyes, _LISTED),
-        _all(parts, eyes, _PROBED),
-        _without_text(parts, eyes),
-        whole,
-        _all(left, eyes, _LISTED),
-        tuple(_bounds(part) for part in parts if isinstance(part, Range)),
+        _all(parts, eyes),
+        _of_columns([part for part in parts if not isinstance(part, Text)], eyes),
+        match,
+        _all(left, eyes),
+        " AND ".join(f"({text_match(part, eyes)})" for part in parts if isinstance(part, Text)) or None,
+        tuple(bounds(part) for part in parts if isinstance(part, Range)),
+        next(ids, None),
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
         Match("is", "conflict") in parts,
+        len(parts) == 1,
     )
 
 
@@ -138,6 +148,12 @@ def text_match(text: Text, eyes: Eyes, columns: str = _TEXT_COLUMNS, *, at_start
     return f"{columns} ({phrases})"
 
 
+@cache
+def _everything() -> str:
+    """FTS5's NOT has two sides, and every record is of a kind."""
+    return f"facets : ({' OR '.join(facet_word('kind', kind) for kind in KIND_CODES_BY_NAME)})"
+
+
 def _match(node: Node, eyes: Eyes) -> str | None:
     """The node as an FTS5 expression, None where the index cannot answer it."""
     match node:
@@ -145,13 +161,41 @@ def _match(node: Node, eyes: Eyes) -> str | None:
             return text_match(node, eyes)
         case Match():
             return _facet(node, eyes)
+        case Range():
+            words, is_exact = words_between(*_asked(node))
+            return _any(words) if is_exact else None
+        case Not():
+            match = _match(node.node, eyes)
+            return None if match is None else f"({_everything()}) NOT ({match})"
         case And() | Or():
             parts = [_match(part, eyes) for part in node.nodes]
             if any(part is None for part in parts):
                 return None
             return (" AND " if isinstance(node, And) else " OR ").join(f"({part})" for part in parts)
+
+
+def _cover(node: Node, eyes: Eyes) -> str | None:
+    """An FTS5 expression that finds every record the node does, and perhaps others; None where there is no such."""
+    match node:
+        case Range():
+            return _any(words_between(*_asked(node))[0])
+        case And():
+            covers = [cover for part in node.nodes if (cover := _cover(part, eyes)) is not None]
+            return " AND ".join(f"({cover})" for cover in covers) or None
+        case Or():
+            each = [_cover(part, eyes) for part in node.nodes]
+            return None if None in each else " OR ".join(f"({cover})" for cover in each)
         case _:
-            return None
+            return _match(node, eyes)
+
+
+def _asked(node: Range) -> tuple[str, int, int]:
+    _, low, high = bounds(node)
+    return node.field, low, high
+
+
+def _any(words: Sequence[str]) -> str | None:
+    return f"facets : ({' OR '.join(words)})" if words else None
 
 
 def _facet(node: Match, eyes: Eyes) -> str | None:
@@ -182,83 +226,45 @@ def _owner_prefix(value: str) -> str | None:
     return digits if 1 <= len(digits) <= 40 and not digits.strip("0123456789abcdef") else None
 
 
-_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
-_PROBED = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
-
-
-def _all(nodes: Sequence[Node], eyes: Eyes, by_words: str) -> Condition:
-    parts = [_condition(node, eyes, by_words) for node in nodes]
+def _all(nodes: Sequence[Node], eyes: Eyes) -> Condition:
+    parts = [_condition(node, eyes) for node in nodes]
     if not parts:
         return _ALWAYS
     return " AND ".join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
 
 
-def _without_text(nodes: Sequence[Node], eyes: Eyes) -> Condition | None:
-    condition, parameters = _all([node for node in nodes if not isinstance(node, Text)], eyes, _LISTED)
-    return None if _LISTED in condition or _PROBED in condition else (condition, parameters)
+def _of_columns(nodes: Sequence[Node], eyes: Eyes) -> Condition | None:
+    condition, parameters = _all(nodes, eyes)
+    return None if asks_words(condition) else (condition, parameters)
 
 
-def _condition(node: Node, eyes: Eyes, by_words: str) -> Condition:
-    """The node as an SQL condition that is never NULL; of columns where there are any, else `by_words`."""
+def _condition(node: Node, eyes: Eyes) -> Condition:
+    """The node as an SQL condition that is never NULL; of columns where there are any, else of words."""
     match node:
         case Not():
-            match = _match(node.node, eyes)
-            # A list of all that hold a common word would be most of the registry.
-            form = _LISTED if match is not None and eyes.is_rare(match) else _PROBED
-            condition, parameters = _condition(node.node, eyes, form)
+            condition, parameters = _condition(node.node, eyes)
             return f"NOT ({condition})", parameters
         case And() | Or():
-            parts = [_condition(part, eyes, by_words) for part in node.nodes]
+            parts = [_condition(part, eyes) for part in node.nodes]
             word = " AND " if isinstance(node, And) else " OR "
             return word.join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
         case Range():
-            column, low, high = _bounds(node)
+            column, low, high = bounds(node)
             return f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?", [low, high]
         case Match():
-            return _column_condition(node, eyes) or _by_words(node, eyes, by_words)
+            return column_condition(node, eyes.address) or _by_words(node, eyes)
         case Text():
-            return _by_words(node, eyes, by_words)
+            return _by_words(node, eyes)
 
 
-def _by_words(node: Node, eyes: Eyes, form: str) -> Condition:
+def _by_words(node: Node, eyes: Eyes) -> Condition:
     match = _match(node, eyes)
-    # None: an owner's name that nobody has, or `is:mine` before there is a key.
-    return ("0", []) if match is None else (form, [match])
-
-
-def _bounds(node: Range) -> tuple[str, int, int]:
-    """The column and its bounds, both inclusive. 0 parameters are unknown ones, and lie in no range."""
-    least = 1 if node.field == "params" else 0
-    low = least if node.low is None else max(least, node.low)
-    return _RANGE_COLUMNS[node.field], low, 2**63 - 1 if node.high is None else node.high
-
-
-def _column_condition(node: Match, eyes: Eyes) -> Condition | None:
-    match node.field, node.value:
-        case "kind", value:
-            return "c.kind = ?", [KIND_CODES_BY_NAME[value]]
-        case "id", value:
-            low, high = hex_range(value, 64)
-            return "c.rid IN (SELECT rid FROM keys WHERE id BETWEEN ? AND ?)", [low, high]
-        case "is", "mine" if eyes.address:
-            return "c.owner = ?", [bytes.fromhex(eyes.address)]
-        case "is", "conflict":
-            return "c.live_heads > 1", []
-        case "is", "invalid":
-            return "is_invalid(c.rid)", []
-        case "has", "formfile":
-            return "c.has_formfile", []
-        case ("type" | "framework" | "license" | "quant") as field, value:
-            column = _COLUMNS[field]
-            return f"coalesce(c.{column}, '') = ? COLLATE NOCASE", [value]
-        case _:
-            return None
+    if match is None:
+        # An owner's name that nobody has, or `is:mine` before there is a key.
+        return "0", []
+    # A list of all that hold a common word would be most of the registry.
+    return (LISTED if eyes.is_rare(match) else LOOKED_UP), [match]
 
 
 def _is_kind(node: Node) -> TypeGuard[Match]:
     return isinstance(node, Match) and node.field == "kind"
-
-
-def hex_range(prefix: str, digits: int) -> tuple[bytes, bytes]:
-    """The smallest and the largest value of `digits` hex digits that begin with `prefix`."""
-    return bytes.fromhex(prefix.ljust(digits, "0")), bytes.fromhex(prefix.ljust(digits, "f"))

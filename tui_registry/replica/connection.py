@@ -13,6 +13,15 @@ from tui_registry.replica.errors import StoreError, said_plainly
 
 BUSY_SECONDS = 10.0
 _READERS = 4
+# What the writer holds of the database, and the pages in the WAL at which a commit moves them into it. A batch touches
+# most pages of most indexes of a large replica: what the cache cannot hold is written and read again within the batch;
+# and as the next batch touches the same pages, a bulk moves them once in a while only. The first ordinary write after
+# it moves the rest and gives the memory back.
+_CACHE_KB = 16_384
+_CHECKPOINT_PAGES = 1_000
+_BULK_CACHE_KB = 131_072
+_BULK_CHECKPOINT_PAGES = 16_384
+_WAL_KEPT_BYTES = 16 * 2**20
 # Steps of SQLite's machine between two looks at the clock: a millisecond or so.
 _STEPS = 20_000
 
@@ -34,8 +43,10 @@ class Pool:
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._slots = threading.BoundedSemaphore(_READERS)
+        self._held = threading.local()  # `slot`: whether this thread holds one
         self._writing = threading.RLock()
         self._writer: sqlite3.Connection | None = None
+        self._bulk: bool | None = None  # how the writer is set, None before it is
         self._watcher: sqlite3.Connection | None = None
         self._closed = False
 
@@ -43,7 +54,7 @@ class Pool:
     def read(
         self, seconds: float | None = None, unwanted: Callable[[], bool] | None = None
     ) -> Iterator[sqlite3.Connection]:
-        """Borrow a connection; the block sees one snapshot of the database.
+        """Borrow a connection; the block sees one snapshot of the database, and borrows no other.
 
         Args:
             seconds: after so long a statement is interrupted.
@@ -52,7 +63,7 @@ class Pool:
         Raises:
             StoreError: the database cannot be read, or `interrupted`.
         """
-        with self._slots, said_plainly(self.path):
+        with self._slot(), said_plainly(self.path):
             connection = self._take()
             try:
                 if seconds is not None or unwanted is not None:
@@ -66,8 +77,11 @@ class Pool:
                 self._give_back(connection)
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, bulk: bool = False) -> Iterator[sqlite3.Connection]:
         """Borrow the writer inside a transaction.
+
+        Args:
+            bulk: it is a large one, and others may follow: just as durable, and cheaper in all.
 
         Raises:
             StoreError: the database cannot be written; nothing was.
@@ -75,8 +89,11 @@ class Pool:
         with self._writing, said_plainly(self.path):
             if self._writer is None:
                 self._writer = self.connect()
-                self._writer.execute("PRAGMA cache_size = -65536")
+                self._writer.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
             connection = self._writer
+            if bulk is not self._bulk:
+                _prepare_for(connection, bulk)
+                self._bulk = bulk
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -119,7 +136,18 @@ class Pool:
         with self._writing:
             if self._writer is not None:
                 self._writer.close()
-                self._writer = None
+                self._writer, self._bulk = None, None
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        # Threads that each hold a slot and wait for a second one would wait for ever once they hold them all.
+        assert not getattr(self._held, "slot", False), "a thread borrows one reader at a time"
+        with self._slots:
+            self._held.slot = True
+            try:
+                yield
+            finally:
+                self._held.slot = False
 
     def _take(self) -> sqlite3.Connection:
         with self._guard:
@@ -133,3 +161,10 @@ class Pool:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _prepare_for(writer: sqlite3.Connection, bulk: bool) -> None:
+    writer.execute(f"PRAGMA cache_size = -{_BULK_CACHE_KB if bulk else _CACHE_KB}")
+    writer.execute(f"PRAGMA wal_autocheckpoint = {_BULK_CHECKPOINT_PAGES if bulk else _CHECKPOINT_PAGES}")
+    if not bulk:
+        writer.execute("PRAGMA shrink_memory")

@@ -6,11 +6,13 @@ import errno
 import itertools
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_registry.replica.errors import StoreError
 from tui_registry.replica.folders import sync_folder
+from tui_registry.secret_file import drafted, sweep
 
 if TYPE_CHECKING:
     from tui_registry.crdt.keys import Identity
@@ -48,9 +50,12 @@ def load_or_make(data_dir: Path, *, may_make: bool) -> Identity:
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise _no_key(path)
     try:
-        return Identity(bytes.fromhex(text))
+        identity = Identity(bytes.fromhex(text))
     except ValueError:
         raise _no_key(path) from None
+    # Only now that the key is known to be where it belongs.
+    sweep(path)
+    return identity
 
 
 def replace(data_dir: Path, identity: Identity, backup_suffix: str) -> Path | None:
@@ -63,8 +68,8 @@ def replace(data_dir: Path, identity: Identity, backup_suffix: str) -> Path | No
     path = data_dir / KEY_FILE
     try:
         backup = _keep(path, backup_suffix)
-        draft = _write_draft(path, identity.secret())
-        draft.replace(path)
+        with drafted(path, _spelt(identity.secret())) as draft:
+            draft.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise _failed(path, "replaced", error) from error
@@ -86,30 +91,13 @@ def _keep(path: Path, suffix: str) -> Path | None:
 
 
 def _make(path: Path, secret: bytes) -> None:
-    """Write the file whole and on disk under another name first, then link it: two processes agree on one key."""
-    draft = _write_draft(path, secret)
-    try:
+    """Link the whole file to its name: two processes agree on one key."""
+    with drafted(path, _spelt(secret)) as draft, suppress(FileExistsError):
         os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
 
 
-def _write_draft(path: Path, secret: bytes) -> Path:
-    import secrets
-
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secret.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        draft.unlink()
-        raise
-    return draft
+def _spelt(secret: bytes) -> str:
+    return secret.hex() + "\n"
 
 
 def _failed(path: Path, done: str, error: OSError) -> StoreError:

@@ -6,7 +6,8 @@ that and feed SQLite at the same time.
 
 from __future__ import annotations
 
-import pickle
+import gc
+import marshal
 import signal
 import struct
 import sys
@@ -14,8 +15,9 @@ from collections.abc import Sequence
 from typing import IO
 
 from tui_registry.crdt.op import OpError
+from tui_registry.crdt.rules import Ancestor
 from tui_registry.records.schema import MAX_OP_BYTES
-from tui_registry.replica.checked import Checked, check
+from tui_registry.replica.checked import Checked, Derived, check
 
 # A checked op, or the code and the sentence of the rule that it breaks.
 Verdict = Checked | tuple[str, str]
@@ -39,15 +41,14 @@ def _judge(line: bytes) -> Verdict:
         return "malformed", f"the operation could not be checked ({type(error).__name__})"
 
 
-def send(stream: IO[bytes], value: Sequence[bytes] | list[Verdict]) -> None:
+def send(stream: IO[bytes], data: bytes) -> None:
     """Write one message to the other side of the pipe."""
-    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     stream.write(LENGTH.pack(len(data)) + data)
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> bytes | None:
-    """Read one message, None at the end. Pickles: both sides are this program, on a pipe that nobody else holds."""
+    """Read one message, None at the end."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
@@ -56,11 +57,39 @@ def receive(stream: IO[bytes]) -> bytes | None:
     return data if len(data) == length else None
 
 
+# Marshal reads plain values in half the time of pickle. Both sides are this program, on a pipe that nobody else holds.
+
+
+def pack(verdicts: Sequence[Verdict]) -> bytes:
+    """Verdicts as one message, each as plain tuples."""
+    return marshal.dumps([_plain(verdict) if isinstance(verdict, Checked) else verdict for verdict in verdicts])
+
+
+def unpack(data: bytes) -> list[Verdict]:
+    """The verdicts of a message."""
+    verdicts = marshal.loads(data)  # noqa: S302 - from our own child
+    return [verdict if len(verdict) == _REFUSED else _checked(*verdict) for verdict in verdicts]
+
+
+_REFUSED = 2
+_Plain = tuple[tuple[str | int | None, ...], tuple[str, ...], tuple[object, ...] | None]
+
+
+def _plain(op: Checked) -> _Plain:
+    return tuple(op.claim), op.children, None if op.derived is None else tuple(op.derived)
+
+
+def _checked(claim: Sequence[str], children: tuple[str, ...], derived: Sequence[tuple[str, ...]] | None) -> Checked:
+    return Checked(Ancestor._make(claim), children, None if derived is None else Derived._make(derived))
+
+
 def main() -> None:
     """Answer until the pipe closes. The parent decides about ctrl+c."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is read of an operation has no cycles: to search it for them costs a fifteenth of checking it.
+    gc.set_threshold(100_000)
     while (data := receive(sys.stdin.buffer)) is not None:
-        send(sys.stdout.buffer, judge(pickle.loads(data)))  # noqa: S301 - from our parent
+        send(sys.stdout.buffer, pack(judge(marshal.loads(data))))  # noqa: S302 - from our parent
 
 
 if __name__ == "__main__":

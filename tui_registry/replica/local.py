@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from tui_registry.crdt.keys import Identity
 from tui_registry.crdt.op import AgentOp, ModelOp
+from tui_registry.crdt.rules import check_alone
 from tui_registry.crdt.sign import chain_of_children, sign_rm, sign_up
 from tui_registry.errors import InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.records.wire import derive_id
 from tui_registry.replica.batch import Batch
-from tui_registry.replica.checked import check
+from tui_registry.replica.checked import Checked, checked
 from tui_registry.replica.columns import KINDS_BY_CODE
 from tui_registry.replica.errors import StoreError
 from tui_registry.replica.stored import read_heads, stored_id
@@ -45,50 +46,74 @@ class _Key:
 def add(db: sqlite3.Connection, identity: Identity, kind: Kind, record: Record, now: int) -> Write:
     """Register a record: id, owner and times are set here.
 
-    A record without an id gets one from `now`, or the next free second; an id deleted here is registered again on top
-    of its removal; an unknown id gives way to a new one.
-
     Raises:
         StoreError: `already_registered`, `not_owner`.
     """
-    identifier = str(record[ID_FIELD[kind]])
-    if identifier != NULL_HASH:
-        key = _read_key(db, identifier)
-        if key is not None and key.kind == kind:
-            if key.exists:
-                raise StoreError(
-                    "already_registered",
-                    f"{kind} {identifier[:12]} is registered already: update it, or leave out the id for a new one",
-                )
-            _check_owner(key, identity)
-            return _write_up(db, identity, key, record, now)
-    name = str(record["name"])
-    second = now
-    while True:
-        identifier = derive_id(kind, identity.address, name, second)
-        if _read_key(db, identifier) is None:
-            break
-        second += 1
-    new = {
-        **record,
-        ID_FIELD[kind]: identifier,
-        "owner_id": identity.address,
-        "created_at": second,
-        "updated_at": second,
-    }
-    op = sign_up(identity, kind, new, counter=_next_counter(db, identity))
-    _append(db, [op])
+    adding = Adding(db, identity)
+    op = adding.add(kind, record, now)
+    adding.flush()
     return op
 
 
+class Adding:
+    """Registers records one after the other and writes them together: `flush` before the transaction ends."""
+
+    def __init__(self, db: sqlite3.Connection, identity: Identity) -> None:
+        """
+        Args:
+            db: a connection inside a write transaction, which nobody else writes to until the last `flush`.
+        """
+        self._db = db
+        self._identity = identity
+        self._begin()
+
+    def add(self, kind: Kind, record: Record, now: int) -> Write:
+        """Sign and take a record.
+
+        A record without an id gets one from `now`, or the next free second; an id deleted here is registered again on
+        top of its removal; an unknown id gives way to a new one.
+
+        Raises:
+            StoreError: `already_registered`, `not_owner`; this record is refused, the others are as before.
+        """
+        identifier = str(record[ID_FIELD[kind]])
+        if identifier != NULL_HASH and self._batch.has_key(identifier):
+            # Its heads are read from the log, where those taken before must stand by then.
+            self.flush()
+            key = _read_key(self._db, identifier)
+            if key is not None and key.kind == kind:
+                op = _add_again(self._db, self._identity, key, record, now)
+                self._begin()
+                return op
+        op = sign_up(self._identity, kind, self._as_new(kind, record, now), counter=self._counter)
+        self._batch.append(_checked_alone(op), op.body)
+        self._counter += 1
+        return op
+
+    def flush(self) -> None:
+        """Write what was taken."""
+        self._batch.flush()
+
+    def _begin(self) -> None:
+        self._batch = Batch(self._db)
+        self._counter = _next_counter(self._db, self._identity)
+
+    def _as_new(self, kind: Kind, record: Record, now: int) -> Record:
+        address, name, second = self._identity.address, str(record["name"]), now
+        while self._batch.has_key(identifier := derive_id(kind, address, name, second)):
+            second += 1
+        ours: Record = {ID_FIELD[kind]: identifier, "owner_id": address, "created_at": second, "updated_at": second}
+        return {**record, **ours}
+
+
 def add_or_refuse(
-    db: sqlite3.Connection, identity: Identity, kind: Kind, record: Record, now: int, problems: Sequence[Problem]
+    adding: Adding, kind: Kind, record: Record, now: int, problems: Sequence[Problem]
 ) -> Write | RegistryError:
-    """`add`, with the errors of this one record as a value: it is refused before anything is written."""
+    """`Adding.add`, with the errors of this one record as a value: it is refused before anything is written."""
     if any(problem.severity == "error" for problem in problems):
         return InvalidRecord(tuple(problems))
     try:
-        return add(db, identity, kind, record, now)
+        return adding.add(kind, record, now)
     except StoreError as error:
         return error
 
@@ -183,10 +208,26 @@ def _links(heads: Sequence[_Head]) -> list[tuple[tuple[str, ...], int]]:
     return links
 
 
+def _add_again(db: sqlite3.Connection, identity: Identity, key: _Key, record: Record, now: int) -> Write:
+    if key.exists:
+        raise StoreError(
+            "already_registered",
+            f"{key.kind} {key.id[:12]} is registered already: update it, or leave out the id for a new one",
+        )
+    _check_owner(key, identity)
+    return _write_up(db, identity, key, record, now)
+
+
+def _checked_alone(op: Write) -> Checked:
+    """Our own op passes the very door a stranger's does, whose first half `parse_op` was: what we publish must be valid
+    for everybody."""
+    check_alone(op)
+    return checked(op)
+
+
 def _append(db: sqlite3.Connection, ops: Sequence[Write]) -> None:
     batch = Batch(db)
-    # Our own op passes the very door a stranger's does: what we publish must be valid for everybody.
-    links = [(check(op.body), op.body) for op in ops]
+    links = [(_checked_alone(op), op.body) for op in ops]
     batch.load(link for link, _ in links)
     for link, body in links:
         batch.append(link, body)

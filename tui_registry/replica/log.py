@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from tui_registry.replica.reports import Head
+from tui_registry.replica.stored import chunks, marks
 
 
 def read_head(db: sqlite3.Connection, address: str) -> Head:
@@ -36,14 +37,28 @@ def read_lines(db: sqlite3.Connection, start: int, stop: int) -> list[bytes]:
     return [body for (body,) in rows]
 
 
+def read_keys(db: sqlite3.Connection) -> bytes:
+    """`updated_at` (8 bytes) and hash (32) of every op of the log, in the order of both, one behind the other."""
+    keys = bytearray()
+    for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
+        keys += updated_at.to_bytes(8, "big") + digest
+    return bytes(keys)
+
+
+def unknown(db: sqlite3.Connection, hashes: Sequence[str]) -> list[str]:
+    """Those of the hashes that no op of the log has, in their order."""
+    known: set[str] = set()
+    for chunk in chunks([bytes.fromhex(item) for item in hashes]):
+        rows = db.execute(f"SELECT hash FROM ops WHERE hash IN ({marks(chunk)})", chunk)
+        known.update(digest.hex() for (digest,) in rows)
+    return [item for item in hashes if item not in known]
+
+
 def read_by_hash(db: sqlite3.Connection, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
     """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` (but one op)."""
     indices: set[int] = set()
-    wanted = [bytes.fromhex(item) for item in hashes]
-    for start in range(0, len(wanted), 500):
-        chunk = wanted[start : start + 500]
-        marks = ", ".join("?" * len(chunk))
-        indices.update(idx for (idx,) in db.execute(f"SELECT idx FROM ops WHERE hash IN ({marks})", chunk))
+    for chunk in chunks([bytes.fromhex(item) for item in hashes]):
+        indices.update(idx for (idx,) in db.execute(f"SELECT idx FROM ops WHERE hash IN ({marks(chunk)})", chunk))
     found: list[bytes] = []
     size = 0
     # The log's own order has children first.

@@ -6,8 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from tui_registry.crdt.version import RULES_VERSION
-from tui_registry.replica.ingest import MAX_PENDING, Arrival, Outcome, store
+from tui_registry.replica.arrivals import Arrival
+from tui_registry.replica.ingest import Outcome, store
 from tui_registry.replica.peers import no_such_peer
+from tui_registry.replica.pending import has_room
 from tui_registry.replica.reports import Cursor, Head
 
 _KEPT_EPOCHS = 4
@@ -74,6 +76,15 @@ def store_entries(
     return outcome, moved
 
 
+def skip_entries(db: sqlite3.Connection, name: str, moved: Cursor, now: int) -> Cursor:
+    """Move the cursor behind entries that are known to be here."""
+    db.execute(
+        "UPDATE cursors SET next_index = ?, running_sum = ?, used_at = ? WHERE peer = ? AND epoch = ?",
+        (moved.next_index, moved.running_sum, now, name, moved.epoch),
+    )
+    return moved
+
+
 # How
 
 
@@ -104,7 +115,7 @@ def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int |
     due = {"again_index": again}
     if version != READER_VERSION:
         due["unsupported_index"] = unsupported
-    if evicted is not None and _has_room(db):
+    if evicted is not None and has_room(db):
         due["evicted_index"] = evicted
     first = min((index for index in due.values() if index is not None), default=None)
     # What is due is one stretch from now on; what cannot be kept this time either is marked again on the way.
@@ -112,11 +123,6 @@ def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int |
     db.execute(f"UPDATE cursors SET {cleared} WHERE peer = ? AND epoch = ?", (peer, epoch))
     db.execute("UPDATE cursors SET again_index = ? WHERE peer = ? AND epoch = ?", (first, peer, epoch))
     return first
-
-
-def _has_room(db: sqlite3.Connection) -> bool:
-    (pending,) = db.execute("SELECT count(*) FROM pending").fetchone()
-    return int(pending) < MAX_PENDING // 2
 
 
 def _mark_unsupported(db: sqlite3.Connection, peer: str, epoch: str, entry: int) -> None:

@@ -15,3 +15,8 @@ def read_quarantine(db: sqlite3.Connection, limit: int) -> list[Quarantined]:
         (max(0, limit),),
     )
     return [Quarantined(*row) for row in rows]
+
+
+def count_sources(db: sqlite3.Connection) -> dict[str, int]:
+    """How many of the refused operations each source sent last, the one of most first."""
+    return dict(db.execute("SELECT source, count(*) AS sent FROM rejected GROUP BY source ORDER BY sent DESC, source"))

@@ -1,9 +1,9 @@
 """Windows in the order of relevance, for free text.
 
 A name that begins with the words comes first (and one that is the words before the others), then names that hold them,
-then the rest; within each the most recently updated first. A common word matches a large part of the registry, so what
-is ordered at a time is a block of the matches that were registered last; the next block follows when its window is
-asked for.
+then the rest; within each the most recently updated first. What matches little is ranked as a whole. A common word
+matches a large part of the registry, so what is ordered at a time is a block of the matches that were registered last;
+the next block follows when its window is asked for.
 """
 
 from __future__ import annotations
@@ -17,27 +17,32 @@ from tui_registry.query.evaluate import stands_in
 from tui_registry.query.folding import words
 from tui_registry.query.nodes import And, Or, Text
 from tui_registry.replica.columns import KIND_CODES
-from tui_registry.replica.compile import Compiled, Condition, text_match
+from tui_registry.replica.compile import Compiled, text_match
+from tui_registry.replica.conditions import IS_KIND, Condition
+from tui_registry.replica.matching import of_rids
 from tui_registry.replica.search import COLUMNS, DAY, Ask, Found, State, row_of, stale_cursor
-from tui_registry.replica.walking import rare_range
 
-_BLOCK = 2_000
-# Rows of a rare range, each looked up in the word index by itself.
-_RARE = 2_000
+_BLOCK = 1_000
+# So many matches are ranked as a whole.
+_RANKED = 2_000
 _NO_CEILING = 2**62
-_LONGEST_NAME = 128
 # The name begins with the words; the name holds them; the rest.
 _TIERS = 3
 
 # (the name is the words, time to order by, rid): the larger the earlier.
 _Rank = tuple[int, int, int]
 _ABOVE_ALL: _Rank = (2, 0, 0)
+_Ranked = list[tuple[_Rank, int]]
 
 
 def window(
-    db: sqlite3.Connection, ask: Ask, compiled: Compiled, state: State | None
+    db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, state: State | None
 ) -> tuple[list[Found], State | None]:
-    """Rows in the order of relevance, and where the next window begins."""
+    """Rows in the order of relevance, and where the next window begins.
+
+    Args:
+        rids: all matches, None where they are too many to list.
+    """
     wanted = [word for text in ask.query.texts for word in text.words]
     tier, ceiling, after = 0, _NO_CEILING, None
     if state is not None:
@@ -46,16 +51,16 @@ def window(
             raise stale_cursor()
         tier, ceiling, *rest = numbers
         after = (rest[0], rest[1], rest[2])
-    rare = rare_range(db, compiled, _RARE)
-    tiers = _tiers(ask, compiled, wanted) if rare is None else []
-    ranked = [] if rare is None else _through(db, ask, compiled, rare, wanted)
+    is_little = rids is not None and len(rids) <= _RANKED
+    ranked = _by_tier(db, ask, rids, wanted) if rids is not None and is_little else []
+    tiers = [] if is_little else _tiers(ask, compiled, wanted)
     found: list[int] = []
     reached: _Rank = _ABOVE_ALL
     while tier < _TIERS:
-        if rare is None:
-            block, floor = _block(db, ask, tiers[tier], ceiling, wanted)
-        else:
+        if is_little:
             block, floor = ranked[tier], None
+        else:
+            block, floor = _block(db, ask, tiers[tier], ceiling, wanted)
         for rank, rid in block:
             if after is not None and rank >= after:
                 continue
@@ -71,8 +76,25 @@ def window(
     return _rows(db, ask, found), None
 
 
+def _by_tier(db: sqlite3.Connection, ask: Ask, rids: list[int], wanted: list[str]) -> list[_Ranked]:
+    """All matches, ranked, by tier."""
+    tables, _, listed = of_rids(rids)
+    phrase = Text(tuple(wanted), ask.query.texts[-1].prefix)
+    by_tier: list[list[tuple[int, int, str]]] = [[] for _ in range(_TIERS)]
+    for row in db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables}", listed):
+        tier = 2
+        if _may_hold(row[2], wanted[0]):
+            held = words(row[2])
+            if all(stands_in(text, held) for text in ask.query.texts):
+                tier = 1
+            if stands_in(phrase, held[: len(wanted)]):
+                tier = 0
+        by_tier[tier].append(row)
+    return [_ranked(tier, ask, wanted) for tier in by_tier]
+
+
 class _Tier(NamedTuple):
-    """Matches of one rank: of `match` in the index `table`; where that is `names`, `where` must hold of the row."""
+    """Matches of one rank: of `match` in the index `table`, of which `where` must hold."""
 
     table: str
     match: str
@@ -103,12 +125,9 @@ def _name_tells(ask: Ask, compiled: Compiled) -> Condition | None:
     """What must hold of a record besides a name with all the words in it, None where columns cannot tell."""
     query, where = ask.query, ask.query.where
     if isinstance(where, Or) and all(isinstance(part, Text) for part in where.nodes):
-        return ("1", []) if ask.kind is None else ("c.kind = ?", [KIND_CODES[ask.kind]])
+        return ("1", []) if ask.kind is None else (IS_KIND, [KIND_CODES[ask.kind]])
     parts = where.nodes if isinstance(where, And) else (where,)
     return compiled.columns if all(text in parts for text in query.texts) else None
-
-
-_Ranked = list[tuple[_Rank, int]]
 
 
 def _block(
@@ -123,42 +142,24 @@ def _block(
             (match, ceiling, _BLOCK),
         )
     ]
-    rows = db.execute(
-        "SELECT c.rid, c.updated_at, c.name FROM json_each(?) AS candidate "
-        f"CROSS JOIN catalogue c ON c.rid = candidate.value WHERE {where}",
-        [json.dumps(rids), *parameters],
-    )
+    tables, _, listed = of_rids(rids)
+    rows = db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables} WHERE {where}", [*listed, *parameters])
     return _ranked(rows, ask, wanted), rids[-1] if len(rids) == _BLOCK else None
-
-
-def _through(db: sqlite3.Connection, ask: Ask, compiled: Compiled, rare: str, wanted: list[str]) -> list[_Ranked]:
-    """All matches by tier, read through the index of a rare range and looked up in the word index one by one."""
-    where, parameters = compiled.rest
-    rows = db.execute(
-        f"SELECT c.rid, c.updated_at, c.name FROM {rare} "
-        f"WHERE {where} AND EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)",
-        [*parameters, compiled.match],
-    ).fetchall()
-    phrase = Text(tuple(wanted), ask.query.texts[-1].prefix)
-    by_tier: list[list[tuple[int, int, str]]] = [[] for _ in range(_TIERS)]
-    for row in rows:
-        held = words(row[2])
-        named = all(stands_in(text, held) for text in ask.query.texts)
-        tier = 0 if stands_in(phrase, held[: len(wanted)]) else 1 if named else 2
-        by_tier[tier].append(row)
-    return [_ranked(tier, ask, wanted) for tier in by_tier]
 
 
 def _ranked(rows: Iterable[tuple[int, int, str]], ask: Ask, wanted: list[str]) -> _Ranked:
     horizon = ask.now + DAY
-    first = wanted[0]
     ranked: _Ranked = []
     for rid, updated_at, name in rows:
-        # The cheap look first: few names of a block begin with the words.
-        is_equal = len(name) <= _LONGEST_NAME and first in words(name)[:1] and words(name) == wanted
+        is_equal = _may_hold(name, wanted[0]) and words(name) == wanted
         ranked.append(((int(is_equal), 0 if updated_at > horizon else updated_at, rid), rid))
     ranked.sort(reverse=True)
     return ranked
+
+
+def _may_hold(name: str, word: str) -> bool:
+    """A cheap look before a name is taken apart: few names of a block hold the words."""
+    return not name.isascii() or word in name.lower()
 
 
 def _rows(db: sqlite3.Connection, ask: Ask, rids: list[int]) -> list[Found]:

@@ -35,7 +35,7 @@ class Quarantined(NamedTuple):
     """An operation that was refused, kept to be looked at.
 
     Attributes:
-        source: who sent it last: a peer's name, `push` or `file`.
+        source: who sent it last: a peer's name, `file`, or `push:` and the address it was pushed from.
         received_at: Unix seconds.
         code, sentence: the rule that it breaks.
         size: of the whole bytes; `start` holds the first 1,024 of them at most. They are a stranger's: show them
@@ -56,10 +56,12 @@ class ApplyReport:
     Attributes:
         applied, known, pending, unsupported: counts.
         rejected: what breaks a rule, one by one.
-        missing: the children that pending ops wait for.
+        held: the ops of these that wait, by a digest of their bytes, each with the child it waits for.
+        moved: the ops of earlier ones that these released, with the child they wait for now, None for no more.
+        beyond: ops that waited when `held` was full: what strangers make us remember is bounded, these only count.
     """
 
-    __slots__ = ("applied", "known", "missing", "pending", "rejected", "unsupported")
+    __slots__ = ("applied", "beyond", "held", "known", "moved", "pending", "rejected", "unsupported")
 
     def __init__(self) -> None:
         self.applied = 0
@@ -67,11 +69,42 @@ class ApplyReport:
         self.pending = 0
         self.unsupported = 0
         self.rejected: list[Rejection] = []
-        self.missing: list[str] = []
+        self.held: dict[bytes, str] = {}
+        self.moved: dict[bytes, str | None] = {}
+        self.beyond = 0
+
+    @property
+    def missing(self) -> list[str]:
+        """The children that pending ops wait for."""
+        return sorted({*self.held.values(), *(child for child in self.moved.values() if child is not None)})
 
     @property
     def total(self) -> int:
         return self.applied + self.known + self.pending + self.unsupported + len(self.rejected)
+
+    def add(self, later: ApplyReport) -> None:
+        """Count in what came later, but for its rejections, whose places mean something else here. What waited for it
+        is pending no more."""
+        from tui_registry.replica.pending import MAX_PENDING
+
+        self.applied += later.applied
+        self.known += later.known
+        self.unsupported += later.unsupported
+        for digest, child in later.moved.items():
+            if digest not in self.held:
+                if digest in self.moved or len(self.moved) < MAX_PENDING:
+                    self.moved[digest] = child
+            elif child is None:
+                del self.held[digest]
+            else:
+                self.held[digest] = child
+        self.beyond += later.beyond
+        for digest, child in later.held.items():
+            if digest in self.held or len(self.held) < MAX_PENDING:
+                self.held[digest] = child
+            else:
+                self.beyond += 1
+        self.pending = len(self.held) + self.beyond
 
     def __repr__(self) -> str:
         return (

@@ -20,7 +20,6 @@ from tui_registry.replica.compile import Compiled, Eyes, compile_query
 from tui_registry.replica.rows import Page, Row
 from tui_registry.text import safe_text
 
-COUNT_BOUND = 10_000
 DAY = 86_400
 
 # In the order of `Row`, after the rid.
@@ -52,21 +51,26 @@ def search(db: sqlite3.Connection, ask: Ask) -> Page:
     Raises:
         QueryError: the cursor is not one of this search's.
     """
-    from tui_registry.replica import relevance, walking
+    from tui_registry.replica import matching
 
     sort = ask.query.sort or ask.sort or Sort("relevance" if ask.query.texts else "updated", not ask.query.texts)
     asked = compiled(ask.query, ask.kind, ask.eyes)
     state, counted = _read_cursor(ask.cursor)
+    rids = matching.listed(db, asked)
     if sort.key == "relevance" and ask.query.texts and asked.match is not None and not ask.backwards:
-        found, after = relevance.window(db, ask, asked, state)
+        from tui_registry.replica import relevance
+
+        found, after = relevance.window(db, ask, asked, rids, state)
     else:
+        from tui_registry.replica import walking
+
         # Relevance has no other end to begin from, and without text there is none.
         order = Sort("updated", True) if sort.key == "relevance" else sort
-        found, after = walking.window(db, ask, asked, order, state)
+        found, after = walking.window(db, ask, asked, rids, order, state)
     if after is None and ask.cursor is None:
         total, exact = len(found), True
     else:
-        total, exact = counted or walking.count(db, asked)
+        total, exact = counted or matching.count(db, asked, rids)
     cursor = None if after is None else _write_cursor(after, (total, exact))
     return Page([row for _, row in found], cursor, max(total, len(found)), exact)
 

@@ -53,13 +53,21 @@ def read_record(db: sqlite3.Connection, idx: int) -> Record:
 
 
 def record_of(body: bytes) -> Record | None:
-    """The plain record in a stored op's bytes, None for an Rm. The bytes were checked when they were stored."""
+    """The plain record in a stored op's bytes, None for an Rm."""
+    return parts_of(body)[0]
+
+
+def parts_of(body: bytes) -> tuple[Record | None, tuple[str, ...]]:
+    """The plain record in a stored op's bytes, None for an Rm, and the hashes of the children that it names.
+
+    The bytes were checked when they were stored.
+    """
     (inner,) = json.loads(body).values()
     up = inner.get("Up")
     if up is None:
-        return None
-    record: Record = up["op"]["op"]["value"]
-    return record
+        return None, tuple(inner["Rm"]["children"])
+    written = up["op"]["op"]
+    return written["value"], tuple(written["children"])
 
 
 def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

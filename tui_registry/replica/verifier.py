@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import marshal
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
-from tui_registry.replica.judge import Verdict, judge, receive, send
+from tui_registry.replica.judge import Verdict, judge, receive, send, unpack
 
 # Helpers take a third of a second to start: worth it for more lines than this.
 FEW = 3_000
@@ -103,7 +103,8 @@ class _Helpers:
         self._free: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
         self._all = [
             subprocess.Popen(
-                [sys.executable, "-m", "tui_registry.replica.judge"],
+                # -P: or Python would look for our modules in the current folder first, whoever filled that.
+                [sys.executable, "-P", "-m", "tui_registry.replica.judge"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -132,11 +133,10 @@ class _Helpers:
         try:
             assert process.stdin is not None
             assert process.stdout is not None
-            send(process.stdin, lines)
+            send(process.stdin, marshal.dumps([*lines]))
             data = receive(process.stdout)
             if data is not None:
-                verdicts: list[Verdict] = pickle.loads(data)  # noqa: S301 - from our own child
-                return verdicts
+                return unpack(data)
         except OSError:
             pass  # the helper is gone: what it was asked is judged here
         finally:

@@ -1,29 +1,31 @@
-"""Windows in the order of a column, and counting.
+"""Windows in the order of a column.
 
-There are three ways to read one, and looking at a few thousand matches at most tells which is cheap: few matches in the
-word index are fetched and ordered; few in the index of a range likewise; else the order's own index is walked, and as
-the matches are many, the window fills soon.
+What matches little is listed and ordered as a whole. Else the order's own index is walked until the window is full:
+past rows that are in a list of all matches, or, where these are so many that the window fills soon, past rows that are
+looked at one by one.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from typing import NamedTuple
 
 from tui_registry.query.nodes import Sort
-from tui_registry.replica.compile import Compiled, Condition, Parameter
+from tui_registry.replica.compile import Compiled
+from tui_registry.replica.conditions import IS_KIND, LISTED, Condition, asks_words
+from tui_registry.replica.matching import RANGE_INDEXES, Source, of_rids, source
 from tui_registry.replica.rows import Row
-from tui_registry.replica.search import COLUMNS, COUNT_BOUND, DAY, Ask, Found, State, row_of, stale_cursor
+from tui_registry.replica.search import COLUMNS, DAY, Ask, Found, State, row_of, stale_cursor
 
-FEW = 8_000
-# Rows looked at for a count: all of a small registry, some of a larger one, few where each costs a look-up in the word
-# index; beyond that a bound is given.
-_SMALL = 20_000
-_COUNTED = 5_000
-_LOOKED_UP = 200
-_PROBE = "EXISTS (SELECT"
-# A list of so many matches costs more than looking them up row by row until a window is full.
-_MANY = 150_000
+# So many matches are read and ordered as a whole; more are passed on the walk, which a list makes cheap.
+_FEW = 2_000
+# So many matches and more are not listed for a walk: looking at row after row fills a window sooner. A look at columns
+# costs a microsecond or two, one at the word index seventy.
+_MANY = 30_000
+_MANY_WORDS = 150_000
+# A list of more than this costs more than it can save.
+_LONGEST = 400_000
+_SAMPLED = 1_000
 
 _SORT_KEYS = {
     "name": "c.name COLLATE NOCASE",
@@ -39,28 +41,17 @@ _SORT_INDEXES = {
     "params": "catalogue_parameters",
     "context": "catalogue_context",
 }
-_RANGE_INDEXES = {
-    "parameters": "catalogue_parameters",
-    "context_length": "catalogue_context",
-    "min_vram_gb": "catalogue_vram",
-    "updated_at": "catalogue_updated",
-    "created_at": "catalogue_created",
-}
-
-
-class _Source(NamedTuple):
-    """Where rows are read from: a FROM clause over `c`, and what must hold."""
-
-    tables: str
-    where: str
-    parameters: list[Parameter]
 
 
 def window(
-    db: sqlite3.Connection, ask: Ask, compiled: Compiled, sort: Sort, state: State | None
+    db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
 ) -> tuple[list[Found], State | None]:
     """Rows in the order of one column, and where the next window begins. Times far in the future come last, as does
-    what states no context length."""
+    what states no context length.
+
+    Args:
+        rids: all matches, None where they are too many to list.
+    """
     parts = _parts(ask, sort)
     descending = sort.descending != ask.backwards
     order = range(len(parts) - 1, -1, -1) if ask.backwards else range(len(parts))
@@ -70,12 +61,15 @@ def window(
         if len(rest) != 2 or not isinstance(place, int) or place not in order or not isinstance(rest[1], int):
             raise stale_cursor()
         begin, after = place, (rest[0], rest[1])
-    source = _few(db, compiled) or _Source(_along(sort, compiled), *_walk(db, compiled))
+    if rids is not None and len(rids) <= _FEW:
+        read_from = of_rids(rids)
+    else:
+        read_from = Source(_along(sort, compiled), *_walk(db, compiled, rids, sort))
     found: list[Found] = []
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
-        found += _read(db, ask, source, _SORT_KEYS[sort.key], descending, parts[place], after, wanted)
+        found += _read(db, ask, read_from, _SORT_KEYS[sort.key], descending, parts[place], after, wanted)
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
             # The last row of the window may lie in the part before the one that overfilled it.
@@ -86,55 +80,7 @@ def window(
     return _forwards(found, ask), None
 
 
-def count(db: sqlite3.Connection, compiled: Compiled) -> tuple[int, bool]:
-    """How many records match, and whether that is exact; otherwise there are at least so many."""
-    models, agents = db.execute("SELECT models, agents FROM replica").fetchone()
-    if compiled.is_everything:
-        return models + agents, True
-    if compiled.walk[0] == "(c.kind = ?)":
-        return (models, agents)[compiled.kind or 0], True
-    if compiled.match is not None and compiled.rest[0] == "1":
-        return _bounded(_count_up_to(db, _Source("words", "words MATCH ?", [compiled.match]), COUNT_BOUND))
-    source = _few(db, compiled)
-    if source is not None:
-        return _bounded(_count_up_to(db, source, COUNT_BOUND))
-    looked_at = _COUNTED if models + agents > _SMALL else _SMALL
-    source = _newest(compiled, looked_at)
-    statement = f"SELECT count(*) FROM {source.tables} WHERE {source.where}"
-    (total,) = db.execute(statement, source.parameters).fetchone()
-    return int(total), models + agents <= looked_at
-
-
-def matches_source(db: sqlite3.Connection, compiled: Compiled, limit: int) -> tuple[_Source, bool]:
-    """Where matches can be read, in any order: all of them where they are few (then True), else those among what was
-    registered last, looking at no more than `limit` records."""
-    few = _few(db, compiled)
-    (rows,) = db.execute("SELECT models + agents FROM replica").fetchone()
-    return few or _newest(compiled, limit), few is not None or rows <= limit
-
-
-def is_rare(db: sqlite3.Connection, match: str) -> bool:
-    """Whether at most `FEW` records match an FTS5 expression."""
-    return _count_up_to(db, _Source("words", "words MATCH ?", [match]), FEW) <= FEW
-
-
-def rare_range(db: sqlite3.Connection, compiled: Compiled, few: int) -> str | None:
-    """The catalogue through the index of a range that at most `few` rows lie in, None where there is no such range."""
-    for column, low, high in compiled.ranges:
-        index = _RANGE_INDEXES.get(column)
-        if index is None:  # each index costs every pull; these few are asked too seldom
-            continue
-        tables = f"catalogue c INDEXED BY {index}"
-        where = f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?"
-        if _count_up_to(db, _Source(tables, where, [low, high]), few) <= few:
-            return tables
-    return None
-
-
-# How
-
-
-def _parts(ask: Ask, sort: Sort) -> list[tuple[str, list[Parameter]]]:
+def _parts(ask: Ask, sort: Sort) -> list[Condition]:
     key = _SORT_KEYS[sort.key]
     if sort.key in ("updated", "created"):
         return [(f"{key} <= ?", [ask.now + DAY]), (f"{key} > ?", [ask.now + DAY])]
@@ -143,41 +89,49 @@ def _parts(ask: Ask, sort: Sort) -> list[tuple[str, list[Parameter]]]:
     return [("1", [])]
 
 
-def _few(db: sqlite3.Connection, compiled: Compiled) -> _Source | None:
-    """A source that holds few rows, whatever their order."""
-    if compiled.match is not None and is_rare(db, compiled.match):
-        listed = "(SELECT rowid AS rid FROM words WHERE words MATCH ?) m CROSS JOIN catalogue c ON c.rid = m.rid"
-        where, parameters = compiled.rest
-        return _Source(listed, where, [compiled.match, *parameters])
-    if compiled.conflicts:
-        return _Source("catalogue c INDEXED BY catalogue_conflicts", *compiled.walk)
-    tables = rare_range(db, compiled, FEW)
-    return None if tables is None else _Source(tables, *compiled.walk)
-
-
-def _newest(compiled: Compiled, looked_at: int) -> _Source:
-    """The matches among what was registered last, which stands for the rest."""
-    if compiled.match is not None:
-        recent = "(SELECT rowid AS rid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?)"
-        where, parameters = compiled.rest
-        bound: list[Parameter] = [compiled.match, looked_at]
-    else:
-        recent = "(SELECT rid FROM catalogue ORDER BY rid DESC LIMIT ?)"
-        where, parameters = compiled.walk
-        bound = [min(looked_at, _LOOKED_UP) if _PROBE in where else looked_at]
-    tables = f"{recent} recent CROSS JOIN catalogue c ON c.rid = recent.rid"
-    return _Source(tables, where, [*bound, *parameters])
-
-
-def _walk(db: sqlite3.Connection, compiled: Compiled) -> Condition:
-    """The condition for walking: with words as a list, or looked up row by row where the list would be long."""
+def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, sort: Sort) -> Condition:
+    """The condition for walking along an index."""
+    if rids is not None:
+        return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
     if compiled.match is None:
-        return compiled.walk
-    # How dense the newest matches lie says how many there are in all.
+        return compiled.whole
+    in_index = _estimate(db, compiled.match)
+    many = _MANY
+    if asks_words(compiled.whole[0]) and (
+        compiled.columns is None or compiled.words is None or _estimate(db, compiled.words) <= _MANY_WORDS
+    ):
+        # Unless most of what has the other columns has the words as well, looking them up costs too much.
+        many = _MANY_WORDS
+    # A range in the order itself makes the walk begin and end with it: nothing is passed for its sake.
+    in_order = any(RANGE_INDEXES.get(column) == _SORT_INDEXES[sort.key] for column, _, _ in compiled.ranges)
+    if in_index > many and (in_order or in_index > _LONGEST or in_index * _share(db, compiled) > many):
+        return compiled.whole
+    rest, parameters = compiled.rest
+    return _of_kind(compiled, (f"{LISTED} AND {rest}", [compiled.match, *parameters]))
+
+
+def _estimate(db: sqlite3.Connection, match: str) -> float:
+    """How many records match an expression: how dense the newest lie says it."""
     newest = "SELECT rowid AS rid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
-    last, first = db.execute(f"SELECT max(rid), min(rid) FROM ({newest})", (compiled.match, FEW)).fetchone()
+    last, first = db.execute(f"SELECT max(rid), min(rid) FROM ({newest})", (match, _SAMPLED)).fetchone()
     (rows,) = db.execute("SELECT models + agents FROM replica").fetchone()
-    return compiled.probe if FEW / max(1, last - first) * rows > _MANY else compiled.walk
+    return _SAMPLED / float(max(1, last - first)) * int(rows)
+
+
+def _share(db: sqlite3.Connection, compiled: Compiled) -> float:
+    """Which part of what the index finds the rest of the query holds for, as the newest have it."""
+    if compiled.rest[0] == "1":
+        return 1.0
+    tables, where, parameters = source(compiled, None, _SAMPLED)
+    (kept,) = db.execute(f"SELECT count(*) FROM {tables} WHERE {where}", parameters).fetchone()
+    return float(kept) / _SAMPLED
+
+
+def _of_kind(compiled: Compiled, condition: Condition) -> Condition:
+    """The condition with the kind put in words that the index by kind needs."""
+    if compiled.kind is None:
+        return condition
+    return f"{IS_KIND} AND {condition[0]}", [compiled.kind, *condition[1]]
 
 
 def _along(sort: Sort, compiled: Compiled) -> str:
@@ -191,30 +145,39 @@ def _along(sort: Sort, compiled: Compiled) -> str:
 def _read(
     db: sqlite3.Connection,
     ask: Ask,
-    source: _Source,
+    read_from: Source,
     key: str,
     descending: bool,
-    part: tuple[str, list[Parameter]],
+    part: Condition,
     after: tuple[str | int | None, int] | None,
     limit: int,
 ) -> list[Found]:
-    direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
-    condition, bound = part
-    where = f"({source.where}) AND {condition}"
-    parameters = [*source.parameters, *bound]
-    if after is not None:
-        value, rid = after
-        if value is None:
-            where += f" AND c.rid {beyond} ?"
-            parameters.append(rid)
-        else:
-            where += f" AND ({key}, c.rid) {beyond} (?, ?)"
-            parameters += [value, rid]
-    rows = db.execute(
-        f"SELECT {COLUMNS} FROM {source.tables} WHERE {where} ORDER BY {key} {direction}, c.rid {direction} LIMIT ?",
-        [*parameters, limit],
-    )
-    return [(values[0], row_of(values, ask.now)) for values in rows]
+    direction = "DESC" if descending else "ASC"
+    found: list[Found] = []
+    for condition, bound in _stretches(key, "<" if descending else ">", part, after):
+        rows = db.execute(
+            f"SELECT {COLUMNS} FROM {read_from.tables} WHERE ({read_from.where}) AND {condition} "
+            f"ORDER BY {key} {direction}, c.rid {direction} LIMIT ?",
+            [*read_from.parameters, *bound, limit - len(found)],
+        )
+        found += [(values[0], row_of(values, ask.now)) for values in rows]
+        if len(found) == limit:
+            break
+    return found
+
+
+def _stretches(key: str, beyond: str, part: Condition, after: tuple[str | int | None, int] | None) -> list[Condition]:
+    """What is left of a part after a row, in stretches that each begin at a place in an index. Else SQLite would pass
+    all that has the row's own value, and of two bounds on one side perhaps begin at the wider one."""
+    if after is None:
+        return [part]
+    value, rid = after
+    if value is None:
+        return [(f"{part[0]} AND c.rid {beyond} ?", [*part[1], rid])]
+    same: Condition = (f"{key} = ? AND c.rid {beyond} ?", [value, rid])
+    if beyond in part[0]:
+        return [same, (f"{key} {beyond} ?", [value])]
+    return [same, (f"{part[0]} AND {key} {beyond} ?", [*part[1], value])]
 
 
 def _forwards(found: list[Found], ask: Ask) -> list[Found]:
@@ -233,13 +196,3 @@ def _key_value(key: str, row: Row) -> str | int | None:
             return row.parameters
         case _:
             return row.context_length
-
-
-def _count_up_to(db: sqlite3.Connection, source: _Source, most: int) -> int:
-    """How many rows a source holds; no more than one beyond `most` is looked at."""
-    statement = f"SELECT count(*) FROM (SELECT 1 FROM {source.tables} WHERE {source.where} LIMIT ?)"
-    return int(db.execute(statement, [*source.parameters, most + 1]).fetchone()[0])
-
-
-def _bounded(total: int) -> tuple[int, bool]:
-    return min(total, COUNT_BOUND), total <= COUNT_BOUND

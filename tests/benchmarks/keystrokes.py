@@ -1,0 +1,105 @@
+"""What people ask while they type: some hundreds of searches, the same at every run, by what they try."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+
+from tests.benchmarks.data import records, words
+
+_COMMON = 12
+_FILTERS = (
+    "license:mit",
+    "license:gpl",
+    "tag:chat",
+    "tag:code,math",
+    "cap:vision",
+    "kind:agent",
+    "kind:model",
+    "type:llm",
+    "type:embedding",
+    "quant:gguf",
+    "framework:jax",
+    "has:formfile",
+    "-tag:chat",
+    "-license:mit",
+    "-kind:agent",
+)
+_RANGES = (
+    "params:<=8b",
+    "params:7b",
+    "params:<20m",
+    "params:>350b",
+    "params:>420b",
+    "params:1b..8b",
+    "params:7.1b..7.11b",
+    "ctx:>=32k",
+    "ctx:1m",
+    "vram:<24gb",
+    "vram:>800",
+    "mem:<=16gb",
+    "mem:>700gb",
+    "disk:<100gb",
+    "disk:>850gb",
+    "vcpus:<=8",
+    "vcpus:>100",
+    "vcpus:17",
+    "tps:>50",
+    "tps:>900",
+    "tps:199",
+    "updated:7d",
+    "updated:2026-03",
+    "updated:>2026-07-14",
+    "created:<2025-08",
+)
+_SORTS = ("name", "-name", "updated", "-updated", "created", "-created", "params", "-params", "context", "-context")
+
+
+def keystrokes() -> dict[str, list[str]]:
+    """Queries by what they try, in the order in which they would be typed."""
+    chance = random.Random(5)
+    common = list(dict.fromkeys(islice(words(400, 7), 60)))[:_COMMON]
+    rare = chance.sample(sorted(set(words(20_000, 8))), 12)
+    names = [str(record["name"]) for _, record in islice(records(400), 0, 400, 50)]
+    both = [*common, *rare]
+    return {
+        "a word, letter by letter": [begun for word in both for begun in _typed(word)],
+        "a second word": [
+            f"{first} {begun}" for first, second in zip(both, reversed(both), strict=True) for begun in _typed(second)
+        ],
+        "a name": [begun for name in names for begun in _typed(name)],
+        "a phrase": [
+            *(f'"{common[0]} {common[1]}"', f'"{common[1]} {common[0]}" {rare[0]}'),
+            *(f'"{name.rpartition("-")[0]}"' for name in names),
+        ],
+        "either, and without": [
+            *(f"{one} OR {other}" for one, other in zip(both, both[5:], strict=False)),
+            *(f"{one} -{other}" for one, other in zip(both, both[3:], strict=False)),
+            *(f"({one} OR {other}) tag:chat -license:mit" for one, other in zip(both, both[7:], strict=False)),
+        ],
+        "a filter": list(_FILTERS),
+        "a range": list(_RANGES),
+        "two filters": [f"{one} {other}" for one, other in _pairs(chance, (*_FILTERS, *_RANGES), 80)],
+        "a word and a filter": [f"{word} {term}" for word in (*both[::3], "a", "de") for term in _FILTERS],
+        "a word and a range": [f"{word} {term}" for word in (*both[::3], "a", "de") for term in _RANGES],
+        "a word, two filters": [
+            f"{chance.choice(both)} {one} {other}" for one, other in _pairs(chance, (*_FILTERS, *_RANGES), 60)
+        ],
+        "another order": [
+            f"{text} sort:{order}".strip()
+            for order in _SORTS
+            for text in ("", common[0], rare[0], "tag:chat", "vcpus:>100", f"{common[2]} params:<20m")
+        ],
+    }
+
+
+def _typed(text: str) -> Iterator[str]:
+    """The text as it grows."""
+    return (text[:length] for length in range(1, len(text) + 1))
+
+
+def _pairs(chance: random.Random, terms: tuple[str, ...], count: int) -> Iterator[tuple[str, str]]:
+    for _ in range(count):
+        one, other = chance.sample(terms, 2)
+        yield one, other

@@ -1,0 +1,108 @@
+"""A terminal to measure in: a process on a pty, what it writes and when, what it takes of the processor and of memory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+_PATIENCE_SECONDS = 60.0
+
+
+class Usage(NamedTuple):
+    """What a process took until it was ended: CPU seconds (its own and the system's for it), peak memory in MB."""
+
+    cpu: float
+    memory: float
+
+
+class Terminal:
+    """A process on a terminal of `columns` by `rows`; leaving the context ends it.
+
+    Attributes:
+        started: when it was started, as `time.perf_counter` counts.
+        writes: when something was read from it.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], columns: int, rows: int) -> None:
+        self.started = time.perf_counter()
+        self.writes: list[float] = []
+        self._seen = bytearray()
+        self._usage: Usage | None = None
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        self._pid, self._pty = os.forkpty()
+        if self._pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, size)
+            os.execve(arguments[0], list(arguments), dict(environment))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def wait_for(self, text: bytes) -> float:
+        """Seconds from the start until it has written this.
+
+        Raises:
+            TimeoutError: it has not in a minute, or has ended.
+        """
+        while not self.has_seen(text):
+            if not self.read(_PATIENCE_SECONDS):
+                raise TimeoutError(f"{text!r} never came; the last was {bytes(self._seen[-400:])!r}")
+        return self.writes[-1] - self.started
+
+    @property
+    def seen(self) -> bytes:
+        """All that it has written since `forget`."""
+        return bytes(self._seen)
+
+    def has_seen(self, text: bytes) -> bool:
+        """Whether it has written this since `forget`."""
+        return text in self._seen
+
+    def forget(self) -> None:
+        """Look only at what comes from now on."""
+        self._seen.clear()
+        self.writes.clear()
+
+    def read(self, seconds: float) -> bool:
+        """Read what it writes within so many seconds, once; False when that is nothing."""
+        ready, _, _ = select.select([self._pty], [], [], max(0.0, seconds))
+        chunk = b""
+        if ready:
+            with contextlib.suppress(OSError):  # Linux says so when the other side has closed
+                chunk = os.read(self._pty, 1 << 16)
+        if chunk:
+            self.writes.append(time.perf_counter())
+            self._seen += chunk
+        return bool(chunk)
+
+    def press(self, key: bytes) -> None:
+        """Send what a terminal sends for a key."""
+        os.write(self._pty, key)
+
+    def cpu(self) -> float:
+        """CPU seconds so far, in clock ticks."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def end(self) -> Usage:
+        """End it, and say what it took."""
+        if self._usage is None:
+            os.kill(self._pid, signal.SIGKILL)
+            _, _, usage = os.wait4(self._pid, 0)
+            os.close(self._pty)
+            self._usage = Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        return self._usage

@@ -1,0 +1,371 @@
+"""The log as people look at it: what each operation did, windows of it from both ends, what was deleted last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.seeds import NOW, make_record, owner, seed, signed
+from tui_registry.crdt import sign_rm, sign_up
+from tui_registry.datastore import Datastore, HistoryEntry
+from tui_registry.datastore.undoing import NothingToUndo, carry_out, plan_undo, read_deleted
+from tui_registry.errors import Record
+from tui_registry.replica import before, catalogue, operations
+from tui_registry.replica.operations import Operation
+from tui_registry.replica.stored import parts_of
+
+
+@pytest.fixture
+def datastore(tmp_path: Path) -> Datastore:
+    opened = Datastore.open(tmp_path, clock=lambda: NOW)
+    opened.replace_identity(owner("me"))
+    return opened
+
+
+def everything(datastore: Datastore, *, mine: bool = False) -> list[Operation]:
+    return datastore.operations(mine=mine, limit=10_000).rows
+
+
+def edited(datastore: Datastore, key: str, version: str) -> None:
+    entry = datastore.entry(key)
+    assert entry is not None
+    datastore.update("model", key, {**entry.record, "version": version}, entry.heads)
+
+
+def deleted(datastore: Datastore, key: str) -> None:
+    entry = datastore.entry(key)
+    assert entry is not None
+    datastore.delete("model", key, entry.heads)
+
+
+def test_each_operation_says_what_it_did_and_to_what(datastore: Datastore) -> None:
+    key = datastore.add("model", make_record("model", "mine", version="1.0.0")).key
+    edited(datastore, key, "2.0.0")
+    deleted(datastore, key)
+    datastore.add("model", {**make_record("model", "mine", version="3.0.0"), "model_id": key})
+    shown = [(row.did, row.name, row.version, row.is_head, row.is_winner) for row in everything(datastore)]
+    assert shown == [
+        ("brought back", "mine", "3.0.0", True, True),
+        ("deleted", "mine", "2.0.0", False, False),
+        ("edited", "mine", "2.0.0", False, False),
+        ("registered", "mine", "1.0.0", False, False),
+    ]
+    history = datastore.history(key)
+    assert [row.hash for row in everything(datastore)] == [entry.hash for entry in history]
+    assert [row.children for row in everything(datastore)] == [entry.children for entry in history]
+
+
+def test_an_edit_of_two_live_versions_settles_and_a_removal_of_both_names_the_one_that_was_shown(
+    datastore: Datastore,
+) -> None:
+    root = signed(owner("me"), "model", "forked")
+    assert root.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**root.record, "version": version}, children=[root.hash], clock=2)
+        for version in ("1.0.0", "2.0.0")
+    ]
+    datastore.apply(op.to_json() for op in (root, *forks))
+    before = datastore.entry(root.key)
+    assert before is not None
+    shown = str(before.record["version"])
+    deleted(datastore, root.key)
+    assert [(row.did, row.version) for row in everything(datastore)[:1]] == [("deleted", shown)]
+    other = signed(owner("me"), "model", "settled")
+    assert other.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**other.record, "version": version}, children=[other.hash], clock=2)
+        for version in ("1.0.0", "2.0.0")
+    ]
+    datastore.apply(op.to_json() for op in (other, *forks))
+    edited(datastore, other.key, "3.0.0")
+    assert everything(datastore)[0].did == "settled"
+
+
+def test_a_removal_beside_a_write_that_it_did_not_know_is_a_head_of_a_record_that_goes_on(datastore: Datastore) -> None:
+    root = signed(owner("me"), "model", "goes on")
+    assert root.record is not None
+    removal = sign_rm(owner("me"), "model", root.key, children=[root.hash], clock=2, updated_at=NOW)
+    write = sign_up(owner("me"), "model", {**root.record, "version": "2.0.0"}, children=[root.hash], clock=2)
+    datastore.apply(op.to_json() for op in (root, write, removal))
+    last = everything(datastore)[0]
+    assert (last.did, last.is_head, last.is_gone) == ("deleted", True, False)
+    deleted(datastore, root.key)
+    assert everything(datastore)[0].is_gone
+
+
+def test_a_write_on_more_heads_than_one_operation_names_is_undone_to_the_version_that_was_shown(
+    datastore: Datastore,
+) -> None:
+    root = signed(owner("me"), "model", "forked")
+    assert root.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**root.record, "version": f"{fork}.0.0"}, children=[root.hash], clock=2)
+        for fork in range(19)
+    ]
+    datastore.apply(op.to_json() for op in (root, *forks))
+    entry = datastore.entry(root.key)
+    assert entry is not None
+    shown = entry.record["version"]
+    datastore.update("model", root.key, {**entry.record, "version": "99.0.0"}, entry.heads)
+    settled = plan_undo(datastore, root.key)
+    assert settled.then is not None
+    assert settled.then["version"] == shown
+    carry_out(datastore, settled)
+    restored = datastore.entry(root.key)
+    assert restored is not None
+    assert restored.record["version"] == shown
+
+
+def test_a_deletion_of_more_heads_than_one_operation_names_brings_back_the_version_that_was_shown(
+    datastore: Datastore,
+) -> None:
+    root = signed(owner("me"), "model", "forked")
+    assert root.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**root.record, "version": f"{fork}.0.0"}, children=[root.hash], clock=2)
+        for fork in range(19)
+    ]
+    datastore.apply(op.to_json() for op in (root, *forks))
+    entry = datastore.entry(root.key)
+    assert entry is not None
+    shown = entry.record["version"]
+    deleted(datastore, root.key)
+    assert everything(datastore)[0].version == shown
+    read = read_deleted(datastore, root.key)
+    assert read is not None
+    assert read.entry.record["version"] == shown
+    planned = plan_undo(datastore, root.key)
+    assert planned.then is not None
+    assert planned.then["version"] == shown
+
+
+def test_what_two_machines_deleted_side_by_side_is_brought_back(datastore: Datastore) -> None:
+    root = signed(owner("me"), "model", "twice gone", version="1.2.3")
+    removals = [
+        sign_rm(owner("me"), "model", root.key, children=[root.hash], clock=2, updated_at=NOW + later)
+        for later in (0, 1)
+    ]
+    assert datastore.apply(op.to_json() for op in (root, *removals)).applied == 3
+    carry_out(datastore, plan_undo(datastore, root.key))
+    entry = datastore.entry(root.key)
+    assert entry is not None
+    assert entry.record["version"] == "1.2.3"
+    assert len(entry.heads) == 1
+
+
+def test_an_edit_beside_a_removal_is_undone_on_top_of_both(datastore: Datastore) -> None:
+    root = signed(owner("me"), "model", "goes on", version="1.0.0")
+    assert root.record is not None
+    removal = sign_rm(owner("me"), "model", root.key, children=[root.hash], clock=2, updated_at=NOW)
+    write = sign_up(owner("me"), "model", {**root.record, "version": "2.0.0"}, children=[root.hash], clock=2)
+    datastore.apply(op.to_json() for op in (root, write, removal))
+    carry_out(datastore, plan_undo(datastore, root.key))
+    entry = datastore.entry(root.key)
+    assert entry is not None
+    assert (entry.record["version"], len(entry.heads)) == ("1.0.0", 1)
+
+
+def test_looking_at_the_history_makes_no_key(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        seed(datastore, 2)
+        gone = signed(owner("them"), "model", "gone")
+        removal = sign_rm(owner("them"), "model", gone.key, children=[gone.hash], clock=2, updated_at=NOW)
+        datastore.apply(op.to_json() for op in (gone, removal))
+        assert datastore.operations(mine=True).total == 0
+        assert datastore.operations().total == 4
+        assert datastore.last_deleted() is None
+        shown = read_deleted(datastore, gone.key)
+        assert shown is not None
+        assert (shown.entry.mine, shown.by) == (False, owner("them").address)
+        with pytest.raises(NothingToUndo, match="only the key that signed"):
+            plan_undo(datastore, gone.key)
+    assert not (tmp_path / "identity.key").exists()
+
+
+def test_the_history_of_a_record_is_read_window_by_window_and_no_more_of_it_than_is_wanted(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = datastore.add("model", make_record("model", "long", version="0.0.0")).key
+    datastore.add("model", make_record("model", "another"))
+    for number in range(1, 7):
+        edited(datastore, key, f"{number}.0.0")
+    deleted(datastore, key)
+    whole = datastore.history(key)
+    assert [entry.place for entry in whole] == [8, 7, 6, 5, 4, 3, 2, 0]
+    read: list[bytes] = []
+
+    def count(body: bytes) -> tuple[Record | None, tuple[str, ...]]:
+        read.append(body)
+        return parts_of(body)
+
+    for module in (catalogue, before):
+        monkeypatch.setattr(module, "parts_of", count)
+    for limit in (1, 3, 8, 100):
+        windows: list[HistoryEntry] = []
+        while page := datastore.history(key, limit=limit, before=windows[-1].place if windows else None):
+            assert len(page) <= limit
+            windows += page
+        assert windows == whole
+    assert datastore.history(key, limit=0) == datastore.history(key, limit=-1) == []
+    read.clear()
+    assert datastore.history(key, limit=2) == whole[:2]
+    assert len(read) == 2
+    # An undo looks at the last operation, and at the one before it.
+    read.clear()
+    planned = plan_undo(datastore, key)
+    assert planned.then is not None
+    assert planned.then["version"] == "6.0.0"
+    assert len(read) == 1
+
+
+def test_a_removal_on_a_write_of_more_heads_than_one_operation_names_takes_that_write_away(
+    datastore: Datastore,
+) -> None:
+    root = signed(owner("me"), "model", "forked")
+    assert root.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**root.record, "version": f"{fork}.0.0"}, children=[root.hash], clock=2)
+        for fork in range(40)
+    ]
+    datastore.apply(op.to_json() for op in (root, *forks))
+    edited(datastore, root.key, "99.0.0")
+    deleted(datastore, root.key)
+    assert [(row.did, row.version) for row in everything(datastore)[:2]] == [
+        ("deleted", "99.0.0"),
+        ("settled", "99.0.0"),
+    ]
+    planned = plan_undo(datastore, root.key)
+    assert planned.then is not None
+    assert planned.then["version"] == "99.0.0"
+
+
+def test_an_edit_in_the_second_in_which_many_heads_were_settled_is_undone_to_what_settled_them(
+    datastore: Datastore,
+) -> None:
+    root = signed(owner("me"), "model", "forked")
+    assert root.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**root.record, "version": f"{fork}.0.0"}, children=[root.hash], clock=2)
+        for fork in range(16)
+    ]
+    datastore.apply(op.to_json() for op in (root, *forks))
+    edited(datastore, root.key, "98.0.0")
+    edited(datastore, root.key, "99.0.0")
+    planned = plan_undo(datastore, root.key)
+    assert planned.then is not None
+    assert planned.then["version"] == "98.0.0"
+
+
+def test_a_removal_of_a_deletion_of_many_heads_takes_away_what_was_shown_before_the_first(datastore: Datastore) -> None:
+    root = signed(owner("me"), "model", "forked")
+    assert root.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**root.record, "version": f"{fork}.0.0"}, children=[root.hash], clock=2)
+        for fork in range(40)
+    ]
+    datastore.apply(op.to_json() for op in (root, *forks))
+    entry = datastore.entry(root.key)
+    assert entry is not None
+    deleted(datastore, root.key)
+    (head,) = datastore.heads(root.key)
+    again = sign_rm(owner("me"), "model", root.key, children=[head], clock=6, updated_at=NOW + 1)
+    assert datastore.apply([again.to_json()]).applied == 1
+    assert [row.version for row in everything(datastore)[:2]] == [entry.record["version"]] * 2
+    assert plan_undo(datastore, root.key).then == entry.record
+
+
+def test_what_two_machines_with_many_heads_deleted_side_by_side_comes_back_as_it_was_shown(
+    datastore: Datastore, tmp_path: Path
+) -> None:
+    root = signed(owner("me"), "model", "forked")
+    assert root.record is not None
+    forks = [
+        sign_up(owner("me"), "model", {**root.record, "version": f"{fork}.0.0"}, children=[root.hash], clock=2)
+        for fork in range(19)
+    ]
+    ops = [op.to_json() for op in (root, *forks)]
+    datastore.apply(ops)
+    shown = datastore.entry(root.key)
+    assert shown is not None
+    with Datastore.open(tmp_path / "other", clock=lambda: NOW + 60) as other:
+        other.replace_identity(owner("me"))
+        other.apply(ops)
+        deleted(other, root.key)
+        deleted(datastore, root.key)
+        datastore.apply(other.log_lines(20, 22))
+    assert len(datastore.heads(root.key)) == 2
+    read = read_deleted(datastore, root.key)
+    assert read is not None
+    assert read.entry.record == shown.record
+    carry_out(datastore, plan_undo(datastore, root.key))
+    restored = datastore.entry(root.key)
+    assert restored is not None
+    assert {**restored.record, "updated_at": 0} == {**shown.record, "updated_at": 0}
+    assert len(restored.heads) == 1
+
+
+def test_what_was_there_before_is_not_looked_for_without_end(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(before, "_MOST", 3)
+    root = signed(owner("me"), "model", "gone", version="1.2.3")
+    ops = [root]
+    for clock in range(2, 9):
+        ops.append(sign_rm(owner("me"), "model", root.key, children=[ops[-1].hash], clock=clock, updated_at=NOW))
+    assert datastore.apply(op.to_json() for op in ops).applied == 8
+    assert [row.version for row in everything(datastore)] == [""] * 3 + ["1.2.3"] * 5
+    with pytest.raises(NothingToUndo, match="what was deleted is not"):
+        plan_undo(datastore, root.key)
+
+
+def test_a_removal_of_removals_still_names_its_record(datastore: Datastore) -> None:
+    root = signed(owner("me"), "model", "gone", version="1.2.3")
+    first = sign_rm(owner("me"), "model", root.key, children=[root.hash], clock=2, updated_at=NOW)
+    second = sign_rm(owner("me"), "model", root.key, children=[first.hash], clock=3, updated_at=NOW)
+    assert datastore.apply(op.to_json() for op in (root, first, second)).applied == 3
+    last = everything(datastore)[0]
+    assert (last.did, last.name, last.version) == ("deleted", "gone", "1.2.3")
+
+
+@pytest.mark.parametrize("near", [1, 7, 2_000])
+@pytest.mark.parametrize("mine", [False, True], ids=["all", "mine"])
+def test_windows_from_either_end_join_to_the_whole(
+    datastore: Datastore, mine: bool, near: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "_NEAR", near)
+    for number in range(10):
+        key = datastore.add("model", make_record("model", f"mine-{number}")).key
+        datastore.apply(signed(owner(f"stranger-{number}-{other}"), "model", "x").to_json() for other in range(4))
+        if number % 3 == 0:
+            deleted(datastore, key)
+    whole = everything(datastore)
+    assert [row.place for row in whole] == list(reversed(range(54)))
+    expected = [row for row in whole if row.actor == datastore.address or not mine]
+    downwards: list[Operation] = []
+    while True:
+        page = datastore.operations(mine=mine, limit=4, before=downwards[-1].place if downwards else None)
+        assert page.total == len(expected)
+        if not page.rows:
+            break
+        downwards += page.rows
+    assert downwards == expected
+    upwards: list[Operation] = []
+    while page := datastore.operations(mine=mine, limit=4, after=upwards[0].place if upwards else -1).rows:
+        upwards = page + upwards
+    assert upwards == expected
+
+
+def test_what_was_deleted_last_and_is_still_deleted_is_found_in_any_later_run(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
+        seed(datastore, 5)
+        keys = [datastore.add("model", make_record("model", name)).key for name in ("a", "b", "c")]
+        assert datastore.last_deleted() is None
+        deleted(datastore, keys[1])
+        deleted(datastore, keys[0])
+    with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
+        assert datastore.last_deleted() == keys[0]
+        datastore.add("model", {**make_record("model", "a"), "model_id": keys[0]})
+        assert datastore.last_deleted() == keys[1]
+        datastore.replace_identity(owner("another"))
+        assert datastore.last_deleted() is None

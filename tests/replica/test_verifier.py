@@ -1,0 +1,30 @@
+"""Helper processes that judge lines run our code and nobody else's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.crdt.making import root
+from tui_registry.replica.checked import Checked
+from tui_registry.replica.verifier import Verifier
+
+
+def test_judging_in_helpers_runs_nothing_that_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull may well be started in a folder that a stranger filled: a downloaded model's, say."""
+    (tmp_path / "tui_registry").mkdir()
+    for name in ("tui_registry/__init__", "marshal", "struct", "re"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    verifier = Verifier(few=0)
+    try:
+        verdicts = verifier.judge([root(name=f"model {number}").body for number in range(3)])
+    finally:
+        verifier.close()
+    assert all(isinstance(verdict, Checked) for verdict in verdicts)
+    assert not (tmp_path / "ran").exists()
