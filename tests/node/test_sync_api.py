@@ -77,6 +77,25 @@ def test_tiles_that_are_not_there_are_not_found(node: Node, name: str) -> None:
     refused(node.reader.get(f"/sync/{node.store.head().epoch}/entries/{name}"), 404, "no_tile")
 
 
+def test_a_tile_that_fills_up_while_it_is_read_is_never_served_short(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = bodies(roots(ALICE, 4))
+    node.store.apply(lines[:3], source="test")
+    read = node.store.log_lines
+
+    def overtaken(start: int, stop: int) -> list[bytes]:
+        found = read(start, stop)
+        node.store.apply(lines[3:], source="test")
+        return found
+
+    path = f"/sync/{node.store.head().epoch}/entries/0.4.ndjson.gz"
+    with monkeypatch.context() as patched:
+        patched.setattr(node.store, "log_lines", overtaken)
+        refused(node.reader.get(path), 404, "no_tile")
+    assert lines_of(node.reader.get(path).content) == lines
+
+
 def test_tiles_of_another_epoch_are_not_found_even_when_they_are_kept(node: Node) -> None:
     node.store.apply(bodies(roots(ALICE, 3)), source="test")
     refused(node.reader.get(f"/sync/{'0' * 32}/entries/0.3.ndjson.gz"), 404, "no_tile")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import cli as cli
 from tests.cli.conftest import data_dir as data_dir
 from tests.replica.replicas import replica
+from tests.trust.hostile_replica import fill
 from tui_registry.datastore import Datastore
 
 
@@ -17,3 +19,11 @@ def here() -> Iterator[Datastore]:
     """The replica that everybody tries to spoil."""
     with replica() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A replica that strangers filled. Whoever writes to it takes a copy."""
+    folder = tmp_path_factory.mktemp("hostile") / "data"
+    fill(folder)
+    return folder

@@ -147,6 +147,7 @@ def _by_the_signer() -> list[Attack]:
         Attack("seventeen children", "malformed", [up(later, named)]),
         Attack("a child twice", "malformed", [up(later, [BASE.hash, BASE.hash])]),
         Attack("a child of another record", "child", [up(later, [OTHER.hash])]),
+        Attack("a child of a stranger's record", "child", [up({**fresh(name="mine", by=MALLORY), "updated_at": START + 1}, by=MALLORY)]),
         Attack("a child of another kind", "child", [spell(up_tree(ADA, "agent", agent, [BASE.hash], 2))]),
         Attack("another's record, written over", "owner", [up(stolen, by=MALLORY)]),
         Attack("another's record under its owner's name", "owner", [up(later, by=MALLORY)]),

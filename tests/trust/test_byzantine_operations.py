@@ -25,14 +25,14 @@ from tests.trust.spoiling import (
 )
 from tui_registry.crdt import Op
 from tui_registry.datastore import Datastore, Quarantined
-from tui_registry.replica import ingest
+from tui_registry.replica import pending, refused
 
 CODES = {"malformed", "limit", "key", "hash", "signature", "actor", "owner", "id", "child", "clock", "time"}
 ATTACKS = attacks()
 AFTER = [root(name=f"after-{number}").body for number in range(3)]
 
 
-def refused(found: Quarantined, source: str, code: str, line: bytes) -> None:
+def is_shown(found: Quarantined, source: str, code: str, line: bytes) -> None:
     """The quarantine tells who sent what and why."""
     assert (found.source, found.code, found.received_at) == (source, code, NOW)
     assert (found.size, found.start) == (len(line), line[:1024])
@@ -53,7 +53,7 @@ async def test_an_operation_that_breaks_a_rule_is_refused_and_the_rest_is_kept(h
     shown = here.quarantine()
     assert len(shown) == result.rejected == here.stats().rejected == here.peer("mallory").rejected
     for found, line in zip(reversed(shown), attack.lines, strict=False):
-        refused(found, "mallory", attack.code, line)
+        is_shown(found, "mallory", attack.code, line)
     for rejection in result.rejections:
         assert sent[rejection.place] in attack.lines
         assert rejection.code == attack.code
@@ -147,7 +147,7 @@ async def test_a_strangers_own_records_are_a_strangers_own(here: Datastore) -> N
 async def test_what_a_peer_makes_us_remember_of_its_faults_is_bounded(
     here: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "MAX_REJECTED", 20)
+    monkeypatch.setattr(refused, "MAX_REJECTED", 20)
     flood = [b'{"Model":{"%d":%s}}' % (number, b"[" * 60_000) for number in range(300)]
     result = await pull_lines(here, "flood", [*AFTER, *flood])
     assert (result.applied, result.rejected, len(result.rejections)) == (3, 300, 20)
@@ -165,10 +165,7 @@ async def test_what_a_peer_makes_us_remember_of_its_faults_is_bounded(
 async def test_a_flood_of_waiting_operations_drives_out_nobody_elses(
     here: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tui_registry.replica import pulling
-
-    for module in (ingest, pulling):
-        monkeypatch.setattr(module, "MAX_PENDING", 30)
+    monkeypatch.setattr(pending, "MAX_PENDING", 30)
     flood = [write_on(WRITE, description=f"flood {number}").body for number in range(200)]
     waiting = write_on(BASE, description="honest")
     assert (await pull_lines(here, "honest", [waiting.body])).pending == 1
@@ -180,7 +177,7 @@ async def test_a_flood_of_waiting_operations_drives_out_nobody_elses(
 
 
 async def test_many_peers_that_flood_share_one_bound_in_bytes(here: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "MAX_PENDING_BYTES", 40_000)
+    monkeypatch.setattr(pending, "MAX_PENDING_BYTES", 40_000)
     waiting = write_on(BASE, description="honest")
     assert (await pull_lines(here, "honest", [waiting.body])).pending == 1
     for peer in range(6):

@@ -12,80 +12,15 @@ import httpx
 import pytest
 
 from tests.cli.conftest import Cli, Said
-from tests.seeds import NOW, owner
 from tests.sync.hostile import Answer, always, but, honest
+from tests.trust.hostile_replica import CASES, OPS, RIVALS, STRANGER, record_of
 from tests.trust.peers import log_of, served
-from tests.trust.spoiling import attacks
-from tests.trust.strings import STRINGS, dangers, fitted
-from tui_registry.cli.parser import SUMMARIES
+from tests.trust.strings import STRINGS, dangers
 from tui_registry.cli.table import cell_width
-from tui_registry.crdt import Identity, Op, sign_up
+from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
-from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.errors import KINDS, Json, Kind
 from tui_registry.node import node_token, running
-from tui_registry.records import defaults, derive_id
-from tui_registry.records.schema import ID_FIELD
-
-STRANGER = owner("hostile")
-CASES = [(kind, name) for kind in KINDS for name in STRINGS]
-
-
-def record_of(kind: Kind, text: str, by: Identity = STRANGER) -> Record:
-    """A record, sound on the wire, with this text in every field that holds text."""
-    record = defaults(kind)
-    item = fitted(text, 128)
-    record |= {
-        "name": item,
-        "version": fitted(text, 64),
-        "description": fitted(text, 10_000),
-        "license": item,
-        "framework": {"Other": fitted(text, 64)},
-        "tags": [item, item[::-1], "x" + item[:127]],
-        "capabilities": [item] * 3,
-        "formfile_template": fitted(text, 1_500),
-    }
-    other: Json = {"Other": fitted(text, 64)}
-    if kind == "model":
-        record |= {"model_type": other, "quantization": other, "parameters": 2**64 - 1, "context_length": 2**32 - 1}
-    else:
-        record |= {"agent_type": other, "compatible_model_types": [other, "LLM"], "preferred_models": [item, "ab" * 32]}
-        record |= {"tools": [item, item]}
-    record |= {"owner_id": by.address, "created_at": NOW, "updated_at": NOW}
-    record[ID_FIELD[kind]] = derive_id(kind, by.address, item, NOW)
-    return record
-
-
-def op_of(kind: Kind, name: str) -> Op:
-    return sign_up(STRANGER, kind, record_of(kind, STRINGS[name]))
-
-
-OPS = {case: op_of(*case) for case in CASES}
-# Every other record was written twice at once: a conflict.
-RIVALS = [
-    sign_up(STRANGER, kind, {**record_of(kind, STRINGS[name]), "description": fitted(STRINGS[name][::-1], 9_999)})
-    for kind, name in CASES[::2]
-]
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A replica full of such records, with such words in every other place that a stranger or a mistake can reach."""
-    folder = tmp_path_factory.mktemp("hostile") / "data"
-    with Datastore.open(folder, clock=lambda: NOW + 60) as datastore:
-        report = datastore.apply([op.body for op in (*OPS.values(), *RIVALS)], source="stranger")
-        assert report.applied == len({op.hash for op in (*OPS.values(), *RIVALS)}), report.rejected[:3]
-        datastore.apply([line for attack in attacks() for line in attack.lines], source="forger")
-        for number, text in enumerate(STRINGS.values()):
-            # Lines that are no operations, with the words in their values, their names and their errors.
-            lines = [text.replace("\n", "").encode(), json.dumps({text: {text: text}}).encode()]
-            tree = json.loads(OPS["model", "sql"].body)
-            tree["Model"]["Up"]["op"]["op"]["value"][text] = 1
-            lines.append(json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode())
-            datastore.apply(lines, source=f"source-{number}")
-            datastore.add_peer(f"peer-{number}", f"/nowhere/{number}/{text[:200].replace(chr(58), chr(46))}")
-            datastore.finish_pull(f"peer-{number}", None, f"it said {text}")
-        datastore.name_owner(STRANGER.address, STRINGS["clipboard"])
-    return folder
 
 
 @pytest.fixture
@@ -150,8 +85,9 @@ def test_a_template_with_thousands_of_faults_is_not_told_in_thousands_of_lines(c
         assert datastore.apply([sign_up(STRANGER, "model", record).body], source="").applied == 1
         entry = next(datastore.entries(""))
     faults = [problem for problem in entry.problems if problem.path == "formfile_template"]
-    assert len(faults) == 101
-    assert faults[-1].sentence.startswith("12,1")
+    assert 100 < len(faults) <= 100 + 1 + 20  # those of the text, how many more, and where it disagrees with the record
+    (more,) = [fault for fault in faults if fault.code == "more_problems"]
+    assert more.sentence.startswith("12,1")
     assert sum(problem.severity == "error" for problem in entry.problems) >= 100
 
 
@@ -173,23 +109,10 @@ def test_formfiles(run: Cli, name: str, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", STRINGS)
-def test_words_of_a_person(run: Cli, name: str, tmp_path: Path) -> None:
-    """A query, an id, a name of a file, a peer, a sort key and a field that look like this: found, or told in words."""
+def test_files_of_a_person(run: Cli, name: str, tmp_path: Path) -> None:
+    """A description with such words in its fields and their names, and none at all: told in words, never stored."""
     text = STRINGS[name]
     short = text[:200]
-    assert run("search", "--", text).code in (0, 1)
-    assert run("search", "--json", "--", short).code in (0, 1)
-    assert run("export", "--json", "--", short).code in (0, 1, 2)
-    for words in (("show",), ("history",), ("delete", "--yes"), ("update", "--", short)):
-        assert run(*words, *(() if "--" in words else ("--",)), *((short,) if len(words) < 3 else ("-",))).code == 1
-    assert run("register", "model", "--", short).code in (1, 2)
-    # Not longer than the name of a file can be.
-    assert run("import", "--", short.encode()[:200].decode(errors="ignore")).code in (1, 2)
-    assert run("peer", "add", "--", short, short).code == 1
-    assert run("peer", "remove", "--", short).code == 1
-    assert run("sync", "--", short).code == 1
-    assert run("list", "models", f"--sort={short}").code == 2
-    assert run("list", "models", f"--limit={short}").code == 2
     assert run(f"x{short}").code == 2
     given = json.dumps(
         {short: short, "name": text, "version": text, "license": text, "tags": [text], "framework": text}
@@ -261,10 +184,6 @@ def test_everything_else_that_prints(run: Cli, filled: Path, tmp_path: Path) -> 
     (tmp_path / "ops.ndjson").write_bytes(b"".join(op.body + b"\n" for op in OPS.values()))
     for more in ((), ("--register",), ("--json",), ("--explain",)):
         assert run("import", str(tmp_path / "ops.ndjson"), *more).code == 0
-    assert set(SUMMARIES) - {"serve", "demo", "help"} <= {
-        "list", "search", "show", "history", "register", "import", "update", "delete", "peer", "sync", "export",
-        "verify", "quarantine", "identity", "formfile",
-    }  # fmt: skip
 
 
 PEERS: dict[str, Answer] = {
@@ -370,6 +289,7 @@ def test_the_node_is_asked_with_such_words(node: httpx.Client, name: str) -> Non
     answered(node.post("/models", json={short: text, "name": text, "license": text, "version": text, "tags": [text]}))
     answered(node.post("/agents", content=text.encode(), headers={"content-type": "application/json"}))
     answered(node.post("/sync/ops/get", json={"hashes": [text]}))
+    answered(node.post("/sync/reconcile", json={"epoch": text, "ranges": [[short, text]], short: text}))
     answered(node.post("/sync/ops", content=text.replace("\n", "").encode() + b"\n"))
 
 

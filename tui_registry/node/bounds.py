@@ -15,9 +15,11 @@ class NodeBounds:
     """The bounds of a node. Sizes are bytes, times are seconds.
 
     Attributes:
-        record_bytes: of a record as JSON, freely spelt. question_bytes: of a search or a list of hashes.
+        record_bytes: of a record as JSON, freely spelt. question_bytes: of a search, a list of hashes
+            or a comparison.
         push_bytes, push_lines: of one push. push_store_bytes: pushes are refused once the replica's files are this big.
-        pushes_at_once: being checked.
+        pushes_at_once: being checked. pushers: told apart by where they push from; all others count as one.
+        reconcile_ops: of a log that is compared by ranges: its keys, 40 bytes each, are kept in memory.
         hashes, answer_bytes: asked for at once, and the size at which the answer becomes a prefix.
         header_bytes: of a request's line and headers. header_seconds: until they are complete.
         body_seconds: until a request's body is complete. request_seconds: until the answer is taken.
@@ -31,6 +33,8 @@ class NodeBounds:
     push_lines: int = 4096
     push_store_bytes: int = 4 * 1024**3
     pushes_at_once: int = 2
+    pushers: int = 256
+    reconcile_ops: int = 1_000_000
     hashes: int = 1024
     answer_bytes: int = 4 * 1024**2
     header_bytes: int = 16 * 1024

@@ -7,7 +7,7 @@ from html import escape
 
 from tui_registry.errors import KINDS, Json
 from tui_registry.node.shapes import SCHEMA_NAME, component_schemas
-from tui_registry.query import GRAMMAR
+from tui_registry.query import GRAMMAR, spellings
 
 # Styles stand in the page itself; scripts, images, frames and other hosts are not used, and so not allowed.
 HEADERS = {
@@ -39,7 +39,8 @@ def docs_page(openapi: Mapping[str, Json]) -> str:
         "with a <code>code</code>, a <code>detail</code> for people and, where a record is at fault, "
         "<code>problems</code>. A record's ETag in <code>If-Match</code> guards PUT and DELETE: 412 says that it has "
         "changed.</p>"
-        f"<h2>Records</h2>{records}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre></html>"
+        f"<h2>Records</h2>{records}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
+        f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre></html>"
     )
 
 

@@ -19,6 +19,8 @@ from tui_registry.errors import Json
 from tui_registry.node.bodies import members, read_body, read_json, wrong
 from tui_registry.node.bounds import NodeBounds
 from tui_registry.node.problems import NodeError
+from tui_registry.node.pushers import Pushers
+from tui_registry.node.reconciling import Reconciling
 from tui_registry.node.routes import add_route
 from tui_registry.node.shapes import SYNC_ROUTES
 from tui_registry.sync.heads import spell_head
@@ -31,13 +33,15 @@ _REJECTIONS_TOLD = 100
 
 
 def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) -> APIRouter:
-    """`/sync/head`, the tiles, `/sync/ops/get`, and `/sync/ops`, which answers 403 unless `accept_ops`."""
+    """`/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, and `/sync/ops`, which answers 403 unless
+    `accept_ops`."""
     routes = _Log(datastore, accept_ops, bounds)
     router = APIRouter(prefix="/sync", tags=["sync"])
     add_route(router, "GET", "/head", routes.head, SYNC_ROUTES["head"])
     add_route(router, "GET", "/{epoch}/entries/{name}", routes.tile, SYNC_ROUTES["tile"])
     add_route(router, "POST", "/ops/get", routes.by_hash, SYNC_ROUTES["by_hash"])
     add_route(router, "POST", "/ops", routes.push, SYNC_ROUTES["push"])
+    add_route(router, "POST", "/reconcile", Reconciling(datastore, bounds).answer, SYNC_ROUTES["reconcile"])
     return router
 
 
@@ -48,6 +52,7 @@ class _Log:
         self._bounds = bounds
         self._tiles = _Tiles(datastore, bounds.tile_cache_bytes)
         self._pushes = asyncio.Semaphore(bounds.pushes_at_once)
+        self._pushers = Pushers(bounds.pushers)
 
     async def head(self, request: Request) -> Response:
         body = spell_head(await run_in_threadpool(self._datastore.head), ranges=True)
@@ -86,9 +91,10 @@ class _Log:
             raise NodeError("busy", "others are pushing just now: try again in a little while")
         async with self._pushes:
             body = await read_body(request, bounds.push_bytes, bounds.body_seconds)
-            return await run_in_threadpool(self._push, body)
+            source = self._pushers.name(None if request.client is None else request.client.host)
+            return await run_in_threadpool(self._push, body, source)
 
-    def _push(self, body: bytes) -> Response:
+    def _push(self, body: bytes, source: str) -> Response:
         bounds = self._bounds
         try:
             lines = split(body)
@@ -100,7 +106,7 @@ class _Log:
             )
         if _disk_use(self._datastore.data_dir) >= bounds.push_store_bytes:
             raise NodeError("full", "this node has no room for more operations from others")
-        report = self._datastore.apply(lines, source="push")
+        report = self._datastore.apply(lines, source=source)
         rejected: list[Json] = [
             {"index": found.place, "code": found.code, "sentence": found.sentence}
             for found in report.rejected[:_REJECTIONS_TOLD]
@@ -140,6 +146,9 @@ class _Tiles:
         if head.epoch != epoch or head.size < span.end:
             return None
         if data is None:
+            if len(lines) != span.end - span.start:
+                # What was lacking came between the two reads: nobody may keep half a tile.
+                return None
             data = pack(lines)
             self._keep(key, data)
         return data

@@ -38,6 +38,8 @@ _STATUS = {
     "bad_body": 400,
     "no_operations": 400,
     "no_tile": 404,
+    "no_log": 404,
+    "not_offered": 501,
     "interrupted": 503,
     "locked": 503,
     "busy": 503,

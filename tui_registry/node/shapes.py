@@ -84,6 +84,10 @@ _REPORT: Json = _object(
         "missing": _HASHES,
     }
 )
+_KEY: Json = {"type": ["string", "null"], "pattern": "^[0-9a-f]{80}$"}
+_PAIR: Json = {"type": "array", "items": _KEY, "minItems": 2, "maxItems": 2}
+_PART: Json = _object({"to": _KEY, "count": _NUMBER, "digest": _TEXT, "fingerprint": _TEXT})
+_DESCRIBED: Json = _object({"hashes": _HASHES, "parts": {"type": "array", "items": _PART}})
 _BYTES: Json = {"type": "string", "format": "binary"}
 
 SYNC_ROUTES: dict[str, Said] = {
@@ -95,6 +99,14 @@ SYNC_ROUTES: dict[str, Said] = {
     "by_hash": Said(
         "Operations by hash, children first; the answer may be a prefix",
         _io(_object({"hashes": _HASHES}), 200, _TEXT, "application/x-ndjson"),
+    ),
+    "reconcile": Said(
+        "Ranges of the log in the order (updated_at, hash): the hashes of a small one, digests of a large one's parts",
+        _io(
+            _object({"epoch": _TEXT, "size": _NUMBER, "ranges": {"type": "array", "items": _PAIR}}),
+            200,
+            _object({"size": _NUMBER, "fingerprint": _TEXT, "ranges": {"type": "array", "items": _DESCRIBED}}),
+        ),
     ),
     "push": Said(
         "Offer operations, one a line; refused unless the node was started with --accept-ops", _io(None, 200, _REPORT)

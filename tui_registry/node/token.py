@@ -10,6 +10,7 @@ import secrets
 from pathlib import Path
 
 from tui_registry.node.problems import NodeError
+from tui_registry.secret_file import drafted, sweep
 from tui_registry.text import safe_text
 
 TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
@@ -24,9 +25,12 @@ def node_token(data_dir: Path) -> str:
     """
     path = data_dir / TOKEN_FILE
     try:
-        with contextlib.suppress(FileExistsError):
-            _make(path)
+        if not path.exists():
+            # Whole before it has its name: a second process never reads half a token.
+            with drafted(path, secrets.token_urlsafe(32) + "\n") as draft, contextlib.suppress(FileExistsError):
+                os.link(draft, path)
         path.chmod(0o600)
+        sweep(path)
         with path.open("rb") as file:
             token = file.read(256).decode("ascii", "replace").strip()
     except OSError as error:
@@ -41,18 +45,3 @@ def is_token(given: str | None, token: str) -> bool:
     """Whether an Authorization header carries the token; takes as long for a near miss as for a far one."""
     scheme, _, credentials = (given or "").partition(" ")
     return hmac.compare_digest(credentials.strip(" ").encode(), token.encode()) and scheme.lower() == "bearer"
-
-
-def _make(path: Path) -> None:
-    # Written whole under another name and linked: a second process never reads half a token.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if not path.exists():
-            os.link(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
+from typing import TypeVar
 
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.errors import SyncError
 from tui_registry.sync.tiles import Span
 from tui_registry.sync.transport import Transport
+
+_T = TypeVar("_T")
 
 
 async def fetch_ahead(
@@ -68,6 +71,47 @@ async def in_batches(
             raise
     if batch:
         yield batch
+
+
+async def check_ahead(
+    batches: AsyncGenerator[list[bytes], None], check: Callable[[list[bytes]], Coroutine[None, None, _T]]
+) -> AsyncGenerator[_T, None]:
+    """What `check` makes of each batch, in order and as soon as it is there: the next one is fetched and checked while
+    the caller stores the one before.
+
+    Raises:
+        SyncError: after everything that came before it was handed out.
+    """
+    checking: asyncio.Queue[asyncio.Task[_T] | None] = asyncio.Queue()
+    running: set[asyncio.Task[_T]] = set()
+    room = asyncio.Semaphore(2)  # one that is stored, one that is checked
+
+    async def feed() -> None:
+        try:
+            async with aclosing(batches):
+                async for batch in batches:
+                    await room.acquire()
+                    task = asyncio.create_task(check(batch))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                    checking.put_nowait(task)
+        finally:
+            checking.put_nowait(None)
+
+    feeder = asyncio.create_task(feed())
+    try:
+        while (task := await checking.get()) is not None:
+            yield await task
+            room.release()
+        await feeder
+    finally:
+        left = (feeder, *running)
+        for ended in left:
+            ended.cancel()
+        await asyncio.wait(left)
+        for ended in left:
+            if not ended.cancelled():
+                ended.exception()  # taken: an earlier failure is on its way to the caller
 
 
 class _Window:

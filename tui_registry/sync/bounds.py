@@ -17,7 +17,7 @@ class Bounds:
     Attributes:
         tile_bytes: of one tile once decompressed. Never less than 256 x 65,537: a smaller bound would let a stranger's
             large but valid operations block a node's readers (DESIGN section 6).
-        head_bytes, answer_bytes: of a head, and of the answer to a push.
+        head_bytes, answer_bytes: of a head, and of the answer to a push or a comparison.
         connect_seconds, read_seconds: for a connection, and for each read.
         head_seconds, request_seconds: for a whole request, redirects and body included.
         redirects: followed for one request.
@@ -27,6 +27,9 @@ class Bounds:
         peers_at_once: pulled from together. turn_seconds: for one pull when more peers wait than that, so that endless
             peers cannot keep the honest ones waiting.
         push_ops, push_bytes: of one request.
+        reconcile_least: ops in a log that is worth comparing before it is read. reconcile_ops: ops here up to which
+            it is compared; their keys, 40 bytes each, are kept in memory meanwhile. reconcile_missing: ops that it may
+            have and we not, before reading all of it is simpler.
     """
 
     tile_bytes: int = TILE_OPS * (MAX_OP_BYTES + 1)
@@ -48,3 +51,6 @@ class Bounds:
     turn_seconds: float = 900.0
     push_ops: int = 512
     push_bytes: int = 4 * 1_048_576
+    reconcile_least: int = 2048
+    reconcile_ops: int = 1_000_000
+    reconcile_missing: int = 8192

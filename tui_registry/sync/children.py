@@ -33,8 +33,7 @@ async def ask_for_children(
         if not question:
             return
         lines = await transport.missing(question)
-        answered = {match[1].decode() for line in lines if (match := _LAST_HASH.search(line))}
-        useful = answered.intersection(question)
+        useful = answered(lines).intersection(question)
         if not useful:
             # The peer has none of these: an answer that is a prefix has at least the first.
             settled.update(question)
@@ -43,3 +42,8 @@ async def ask_for_children(
         report = await keep(lines)
         settled |= useful
         wanted = (wanted | set(report.missing)) - settled
+
+
+def answered(lines: list[bytes]) -> set[str]:
+    """The hashes that the lines of an answer claim."""
+    return {match[1].decode() for line in lines if (match := _LAST_HASH.search(line))}

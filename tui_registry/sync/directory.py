@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from tui_registry.errors import Json
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.errors import SyncError, quoted
 from tui_registry.sync.heads import HeadError, RemoteHead, parse_head
@@ -46,6 +47,10 @@ class DirTransport:
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:  # noqa: ARG002 - Transport's interface
         """Nothing: a directory answers no questions."""
         return []
+
+    async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:  # noqa: ARG002 - Transport's interface
+        """None: a directory answers no questions."""
+        return None
 
     async def __aenter__(self) -> DirTransport:
         return self

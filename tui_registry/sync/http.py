@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import TypeVar
 
 import httpx
 
 from tui_registry.errors import Json
+from tui_registry.origin import Origin, RedirectError, TooLargeError
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.errors import SyncError, quoted
 from tui_registry.sync.heads import HeadError, RemoteHead, parse_head
 from tui_registry.sync.tiles import Span, TileError, Unpacker, split
 
-_CHUNK = 65_536
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_NDJSON = "application/x-ndjson"
 _E = TypeVar("_E", bound=BaseException)
 
 
@@ -32,28 +31,28 @@ class HttpTransport:
     answers = True
 
     def __init__(self, peer: str, address: str, bounds: Bounds) -> None:
-        self.received = 0
         self._peer = peer
         self._bounds = bounds
         try:
             self._base = httpx.URL(address.rstrip("/") + "/")
         except httpx.InvalidURL:
             raise SyncError(peer, "unreachable", f"{quoted(address)} is not a web address") from None
-        self._client = httpx.AsyncClient(
-            # A certificate store takes long to load, and a peer on plain HTTP can never lead us to TLS.
-            verify=self._base.scheme == "https",
-            trust_env=not _is_loopback(self._base.host),
-            timeout=httpx.Timeout(bounds.read_seconds, connect=bounds.connect_seconds),
-            limits=httpx.Limits(max_connections=bounds.requests_at_once + 1),
-            follow_redirects=False,
+        self._origin = Origin(
+            self._base,
+            httpx.Timeout(bounds.read_seconds, connect=bounds.connect_seconds),
+            redirects=bounds.redirects,
+            connections=bounds.requests_at_once + 1,
         )
-        # Polls must stay small, so nothing but these goes out. gzip is what tiles are, never how they travel.
-        self._headers = {"user-agent": "tui-registry", "accept-encoding": "identity"}
+
+    @property
+    def received(self) -> int:
+        """Bytes of message bodies so far."""
+        return self._origin.received
 
     async def head(self, etag: str | None = None) -> RemoteHead | None:
         """The peer's head; None when it is still the one that `etag` came with."""
         extra = {"if-none-match": etag} if etag is not None else {}
-        async with self._deadline(self._bounds.head_seconds), self._get("sync/head", extra) as response:
+        async with self._asking(self._bounds.head_seconds), self._get("sync/head", extra) as response:
             if response.status_code == 304 and etag is not None:
                 return None
             if response.status_code == 404:
@@ -71,7 +70,7 @@ class HttpTransport:
         limit = self._bounds.tile_bytes
         unpacker = Unpacker(limit)
         path = f"sync/{epoch}/entries/{span.name}"
-        async with self._deadline(self._bounds.request_seconds), self._get(path) as response:
+        async with self._asking(self._bounds.request_seconds), self._get(path) as response:
             if response.status_code in (404, 410):
                 raise self._fail("vanished", f"has no tile {span.name}, which its head promises")
             self._expect_ok(response)
@@ -86,8 +85,7 @@ class HttpTransport:
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         """Operations by hash, children first; maybe only some of them, and none from a static log."""
         content = json.dumps({"hashes": list(hashes)}, separators=(",", ":")).encode()
-        request = self._request("POST", self._base.join("sync/ops/get"), content, "application/json")
-        async with self._deadline(self._bounds.request_seconds), self._sent(request) as response:
+        async with self._asking(self._bounds.request_seconds), self._post("sync/ops/get", content) as response:
             if response.status_code in (404, 405, 501):
                 return []  # a static file server
             self._expect_ok(response)
@@ -98,11 +96,23 @@ class HttpTransport:
         except TileError as error:
             raise self._fail("protocol", f"its answer {error.reason}") from None
 
+    async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:
+        """What the peer says of ranges of its log, as it came; None when it does not do this, or not now."""
+        asked: dict[str, Json] = {"epoch": epoch, "ranges": ranges}
+        if size is not None:
+            asked["size"] = size
+        content = json.dumps(asked, separators=(",", ":")).encode()
+        async with self._asking(self._bounds.request_seconds), self._post("sync/reconcile", content) as response:
+            if response.status_code != 200:
+                return None
+            limit = self._bounds.answer_bytes
+            data = b"".join([chunk async for chunk in self._body(response, limit, "its answer")])
+        return self._json(data, "compares logs by something that is not JSON")
+
     async def offer(self, lines: Iterable[bytes]) -> Json:
         """Push operations; the peer's report as JSON."""
         content = b"".join(line + b"\n" for line in lines)
-        request = self._request("POST", self._base.join("sync/ops"), content, "application/x-ndjson")
-        async with self._deadline(self._bounds.request_seconds), self._sent(request) as response:
+        async with self._asking(self._bounds.request_seconds), self._post("sync/ops", content, _NDJSON) as response:
             if response.status_code in (403, 404, 405, 501):
                 raise self._fail(
                     "not_accepted", "does not take operations from others. Ask its operator for `serve --accept-ops`"
@@ -110,88 +120,54 @@ class HttpTransport:
             self._expect_ok(response)
             limit = self._bounds.answer_bytes
             data = b"".join([chunk async for chunk in self._body(response, limit, "its answer")])
-        try:
-            tree: Json = json.loads(data.decode())
-        except (ValueError, RecursionError):
-            raise self._fail("protocol", "took the operations and answered with something that is not JSON") from None
-        return tree
+        return self._json(data, "took the operations and answered with something that is not JSON")
 
     async def __aenter__(self) -> HttpTransport:
-        await self._client.__aenter__()
+        await self._origin.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+        await self._origin.__aexit__(kind, error, trace)
 
     # How: one request
 
-    def _request(self, method: str, url: httpx.URL, content: bytes | None = None, of: str = "") -> httpx.Request:
-        headers = {"host": url.netloc.decode("ascii"), **self._headers}
-        if content is not None:
-            headers |= {"content-type": of, "content-length": str(len(content))}
-        return httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
+    def _get(self, path: str, headers: dict[str, str] | None = None) -> AbstractAsyncContextManager[httpx.Response]:
+        return self._origin.get(self._base.join(path), headers)
 
-    @property
-    def _extensions(self) -> dict[str, dict[str, float | None]]:
-        return {"timeout": self._client.timeout.as_dict()}
+    def _post(
+        self, path: str, content: bytes, of: str = "application/json"
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        return self._origin.post(self._base.join(path), content, of)
 
     @asynccontextmanager
-    async def _get(self, path: str, extra: dict[str, str] | None = None) -> AsyncIterator[httpx.Response]:
-        """The answer to a GET, redirects on the same origin followed."""
-        url = self._base.join(path)
-        for _ in range(self._bounds.redirects + 1):
-            request = self._request("GET", url)
-            request.headers.update(extra or {})
-            async with self._sent(request) as response:
-                if response.status_code not in _REDIRECTS:
-                    yield response
-                    return
-                url = self._redirected(url, response)
-        raise self._fail("redirect", "sends us round in circles: too many redirects. Check the address")
-
-    @asynccontextmanager
-    async def _sent(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        try:
-            response = await self._client.send(request, stream=True)
-            try:
-                yield response
-            finally:
-                await response.aclose()
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
-            raise self._said(error) from None
-
-    @asynccontextmanager
-    async def _deadline(self, seconds: float) -> AsyncIterator[None]:
-        """For the whole request: a peer that sends a byte now and then stays below every timeout of a read."""
+    async def _asking(self, seconds: float) -> AsyncIterator[None]:
+        """A time for the whole request, as a peer that sends a byte now and then stays below every timeout of a read;
+        and whatever goes wrong on the way, in words."""
         try:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError:
             raise self._fail("timeout", f"did not finish one answer within {seconds:g} s") from None
+        except RedirectError as error:
+            raise self._fail("redirect", _astray(error)) from None
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+            raise self._said(error) from None
 
     async def _body(self, response: httpx.Response, limit: int, what: str) -> AsyncIterator[bytes]:
-        read = 0
-        async for chunk in response.aiter_raw(_CHUNK):
-            read += len(chunk)
-            self.received += len(chunk)
-            if read > limit:
-                raise self._fail("too_large", f"{what} is larger than {limit:,} bytes")
-            yield chunk
-
-    def _redirected(self, url: httpx.URL, response: httpx.Response) -> httpx.URL:
-        location = response.headers.get("location", "")
         try:
-            target = url.join(location)
-        except (httpx.InvalidURL, ValueError):
-            raise self._fail("redirect", f"redirects to {quoted(location)}, which is no web address") from None
-        if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
-            raise self._fail(
-                "redirect",
-                f"redirects to another place, {quoted(str(target))}. If you trust that one, add it as a peer",
-            )
-        return target.copy_with(fragment=None)
+            async for chunk in self._origin.body(response, limit):
+                yield chunk
+        except TooLargeError:
+            raise self._fail("too_large", f"{what} is larger than {limit:,} bytes") from None
+
+    def _json(self, data: bytes, otherwise: str) -> Json:
+        try:
+            tree: Json = json.loads(data.decode())
+        except (ValueError, RecursionError):
+            raise self._fail("protocol", otherwise) from None
+        return tree
 
     def _expect_ok(self, response: httpx.Response) -> None:
         status = response.status_code
@@ -234,13 +210,14 @@ class HttpTransport:
         return self._fail("unreachable", "the connection broke. Try again")
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _astray(error: RedirectError) -> str:
+    match error.why:
+        case "nowhere":
+            return f"redirects to {quoted(error.target)}, which is no web address"
+        case "elsewhere":
+            return f"redirects to another place, {quoted(error.target)}. If you trust that one, add it as a peer"
+        case "circles":
+            return "sends us round in circles: too many redirects. Check the address"
 
 
 def _sound_etag(etag: str | None) -> str | None:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, Rejection
 from tui_registry.errors import RegistryError
-from tui_registry.sync.ahead import fetch_ahead, in_batches
+from tui_registry.sync.ahead import check_ahead, fetch_ahead, in_batches
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.children import ask_for_children
 from tui_registry.sync.errors import SyncError
 from tui_registry.sync.events import Event, Progress, PullResult, Started
 from tui_registry.sync.heads import RemoteHead
+from tui_registry.sync.reconciling import is_worth_it, reconcile
+from tui_registry.sync.spoilt import Spoilt
 from tui_registry.sync.threads import in_thread
 from tui_registry.sync.tiles import spans
 from tui_registry.sync.transport import Transport
 
 if TYPE_CHECKING:
-    from tui_registry.replica.ingest import Arrival
+    from tui_registry.datastore import Arrival
 
 _REJECTIONS_SHOWN = 20
 _MISSING_KEPT = 65_536
@@ -48,6 +49,8 @@ class Reading:
         self._read = 0
         self._restarted = False
         self._missing: set[str] = set()
+        self._spoilt = Spoilt(bounds.missing_hashes)
+        self._compared = False
 
     async def run(self, transport: Transport) -> None:
         """Read everything up to the peer's head, then the children that are missing here.
@@ -62,6 +65,7 @@ class Reading:
             self.head, self.etag = remote.head, remote.etag
             cursor = await in_thread(self._datastore.begin_pull, self._peer.name, remote.head)
             await self._announce(cursor, remote.head)
+            remote, cursor = await self._reconciled(transport, remote, cursor)
             start = cursor.start
             try:
                 cursor = await self._entries(transport, remote, cursor)
@@ -123,6 +127,32 @@ class Reading:
         ours = (await in_thread(self._datastore.head)).size
         self._emit(Started(self._peer.name, head.size, ours, cursor.start, cursor.restarted))
 
+    async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
+        """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
+        if self._compared or not transport.answers:
+            return remote, cursor
+        ours = await in_thread(self._datastore.head)
+        if not is_worth_it(cursor, remote.head, ours, self._bounds):
+            return remote, cursor
+        self._compared = True
+        moved = await reconcile(self._datastore, self._peer.name, transport, remote.head, self._keep, self._bounds)
+        if moved is None:
+            return remote, cursor
+        if moved.next_index > remote.head.size:
+            # The log has grown since its head was read.
+            looked = await self._look(transport)
+            if looked.head.epoch == remote.head.epoch:
+                remote = looked
+                self.head, self.etag = remote.head, remote.etag
+        self._tell(moved.next_index, remote.head)
+        return remote, moved
+
+    async def _keep(self, lines: list[bytes]) -> ApplyReport:
+        """Store operations that were asked for by hash."""
+        report = await in_thread(self._datastore.store_missing, self._peer.name, lines)
+        self._count(report, None)
+        return report
+
     async def _entries(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> Cursor:
         """Store the entries from the cursor up to the head; what came before an error is stored too.
 
@@ -130,29 +160,17 @@ class Reading:
         """
         wanted = spans(cursor.start, remote.head.size, ranges=remote.ranges)
         start = cursor.start
-        checked: asyncio.Task[list[Arrival]] | None = None
-        checking: asyncio.Task[list[Arrival]] | None = None
-        failure: SyncError | None = None
-        try:
-            try:
-                tiles = fetch_ahead(transport, remote.head.epoch, wanted, self._bounds)
-                async with aclosing(in_batches(tiles, start, self._bounds)) as batches:
-                    async for lines in batches:
-                        checking = asyncio.create_task(in_thread(self._datastore.check_lines, lines, start))
-                        start += len(lines)
-                        if checked is not None:
-                            cursor = await self._store(cursor, await checked, remote.head)
-                        checked = checking
-            except SyncError as error:
-                failure = error
-            if checked is not None:
-                cursor = await self._store(cursor, await checked, remote.head)
-        finally:
-            if checking is not None and not checking.done():
-                checking.cancel()
-                await asyncio.wait({checking})
-        if failure is not None:
-            raise failure
+
+        def check(lines: list[bytes]) -> Coroutine[None, None, list[Arrival]]:
+            nonlocal start
+            first, start = start, start + len(lines)
+            return in_thread(self._datastore.check_lines, lines, first)
+
+        tiles = fetch_ahead(transport, remote.head.epoch, wanted, self._bounds)
+        batches = in_batches(tiles, start, self._bounds)
+        async with aclosing(check_ahead(batches, check)) as checked:
+            async for arrivals in checked:
+                cursor = await self._store(cursor, arrivals, remote.head)
         return cursor
 
     async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> Cursor:
@@ -160,31 +178,29 @@ class Reading:
         report, cursor = await in_thread(self._datastore.store_entries, self._peer.name, cursor, arrivals)
         self._read += len(arrivals)
         self._count(report, start)
+        self._spoilt.note(arrivals, report.rejected)
         if len(self._missing) < _MISSING_KEPT:
             self._missing.update(report.missing)
         self._tell(cursor.start, head)
         return cursor
 
     async def _children(self, transport: Transport) -> None:
-        if not self._missing or not transport.answers:
+        """Ask for sound copies of what was spoilt, and for the children that are missing."""
+        if not transport.answers or not (self._missing or self._spoilt.claimed):
             return
 
-        async def keep(lines: list[bytes]) -> ApplyReport:
-            report = await in_thread(self._datastore.store_missing, self._peer.name, lines)
-            self._count(report, None)
-            return report
-
-        await ask_for_children(transport, self._missing, keep, self._bounds)
+        spoilt = await in_thread(self._datastore.unknown, sorted(self._spoilt.claimed))
+        self._missing.update(await self._spoilt.ask(transport, spoilt, self._keep))
+        # What was missing from one batch may have come with a later one, or just now.
+        missing = await in_thread(self._datastore.unknown, sorted(self._missing))
+        await ask_for_children(transport, set(missing), self._keep, self._bounds)
         if self.head is not None:
             self._tell(self.head.size, self.head)
 
     def _count(self, report: ApplyReport, start: int | None) -> None:
         """Add a batch; `start` is the log index of its first line, None where the lines are no entries."""
         total = self._report
-        total.applied += report.applied
-        total.known += report.known
-        total.pending += report.pending
-        total.unsupported += report.unsupported
+        total.add(report)
         self._rejected += len(report.rejected)
         room = _REJECTIONS_SHOWN - len(total.rejected)
         total.rejected += [_placed(rejection, start) for rejection in report.rejected[:room]]

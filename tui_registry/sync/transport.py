@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol
 
 from tui_registry.datastore import Peer
+from tui_registry.errors import Json
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.heads import RemoteHead
 from tui_registry.sync.tiles import Span
@@ -16,12 +17,14 @@ class Transport(Protocol):
     """One peer's log, read within bounds. Every method raises `SyncError` and nothing else.
 
     Attributes:
-        received: bytes of message bodies so far.
         answers: the peer answers questions (`missing`); a directory does not.
     """
 
-    received: int
     answers: bool
+
+    @property
+    def received(self) -> int:
+        """Bytes of message bodies so far."""
 
     async def head(self, etag: str | None = None) -> RemoteHead | None:
         """The peer's head; None when it is still the one that `etag` came with."""
@@ -31,6 +34,9 @@ class Transport(Protocol):
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         """Operations by hash, children first; maybe only some of them."""
+
+    async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:
+        """What the peer says of ranges of its log, as it came; None when it does not do this."""
 
     async def __aenter__(self) -> Transport: ...
 

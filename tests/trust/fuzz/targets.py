@@ -12,7 +12,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from hashlib import sha3_256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +46,9 @@ from tui_registry.settings import SettingsError, load_settings
 from tui_registry.sync.heads import HeadError, parse_head, spell_head
 from tui_registry.sync.pushing import PushResult
 from tui_registry.sync.pushing import _add as add_answer
+from tui_registry.sync.ranges import Keys, Range, RangeError, compare, read_question
+from tui_registry.sync.ranges import describe as describe_range
+from tui_registry.sync.ranges import question as ask_again
 from tui_registry.sync.tiles import Span, TileError, Unpacker, pack, split
 
 
@@ -57,6 +62,9 @@ class Target(NamedTuple):
 
 BASE = root(description="Größe \U0001f600", tags=["chat", "code"])
 OPS = [BASE.body, write_on(BASE, name="x").body, removal_of(BASE).body, root("agent").body]
+# A log of a hundred operations, and another's of as many that says what it has.
+KEYS = Keys(b"".join(number.to_bytes(8, "big") + sha3_256(b"%d" % number).digest() for number in range(100)))
+WHOLE = Range(b"", None, KEYS.size, int(KEYS.fingerprint, 16))
 CODES = {"malformed", "limit", "key", "hash", "signature", "actor", "owner", "id", "child", "unsupported"}
 JSON_WORDS = [
     b'"', b"{", b"}", b"[", b"]", b":", b",", b"null", b"true", b"1e9", b"-0", b"1.0", b"NaN", b"9" * 25, b"\\u0000",
@@ -128,6 +136,21 @@ def answer(data: bytes) -> None:
     result = PushResult("them")
     add_answer(result, told)
     assert all(0 <= count <= 2**53 for count in (result.applied, result.known, result.pending, result.unsupported))
+
+
+def comparison(data: bytes) -> None:
+    """What a peer asks about ranges of a log, and what one answers."""
+    try:
+        tree: Json = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    with suppress(RangeError):
+        assert len(ask_again([Range(low, high, 0, 0) for low, high in read_question(tree)])) == len(tree)
+    with suppress(RangeError):
+        hashes, parts = compare(KEYS, WHOLE, tree)
+        assert not (hashes and parts)
+        assert sum(part.count for part in parts) <= WHOLE.count
+        assert len(hashes) <= WHOLE.count
 
 
 def head(data: bytes) -> None:
@@ -319,6 +342,10 @@ TARGETS: dict[str, Target] = {
     "op": Target(op, OPS, [*JSON_WORDS, b'"Up"', b'"Rm"', b'"Model"', b'"Agent"', b'"Mv"', b"0" * 64]),
     "tile": Target(tile, [pack(OPS[:1]), pack(OPS[:2]), pack([b"{}"] * 3)], [b"\n", b"\0", b"\x1f\x8b\x08", b"\xff\xff"]),
     "answer": Target(answer, [b"{}\n[]\n", b'{"applied":1,"rejected":[{}]}'], [*JSON_WORDS, b'"applied":', b"\0"]),
+    "comparison": Target(
+        comparison, [json.dumps(tree).encode() for tree in (describe_range(KEYS, b"", None), describe_range(KEYS, KEYS.key(90), None), [[None, "0" * 80]])],
+        [*JSON_WORDS, b'"parts":', b'"hashes":', b'"to":', b'"count":', b'"fingerprint":', b"0" * 64, b"f" * 80],
+    ),
     "head": Target(
         head, [json.dumps(_HEAD).encode(), json.dumps(_HEAD | {"ranges": True}).encode(), b"7.5-12.ndjson.gz", b"0.ndjson.gz"],
         [*JSON_WORDS, b"-", b".", b"00", b"256"],

@@ -1,0 +1,152 @@
+"""Every place for a word in every command, read off the parser itself, so that a command yet to come is tried as well."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli, Said
+from tests.seeds import NOW
+from tests.trust.hostile_replica import OPS, record_of
+from tests.trust.strings import STRINGS, dangers
+from tui_registry.cli.parser import SUMMARIES, build_parser
+from tui_registry.crdt import sign_up
+from tui_registry.datastore import Datastore
+from tui_registry.errors import Record
+
+Words = tuple[str, ...]
+
+# Looking a name up and writing a whole log take long: a few words must do.
+_SLOW = {"--host", "--log"}
+_FEW = ("clipboard", "bidi-override", "many-lines", "option")
+
+
+def leaves(parser: argparse.ArgumentParser, words: Words = ()) -> Iterator[tuple[Words, argparse.ArgumentParser]]:
+    """Each command with its words, and what it takes."""
+    declare = getattr(parser, "declare", None)
+    if declare is not None:
+        declare()
+    deeper = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not deeper:
+        yield words, parser
+    for action in deeper:
+        for name, command in action.choices.items():
+            yield from leaves(command, (*words, name))
+
+
+COMMANDS = dict(leaves(build_parser()))
+
+
+def lines_of(words: Words, text: str, name: str) -> Iterator[list[str]]:
+    """Command lines of one command with this text in every place that takes a word."""
+    actions = [action for action in COMMANDS[words]._actions if action.nargs != 0 and action.dest != "data_dir"]
+    positional = [action for action in actions if not action.option_strings]
+    plain = [action.choices[0] if isinstance(action.choices, (list, tuple)) else "x" for action in positional]
+    as_json = ["--json"] if "--json" in COMMANDS[words]._option_string_actions and name in _FEW else []
+    if any(action.choices is None for action in positional):
+        filled = [first if action.choices else text for action, first in zip(positional, plain, strict=True)]
+        yield [*words, *as_json, "--", *filled]
+    for action in positional:
+        if action.choices is not None:
+            yield [*words, "--", text]
+    for action in actions:
+        for option in action.option_strings[-1:]:
+            if option not in _SLOW or name in _FEW:
+                yield [*words, *as_json, f"{option}={text}", "--", *plain]
+
+
+FREE = [words for words in COMMANDS if any(True for _ in lines_of(words, "x", "clipboard"))]
+
+
+def test_the_parser_names_every_command_there_is() -> None:
+    assert {words[0] for words in COMMANDS} == set(SUMMARIES)
+    assert len(FREE) > len(SUMMARIES)
+
+
+@pytest.mark.parametrize("words", FREE, ids=" ".join)
+def test_a_hostile_word_in_every_place_of_a_command(
+    cli: Cli, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Words
+) -> None:
+    here = tmp_path / "copy"
+    shutil.copytree(filled, here)
+    # So deep that no word leads out of the test's own folder.
+    below = tmp_path.joinpath(*"abcdefgh")
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    for name, text in STRINGS.items():
+        for line in lines_of(words, text, name):
+            said = cli("--data-dir", str(here), *line)
+            assert said.code in (0, 1, 2), line
+            expect_harmless(said, line)
+
+
+def expect_harmless(said: Said, line: list[str]) -> None:
+    assert not dangers(said.err), line
+    assert "Traceback" not in said.err, line
+    assert "should not happen" not in said.err, (line, said.err)
+    if "--json" in line:
+        assert said.out.isascii(), line
+        assert all(isinstance(tree, dict) for tree in said.lines), line
+    else:
+        assert not dangers(said.out), line
+
+
+# In place of these: the id of a hostile record of this replica's own, and of one that was deleted.
+OURS, GONE = "OURS", "GONE"
+
+# What each command is asked on a replica that strangers filled. `demo` opens screens, `serve` has tests of its own.
+ANSWERS: dict[str, list[Words]] = {
+    "list": [("list", "models"), ("list", "agents")],
+    "search": [("search", "x"), ("search", "--", "-nothing")],
+    "show": [("show", OPS["model", "clipboard"].key)],
+    "history": [("history", OPS["agent", "clipboard"].key), ("history",)],
+    "register": [("register", "model", "-")],
+    "import": [("import", ".")],
+    "update": [("update", OPS["model", "colour"].key, "-")],
+    "delete": [("delete", OPS["model", "colour"].key, "--yes")],
+    "undo": [("undo", OPS["model", "colour"].key, "--yes"), ("undo", OURS, "--yes"), ("undo", GONE, "--yes")],
+    "restore": [("restore", OPS["model", "colour"].key), ("restore", GONE)],
+    "formfile": [("formfile", "lint", "--record", OPS["model", "colour"].key)],
+    "peer": [("peer", "list")],
+    "sync": [("sync",)],
+    "serve": [("serve", "--token")],
+    "export": [("export",), ("export", "--log", "log")],
+    "verify": [("verify",)],
+    "quarantine": [("quarantine", "--limit", "100000")],
+    "identity": [("identity", "show"), ("identity", "new", "--yes")],
+    "help": [("help",), ("help", "search")],
+}
+
+
+@pytest.mark.parametrize("command", sorted(set(SUMMARIES) - {"demo"}))
+def test_what_every_command_says_of_a_replica_that_strangers_filled(
+    cli: Cli, filled: Path, tmp_path: Path, command: str
+) -> None:
+    here = tmp_path / "copy"
+    shutil.copytree(filled, here)
+    for words in ANSWERS[command]:
+        takes_json = any("--json" in parser._option_string_actions for leaf, parser in COMMANDS.items() if words[: len(leaf)] == leaf)  # fmt: skip
+        for asked in ([*words], [*words, "--json"]) if takes_json else ([*words],):
+            line = [own_record(here, word == GONE) if word in (OURS, GONE) else word for word in asked]
+            said = cli("--data-dir", str(here), *line)
+            # Words that are refused before anything is looked at show nothing.
+            assert said.code != 2, (line, said.err)
+            assert said.code == 0 or line == asked, (line, said.err)
+            expect_harmless(said, line)
+
+
+def own_record(folder: Path, deleted: bool) -> str:
+    """The id of a new record that is this replica's own, with such a word wherever an author may sign one."""
+    with Datastore.open(folder, clock=lambda: NOW + 60) as datastore:
+        identity = datastore.identity()
+        record = record_of("model", f"{STRINGS['clipboard']} {datastore.head().size}", by=identity)
+        sound: Record = {"version": "1.0.0", "license": "MIT", "tags": ["x"], "formfile_template": ""}
+        op = sign_up(identity, "model", {**record, **sound})
+        assert datastore.apply([op.body]).applied == 1
+        if deleted:
+            datastore.delete("model", op.key, [op.hash])
+        return op.key

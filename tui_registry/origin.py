@@ -1,0 +1,141 @@
+"""One origin on the web (a scheme, a host and a port), asked within bounds. Whatever answers may be hostile."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Literal, TypeAlias
+
+import httpx
+
+_CHUNK = 65_536
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+# Polls must stay small, so little more than these goes out. What is packed travels as it is and is never unpacked here.
+_HEADERS = {"user-agent": "tui-registry", "accept-encoding": "identity"}
+
+Astray: TypeAlias = Literal["nowhere", "elsewhere", "circles"]
+
+
+class RedirectError(Exception):
+    """A redirect that is not followed.
+
+    Attributes:
+        why: it leads to no web address, to another origin, or round in circles.
+        target: where to, in a stranger's words.
+    """
+
+    def __init__(self, why: Astray, target: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.target = target
+
+
+class TooLargeError(Exception):
+    """A body of more bytes than its bound."""
+
+
+class Origin:
+    """Asks one origin, and follows it to no other.
+
+    Attributes:
+        received: bytes of message bodies so far.
+    """
+
+    def __init__(self, url: httpx.URL, timeout: httpx.Timeout, *, redirects: int, connections: int) -> None:
+        """
+        Args:
+            url: any of the origin.
+            redirects: followed for one GET. connections: open at once.
+        """
+        self.received = 0
+        self._redirects = redirects
+        self._timeout = timeout
+        self._client = httpx.AsyncClient(
+            # A certificate store takes long to load, and plain HTTP can never lead us to TLS.
+            verify=url.scheme == "https",
+            trust_env=not _is_loopback(url.host),
+            limits=httpx.Limits(max_connections=connections),
+            follow_redirects=False,
+        )
+
+    @asynccontextmanager
+    async def get(self, url: httpx.URL, headers: Mapping[str, str] | None = None) -> AsyncIterator[httpx.Response]:
+        """The answer to a GET, its body not yet read; redirects on the same origin are followed.
+
+        Raises:
+            RedirectError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError.
+        """
+        for _ in range(self._redirects + 1):
+            async with self._sent(self._request("GET", url, headers)) as response:
+                if response.status_code not in _REDIRECTS:
+                    yield response
+                    return
+                url = _redirected(url, response)
+        raise RedirectError("circles", str(url))
+
+    @asynccontextmanager
+    async def post(self, url: httpx.URL, content: bytes, media_type: str) -> AsyncIterator[httpx.Response]:
+        """The answer to a POST; what is said to one place is carried to no other. Raises as `get`."""
+        headers = {"content-type": media_type, "content-length": str(len(content))}
+        async with self._sent(self._request("POST", url, headers, content)) as response:
+            yield response
+
+    async def body(self, response: httpx.Response, limit: int) -> AsyncIterator[bytes]:
+        """The body's bytes as they travel, in pieces.
+
+        Raises:
+            TooLargeError: there are more than `limit`.
+        """
+        read = 0
+        async for chunk in response.aiter_raw(_CHUNK):
+            read += len(chunk)
+            self.received += len(chunk)
+            if read > limit:
+                raise TooLargeError
+            yield chunk
+
+    async def __aenter__(self) -> Origin:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *details: object) -> None:
+        await self._client.aclose()
+
+    # How
+
+    def _request(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str] | None, content: bytes | None = None
+    ) -> httpx.Request:
+        sent = {"host": url.netloc.decode("ascii"), **_HEADERS, **(headers or {})}
+        return httpx.Request(
+            method, url, headers=sent, content=content, extensions={"timeout": self._timeout.as_dict()}
+        )
+
+    @asynccontextmanager
+    async def _sent(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        response = await self._client.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+def _redirected(url: httpx.URL, response: httpx.Response) -> httpx.URL:
+    location = response.headers.get("location", "")
+    try:
+        target = url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise RedirectError("nowhere", location) from None
+    if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
+        raise RedirectError("elsewhere", str(target))
+    return target.copy_with(fragment=None)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
