@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.seeds import seed
+from tests.seeds import make_record, seed
 from tui_registry.datastore import Datastore
 
 SCREENS = {"textual", "rich"}
@@ -41,6 +41,7 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("replica")
     with Datastore.open(path) as datastore:
         seed(datastore)
+        datastore.add("model", make_record("model", "llama-with-a-formfile", formfile_template="NAME llama\nVCPU 4\n"))
     return path
 
 
@@ -72,6 +73,15 @@ def test_commands_that_read_import_no_screens_network_types_or_keys(
 
 def test_a_table_is_listed_without_the_authoring_rules(replica: Path) -> None:
     assert not imported(replica, "list", "models") & {"packaging", "semver", "rapidfuzz"}
+
+
+@pytest.mark.parametrize("words", [("list", "models"), ("search", "llama"), ("show", "ID")])
+def test_commands_that_read_pay_for_no_code_that_writes_code_and_no_compression(
+    replica: Path, record_id: str, words: tuple[str, ...]
+) -> None:
+    line = [record_id if word == "ID" else word for word in words]
+    # Templates are checked on the way, too.
+    assert not imported(replica, *line, "--json") & {"dataclasses", "inspect", "shutil", "bz2", "lzma", "tomllib"}
 
 
 def test_registering_imports_no_screens_network_or_types(tmp_path: Path) -> None:

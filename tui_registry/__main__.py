@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,9 +13,14 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, without the program's name; `sys.argv` for None. Returns the exit code."""
-    from tui_registry.cli import run
+    # Imports make many objects and no garbage. Commands collect it once they run, the screens after their first frame.
+    gc.disable()
+    try:
+        from tui_registry.cli import run
 
-    return run(sys.argv[1:] if argv is None else argv, _screens)
+        return run(sys.argv[1:] if argv is None else argv, _screens)
+    finally:
+        gc.enable()
 
 
 def _screens(datastore: Datastore, *, query: str) -> None:

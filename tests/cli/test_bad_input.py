@@ -42,7 +42,7 @@ def nothing_is_stored(data_dir: Path) -> bool:
         ("kind.yaml", MODEL + "kind: agent\n", ("kind.yaml: kind", "describes an agent, not a model")),
         (
             "template.yaml",
-            MODEL + "formfile_template: 'RUN make'\n",
+            MODEL + 'formfile_template: "RUN make\\nMEMORY 1024\\nDISK 10"\n',
             ("template.yaml: formfile_template", "line 1", "NAME"),
         ),
     ],
@@ -63,7 +63,11 @@ def test_a_bad_file_on_stdin_is_called_stdin(cli: Cli, data_dir: Path) -> None:
 def test_every_problem_of_a_record_is_listed_one_a_line(cli: Cli, data_dir: Path) -> None:
     said = cli("register", "model", "-", given="name: x\nversion: '1.0'\nlicense: bsd\ntags: [Big Tag]\n")
     assert said.code == 1
-    assert [line.split(": ")[2] for line in said.err.splitlines()] == ["version", "license", "tags[0]"]
+    # What keeps it from being signed comes first, then what could be better
+    shown = [line.removeprefix("tui-registry: ").split(": stdin: ")[-1] for line in said.err.splitlines()]
+    assert [line.removeprefix("stdin: ").split(": ")[0] for line in shown] == [
+        "version", "license", "tags[0]", "parameters", "context_length",
+    ]  # fmt: skip
     assert nothing_is_stored(data_dir)
 
 

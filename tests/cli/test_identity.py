@@ -38,6 +38,21 @@ def test_show_says_address_place_and_why_to_keep_a_copy(cli: Cli, own: str, data
     }
 
 
+@pytest.mark.parametrize("words", [("register", "model", "new.yaml"), ("import", "new.yaml", "--register")])
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_the_first_write_says_where_the_key_is_and_to_keep_a_copy(
+    cli: Cli, data_dir: Path, tmp_path: Path, words: tuple[str, ...], more: tuple[str, ...]
+) -> None:
+    (tmp_path / "new.yaml").write_text(MODEL)
+    refused = cli("register", "model", "-", given="name: x\nlicense: bsd\n")
+    assert (refused.code, "identity.key" in refused.err) == (1, False)
+    (told,) = [line for line in cli(*words, *more).err.splitlines() if "identity.key" in line]
+    assert f" {data_dir / 'identity.key'}, and without it nobody can change them, you included: " in told
+    assert told.endswith("keep a copy elsewhere with 'identity export FILE'")
+    again = cli("register", "model", "-", given=MODEL.replace("name:", "description: again\nname:"))
+    assert (again.code, "identity.key" in again.err) == (0, False)
+
+
 def test_the_key_is_readable_by_its_owner_alone_and_never_printed(cli: Cli, keystore: Path, data_dir: Path) -> None:
     secret = (data_dir / "identity.key").read_text().strip()
     for path in (data_dir / "identity.key", keystore):

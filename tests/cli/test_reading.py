@@ -179,14 +179,19 @@ def test_export_log_writes_a_directory_that_peers_can_read(cli: Cli, seeded: Pat
     assert (head["epoch"], head["size"]) == (said.json["epoch"], 12)
 
 
-def test_a_reader_that_goes_away_is_no_error(seeded: Path) -> None:
+@pytest.mark.parametrize("command", [("list", "models"), ("search", "kind:model")], ids=" ".join)
+def test_the_first_lines_come_before_the_last_is_read_and_a_reader_that_goes_away_is_no_error(
+    seeded: Path, command: tuple[str, ...]
+) -> None:
     with Datastore.open(seeded) as datastore:
         datastore.apply([signed(owner("b"), "model", f"n{n}", description="long " * 500).to_json() for n in range(60)])
-    command = [sys.executable, "-m", "tui_registry", "--data-dir", str(seeded), "list", "models", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    line = [sys.executable, "-m", "tui_registry", "--data-dir", str(seeded), *command, "--json"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
+        # What follows is more than a pipe holds, so it is not all written.
+        assert process.poll() is None
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0

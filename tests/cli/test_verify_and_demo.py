@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tui_registry.cli.demo import NEIGHBOUR, prepared
+from tui_registry.cli.demo import NEIGHBOUR, _served, _url, prepared
 from tui_registry.cli.demo_records import UNNAMED, own_records, sample_ops
 from tui_registry.crdt import Op, check_op
+from tui_registry.datastore import Datastore
 from tui_registry.records.authoring import check
 
 
@@ -68,6 +69,16 @@ def test_demo_check_builds_everything_pulls_and_leaves_nothing_behind(
     assert said.json["conflicts"] >= 1
     assert list(room.iterdir()) == []
     assert not data_dir.exists()
+
+
+def test_the_demo_runs_nothing_that_lies_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tui_registry").mkdir()
+    (tmp_path / "tui_registry/__init__.py").write_text("open('ran', 'w').close()\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    Datastore.open(tmp_path / "replica").close()
+    with _served(tmp_path / "replica") as node:
+        assert _url(node, tmp_path).startswith("http://127.0.0.1:")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_the_demo_shows_a_peer_owners_a_conflict_and_problems(data_dir: Path) -> None:

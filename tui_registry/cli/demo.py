@@ -64,9 +64,10 @@ def prepared() -> Iterator[Datastore]:
 @contextmanager
 def _served(replica: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The replica as a node in a process of its own, ended with the block."""
-    # The same program from the same place, wherever the person stands.
+    # The same program from the same place, wherever the person stands: -P keeps the current folder out of it.
     root = str(Path(tui_registry.__file__).parent.parent)
-    command = [sys.executable, "-m", "tui_registry", "serve", "--port", "0", "--json", "--data-dir", str(replica)]
+    serve = ["serve", "--port", "0", "--json", "--data-dir", str(replica)]
+    command = [sys.executable, "-P", "-m", "tui_registry", *serve]
     with replica.with_suffix(".log").open("wb") as log:
         node = subprocess.Popen(  # noqa: S603 - our own program
             command,

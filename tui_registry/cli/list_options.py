@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
         choices=[*_SORTS, *(f"-{key}" for key in _SORTS)],
         help=f"{', '.join(_SORTS)}; with '-' before it downwards: --sort=-params",
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="at most N records, 0 for all (see below)")
+    parser.add_argument("--limit", type=count, metavar="N", help="at most N records, 0 for all (see below)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -26,11 +26,11 @@ With --json each line is {{"kind", "id", "record", "heads", "problems"}}. IDs ar
 that only one record has is enough for every command."""
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
+def count(text: str) -> int:
+    """A number from the line, 0 or more."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise ValueError(text)
-    return number
+    return int(text)
 
 
-_count.__name__ = "number"  # argparse says "invalid number value"
+count.__name__ = "number"  # argparse says "invalid number value"

@@ -14,7 +14,7 @@ from tui_registry.cli.table import Column, Table
 from tui_registry.datastore import Datastore, Row
 from tui_registry.errors import Kind
 from tui_registry.query.errors import QueryError
-from tui_registry.text import address_short, age, count_words, exact
+from tui_registry.text import address_short, age, count_words, exact, safe_text
 
 _PAGE = 200
 _COLUMNS = (
@@ -97,7 +97,7 @@ def _notes(row: Row) -> Iterator[str]:
 
 def _nothing(datastore: Datastore, query: str, did_you_mean: str | None) -> str:
     if did_you_mean is not None:
-        return f"nothing found. Did you mean: {did_you_mean}"
+        return f"nothing found. Did you mean: {safe_text(did_you_mean)}"
     if query:
         return "nothing found"
     if datastore.stats().records:

@@ -33,8 +33,8 @@ def note(text: str) -> None:
 def report(error: RegistryError) -> None:
     """Say a declared error: one sentence, or one line for each problem of a record."""
     if isinstance(error, InvalidRecord):
-        errors = [problem for problem in error.problems if problem.severity == "error"] or list(error.problems)
-        for problem in errors:
+        # What keeps the record from being signed comes first
+        for problem in sorted(error.problems, key=lambda problem: problem.severity):
             note(problem_line(problem))
     elif error.sentence:
         note(safe_text(error.sentence))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -18,13 +19,15 @@ COMMANDS: dict[str, dict[str, str]] = {
         "list": "list models or agents, newest first",
         "search": "find records by words and fields",
         "show": "one record in full",
-        "history": "every operation of a record",
+        "history": "every operation of a record, or the last ones of this replica",
     },
     "Write": {
         "register": "sign and register a record from a JSON or YAML file",
         "import": "read files or folders into drafts, and register them",
         "update": "change a record of yours",
         "delete": "delete a record of yours",
+        "undo": "undo the last operation on a record of yours",
+        "restore": "bring back a deleted record of yours",
     },
     "Build": {
         "formfile": "check, format and render Formfiles, and build bundles of records",
@@ -58,15 +61,21 @@ class Command(NamedTuple):
     run: Callable[[argparse.Namespace], int]
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line. A command's own arguments are declared once it is met in the line."""
-    parser = _TopParser(prog=PROGRAM, allow_abbrev=False, add_help=True)
+def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command line. A command's own arguments are declared once it is met in the line.
+
+    Args:
+        line: what will be parsed: only the commands that occur in it get parsers, as these take their time. All for
+            None.
+    """
+    parser = _TopParser(prog=PROGRAM, allow_abbrev=False, add_help=True, formatter_class=_HelpFormatter)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.add_argument("--data-dir", metavar="DIR")
     parser.add_argument("--query", metavar="QUERY", dest="open_on")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandParser)
     for name in SUMMARIES:
-        commands.add_parser(name, command=name)
+        if line is None or name in line:
+            commands.add_parser(name, command=name)
     return parser
 
 
@@ -81,6 +90,24 @@ def load_command(name: str) -> Command:
 def examples(*lines: str) -> str:
     """The epilog of a command's help."""
     return "\n".join(("examples:", *(f"  {line}" for line in lines)))
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Made anew for each argument that is declared: it looks for the width itself, as argparse's way imports `shutil`,
+    which imports three compression libraries."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_help_width())
+
+
+def _help_width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdecimal() and len(columns) < 5 and int(columns) > 0:
+        return int(columns) - 2
+    try:
+        return (os.get_terminal_size().columns or 80) - 2
+    except (OSError, ValueError):
+        return 78
 
 
 class _Parser(argparse.ArgumentParser):
@@ -104,7 +131,7 @@ class _CommandParser(_Parser):
             prog=prog,
             description=description,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HelpFormatter,
         )
         self._declare: Callable[[argparse.ArgumentParser], None] | None = None
         if command:

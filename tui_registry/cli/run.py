@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ def run(argv: Sequence[str], screens: Screens) -> int:
 
 
 def _run(argv: Sequence[str], screens: Screens) -> int:
-    args = build_parser().parse_args(argv)
+    args = build_parser(argv).parse_args(argv)
     from tui_registry.cli.output import prepare_streams
 
     prepare_streams()
@@ -67,7 +68,9 @@ def _run(argv: Sequence[str], screens: Screens) -> int:
         from tui_registry.cli.errors import UsageError
 
         raise UsageError("--query opens the terminal interface and goes with no command: use 'search QUERY'")
-    return load_command(args.command).run(args)
+    command = load_command(args.command)
+    gc.enable()
+    return command.run(args)
 
 
 def _open_screens(args: argparse.Namespace, screens: Screens) -> int:

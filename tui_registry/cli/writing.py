@@ -1,4 +1,4 @@
-"""What `register`, `update` and `delete` share: refusing early, naming the file in problems, saying what was done."""
+"""What the writing commands share: refusing early, asking first, naming the file in problems, saying what was done."""
 
 from __future__ import annotations
 
@@ -25,8 +25,20 @@ def in_file(source: str) -> Iterator[None]:
     try:
         yield
     except InvalidRecord as error:
-        errors = tuple(problem for problem in error.problems if problem.severity == "error")
-        raise at(source, errors or error.problems) from error
+        raise at(source, error.problems) from error
+
+
+@contextmanager
+def key_explained(datastore: Datastore) -> Iterator[None]:
+    """Say where the key lies and why to keep a copy of it, once what the block writes is the first that it signs."""
+    before = datastore.own_ops()
+    yield
+    if before == 0 and datastore.own_ops():
+        place = safe_text(str(datastore.data_dir / "identity.key"))
+        note(
+            f"the key that signs your records is {place}, and without it nobody can change them, you included: "
+            "keep a copy elsewhere with 'identity export FILE'"
+        )
 
 
 def need_own(entry: Entry, done: str) -> None:
@@ -42,6 +54,29 @@ def need_own(entry: Entry, done: str) -> None:
             f"{entry.kind} {safe_text(str(entry.record['name']))} belongs to 0x{owner} and can only be {done} "
             "with that key: register a copy without its id instead",
         )
+
+
+def may(question: str, deed: str, stopped: str) -> None:
+    """Ask the person at the terminal, on stderr; anything but a yes ends the command.
+
+    Args:
+        question: with safe names, ending in `?`.
+        deed, stopped: for the sentences: nobody can be asked whether to `deed`; the answer was no.
+
+    Raises:
+        UsageError: nobody can be asked.
+        StoppedError: the answer was no.
+    """
+    import sys
+
+    from tui_registry.cli.errors import StoppedError, UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"nobody can be asked whether to {deed}: say --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise StoppedError(stopped)
 
 
 def need_same(entry: Entry, finding: Finding) -> None:

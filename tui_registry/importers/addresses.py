@@ -15,6 +15,8 @@ from tui_registry.importers.drafting import Draft
 from tui_registry.importers.errors import SourceError
 from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched, read_address
 from tui_registry.importers.foreign import checked, read_foreign
+from tui_registry.importers.headers import BOUNDS, read_weights_at
+from tui_registry.importers.hub import HUB, Hub, read_repository, repository_at
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import safe_text
 
@@ -24,13 +26,23 @@ if TYPE_CHECKING:
 _OLLAMA_PORT = 11434
 
 
-def read_from_address(address: str, kind: Kind | None = None, bounds: FetchBounds | None = None) -> Iterator[Finding]:
-    """What lies at an address. Without a path, a server is asked for an agent card and for Ollama's models.
+def read_from_address(
+    address: str, kind: Kind | None = None, bounds: FetchBounds | None = None, hub: Hub = HUB
+) -> Iterator[Finding]:
+    """What lies at an address. Without a path, a server is asked for an agent card and for Ollama's models; of the Hub,
+    the address of a repository or of a file in it is enough.
 
     Raises:
         SourceError: nothing there can be read.
     """
     url = read_address(address)
+    repository = repository_at(url, hub)
+    if repository is not None:
+        yield from read_repository(repository, kind, hub, bounds or BOUNDS)
+        return
+    if url.path.lower().endswith((".gguf", ".safetensors")):
+        yield read_weights_at(url, kind, bounds or BOUNDS)
+        return
 
     async def ask(fetcher: Fetcher) -> list[Finding]:
         if url.path in (ollama.TAGS, ollama.SHOW):

@@ -10,3 +10,7 @@ class SourceError(RegistryError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__("source", sentence)
+
+
+class CutOffError(SourceError):
+    """A header that needs more bytes than the file has."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import httpx
 
 from tui_registry.errors import Json
 from tui_registry.importers.errors import SourceError
+from tui_registry.origin import Origin, RedirectError, TooLargeError
 from tui_registry.text import exact, safe_text
 
 T = TypeVar("T")
@@ -43,6 +44,28 @@ class Answer:
 
     status: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bytes of a file.
+
+    Attributes:
+        status: 206 for what was asked for, 200 for the beginning of the whole; others come with no bytes.
+        size: of the whole file, None when the host does not tell.
+    """
+
+    status: int
+    body: bytes
+    size: int | None
+
+
+class ElsewhereError(SourceError):
+    """A redirect to another host, which is not followed; `target` is where to."""
+
+    def __init__(self, sentence: str, target: str) -> None:
+        super().__init__(sentence)
+        self.target = target
 
 
 def read_address(address: str) -> httpx.URL:
@@ -86,15 +109,8 @@ class Fetcher:
     def __init__(self, url: httpx.URL, bounds: FetchBounds) -> None:
         self._url = url
         self._bounds = bounds
-        self._received = 0
-        self._client = httpx.AsyncClient(
-            # A certificate store takes long to load, and plain HTTP never leads us to TLS.
-            verify=url.scheme == "https",
-            trust_env=not _is_loopback(url.host),
-            timeout=httpx.Timeout(bounds.silent_seconds),
-            follow_redirects=False,
-            headers={"user-agent": "tui-registry", "accept-encoding": "identity"},
-        )
+        timeout = httpx.Timeout(bounds.silent_seconds)
+        self._origin = Origin(url, timeout, redirects=bounds.redirects, connections=4)
 
     async def get(self, url: httpx.URL) -> Answer:
         """The answer to a GET, redirects on the same origin followed.
@@ -102,85 +118,102 @@ class Fetcher:
         Raises:
             SourceError: there is none, or it is too long.
         """
-        for _ in range(self._bounds.redirects + 1):
-            async with self._sent(self._client.build_request("GET", url)) as response:
-                if response.status_code not in _REDIRECTS:
-                    return Answer(response.status_code, await self._body(response))
-                url = self._redirected(url, response)
-        raise SourceError(f"{_quoted(str(self._url))} sends us round in circles: too many redirects")
+        async with self._asking(url), self._origin.get(url) as response:
+            return Answer(response.status_code, await self._body(response))
+
+    async def piece(self, url: httpx.URL, start: int, count: int) -> Piece:
+        """At most `count` bytes of a file, from `start` on (RFC 9110, section 14.2); the rest is not waited for.
+
+        Raises:
+            ElsewhereError: the file is at another host. SourceError: there is no answer, or not those bytes.
+        """
+        wanted = {"range": f"bytes={start}-{start + count - 1}"}
+        async with self._asking(url), self._origin.get(url, wanted) as response:
+            if response.status_code not in (200, 206):
+                return Piece(response.status_code, b"", None)
+            first, size = _span(response)
+            if first != start:
+                raise SourceError(f"{_quoted(url.host)} does not give parts of files: download it and import the file")
+            body = bytearray()
+            async for chunk in self._origin.body(response, self._bounds.total_bytes - self._origin.received):
+                body += chunk
+                if len(body) >= count:
+                    break
+            return Piece(response.status_code, bytes(body[:count]), size)
 
     async def post(self, url: httpx.URL, body: Json) -> Answer:
         """The answer to a POST of JSON; redirects are not followed. Raises as `get`."""
         content = json.dumps(body).encode()
-        request = self._client.build_request("POST", url, content=content, headers={"content-type": "application/json"})
-        async with self._sent(request) as response:
+        async with self._asking(url), self._origin.post(url, content, "application/json") as response:
             return Answer(response.status_code, await self._body(response))
 
     async def __aenter__(self) -> Fetcher:
-        await self._client.__aenter__()
+        await self._origin.__aenter__()
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        await self._client.aclose()
+        await self._origin.__aexit__(*details)
 
     @asynccontextmanager
-    async def _sent(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    async def _asking(self, url: httpx.URL) -> AsyncIterator[None]:
+        """Whatever goes wrong on the way, in words."""
+        host = _quoted(url.host)
         try:
-            response = await self._client.send(request, stream=True)
-            try:
-                yield response
-            finally:
-                await response.aclose()
+            yield
+        except RedirectError as error:
+            sentence = self._astray(url, error)
+            raise (
+                ElsewhereError(sentence, error.target) if error.why == "elsewhere" else SourceError(sentence)
+            ) from None
+        except TooLargeError:
+            raise SourceError(f"{host} answers with more than can be read at once") from None
         except httpx.ConnectError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise SourceError(f"the TLS certificate of {_quoted(request.url.host)} cannot be trusted") from None
-            raise SourceError(
-                f"no answer from {_quoted(request.url.host)}: is it running, and is the address right?"
-            ) from None
+                raise SourceError(f"the TLS certificate of {host} cannot be trusted") from None
+            raise SourceError(f"no answer from {host}: is it running, and is the address right?") from None
         except httpx.TimeoutException:
-            raise SourceError(f"{_quoted(request.url.host)} was silent for {self._bounds.silent_seconds:g} s") from None
+            raise SourceError(f"{host} was silent for {self._bounds.silent_seconds:g} s") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
             reason = safe_text(str(error) or type(error).__name__, 120)
-            raise SourceError(f"{_quoted(request.url.host)} did not answer as web servers do ({reason})") from None
+            raise SourceError(f"{host} did not answer as web servers do ({reason})") from None
 
     async def _body(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise SourceError(f"{_quoted(response.url.host)} compresses its answer, which was not asked for")
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            self._received += len(chunk)
-            if self._received > self._bounds.total_bytes:
-                raise SourceError(f"{_quoted(response.url.host)} answers with more than can be read at once")
-            if len(body) > self._bounds.bytes:
-                raise SourceError(
-                    f"{_quoted(str(response.url))} answers with more than {exact(self._bounds.bytes)} bytes: "
-                    "if it is a model, download it and import the file"
-                )
-        return bytes(body)
-
-    def _redirected(self, url: httpx.URL, response: httpx.Response) -> httpx.URL:
-        location = response.headers.get("location", "")
+        most, left = self._bounds.bytes, self._bounds.total_bytes - self._origin.received
         try:
-            target = url.join(location)
-        except (httpx.InvalidURL, ValueError):
-            raise SourceError(f"{_quoted(str(url))} redirects to what is no web address") from None
-        if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
-            where = f"{_quoted(str(url))} redirects to another place, {_quoted(str(target))}"
-            raise SourceError(f"{where}: if you trust that one, import it")
-        return target.copy_with(fragment=None)
+            return b"".join([chunk async for chunk in self._origin.body(response, min(most, left))])
+        except TooLargeError:
+            if left < most:
+                raise SourceError(f"{_quoted(response.url.host)} answers with more than can be read at once") from None
+            raise SourceError(
+                f"{_quoted(str(response.url))} answers with more than {exact(most)} bytes: "
+                "if it is a model, download it and import the file"
+            ) from None
+
+    def _astray(self, url: httpx.URL, error: RedirectError) -> str:
+        match error.why:
+            case "nowhere":
+                return f"{_quoted(str(url))} redirects to what is no web address"
+            case "elsewhere":
+                where = f"{_quoted(str(url))} redirects to another place, {_quoted(error.target)}"
+                return f"{where}: if you trust that one, import it"
+            case "circles":
+                return f"{_quoted(str(self._url))} sends us round in circles: too many redirects"
 
 
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+def _span(response: httpx.Response) -> tuple[int, int | None]:
+    """Where in the file the body begins, and the size of the whole file where it is told."""
+    if response.status_code == 200:
+        length = response.headers.get("content-length", "")
+        return 0, int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+    if match is None:
+        return -1, None
+    return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-[0-9]{1,19}/([0-9]{1,19}|\*)", re.ASCII)
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json
-from tui_registry.importers.errors import SourceError
+from tui_registry.importers.errors import CutOffError, SourceError
 from tui_registry.text import exact, safe_text
 
 
@@ -33,7 +33,10 @@ def opened(path: Path) -> IO[bytes]:
 
 def size_of(file: IO[bytes]) -> int:
     """The size of an open file in bytes."""
-    return os.fstat(file.fileno()).st_size
+    at = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(at)
+    return size
 
 
 def lines_of(file: IO[bytes], most: int) -> Iterator[tuple[int, bytes]]:
@@ -148,6 +151,9 @@ class HeaderReader:
         """An error about the header, to be raised."""
         return SourceError(f"{self._what} {sentence}")
 
+    def _cut_off(self) -> CutOffError:
+        return CutOffError(f"{self._what} ends in the middle: the file is cut off")
+
     def _load(self, count: int) -> None:
         self._check(count)
         start = self.position
@@ -155,10 +161,10 @@ class HeaderReader:
         self._buffer = self._file.read(min(max(count, self._CHUNK), self._most - start))
         self._start, self._at = start, 0
         if len(self._buffer) < count:
-            raise self.fail("ends in the middle: the file is cut off")
+            raise self._cut_off()
 
     def _check(self, count: int) -> None:
         if self.position + count > self.file_size:
-            raise self.fail("ends in the middle: the file is cut off")
+            raise self._cut_off()
         if self.position + count > self._most:
             raise self.fail(f"is longer than the {exact(self._most)} bytes that are read")

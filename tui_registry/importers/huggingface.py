@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tui_registry.errors import Json
@@ -16,7 +16,7 @@ from tui_registry.importers.errors import SourceError
 from tui_registry.importers.estimate import put_requirements
 
 CARD, CONFIG, PIPELINE, ADAPTER = "README.md", "config.json", "model_index.json", "adapter_config.json"
-_INDEXES = ("model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.json")
+INDEXES = ("model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.json")
 
 
 def is_model_folder(folder: Path) -> bool:
@@ -138,16 +138,37 @@ def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, bits: int | None
 
 
 def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
-    for name in _INDEXES:
+    for name in INDEXES:
         if (folder / name).is_file():
             return safetensors.read_index(folder / name)
-    files = sorted(folder.glob("*.safetensors"))
-    # Mistral's own format lies beside the same weights for transformers: count them once.
-    files = [file for file in files if not file.name.startswith("consolidated")] or files
-    preferred = [file for file in files if file.name in ("model.safetensors", "adapter_model.safetensors")]
+    found = [*folder.glob("*.safetensors"), *(folder.glob("*/*.safetensors") if pipeline else ())]
+    chosen = _of_one_model(sorted(file.relative_to(folder).as_posix() for file in found), pipeline)
+    return safetensors.read_all([folder / name for name in chosen]) if chosen else None
+
+
+def chosen_weights(folder: Path, names: Sequence[str]) -> list[str]:
+    """Which of these safetensors `read_model_folder` would read, were they in a folder that has all the other files."""
+    for name in INDEXES:
+        if (folder / name).is_file():
+            try:
+                return [part for part in safetensors.parts_of(folder / name) if part in names]
+            except SourceError:
+                return []
+    weights = [name for name in names if name.endswith(".safetensors")]
+    pipeline = (folder / PIPELINE).is_file()
+    return _of_one_model([name for name in weights if pipeline or "/" not in name], pipeline)
+
+
+def _of_one_model(names: list[str], pipeline: bool) -> list[str]:
+    """The safetensors that hold a model's weights once, of all that lie there."""
     if pipeline:
-        preferred = [file for file in sorted(folder.glob("*/*.safetensors")) if not _VARIANT.search(file.name)]
-    return safetensors.read_all(preferred or files) if preferred or files else None
+        parts = [name for name in names if "/" in name and not _VARIANT.search(name.rpartition("/")[2])]
+        if parts:
+            return parts
+    files = [name for name in names if "/" not in name]
+    # Mistral's own format lies beside the same weights for transformers: count them once.
+    files = [name for name in files if not name.startswith("consolidated")] or files
+    return [name for name in files if name in ("model.safetensors", "adapter_model.safetensors")] or files
 
 
 _VARIANT = re.compile(r"\.(?:fp16|bf16|non_ema|fp32)\b")

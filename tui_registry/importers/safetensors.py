@@ -128,15 +128,7 @@ def read_index(path: Path) -> Weights:
     Raises:
         SourceError: the index cannot be read, or names no parts.
     """
-    with opened(path) as file:
-        raw = file.read(_MOST_INDEX + 1)
-    if len(raw) > _MOST_INDEX:
-        raise SourceError(f"the index is longer than the {exact(_MOST_INDEX)} bytes that are read")
-    index = parse_json(raw, "the index")
-    places = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(places, dict) or not places:
-        raise SourceError("the index names no files (weight_map)")
-    names = sorted({name for name in places.values() if isinstance(name, str)})
+    names = _named_in(path)
     safe = [name for name in names if _PLAIN_NAME.fullmatch(name)]
     weights = Weights()
     if len(safe) < len(names):
@@ -145,6 +137,23 @@ def read_index(path: Path) -> Weights:
         raise SourceError(f"the index names {exact(len(safe))} files: at most {exact(_MOST_PARTS)} are read")
     _add_parts(weights, [path.with_name(name) for name in safe])
     return weights
+
+
+def parts_of(path: Path) -> list[str]:
+    """The names of the parts beside an index. Raises as `read_index`."""
+    return [name for name in _named_in(path) if _PLAIN_NAME.fullmatch(name)]
+
+
+def _named_in(path: Path) -> list[str]:
+    with opened(path) as file:
+        raw = file.read(_MOST_INDEX + 1)
+    if len(raw) > _MOST_INDEX:
+        raise SourceError(f"the index is longer than the {exact(_MOST_INDEX)} bytes that are read")
+    index = parse_json(raw, "the index")
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise SourceError("the index names no files (weight_map)")
+    return sorted({name for name in places.values() if isinstance(name, str)})
 
 
 def read_safetensors(path: Path) -> Draft:

@@ -21,12 +21,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Delete the record, after asking."""
-    import sys
-
-    from tui_registry.cli.errors import StoppedError, UsageError
     from tui_registry.cli.output import out, out_json
     from tui_registry.cli.registry import find, open_registry
-    from tui_registry.cli.writing import need_own
+    from tui_registry.cli.writing import may, need_own
     from tui_registry.text import safe_text
 
     with open_registry(args) as datastore:
@@ -34,12 +31,7 @@ def run(args: Namespace) -> int:
         need_own(entry, "deleted")
         name = safe_text(str(entry.record["name"]))
         if not args.yes:
-            if not sys.stdin.isatty():
-                raise UsageError(f"nobody can be asked whether to delete {name}: say --yes")
-            sys.stderr.write(f"Delete {entry.kind} {name} ({entry.id[:12]})? [y/N] ")
-            sys.stderr.flush()
-            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                raise StoppedError("nothing was deleted")
+            may(f"Delete {entry.kind} {name} ({entry.id[:12]})?", f"delete {name}", "nothing was deleted")
         op = datastore.delete(entry.kind, entry.id, entry.heads)
     if args.json:
         out_json({"kind": entry.kind, "id": entry.id, "deleted": True, "hash": op.hash})

@@ -13,7 +13,8 @@ def arguments(parser: ArgumentParser) -> None:
         "Read descriptions of models and agents into drafts, and say what is wrong with them. With --register the\n"
         "drafts without errors are signed with this replica's key and registered; without it nothing is stored.\n\n"
         "SOURCE is a file, a folder (read with the folders in it) or an address. What it is, its content tells:\n"
-        "  models   GGUF and safetensors (split ones too, headers only), Hugging Face folders and model cards,\n"
+        "  models   GGUF and safetensors (split ones too, headers only, also at an address), Hugging Face folders\n"
+        "           and model cards, a repository of the Hub (https://huggingface.co/OWNER/NAME, or a file in it),\n"
         "           an Ollama server, such as http://127.0.0.1:11434\n"
         "  agents   A2A agent cards (a file, or the agent's address), an MCP server.json\n"
         "  both     JSON and YAML (one record, or a list of them), what 'export' writes\n"
@@ -26,6 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
         "tui-registry import models/",
         "tui-registry import Qwen2.5-7B-Instruct-Q4_K_M.gguf --set license=Apache-2.0 --register",
         "tui-registry import http://127.0.0.1:11434 --explain",
+        "tui-registry import https://huggingface.co/Qwen/Qwen2.5-7B-Instruct",
         "tui-registry import https://agent.example.com --json | jq .record",
         "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
         "tui-registry import backup.ndjson --register --json | jq -r .status",
@@ -51,11 +53,12 @@ def run(args: Namespace) -> int:
     from tui_registry.cli.importing import Import
     from tui_registry.cli.output import note
     from tui_registry.cli.registry import open_registry
+    from tui_registry.cli.writing import key_explained
     from tui_registry.importers import read_source
     from tui_registry.text import safe_text
 
     source: str = args.source
-    with open_registry(args) as datastore:
+    with open_registry(args) as datastore, key_explained(datastore):
         work = Import(datastore, register=args.register, settings=args.set, as_json=args.json, explain=args.explain)
         for found in read_source(source, args.kind):
             work.take(found)

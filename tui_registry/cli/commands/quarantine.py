@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from tui_registry.cli.list_options import count
 from tui_registry.cli.parser import examples
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.epilog = examples("tui-registry quarantine", "tui-registry quarantine --json | jq -r .source")
     parser.add_argument(
-        "--limit", type=_count, default=_SHOWN, metavar="N", help="at most N operations (default: %(default)s)"
+        "--limit", type=count, default=_SHOWN, metavar="N", help="at most N operations (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -52,7 +53,7 @@ def _print(refused: list[Quarantined]) -> None:
     from tui_registry.text import age, safe_text, size_bytes
 
     columns = (
-        Column("FROM", 12),
+        Column("FROM", 20),
         Column("WHEN", 7, right=True),
         Column("CODE", 11),
         Column("SIZE", 8, right=True, spare=1),
@@ -80,9 +81,3 @@ def _json(found: Quarantined) -> dict[str, Json]:
         "size": found.size,
         "start": _text(found),
     }
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise ArgumentTypeError("write how many as a number")
-    return int(text)

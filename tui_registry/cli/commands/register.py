@@ -46,11 +46,11 @@ def run(args: Namespace) -> int:
     """Register the record."""
     from tui_registry.cli.drafts import document_draft, draft_of
     from tui_registry.cli.registry import open_registry
-    from tui_registry.cli.writing import in_file, tell
+    from tui_registry.cli.writing import in_file, key_explained, tell
 
     finding = document_draft(args.file, args.kind)
     kind, record = draft_of(finding)
-    with open_registry(args) as datastore, in_file(finding.source):
+    with open_registry(args) as datastore, key_explained(datastore), in_file(finding.source):
         op = datastore.add(kind, record)
         tell(datastore, "registered", op, as_json=args.json)
     return 0

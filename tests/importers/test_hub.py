@@ -1,0 +1,308 @@
+"""The Hub: a repository by its address, from documented answers replayed by a local server. Nothing asks the live one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import httpx
+import pytest
+from huggingface_hub.hf_api import ModelInfo
+
+from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
+from tests.importers.serving import Server, send, serving
+from tui_registry.importers import Finding, SourceError
+from tui_registry.importers.addresses import read_from_address
+from tui_registry.importers.fetch import FetchBounds
+from tui_registry.importers.hub import HUB, Hub, Repository, repository_at
+
+CARD = b"""---
+license: apache-2.0
+pipeline_tag: text-generation
+library_name: transformers
+tags: [chat, code]
+---
+# Tiny
+
+Tiny is a model that fits into a test, and says so in its card.
+"""
+CONFIG = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "max_position_embeddings": 8192}
+SHARDS = {
+    "model-00001-of-00002.safetensors": {"a": tensor("BF16", (1024, 1024), 0, 2_097_152)},
+    "model-00002-of-00002.safetensors": {"b": tensor("BF16", (1024, 512), 0, 1_048_576)},
+}
+FIRST, SECOND = SHARDS
+INDEX = {"metadata": {"total_size": 3_145_728}, "weight_map": {"a": FIRST, "b": SECOND}}
+
+
+def told(*names: str, **more: Any) -> dict[str, Any]:
+    """The answer of `/api/models/acme/tiny?blobs=true`, with the members that the Hub documents."""
+    answer = {
+        "_id": "65f0", "id": "acme/tiny", "modelId": "acme/tiny", "author": "acme", "sha": "0" * 40,
+        "lastModified": "2025-01-01T00:00:00.000Z", "private": False, "gated": False, "disabled": False,
+        "downloads": 12, "likes": 1, "tags": ["safetensors", "license:apache-2.0"], "pipeline_tag": "text-generation",
+        "library_name": "transformers", "createdAt": "2025-01-01T00:00:00.000Z",
+        "siblings": [{"rfilename": name, "size": 1, "blobId": "1" * 40} for name in names],
+        **more,
+    }  # fmt: skip
+    # The official client reads the same answer
+    assert [one.rfilename for one in ModelInfo(**answer).siblings or ()] == [*names]
+    return answer
+
+
+def in_parts(body: bytes) -> Any:
+    """A file that is given in the ranges that are asked for, and counts what went out."""
+
+    def answer(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        match = re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers.get("range", ""))
+        if match is None:
+            send(handler, body)
+            return
+        start, end = int(match[1]), min(int(match[2]) + 1, len(body))
+        span = {"content-range": f"bytes {start}-{end - 1}/{len(body)}"}
+        send(handler, body[start:end], status=206, headers=span)
+
+    return answer
+
+
+def repository(files: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """What the Hub answers for a repository of these files."""
+    answers: dict[str, Any] = {"/api/models/acme/tiny?blobs=true": told(*files, **more)}
+    for name, content in files.items():
+        body = content if isinstance(content, bytes) or callable(content) else json.dumps(content).encode()
+        answers[f"/acme/tiny/resolve/main/{name}"] = in_parts(body) if isinstance(body, bytes) else body
+    return answers
+
+
+SHARDED = {
+    "README.md": CARD,
+    "config.json": CONFIG,
+    "model.safetensors.index.json": INDEX,
+    **{name: safetensors(header) for name, header in SHARDS.items()},
+}
+
+
+@contextmanager
+def hub_of(answers: Mapping[str, Any], *, files: tuple[str, ...] = ()) -> Iterator[tuple[Server, Hub]]:
+    with serving(answers) as server:
+        yield server, Hub(server.address, frozenset({"127.0.0.1"}), files)
+
+
+def read(server: Server, hub: Hub, path: str = "/acme/tiny", bounds: FetchBounds | None = None) -> Finding:
+    (found,) = read_from_address(server.address + path, None, bounds, hub)
+    return found
+
+
+# ---- addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "repository"),
+    [
+        ("https://huggingface.co/acme/tiny", Repository("acme/tiny")),
+        ("https://hf.co/acme/tiny/", Repository("acme/tiny")),
+        ("https://huggingface.co/acme/tiny/tree/v2", Repository("acme/tiny", "v2")),
+        ("https://huggingface.co/acme/tiny/blob/main/README.md", Repository("acme/tiny", "main", "README.md")),
+        (
+            "https://huggingface.co/acme/tiny/resolve/main/q/tiny.gguf?download=true",
+            Repository("acme/tiny", "main", "q/tiny.gguf"),
+        ),
+        ("https://huggingface.co/api/models/acme", None),
+        ("https://huggingface.co/acme", None),
+        ("https://huggingface.co/acme/tiny/discussions/1", None),
+        ("https://huggingface.co/acme/..", None),
+        ("https://example.org/acme/tiny", None),
+    ],
+)
+def test_addresses_of_the_hub_are_told_from_others(address: str, repository: Repository | None) -> None:
+    assert repository_at(httpx.URL(address), HUB) == repository
+
+
+@pytest.mark.parametrize("what", ["datasets/acme/words", "spaces/acme/app"])
+def test_what_is_no_model_is_told(what: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        repository_at(httpx.URL(f"https://huggingface.co/{what}"), HUB)
+    assert "is no model" in caught.value.sentence
+
+
+# ---- what is read
+
+
+def test_a_repository_is_read_from_its_card_its_configuration_and_the_headers_of_its_weights() -> None:
+    with hub_of(repository(SHARDED)) as (server, hub):
+        found = read(server, hub)
+    assert found.source == f"{server.address}/acme/tiny"
+    assert (at(found, "name"), at(found, "license")) == ("tiny", "Apache-2.0")
+    assert (at(found, "parameters"), at(found, "quantization")) == (1_572_864, "BF16")
+    assert (at(found, "context_length"), at(found, "model_type")) == (8192, "LLM")
+    assert at(found, "tags") == ["chat", "code", "text-generation"]
+    assert found.origins["name"] == "the repository's name"
+    assert found.origins["parameters"] == "the shapes of the tensors in 2 files"
+    assert found.notes == ()
+
+
+def test_a_revision_is_asked_for_as_it_was_named() -> None:
+    answers = {path.replace("/main/", "/v2/"): answer for path, answer in repository(SHARDED).items()}
+    answers["/api/models/acme/tiny/revision/v2?blobs=true"] = answers.pop("/api/models/acme/tiny?blobs=true")
+    with hub_of(answers) as (server, hub):
+        assert at(read(server, hub, "/acme/tiny/tree/v2"), "parameters") == 1_572_864
+
+
+def test_only_the_header_of_a_file_of_gigabytes_is_fetched() -> None:
+    """A file of 40 GB that is not there: the server makes up its zeros, and counts what it was asked for."""
+    header = safetensors({"a": tensor("F16", (20_000_000_000,), 0, 40_000_000_000)}, data=0)
+    size, sent = len(header) + 40_000_000_000, [0]
+
+    def huge(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        first, last = map(int, handler.headers["range"].removeprefix("bytes=").split("-"))
+        body = header[first : last + 1].ljust(last + 1 - first, b"\0")
+        sent[0] += len(body)
+        send(handler, body, status=206, headers={"content-range": f"bytes {first}-{last}/{size}"})
+
+    with hub_of(repository({"config.json": CONFIG, "model.safetensors": huge})) as (server, hub):
+        found = read(server, hub)
+    assert at(found, "parameters") == 20_000_000_000
+    assert at(found, "resource_requirements.min_disk_gb") == 39
+    assert sent[0] <= 1024 * 1024
+
+
+@pytest.mark.parametrize("words", [3, 200_000], ids=["short", "longer than the first bytes that are fetched"])
+def test_a_gguf_file_is_read_by_its_address(words: int) -> None:
+    values = [*LLAMA, ("tokenizer.ggml.merges", 9, (8, ["ab cd"] * words))]
+    with hub_of(repository({"README.md": CARD, "tiny-Q4.gguf": gguf(values)})) as (server, hub):
+        found = read(server, hub, "/acme/tiny/blob/main/tiny-Q4.gguf")
+    assert found.source.endswith("/acme/tiny/blob/main/tiny-Q4.gguf")
+    assert (at(found, "name"), at(found, "context_length")) == ("Tiny Llama", 8192)
+
+
+def test_a_split_gguf_file_is_read_with_all_its_parts() -> None:
+    split = [("split.count", 4, 2)]
+    parts = {
+        "tiny-00001-of-00002.gguf": gguf([*LLAMA, *split]),
+        "tiny-00002-of-00002.gguf": gguf(split, [("v", (8, 8), 0, 0)]),
+    }
+    with hub_of(repository(parts)) as (server, hub):
+        found = read(server, hub, "/acme/tiny/resolve/main/tiny-00002-of-00002.gguf")
+    assert at(found, "parameters") == 32 + 64
+
+
+def test_a_gguf_file_of_any_other_host_is_read_in_ranges_too() -> None:
+    with serving({"/models/llama.gguf": in_parts(gguf(LLAMA))}) as server:
+        (found,) = read_from_address(f"{server.address}/models/llama.gguf")
+    assert (at(found, "name"), found.source) == ("Tiny Llama", f"{server.address}/models/llama.gguf")
+
+
+def test_a_host_that_knows_no_ranges_is_read_up_to_the_header() -> None:
+    with serving({"/models/llama.gguf": gguf(LLAMA), "/some/model.safetensors": SHARDED[FIRST]}) as server:
+        (found,) = read_from_address(f"{server.address}/models/llama.gguf")
+        (other,) = read_from_address(f"{server.address}/some/model.safetensors")
+    assert at(found, "name") == "Tiny Llama"
+    assert (at(other, "name"), at(other, "parameters")) == ("some", 1_048_576)
+
+
+def test_a_repository_of_gguf_files_alone_says_what_the_hub_read_in_them() -> None:
+    more = {"gguf": {"total": 7_000_000_000, "architecture": "llama", "context_length": 4096}}
+    with hub_of(repository({"README.md": CARD, "a.gguf": b"", "b.gguf": b""}, **more)) as (server, hub):
+        found = read(server, hub)
+    assert (at(found, "parameters"), at(found, "context_length")) == (7_000_000_000, 4096)
+    assert any("it has 2 GGUF files" in note for note in found.notes)
+
+
+# ---- downloads that lie at another host
+
+
+def elsewhere(target: str) -> Any:
+    def answer(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        send(handler, b"", status=302, headers={"location": target})
+
+    return answer
+
+
+def test_a_download_may_lead_to_the_hubs_own_hosts_and_nowhere_else() -> None:
+    with serving({"/lfs/1": in_parts(SHARDED[FIRST])}) as other:
+        moved = elsewhere(f"{other.address}/lfs/1")
+        counted = {"total": 1_048_576, "parameters": {"BF16": 1_048_576}}
+        files = {"README.md": CARD, "config.json": CONFIG, "model.safetensors": moved}
+        with hub_of(repository(files, safetensors=counted), files=("127.0.0.1",)) as (server, hub):
+            found = read(server, hub)
+        assert found.origins["parameters"] == "the shapes of the tensors"
+        asked = len(other.asked)
+        with hub_of(repository(files, safetensors=counted), files=(".hf.co",)) as (server, hub):
+            found = read(server, hub)
+        assert len(other.asked) == asked
+    assert (at(found, "parameters"), at(found, "quantization")) == (1_048_576, "BF16")
+    assert found.origins["parameters"] == "what the Hub counted in the safetensors"
+    assert any("redirects to another place" in note for note in found.notes)
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (None, "is not there, or not for everybody to see"),
+        (b"{", "is not JSON"),
+        (b"[]", "is no JSON object"),
+        (b'{"siblings": 4}', "holds neither a configuration nor a model card"),
+        (b'{"siblings": [{"rfilename": "../../etc/passwd"}, {"rfilename": 7}, 7]}', "holds neither"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_sentence(answer: bytes | None, part: str) -> None:
+    with hub_of({} if answer is None else {"/api/models/acme/tiny?blobs=true": answer}) as (server, hub):
+        try:
+            found = read(server, hub)
+        except SourceError as error:
+            said = error.sentence
+        else:
+            said = found.problems[0].sentence
+    assert part in said
+    assert "\n" not in said
+
+
+def claims(span: str) -> Any:
+    def answer(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        send(handler, gguf(LLAMA)[:64], status=206, headers={"content-range": span})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (claims("bytes 0-63/64"), "the file is cut off"),
+        (claims("bytes 0-63/9999999999999999999"), "does not tell how large"),
+        (claims("bytes 0-63/*"), "does not tell how large"),
+        (claims("bytes 10-63/64"), "does not give parts of files"),
+        (claims("nonsense"), "does not give parts of files"),
+        (in_parts(b"<html>"), "is neither GGUF nor safetensors"),
+        (in_parts(safetensors(b"{}", length=2**60)), "is longer than"),
+        (in_parts(gguf(LLAMA, value_count=2**63)), "no model has that many"),
+        (None, "the host answers with status 404"),
+    ],
+    ids=["cut", "huge", "unsized", "shifted", "nonsense", "html", "long", "hostile", "missing"],
+)
+def test_a_file_that_is_none_is_one_sentence(answer: Any, part: str) -> None:
+    answers = {} if answer is None else {"/x/tiny.gguf": answer}
+    with serving(answers) as server, pytest.raises(SourceError) as caught:
+        list(read_from_address(f"{server.address}/x/tiny.gguf", None, FetchBounds(seconds=20)))
+    assert part in caught.value.sentence
+    assert "\n" not in caught.value.sentence
+
+
+def test_files_that_need_consent_are_told_and_the_rest_is_read() -> None:
+    answers = repository({"README.md": CARD, "config.json": CONFIG}, gated="manual")
+
+    def closed(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        send(handler, b"Access to this model is restricted", status=401)
+
+    answers["/acme/tiny/resolve/main/config.json"] = closed
+    with hub_of(answers) as (server, hub):
+        found = read(server, hub)
+    assert at(found, "license") == "Apache-2.0"
+    assert "config.json was not read: the Hub answers with status 401" in found.notes
+    assert any("agreed to its terms" in note for note in found.notes)

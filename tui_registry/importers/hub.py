@@ -1,0 +1,280 @@
+"""A repository of the Hugging Face Hub, by its address -> the draft of its model. Only headers of weights are fetched.
+
+What is asked: https://huggingface.co/docs/hub/api (`/api/models/{id}`) and the addresses of files,
+`/{id}/resolve/{revision}/{path}`, which take ranges and may lead to the Hub's own hosts of large files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+import httpx
+
+from tui_registry.errors import Json, Kind
+from tui_registry.importers.documents import Finding
+from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.errors import SourceError
+from tui_registry.importers.estimate import put_requirements
+from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, Piece, fetched
+from tui_registry.importers.files import parse_json
+from tui_registry.importers.foreign import finding_of
+from tui_registry.importers.headers import BOUNDS, lay_down
+from tui_registry.importers.huggingface import (
+    ADAPTER,
+    CARD,
+    CONFIG,
+    INDEXES,
+    PIPELINE,
+    chosen_weights,
+    read_model_folder,
+)
+from tui_registry.importers.quantizations import of_dtypes
+from tui_registry.importers.weights import read_weights_file
+from tui_registry.text import exact, safe_text
+
+_MOST_PARTS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Where the Hub is.
+
+    Attributes:
+        base: the address that is asked.
+        hosts: by which people name it.
+        files: the ends of names of hosts to which a download may lead.
+    """
+
+    base: str = "https://huggingface.co"
+    hosts: frozenset[str] = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
+    files: tuple[str, ...] = (".huggingface.co", ".hf.co")
+
+
+HUB = Hub()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A model's repository; `file` is what the address named in it, if anything."""
+
+    name: str
+    revision: str = "main"
+    file: str = ""
+
+
+def repository_at(url: httpx.URL, hub: Hub) -> Repository | None:
+    """The repository that an address of the Hub names, None for an address of another host or for a plain page of it.
+
+    Raises:
+        SourceError: it names something there that is no model.
+    """
+    if url.host not in hub.hosts:
+        return None
+    parts = [part for part in url.path.split("/") if part]
+    if parts[:1] in (["datasets"], ["spaces"], ["collections"], ["papers"]):
+        raise SourceError(f"{safe_text(str(url), 120)} is no model: a model's address is {hub.base}/OWNER/NAME")
+    if len(parts) < 2 or parts[0] in ("api", "docs", "models") or not all(map(_NAME.fullmatch, parts[:2])):
+        return None
+    name, rest = "/".join(parts[:2]), parts[2:]
+    if not rest:
+        return Repository(name)
+    if rest[0] not in ("tree", "blob", "resolve", "raw") or len(rest) < 2:
+        return None
+    return Repository(name, rest[1], "" if rest[0] == "tree" else "/".join(rest[2:]))
+
+
+def read_repository(repository: Repository, kind: Kind | None, hub: Hub, bounds: FetchBounds = BOUNDS) -> list[Finding]:
+    """What a repository holds: one model, or the GGUF file that its address named.
+
+    Raises:
+        SourceError: the Hub has no such model, or does not answer.
+    """
+    base = httpx.URL(hub.base)
+
+    async def ask(fetcher: Fetcher) -> list[Finding]:
+        with TemporaryDirectory(prefix="tui-registry-") as place:
+            return [await _Asked(fetcher, hub, repository, bounds).finding(Path(place), kind)]
+
+    return fetched(base, ask, bounds)
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", re.ASCII)
+# One file, or one in a folder: nothing that could lead out of ours.
+_FILE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._+-]{0,120}/)?[A-Za-z0-9_-][A-Za-z0-9._+-]{0,180}", re.ASCII)
+_PART = re.compile(r"(.+)-([0-9]{5})-of-([0-9]{5})(\.gguf)", re.ASCII | re.IGNORECASE)
+
+
+class _Asked:
+    """One repository, while it is being asked."""
+
+    def __init__(self, fetcher: Fetcher, hub: Hub, repository: Repository, bounds: FetchBounds) -> None:
+        self._fetcher = fetcher
+        self._hub = hub
+        self._of = repository
+        self._bounds = bounds
+        self._notes: list[str] = []
+
+    async def finding(self, place: Path, kind: Kind | None) -> Finding:
+        """What is there, read in a folder of our own."""
+        told = await self._told()
+        source = f"{self._hub.base}/{self._of.name}"
+        folder = place / self._of.name.partition("/")[2]
+        folder.mkdir()
+        names = _files_in(told)
+        if self._of.file.lower().endswith(".gguf"):
+            return await self._one_gguf(folder, f"{source}/blob/{self._of.revision}/{self._of.file}", kind)
+        for name in (CARD, CONFIG, PIPELINE, ADAPTER, *INDEXES):
+            if name in names:
+                await self._fetch(name, folder)
+        await self._lay_down(chosen_weights(folder, names), folder)
+
+        def read() -> Draft:
+            draft = read_model_folder(folder)
+            draft.source = source
+            _say_repository(draft)
+            _add_told(draft, told, names)
+            for note in self._notes:
+                draft.note(note)
+            return draft
+
+        return finding_of(read, source, kind)
+
+    async def _told(self) -> Mapping[str, Json]:
+        """What the Hub says of the repository: its files, and what it counted itself."""
+        revision = "" if self._of.revision == "main" else f"/revision/{quote(self._of.revision, safe='')}"
+        answer = await self._get(f"/api/models/{self._of.name}{revision}?blobs=true")
+        where = f"{self._hub.base}/{self._of.name}"
+        if answer.status in (401, 403, 404):
+            raise SourceError(f"{where} is not there, or not for everybody to see")
+        if answer.status != 200:
+            raise SourceError(f"{where} cannot be asked: the Hub answers with status {answer.status}")
+        told = parse_json(answer.body, "the Hub's answer")
+        if not isinstance(told, dict):
+            raise SourceError("the Hub's answer is no JSON object")
+        if told.get("gated"):
+            self._notes.append("the files are given only to those who agreed to its terms: what is open was read")
+        return told
+
+    # ---- files
+
+    async def _one_gguf(self, folder: Path, source: str, kind: Kind | None) -> Finding:
+        name = self._of.file.rpartition("/")[2]
+        if _FILE.fullmatch(name) is None:
+            raise SourceError(f"{shown(name)} is no name of a file that can be read here")
+        parts = [self._of.file]
+        match = _PART.fullmatch(self._of.file)
+        if match is not None and 1 < int(match[3]) <= _MOST_PARTS:
+            parts = [f"{match[1]}-{number:05}-of-{match[3]}{match[4]}" for number in range(1, int(match[3]) + 1)]
+        for part in parts:
+            await lay_down(self._piece, self._address(part), folder / part.rpartition("/")[2])
+        await self._fetch(CARD, folder)
+        found = read_weights_file(folder / name, "gguf", kind)
+        return Finding(source, found.kind, found.record, found.problems, origins=found.origins, notes=found.notes)
+
+    async def _fetch(self, name: str, folder: Path) -> None:
+        """Copy a small file; one that cannot be had is a note."""
+        try:
+            answer = await self._get_file(name)
+        except SourceError as error:
+            self._notes.append(f"{name} was not read: {error.sentence}")
+            return
+        if answer.status == 200:
+            (folder / name).write_bytes(answer.body)
+        elif answer.status != 404:
+            self._notes.append(f"{name} was not read: the Hub answers with status {answer.status}")
+
+    async def _lay_down(self, names: list[str], folder: Path) -> None:
+        if len(names) > _MOST_PARTS:
+            self._notes.append(f"the weights are {exact(len(names))} files: what the Hub says of them was taken")
+            return
+        for name in names:
+            (folder / name).parent.mkdir(exist_ok=True)
+            try:
+                await lay_down(self._piece, self._address(name), folder / name)
+            except SourceError as error:
+                # The others would end the same way, and the Hub counted for itself
+                self._notes.append(f"the headers of the weights were not read: {error.sentence}")
+                return
+
+    def _address(self, name: str) -> httpx.URL:
+        revision = quote(self._of.revision, safe="")
+        return httpx.URL(f"{self._hub.base}/{self._of.name}/resolve/{revision}/{quote(name)}")
+
+    async def _get(self, path: str) -> Answer:
+        return await self._fetcher.get(httpx.URL(f"{self._hub.base}{path}"))
+
+    async def _get_file(self, name: str) -> Answer:
+        url = self._address(name)
+        try:
+            return await self._fetcher.get(url)
+        except ElsewhereError as error:
+            target = self._allowed(error)
+            async with Fetcher(target, self._bounds) as fetcher:
+                return await fetcher.get(target)
+
+    async def _piece(self, url: httpx.URL, start: int, count: int) -> Piece:
+        try:
+            return await self._fetcher.piece(url, start, count)
+        except ElsewhereError as error:
+            target = self._allowed(error)
+            async with Fetcher(target, self._bounds) as fetcher:
+                return await fetcher.piece(target, start, count)
+
+    def _allowed(self, error: ElsewhereError) -> httpx.URL:
+        """Where a download leads to, if that is a host of the Hub's."""
+        target = httpx.URL(error.target)
+        if target.scheme == httpx.URL(self._hub.base).scheme and target.host.endswith(self._hub.files):
+            return target
+        raise error
+
+
+# ---- what the Hub says
+
+
+def _files_in(told: Mapping[str, Json]) -> list[str]:
+    """The files of the repository that could be read here, by name."""
+    siblings = told.get("siblings")
+    named = [one.get("rfilename") for one in siblings if isinstance(one, dict)] if isinstance(siblings, list) else []
+    return sorted(name for name in named if isinstance(name, str) and _FILE.fullmatch(name))
+
+
+def _say_repository(draft: Draft) -> None:
+    """The folder of our own is a repository to whoever reads where a value came from."""
+    for path, words in draft.origins.items():
+        draft.origins[path] = words.replace("the folder's name", "the repository's name")
+    draft.notes[:] = [note.replace("in the folder", "in the repository") for note in draft.notes]
+
+
+def _add_told(draft: Draft, told: Mapping[str, Json], names: list[str]) -> None:
+    """Where no header was read, the parameters that the Hub counted itself."""
+    safetensors, gguf = told.get("safetensors"), told.get("gguf")
+    if isinstance(safetensors, dict) and not draft.has("parameters"):
+        draft.put("parameters", _count(safetensors.get("total")), "what the Hub counted in the safetensors")
+        dtypes = safetensors.get("parameters")
+        counts = {name: number for name, number in dtypes.items() if _count(number)} if isinstance(dtypes, dict) else {}
+        quantization = of_dtypes({name: number for name, number in counts.items() if isinstance(number, int)})
+        if quantization is not None:
+            draft.put("quantization", quantization.value, "the dtype that the Hub counted most")
+    if isinstance(gguf, dict):
+        draft.put("parameters", _count(gguf.get("total")), "what the Hub read in a GGUF file")
+        draft.put("context_length", _count(gguf.get("context_length")), "what the Hub read in a GGUF file")
+        files = sum(name.lower().endswith(".gguf") for name in names)
+        draft.note(
+            f"it has {exact(files)} GGUF files: import the address of one for its quantisation and what it needs"
+        )
+    if "Hub" in draft.origins.get("parameters", ""):
+        draft.notes[:] = [note for note in draft.notes if not note.startswith(_SAID_WITHOUT_HEADERS)]
+        put_requirements(draft, None, "")
+
+
+# Notes of a folder without weights that are not true any more once the Hub's own count was taken.
+_SAID_WITHOUT_HEADERS = ("nothing tells the size", "there are no safetensors", "none of the files that the index names")
+
+
+def _count(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63 else None
