@@ -85,11 +85,13 @@ class Gate:
 
 
 OPS, TILES = 4352, 17
+# Two batches, of 4 tiles and of 8: the third cannot be stored before its last tile is there.
+STORED = 3072
 
 
 @asynccontextmanager
 async def stuck_at_the_last_tile() -> AsyncIterator[tuple[Peer, Gate]]:
-    """A peer whose log is two batches and a tile, which it sends once its gate is open."""
+    """A peer whose log is three batches, the last tile of which it sends once its gate is open."""
     log = FakeLog.of(list(stranger_ops(OPS, by="lab")))
     gate = Gate(honest(log))
 

@@ -24,7 +24,8 @@ from tests.tui.driving import (
 )
 from tui_registry.datastore import Datastore
 from tui_registry.tui.screens.detail import DetailScreen
-from tui_registry.tui.widgets.record_detail import DetailBody, RecordDetail
+from tui_registry.tui.widgets.detail_body import DetailBody
+from tui_registry.tui.widgets.record_detail import RecordDetail
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

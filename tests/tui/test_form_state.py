@@ -11,7 +11,7 @@ from tui_registry.datastore import Draft
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.records.schema import MAX_OP_BYTES, defaults
 from tui_registry.records.wire import derive_id
-from tui_registry.tui.forms.completion import completed, is_plain
+from tui_registry.tui.forms.completion import is_plain
 from tui_registry.tui.forms.drafts import as_draft, describe, edit_key, from_draft, new_key, saved_ago
 from tui_registry.tui.forms.fields import form_fields
 from tui_registry.tui.forms.merge import changed_by_them, differences, merged
@@ -191,22 +191,6 @@ def test_the_preview_shows_id_size_and_what_an_edit_changes() -> None:
 
 def test_every_field_has_a_label_and_a_sentence() -> None:
     assert all(field.label and field.about for kind in ("model", "agent") for field in form_fields(kind))
-
-
-@pytest.mark.parametrize(
-    ("line", "result"),
-    [
-        ("ch", "chat"),
-        ("code, ch", "code, chat"),
-        ("chat, ch", "chat, chart"),
-        ("code,", None),
-        ("code, chart", None),
-        ("", None),
-        ("zz", None),
-    ],
-)
-def test_the_last_item_of_a_list_is_completed(line: str, result: str | None) -> None:
-    assert completed(line, ["chat", "chart", "code"]) == result
 
 
 @pytest.mark.parametrize(

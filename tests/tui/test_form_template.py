@@ -11,9 +11,10 @@ from textual.widgets import Markdown, OptionList, Static
 from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, tab_to, typed, under
 from tui_registry.datastore import Datastore
 from tui_registry.formfile import generate
+from tui_registry.records.authoring import check
 from tui_registry.tui.forms.area_rows import DescriptionRow, TemplateRow
 from tui_registry.tui.forms.formfile_area import FormfileArea
-from tui_registry.tui.forms.template import disagreements, line_of
+from tui_registry.tui.forms.template import line_of
 from tui_registry.tui.screens.register import RegisterScreen
 
 TEMPLATE = "formfile_template"
@@ -84,13 +85,9 @@ async def test_a_template_that_gives_less_than_the_record_needs_is_warned_about(
         assert app.results == [] or app.results[0] is not None
 
 
-def test_a_record_without_a_template_disagrees_with_nothing() -> None:
-    assert disagreements("model", model()) == []
-
-
-def test_a_warning_of_the_template_names_its_line() -> None:
-    (found,) = disagreements("model", model(formfile_template="NAME x\nVCPU 1\nMEMORY 512\nDISK 10\n"))
-    assert (found.severity, line_of(found)) == ("warning", 3)
+def test_a_problem_of_the_template_names_its_line() -> None:
+    problems = check("model", model(formfile_template="NAME x\nVCPU 1\nMEMORY 512\nDISK 10\n"))
+    assert [line_of(problem) for problem in problems] == [3]
 
 
 async def test_completion_offers_instructions_and_enter_takes_one(datastore: Datastore) -> None:
@@ -214,16 +211,3 @@ async def test_a_hostile_description_is_only_text_to_read(datastore: Datastore, 
         await pilot.press("escape")
         await settled(pilot)
     assert app.results == [None]
-
-
-async def test_the_items_of_a_list_stand_apart_as_they_were_understood(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("agent"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        chips = app.form.query_one("#field-tools .chips", Static)
-        assert not is_shown(chips)
-        await go_to(pilot, "tools")
-        await typed(pilot, 'web search, "a, b", [/x]')
-        await settled(pilot)
-        assert is_shown(chips)
-        assert str(chips.content).split(" ") == ["\xa0web\xa0search\xa0", "\xa0a,\xa0b\xa0", "\xa0[/x]\xa0"]

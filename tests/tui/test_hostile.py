@@ -1,170 +1,260 @@
-"""Text from strangers, in every place where a screen shows it (DESIGN 9): it is shown, and does nothing else."""
+"""Text from strangers on every screen and in every widget (DESIGN 9): it is shown, and does nothing else."""
 
 from __future__ import annotations
 
-import unicodedata
+import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
 
-from tests.seeds import make_record, owner, signed
+from tests.seeds import make_record
+from tests.trust.strings import STRINGS, fitted
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, settle
-from tui_registry.tui.app import RegistryApp
+from tests.tui.form_app import go_to
+from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
+from tui_registry.settings import Settings
+from tui_registry.tui import RegistryApp
+from tui_registry.tui.forms.fields import form_fields
+from tui_registry.tui.forms.merge import Difference
+from tui_registry.tui.forms.merge_screen import MergeScreen
 from tui_registry.tui.screens.ask import AskScreen
 from tui_registry.tui.screens.choose import Choice, ChooseScreen
 from tui_registry.tui.screens.confirm import ConfirmScreen
+from tui_registry.tui.widgets.operation_list import OperationList
 from tui_registry.tui.widgets.search_bar import SearchBar
 
-HOSTILE = {
-    "closing markup": "[/x]",
-    "open markup": "[bold red",
-    "action": "[@click=app.quit]x[/]",
-    "link": "[link=https://example.invalid]x[/link]",
-    "variable": "$primary ${x} {x} %s",
-    "escape": "\x1b[31mred\x1b[0m",
-    "clipboard": "\x1b]52;c;ZXZpbA==\x07",
-    "title": "\x1b]0;evil\x07",
-    "c1": "\x9b31m\x85\x90",
-    "controls": "a\rb\nc\td\x08e\x7f",
-    "bidi": "abc\u202egpj.exe\u2066x\u2069",
-    "zero width": "a\u200bb\u200cc\ufeffd\u2060e",
-    "combining": "Z" + "\u0351" * 100,
-    "leading mark": "\u0301e",
-    "emoji": "👩‍👩‍👧‍👦🏴‍☠️👍🏽" * 5,
-    "wide": "模型" * 40,
-    "rtl": "مرحبا שלום",
-    "long word": "x" * 100,
-    "line separators": "a\u2028b\u2029c",
-    "spaces": "   \u3000 ",
-}
-
-
-def long_text(text: str) -> str:
-    """A description of the allowed length made of the text: words of ten thousand characters among them."""
-    return (f"{text}\n" * 30 + "W" * 10_000)[:10_000]
+Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A replica with a model for each text, by an owner of that name, and an agent whose lists hold them all."""
-    folder = tmp_path_factory.mktemp("hostile")
-    with replica(folder) as datastore:
-        lines = []
-        for name, text in HOSTILE.items():
-            stranger = owner(name)
-            datastore.name_owner(stranger.address, text)
-            short = {"Other": text[:64]}
-            fields = {
-                "version": text[:64], "license": text[:128], "description": text * 3, "tags": [text[:128]] * 5,
-                "capabilities": [text[:128]], "framework": short, "model_type": short, "quantization": short,
-                "formfile_template": text * 3,
-            }  # fmt: skip
-            if name in ("long word", "combining", "wide"):
-                fields |= {"description": long_text(text), "formfile_template": long_text(text) * 2}
-            lines.append(signed(stranger, "model", text[:128], **fields).to_json())
-        texts = [text[:128] for text in HOSTILE.values()]
-        types = [{"Other": text[:64]} for text in texts[:16]]
-        agent = signed(
-            owner("agent"), "agent", "all of them", tags=texts, capabilities=texts, tools=texts, preferred_models=texts,
-            compatible_model_types=types,
-        )  # fmt: skip
-        report = datastore.apply([*lines, agent.to_json()])
-        assert report.applied == len(HOSTILE) + 1, report.rejected
+    """A replica full of such strings, in a folder that is called like one."""
+    folder = tmp_path_factory.mktemp("hostile") / "[/x] [@click=app.quit]\x1b[31m\u202e"
+    fill(folder)
     return folder
 
 
-def assert_harmless(app: RegistryApp) -> None:
-    """What stands on the screen can neither act on a terminal nor hide, and the app runs on."""
-    assert app.is_running
-    assert app.return_code is None
-    for strip in app.screen._compositor.render_strips(app.size):
-        assert strip.cell_length == app.size.width
-        for letter in strip.text.replace("\u200d", "").replace("\ufe0f", ""):
-            assert unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Zl", "Zp"), strip.text
-        for segment in strip:
-            meta = segment.style.meta if segment.style is not None else {}
-            assert "@click" not in meta, segment
-            assert segment.style is None or segment.style.link is None
+@pytest.fixture(autouse=True)
+def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
-async def test_list_and_every_tab_of_the_detail_show_it_harmlessly(hostile: Path, size: tuple[int, int]) -> None:
-    with replica(hostile) as datastore:
-        async with running(datastore, size) as (app, pilot):
-            for _ in range(len(HOSTILE) + 1):
-                assert_harmless(app)
+async def paste(app: RegistryApp, pilot: Pilot[None], line: Input, text: str) -> None:
+    """Put a text into a line in the place of what it holds, as a person can who has copied it somewhere."""
+    line.value = ""
+    line.post_message(Paste(text))
+    await settle(pilot)
+
+
+async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str) -> None:
+    """Press keys one by one, and look after each."""
+    for key in keys:
+        await press(pilot, key)
+        looker.look(app)
+
+
+# ---- one visit for each part of the app ------------------------------------------------------------------------------
+
+
+async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Every page of the list, and every tab of records that hold all strings between them."""
+    looker.look(app)
+    await walk(app, pilot, looker, *["pagedown"] * 3, "g", "right", "right", "right")
+    for turn in range(0, len(TEXTS), AT_ONCE):
+        list_of(app).move_to(turn)
+        await settle(pilot)
+        looker.look(app)
+        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 3)
+    await walk(app, pilot, looker, "enter", "G", "escape", "space", "space", "y", "escape", "d", "escape", "escape")
+
+
+async def detail_alone(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """The narrow detail, and the questions about a stranger's record."""
+    for turn in range(3, len(TEXTS), 2 * AT_ONCE):
+        list_of(app).move_to(turn)
+        await settle(pilot)
+        await walk(app, pilot, looker, "enter", "right", "right", "right")
+        for key in ("e", "y", "o", "v"):
+            await walk(app, pilot, looker, key, "escape")
+        await walk(app, pilot, looker, "escape")
+
+
+async def searching(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Every string as a query; completions, past searches, filters, saved searches, the palette, help."""
+    for text in TEXTS:
+        browse_of(app).query_one(SearchBar).ask(text)
+        await settle(pilot)
+        looker.look(app)
+    browse_of(app).query_one(SearchBar).ask("")
+    await walk(app, pilot, looker, "slash", *"tag:", "tab", *["down"] * 12, "escape")
+    browse_of(app).query_one(SearchBar).ask("")
+    await walk(app, pilot, looker, "slash", "up", "up", "up", "escape", "escape")
+    browse_of(app).query_one(SearchBar).ask("has:formfile")
+    await walk(app, pilot, looker, "f", *["pagedown"] * 4, "G", "space", "escape", "ctrl+s", "escape")
+    await walk(app, pilot, looker, "@", "pagedown", "pagedown", "end", "escape", "ctrl+p", *"search", "escape")
+    await walk(app, pilot, looker, "question_mark", "G", "escape")
+
+
+async def ones_own(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Questions about records of one's own: the next version, undo, delete, bringing back."""
+    browse_of(app).query_one(SearchBar).ask("is:mine")
+    await settle(pilot)
+    for _ in range(3):
+        await walk(app, pilot, looker, "v", "escape", "u", "escape", "d", "escape", "j")
+    await walk(app, pilot, looker, "d", "y", "U", "escape")
+
+
+async def peers(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Peers with such addresses and errors, adding one, and the quarantine."""
+    await walk(app, pilot, looker, "3", "s", "j", "s", "y", *["pagedown"] * 4, "s", "d", "escape", "a")
+    for text in TEXTS[::5]:
+        for line in app.screen.query(Input):
+            await paste(app, pilot, line, fitted(text, 200))
+        await walk(app, pilot, looker, "enter")
+    await walk(app, pilot, looker, "escape", "x", *["j"] * 2 * AT_ONCE, "enter", "G", "escape")
+    await walk(app, pilot, looker, *["pagedown"] * 8, "y", "escape")
+
+
+async def history(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Everybody's operations, a deleted record, and what can be copied of one."""
+    await walk(app, pilot, looker, "4", "y", "escape", "enter", "escape")
+    operations = app.screen.query_one(OperationList)
+    while operations.operation is None or operations.operation.did != "deleted":
+        operations.move_to(operations.cursor + 1)
+    await settle(pilot)
+    await walk(app, pilot, looker, "enter", "right", "right", "right", "y", "escape", "u", "escape", "escape")
+    await walk(app, pilot, looker, "m", *["pagedown"] * 7)
+
+
+async def settings(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Names of keys, paths, colours."""
+    await walk(app, pilot, looker, "5", "enter", "escape", "j", "enter", "j", "escape", *["j"] * 8)
+    await walk(app, pilot, looker, *["pagedown"] * 3, "enter", "escape", "d", "escape", *["k"] * 2 * AT_ONCE)
+
+
+async def forms(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Drafts of such texts, the form with one of them, its preview, a merge, and a search for models."""
+    await walk(app, pilot, looker, "2", *["pagedown"] * 3, "enter", *["ctrl+down"] * 6, "f4", "ctrl+r", "escape")
+    await go_to(pilot, "framework")
+    await walk(app, pilot, looker, "enter", "down", "escape")
+    fields = zip(form_fields("model"), TEXTS * 2, strict=False)
+    app.push_screen(MergeScreen([Difference(field, text, text, text, True, "mine") for field, text in fields]))
+    await settle(pilot)
+    await walk(app, pilot, looker, *["pagedown"] * 4, "escape", "escape")
+
+
+async def forms_of_records(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """A stranger's agent as a new record: lists of such items, models to choose from, the Formfile."""
+    browse_of(app).query_one(SearchBar).ask("kind:agent")
+    await settle(pilot)
+    await walk(app, pilot, looker, "e", "y", *["ctrl+down"] * 6, "ctrl+n", "ctrl+n", "ctrl+r", "escape")
+    await go_to(pilot, "tags")
+    for letter in ("left_square_bracket", "s", "w", "l"):  # what some of the strings begin with
+        await walk(app, pilot, looker, letter, "down", "down", "backspace", "end", *["backspace"] * 2)
+    from tui_registry.tui.forms.pick_screen import PickModel
+
+    app.push_screen(PickModel("x"))
+    await settle(pilot)
+    await walk(app, pilot, looker, "down", "pagedown", "escape")
+    await walk(app, pilot, looker, "escape")
+
+
+async def imports(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """A folder of files that are called so and hold such texts."""
+    folder = app.datastore.data_dir.parent / "files"
+    write_files(folder)
+    for where in (f"{folder}/none\x1b[31m[/x]", f"{folder}.json", str(folder)):
+        await press(pilot, "i")
+        line = app.screen.query_one(Input)
+        await paste(app, pilot, line, f"{folder}/")
+        await walk(app, pilot, looker, "tab", "down", "up")
+        await paste(app, pilot, line, where)
+        await walk(app, pilot, looker, "enter")
+        if where != str(folder):
+            await walk(app, pilot, looker, "escape")
+    await walk(app, pilot, looker, *["j"] * 4, "pagedown", "enter", *["ctrl+down"] * 4, "escape", "a", "escape")
+
+
+def write_files(folder: Path) -> None:
+    """Records of the strings, in files named by them."""
+    folder.mkdir(exist_ok=True)
+    for name in ("colour", "clipboard", "bidi-override", "action", "combining-flood", "emoji", "c1"):
+        text = STRINGS[name]
+        record = {"kind": "model", "name": text, "license": text, "version": text, "description": text, "tags": [text]}
+        (folder / f"{text[:40].replace('/', '')}.json").write_text(json.dumps(record))
+    folder.with_suffix(".json").write_text('{"\x1b[31m')
+
+
+async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Every text that code hands to a dialog or a line of the frame, so many at once."""
+    for start in range(0, len(TEXTS), AT_ONCE):
+        some = [fitted(text, 300) for text in TEXTS[start : start + AT_ONCE]]
+        joined = " ".join(some)
+        choices = [Choice(str(place), text, text, text) for place, text in enumerate(some)]
+        for dialog in (
+            ConfirmScreen(joined, "\n".join(some)),
+            ChooseScreen(joined, choices, joined),
+            AskScreen(some[0], some[1], some[2], lambda _, joined=joined: joined, joined),  # type: ignore[misc]
+        ):
+            app.push_screen(dialog)
+            await settle(pilot)
+            if isinstance(dialog, AskScreen):
                 await press(pilot, "enter")
-                for _ in range(4):
-                    assert_harmless(app)
-                    await press(pilot, "right")
-                await press(pilot, "escape", "j")
-            assert list_of(app).cursor == len(HOSTILE)
+            await walk(app, pilot, looker, "escape")
+    screen = browse_of(app)
+    for text in TEXTS:
+        screen.say(text, "problem")
+        screen.note(text)
+        screen.title_line.heading = text
+        await pilot.pause()
+        looker.look(app)
+        screen.say("")
+        screen.hint(text)
+        await pilot.pause()
+        looker.look(app)
 
 
-async def test_every_dialog_about_it_shows_it_harmlessly(hostile: Path) -> None:
-    with replica(hostile) as datastore:
-        async with running(datastore) as (app, pilot):
-            for _ in range(len(HOSTILE) + 1):
-                for key in ("e", "y", "o"):
-                    await press(pilot, key)
-                    assert app.screen is not browse_of(app)
-                    assert_harmless(app)
-                    await press(pilot, "escape")
-                await press(pilot, "j")
+VISITS: tuple[tuple[Visit, tuple[int, int]], ...] = (
+    (list_and_detail, WIDE), (detail_alone, NARROW), (searching, NARROW), (ones_own, WIDE), (peers, NARROW),
+    (history, NARROW), (settings, NARROW), (forms, NARROW), (forms_of_records, WIDE), (imports, NARROW),
+    (words_of_the_code, NARROW),
+)  # fmt: skip
+
+
+async def test_every_screen_and_widget_shows_every_string_and_nothing_more(hostile: Path) -> None:
+    """All in one test: a screen or a widget that is made later and is not visited here fails it by name."""
+    looker = Looker()
+    for visit, size in VISITS:
+        with replica(hostile) as datastore:
+            async with running(datastore, size) as (app, pilot):
+                app.settings = Settings(name=STRINGS["colour"] + STRINGS["closing-tag"])
+                try:
+                    await visit(app, pilot, looker)
+                except AssertionError as error:
+                    error.add_note(f"on the visit to {visit.__name__}")
+                    raise
+    assert {cls.__name__ for cls in every(Screen) - looker.screens} == set()
+    assert {cls.__name__ for cls in every(Widget) - looker.widgets} == set()
+
+
+async def test_an_empty_replica_in_such_a_folder_says_where_its_key_is(tmp_path: Path) -> None:
+    with replica(tmp_path / "\x1b]0;x\x07[/x]\u202e") as datastore:
+        async with running(datastore) as (app, _):
+            Looker().look(app)
 
 
 async def test_ones_own_record_with_such_a_name_can_be_deleted(tmp_path: Path) -> None:
+    looker = Looker()
     with replica(tmp_path) as datastore:
-        for text in HOSTILE.values():
-            datastore.add("model", make_record("model", text[:128]))
+        for text in TEXTS[::3]:
+            datastore.add("model", make_record("model", fitted(text, 128)))
         async with running(datastore) as (app, pilot):
-            for left in reversed(range(len(HOSTILE))):
-                await press(pilot, "d")
-                assert_harmless(app)
-                await press(pilot, "y")
-                assert_harmless(app)
+            for left in reversed(range(len(TEXTS[::3]))):
+                await walk(app, pilot, looker, "d", "y")
                 assert datastore.stats().records == left
-
-
-async def test_what_a_person_types_or_pastes_into_the_search_line_is_text(hostile: Path) -> None:
-    with replica(hostile) as datastore:
-        async with running(datastore, query=HOSTILE["clipboard"]) as (app, pilot):
-            assert_harmless(app)
-            for text in HOSTILE.values():
-                browse_of(app).query_one(SearchBar).ask(text)
-                await settle(pilot)
-                assert_harmless(app)
-
-
-async def test_every_text_that_code_hands_to_a_dialog_or_line_is_made_safe(tmp_path: Path) -> None:
-    with replica(tmp_path, 1) as datastore:
-        async with running(datastore) as (app, pilot):
-            for text in HOSTILE.values():
-                await show_everywhere(app, pilot, text)
-
-
-async def show_everywhere(app: RegistryApp, pilot: Pilot[None], text: str) -> None:
-    dialogs = (
-        ConfirmScreen(text, text, "Yes", "No"),
-        ChooseScreen(text, [Choice("a", "a", text, text)], text),
-        AskScreen(text, text, "", lambda _: text, text),
-    )
-    for dialog in dialogs:
-        app.push_screen(dialog)
-        await settle(pilot)
-        if isinstance(dialog, AskScreen):
-            await press(pilot, "enter")
-        assert_harmless(app)
-        await press(pilot, "escape")
-    screen = browse_of(app)
-    for tone in ("done", "problem"):
-        screen.say(text, tone)
-        await settle(pilot)
-        assert_harmless(app)
-    screen.say("")
-    screen.hint(text, "problem")
-    screen.note(text)
-    screen.title_line.heading = text
-    await settle(pilot)
-    assert_harmless(app)

@@ -137,6 +137,20 @@ async def test_a_finding_that_was_put_right_and_signed_is_marked_in_the_list(tmp
             assert name_under_cursor(app) == "m1"
 
 
+async def test_a_finding_that_was_opened_and_left_goes_on_from_its_draft(tmp_path: Path) -> None:
+    write(tmp_path / "found" / "one.json", json.dumps({"kind": "model", "name": "one", "version": "1.0"}))
+    write(tmp_path / "found" / "two.json", json.dumps({"kind": "model", "name": "two"}))
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, tmp_path / "found")
+            await press(pilot, "enter", "end", "!", "escape")
+            assert "draft kept" in screen_text(app)
+            await press(pilot, "enter")
+            assert "one!" in screen_text(app)
+            await press(pilot, "escape")
+        assert [draft.fields["name"] for draft in datastore.drafts()] == ["one!"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

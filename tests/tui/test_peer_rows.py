@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tests.seeds import NOW
-from tests.tui.test_hostile import HOSTILE
+from tests.trust.strings import STRINGS
 from tui_registry.datastore import Peer
 from tui_registry.sync import Progress, PullResult, Started, SyncError
 from tui_registry.tui.widgets.peer_row import address_text, bar, peer_columns, peer_strip, rate_text, state_text
@@ -57,7 +57,7 @@ def half_done() -> Pulling:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("text", STRINGS.values(), ids=STRINGS)
 def test_a_line_is_as_wide_as_the_screen_and_shows_no_control_character(width: int, text: str) -> None:
     views = [
         PeerView(peer(name=text, address=text * 30, last_error=text, their_size=10**18, next_index=10**17, node=text)),

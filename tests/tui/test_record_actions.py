@@ -44,6 +44,16 @@ async def test_delete_names_the_record_asks_and_deletes(tmp_path: Path, size: tu
             assert "Nothing is registered here yet" in screen_text(app)
 
 
+@BOTH
+async def test_an_empty_replica_says_where_the_key_is_and_to_keep_a_copy(tmp_path: Path, size: tuple[int, int]) -> None:
+    with replica(tmp_path) as datastore:
+        async with running(datastore, size) as (app, _):
+            text = screen_text(app)
+            assert str(tmp_path / "identity.key") in "".join(line.strip() for line in text.split("\n"))
+            assert "tui-registry identity export FILE" in text
+            assert "nobody can change your records" in text
+
+
 async def test_enter_alone_deletes_nothing(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         key = datastore.add("model", make_record("model", "stays")).key

@@ -10,6 +10,7 @@ from tests.seeds import make_record, owner, seed, signed
 from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, status
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
+from tui_registry.datastore.undoing import carry_out, plan_undo
 from tui_registry.errors import Json, RegistryError
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.forms.next_version import next_versions
@@ -17,7 +18,6 @@ from tui_registry.tui.screens.choose import ChooseScreen
 from tui_registry.tui.screens.confirm import ConfirmScreen
 from tui_registry.tui.screens.detail import DetailScreen
 from tui_registry.tui.screens.register import RegisterScreen
-from tui_registry.tui.undoing import carry_out, plan_undo
 
 
 def showing(app: RegistryApp) -> type:
@@ -111,7 +111,7 @@ async def test_what_was_deleted_is_brought_back_right_after(tmp_path: Path) -> N
             assert app.screen is browse_of(app)
             assert name_under_cursor(app) == "mine"
             await press(pilot, "U")
-            assert status(app) == "nothing was deleted since you started"
+            assert status(app) == "there is no deleted record of yours to bring back"
         assert version_of(datastore, key) == "1.1.0"
         assert [entry.is_rm for entry in datastore.history(key)] == [False, True, False, False]
 

@@ -206,10 +206,10 @@ class _FullDisk(Datastore):
     def add(self, kind, record):  # type: ignore[no-untyped-def]
         raise StoreError("disk_full", "the disk of /data is full. Nothing was written: make room and try again")
 
-    def save_draft(self, draft: Draft) -> None:
+    def replace_draft(self, before: Draft | None, draft: Draft) -> bool:
         if self.drafts_too:
             raise StoreError("disk_full", "the disk of /data is full")
-        super().save_draft(draft)
+        return super().replace_draft(before, draft)
 
 
 async def test_a_full_disk_keeps_the_form_and_says_what_to_do(tmp_path: Path) -> None:

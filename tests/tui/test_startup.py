@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.tui.driving import replica
+from tests.benchmarks.terminal import Terminal
+from tests.seeds import NOW
+from tests.tui.driving import browse_of, replica, running
+from tui_registry.tui.opening import Opening
+from tui_registry.tui.widgets.tab_line import TabLine
 
 _FIRST_FRAME = """
 import asyncio, sys
@@ -39,6 +44,95 @@ def test_the_first_frame_with_records_needs_no_heavy_module(tmp_path: Path) -> N
     assert not loaded & _HEAVY
     assert not {name for name in loaded if name.startswith("tui_registry.tui.forms")}
     assert "tui_registry.tui.screens.register" not in loaded
+
+
+# As `tui-registry` starts, but for the wait for the records: a busy machine may take longer over them.
+_START = """
+import sys
+from tui_registry.tui import opening
+opening._PATIENCE_SECONDS = 60
+from tui_registry.__main__ import main
+main(["--data-dir", sys.argv[1]])
+"""
+
+
+def test_the_first_frame_that_is_drawn_holds_the_records_and_all_around_them(tmp_path: Path) -> None:
+    with replica(tmp_path / "data", 20) as datastore:
+        name = datastore.search(limit=1).rows[0].name.encode()
+    environment = {**os.environ, "TERM": "xterm-256color", "XDG_CONFIG_HOME": str(tmp_path)}
+    with Terminal([sys.executable, "-c", _START, str(tmp_path / "data")], environment, 100, 30) as terminal:
+        terminal.wait_for(b"\x1b[30;1H")  # the last line of the first frame
+        terminal.wait_for(b"help")
+        drawn = terminal.seen
+    places = [
+        drawn.index(text) for text in (b"1 Browse", b"20 records", b"find by words", b"newest first", b"NAME", name)
+    ]
+    assert places == sorted(places)
+    assert places[-1] < drawn.index(b"\x1b[30;1H")
+
+
+def test_what_is_shown_first_is_read_without_textual(tmp_path: Path) -> None:
+    script = "import sys, tui_registry.tui.start; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "tui_registry.tui.opening" in run.stdout.split()
+    assert not {name for name in run.stdout.split() if name.partition(".")[0] in ("textual", "rich")}
+
+
+def test_the_opening_reads_the_first_window_and_the_facts(tmp_path: Path) -> None:
+    with replica(tmp_path, 20) as datastore:
+        opening = Opening(datastore, "kind:model")
+        opening._thread.join()
+        answer = opening.take()
+        assert answer is not None
+        assert answer.readings[0].page.rows == datastore.search("kind:model", limit=200).rows
+        assert answer.facts is not None
+        assert answer.facts.stats == datastore.stats()
+        assert answer.understanding.reversible
+        assert opening.take() is None
+
+
+def test_what_the_opening_cannot_read_is_left_to_the_screen(tmp_path: Path) -> None:
+    with replica(tmp_path, 20) as datastore:
+        opening = Opening(datastore, "parms:7b")
+        opening._thread.join()
+        assert opening.take() is None
+        opening.close()
+
+
+def test_the_opening_of_an_empty_replica_makes_no_key(tmp_path: Path) -> None:
+    from tui_registry.datastore import Datastore
+
+    with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
+        opening = Opening(datastore, "")
+        opening._thread.join()
+        answer = opening.take()
+    assert answer is not None
+    assert answer.facts is None
+    assert not (tmp_path / "identity.key").exists()
+
+
+async def test_a_query_stands_in_the_search_line_before_its_input_does(tmp_path: Path) -> None:
+    from tui_registry.tui.widgets.search_bar import SearchBar
+
+    with replica(tmp_path, 20) as datastore:
+        async with running(datastore, (160, 50)) as (app, pilot):
+            bar = SearchBar("kind:agent")
+            await browse_of(app).mount(bar)
+            await pilot.pause()
+            assert bar.question.query == "kind:agent"
+            assert "/ kind:agent" in str(bar.render())
+            assert not bar.is_typing
+
+
+async def test_a_click_on_a_title_turns_the_tab(tmp_path: Path) -> None:
+    with replica(tmp_path, 20) as datastore:
+        async with running(datastore, (160, 50)) as (app, pilot):
+            tabs = app.screen.query_one(TabLine)
+            assert tabs.active == "overview"
+            await pilot.click(TabLine, offset=(13, 0))
+            assert tabs.active == "requirements"
+            tabs.turn(-2)
+            assert tabs.active == "history"
 
 
 def test_the_screens_know_neither_sqlite_nor_the_network() -> None:

@@ -13,6 +13,7 @@ from tests.sync.hostile import Peer, always, hostile
 from tests.tui.driving import NARROW, WIDE, list_of, notice_changes, press, replica, screen_text, settle, status
 from tests.tui.syncing import (
     OPS,
+    STORED,
     Gate,
     peer_under_cursor,
     static_log,
@@ -47,7 +48,7 @@ async def pull_until_stuck(app: RegistryApp, pilot: Pilot[None], lab: Peer, gate
     def told() -> bool:
         progress = peer_under_cursor(app).pulling
         done = 0 if progress is None else progress.done
-        return gate.waiting > 0 and 0 < done == datastore.peer("lab").next_index
+        return gate.waiting > 0 and done == datastore.peer("lab").next_index == STORED
 
     await until(pilot, told)
     return datastore.peer("lab").next_index

@@ -61,7 +61,7 @@ def test_the_end_moves_with_the_number_of_rows() -> None:
 def test_a_bound_grows_as_the_list_is_read_and_becomes_exact_at_the_end() -> None:
     windows = Windows()
     readings = answer(450, exact=False)
-    bounded = [Reading(item.index, Page(item.page.rows, item.page.next, 10, False)) for item in readings]
+    bounded = [Reading(item.window, Page(item.page.rows, item.page.next, 10, False)) for item in readings]
     windows.put(bounded[:1])
     assert (windows.total, windows.exact) == (WINDOW + 1, False)
     windows.put(bounded[1:])

@@ -8,8 +8,8 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .app import RegistryApp as RegistryApp
-    from .app import run as run
+    from .start import run as run
 
 __all__ = ["RegistryApp", "run"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"RegistryApp": ".app", "run": ".app"})
+__getattr__, __dir__ = lazy_exports(__name__, {"RegistryApp": ".app", "run": ".start"})

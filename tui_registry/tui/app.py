@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
@@ -15,28 +16,22 @@ from tui_registry.settings import Settings
 from tui_registry.tui.actions import bindings_for
 from tui_registry.tui.host import RegistryHost
 from tui_registry.tui.messages import Search, ShowRecord
+from tui_registry.tui.modes import LATER_MODES
 from tui_registry.tui.screens.browse import BrowseScreen
 from tui_registry.tui.screens.frame import FrameScreen
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-
-def run(datastore: Datastore, *, query: str = "", settings: Settings | None = None) -> None:
-    """Explore the replica until the person quits.
-
-    Args:
-        datastore: open; the caller closes it.
-        query: what the list is asked for at first.
-    """
-    RegistryApp(datastore, query=query, settings=settings).run()
+    from tui_registry.tui.opening import Opening
 
 
 class RegistryApp(RegistryHost):
     """One mode per number key, one frame around them all."""
 
     TITLE = "tui_registry"
-    CSS_PATH = "app.tcss"
+    # The first screen's styles are read with the app's own: another time they would all be read once more.
+    CSS_PATH = ["app.tcss", "screens/browse.tcss"]  # noqa: RUF012 - as Textual has it
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {}
     DEFAULT_MODE: ClassVar[str] = "browse"
     BINDINGS = bindings_for("everywhere")
@@ -53,15 +48,36 @@ class RegistryApp(RegistryHost):
         query: str = "",
         settings: Settings | None = None,
         clock: Callable[[], float] = time.time,
+        opening: Opening | None = None,
     ) -> None:
         """
         Args:
             clock: gives Unix seconds, for ages.
+            opening: reads the answer to the query already.
         """
         super().__init__(datastore, settings=settings, clock=clock)
-        self.add_mode("browse", lambda: BrowseScreen(query))
-        self.add_mode("register", _register_mode)
-        self.add_mode("sync", _sync_mode)
+        self._query = query
+        self._opening = opening
+        for mode, make in LATER_MODES.items():
+            self.add_mode(mode, make)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The first screen, and what it shows as soon as it is there."""
+        opening, self._opening = self._opening, None
+        answer = None if opening is None else opening.take()
+        if answer is not None:
+            self.set_reactive(RegistryHost.facts, answer.facts)
+        return BrowseScreen(self._query, answer, width=self.size.width)
+
+    def on_mount(self) -> None:
+        # Only now: the first screen of a mode would be styled twice before it is drawn.
+        self.add_mode("browse", BrowseScreen)
+
+    def on_ready(self) -> None:
+        """The first frame is laid out: what was made for it stays, and is not looked through again and again."""
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
 
     def on_key(self, event: events.Key) -> None:
         """A fast hand types on before the focus has moved to a line; the line itself lets no letter come this far."""
@@ -100,18 +116,6 @@ class RegistryApp(RegistryHost):
 
 
 # Screens that the first frame does not need are imported when they are opened.
-
-
-def _register_mode() -> Screen[None]:
-    from tui_registry.tui.screens.register_mode import RegisterMode
-
-    return RegisterMode()
-
-
-def _sync_mode() -> Screen[None]:
-    from tui_registry.tui.screens.sync import SyncScreen
-
-    return SyncScreen()
 
 
 def _actions_provider() -> type[Provider]:

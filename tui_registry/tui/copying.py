@@ -58,13 +58,13 @@ def can_copy(environment: Mapping[str, str] = os.environ) -> bool:
     )
 
 
-def write_copy(folder: Path, what: What, text: str) -> Path:
+def write_copy(folder: Path, name: str, text: str) -> Path:
     """Write the text into the replica's folder, in place of the copy before.
 
     Raises:
         OSError: it cannot be written.
     """
-    path = folder / ("copied.json" if what == "json" else "copied.txt")
+    path = folder / name
     path.write_text(f"{text}\n", encoding="utf-8")
     return path
 

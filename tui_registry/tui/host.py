@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from textual import on, work
 from textual.app import App
@@ -14,7 +15,9 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
-from tui_registry.tui.messages import Facts, FactsRead, Failed, Outcome, Tone
+from tui_registry.tui.messages import FactsRead, Failed
+from tui_registry.tui.reading import read_facts
+from tui_registry.tui.values import Facts, Outcome, Tone
 
 POLL_SECONDS = 1.0
 
@@ -26,22 +29,23 @@ class RegistryHost(App[None]):
         facts: what the replica holds, None until it was read for the first time; watch it to follow changes.
         minute: the clock in whole minutes; watch it to keep ages true.
         outcome: the result of the last action.
-        deleted: ids of the records that were deleted since the start, the last one at the end.
+        settings: the person's own, as they are now.
     """
 
     facts: reactive[Facts | None] = reactive(None)
     minute: reactive[int] = reactive(0)
     outcome: reactive[Outcome] = reactive(Outcome("", "note"), always_update=True)
+    settings: reactive[Settings] = reactive(Settings())
 
     def __init__(
         self, datastore: Datastore, *, settings: Settings | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         super().__init__()
         self.datastore = datastore
-        self.settings = settings or Settings()
+        self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
-        self.deleted: list[str] = []
         self._looking = False
+        self.set_reactive(RegistryHost.minute, self.now() // 60)
 
     def now(self) -> int:
         """Unix seconds."""
@@ -50,6 +54,25 @@ class RegistryHost(App[None]):
     def say(self, text: str, tone: Tone = "note") -> None:
         """Show the result of an action on the status line; it stays until the next step."""
         self.outcome = Outcome(text, tone)
+
+    @work(thread=True, group="settings")
+    def keep_setting(self, key: Literal["theme", "name"], value: str, sentence: str) -> None:
+        """Write a setting into the file, and say so; where that fails it holds until the end, and why is said."""
+        from tui_registry.settings import SettingsError, save_setting
+
+        try:
+            save_setting(key, value)
+        except SettingsError as error:
+            self.call_from_thread(self.say, f"for now only: {error.sentence}", "problem")
+        else:
+            self.call_from_thread(self.say, sentence, "done")
+        self.call_from_thread(setattr, self, "settings", self.settings._replace(**{key: value}))
+
+    def action_change_theme(self) -> None:
+        """Choose the colours, which are shown at once and kept in the settings."""
+        from tui_registry.tui.screens.theme import choose_theme
+
+        choose_theme(self)
 
     def look(self) -> None:
         """Read what the replica holds, if anything was committed since the last time."""
@@ -63,26 +86,16 @@ class RegistryHost(App[None]):
             self.theme = self.settings.theme
         elif self.settings.theme:
             self.say(f"there is no theme {safe_text(self.settings.theme, 40)}: ctrl+p shows them all", "problem")
-        self.look()
+        if self.facts is None:
+            self.look()
         self.set_interval(POLL_SECONDS, self.look)
 
     @work(thread=True, group="facts")
     def _read_facts(self, before: Facts | None) -> None:
-        datastore = self.datastore
         try:
-            changes = datastore.changes()
-            if before is None or changes != before.changes:
-                self.post_message(
-                    FactsRead(
-                        Facts(
-                            changes=changes,
-                            stats=datastore.stats(),
-                            peers=tuple(datastore.peers()),
-                            address=datastore.address,
-                            owners=dict(datastore.owner_names()),
-                        )
-                    )
-                )
+            facts = read_facts(self.datastore, before)
+            if facts is not None:
+                self.post_message(FactsRead(facts))
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
         finally:

@@ -2,78 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from tui_registry.datastore import Entry, HistoryEntry, Page, Peer, Stats
+from tui_registry.datastore import Entry, HistoryEntry
+from tui_registry.tui.values import Facts as Facts
+from tui_registry.tui.values import Outcome as Outcome
+from tui_registry.tui.values import Question as Question
+from tui_registry.tui.values import Reading as Reading
+from tui_registry.tui.values import Span as Span
+from tui_registry.tui.values import Tone as Tone
+from tui_registry.tui.values import Understanding as Understanding
 
 if TYPE_CHECKING:
+    from tui_registry.datastore import Facets
     from tui_registry.query import Completion
-    from tui_registry.replica.facets import Facets
-
-Tone = Literal["done", "problem", "note"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of the last action, as the status line shows it."""
-
-    text: str
-    tone: Tone
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What every screen shows of the replica; `changes` differs whenever something was committed.
-
-    Attributes:
-        address: of this replica's key, 40 hex digits.
-        owners: local names by address.
-    """
-
-    changes: int
-    stats: Stats
-    peers: tuple[Peer, ...]
-    address: str
-    owners: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What the list is asked for: a query as typed."""
-
-    query: str = ""
-
-    @property
-    def asks_for_all(self) -> bool:
-        return not self.query.strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One window that was read; its rows are not kept when it was only passed by, and its cursor always is."""
-
-    index: int
-    page: Page
-    keep: bool = True
-    backwards: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Understanding:
-    """How a query is read.
-
-    Attributes:
-        words: what it asks for, in a sentence's words.
-        reversible: its order can be read from the end too: that of relevance cannot.
-        begun: its last word begins a field, or a value that exists: it is probably still being typed.
-    """
-
-    words: str
-    reversible: bool
-    begun: bool = False
 
 
 class FactsRead(Message):
@@ -112,35 +56,6 @@ class Done(Message):
         self.sentence = sentence
         self.gone = gone
         self.select = select
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Windows `first` to `last` of a list, and how to reach them.
-
-    Attributes:
-        start, cursor: the window to begin with, and what opens it (None: the list's own beginning or end).
-        total: places in the list.
-        backwards: from `start` towards the top.
-    """
-
-    first: int
-    last: int
-    start: int = 0
-    cursor: str | None = None
-    total: int = 0
-    backwards: bool = False
-
-    @property
-    def windows(self) -> range:
-        """In the order they are read."""
-        return range(self.start, self.first - 1, -1) if self.backwards else range(self.start, self.last + 1)
-
-    def ending_at(self, total: int, size: int) -> Span:
-        """The same windows seen from the end of a list that now has so many places, `size` to a window."""
-        start = max(0, total - 1) // size
-        first, last = start - (self.start - self.first), start - (self.start - self.last)
-        return Span(max(0, first), max(0, last), start, None, total, backwards=True)
 
 
 class RowsRead(Message):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from tui_registry.datastore import Datastore, Page
 from tui_registry.text import safe_text
-from tui_registry.tui.messages import Question, Reading, Span, Understanding
+from tui_registry.tui.values import Facts, Question, Reading, Span, Understanding
 from tui_registry.tui.widgets.windows import WINDOW
 
 if TYPE_CHECKING:
+    from tui_registry.datastore import Facets
     from tui_registry.query import Completion
-    from tui_registry.replica.facets import Facets
 
 # The facets whose terms in a query have another name.
 TERMS: Final = {"size": "params"}
@@ -58,6 +58,21 @@ def read_windows(
             bundle = []
     if bundle:
         yield bundle
+
+
+def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
+    """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
+    changes = datastore.changes()
+    if before is not None and changes == before.changes:
+        return None
+    return Facts(
+        # From before the rest: what is committed meanwhile shows at the next look.
+        changes=changes,
+        stats=datastore.stats(),
+        peers=tuple(datastore.peers()),
+        address=datastore.address,
+        owners=dict(datastore.owner_names()),
+    )
 
 
 def understand(datastore: Datastore, question: Question, now: int, nothing_found: bool) -> Understanding:

@@ -13,9 +13,10 @@ from textual.widgets import Input, Select, Static
 
 from tui_registry.errors import KINDS, Kind
 from tui_registry.text import safe_text
-from tui_registry.tui.forms.completion import Ask
+from tui_registry.tui.forms.completion import COMPLETED, Ask
 from tui_registry.tui.forms.field_row import FieldRow
 from tui_registry.tui.forms.fields import SECTIONS, SectionId, form_fields
+from tui_registry.tui.forms.item_rows import ItemsRow
 from tui_registry.tui.forms.rows import LineRow, row_for
 
 
@@ -81,6 +82,8 @@ class FormBody(VerticalScroll, can_focus=False):
         for row in self.rows.values():
             if isinstance(row, LineRow) and row.suggester is not None:
                 row.suggester.ask = ask
+            elif isinstance(row, ItemsRow) and row.field.path in COMPLETED:
+                row.ask = ask
 
     def show_origins(self, origins: Mapping[str, str]) -> None:
         """Show where texts came from, by path."""
@@ -113,9 +116,6 @@ class FormBody(VerticalScroll, can_focus=False):
 
     @on(Input.Submitted)
     def _next_field(self, event: Input.Submitted) -> None:
-        # Enter goes on to the next field, but in a list of models, where the screen offers a search
-        row = next((row for row in self.rows.values() if row in event.input.ancestors), None)
-        if isinstance(row, LineRow) and row.field.path == "preferred_models":
-            return
+        # Enter goes on to the next field, unless the row itself has something to do for it
         event.stop()
         self.screen.focus_next()

@@ -1,10 +1,10 @@
-"""What a field offers to complete while somebody types; the right arrow takes it."""
+"""What a field offers to complete while somebody types, from what is registered here."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from textual.suggester import Suggester
 
@@ -13,8 +13,16 @@ from tui_registry.text import safe_text
 from tui_registry.tui.forms.fields import FormField
 from tui_registry.tui.forms.items import join_items
 
+
+class Known(NamedTuple):
+    """A word that records here say in a field, and how many of them."""
+
+    word: str
+    records: int
+
+
 # (path, how it begins) -> what records here say there, the most common first. Blocks: it is called in a thread.
-Ask: TypeAlias = Callable[[str, str], Sequence[str]]
+Ask: TypeAlias = Callable[[str, str], Sequence[Known]]
 
 # The fields that are completed from what is registered, and what the query language calls them.
 COMPLETED: Final[Mapping[str, str]] = {"tags": "tag", "capabilities": "cap", "tools": "tool", "license": "license"}
@@ -29,47 +37,33 @@ _LICENCES = (
 _LONGEST = 40
 
 
-class WordSuggester(Suggester):
-    """Completes a text, or the last item of a list, with what records here say; `ask` tells that."""
+class LicenceSuggester(Suggester):
+    """Completes a licence, in the line itself, with a common one or with what records here say; right takes it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self.path = path
         self.ask: Ask | None = None
 
     async def get_suggestion(self, value: str) -> str | None:
-        word = value if self.path == "license" else value.rpartition(",")[2].lstrip()
-        if not word:
+        if not value:
             return None
-        known = await self._known(word)
-        if self.path == "license":
-            return next((name for name in (*_LICENCES, *known) if name.lower().startswith(word.lower())), None)
-        return completed(value, known)
-
-    async def _known(self, word: str) -> Sequence[str]:
-        if self.ask is None:
-            return ()
-        try:
-            return await asyncio.to_thread(self.ask, self.path, word)
-        except RegistryError:
-            # The form works without: what is wrong with the replica is said where it matters
-            return ()
+        known = [] if self.ask is None else await asyncio.to_thread(asked, self.ask, "license", value)
+        names = (*_LICENCES, *(found.word for found in known))
+        return next((name for name in names if name.lower().startswith(value.lower())), None)
 
 
-def suggester_for(field: FormField) -> WordSuggester | None:
-    """The completion of a field, None where there is nothing to propose."""
-    return WordSuggester(field.path) if field.path in COMPLETED else None
+def suggester_for(field: FormField) -> LicenceSuggester | None:
+    """The completion in the line of a field, None where there is none."""
+    return LicenceSuggester() if field.path == "license" else None
 
 
-def completed(line: str, known: Sequence[str]) -> str | None:
-    """The line with its last item completed to the first known word that begins with it and is not there yet."""
-    before, _, last = line.rpartition(",")
-    start = last.lstrip()
-    there = {item.strip() for item in before.split(",")}
-    for word in known:
-        if start and word.startswith(start) and word != start and word not in there:
-            return line + word[len(start) :]
-    return None
+def asked(ask: Ask, path: str, prefix: str) -> Sequence[Known]:
+    """What `ask` tells; nothing when the replica cannot be read."""
+    try:
+        return ask(path, prefix)
+    except RegistryError:
+        # The form works without: what is wrong with the replica is said where it matters
+        return ()
 
 
 def is_plain(word: str) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from tui_registry.datastore import Datastore, Draft, Entry
-from tui_registry.errors import InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import safe_text
-from tui_registry.tui.forms.completion import COMPLETED, is_plain
-from tui_registry.tui.forms.drafts import edit_key, from_draft, new_key, typed_texts
+from tui_registry.tui.forms.completion import COMPLETED, Known, is_plain
+from tui_registry.tui.forms.drafts import beside, edit_key, from_draft, new_key, typed_texts
+from tui_registry.tui.forms.outcomes import Broken, Outcome, Overtaken, Refused, Signed, not_stored
 from tui_registry.tui.forms.saved import Saved
 from tui_registry.tui.forms.state import FormState
-from tui_registry.tui.forms.template import disagreements
 from tui_registry.tui.forms.texts import to_texts
 
 if TYPE_CHECKING:
@@ -61,39 +61,6 @@ class Opened:
     notice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """The record was signed and stored; `leftover` is a sentence when its draft could not be removed."""
-
-    saved: Saved
-    sentence: str
-    leftover: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The authoring rules keep it from being signed."""
-
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Overtaken:
-    """The record has other heads than the form was made from; `entry` is None when it was deleted."""
-
-    entry: Entry | None
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The replica could not store it; the form and its draft stay. The sentence says what to do."""
-
-    sentence: str
-
-
-Outcome: TypeAlias = Signed | Refused | Overtaken | Broken
-
-
 class Desk:
     """The calls of one form. Each may block on the disk: call them from a thread."""
 
@@ -103,6 +70,8 @@ class Desk:
         # A draft that is being written while its record is signed must not come back afterwards
         self._writing = threading.Lock()
         self._closed = False
+        # What this form last read or wrote of its draft: anything else there is another form's
+        self._stored: Draft | None = None
 
     def open(self, wanted: Wanted) -> Opened:
         """The form for what somebody wants.
@@ -110,6 +79,11 @@ class Desk:
         Raises:
             RegistryError: the record or the draft is not there, or cannot be read.
         """
+        opened = self._opened(wanted)
+        self._stored = opened.draft
+        return opened
+
+    def _opened(self, wanted: Wanted) -> Opened:
         if wanted.draft_key is not None:
             return self._continue(wanted.draft_key)
         if wanted.record_id is not None:
@@ -122,12 +96,12 @@ class Desk:
         if wanted.duplicate_of is not None:
             entry = self._entry(wanted.kind, wanted.duplicate_of)
             return Opened(FormState.duplicating(entry.kind, entry.record), new_key(), f"Copy of {_name(entry)}")
-        others = tuple(self._datastore.drafts())
+        others = tuple(draft for draft in self._datastore.drafts() if draft.kind in KINDS)
         return Opened(FormState.blank(wanted.kind), new_key(), f"Register {_a(wanted.kind)}", others=others)
 
     def check(self, kind: Kind, record: Record) -> tuple[tuple[Problem, ...], dict[str, str]]:
         """What the authoring rules say, and the names of the preferred models that are known here, by id."""
-        problems = (*self._datastore.check(kind, record), *disagreements(kind, record))
+        problems = tuple(self._datastore.check(kind, record))
         names: dict[str, str] = {}
         preferred = record.get("preferred_models")
         for model_id in preferred if isinstance(preferred, list) else ():
@@ -137,20 +111,28 @@ class Desk:
                     names[model_id] = _name(entry)
         return problems, names
 
-    def known_words(self, path: str, prefix: str) -> list[str]:
+    def known_words(self, path: str, prefix: str) -> list[Known]:
         """What records here say in a field and begins so, the most common first; odd ones are left out."""
         found = self._datastore.known_values(COMPLETED[path], prefix, _PROPOSED)
-        return [word.value for word in found if is_plain(word.value)]
+        return [Known(word.value, word.records) for word in found if is_plain(word.value)]
 
-    def keep(self, draft: Draft) -> None:
-        """Store a draft; the last one written wins. Nothing happens once the record was signed.
+    def keep(self, draft: Draft) -> str:
+        """Store a draft; the last one that this form wrote wins. Nothing happens once the record was signed.
+
+        Returns:
+            The key that it has now: another one when another form, here or in another process, wrote to its own.
 
         Raises:
             RegistryError: it could not be stored.
         """
         with self._writing:
-            if not self._closed:
+            if self._closed:
+                return draft.key
+            if not self._datastore.replace_draft(self._stored, draft):
+                draft = draft._replace(key=beside(draft.key))
                 self._datastore.save_draft(draft)
+            self._stored = draft
+            return draft.key
 
     def forget(self, key: str) -> None:
         """Remove a draft for good.
@@ -168,7 +150,7 @@ class Desk:
         """
         with self._writing:
             self._closed = True
-            self._datastore.drop_draft(key)
+            self._drop(key)
 
     def sign(self, key: str, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> Outcome:
         """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`."""
@@ -191,7 +173,7 @@ class Desk:
             sentence = f"{done} {op.key} {safe_text(str(record['name']), 40)}"
             saved = Saved(kind, op.key)
             try:
-                datastore.drop_draft(key)
+                self._drop(key)
             except RegistryError as error:
                 return Signed(saved, sentence, f"its draft could not be removed: {error.sentence}")
             return Signed(saved, sentence)
@@ -202,6 +184,12 @@ class Desk:
         return entry is None or set(entry.heads) != set(seen)
 
     # ---- how
+
+    def _drop(self, key: str) -> None:
+        # What another form wrote there since is not this one's to remove
+        there = self._datastore.draft(key)
+        if there is not None and self._stored is not None and there.fields == self._stored.fields:
+            self._datastore.drop_draft(key)
 
     def _overtaken(self, kind: Kind, record_id: str) -> Outcome:
         try:
@@ -215,18 +203,18 @@ class Desk:
             raise RegistryError("not_found", f"there is no {kind} {record_id[:12]} here any more")
         return entry
 
-    def _edit(self, kind: Kind, record_id: str) -> Opened:
+    def _edit(self, kind: Kind, record_id: str, draft: Draft | None = None) -> Opened:
         entry = self._entry(kind, record_id)
         if not entry.mine:
             state = FormState.duplicating(entry.kind, entry.record)
             notice = "this record is signed by another key: what you see is a copy to register as new"
             return Opened(state, new_key(), f"Copy of {_name(entry)}", notice=notice)
         state = FormState.editing(kind, record_id, entry.record, entry.heads)
-        key = edit_key(kind, record_id)
-        draft = self._datastore.draft(key)
-        if draft is not None:
-            from_draft(draft, state)
-        return Opened(state, key, f"Edit {_name(entry)}", draft)
+        draft = draft or self._datastore.draft(edit_key(kind, record_id))
+        if draft is None:
+            return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}")
+        from_draft(draft, state)
+        return Opened(state, draft.key, f"Edit {_name(entry)}", draft)
 
     def _import(self, kind: Kind, found: Candidate, record: Record) -> Opened:
         notes = [
@@ -242,8 +230,10 @@ class Desk:
         state = FormState.editing(kind, identifier, entry.record, entry.heads)
         state.texts = to_texts(kind, record)
         state.bring(found.origins, notes)
-        notice = "this record is registered here: saving changes it to what was read"
-        return Opened(state, edit_key(kind, identifier), f"Edit {_name(entry)}", notice=notice)
+        notice, key = "this record is registered here: saving changes it to what was read", edit_key(kind, identifier)
+        if self._datastore.draft(key) is not None:
+            notice, key = f"{notice}; your earlier draft of it is kept", beside(key)
+        return Opened(state, key, f"Edit {_name(entry)}", notice=notice)
 
     def _continue(self, key: str) -> Opened:
         draft = self._datastore.draft(key)
@@ -255,17 +245,12 @@ class Desk:
             return Opened(state, key, f"Register {_a(draft.kind)}", draft)
         entry = self._datastore.entry(draft.record_id, draft.kind)
         if entry is not None:
-            return self._edit(draft.kind, draft.record_id)
+            return self._edit(draft.kind, draft.record_id, draft)
         # Deleted meanwhile: what was typed is not lost, it can be registered as new
         state = FormState.blank(draft.kind)
         state.restore({path: text for path, text in typed_texts(draft).items() if path in state.texts})
         notice = "its record was deleted meanwhile: saving registers this as a new one"
         return Opened(state, key, f"Register {_a(draft.kind)}", draft, notice=notice)
-
-
-def not_stored(error: RegistryError) -> str:
-    """Why a record was not stored, what to do about it, and that nothing is lost."""
-    return f"not saved: {error.sentence} (the form and its draft are kept)"
 
 
 def _name(entry: Entry) -> str:

@@ -52,15 +52,18 @@ class DraftingScreen(WritingScreen):
     @work(thread=True, group="draft")
     def _keep(self, draft: Draft) -> None:
         try:
-            self.desk.keep(draft)
+            key = self.desk.keep(draft)
         except RegistryError as error:
-            self.post_message(DraftKept(draft.saved_at, error.sentence))
+            self.post_message(DraftKept(draft.key, draft.key, draft.saved_at, error.sentence))
         else:
-            self.post_message(DraftKept(draft.saved_at))
+            self.post_message(DraftKept(draft.key, key, draft.saved_at))
 
     @on(DraftKept)
     def _kept(self, message: DraftKept) -> None:
         self._keeping = False
+        if message.key != message.meant == self.key:
+            self.key = message.key
+            self.say("this draft was changed elsewhere too: yours is kept beside it")
         if self._keep_again:
             self._keep_again = False
             self.keep_draft()

@@ -29,6 +29,12 @@ def edit_key(kind: Kind, record_id: str) -> str:
     return f"edit:{kind}:{record_id}"
 
 
+def beside(key: str) -> str:
+    """A key for a second draft of the same: the first one stays what it is."""
+    kind, _, rest = key.partition(":")
+    return new_key() if kind == "new" else f"{kind}:{rest}:{secrets.token_hex(4)}"
+
+
 def as_draft(key: str, state: FormState, now: int) -> Draft:
     """The draft of a form at this second."""
     fields = dict(state.texts)
@@ -52,7 +58,9 @@ def from_draft(draft: Draft, state: FormState) -> None:
     origins = {key.removeprefix(_FROM): words for key, words in draft.fields.items() if key.startswith(_FROM)}
     state.bring(origins, notes.split("\n") if notes else ())
     if draft.record_id is not None:
-        state.base = {path: draft.fields.get(_WAS + path, text) for path, text in typed.items() if path in state.base}
+        # A draft of an earlier version lacks the fields that came since: they begin as the record has them now
+        began = {path: draft.fields.get(_WAS + path, text) for path, text in typed.items() if path in state.base}
+        state.base = {**state.base, **began}
         state.seen = draft.seen
 
 

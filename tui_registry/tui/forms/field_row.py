@@ -110,16 +110,6 @@ class FieldRow(Vertical):
         """Put the cursor where the problem is."""
         self.focus_control()
 
-    def type(self, text: str) -> None:
-        """Change the text as if a person had typed it."""
-        self.show_text(text)
-        self.took_input()
-
-    def annotate(self, words: str) -> None:
-        """Show what the value stands for, in place of its echo."""
-        if words:
-            self._write_echo(safe_text(words))
-
     def focus_control(self) -> None:
         """Put the cursor into the field."""
         self.control.focus()

@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui_registry.errors import Kind, Problem, Record, RegistryError
 from tui_registry.tui.forms.body import FormBody, KindRow
@@ -17,8 +16,10 @@ from tui_registry.tui.forms.desk import Desk
 from tui_registry.tui.forms.drafts import new_key
 from tui_registry.tui.forms.field_row import FieldRow
 from tui_registry.tui.forms.fields import SECTIONS, field_at
-from tui_registry.tui.forms.items import join_items, split_items
+from tui_registry.tui.forms.item_rows import ItemsRow
+from tui_registry.tui.forms.items import split_items
 from tui_registry.tui.forms.messages import RecordChecked
+from tui_registry.tui.forms.model_rows import ModelsRow
 from tui_registry.tui.forms.pick_screen import PickModel
 from tui_registry.tui.forms.rail import Rail
 from tui_registry.tui.forms.saved import Saved
@@ -191,16 +192,20 @@ class FillingScreen(FrameScreen[Saved | None]):
         self.title_line.heading = f"Register {'an agent' if message.kind == 'agent' else 'a model'}"
         self.was_edited()
 
-    @on(Input.Submitted)
-    def _pick_models(self, event: Input.Submitted) -> None:
-        event.stop()
+    @on(ItemsRow.Said)
+    def _row_said(self, message: ItemsRow.Said) -> None:
+        self.say(message.sentence, "problem")
+
+    @on(ModelsRow.Wanted)
+    def _pick_models(self, message: ModelsRow.Wanted) -> None:
+        row = message.row
+        compatible = split_items(self.state.texts.get("compatible_model_types", ""))
 
         def picked(model_id: str | None) -> None:
-            if model_id is not None and self._form is not None:
-                row = self._form.rows["preferred_models"]
-                row.type(join_items([*split_items(row.text), model_id]))
+            if model_id is not None:
+                row.take_in([model_id])
 
-        self.app.push_screen(PickModel(), picked)
+        self.app.push_screen(PickModel(message.query, compatible, row.chips.items), picked)
 
     # ---- the Datastore, in threads
 
@@ -221,8 +226,8 @@ class FillingScreen(FrameScreen[Saved | None]):
         if message.kind == self.state.kind:
             self.state.checked = message.problems
             self._checked = True
-            if self._form is not None and "preferred_models" in self._form.rows:
-                self._form.rows["preferred_models"].annotate(", ".join(message.names.values()))
+            for row in self.query(ModelsRow):
+                row.show_names(message.names)
         if self._check_again:
             self._check_again = False
             self.check()

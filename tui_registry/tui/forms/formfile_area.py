@@ -8,7 +8,6 @@ from typing import ClassVar, get_args
 from rich.text import Text
 from textual import events, on
 from textual.content import Content
-from textual.geometry import Offset
 from textual.message import Message
 from textual.widgets import OptionList, TextArea
 from textual.widgets.option_list import Option
@@ -18,6 +17,7 @@ from tui_registry.formfile.highlighter import TokenKind
 from tui_registry.text import safe_text
 from tui_registry.tui.actions import bindings_for
 from tui_registry.tui.forms.inputs import SafeArea
+from tui_registry.tui.forms.word_offers import MOST_SHOWN, beside
 
 # Nobody reads a longer line; colouring it on each key would be felt.
 _LONGEST_LINE = 2_000
@@ -110,7 +110,8 @@ class FormfileArea(SafeArea):
         self.offers.add_options(Option(_words(one)) for one in found)
         self.offers.highlighted = 0 if found else None
         # Over what follows the cursor, so that the form never moves under it
-        self.offers.absolute_offset = self.cursor_screen_offset + Offset(0, 1)
+        lines = min(len(found), MOST_SHOWN)
+        self.offers.absolute_offset = beside(self.cursor_screen_offset, lines, self.screen.size.height)
         self.offers.display = bool(found)
 
     def _take(self, completion: Completion) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.message import Message
 
 from tui_registry.errors import Kind, Problem
-from tui_registry.tui.forms.desk import Opened, Outcome
+from tui_registry.tui.forms.desk import Opened
+from tui_registry.tui.forms.outcomes import Outcome
 
 
 class FormOpened(Message):
@@ -29,10 +30,15 @@ class RecordChecked(Message):
 
 
 class DraftKept(Message):
-    """The draft was stored at that second; `failure` says why it was not."""
+    """The draft was stored at that second; `failure` says why it was not.
 
-    def __init__(self, saved_at: int, failure: str = "") -> None:
+    It was meant to be stored under the key `meant`, and is under `key`, where another form's draft is left alone.
+    """
+
+    def __init__(self, meant: str, key: str, saved_at: int, failure: str = "") -> None:
         super().__init__()
+        self.meant = meant
+        self.key = key
         self.saved_at = saved_at
         self.failure = failure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -15,7 +15,8 @@ from textual.widgets.option_list import Option
 from tui_registry.datastore import Row
 from tui_registry.errors import RegistryError
 from tui_registry.text import count_words, safe_text
-from tui_registry.tui.forms.inputs import SafeInput
+from tui_registry.tui.forms.inputs import SafeInput, shown_line
+from tui_registry.tui.forms.texts import OTHER
 from tui_registry.tui.host import host_of
 from tui_registry.tui.screens.dialog import Dialog
 
@@ -37,18 +38,26 @@ class PickModel(Dialog[str]):
             self.rows = rows
             self.sentence = sentence
 
-    def __init__(self) -> None:
+    def __init__(self, query: str = "", compatible: Sequence[str] = (), chosen: Sequence[str] = ()) -> None:
+        """
+        Args:
+            query: what the search begins with.
+            compatible: the types of model that fit, as the form spells them; others are marked.
+            chosen: ids that are in the list already.
+        """
         super().__init__("Pick a model", "Type to search; arrows choose, Enter takes it, Esc goes back")
         self.add_class("-form")
-        self._asked = ""
+        self._asked = query
+        self._compatible = {name.removeprefix(OTHER) for name in compatible}
+        self._chosen = frozenset(chosen)
 
     def compose_answers(self) -> Iterable[Widget]:
-        yield SafeInput(placeholder="name, tag, params:<=8b ...")
+        yield SafeInput(shown_line(self._asked), placeholder="name, tag, params:<=8b ...")
         yield Static(classes="wrong")
         yield OptionList()
 
     def on_mount(self) -> None:
-        self._search("")
+        self._search(self._asked)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -75,19 +84,23 @@ class PickModel(Dialog[str]):
         self.query_one(".wrong", Static).update(Content(safe_text(message.sentence) or nothing))
         found = self.query_one(OptionList)
         found.clear_options()
-        found.add_options(Option(_words(row), id=row.id) for row in message.rows)
+        found.add_options(Option(_words(row, self._remark(row)), id=row.id) for row in message.rows)
         found.highlighted = 0 if message.rows else None
 
-    def on_key(self, event: object) -> None:
-        from textual.events import Key
-
+    def on_key(self, event: events.Key) -> None:
         found = self.query_one(OptionList)
-        if isinstance(event, Key) and event.key in ("up", "down") and not found.has_focus:
+        if event.key in ("up", "down") and not found.has_focus:
             event.stop()
             if event.key == "down":
                 found.action_cursor_down()
             else:
                 found.action_cursor_up()
+
+    def _remark(self, row: Row) -> str:
+        """What to know before one takes it."""
+        if row.id in self._chosen:
+            return "✓ there already"
+        return "" if row.type in self._compatible else "! not in Works with"
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
@@ -102,8 +115,10 @@ class PickModel(Dialog[str]):
         self.dismiss(event.option_id)
 
 
-def _words(row: Row) -> Content:
+def _words(row: Row, remark: str) -> Content:
     size = count_words(row.parameters) if row.parameters else "-"
     return Content.assemble(
-        safe_text(row.name, 40), (f"  {safe_text(row.type, 20)}  {size}  {row.id[:8]}", "$text-muted")
+        safe_text(row.name, 40),
+        (f"  {safe_text(row.type, 20)}  {size}  {row.id[:8]}", "$text-muted"),
+        (f"  {remark}" if remark else "", "$text-warning"),
     )

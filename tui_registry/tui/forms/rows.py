@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Input, Select, Static
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Select
 
-from tui_registry.text import safe_text
 from tui_registry.tui.forms.area_rows import DescriptionRow, TemplateRow
 from tui_registry.tui.forms.check_list import CheckList
-from tui_registry.tui.forms.completion import COMPLETED, suggester_for
+from tui_registry.tui.forms.choice import ChoiceMenu, ChoiceSelect
+from tui_registry.tui.forms.completion import suggester_for
 from tui_registry.tui.forms.field_row import FieldRow
 from tui_registry.tui.forms.fields import FormField
 from tui_registry.tui.forms.inputs import SafeInput, shown_line
+from tui_registry.tui.forms.item_rows import ItemsRow
 from tui_registry.tui.forms.items import join_items, split_items
+from tui_registry.tui.forms.model_rows import ModelsRow
 from tui_registry.tui.forms.template import PATH as TEMPLATE
-from tui_registry.tui.forms.texts import OTHER
+from tui_registry.tui.forms.texts import OTHER, default_text
+
+MODELS = "preferred_models"
 
 
 def row_for(field: FormField, text: str) -> FieldRow:
@@ -31,14 +34,14 @@ def row_for(field: FormField, text: str) -> FieldRow:
             return FlagRow(field, text)
         case "prose":
             return TemplateRow(field, text) if field.path == TEMPLATE else DescriptionRow(field, text)
-        case "items" if field.path in COMPLETED:
-            return ItemsRow(field, text)
+        case "items":
+            return ModelsRow(field, text) if field.path == MODELS else ItemsRow(field, text)
         case _:
             return LineRow(field, text)
 
 
 class LineRow(FieldRow):
-    """A text, a number or a list on one line."""
+    """A text or a number on one line."""
 
     def __init__(self, field: FormField, text: str) -> None:
         super().__init__(field, text)
@@ -49,9 +52,8 @@ class LineRow(FieldRow):
         return self.query_one(SafeInput)
 
     def compose_control(self) -> ComposeResult:
-        joiner = ", " if self.field.control == "items" else " "
         hint = f"e.g. {self.field.hint}" if self.field.hint else ""
-        yield SafeInput(placeholder=hint, joiner=joiner, suggester=self.suggester)
+        yield SafeInput(placeholder=hint, suggester=self.suggester)
 
     def show_text(self, text: str) -> None:
         self.control.value = shown_line(text)
@@ -61,31 +63,20 @@ class LineRow(FieldRow):
         value = self.control.value
         return value if self.field.control != "text" else value.strip()
 
+    def on_descendant_focus(self) -> None:
+        super().on_descendant_focus()
+        if self.text and self.text == default_text(self.field):
+            # Nobody wrote it: what is typed takes its place
+            self.control.action_select_all()
+
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
         self.took_input()
 
 
-class ItemsRow(LineRow):
-    """A list on one line; below it, each item by itself, as it was understood."""
-
-    def compose(self) -> ComposeResult:
-        yield from super().compose()
-        yield Static(classes="chips")
-
-    def show_understood(self) -> None:
-        super().show_understood()
-        items = split_items(self.text)
-        chips = self.query_one(".chips", Static)
-        chips.display = bool(items)
-        # An item stays on one line
-        words = [f"\xa0{safe_text(item, 60).replace(' ', chr(0xA0))}\xa0" for item in items]
-        chips.update(Content(" ").join([Content.styled(word, "$text on $primary-muted") for word in words]))
-
-
 class ChoiceRow(FieldRow):
-    """One of the variants, or Other, which opens a line for its text."""
+    """One of the variants, narrowed by typing, or Other, which opens a line for its text."""
 
     @property
     def control(self) -> Select[str]:
@@ -94,8 +85,9 @@ class ChoiceRow(FieldRow):
     def compose_control(self) -> ComposeResult:
         options = [("none", "")] if self.field.optional else []
         options += [(name, name) for name in self.field.names]
-        yield Select([*options, ("Other…", OTHER)], allow_blank=False, compact=True)
-        yield SafeInput(placeholder="which one?")
+        with Horizontal(classes="choice"):
+            yield ChoiceSelect([*options, ("Other…", OTHER)])
+            yield SafeInput(placeholder="which one?")
 
     def show_text(self, text: str) -> None:
         known = text in self.field.names or (not text and self.field.optional)
@@ -116,6 +108,15 @@ class ChoiceRow(FieldRow):
         event.stop()
         self._show_other()
         self.took_input()
+        if event.value == OTHER:
+            self.query_one(SafeInput).focus()
+
+    @on(ChoiceMenu.Named)
+    def _named(self, event: ChoiceMenu.Named) -> None:
+        event.stop()
+        line = self.query_one(SafeInput)
+        line.value = shown_line(event.text)
+        line.cursor_position = len(line.value)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -84,7 +84,8 @@ def echo(field: FormField, text: str) -> str:
     except ValueError:
         return ""
     if field.control == "items" and isinstance(value, list):
-        return str(len(value)) if value else ""
+        most = field.type.most if isinstance(field.type, schema.Many) else 0
+        return f"{exact(len(value))} of {exact(most)}" if value else ""
     if field.control == "prose" and isinstance(field.type, schema.Text):
         return f"{exact(len(text))} of {exact(field.type.most)}"
     if field.control != "number":
@@ -94,6 +95,11 @@ def echo(field: FormField, text: str) -> str:
     plain = text.strip().replace(",", "").replace("_", "").isdigit()
     shown = _in_units(field.unit, value) if plain else exact(value) + _UNIT_WORDS[field.unit]
     return "" if shown == text.strip() or shown == str(value) else shown
+
+
+def default_text(field: FormField) -> str:
+    """The text with which the field begins in a new record."""
+    return _spell(field, field.default)
 
 
 def same_value(field: FormField, one: str, other: str) -> bool:

@@ -7,11 +7,10 @@ from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.query.errors import QueryError
-from tui_registry.tui.messages import Failed, QueryRefused, Question, RowsRead, Span
+from tui_registry.tui.messages import Failed, QueryRefused, RowsRead
 from tui_registry.tui.reading import read_windows, understand
 from tui_registry.tui.screens.saved_searches import SavedSearches
-
-TOP = Span(0, 0)
+from tui_registry.tui.values import TOP, Question, Span
 
 
 class Answers(SavedSearches):

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.containers import Horizontal
-from textual.widget import Widget
 
 from tui_registry.tui.actions import Where, bindings_for
-from tui_registry.tui.messages import Done, EntryRead, Failed, QueryRefused, Question, RowsRead
-from tui_registry.tui.screens.answers import TOP
-from tui_registry.tui.screens.filters import Filters
+from tui_registry.tui.messages import Done, EntryRead, Failed, QueryRefused, RowsRead
+from tui_registry.tui.screens.browse_parts import WIDE, BrowseParts
 from tui_registry.tui.screens.record_screen import Ref, name_of
-from tui_registry.tui.widgets.empty import EmptyState
-from tui_registry.tui.widgets.facet_panel import FacetPanel
-from tui_registry.tui.widgets.record_detail import DetailBody, RecordDetail
+from tui_registry.tui.values import TOP, Question
 from tui_registry.tui.widgets.record_list import RecordList
 from tui_registry.tui.widgets.search_bar import SearchBar
 
 if TYPE_CHECKING:
     from tui_registry.tui.forms.saved import Saved
+    from tui_registry.tui.opening import FirstAnswer
 
-WIDE = 100
 
-
-class BrowseScreen(Filters):
+class BrowseScreen(BrowseParts):
     """The first screen. Beside the list stands the detail where there are 100 columns or more."""
 
-    CSS_PATH: ClassVar[str] = "browse.tcss"
     AUTO_FOCUS: ClassVar[str] = "RecordList"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (150, "-roomy")]  # noqa: RUF012 - as Textual has it
     WHERE: ClassVar[tuple[Where, ...]] = ("browse", "record")
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (
@@ -52,49 +43,44 @@ class BrowseScreen(Filters):
         "browse.new", "browse.import", "browse.sync", "app.help", "app.palette", "app.quit",
     )  # fmt: skip
 
-    def __init__(self, query: str = "") -> None:
-        super().__init__(query)
-        self._first_query = query
+    def __init__(self, query: str = "", first: FirstAnswer | None = None, width: int = 0) -> None:
+        """
+        Args:
+            first: the answer to the query where it is known already; else it is read.
+            width: of the terminal.
+        """
+        super().__init__(query, width)
+        self._first = first
         self._select: str | None = None
         # Asked, and left the answer before it on screen: it cannot be read, or is half typed and matches nothing.
         self._refused: Question | None = None
         self._held: RowsRead | None = None
         self._seen_changes: int | None = None
 
-    def compose_body(self) -> Iterable[Widget]:
-        yield SearchBar(self._first_query)
-        with Horizontal(id="panes"):
-            yield RecordList(id="records")
-            yield EmptyState(id="empty")
-            yield FacetPanel(id="filters")
-            yield RecordDetail(id="detail")
-
     def on_mount(self) -> None:
         super().on_mount()
-        self.read_anew(self.bar.question, stay=False)
+        first, self._first = self._first, None
+        if first is None:
+            self.read_anew(self.bar.question, stay=False)
+        else:
+            self._show_answer(RowsRead(self.bar.question, None, first.readings, False, first.understanding))
+        self._facts_read()
         self.watch(self.host, "facts", self._facts_read, init=False)
+        self.call_after_refresh(self.furnish)
 
     # What it shows
 
     @property
-    def _list(self) -> RecordList:
-        return self.query_one(RecordList)
-
-    @property
-    def bar(self) -> SearchBar:
-        return self.query_one(SearchBar)
-
-    @property
     def ref(self) -> Ref | None:
-        row = self._list.row
+        row = self.records.row
         return None if row is None else Ref(row.kind, row.id, row.name)
 
     def footer_actions(self) -> tuple[str, ...]:
         if self.bar.is_typing:
             return self.TYPING
-        if self.focused is self.filters:
+        if self.is_filtering:
             return self.FILTERING
-        if isinstance(self.focused, DetailBody):
+        if self.focused is not None and self.focused.parent is self.detail:
             return self.READING
         return self.FIRST_RUN if self.has_class("-first-run") else self.FOOTER
 
@@ -104,8 +90,9 @@ class BrowseScreen(Filters):
     def _asked(self, message: SearchBar.Asked) -> None:
         message.stop()
         self.next_step()
-        self.filters.stop()
-        self.filters.mark(message.question.query)
+        if self.is_furnished:
+            self.filters.stop()
+            self.filters.mark(message.question.query)
         self.read_anew(message.question, stay=False)
 
     # Answers
@@ -122,35 +109,35 @@ class BrowseScreen(Filters):
                 return
             self._show_answer(message)
         elif message.question == self.answered:
-            self._list.add(message.readings, message.serial)
+            self.records.add(message.readings, message.serial)
         self._show_count()
 
     def _is_half_typed(self, message: RowsRead) -> bool:
         """Whether nothing has the last word because there is more of it to come: then nothing needs to vanish."""
         found = message.readings[0].page.rows
         begun = message.understanding is not None and message.understanding.begun
-        return begun and not found and self.bar.is_typing and self._list.serial > 0
+        return begun and not found and self.bar.is_typing and self.records.serial > 0
 
     def _show_answer(self, message: RowsRead) -> None:
         question, how = message.question, message.understanding
         proposal = message.readings[0].page.did_you_mean
         self.answered = question
-        self._list.show(message.readings, message.stay, self._select, how is not None and how.reversible)
+        self.records.show(message.readings, message.stay, self._select, how is not None and how.reversible)
         self._select = None
-        nothing = self._list.total == 0
+        nothing = self.records.total == 0
         had_nothing = self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
         self.set_class(nothing and question.asks_for_all, "-first-run")
         if how is not None and question == self.bar.question:
             self.bar.show_understood(how.words, proposal)
         if nothing:
-            empty = self.query_one(EmptyState)
+            empty = self.furnish().empty
             if question.asks_for_all:
                 empty.show_first_run()
             else:
                 empty.show_no_match(question.query, proposal)
-        elif had_nothing and not self.bar.is_typing and self.focused is not self.filters:
-            self._list.focus()
+        elif had_nothing and not self.bar.is_typing and not self.is_filtering:
+            self.records.focus()
         self.count_facets()
         self.refresh_footer()
 
@@ -163,10 +150,10 @@ class BrowseScreen(Filters):
             self._show_count()
 
     def _show_count(self) -> None:
-        if self._list.serial == 0:
+        if self.records.serial == 0:
             return  # nothing was read yet
         facts = self.host.facts
-        self.bar.show_count(*self._list.matching, None if facts is None else facts.stats.records)
+        self.bar.show_count(*self.records.matching, None if facts is None else facts.stats.records)
 
     @on(QueryRefused)
     def _query_refused(self, message: QueryRefused) -> None:
@@ -176,7 +163,7 @@ class BrowseScreen(Filters):
 
     @on(Failed)
     def _reading_failed(self) -> None:
-        self._list.give_up()
+        self.records.give_up()
 
     @on(RecordList.WindowsWanted)
     def _windows_wanted(self, message: RecordList.WindowsWanted) -> None:
@@ -188,10 +175,12 @@ class BrowseScreen(Filters):
         message.stop()
         if message.by_hand:
             self.next_step()
+        if not self.is_furnished:
+            return  # the record is shown as soon as there is a place for it
         if self.ref is not None:
             self.read_entry(self.ref)
         else:
-            self.query_one(RecordDetail).show(None)
+            self.detail.show(None)
             self.hint("")
 
     @on(EntryRead)
@@ -199,7 +188,7 @@ class BrowseScreen(Filters):
         if self.ref is None or message.record_id != self.ref.id:
             return
         entry = message.entry
-        self.query_one(RecordDetail).show(entry)
+        self.detail.show(entry)
         problems = () if entry is None else entry.problems
         if entry is None or not problems:
             self.hint("")
@@ -221,7 +210,7 @@ class BrowseScreen(Filters):
 
     def _refresh(self) -> None:
         """Read again what is in view; the cursor stays on its record."""
-        span, anew = self._list.span_to_refresh()
+        span, anew = self.records.span_to_refresh()
         asked = self.bar.question
         if asked not in (self.answered, self._refused):
             # Its answer is on the way; this one is newer.
@@ -230,7 +219,7 @@ class BrowseScreen(Filters):
             # A question that cannot be read leaves the answer before it on screen, and that is kept true.
             self.read_anew(self.answered, stay=True, span=span if self._select is None else TOP)
         else:
-            self.read_more(self.answered, span, self._list.serial, recount=True)
+            self.read_more(self.answered, span, self.records.serial, recount=True)
             self.count_facets()
         if self.ref is not None:
             self.read_entry(self.ref)
@@ -256,7 +245,7 @@ class BrowseScreen(Filters):
 
     def action_to_list(self) -> None:
         self.show_held()
-        self._list.focus()
+        self.records.focus()
 
     @on(SearchBar.Left)
     def _to_list(self, message: SearchBar.Left) -> None:
@@ -265,11 +254,11 @@ class BrowseScreen(Filters):
 
     def action_back(self) -> None:
         """One level back: completions, filters, detail, search line are left, marks and the query cleared."""
-        if self.bar.close_completions() or (self.focused is self._list and self.unmark()):
+        if self.bar.close_completions() or (self.focused is self.records and self.unmark()):
             return
         if self.has_class("-filters") and not self.bar.is_typing:
             self.close_filters()
-        elif self.focused is not self._list and not self.has_class("-nothing"):
+        elif self.focused is not self.records and not self.has_class("-nothing"):
             self.action_to_list()
         elif self.bar.is_typing and not self.bar.question.query:
             self.set_focus(None)
@@ -280,7 +269,7 @@ class BrowseScreen(Filters):
     def _opened(self, message: RecordList.Opened) -> None:
         message.stop()
         if self.size.width >= WIDE:
-            self.query_one(RecordDetail).focus_text()
+            self.detail.focus_text()
             return
         from tui_registry.tui.screens.detail import DetailScreen
 

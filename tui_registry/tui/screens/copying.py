@@ -31,7 +31,7 @@ class CopyingScreen(FrameScreen[None]):
 
         def answered(what: str | None) -> None:
             if what == _FILE:
-                self._write(entries, "json")
+                self._write_text(text_to_copy("json", entries), _noun(entries, "json"), "copied.json")
             for known in NOUNS:
                 if what == known:
                     self._copy(entries, known)
@@ -51,26 +51,37 @@ class CopyingScreen(FrameScreen[None]):
             answered,
         )
 
-    def _copy(self, entries: Sequence[Entry], what: What) -> None:
-        text = text_to_copy(what, entries)
+    def copy_text(self, text: str, noun: str, *, otherwise: str = "", file: str = "copied.txt") -> None:
+        """Give a text to the terminal's clipboard, or to a file where the terminal takes none; says which.
+
+        Args:
+            noun: what it is, with its article, for the sentence.
+            otherwise: what to do when the terminal took it and it is not there.
+            file: what the file in the replica's folder is called.
+        """
         if len(text) > MOST_FOR_A_TERMINAL or not can_copy():
-            self._write(entries, what)
+            self._write_text(text, noun, file)
             return
         self.app.copy_to_clipboard(text)
-        self.say(
-            f"sent the {NOUNS[what][len(entries) > 1]} of {_named(entries)} to the clipboard (OSC 52); "
-            "not there? y w writes a file",
-            "done",
-        )
+        self.say(f"sent {noun} to the clipboard (OSC 52){otherwise}", "done")
+
+    def _copy(self, entries: Sequence[Entry], what: What) -> None:
+        file = "copied.json" if what == "json" else "copied.txt"
+        otherwise = "; not there? y w writes a file"
+        self.copy_text(text_to_copy(what, entries), _noun(entries, what), otherwise=otherwise, file=file)
 
     @work(thread=True, group="write")
-    def _write(self, entries: Sequence[Entry], what: What) -> None:
+    def _write_text(self, text: str, noun: str, file: str) -> None:
         try:
-            path = write_copy(self.datastore.data_dir, what, text_to_copy(what, entries))
+            path = write_copy(self.datastore.data_dir, file, text)
         except OSError as error:
             self.post_message(Failed(f"the copy cannot be written ({error.strerror})"))
         else:
-            self.post_message(Told(f"wrote the {NOUNS[what][len(entries) > 1]} of {_named(entries)} to {path}"))
+            self.post_message(Told(f"wrote {noun} to {path}"))
+
+
+def _noun(entries: Sequence[Entry], what: What) -> str:
+    return f"the {NOUNS[what][len(entries) > 1]} of {_named(entries)}"
 
 
 def _named(entries: Sequence[Entry]) -> str:

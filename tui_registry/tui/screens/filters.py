@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from textual import on
+from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from tui_registry.tui.messages import Question
 from tui_registry.tui.screens.answers import Answers
-from tui_registry.tui.widgets.facet_panel import FacetPanel
 from tui_registry.tui.widgets.record_list import RecordList
+
+if TYPE_CHECKING:
+    from tui_registry.tui.widgets.facet_panel import FacetPanel
 
 
 class Filters(Answers):
@@ -22,8 +25,10 @@ class Filters(Answers):
         self.answered = Question(query)
 
     @property
+    @abstractmethod
     def filters(self) -> FacetPanel:
-        return self.query_one(FacetPanel)
+        """Brought when they are first asked for."""
+        raise NotImplementedError
 
     def count_facets(self) -> None:
         """After an answer, never before it; not at all where nobody looks."""
@@ -44,7 +49,6 @@ class Filters(Answers):
         self.query_one(RecordList).focus()
         self.remove_class("-filters")
 
-    @on(FacetPanel.Toggled)
-    def _toggled(self, message: FacetPanel.Toggled) -> None:
+    def on_facet_panel_toggled(self, message: FacetPanel.Toggled) -> None:
         message.stop()
         self.bar.ask(message.query)

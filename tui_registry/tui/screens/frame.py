@@ -18,7 +18,7 @@ from tui_registry.tui.messages import Failed, Outcome, Told, Tone
 from tui_registry.tui.widgets.frame import APP_NAME, KeyFooter, StatusLine, TitleLine
 
 Result = TypeVar("Result")
-MODES = ("app.browse", "app.register", "app.sync")
+MODES = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
 
 
 class FrameScreen(Screen[Result], Generic[Result]):
@@ -45,11 +45,15 @@ class FrameScreen(Screen[Result], Generic[Result]):
         return self.FOOTER
 
     def compose(self) -> ComposeResult:
-        yield TitleLine([action(mode) for mode in MODES], self.MODE)
+        yield from self.compose_frame()
         with Container(id="body"):
             yield from self.compose_body()
-        yield StatusLine()
+
+    def compose_frame(self) -> Iterable[Widget]:
+        """The lines around the body."""
+        yield TitleLine([action(mode) for mode in MODES], self.MODE)
         yield KeyFooter()
+        yield StatusLine()
 
     def on_mount(self) -> None:
         self.title_line.heading = self.HEADING

@@ -70,6 +70,12 @@ def help_text(places: Iterable[Where], width: int) -> Content:
     lines += heading("Marks in the list")
     lines += field("  !", "Conflict: more than one version is live; the winner is shown", width, _KEYS_WIDTH)
     lines += field("  +", "Dated more than a day ahead of this machine's clock", width, _KEYS_WIDTH)
+    lines += heading("What an operation in the history is now")
+    lines += field("  current", "The record is what this operation wrote", width, _KEYS_WIDTH)
+    lines += field(
+        "  rival", "Another last version of the record: a conflict, which the next edit settles", width, _KEYS_WIDTH
+    )
+    lines += field("  gone", "The record is deleted, and this did it", width, _KEYS_WIDTH)
     lines += heading("Searching")
     lines += [Content(f"  {line}") for line in safe_text(GRAMMAR, newlines=True).rstrip().split("\n")]
     return stack(lines[1:])

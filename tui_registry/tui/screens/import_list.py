@@ -58,6 +58,8 @@ class FindingsScreen(FrameScreen[str | None]):
         self._found = found
         self._ids: dict[int, str] = {}
         self._refused: dict[int, str] = {}
+        # Of findings that were opened and left, the draft with what was typed
+        self._drafts: dict[int, str] = {}
         self._last: str | None = None
         self._busy = False
 
@@ -93,15 +95,21 @@ class FindingsScreen(FrameScreen[str | None]):
             return
         from tui_registry.tui.screens.register import RegisterScreen
 
+        form = RegisterScreen(candidate.kind or "model", imported=candidate, draft_key=self._drafts.get(place))
+
         def left(saved: Saved | None) -> None:
+            self._drafts.pop(place, None)
             if saved is not None:
                 self._mark(place, saved.id)
+            elif form.ready and not form.done:
+                self._drafts[place] = form.key
+            self._show_state(place)
 
-        self.app.push_screen(RegisterScreen(candidate.kind or "model", imported=candidate), left)
+        self.app.push_screen(form, left)
 
     def action_register_all(self) -> None:
         """Register what has no problems, after a question."""
-        places = [place for place, one in enumerate(self._found.candidates) if one.ready and place not in self._ids]
+        places = [place for place, one in enumerate(self._found.candidates) if one.ready and self._is_open(place)]
         if not places or self._busy:
             self.say("nothing here can be registered as it is: Enter opens one to put it right", "problem")
             return
@@ -241,13 +249,19 @@ class FindingsScreen(FrameScreen[str | None]):
             return "✗ refused"
         if candidate.record is None:
             return "✗ unreadable"
+        if place in self._drafts:
+            return "draft kept"
         if candidate.here:
             return "here already"
         errors = len(candidate.errors)
         return f"✗ {errors} problem{'' if errors == 1 else 's'}" if errors else "ready"
 
+    def _is_open(self, place: int) -> bool:
+        """Whether nothing became of a finding yet: not registered, and no draft in which it was changed."""
+        return place not in self._ids and place not in self._drafts
+
     def _summary(self) -> str:
-        ready = sum(one.ready and place not in self._ids for place, one in enumerate(self._found.candidates))
+        ready = sum(one.ready and self._is_open(place) for place, one in enumerate(self._found.candidates))
         parts = [f"{exact(len(self._found.candidates))} found", f"{exact(ready)} ready"]
         parts += [f"{exact(self._found.passed)} files describe nothing"] if self._found.passed else []
         parts += ["there are more: tui-registry import takes all"] if self._found.cut else []

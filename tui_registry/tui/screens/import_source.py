@@ -23,7 +23,8 @@ from tui_registry.tui.paths import PathOffer, common_start, offers
 from tui_registry.tui.screens.dialog import Dialog
 
 _ABOUT = (
-    "GGUF, safetensors, a model's folder or card, Ollama, an A2A agent card, an MCP server, JSON or YAML of ours. "
+    "GGUF, safetensors, a model's folder, card or address on the Hugging Face Hub, Ollama, an A2A agent card, an MCP "
+    "server, JSON or YAML of ours. "
     "Nothing is signed before you have seen it."
 )
 

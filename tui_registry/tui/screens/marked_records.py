@@ -137,7 +137,6 @@ class MarkedRecords(NewRecords):
 
     @on(MarkedDeleted)
     def _marked_deleted(self, message: MarkedDeleted) -> None:
-        self.host.deleted.extend(message.ids)
         self.query_one(RecordList).unmark(message.ids)
         sentence = f"deleted {_records(len(message.ids))}"
         if message.failure:

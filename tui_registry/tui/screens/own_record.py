@@ -15,7 +15,7 @@ from tui_registry.tui.screens.record_screen import RecordScreen, name_of
 from tui_registry.tui.widgets.detail_text import text_of
 
 if TYPE_CHECKING:
-    from tui_registry.tui.undoing import Undo
+    from tui_registry.datastore.undoing import Undo
 
 
 class EntryForVersion(EntryRead):
@@ -81,15 +81,27 @@ class OwnRecordScreen(RecordScreen):
             self._plan_undo(ref.id)
 
     def action_undelete(self) -> None:
-        """Bring back what was deleted last in this session, after a question."""
-        if self.host.deleted:
-            self._plan_undo(self.host.deleted[-1])
+        """Bring back what this replica's key deleted last, whenever that was, after a question."""
+        self._plan_undelete()
+
+    @work(thread=True, exclusive=True, group="action")
+    def _plan_undelete(self) -> None:
+        try:
+            record_id = self.datastore.last_deleted()
+        except RegistryError as error:
+            self.post_message(Failed(error.sentence))
+            return
+        if record_id is None:
+            self.post_message(Failed("there is no deleted record of yours to bring back"))
         else:
-            self.say("nothing was deleted since you started", "problem")
+            self._post_plan(record_id)
 
     @work(thread=True, exclusive=True, group="action")
     def _plan_undo(self, record_id: str) -> None:
-        from tui_registry.tui.undoing import plan_undo
+        self._post_plan(record_id)
+
+    def _post_plan(self, record_id: str) -> None:
+        from tui_registry.datastore.undoing import plan_undo
 
         try:
             self.post_message(UndoPlanned(plan_undo(self.datastore, record_id)))
@@ -99,6 +111,7 @@ class OwnRecordScreen(RecordScreen):
     @on(UndoPlanned)
     def _ask_to_undo(self, message: UndoPlanned) -> None:
         from tui_registry.tui.screens.confirm import ConfirmScreen
+        from tui_registry.tui.undoing import answer, detail, question
 
         undo = message.undo
 
@@ -106,25 +119,17 @@ class OwnRecordScreen(RecordScreen):
             if yes:
                 self._undo(undo)
 
-        yes = "Bring back" if undo.deleted else "Delete" if undo.record is None else "Undo"
-        self.app.push_screen(ConfirmScreen(undo.question, undo.detail, yes=yes, no="Back"), answered)
+        self.app.push_screen(ConfirmScreen(question(undo), detail(undo), yes=answer(undo), no="Back"), answered)
 
     @work(thread=True, group="write")
     def _undo(self, undo: Undo) -> None:
-        from tui_registry.tui.undoing import carry_out
+        from tui_registry.datastore.undoing import carry_out
+        from tui_registry.tui.undoing import done
 
         try:
-            sentence = carry_out(self.datastore, undo)
+            carry_out(self.datastore, undo)
         except RegistryError as error:
             self.post_message(Failed(f"not undone: {error.sentence}"))
         else:
-            gone, back = (undo.id, None) if undo.record is None else (None, undo.id)
-            self.post_message(Done(sentence, gone=gone, select=back))
-
-    @on(Done)
-    def _remember(self, message: Done) -> None:
-        deleted = self.host.deleted
-        if message.gone is not None:
-            deleted.append(message.gone)
-        elif message.select in deleted:
-            deleted.remove(message.select)
+            gone, back = (undo.id, None) if undo.then is None else (None, undo.id)
+            self.post_message(Done(done(undo), gone=gone, select=back))

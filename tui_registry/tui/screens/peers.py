@@ -17,7 +17,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.text import exact
 from tui_registry.tui.messages import Failed
 from tui_registry.tui.pulls import PeerRemoved, PeersRead
-from tui_registry.tui.screens.frame import FrameScreen
+from tui_registry.tui.screens.copying import CopyingScreen
 from tui_registry.tui.widgets.flow import Flow
 from tui_registry.tui.widgets.peer_table import PeerTable
 from tui_registry.tui.widgets.peer_text import no_peers, peer_detail
@@ -27,7 +27,7 @@ from tui_registry.tui.widgets.peer_view import PeerView, summary
 SECONDS_BETWEEN_DRAWINGS: Final = 0.1
 
 
-class PeersScreen(FrameScreen[None]):
+class PeersScreen(CopyingScreen):
     """A screen with the table of peers.
 
     Attributes:
@@ -202,11 +202,16 @@ class PeersScreen(FrameScreen[None]):
 
     # Other actions
 
+    def action_quarantine(self) -> None:
+        """What was refused, whoever sent it."""
+        from tui_registry.tui.screens.quarantine import QuarantineScreen
+
+        self.app.push_screen(QuarantineScreen())
+
     def action_copy(self) -> None:
         view = self.selected()
         if view is not None:
-            self.app.copy_to_clipboard(view.peer.address)
-            self.say(f"copied the address of {view.name}, if your terminal lets programs copy (OSC 52)", "done")
+            self.copy_text(view.peer.address, f"the address of {view.name}")
 
     async def action_back(self) -> None:
         await self.app.run_action("mode('browse')")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual import on, work
 from textual.worker import get_current_worker
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from tui_registry.tui.forms.saved import Saved
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """A record as a list knows it."""
 
     kind: Kind

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui_registry.datastore import Entry
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.tui.actions import TYPE_AHEAD, Where, bindings_for
-from tui_registry.tui.forms.desk import Broken, Overtaken, Refused, Signed, Wanted
+from tui_registry.tui.forms.desk import Wanted
 from tui_registry.tui.forms.draft_list import FRESH, DraftList
 from tui_registry.tui.forms.drafting import DraftingScreen
 from tui_registry.tui.forms.drafts import new_key
@@ -19,6 +19,7 @@ from tui_registry.tui.forms.formfile_area import FormfileArea
 from tui_registry.tui.forms.merge import Side, changed_by_them, differences, merged
 from tui_registry.tui.forms.merge_screen import MergeScreen
 from tui_registry.tui.forms.messages import FormOpened, RecordOvertaken, RecordStored
+from tui_registry.tui.forms.outcomes import Broken, Overtaken, Refused, Signed
 from tui_registry.tui.forms.preview import preview
 from tui_registry.tui.forms.preview_screen import PreviewScreen
 from tui_registry.tui.forms.texts import to_texts

@@ -51,10 +51,15 @@ class SyncScreen(PeersScreen):
     def footer_actions(self) -> tuple[str, ...]:
         view = self.view
         if view is None:
-            return self.NOTHING
-        if view.pulling is not None:
-            return self.RUNNING
-        return self.FOOTER if view.failure is None else self.FAILING
+            footer = self.NOTHING
+        elif view.pulling is not None:
+            footer = self.RUNNING
+        else:
+            footer = self.FOOTER if view.failure is None else self.FAILING
+        if self.host.facts is None or not self.host.facts.stats.rejected:
+            return footer
+        # What was refused asks to be looked at; copying and quitting work all the same.
+        return tuple("sync.quarantine" if name in ("sync.copy", "app.quit") else name for name in footer)
 
     # Asking for pulls
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -16,8 +15,7 @@ _LEAST_NAME: Final = 20
 _LONGEST_CELL: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column of a list: `width` in cells, `right` for numbers."""
 
     title: str

@@ -94,7 +94,8 @@ class CursorList(ScrollView, can_focus=True):
 
     def fit(self) -> None:
         """The number of places changed: let the scroll bar know."""
-        self.virtual_size = Size(self.scrollable_content_region.width, self.total + HEADER)
+        # No wider than a cell: lines are drawn as wide as there is room, and nothing scrolls sideways.
+        self.virtual_size = Size(1, self.total + HEADER)
 
     def jump(self, top: int) -> None:
         """Scroll at once, without a glide."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual.content import Content
 
@@ -18,8 +17,7 @@ _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What the detail needs to know beside the record: the time, the local names of owners, this replica's address."""
 
     now: int

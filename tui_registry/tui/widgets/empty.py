@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from tui_registry.text import safe_text
 from tui_registry.tui.actions import action
+from tui_registry.tui.host import host_of
 
 _WAYS: Final = (
     ("browse.new", "register a model or an agent"),
@@ -30,9 +31,16 @@ class EmptyState(Static):
         content = content.append(
             Content.styled(
                 "\nTo look around first, run  tui-registry demo  in another terminal:\n"
-                "it shows sample data and leaves this replica alone.",
+                "it shows sample data and leaves this replica alone.\n",
                 "$foreground-muted",
             )
+        )
+        # Said before it matters: afterwards it is too late.
+        key = safe_text(str(host_of(self).datastore.data_dir.absolute() / "identity.key"))
+        content = content.append(f"\nYour key, which signs what you register, is {key}\n")
+        content = content.append(
+            "Without it nobody can change your records, you included.\n"
+            "Keep a copy elsewhere:  tui-registry identity export FILE"
         )
         self.update(content)
 

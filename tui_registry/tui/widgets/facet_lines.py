@@ -10,7 +10,7 @@ from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui.reading import TERMS
 
 if TYPE_CHECKING:
-    from tui_registry.replica.facets import Facets
+    from tui_registry.datastore import Facets
 
 # Values of a field that are shown before one asks for the others.
 FEW: Final = 6

@@ -23,7 +23,7 @@ from tui_registry.tui.widgets.cursor_list import HEADER, CursorList
 from tui_registry.tui.widgets.facet_lines import FacetLine, count_text, facet_lines, toggled
 
 if TYPE_CHECKING:
-    from tui_registry.replica.facets import Facets
+    from tui_registry.datastore import Facets
 
 _TITLE: Final = " FILTERS"
 

@@ -61,7 +61,7 @@ class TitleLine(Line):
 
     def on_mount(self) -> None:
         host = host_of(self)
-        for name in ("facts", "minute"):
+        for name in ("facts", "minute", "settings"):
             self.watch(host, name, self._changed, init=False)
 
     def _changed(self) -> None:
@@ -71,24 +71,34 @@ class TitleLine(Line):
         width = self.content_size.width
         host = host_of(self)
         facts = [] if host.facts is None else facts_in_words(host.facts, host.now(), host.settings.name)
-        parts: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
+        note: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
         # What matters least goes first when the terminal is narrow; trouble and the number of records stay.
-        parts = [*facts, *parts]
-        left = self._left()
+        parts = [*facts, *note]
+        left = self._left(width - _width([*facts[-_kept(host.facts) :], *note]) - 2)
         while parts and _width(parts) + left.cell_length + 2 > width:
             parts.pop(0)
         right = Content.styled(" · ", "$foreground-muted").join([Content.styled(text, style) for text, style in parts])
         gap = max(1, width - left.cell_length - right.cell_length)
         return Content.assemble(left, " " * gap, right)
 
-    def _left(self) -> Content:
-        content = Content.styled(safe_text(self.heading, 40), "bold $text-primary")
+    def _left(self, room: int) -> Content:
+        """The heading and the modes; where there is little room without what they say twice, then with bare keys."""
+        twice = self.heading in (APP_NAME, *(mode.label for mode in self._modes if mode.id == self._current))
+        for heading, labels in ((True, True), (not twice, True), (True, False)):
+            content = self._spelt(safe_text(self.heading, 40) if heading else "", labels)
+            if content.cell_length <= room:
+                break
+        return content
+
+    def _spelt(self, heading: str, labels: bool) -> Content:
+        content = Content.styled(heading, "bold $text-primary")
         self._places.clear()
         for mode in self._modes:
-            content = content.append("  ")
+            content = content.append("  " if content else "")
             current = mode.id == self._current
             start = content.cell_length
-            text = f"[{mode.keys[0]} {mode.label}]" if current else f" {mode.keys[0]} {mode.label} "
+            words = f"{mode.keys[0]} {mode.label}" if labels or current else mode.keys[0]
+            text = f"[{words}]" if current else f" {words} "
             content = content.append(Content.styled(text, "bold" if current else "$foreground-muted"))
             self._places.append((start, content.cell_length, mode))
         return content
@@ -110,6 +120,11 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
     if failing:
         words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
     return words
+
+
+def _kept(facts: Facts | None) -> int:
+    """How many of the last words of `facts_in_words` stay in sight: the records, and trouble if there is any."""
+    return 1 + (facts is not None and any(peer.last_error is not None for peer in facts.peers))
 
 
 def _width(parts: Sequence[tuple[str, str]]) -> int:

@@ -120,7 +120,8 @@ def _cursor(view: PeerView) -> str:
 def _kept_out(view: PeerView) -> str:
     peer = view.peer
     words = [
-        f"{exact(peer.rejected)} rejected",
+        f"{exact(peer.rejected)} rejected"
+        + (f" ({action('sync.quarantine').footer_key} shows why)" if peer.rejected else ""),
         f"{exact(peer.pending)} pending" + (" (they wait for earlier ones)" if peer.pending else ""),
         f"{exact(peer.unsupported)} unsupported" + (" (of a later version)" if peer.unsupported else ""),
     ]

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
-from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Tab, Tabs
 
 from tui_registry.datastore import Entry, HistoryEntry
-from tui_registry.tui.actions import bindings_for
 from tui_registry.tui.host import host_of
+from tui_registry.tui.late_styles import read_styles
 from tui_registry.tui.widgets import detail_text
 from tui_registry.tui.widgets.flow import Flow, Layout
+
+if TYPE_CHECKING:
+    from tui_registry.tui.widgets.detail_body import DetailBody
+    from tui_registry.tui.widgets.tab_line import TabLine
 
 TABS: Final = {"overview": "Overview", "requirements": "Requirements", "formfile": "Formfile", "history": "History"}
 
 
-class DetailTabs(Tabs, can_focus=False):
-    """The tabs' titles. The focus stays with the text: left and right turn the tabs from anywhere on a record."""
+_STYLES: Final = "widgets/record_detail.tcss"
 
 
-class DetailBody(VerticalScroll, can_focus=True):
-    """The text under the tabs."""
-
-    BINDINGS = bindings_for("text")
+class _Parts(NamedTuple):
+    head: Flow
+    tabs: TabLine
+    body: DetailBody
 
 
 class RecordDetail(Vertical):
@@ -44,26 +45,45 @@ class RecordDetail(Vertical):
             super().__init__()
             self.entry = entry
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, furnished: bool = True) -> None:  # noqa: A002 - Textual's name
+        """
+        Args:
+            furnished: whether its parts are there from the start; else they come with `furnish`.
+        """
+        super().__init__(id=id, classes="-nothing")
         self.entry: Entry | None = None
         self._history: Sequence[HistoryEntry] | None = None
+        self._parts = self._make_parts() if furnished else None
 
     def compose(self) -> ComposeResult:
-        yield Flow(id="detail-header")
-        yield DetailTabs(*(Tab(title, id=name) for name, title in TABS.items()))
-        with DetailBody():
-            yield Flow(id="detail-text")
+        if self._parts is not None:
+            read_styles(self, _STYLES)
+            yield from self._parts
+
+    def furnish(self) -> _Parts:
+        """Bring its parts, if they are not there yet."""
+        if self._parts is None:
+            self._parts = self._make_parts()
+            read_styles(self, _STYLES)
+            self.mount_all(self._parts)
+        return self._parts
+
+    def _make_parts(self) -> _Parts:
+        from tui_registry.tui.widgets.detail_body import DetailBody
+        from tui_registry.tui.widgets.tab_line import TabLine
+
+        return _Parts(Flow(id="detail-header"), TabLine(TABS), DetailBody())
 
     def show(self, entry: Entry | None) -> None:
         """Show a record, or nothing."""
+        body = self.furnish().body
         before, self.entry = self.entry, entry
         same = before is not None and entry is not None and before.id == entry.id
         if not same or before is None or entry is None or before.heads != entry.heads:
             self._history = None
         self._refresh_texts()
         if not same:
-            self.query_one(DetailBody).scroll_home(animate=False)
+            body.scroll_home(animate=False)
 
     def show_history(self, record_id: str, history: Sequence[HistoryEntry]) -> None:
         """Take the history that was asked for; that of another record is dropped."""
@@ -73,35 +93,34 @@ class RecordDetail(Vertical):
 
     def turn(self, step: int) -> None:
         """To the next tab (1) or the one before (-1)."""
-        tabs = self.query_one(DetailTabs)
-        if step > 0:
-            tabs.action_next_tab()
-        else:
-            tabs.action_previous_tab()
+        self.furnish().tabs.turn(step)
 
     def focus_text(self) -> None:
         """Put the focus on the text, to scroll it."""
-        self.query_one(DetailBody).focus()
+        self.furnish().body.focus()
 
     @property
     def tab(self) -> str:
-        return self.query_one(DetailTabs).active or "overview"
+        return self.furnish().tabs.active
 
-    @on(Tabs.TabActivated)
-    def _tab_turned(self, message: Tabs.TabActivated) -> None:
+    def on_tab_line_turned(self, message: TabLine.Turned) -> None:
         message.stop()
         self._refresh_texts()
-        self.query_one(DetailBody).scroll_home(animate=False)
+        self.furnish().body.scroll_home(animate=False)
 
     def on_mount(self) -> None:
         host = host_of(self)
-        self.watch(host, "minute", self._refresh_texts, init=False)
-        self.watch(host, "facts", self._refresh_texts, init=False)
+        self.watch(host, "minute", self._time_went_by, init=False)
+        self.watch(host, "facts", self._time_went_by, init=False)
+
+    def _time_went_by(self) -> None:
+        if self.entry is not None:
+            self._refresh_texts()
 
     def _refresh_texts(self) -> None:
         entry = self.entry
         self.set_class(entry is None, "-nothing")
-        head, text = self.query_one("#detail-header", Flow), self.query_one("#detail-text", Flow)
+        head, text = self.furnish().head, self.furnish().body.text
         if entry is None:
             head.flow(_no_record)
             text.flow(_blank)

@@ -73,6 +73,8 @@ class RecordList(CursorList):
         self._told: str | None = None
         self.marked: dict[str, Row] = {}
         self._columns: tuple[Column, ...] = ()
+        self._columns_width = -1
+        self._row_styles: dict[tuple[bool, bool], RowStyles] = {}
         self._strips: LRUCache[tuple[Row, int, bool, bool, bool], Strip] = LRUCache(1000)
 
     # What it offers
@@ -133,7 +135,8 @@ class RecordList(CursorList):
             new_top = top if moved is None else moved - (anchor_place - top)
         chosen = self._windows.place_of(select) if select is not None else None
         self.fit()
-        self.jump(new_top)
+        if new_top != self.top:
+            self.jump(new_top)
         self.set_reactive(RecordList.cursor, place if chosen is None else chosen)
         if chosen is not None:
             self.bring_into_view()
@@ -192,7 +195,7 @@ class RecordList(CursorList):
         width = self.scrollable_content_region.width
         if y < HEADER:
             style = self.get_component_rich_style("record-list--header")
-            return header_strip(self._columns if self.total else (), width, style)
+            return header_strip(self._columns_in(width) if self.total else (), width, style)
         place = self.top + y - HEADER
         if place >= self.total:
             return Strip.blank(width, self.rich_style)
@@ -204,12 +207,25 @@ class RecordList(CursorList):
         key = (row, width, pointed, self.has_focus, marked)
         strip = self._strips.get(key)
         if strip is None:
-            strip = row_strip(row, self._columns, host_of(self).now(), width, self._styles(pointed), pointed, marked)
+            styles, now = self._styles(pointed), host_of(self).now()
+            strip = row_strip(row, self._columns_in(width), now, width, styles, pointed, marked)
             self._strips[key] = strip
         return strip
 
+    def _columns_in(self, width: int) -> tuple[Column, ...]:
+        if width != self._columns_width:
+            self._columns, self._columns_width = columns_for(width - GUTTER), width
+        return self._columns
+
     def _styles(self, pointed: bool) -> RowStyles:
-        if pointed and self.has_focus:
+        look = (pointed, self.has_focus)
+        styles = self._row_styles.get(look)
+        if styles is None:
+            styles = self._row_styles[look] = self._styles_anew(*look)
+        return styles
+
+    def _styles_anew(self, pointed: bool, focused: bool) -> RowStyles:
+        if pointed and focused:
             return RowStyles(*(self.get_component_rich_style("record-list--cursor"),) * 3)
         return RowStyles(
             self.rich_style + Style(bold=pointed),
@@ -250,16 +266,15 @@ class RecordList(CursorList):
         self.watch(self.app, "theme", self._grow_old, init=False)
 
     def on_resize(self) -> None:
-        self._columns = columns_for(self.scrollable_content_region.width - GUTTER)
-        self._strips.clear()
-        self.fit()
         self.bring_into_view()
         self._demand()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self._row_styles.clear()
         self._strips.clear()
 
     def _grow_old(self) -> None:
+        self._row_styles.clear()
         self._strips.clear()
         self.refresh()

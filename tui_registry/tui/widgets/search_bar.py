@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from textual import events, on, work
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widget import Widget
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.actions import bindings_for
 from tui_registry.tui.host import host_of
+from tui_registry.tui.late_styles import read_styles
 from tui_registry.tui.messages import CompletionsRead, Failed, PastRead, Question
 from tui_registry.tui.reading import completions
-from tui_registry.tui.widgets.completion_list import CompletionList
-from tui_registry.tui.widgets.line_input import LineInput
 from tui_registry.tui.widgets.past_searches import PastSearches
+from tui_registry.tui.widgets.search_text import (
+    PLACEHOLDER,
+    PROMPT_WIDTH,
+    Note,
+    begun,
+    refused,
+    search_lines,
+    understood,
+)
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion
-
-_PROMPT_WIDTH: Final = 3
-
-
-class QueryInput(LineInput):
-    """The search line itself. Right at its end takes the completion."""
-
-    class RightAtEnd(Message):
-        """There is nothing more to the right."""
-
-    def action_cursor_right(self, select: bool = False) -> None:
-        if not select and self.cursor_position == len(self.value):
-            self.post_message(self.RightAtEnd())
-        else:
-            super().action_cursor_right(select)
+    from tui_registry.tui.widgets.completion_list import CompletionList
+    from tui_registry.tui.widgets.query_input import QueryInput
 
 
-class SearchBar(Vertical):
+class _Parts(NamedTuple):
+    line: QueryInput
+    completions: CompletionList
+
+
+class SearchBar(Widget):
     """A query as it is typed, and how many records match.
 
-    The second line is always there, so that nothing jumps when it has something to say. The list of completions lies
-    over what stands below. Enter goes to the list of records; only a completion that one moved to comes first.
+    The second line is always there, so that nothing jumps when it has something to say, and so is the room for the
+    count. Both lines are drawn here; the input lies over the first, and the list of completions over what stands below.
+    Enter goes to the list of records; only a completion that one moved to comes first.
     """
 
     class Asked(Message):
@@ -64,48 +64,58 @@ class SearchBar(Vertical):
 
     def __init__(self, query: str = "") -> None:
         super().__init__()
-        self._first_query = query
+        self._first_query = safe_text(query)
         self._proposal: str | None = None
         # What stands in the line without having been typed: no completions are offered for it.
-        self._put = query
+        self._put = self._first_query
         self._past = PastSearches()
+        self._parts: _Parts | None = None
+        self._count = ""
+        self._note = Note()
 
-    def compose(self) -> ComposeResult:
-        with Horizontal(id="search-line"):
-            yield Static(Content.styled(" / ", "bold $text-accent"), id="search-prompt")
-            yield QueryInput(
-                self._first_query, placeholder="find by words, or params:<=8b license:apache-2.0", compact=True
-            )
-            yield Static(id="search-count")
-        yield Static(id="search-note")
-        yield CompletionList()
+    def furnish(self) -> _Parts:
+        """Bring the input and the list of completions, if they are not there; until then the bar draws the query."""
+        if self._parts is None:
+            from tui_registry.tui.widgets.completion_list import CompletionList
+            from tui_registry.tui.widgets.query_input import QueryInput
+
+            read_styles(self, "screens/browse_more.tcss")
+            line = QueryInput(self._first_query, placeholder=PLACEHOLDER, compact=True)
+            self._parts = _Parts(line, CompletionList())
+            self.mount_all(self._parts)
+            self.refresh()
+        return self._parts
+
+    def render(self) -> Content:
+        query = self._first_query if self._parts is None else None
+        return search_lines(query, self._count, self._note, self.size.width)
 
     @property
     def _input(self) -> QueryInput:
-        return self.query_one(QueryInput)
+        return self.furnish().line
 
     @property
     def _list(self) -> CompletionList:
-        return self.query_one(CompletionList)
+        return self.furnish().completions
 
     @property
     def question(self) -> Question:
-        return Question(self._input.value)
+        return Question(self._first_query if self._parts is None else self._parts.line.value)
 
     @property
     def is_typing(self) -> bool:
-        return self._input.has_focus
+        return self._parts is not None and self._parts.line.has_focus
 
     def ask(self, query: str) -> None:
         """Put another query into the line."""
         self._put = query
-        self._list.close()
+        self.close_completions()
         self._input.value = query
         self._input.cursor_position = len(query)
 
     def clear(self) -> bool:
         """Back to everything; False when that is what is shown already."""
-        had_query = bool(self._input.value)
+        had_query = bool(self.question.query)
         self.ask("")
         return had_query
 
@@ -115,7 +125,7 @@ class SearchBar(Vertical):
 
     def close_completions(self) -> bool:
         """Close the list of completions; False when it is closed."""
-        return self._list.close()
+        return self._parts is not None and self._parts.completions.close()
 
     # What it shows
 
@@ -124,20 +134,17 @@ class SearchBar(Vertical):
         count = exact(matching) + ("" if is_exact else "+")
         if records is not None and not self.question.asks_for_all:
             count = f"{count} of {exact(records)}"
-        self.query_one("#search-count", Static).update(Content.styled(count, "$foreground-muted"))
+        if count != self._count:
+            self._count = count
+            self.refresh()
 
     def show_understood(self, words: str, proposal: str | None = None) -> None:
         """Say how the query is read; with a proposal, that nothing matches and what Enter would search for."""
-        self._proposal = proposal
-        if proposal is not None:
-            self._note(_PROMPT_WIDTH, f"nothing matches; Enter searches for {safe_text(proposal, 60)}", "$text-warning")
-        else:
-            self._note(_PROMPT_WIDTH, words, "$foreground-muted")
+        self._show_note(understood(words, proposal), proposal)
 
     def show_begun(self) -> None:
         """Say that the last word is probably not all of it: nothing has it, and something begins so."""
-        self._proposal = None
-        self._note(_PROMPT_WIDTH, "nothing has this word; tab completes it", "$foreground-muted")
+        self._show_note(begun(), None)
 
     def show_refusal(self, sentence: str, position: int, proposal: str | None) -> None:
         """Say why the query cannot be read, and what Enter would take instead.
@@ -145,19 +152,13 @@ class SearchBar(Vertical):
         Args:
             position: of the wrong character in the query; a caret points at it where there is room.
         """
-        self._proposal = proposal
-        text = safe_text(sentence, 300)
-        if proposal is not None:
-            text += f"  (Enter takes {safe_text(proposal, 60)})"
-        indent = _PROMPT_WIDTH + cell_len(safe_text(self.question.query[:position]))
-        if indent + 2 + cell_len(text) <= self.content_size.width:
-            self._note(indent, f"^ {text}", "$text-warning")
-        else:
-            self._note(_PROMPT_WIDTH, f"! at character {position + 1}: {text}", "$text-warning")
+        self._show_note(refused(self.question.query, sentence, position, proposal), proposal)
 
-    def _note(self, indent: int, text: str, style: str) -> None:
-        content = Content.styled(" " * indent + text, style)
-        self.query_one("#search-note", Static).update(content.truncate(max(1, self.size.width), ellipsis=True))
+    def _show_note(self, note: Note, proposal: str | None) -> None:
+        self._proposal = proposal
+        if note != self._note:
+            self._note = note
+            self.refresh()
 
     # Typing
 
@@ -166,7 +167,7 @@ class SearchBar(Vertical):
         message.stop()
         self.post_message(self.Asked(self.question))
         if message.value == self._put:
-            self._list.close()
+            self.close_completions()
             return
         self._put = ""
         self._past.stay()
@@ -174,7 +175,7 @@ class SearchBar(Vertical):
             self._read_completions(message.value, self._input.cursor_position)
         else:
             self.workers.cancel_group(self, "completions")
-            self._list.close()
+            self.close_completions()
 
     @on(Input.Submitted)
     def _submitted(self, message: Input.Submitted) -> None:
@@ -191,7 +192,7 @@ class SearchBar(Vertical):
             self._leave()
 
     def _leave(self) -> None:
-        self._list.close()
+        self.close_completions()
         query = self._input.value
         if query.strip() and not self._past.is_latest(query):
             self._past.add(query)
@@ -205,7 +206,7 @@ class SearchBar(Vertical):
     @on(events.DescendantBlur)
     def _no_longer_typing(self) -> None:
         self.workers.cancel_group(self, "completions")
-        self._list.close()
+        self.close_completions()
 
     # Completions
 
@@ -217,14 +218,12 @@ class SearchBar(Vertical):
         else:
             self._take(best)
 
-    @on(QueryInput.RightAtEnd)
-    def _right_at_end(self, message: QueryInput.RightAtEnd) -> None:
+    def on_query_input_right_at_end(self, message: QueryInput.RightAtEnd) -> None:
         message.stop()
         if self._list.best is not None:
             self._take(self._list.best)
 
-    @on(CompletionList.Clicked)
-    def _clicked(self, message: CompletionList.Clicked) -> None:
+    def on_completion_list_clicked(self, message: CompletionList.Clicked) -> None:
         message.stop()
         self._take(message.completion)
 
@@ -254,7 +253,7 @@ class SearchBar(Vertical):
         if not self.is_typing or (message.text, message.cursor) != (line.value, line.cursor_position):
             return
         start = message.found[0].start if message.found else 0
-        self._list.show(message.found, _PROMPT_WIDTH + cell_len(line.value[:start]) - 1)
+        self._list.show(message.found, PROMPT_WIDTH + cell_len(line.value[:start]) - 1)
 
     # History
 

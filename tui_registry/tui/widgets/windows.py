@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from tui_registry.datastore import Row
-from tui_registry.tui.messages import Reading, Span
+from tui_registry.tui.values import Reading, Span
 
 WINDOW: Final = 200
 # Rows kept at hand: enough for any screen and its neighbours, whatever the list's length.
 _MOST_WINDOWS: Final = 40
 
 
-@dataclass(slots=True)
 class Windows:
     """The rows of one answer.
 
@@ -26,14 +24,15 @@ class Windows:
             true where it is looked at, with rows that came or went above.
     """
 
-    reversible: bool = False
-    total: int = 0
-    exact: bool = False
-    matching: tuple[int, bool] = (0, False)
-    # What opens window k, as far as the list was read from its top; and read backwards, as far as from its end.
-    _cursors: list[str | None] = field(default_factory=lambda: [None])
-    _from_end: dict[int, str | None] = field(default_factory=dict)
-    _rows: OrderedDict[int, list[Row]] = field(default_factory=OrderedDict)
+    def __init__(self, reversible: bool = False) -> None:
+        self.reversible = reversible
+        self.total = 0
+        self.exact = False
+        self.matching = (0, False)
+        # What opens window k, as far as the list was read from its top; and read backwards, as far as from its end.
+        self._cursors: list[str | None] = [None]
+        self._from_end: dict[int, str | None] = {}
+        self._rows: OrderedDict[int, list[Row]] = OrderedDict()
 
     def row(self, index: int) -> Row | None:
         """The row in that place, None when its window is not at hand."""
@@ -71,13 +70,13 @@ class Windows:
         for reading in readings:
             if reading.backwards:
                 self._put_from_end(reading)
-            elif reading.index < len(self._cursors):
+            elif reading.window < len(self._cursors):
                 self._put_from_top(reading)
         while len(self._rows) > _MOST_WINDOWS:
             self._rows.popitem(last=False)
 
     def _put_from_top(self, reading: Reading) -> None:
-        page, k = reading.page, reading.index
+        page, k = reading.page, reading.window
         if page.next is None:
             # The true end, whatever the bound was.
             self.total, self.exact = k * WINDOW + len(page.rows), True
@@ -96,7 +95,7 @@ class Windows:
         self._keep(reading)
 
     def _put_from_end(self, reading: Reading) -> None:
-        page, k = reading.page, reading.index
+        page, k = reading.page, reading.window
         if not self.total:
             self.total, self.exact = page.total, True
         self.matching = (page.total, True)
@@ -105,5 +104,5 @@ class Windows:
 
     def _keep(self, reading: Reading) -> None:
         if reading.keep:
-            self._rows[reading.index] = reading.page.rows
-            self._rows.move_to_end(reading.index)
+            self._rows[reading.window] = reading.page.rows
+            self._rows.move_to_end(reading.window)

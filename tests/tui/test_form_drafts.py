@@ -1,0 +1,171 @@
+"""Nothing typed is lost: not by a kill, a second form or process on the same draft, a second import, or an upgrade."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typed
+from tui_registry.datastore import Datastore, Draft
+from tui_registry.tui.forms.desk import Desk, Opened, Wanted
+from tui_registry.tui.forms.drafts import as_draft, edit_key
+from tui_registry.tui.screens.register import RegisterScreen
+
+_TYPES_UNTIL_IT_IS_KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from tests.tui.form_app import FormApp, clock, settled, typed
+from tui_registry.datastore import Datastore
+from tui_registry.tui.screens.register import RegisterScreen
+
+async def main():
+    with Datastore.open(Path(sys.argv[1]), clock=clock) as datastore:
+        app = FormApp(datastore, RegisterScreen("model"))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot)
+            await typed(pilot, "half an idea")
+            while app.form.saved_at is None:
+                await pilot.pause()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def datastore(tmp_path: Path) -> Iterator[Datastore]:
+    with Datastore.open(tmp_path / "data", clock=clock) as opened:
+        yield opened
+
+
+def opened_form(desk: Desk, wanted: Wanted) -> Opened:
+    return desk.open(wanted)
+
+
+def keep(desk: Desk, opened: Opened, key: str, **texts: str) -> str:
+    for path, text in texts.items():
+        opened.state.edit(path, text)
+    return desk.keep(as_draft(key, opened.state, clock()))
+
+
+def typed_in(datastore: Datastore, path: str) -> list[str]:
+    return sorted(draft.fields[path] for draft in datastore.drafts())
+
+
+def test_a_killed_process_leaves_its_draft(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    run = subprocess.run(
+        [sys.executable, "-c", _TYPES_UNTIL_IT_IS_KILLED, str(folder)],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    with Datastore.open(folder) as datastore:
+        assert typed_in(datastore, "name") == ["half an idea"]
+
+
+@pytest.mark.parametrize("of", ["a new record", "an edit"])
+def test_two_processes_on_one_draft_keep_what_each_typed(tmp_path: Path, of: str) -> None:
+    folder = tmp_path / "data"
+    with Datastore.open(folder, clock=clock) as ours, Datastore.open(folder, clock=clock) as others:
+        if of == "an edit":
+            wanted = Wanted("model", record_id=ours.add("model", model()).key)
+        else:
+            ours.save_draft(Draft("new:1", "model", None, (), {"name": "begun"}))
+            wanted = Wanted("model", draft_key="new:1")
+        here, there = Desk(ours, clock), Desk(others, clock)
+        mine, theirs = opened_form(here, wanted), opened_form(there, wanted)
+        assert keep(here, mine, mine.key, name="mine") == mine.key
+        assert keep(here, mine, mine.key, name="mine, on and on") == mine.key
+        second = keep(there, theirs, theirs.key, name="theirs")
+        assert second != mine.key
+        assert keep(there, theirs, second, name="theirs, too") == second
+        assert typed_in(ours, "name") == ["mine, on and on", "theirs, too"]
+
+        # What is left of the one can be gone on with beside the other, and signing the one leaves the other
+        again = opened_form(Desk(ours, clock), Wanted("model", draft_key=second))
+        assert (again.key, again.state.texts["name"]) == (second, "theirs, too")
+        assert again.state.record_id == wanted.record_id
+        here.close(mine.key)
+        assert typed_in(ours, "name") == ["theirs, too"]
+
+
+def test_a_form_that_is_left_does_not_remove_what_another_one_wrote(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Datastore.open(folder, clock=clock) as ours, Datastore.open(folder, clock=clock) as others:
+        ours.save_draft(Draft("new:1", "model", None, (), {"name": "begun"}))
+        here, there = Desk(ours, clock), Desk(others, clock)
+        opened_form(here, Wanted("model", draft_key="new:1"))
+        theirs = opened_form(there, Wanted("model", draft_key="new:1"))
+        keep(there, theirs, theirs.key, name="theirs")
+        here.close("new:1")
+        assert typed_in(ours, "name") == ["theirs"]
+
+
+async def test_a_form_whose_draft_was_changed_elsewhere_says_that_both_are_kept(datastore: Datastore) -> None:
+    record_id = datastore.add("model", model()).key
+    app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        datastore.save_draft(Draft(edit_key("model", record_id), "model", record_id, (), {"name": "theirs"}))
+        await typed(pilot, "mine")
+        app.form.keep_draft()
+        await settled(pilot)
+        assert "yours is kept beside it" in lines(app)
+        await pilot.press("escape")
+        await settled(pilot)
+    assert typed_in(datastore, "name") == ["mine", "theirs"]
+
+
+def test_a_second_import_of_an_own_record_leaves_the_draft_of_the_first(datastore: Datastore, tmp_path: Path) -> None:
+    from tui_registry.tui.importing import survey
+
+    record_id = datastore.add("model", model()).key
+    entry = datastore.entry(record_id)
+    assert entry is not None
+    for version in ("2.0.0", "3.0.0"):
+        copy = {"kind": "model", "record": {**entry.record, "version": version}}
+        (tmp_path / "copy.json").write_text(json.dumps(copy))
+        (candidate,) = survey(datastore, str(tmp_path / "copy.json")).candidates
+        desk = Desk(datastore, clock)
+        form = desk.open(Wanted("model", imported=candidate))
+        assert ("earlier draft" in form.notice) == (version == "3.0.0")
+        assert keep(desk, form, form.key) == form.key
+    assert typed_in(datastore, "version") == ["2.0.0", "3.0.0"]
+    assert {draft.record_id for draft in datastore.drafts()} == {record_id}
+
+
+async def test_a_draft_of_an_earlier_version_opens_with_the_fields_that_came_since(datastore: Datastore) -> None:
+    record_id = datastore.add("model", model(tags=["chat"])).key
+    entry = datastore.entry(record_id)
+    assert entry is not None
+    fields = {"name": "renamed", "was:name": "llama", "a_field_of_old": "kept"}
+    datastore.save_draft(Draft(edit_key("model", record_id), "model", record_id, entry.heads, fields))
+    app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        assert app.form.state.texts["tags"] == "chat"
+        assert app.form.state.changed
+        await go_to(pilot, "version")
+        await typed(pilot, "2.0.0")
+        await pilot.press("escape")
+        await settled(pilot)
+    (draft,) = datastore.drafts()
+    assert (draft.fields["name"], draft.fields["version"]) == ("renamed", "2.0.0")
+    assert draft.fields["a_field_of_old"] == "kept"
+
+
+async def test_a_draft_of_a_kind_that_is_not_known_yet_waits_for_its_version(datastore: Datastore) -> None:
+    datastore.save_draft(Draft("new:1", "dataset", None, (), {"name": "later"}))  # type: ignore[arg-type]
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        assert app.screen is app.form
+        await pilot.press("escape")
+        await settled(pilot)
+    assert typed_in(datastore, "name") == ["later"]
