@@ -1,4 +1,5 @@
-"""Take the screenshots anew: `python screenshots/take.py` drives the real app on the demo's data and writes SVGs here.
+"""Take the screenshots anew: `python screenshots/take.py [NAME...]` drives the real app on the demo's data and writes
+SVGs here.
 
 Needs what the tests need (`pip install '.[test]'`).
 """
@@ -6,15 +7,16 @@ Needs what the tests need (`pip install '.[test]'`).
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from textual.pilot import Pilot  # noqa: E402
+from scenes import SCENES, Scene, furnish, write_model  # noqa: E402
 
 from tests.tui.driving import settle  # noqa: E402
 from tui_registry.cli.demo import prepared  # noqa: E402
@@ -23,55 +25,60 @@ from tui_registry.settings import Settings  # noqa: E402
 from tui_registry.tui import RegistryApp  # noqa: E402
 
 SIZE = (132, 36)
+# What a person sees of their own folders; the pictures show nobody's.
+HOME = Path("/home/me")
 # A reader's own monospaced font will do: the pictures ask no foreign host for one.
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
-Steps = Callable[[Pilot[None]], Awaitable[None]]
+
+_TEXT = re.compile(
+    r'<text class="([^"]+)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)" ([^>]*)>'
+    r"((?:&#160;)*)(.*?)((?:&#160;)*)</text>"
+)
+# Of a cell, as Rich draws it.
+_CELL = 12.2
 
 
-async def browse(pilot: Pilot[None]) -> None:
-    """A search, and the detail of what it found."""
-    await pilot.press("/", *"qwen params:<=8b")
-    await settle(pilot)
-    await pilot.press("enter", "j")
+def tight(picture: str) -> str:
+    """The picture without the spaces around its texts: some programs drop those, and with them what is aligned."""
+
+    def moved(match: re.Match[str]) -> str:
+        name, x, y, length, more, before, text, after = match.groups()
+        if not text:
+            return ""
+        left, right = (len(spaces) // len("&#160;") for spaces in (before, after))
+        start, width = float(x) + left * _CELL, float(length) - (left + right) * _CELL
+        return f'<text class="{name}" x="{start:.5g}" y="{y}" textLength="{width:.5g}" {more}>{text}</text>'
+
+    return _TEXT.sub(moved, picture)
 
 
-async def register(pilot: Pilot[None]) -> None:
-    """A form with two problems."""
-    await pilot.press("2")
-    await settle(pilot)
-    await pilot.press(*"my-llama-finetune", "tab", *["backspace"] * 6, *"1.0", "tab")
-    await pilot.press(*["backspace"] * 4, *"apache", "tab", "tab", "tab", *"7.6b", "tab", "tab", *"32k", "tab")
-
-
-async def sync(pilot: Pilot[None]) -> None:
-    """The peers after a pull."""
-    await pilot.press("3")
-    await settle(pilot)
-    await pilot.press("s")
-    await settle(pilot)
-
-
-async def take(datastore: Datastore, name: str, steps: Steps) -> None:
-    """Run the steps in a new app, and keep what they come to."""
+async def take(datastore: Datastore, name: str, scene: Scene) -> None:
+    """Play the scene in a new app, and keep what it comes to."""
     app = RegistryApp(datastore, settings=Settings(name="laptop"))
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await settle(pilot)
-        await steps(pilot)
+        await scene(pilot)
         await settle(pilot)
         path = HERE / f"{name}.svg"
-        path.write_text(_FONTS.sub("", app.export_screenshot(title="tui_registry")), "utf-8")
+        path.write_text(tight(_FONTS.sub("", app.export_screenshot(title="tui_registry"))), "utf-8")
         print(path.name)
+    for draft in datastore.drafts():
+        datastore.drop_draft(draft.key)
 
 
-async def main() -> None:
-    """Take them all."""
-    with prepared() as datastore:
-        datastore.add_peer("old-node", "http://127.0.0.1:9")
-        await take(datastore, "browse", browse)
-        await take(datastore, "register", register)
-        await take(datastore, "sync", sync)
+async def main(names: list[str]) -> None:
+    """Take those of these names, or all."""
+    os.environ["XDG_CONFIG_HOME"] = str(HOME / ".config")
+    with prepared() as datastore, tempfile.TemporaryDirectory() as folder:
+        furnish(datastore)
+        write_model(Path(folder))
+        os.chdir(folder)
+        datastore.data_dir = HOME / ".local" / "share" / "tui-registry"
+        for name in names or SCENES:
+            await take(datastore, name, SCENES[name])
+        os.chdir(HERE)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))

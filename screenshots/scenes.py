@@ -1,0 +1,160 @@
+"""What is done in the app before a picture of it is taken."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from textual.events import Paste
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.tui.driving import settle
+from tui_registry.datastore import Datastore
+from tui_registry.tui.forms.field_row import FieldRow
+from tui_registry.tui.forms.formfile_area import FormfileArea
+
+Scene = Callable[[Pilot[None]], Awaitable[None]]
+
+MODEL_FILE = "Qwen2.5-7B-Instruct-Q4_K_M.gguf"
+
+
+async def browse(pilot: Pilot[None]) -> None:
+    """A search, and the detail of what it found."""
+    await pilot.press("/", *"qwen params:<=8b")
+    await settle(pilot)
+    await pilot.press("enter", "j")
+
+
+async def filters(pilot: Pilot[None]) -> None:
+    """What the records have in common, one value of it chosen."""
+    await pilot.press("/", *"type:llm", "enter", "f")
+    await settle(pilot)
+    await pilot.press("right", "right", "j")
+
+
+async def register(pilot: Pilot[None]) -> None:
+    """A form with problems under their fields, the rail that counts them, and items of a list."""
+    await pilot.press("2")
+    await settle(pilot)
+    await pilot.press(*"my-llama-finetune", "tab", *"1.0", "tab", *"apache", "tab")
+    await settle(pilot)
+    await pilot.press("tab", "tab", *"7.6b", "tab", "tab", *"32k", "tab")
+    await settle(pilot)
+    await to_field(pilot, "tags")
+    assert pilot.app.focused is not None
+    pilot.app.focused.post_message(Paste("chat, Code Review, multilingual"))
+    await settle(pilot)
+    await pilot.press("tab")
+    await to_field(pilot, "license")
+
+
+async def importing(pilot: Pilot[None]) -> None:
+    """A draft from a file of 4 GB: where each value came from, and what to look at."""
+    await pilot.press("i")
+    await settle(pilot)
+    pilot.app.screen.query_one(Input).value = MODEL_FILE
+    await settle(pilot)
+    await pilot.press("enter")
+
+
+async def formfile(pilot: Pilot[None]) -> None:
+    """The Formfile of a form: colours, a problem on its line, completion."""
+    await pilot.press("2")
+    await settle(pilot)
+    await pilot.press(*"my-llama-finetune")
+    area = pilot.app.screen.query_one(FormfileArea)
+    area.focus()
+    await settle(pilot)
+    area.load_text(
+        "#? port = 8080\nNAME my-llama-finetune\nVCPU 2\nMEMORY 4GB\nDISK 20\n"
+        "ENV PORT={{ port }}  # where it listens\nRUN pip install vllm\n"
+        'ENTRYPOINT ["vllm", "serve"]\nE'
+    )
+    await settle(pilot)
+    area.move_cursor((8, 1))
+    await pilot.press("f2")
+
+
+async def sync(pilot: Pilot[None]) -> None:
+    """The peers after a pull."""
+    await pilot.press("3")
+    await settle(pilot)
+    await pilot.press("s")
+
+
+async def quarantine(pilot: Pilot[None]) -> None:
+    """What was refused, the second of it in full."""
+    await pilot.press("3", "x")
+    await settle(pilot)
+    await pilot.press("j")
+
+
+async def history(pilot: Pilot[None]) -> None:
+    """What happened, the last of it one's own."""
+    await pilot.press("4")
+    await settle(pilot)
+    await pilot.press("m")
+
+
+async def settings(pilot: Pilot[None]) -> None:
+    """Where everything is; the key explained."""
+    await pilot.press("5")
+    await settle(pilot)
+    await pilot.press("j", "j", "j")
+
+
+SCENES: dict[str, Scene] = {
+    "browse": browse,
+    "filters": filters,
+    "register": register,
+    "import": importing,
+    "formfile": formfile,
+    "history": history,
+    "quarantine": quarantine,
+    "settings": settings,
+    "sync": sync,
+}
+
+
+async def to_field(pilot: Pilot[None], name: str) -> None:
+    """Put the cursor into a field of the form."""
+    pilot.app.screen.query_one(f"#field-{name}", FieldRow).focus_control()
+    await settle(pilot)
+
+
+def furnish(datastore: Datastore) -> None:
+    """Let the demo's replica have a past: a peer that is down, edits of one's own, and what was refused."""
+    datastore.add_peer("old-node", "http://127.0.0.1:9")
+    first, second = list(datastore.entries("is:mine"))[:2]
+    datastore.update(first.kind, first.id, {**first.record, "version": "1.1.0"}, first.heads)
+    datastore.delete(second.kind, second.id, second.heads)
+    datastore.add(second.kind, second.record)
+    lines = datastore.log_lines(0, 3)
+    spoilt = [lines[0].replace(b'"name":"', b'"name":"Official-', 1), lines[1][:700], lines[2].replace(b"MIT", b"mit")]
+    datastore.apply([line for line in spoilt if line not in lines], source="old-node")
+    datastore.apply([b"GET / HTTP/1.1"], source="push:192.0.2.7")
+
+
+def write_model(folder: Path) -> None:
+    """A GGUF file whose header says something and whose tensors would be 7.6 B parameters; its data takes no room."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    values = {
+        "general.architecture": "qwen2",
+        "general.name": "Qwen2.5 7B Instruct",
+        "general.license": "apache-2.0",
+        "general.description": "Answers, writes and reasons in 29 languages.",
+    }
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(values) + 2)
+    for key, value in values.items():
+        head += text(key) + struct.pack("<I", 8) + text(value)
+    for key, number in (("general.file_type", 15), ("qwen2.context_length", 131_072)):
+        head += text(key) + struct.pack("<II", 4, number)
+    head += text("blk.0.weight") + struct.pack("<IQQIQ", 2, 8192, 929_600, 12, 0)
+    with (folder / MODEL_FILE).open("wb") as file:
+        file.write(head)
+        file.truncate(4_683_073_536)
