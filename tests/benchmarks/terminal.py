@@ -39,10 +39,12 @@ class Terminal:
         self._seen = bytearray()
         self._usage: Usage | None = None
         size = struct.pack("HHHH", rows, columns, 0, 0)
+        # These would speak louder than the terminal itself, and readline sets them in whatever process loads it.
+        told = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
         self._pid, self._pty = os.forkpty()
         if self._pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, size)
-            os.execve(arguments[0], list(arguments), dict(environment))
+            os.execve(arguments[0], list(arguments), told)
 
     def __enter__(self) -> Self:
         return self
@@ -58,8 +60,9 @@ class Terminal:
         Raises:
             TimeoutError: it has not in a minute, or has ended.
         """
+        until = time.perf_counter() + _PATIENCE_SECONDS
         while not self.has_seen(text):
-            if not self.read(_PATIENCE_SECONDS):
+            if not self.read(until - time.perf_counter()):
                 raise TimeoutError(f"{text!r} never came; the last was {bytes(self._seen[-400:])!r}")
         return self.writes[-1] - self.started
 
