@@ -78,10 +78,10 @@ async def formfile(pilot: Pilot[None]) -> None:
 
 
 async def sync(pilot: Pilot[None]) -> None:
-    """The peers after a pull."""
+    """The peers after a pull of all; one of them is down."""
     await pilot.press("3")
     await settle(pilot)
-    await pilot.press("s")
+    await pilot.press("S")
 
 
 async def quarantine(pilot: Pilot[None]) -> None:
