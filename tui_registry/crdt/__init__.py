@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .claims import claimed_hash as claimed_hash
+    from .claims import digest_of as digest_of
     from .keys import Identity as Identity
     from .op import AgentOp as AgentOp
     from .op import ModelOp as ModelOp
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .version import RULES_VERSION as RULES_VERSION
 
 _HOMES = {
+    **dict.fromkeys(("claimed_hash", "digest_of"), ".claims"),
     "Identity": ".keys",
     **dict.fromkeys(("AgentOp", "ModelOp", "Op", "OpError"), ".op"),
     "parse_op": ".parsing",

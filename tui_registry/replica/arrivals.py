@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tui_registry.crdt.claims import claimed_hash
 from tui_registry.crdt.op import OpError
 from tui_registry.replica.checked import Checked
 from tui_registry.replica.connection import Pool
 from tui_registry.replica.judge import Verdict
 from tui_registry.replica.stored import chunks, marks
 from tui_registry.replica.verifier import Verifier
-
-_CLAIMED_HASH = re.compile(rb'"hash":"([0-9a-f]{64})"\}*$')
 
 
 @dataclass(slots=True)
@@ -54,7 +51,7 @@ def verify(pool: Pool, verifier: Verifier, lines: Sequence[bytes], first_entry: 
         first_entry: the index of the first line in a peer's log.
     """
     arrivals = [
-        Arrival(index, line, None if first_entry is None else first_entry + index, claimed=_claimed(line))
+        Arrival(index, line, None if first_entry is None else first_entry + index, claimed=claimed_hash(line))
         for index, line in enumerate(lines)
     ]
     _mark_known(pool, arrivals)
@@ -64,17 +61,7 @@ def verify(pool: Pool, verifier: Verifier, lines: Sequence[bytes], first_entry: 
     return arrivals
 
 
-def digest_of(body: bytes) -> bytes:
-    """The digest by which whole bytes are kept: a hash that they claim says nothing about them."""
-    return hashlib.blake2b(body, digest_size=32).digest()
-
-
 # How
-
-
-def _claimed(line: bytes) -> str | None:
-    match = _CLAIMED_HASH.search(line, max(0, len(line) - 100))
-    return None if match is None else match[1].decode()
 
 
 def _mark_known(pool: Pool, arrivals: Sequence[Arrival]) -> None:

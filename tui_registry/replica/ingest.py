@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tui_registry.crdt.claims import digest_of
 from tui_registry.crdt.op import OpError
 from tui_registry.replica import pending
-from tui_registry.replica.arrivals import Arrival, digest_of
+from tui_registry.replica.arrivals import Arrival
 from tui_registry.replica.batch import Batch
 from tui_registry.replica.refused import remember
 from tui_registry.replica.reports import ApplyReport, Rejection

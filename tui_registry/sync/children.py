@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 
+from tui_registry.crdt import claimed_hash
 from tui_registry.datastore import ApplyReport
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.transport import Transport
-
-# The one spelling of an op ends in its hash (DESIGN section 4). It only says which question was answered.
-_LAST_HASH = re.compile(rb'"hash":"([0-9a-f]{64})"\}{2,4}\Z')
 
 
 async def ask_for_children(
@@ -46,4 +43,4 @@ async def ask_for_children(
 
 def answered(lines: list[bytes]) -> set[str]:
     """The hashes that the lines of an answer claim."""
-    return {match[1].decode() for line in lines if (match := _LAST_HASH.search(line))}
+    return {claim for line in lines if (claim := claimed_hash(line)) is not None}

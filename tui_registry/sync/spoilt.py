@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tui_registry.crdt import digest_of
 from tui_registry.datastore import ApplyReport, Rejection
 from tui_registry.sync.errors import SyncError
 from tui_registry.sync.transport import Transport
@@ -36,7 +36,7 @@ class Spoilt:
             arrival = arrivals[rejection.place]
             if rejection.code in _BY_A_RELAY and arrival.claimed is not None and len(self._refused) < self._most:
                 self.claimed.add(arrival.claimed)
-                self._refused.add(_digest(arrival.body))
+                self._refused.add(digest_of(arrival.body))
 
     async def ask(
         self,
@@ -52,11 +52,7 @@ class Spoilt:
         # The log was read to its end: a peer that does not answer this has kept nothing from us that it promised.
         with suppress(SyncError):
             lines = await transport.missing(sorted(hashes)) if hashes else []
-            fresh = [line for line in lines if _digest(line) not in self._refused]
+            fresh = [line for line in lines if digest_of(line) not in self._refused]
             if fresh:
                 return (await keep(fresh)).missing
         return []
-
-
-def _digest(line: bytes) -> bytes:
-    return hashlib.blake2b(line, digest_size=16).digest()
