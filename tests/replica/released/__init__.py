@@ -1,0 +1,1 @@
+"""A replica as each released schema left it (`<version>.sqlite3.gz`), and how such a file is made."""

@@ -1,0 +1,61 @@
+"""A replica of the present schema with something in each of its tables. `python -m tests.replica.released.freeze` keeps
+it beside this file: once for each version of the schema, before that version is released."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from pathlib import Path
+
+from tests.seeds import NOW, make_record, owner, stranger_ops
+from tui_registry.crdt import sign_up
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head
+from tui_registry.replica.migrations import SCHEMA_VERSION
+
+FOLDER = Path(__file__).parent
+_EPOCH = "e" * 32
+
+
+def fill(datastore: Datastore) -> None:
+    """Always the same, but for the epoch: two owners' records, an edit, a deletion, a conflict, an operation that
+    waits, two that were refused, a peer half read, drafts, searches, names."""
+    datastore.replace_identity(owner("released"))
+    lines = [op.to_json() for op in stranger_ops(12)]
+    datastore.add_peer("lab", "http://127.0.0.1:1")
+    cursor = datastore.begin_pull("lab", Head(_EPOCH, 40, "0" * 64, owner("stranger").address))
+    datastore.store_entries("lab", cursor, datastore.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0))
+    datastore.add_peer("stick", "/media/stick")
+
+    kept = datastore.add("model", make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n"))
+    assert kept.record is not None
+    edited = {**kept.record, "description": "Änderung, 変更", "quantization": {"Other": "EXL2"}}
+    datastore.update("model", kept.key, edited, datastore.heads(kept.key))
+    gone = datastore.add("agent", make_record("agent", "gone", tools=["search"], capabilities=["reading"]))
+    datastore.delete("agent", gone.key, datastore.heads(gone.key))
+
+    # The same key on another machine, on top of the same root; and one write of it that is not here.
+    twin = sign_up(owner("released"), "model", {**kept.record, "name": "twin"}, children=[kept.hash], clock=2)
+    unseen = sign_up(owner("released"), "model", {**kept.record, "name": "unseen"}, children=[twin.hash], clock=3)
+    waits = sign_up(owner("released"), "model", {**kept.record, "name": "waits"}, children=[unseen.hash], clock=4)
+    datastore.apply([twin.to_json(), waits.to_json(), b"{}"], source="a file")
+
+    datastore.save_draft(Draft("register model", "model", None, (), {"name": "half typ"}))
+    datastore.save_draft(Draft(f"edit {kept.key}", "model", kept.key, datastore.heads(kept.key), {"version": "2"}))
+    datastore.save_search("small", "kind:model params:<=8b")
+    datastore.remember_search("llama")
+    datastore.name_owner(owner("stranger").address, "my-lab")
+
+
+def freeze(folder: Path = FOLDER) -> Path:
+    """Make such a replica with this program, and keep it as the present version's."""
+    with tempfile.TemporaryDirectory() as place:
+        with Datastore.open(place, clock=lambda: NOW) as datastore:
+            fill(datastore)
+        data = (Path(place) / DATABASE).read_bytes()
+    kept = folder / f"{SCHEMA_VERSION}.sqlite3.gz"
+    kept.write_bytes(gzip.compress(data, mtime=0))
+    return kept
+
+
+if __name__ == "__main__":
+    freeze()

@@ -1,0 +1,114 @@
+"""Replicas that earlier releases left: they open, hold all that they held, and are written on."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.replica.released.freeze import FOLDER, fill
+from tests.replica.replicas import database, vocabulary
+from tests.seeds import NOW, make_record, owner
+from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.replica.columns import INDEX_VERSION
+from tui_registry.replica.migrations import SCHEMA_VERSION
+from tui_registry.replica.schema import VERSIONS
+
+RELEASED = range(1, SCHEMA_VERSION + 1)
+
+
+def left_by(version: int, folder: Path) -> Path:
+    """The replica that a release of that schema left."""
+    folder.mkdir()
+    (folder / DATABASE).write_bytes(gzip.decompress((FOLDER / f"{version}.sqlite3.gz").read_bytes()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def today(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastore]:
+    """The same replica, made by this program."""
+    with Datastore.open(tmp_path_factory.mktemp("today"), clock=lambda: NOW) as datastore:
+        fill(datastore)
+        yield datastore
+
+
+def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table but the index's own, as a multiset; the epoch is each replica's own."""
+    with closing(database(datastore)) as db:
+        db.execute("CREATE TEMP TABLE masked AS SELECT * FROM replica")
+        db.execute("UPDATE temp.masked SET epoch = ''")
+        names = [
+            name
+            for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
+            if not name.startswith(("words", "names", "sqlite_"))
+        ]
+        return {
+            name: sorted(db.execute(f"SELECT * FROM {'temp.masked' if name == 'replica' else name}"), key=repr)
+            for name in names
+        }
+
+
+def schema(path: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2").fetchall()
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_a_replica_that_an_earlier_release_left_holds_all_that_it_held(
+    version: int, tmp_path: Path, today: Datastore
+) -> None:
+    with Datastore.open(left_by(version, tmp_path / "left"), clock=lambda: NOW) as datastore:
+        assert all(tables(today).values())  # there is something in each
+        assert tables(datastore) == tables(today)
+        assert vocabulary(datastore) == vocabulary(today)
+        assert list(datastore.entries()) == list(today.entries())
+        assert datastore.drafts() == today.drafts()
+        assert datastore.verify().sound
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_a_replica_that_an_earlier_release_left_is_written_on(version: int, tmp_path: Path) -> None:
+    folder = left_by(version, tmp_path / "left")
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        datastore.replace_identity(owner("released"))
+        (row,) = datastore.search("is:conflict").rows
+        entry = datastore.entry(row.id)
+        assert entry is not None
+        datastore.update("model", row.id, {**entry.record, "description": "settled"}, entry.heads)
+        datastore.add("agent", make_record("agent", "newcomer"))
+        assert datastore.conflicts() == []
+        assert [found.name for found in datastore.search("newcomer").rows] == ["newcomer"]
+        assert datastore.verify().sound
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_the_steps_that_lead_to_a_released_schema_stay_as_they_are(version: int, tmp_path: Path) -> None:
+    """Another table, index or setting is another version: a replica of the one that is out would never get it."""
+    made = tmp_path / DATABASE
+    with closing(sqlite3.connect(made)) as db:
+        for statement in (statement for step in VERSIONS[:version] for statement in step):
+            db.execute(statement)
+        db.commit()
+        settings = db.execute("SELECT * FROM words_config UNION ALL SELECT * FROM names_config").fetchall()
+    left = left_by(version, tmp_path / "left") / DATABASE
+    assert schema(made) == schema(left)
+    with closing(sqlite3.connect(left)) as db:
+        assert db.execute("SELECT * FROM words_config UNION ALL SELECT * FROM names_config").fetchall() == settings
+
+
+def test_what_is_derived_from_a_record_changes_only_with_the_version_of_the_index(
+    tmp_path: Path, today: Datastore
+) -> None:
+    """A replica makes its derived tables anew only when that number moves: they would answer otherwise for old records."""
+    folder = left_by(SCHEMA_VERSION, tmp_path / "left")
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        (index_version,) = db.execute("SELECT index_version FROM replica").fetchone()
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        then, now = tables(datastore), tables(today)
+        changed = [name for name in ("catalogue", "counted", "vocabulary") if then[name] != now[name]]
+        changed += ["words"] if vocabulary(datastore) != vocabulary(today) else []
+    assert not changed or index_version < INDEX_VERSION, f"{changed} came out otherwise: so must INDEX_VERSION"
