@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.seeds import make_record
+from tests.seeds import make_record, owner, signed
 from tests.tui.driving import (
     NARROW,
     WIDE,
@@ -22,9 +22,11 @@ from tests.tui.driving import (
     settle,
     status,
 )
+from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.tui.screens.detail import DetailScreen
 from tui_registry.tui.widgets.detail_body import DetailBody
+from tui_registry.tui.widgets.detail_text import HISTORY_SHOWN
 from tui_registry.tui.widgets.record_detail import RecordDetail
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
@@ -157,6 +159,30 @@ async def test_the_detail_follows_the_cursor_and_its_tabs_turn_from_the_list(tmp
             assert "registered" in screen_text(app)
             await press(pilot, "left")
             assert "VCPU 2" in screen_text(app)
+
+
+async def test_the_history_of_a_record_ends_after_so_many_and_says_where_the_earlier_ones_are(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        key = chain(datastore, HISTORY_SHOWN + 1)
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, "left")
+            shown = str(app.screen.query_one(DetailBody).text.render())
+            assert shown.count("clock ") == HISTORY_SHOWN
+            assert shown.count("changed description") == HISTORY_SHOWN
+            assert f"tui-registry history {key[:12]}" in shown
+
+
+def chain(datastore: Datastore, count: int) -> str:
+    """A stranger's record of so many operations, each after the one before."""
+    by = owner("stranger")
+    ops = [signed(by, "model", "often-changed")]
+    for number in range(1, count):
+        record = ops[-1].record
+        assert record is not None
+        later = {**record, "description": f"change {number}"}
+        ops.append(sign_up(by, "model", later, children=[ops[-1].hash], clock=number + 1))
+    assert datastore.apply([op.to_json() for op in ops]).applied == count
+    return ops[0].key
 
 
 async def test_esc_goes_back_one_level_and_never_quits(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tui_registry.errors import Kind, RegistryError
 from tui_registry.text import address_short, safe_text
 from tui_registry.tui.messages import Done, EntryRead, Failed, HistoryRead
 from tui_registry.tui.screens.copying import CopyingScreen
-from tui_registry.tui.widgets.detail_text import moment, number_of, text_of
+from tui_registry.tui.widgets.detail_text import HISTORY_SHOWN, moment, number_of, text_of
 from tui_registry.tui.widgets.record_detail import RecordDetail
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class RecordScreen(CopyingScreen):
     def _read_history(self, record_id: str) -> None:
         worker = get_current_worker()
         try:
-            history = list(self.datastore.history(record_id))
+            history = self.datastore.history(record_id, limit=HISTORY_SHOWN + 1)
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
             return

@@ -15,6 +15,8 @@ from tui_registry.tui.widgets.flow import field, heading, paragraph, stack
 
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
+# A record may have any number of operations; nobody reads more of them here.
+HISTORY_SHOWN: Final = 200
 
 
 class Surroundings(NamedTuple):
@@ -152,13 +154,13 @@ def formfile(entry: Entry, width: int) -> Content:
     return stack(lines)
 
 
-def history(entries: Sequence[HistoryEntry] | None, around: Surroundings, width: int) -> Content:
-    """The record's operations, newest first, each with what it changed."""
+def history(record_id: str, entries: Sequence[HistoryEntry] | None, around: Surroundings, width: int) -> Content:
+    """The record's last operations, newest first, each with what it changed."""
     if entries is None:
         return stack(paragraph("Reading…", width, "$foreground-muted"))
     by_hash = {entry.hash: entry for entry in entries}
     lines: list[Content] = []
-    for entry in entries:
+    for entry in entries[:HISTORY_SHOWN]:
         marks = [word for word, is_so in (("winner", entry.is_winner), ("head", entry.is_head)) if is_so]
         lines.append(
             Content.assemble(
@@ -175,6 +177,8 @@ def history(entries: Sequence[HistoryEntry] | None, around: Surroundings, width:
         if changed:
             lines += field("", f"changed {', '.join(changed)}", width, 2)
         lines.append(Content(""))
+    if len(entries) > HISTORY_SHOWN:
+        lines += paragraph(f"The earlier ones: tui-registry history {record_id[:12]}", width, "$foreground-muted")
     return stack(lines)
 
 

@@ -136,7 +136,7 @@ class RecordDetail(Vertical):
             "overview": partial(detail_text.overview, entry, around),
             "requirements": partial(detail_text.requirements, entry),
             "formfile": partial(detail_text.formfile, entry),
-            "history": partial(detail_text.history, self._history, around),
+            "history": partial(detail_text.history, entry.id, self._history, around),
         }
         return tabs[self.tab]
 
