@@ -7,18 +7,12 @@ import sqlite3
 
 from tui_registry.replica.reports import Draft
 
-MAX_DRAFTS = 200
-
 
 def save_draft(db: sqlite3.Connection, draft: Draft, now: int) -> None:
-    """Write a draft in place of the one with its key; beyond `MAX_DRAFTS` the oldest go."""
+    """Write a draft in place of the one with its key. There is no most: only its owner may end a draft."""
     db.execute(
         "INSERT OR REPLACE INTO drafts (key, kind, record_id, seen, fields, saved_at) VALUES (?, ?, ?, ?, ?, ?)",
         (draft.key, draft.kind, draft.record_id, json.dumps(draft.seen), json.dumps(dict(draft.fields)), now),
-    )
-    db.execute(
-        "DELETE FROM drafts WHERE key IN (SELECT key FROM drafts ORDER BY saved_at DESC, rowid DESC LIMIT -1 OFFSET ?)",
-        (MAX_DRAFTS,),
     )
 
 
