@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis without timed assertions, and a frozen clock."""
+"""What every test shares: hypothesis without timed assertions."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from tests.seeds import make_record
 from tests.trust.strings import STRINGS, fitted
-from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, settle
+from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle
 from tests.tui.form_app import go_to
 from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
 from tui_registry.settings import Settings
@@ -247,6 +247,7 @@ async def test_an_empty_replica_in_such_a_folder_says_where_its_key_is(tmp_path:
     with replica(tmp_path / "\x1b]0;x\x07[/x]\u202e") as datastore:
         async with running(datastore) as (app, _):
             Looker().look(app)
+            assert "identity.key" in screen_text(app)
 
 
 async def test_ones_own_record_with_such_a_name_can_be_deleted(tmp_path: Path) -> None:

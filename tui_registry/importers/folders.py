@@ -20,7 +20,6 @@ from tui_registry.text import safe_text
 
 # Names of descriptions: a file called so is told when it describes nothing, any other is passed over in silence.
 SUFFIXES = (".json", ".yaml", ".yml", ".ndjson", ".jsonl")
-_YAML = (".yaml", ".yml")
 
 
 def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:

@@ -164,8 +164,7 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
     # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
         # Listening already here, so that a second node on the port is told now.
         listener.listen(128)

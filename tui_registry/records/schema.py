@@ -176,7 +176,6 @@ FIELDS: dict[Kind, tuple[Field, ...]] = {
 }
 
 ID_FIELD: dict[Kind, str] = {"model": "model_id", "agent": "agent_id"}
-TYPE_FIELD: dict[Kind, str] = {"model": "model_type", "agent": "agent_type"}
 
 
 def defaults(kind: Kind) -> Record:

@@ -31,7 +31,7 @@ class KindRow(Vertical):
             self.kind = kind
 
     def __init__(self, kind: Kind) -> None:
-        super().__init__(id="field-kind", classes="row -choice")
+        super().__init__(classes="row -choice")
         self.kind = kind
 
     def compose(self) -> ComposeResult:

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui_registry.datastore import Datastore
-from tui_registry.tui.actions import Where, action, actions_for
+from tui_registry.tui.actions import Where, action
 from tui_registry.tui.host import RegistryHost, host_of
 from tui_registry.tui.messages import Failed, Outcome, Told, Tone
 from tui_registry.tui.widgets.frame import APP_NAME, KeyFooter, StatusLine, TitleLine
@@ -105,8 +105,3 @@ class FrameScreen(Screen[Result], Generic[Result]):
     @on(Told)
     def _say_done(self, message: Told) -> None:
         self.say(message.sentence, "done")
-
-    @property
-    def known_actions(self) -> tuple[str, ...]:
-        """The ids of the actions that can be run here, for the palette."""
-        return tuple(item.id for item in actions_for(*self.WHERE))

@@ -55,7 +55,7 @@ class TitleLine(Line):
     note: reactive[str] = reactive("")
 
     def __init__(self, modes: Sequence[Action], current_mode: str) -> None:
-        super().__init__(id="title-line")
+        super().__init__()
         self._modes = modes
         self._current = current_mode
 
@@ -143,9 +143,6 @@ class StatusLine(Line):
 
     hint: reactive[Outcome] = reactive(Outcome("", "note"))
 
-    def __init__(self) -> None:
-        super().__init__(id="status-line")
-
     def on_mount(self) -> None:
         self.watch(host_of(self), "outcome", self._changed, init=False)
 
@@ -169,7 +166,7 @@ class KeyFooter(Line):
     """The keys that matter now, at most seven; a click on one presses it."""
 
     def __init__(self) -> None:
-        super().__init__(id="key-footer")
+        super().__init__()
         self._actions: tuple[Action, ...] = ()
 
     def show(self, actions: Sequence[Action]) -> None:
