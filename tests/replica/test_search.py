@@ -139,7 +139,8 @@ def narrow() -> Iterator[None]:
     """Bounds so low that a dozen records are many: every way of reading a window is taken."""
     bounds = (
         (relevance, "_BLOCK", 3), (relevance, "_RANKED", 2), (matching, "LISTED", 5), (matching, "_CHECKED", 3),
-        (matching, "_LOOKED_UP", 1), (walking, "_FEW", 2), (walking, "_MANY", 4), (walking, "_MANY_WORDS", 5), (walking, "_SAMPLED", 2),
+        (matching, "_LOOKED_UP", 1), (matching, "_NEWEST", 2), (matching, "_SMALL_PART", 2.0), (walking, "_FEW", 2),
+        (walking, "_MANY", 4), (walking, "_MANY_WORDS", 5), (walking, "_SAMPLED", 2),
     )  # fmt: skip
     before = [(module, name, getattr(module, name)) for module, name, _ in bounds]
     try:

@@ -5,7 +5,7 @@ The text of a query is data: words are letters and digits by construction, every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
@@ -32,43 +32,57 @@ class Compiled(NamedTuple):
     """A query in the forms that ways of reading need; `whole` alone, or `match` with `rest`, is all of it.
 
     Attributes:
-        whole: a condition on a row of the catalogue `c`: columns where there are any, look-ups of its words else.
-        columns: the same for all but free text, None where more than columns must be asked.
+        eyes: what it was compiled with.
+        parts: what must hold, all of it.
         match: an FTS5 expression over `words` for all that the index can answer, None when that is nothing. It knows no
             numbers, only their classes, so it may find more than the query does.
         rest: a condition on `c` for what `match` leaves.
         words: an FTS5 expression for the free text alone, None where there is none that must hold.
+        filters: FTS5 expressions for what else must hold; each finds all that the query does, and more.
         ranges: the ranges that must hold, as (column, low, high), for reading through the index of a rare one.
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
         conflicts: the query asks for records in conflict.
-        is_one: the query is a single condition.
     """
 
-    whole: Condition = _ALWAYS
-    columns: Condition | None = _ALWAYS
+    eyes: Eyes
+    parts: tuple[Node, ...] = ()
     match: str | None = None
     rest: Condition = _ALWAYS
     words: str | None = None
+    filters: tuple[str, ...] = ()
     ranges: tuple[tuple[str, int, int], ...] = ()
     ids: tuple[bytes, bytes] | None = None
     kind: int | None = None
     conflicts: bool = False
-    is_one: bool = False
+
+    @property
+    def whole(self) -> Condition:
+        """A condition on a row of the catalogue `c`: columns where there are any, look-ups of its words else.
+
+        Made when it is asked for: which look-up is the cheaper one the index must tell, and for a phrase that costs as
+        much as the search."""
+        return _all(self.parts, self.eyes)
+
+    @property
+    def columns(self) -> Condition | None:
+        """The same for all but free text, None where more than columns must be asked."""
+        condition = _all([part for part in self.parts if not isinstance(part, Text)], self.eyes)
+        return None if asks_words(condition[0]) else condition
 
     @property
     def is_everything(self) -> bool:
-        return self.whole == _ALWAYS
+        return not self.parts
 
     @property
     def is_kind(self) -> bool:
         """Whether the query asks for a kind and nothing else."""
-        return self.is_one and self.kind is not None
+        return len(self.parts) == 1 and self.kind is not None
 
     @property
     def is_range(self) -> bool:
         """Whether the query asks for a range and nothing else."""
-        return self.is_one and bool(self.ranges)
+        return len(self.parts) == 1 and bool(self.ranges)
 
 
 class Eyes(NamedTuple):
@@ -98,37 +112,35 @@ def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
 def compile_query(node: Node | None, eyes: Eyes) -> Compiled:
     """The conditions that hold for exactly the records that `query.matches` accepts."""
     if node is None:
-        return Compiled()
+        return Compiled(eyes)
     parts = node.nodes if isinstance(node, And) else (node,)
-    found: list[str] = []
+    found: list[tuple[Node, str]] = []
     excluded: list[str] = []
     left: list[Node] = []
     for part in parts:
         if isinstance(part, Not) and (match := _match(part.node, eyes)) is not None:
             excluded.append(match)
         elif (match := _match(part, eyes)) is not None:
-            found.append(match)
+            found.append((part, match))
         else:
             left.append(part)
             if (cover := _cover(part, eyes)) is not None:
-                found.append(cover)
-    if excluded and not found:
-        found = [_everything()]
-    match = " AND ".join(f"({match})" for match in found) or None
+                found.append((part, cover))
+    match = _both(match for _, match in found)
     if excluded:
-        match = f"({match}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
+        match = f"({match or _everything()}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
     ids = (hex_range(part.value, 64) for part in parts if isinstance(part, Match) and part.field == "id")
     return Compiled(
-        _all(parts, eyes),
-        _of_columns([part for part in parts if not isinstance(part, Text)], eyes),
+        eyes,
+        parts,
         match,
         _all(left, eyes),
-        " AND ".join(f"({text_match(part, eyes)})" for part in parts if isinstance(part, Text)) or None,
+        _both(match for part, match in found if isinstance(part, Text)),
+        tuple(match for part, match in found if not isinstance(part, Text)),
         tuple(bounds(part) for part in parts if isinstance(part, Range)),
         next(ids, None),
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
         Match("is", "conflict") in parts,
-        len(parts) == 1,
     )
 
 
@@ -180,13 +192,16 @@ def _cover(node: Node, eyes: Eyes) -> str | None:
         case Range():
             return _any(words_between(*_asked(node))[0])
         case And():
-            covers = [cover for part in node.nodes if (cover := _cover(part, eyes)) is not None]
-            return " AND ".join(f"({cover})" for cover in covers) or None
+            return _both(cover for part in node.nodes if (cover := _cover(part, eyes)) is not None)
         case Or():
             each = [_cover(part, eyes) for part in node.nodes]
             return None if None in each else " OR ".join(f"({cover})" for cover in each)
         case _:
             return _match(node, eyes)
+
+
+def _both(matches: Iterable[str]) -> str | None:
+    return " AND ".join(f"({match})" for match in matches) or None
 
 
 def _asked(node: Range) -> tuple[str, int, int]:
@@ -231,11 +246,6 @@ def _all(nodes: Sequence[Node], eyes: Eyes) -> Condition:
     if not parts:
         return _ALWAYS
     return " AND ".join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
-
-
-def _of_columns(nodes: Sequence[Node], eyes: Eyes) -> Condition | None:
-    condition, parameters = _all(nodes, eyes)
-    return None if asks_words(condition) else (condition, parameters)
 
 
 def _condition(node: Node, eyes: Eyes) -> Condition:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import NamedTuple
 
 from tui_registry.query.evaluate import stands_in
@@ -19,12 +20,14 @@ from tui_registry.query.nodes import And, Or, Text
 from tui_registry.replica.columns import KIND_CODES
 from tui_registry.replica.compile import Compiled, text_match
 from tui_registry.replica.conditions import IS_KIND, Condition
-from tui_registry.replica.matching import of_rids
+from tui_registry.replica.matching import most_selective, of_rids
 from tui_registry.replica.search import COLUMNS, DAY, Ask, Found, State, row_of, stale_cursor
 
 _BLOCK = 1_000
 # So many matches are ranked as a whole.
 _RANKED = 2_000
+# A block with less than this part of a window: many more follow before the window is full.
+_POOR = 0.25
 _NO_CEILING = 2**62
 # The name begins with the words; the name holds them; the rest.
 _TIERS = 3
@@ -51,33 +54,42 @@ def window(
             raise stale_cursor()
         tier, ceiling, *rest = numbers
         after = (rest[0], rest[1], rest[2])
-    is_little = rids is not None and len(rids) <= _RANKED
-    ranked = _by_tier(db, ask, rids, wanted) if rids is not None and is_little else []
-    tiers = [] if is_little else _tiers(ask, compiled, wanted)
+    if rids is not None and len(rids) <= _RANKED:
+        blocks = _as_a_whole(db, ask, rids, wanted, tier)
+    else:
+        blocks = _blocks(db, ask, compiled, wanted, tier, ceiling)
     found: list[int] = []
     reached: _Rank = _ABOVE_ALL
-    while tier < _TIERS:
-        if is_little:
-            block, floor = ranked[tier], None
-        else:
-            block, floor = _block(db, ask, tiers[tier], ceiling, wanted)
-        for rank, rid in block:
-            if after is not None and rank >= after:
-                continue
-            if len(found) == ask.limit:
-                return _rows(db, ask, found), [tier, ceiling, *reached]
-            found.append(rid)
-            reached = rank
-        after = None
-        tier, ceiling = (tier + 1, _NO_CEILING) if floor is None else (tier, floor)
-        if len(found) == ask.limit and tier < _TIERS:
-            # The window is full at the end of a block: the next one begins above everything.
-            return _rows(db, ask, found), [tier, ceiling, *_ABOVE_ALL]
+    with closing(blocks):
+        for tier, ceiling, ranked, floor in blocks:
+            for rank, rid in ranked:
+                if after is not None and rank >= after:
+                    continue
+                if len(found) == ask.limit:
+                    return _rows(db, ask, found), [tier, ceiling, *reached]
+                found.append(rid)
+                reached = rank
+            after = None
+            following = (tier + 1, _NO_CEILING) if floor is None else (tier, floor)
+            if len(found) == ask.limit and following[0] < _TIERS:
+                # The window is full at the end of a block: the next one begins above everything.
+                return _rows(db, ask, found), [*following, *_ABOVE_ALL]
     return _rows(db, ask, found), None
 
 
-def _by_tier(db: sqlite3.Connection, ask: Ask, rids: list[int], wanted: list[str]) -> list[_Ranked]:
-    """All matches, ranked, by tier."""
+class _Block(NamedTuple):
+    """Matches of one tier below a rowid, ranked; and the rowid below which the tier goes on, None at its end."""
+
+    tier: int
+    ceiling: int
+    ranked: _Ranked
+    floor: int | None
+
+
+def _as_a_whole(
+    db: sqlite3.Connection, ask: Ask, rids: list[int], wanted: list[str], first: int
+) -> Generator[_Block, None, None]:
+    """All matches from a tier on, a block for each tier."""
     tables, _, listed = of_rids(rids)
     phrase = Text(tuple(wanted), ask.query.texts[-1].prefix)
     by_tier: list[list[tuple[int, int, str]]] = [[] for _ in range(_TIERS)]
@@ -90,15 +102,42 @@ def _by_tier(db: sqlite3.Connection, ask: Ask, rids: list[int], wanted: list[str
             if stands_in(phrase, held[: len(wanted)]):
                 tier = 0
         by_tier[tier].append(row)
-    return [_ranked(tier, ask, wanted) for tier in by_tier]
+    for tier in range(first, _TIERS):
+        yield _Block(tier, _NO_CEILING, _ranked(by_tier[tier], ask, wanted), None)
+
+
+def _blocks(
+    db: sqlite3.Connection, ask: Ask, compiled: Compiled, wanted: list[str], first: int, ceiling: int
+) -> Generator[_Block, None, None]:
+    """The matches of a tier below a rowid and those of the tiers after it, the last registered first."""
+    sieve: str | None = None
+    is_poor = False
+    # One statement a tier: a new one for each block would pay as much again for finding its place.
+    with closing(db.cursor()) as reading:
+        for number, tier in list(enumerate(_tiers(ask, compiled, wanted)))[first:]:
+            statement = f"SELECT rowid FROM {tier.table} WHERE {tier.table} MATCH ? AND rowid < ? ORDER BY rowid DESC"
+            reading.execute(statement, (tier.match, ceiling))
+            floor: int | None = ceiling
+            while floor is not None:
+                ceiling = floor
+                rids = [rid for (rid,) in reading.fetchmany(_BLOCK)]
+                floor = rids[-1] if len(rids) == _BLOCK else None
+                sifted = rids if sieve is None or not tier.filters else _sifted(db, tier, rids, sieve)
+                ranked = _read(db, ask, tier, sifted, wanted)
+                yield _Block(number, ceiling, ranked, floor)
+                if tier.filters and not is_poor and floor is not None and len(ranked) < _POOR * ask.limit:
+                    is_poor, sieve = True, most_selective(db, tier.filters)
+            ceiling = _NO_CEILING
 
 
 class _Tier(NamedTuple):
-    """Matches of one rank: of `match` in the index `table`, of which `where` must hold."""
+    """Matches of one rank: of `match` in the index `table`, of which `where` must hold; what `words` can tell of that,
+    unless `match` says it already, is `filters`."""
 
     table: str
     match: str
     where: Condition
+    filters: tuple[str, ...] = ()
 
 
 def _tiers(ask: Ask, compiled: Compiled, wanted: list[str]) -> list[_Tier]:
@@ -110,8 +149,8 @@ def _tiers(ask: Ask, compiled: Compiled, wanted: list[str]) -> list[_Tier]:
     columns = _name_tells(ask, compiled)
     if columns is not None:
         return [
-            _Tier("names", begins, columns),
-            _Tier("names", f"({named}) NOT ({begins})", columns),
+            _Tier("names", begins, columns, compiled.filters),
+            _Tier("names", f"({named}) NOT ({begins})", columns, compiled.filters),
             everything,
         ]
     return [
@@ -130,21 +169,20 @@ def _name_tells(ask: Ask, compiled: Compiled) -> Condition | None:
     return compiled.columns if all(text in parts for text in query.texts) else None
 
 
-def _block(
-    db: sqlite3.Connection, ask: Ask, tier: _Tier, ceiling: int, wanted: list[str]
-) -> tuple[_Ranked, int | None]:
-    """The next matches below a rowid, last registered first, ranked; and the rowid below which to go on, if any."""
-    table, match, (where, parameters) = tier
-    rids = [
-        rid
-        for (rid,) in db.execute(
-            f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?",
-            (match, ceiling, _BLOCK),
-        )
-    ]
+def _sifted(db: sqlite3.Connection, tier: _Tier, rids: list[int], sieve: str) -> list[int]:
+    """Those of a block, the last registered first, that a filter lets through: no row of the others need be read."""
+    if not rids:
+        return rids
+    among = "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?"
+    return [rid for (rid,) in db.execute(among, (f"({sieve}) AND ({tier.match})", rids[-1], rids[0]))]
+
+
+def _read(db: sqlite3.Connection, ask: Ask, tier: _Tier, rids: list[int], wanted: list[str]) -> _Ranked:
+    """The matches among a block, ranked."""
+    where, parameters = tier.where
     tables, _, listed = of_rids(rids)
     rows = db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables} WHERE {where}", [*listed, *parameters])
-    return _ranked(rows, ask, wanted), rids[-1] if len(rids) == _BLOCK else None
+    return _ranked(rows, ask, wanted)
 
 
 def _ranked(rows: Iterable[tuple[int, int, str]], ask: Ask, wanted: list[str]) -> _Ranked:

@@ -13,7 +13,7 @@ import sqlite3
 from tui_registry.query.nodes import Sort
 from tui_registry.replica.compile import Compiled
 from tui_registry.replica.conditions import IS_KIND, LISTED, Condition, asks_words
-from tui_registry.replica.matching import RANGE_INDEXES, Source, of_rids, source
+from tui_registry.replica.matching import RANGE_INDEXES, Source, estimate, of_rids, source
 from tui_registry.replica.rows import Row
 from tui_registry.replica.search import COLUMNS, DAY, Ask, Found, State, row_of, stale_cursor
 
@@ -95,10 +95,10 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
     if compiled.match is None:
         return compiled.whole
-    in_index = _estimate(db, compiled.match)
+    in_index = estimate(db, compiled.match)
     many = _MANY
     if asks_words(compiled.whole[0]) and (
-        compiled.columns is None or compiled.words is None or _estimate(db, compiled.words) <= _MANY_WORDS
+        compiled.columns is None or compiled.words is None or estimate(db, compiled.words) <= _MANY_WORDS
     ):
         # Unless most of what has the other columns has the words as well, looking them up costs too much.
         many = _MANY_WORDS
@@ -108,14 +108,6 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         return compiled.whole
     rest, parameters = compiled.rest
     return _of_kind(compiled, (f"{LISTED} AND {rest}", [compiled.match, *parameters]))
-
-
-def _estimate(db: sqlite3.Connection, match: str) -> float:
-    """How many records match an expression: how dense the newest lie says it."""
-    newest = "SELECT rowid AS rid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
-    last, first = db.execute(f"SELECT max(rid), min(rid) FROM ({newest})", (match, _SAMPLED)).fetchone()
-    (rows,) = db.execute("SELECT models + agents FROM replica").fetchone()
-    return _SAMPLED / float(max(1, last - first)) * int(rows)
 
 
 def _share(db: sqlite3.Connection, compiled: Compiled) -> float:

@@ -1,0 +1,96 @@
+"""What a search looks at, counted and not timed: the same answers from less reading (DESIGN section 10)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.replica.replicas import replica, rows
+from tests.seeds import owner, seed, signed
+from tui_registry.datastore import Datastore, Page
+from tui_registry.replica import matching, relevance
+
+_RANKED_ROWS = re.compile(r"^SELECT c\.rid, c\.updated_at, c\.name FROM json_each\('\[(.*?)\]'\)").match
+
+
+def watched(datastore: Datastore) -> list[str]:
+    """The statements of later searches, with their values."""
+    said: list[str] = []
+    with datastore._pool.read() as db:
+        db.set_trace_callback(said.append)
+    return said
+
+
+def rows_ranked(said: list[str]) -> int:
+    """How many rows were read to be put in the order of relevance."""
+    return sum(len(found[1].split(",")) for statement in said if (found := _RANKED_ROWS(statement)) and found[1])
+
+
+@pytest.mark.parametrize("query", ['"made for tests"', '"tests number" kind:model', "made for tests", "number -agent"])
+def test_free_text_is_asked_of_the_index_once_to_tell_what_matches(query: str) -> None:
+    with replica() as datastore:
+        seed(datastore)
+        said = watched(datastore)
+        assert datastore.search(query).rows
+        assert sum("words MATCH" in statement for statement in said) == 1
+
+
+def _of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few dozen records are many."""
+    for module, name, value in ((relevance, "_BLOCK", 7), (relevance, "_RANKED", 5), (matching, "LISTED", 20)):
+        monkeypatch.setattr(module, name, value)
+
+
+def test_the_index_is_entered_once_for_names_that_begin_so_names_that_hold_it_and_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _of_many(monkeypatch)
+    with replica() as datastore:
+        seed(datastore, 60)
+        said = watched(datastore)
+        assert len(datastore.search("llama OR number", limit=60).rows) == 60
+        assert sum(statement.endswith("ORDER BY rowid DESC") for statement in said) == 3
+
+
+@pytest.mark.parametrize("limit", [3, 7, 60])
+def test_a_window_leaves_nothing_half_read_that_would_keep_the_log_of_writes_from_ending(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    _of_many(monkeypatch)
+    with replica() as datastore:
+        seed(datastore, 60)
+        assert len(datastore.search("made for tests", limit=limit).rows) == limit
+        datastore.apply([signed(owner("cost"), "model", "one more").body])
+        ((busy, *_),) = rows(datastore, "PRAGMA wal_checkpoint(TRUNCATE)")
+        assert busy == 0
+
+
+def _thinned_out(datastore: Datastore) -> None:
+    """Names that all hold a word; some numbers in the class that is asked for, few of them the number itself."""
+    speeds = {0: 199, 1: 140}
+    datastore.apply(
+        signed(owner("cost"), "model", f"llama {number}", output_tokens_per_second=speeds.get(number % 12)).body
+        for number in range(96)
+    )
+
+
+def test_rows_that_the_index_rules_out_are_not_read_to_fill_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in (
+        (relevance, "_BLOCK", 12), (relevance, "_RANKED", 0), (matching, "_CHECKED", 3), (matching, "_NEWEST", 16),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+
+    def answer(datastore: Datastore) -> tuple[Page, int]:
+        said = watched(datastore)
+        return datastore.search("llama tps:199"), rows_ranked(said)
+
+    with replica() as datastore:
+        _thinned_out(datastore)
+        page, ranked = answer(datastore)
+        with monkeypatch.context() as patient:
+            patient.setattr(relevance, "_POOR", 0.0)
+            assert answer(datastore) == (page, 96)
+        assert len(page.rows) == 8
+        # A block in full tells that little is in it; of the other seven, what has the class of the number.
+        assert ranked == 12 + 7 * 2
