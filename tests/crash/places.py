@@ -9,3 +9,7 @@ DATABASE_PATH = f"{REPLICA}/{DATABASE}"
 # A static log: below `home` where the program writes it, beside it where it reads it; LINES are its entries, plain.
 LOG = "log"
 LINES = "lines.ndjson"
+# What a person has written once, below `home`.
+KEYSTORE = "key.json"
+FORMFILE = "Formfile"
+NEW_LOG = "new/folders/log"

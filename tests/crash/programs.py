@@ -16,9 +16,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
+from tests.crash.places import DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, REPLICA
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
+from tui_registry.cli.commands.formfile_files import write_file
+from tui_registry.cli.keystore import write_keystore
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.datastore import exchange as datastore_exchange
@@ -150,6 +152,18 @@ def publish_log(home: Path, say: Say) -> None:
                 say(f"op {datastore.add('model', make_record('model', f'grown {part} {number}')).hash}")
 
 
+def whole_files(home: Path, say: Say) -> None:
+    """Write what a person asked for, once: a copy of the key, a text over an earlier one, a log in a folder that is
+    not there yet."""
+    write_keystore(home / KEYSTORE, ALICE, b"a passphrase")
+    say(f"file {KEYSTORE}")
+    write_file(str(home / FORMFILE), b"FROM the/new\n", None)
+    say(f"file {FORMFILE}")
+    with opened(home) as datastore:
+        publish(datastore, home / NEW_LOG)
+        say(f"file {NEW_LOG}/sync/head")
+
+
 def read_log(home: Path, say: Say) -> None:
     """Another replica pulls all that was published: no interrupted program, but the test of one."""
     reader = home.parent / "reader"
@@ -165,7 +179,7 @@ def read_log(home: Path, say: Say) -> None:
 
 _WRITING = (first_start, neighbours_key, local_writes, pull_log, import_records, upgrade, repair, new_key)
 PROGRAMS: dict[str, Callable[[Path, Say], None]] = {
-    program.__name__: program for program in (*_WRITING, publish_log, read_log)
+    program.__name__: program for program in (*_WRITING, publish_log, whole_files, read_log)
 }
 
 
@@ -184,6 +198,8 @@ def prepare(name: str, base: Path) -> None:
         if name == "pull_log":
             _write_log(base, _entries())
             datastore.add_peer("stick", str(base / LOG))
+    if name == "whole_files":
+        (home / FORMFILE).write_bytes(b"FROM the/old\n")
     if name == "upgrade":
         _spoil(home, "UPDATE replica SET index_version = 0, rules_version = 0", "DELETE FROM vocabulary")
     if name == "repair":

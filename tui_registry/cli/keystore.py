@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import ModuleType
 
 from tui_registry.cli.errors import FileError, UsageError
 from tui_registry.crdt import Identity
+from tui_registry.durable import drafted, give_new_name, sync_folder
 from tui_registry.errors import Json, RegistryError
 from tui_registry.text import safe_text
 
@@ -38,18 +38,12 @@ def write_keystore(path: Path, identity: Identity, passphrase: bytes) -> None:
     """
     text = json.dumps(_library().create_keyfile_json(identity.secret(), passphrase, version=3, kdf="scrypt")) + "\n"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with drafted(path, text.encode("ascii")) as draft:
+            give_new_name(draft, path)
+        sync_folder(path.parent)
     except FileExistsError:
         raise FileError(f"{safe_text(str(path))} is there already: name another file") from None
     except OSError as error:
-        raise FileError(f"{safe_text(str(path))} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
         raise FileError(f"{safe_text(str(path))} cannot be written: {error.strerror}") from error
 
 

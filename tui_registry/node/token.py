@@ -9,8 +9,8 @@ import re
 import secrets
 from pathlib import Path
 
+from tui_registry.durable import drafted, give_new_name, sweep
 from tui_registry.node.problems import NodeError
-from tui_registry.secret_file import drafted, sweep
 from tui_registry.text import safe_text
 
 TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
@@ -27,10 +27,11 @@ def node_token(data_dir: Path) -> str:
     try:
         if not path.exists():
             # Whole before it has its name: a second process never reads half a token.
-            with drafted(path, secrets.token_urlsafe(32) + "\n") as draft, contextlib.suppress(FileExistsError):
-                os.link(draft, path)
+            text = secrets.token_urlsafe(32) + "\n"
+            with drafted(path, text.encode()) as draft, contextlib.suppress(FileExistsError):
+                give_new_name(draft, path)
         path.chmod(0o600)
-        sweep(path)
+        sweep(data_dir, TOKEN_FILE)
         with path.open("rb") as file:
             token = file.read(256).decode("ascii", "replace").strip()
     except OSError as error:

@@ -10,9 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_registry.durable import drafted, give_new_name, sweep, sync_folder
 from tui_registry.replica.errors import StoreError
-from tui_registry.replica.folders import sync_folder
-from tui_registry.secret_file import drafted, sweep
 
 if TYPE_CHECKING:
     from tui_registry.crdt.keys import Identity
@@ -54,7 +53,7 @@ def load_or_make(data_dir: Path, *, may_make: bool) -> Identity:
     except ValueError:
         raise _no_key(path) from None
     # Only now that the key is known to be where it belongs.
-    sweep(path)
+    sweep(data_dir, KEY_FILE)
     return identity
 
 
@@ -91,13 +90,13 @@ def _keep(path: Path, suffix: str) -> Path | None:
 
 
 def _make(path: Path, secret: bytes) -> None:
-    """Link the whole file to its name: two processes agree on one key."""
+    """Give the whole file its name: two processes agree on one key."""
     with drafted(path, _spelt(secret)) as draft, suppress(FileExistsError):
-        os.link(draft, path)
+        give_new_name(draft, path)
 
 
-def _spelt(secret: bytes) -> str:
-    return secret.hex() + "\n"
+def _spelt(secret: bytes) -> bytes:
+    return f"{secret.hex()}\n".encode()
 
 
 def _failed(path: Path, done: str, error: OSError) -> StoreError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_registry.datastore import Datastore, Head
+from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.heads import HeadError, parse_head, spell_head
@@ -66,8 +67,9 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
         datastore.renew_epoch()
         return _publish(datastore, root, progress)
     entries = _entries(root, head)
-    is_new = not root.exists()
-    entries.mkdir(parents=True, exist_ok=True)
+    make_folder(entries, 0o777)
+    for folder in (entries, root / "sync"):
+        sweep(folder)
     tiles = size = 0
     for span in spans(0, head.size, ranges=False):
         path = entries / span.name
@@ -80,12 +82,10 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
         # The log was rewritten meanwhile: the tiles of the old epoch may hold lines of the new one.
         _clear(entries, keep=frozenset())
         return _publish(datastore, root, progress)
-    for directory in (entries, entries.parent, root / "sync", root):
-        _sync_directory(directory)
+    for folder in (entries, entries.parent, root / "sync", root):
+        sync_folder(folder)
     _write(root / "sync" / "head", spell_head(head, ranges=False))
-    _sync_directory(root / "sync")
-    if is_new:
-        _sync_directory(root.parent)
+    sync_folder(root / "sync")
     _clear(entries, keep=_tails(head) | (_tails(before) if before is not None else frozenset()), tails_only=True)
     if before is not None and before.epoch != head.epoch:
         _clear(_entries(root, before), keep=frozenset())
@@ -126,17 +126,5 @@ def _clear(entries: Path, *, keep: frozenset[str], tails_only: bool = False) -> 
 
 def _write(path: Path, data: bytes) -> None:
     """The whole file or none of it, durable under its name once the directory is synced."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with drafted(path, data, 0o666) as draft:
+        draft.replace(path)

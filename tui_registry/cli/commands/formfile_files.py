@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from tui_registry.cli.errors import FileError, UsageError
 from tui_registry.cli.output import on_terminal
 from tui_registry.cli.registry import STDIN, read_file
+from tui_registry.durable import drafted, sync_folder
 from tui_registry.text import safe_text
 
 MOST_BYTES = 1 << 20
@@ -68,7 +67,7 @@ def write_bytes(data: bytes) -> None:
 
 
 def write_file(name: str, data: bytes, mode: int | None) -> None:
-    """Write a file in one step: others see the old one or the new one, and a failure leaves the old one.
+    """Write a file in one step: others see the old one or the new one, and a failure or a power cut leaves one of them.
 
     Args:
         mode: of the file, before the umask; None keeps that of the file which is there.
@@ -82,17 +81,11 @@ def write_file(name: str, data: bytes, mode: int | None) -> None:
             # A device or a pipe: it is written to, never replaced.
             path.write_bytes(data)
             return
-        part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
-        try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if mode is None else mode)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                if mode is None:
-                    part.chmod(path.stat().st_mode & 0o7777)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        with drafted(path, data, 0o600 if mode is None else mode) as draft:
+            if mode is None:
+                draft.chmod(path.stat().st_mode & 0o7777)
+            draft.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise FileError(
             f"{safe_text(name)} cannot be written: {(error.strerror or 'no reason given').lower()}"

@@ -1,0 +1,146 @@
+"""Files and folders that outlast a kill and a power cut: a file is whole and on disk before it has its name, and a name
+is lost all the same until the folder that holds it is on disk too."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_NAME_BYTES = 255
+# "." + name + "." + 16 hex digits
+_DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{16}", re.DOTALL)
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF})
+
+
+@contextmanager
+def drafted(path: Path, data: bytes, mode: int = 0o600) -> Iterator[Path]:
+    """A file beside `path` that holds the data, on disk; the block gives it its name (`draft.replace(path)`, or
+    `give_new_name`), and `sync_folder` makes that last.
+
+    It is locked while the block runs, so that `sweep` takes it for nobody's leftover, and gone afterwards.
+
+    Args:
+        mode: of the file, before the umask. By default it is its owner's alone, as a secret has to be.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft, handle = _new_draft(path, mode)
+    with os.fdopen(handle, "wb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def give_new_name(draft: Path, path: Path) -> None:
+    """Let a draft have a name that no file has: of two that try at once, one does.
+
+    Raises:
+        FileExistsError: there is such a file.
+        OSError.
+    """
+    try:
+        os.link(draft, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A disk that knows no links, such as a USB stick's FAT: only here could two that try at once both do it.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        draft.replace(path)
+
+
+def sweep(folder: Path, *names: str) -> None:
+    """Remove the drafts that killed processes left in a folder, of files with these names, or of all.
+
+    By their own name alone, so that a file itself stays where a draft is a second name of it, and none that a process
+    is still writing.
+    """
+    with suppress(OSError):
+        for draft in folder.iterdir():
+            match = _DRAFT.fullmatch(draft.name)
+            if match is not None and (not names or match[1] in names):
+                _remove_unless_held(draft)
+
+
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make a folder, by default for this user alone, and those above it that are missing, and have their names on disk.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [above for above in folder.parents if not above.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for made in (folder, *missing):
+        sync_folder(made.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of what lies in a folder on disk, as far as it lets us.
+
+    A folder that may be written but not read cannot be synced, and some network drives know no such thing.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+# How
+
+
+def _new_draft(path: Path, mode: int) -> tuple[Path, int]:
+    import secrets
+
+    # Room for what is added: a name may be as long as the disk lets it be.
+    stem = os.fsencode(path.name)[: _NAME_BYTES - 18].decode("utf-8", "ignore")
+    while True:
+        draft = path.parent / f".{stem}.{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(draft, flags, mode)
+        _lock(handle, wait=True)
+        if draft.exists():
+            return draft, handle
+        # Swept away between its making and its lock.
+        os.close(handle)
+
+
+def _remove_unless_held(draft: Path) -> None:
+    with suppress(OSError):
+        handle = os.open(draft, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if _lock(handle, wait=False):
+                draft.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+
+
+def _lock(handle: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed; False where another holds it, or where files cannot be locked: there no
+    draft is ever swept."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
