@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
 
+import httpcore
 import httpx
 
 _CHUNK = 65_536
+# Pieces of a body that are taken before others in this event loop have their turn.
+_AT_ONCE = 64
+# httpcore parses what one read gave without giving way, and a stranger may fill it with answers of 1xx: its 64 KiB of
+# them keep a screen from its keys for a quarter of a second.
+httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 8192
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 # Polls must stay small, so little more than these goes out. What is packed travels as it is and is never unpacked here.
 _HEADERS = {"user-agent": "tui-registry", "accept-encoding": "identity"}
@@ -35,6 +42,21 @@ class TooLargeError(Exception):
     """A body of more bytes than its bound."""
 
 
+def read_url(text: str) -> httpx.URL:
+    """The URL in a text; its scheme may be any.
+
+    Raises:
+        httpx.InvalidURL: it is none, or its host is no name that can be asked for.
+    """
+    try:
+        url = httpx.URL(text)
+        # httpx reads a host when somebody looks at it, and not before: as people write it, and as it travels.
+        _ = url.host, url.raw_host
+    except ValueError as error:  # as IDNA's errors are, and those of encoding
+        raise httpx.InvalidURL(str(error)) from None
+    return url
+
+
 class Origin:
     """Asks one origin, and follows it to no other.
 
@@ -45,7 +67,7 @@ class Origin:
     def __init__(self, url: httpx.URL, timeout: httpx.Timeout, *, redirects: int, connections: int) -> None:
         """
         Args:
-            url: any of the origin.
+            url: any of the origin, from `read_url`.
             redirects: followed for one GET. connections: open at once.
         """
         self.received = 0
@@ -88,12 +110,22 @@ class Origin:
             TooLargeError: there are more than `limit`.
         """
         read = 0
-        async for chunk in response.aiter_raw(_CHUNK):
-            read += len(chunk)
-            self.received += len(chunk)
+        gathered = bytearray()
+        parsed = 0
+        async for piece in response.aiter_raw():
+            read += len(piece)
+            self.received += len(piece)
             if read > limit:
                 raise TooLargeError
-            yield chunk
+            gathered += piece
+            if len(gathered) >= _CHUNK:
+                yield bytes(gathered)
+                gathered.clear()
+            parsed += 1
+            if parsed % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if gathered:
+            yield bytes(gathered)
 
     async def __aenter__(self) -> Origin:
         await self._client.__aenter__()
@@ -114,7 +146,11 @@ class Origin:
 
     @asynccontextmanager
     async def _sent(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        response = await self._client.send(request, stream=True)
+        try:
+            response = await self._client.send(request, stream=True)
+        except UnicodeError as error:
+            # httpx reads where a redirect leads even where it is not to follow it, and a host may be no name at all.
+            raise httpx.InvalidURL(str(error)) from None
         try:
             yield response
         finally:
@@ -125,9 +161,10 @@ def _redirected(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     location = response.headers.get("location", "")
     try:
         target = url.join(location)
+        there = (target.scheme, target.host, target.port)
     except (httpx.InvalidURL, ValueError):
         raise RedirectError("nowhere", location) from None
-    if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
+    if there != (url.scheme, url.host, url.port):
         raise RedirectError("elsewhere", str(target))
     return target.copy_with(fragment=None)
 

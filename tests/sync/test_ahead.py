@@ -40,7 +40,7 @@ async def test_an_op_that_a_later_batch_releases_is_not_pending_in_the_result(he
 
     def emit(event: Event) -> None:
         if isinstance(event, Progress):
-            told.append(event.pending)
+            told.append(event.so_far.pending)
 
     async with hostile(honest(log)) as peer:
         here.add_peer("hub", peer.url)

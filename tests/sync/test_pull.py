@@ -54,7 +54,7 @@ async def test_events_tell_the_whole_story_in_order(here: Datastore, there: Data
     assert started == Started("usb", theirs=626, ours=0, start=0, restarted=False)
     assert [event.done for event in progress if isinstance(event, Progress)] == [256, 512, 626]
     assert finished == Finished("usb", result)
-    assert all(isinstance(event, Progress) and event.of == 626 and event.bytes > 0 for event in progress)
+    assert all(isinstance(event, Progress) and event.of == 626 and event.so_far.bytes > 0 for event in progress)
 
 
 async def test_a_second_pull_reads_only_what_is_new(here: Datastore, there: Datastore, tmp_path: Path) -> None:

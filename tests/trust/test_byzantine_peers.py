@@ -194,9 +194,9 @@ async def test_bytes_that_are_no_head_are_told(here: Datastore, head: bytes) -> 
         "file:///etc/passwd", "file:/etc/passwd", "http://127.0.0.1:1/sync/head", "https://127.0.0.1/",
         "//evil.example/sync/head", "http://localhost:{port}/sync/head", "http://127.0.0.1:{port}@evil.example/",
         "ftp://127.0.0.1/", "data:text/plain,x", "javascript:alert(1)", "http://[::1]/", "http://", "http://[",
-        "http://evil.example:99999/", "http://e\xadvil.example/", "http://" + "a" * 5_000, "",
+        "http://evil.example:99999/", "http://e\xadvil.example/", "http://" + "a" * 5_000, "", "http://xn--/", "//xn--a/",
     ],
-    ids=range(17),
+    ids=range(19),
 )  # fmt: skip
 async def test_a_redirect_that_leaves_the_peer_is_not_followed(here: Datastore, path: str, location: str) -> None:
     async def elsewhere(ask: Ask, reply: Reply) -> None:
@@ -306,6 +306,7 @@ BAD: dict[str, tuple[Callable[[], Answer], str | None]] = {
     "no-tiles": (lambda: but(honest(LOG), ".gz", always(404)), "vanished"),
     "circle": (lambda: always(302, location="/sync/head"), "redirect"),
     "to-a-file": (lambda: but(honest(LOG), ".gz", always(302, location="file:///etc/passwd")), "redirect"),
+    "to-no-host": (lambda: but(honest(LOG), ".gz", always(302, location="//xn--a/")), "redirect"),
     "to-others": (lambda: always(301, location="http://127.0.0.1:1/sync/head"), "redirect"),
     "wrong-sum": (lambda: _lying(fingerprint="1" * 64), "bad_head"),
     "too-large": (lambda: _lying(size=2**53 - 1), "vanished"),

@@ -101,7 +101,7 @@ OURS, GONE = "OURS", "GONE"
 # What each command is asked on a replica that strangers filled. `demo` opens screens, `serve` has tests of its own.
 ANSWERS: dict[str, list[Words]] = {
     "list": [("list", "models"), ("list", "agents")],
-    "search": [("search", "x"), ("search", "--", "-nothing")],
+    "search": [("search", "x"), ("search", "--", "-nothing"), ("search", "--facets"), ("search", "--facets", "x")],
     "show": [("show", OPS["model", "clipboard"].key)],
     "history": [("history", OPS["agent", "clipboard"].key), ("history",)],
     "register": [("register", "model", "-")],
@@ -117,7 +117,7 @@ ANSWERS: dict[str, list[Words]] = {
     "export": [("export",), ("export", "--log", "log")],
     "verify": [("verify",)],
     "quarantine": [("quarantine", "--limit", "100000")],
-    "identity": [("identity", "show"), ("identity", "new", "--yes")],
+    "identity": [("identity", "show"), ("identity", "new", "--yes"), ("identity", "name")],
     "help": [("help",), ("help", "search")],
 }
 

@@ -14,7 +14,7 @@ import httpx
 
 from tui_registry.errors import Json
 from tui_registry.importers.errors import SourceError
-from tui_registry.origin import Origin, RedirectError, TooLargeError
+from tui_registry.origin import Origin, RedirectError, TooLargeError, read_url
 from tui_registry.text import exact, safe_text
 
 T = TypeVar("T")
@@ -75,8 +75,8 @@ def read_address(address: str) -> httpx.URL:
         SourceError: it is none that can be asked.
     """
     try:
-        url = httpx.URL(address.strip())
-    except (httpx.InvalidURL, ValueError):
+        url = read_url(address.strip())
+    except httpx.InvalidURL:
         raise SourceError(f"{_quoted(address)} is not a web address") from None
     # httpx escapes what cannot stand in a host instead of refusing it.
     if url.scheme not in ("http", "https") or not url.host or "%" in url.host:
@@ -173,7 +173,9 @@ class Fetcher:
             raise SourceError(f"no answer from {host}: is it running, and is the address right?") from None
         except httpx.TimeoutException:
             raise SourceError(f"{host} was silent for {self._bounds.silent_seconds:g} s") from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+        except httpx.InvalidURL:  # ours was read before: it is what a redirect names
+            raise SourceError(f"{host} redirects to what is no web address") from None
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             reason = safe_text(str(error) or type(error).__name__, 120)
             raise SourceError(f"{host} did not answer as web servers do ({reason})") from None
 

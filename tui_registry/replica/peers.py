@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from tui_registry.replica.errors import StoreError
 from tui_registry.replica.reports import Head, Peer
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
+_HOST = re.compile(r"[a-z0-9._-]+", re.ASCII).fullmatch
+# A scheme, or a host and its port, and not the two slashes that make a URL of it.
+_HALF_A_URL = re.compile(r"[^/]*:").match
 
 
 def add_peer(db: sqlite3.Connection, name: str, address: str, now: int) -> None:
@@ -41,6 +46,21 @@ def check_peer(db: sqlite3.Connection, name: str, address: str) -> list[Problem]
         sentence = f"the peer {row[0]} has that address already: remove it first"
         problems.append(Problem("address", "error", "peer_exists", sentence))
     return problems
+
+
+def check_place(address: str) -> list[Problem]:
+    """What is wrong with the place that an address names: a folder may come later, such as a stick, a file is none.
+
+    It looks at the disk, and a share may keep it waiting: not for the inside of a write.
+    """
+    if "://" in address or not address.strip():
+        return []
+    try:
+        is_folder = stat.S_ISDIR(Path(_normal(address)).stat().st_mode)
+    except (OSError, ValueError):
+        return []
+    sentence = "that is a file, not a directory: name one made by `export --log`, or a node's URL"
+    return [] if is_folder else [Problem("address", "error", "bad_address", sentence)]
 
 
 def remove_peer(db: sqlite3.Connection, name: str) -> None:
@@ -97,20 +117,59 @@ def _address_fault(address: str) -> str | None:
     if not address:
         return "the address is empty: give a URL such as http://HOST:8420, or a directory"
     if "://" not in address:
-        return None
+        return _folder_fault(address)
     try:
         parts = urlsplit(address)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        _, colon, port = parts.netloc.rpartition(":")
+        if colon and port.isdecimal() and not 0 < int(port) < 65_536:
+            return f"{port[:10]} is not a port: 1 to 65535"
+        sound = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         sound = False
-    if not sound or parts.query or parts.fragment or parts.username is not None or len(address) > 2_000:
+    if not sound or parts.query or parts.fragment or parts.username is not None or not _is_plain(address):
         return "a node's address is http://HOST[:PORT] or https://HOST[:PORT], with no more than a path"
     return None
 
 
+def _is_plain(address: str) -> bool:
+    return len(address) <= 2_000 and address.isprintable()  # no surrogates either, which no URL can hold
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is an IP address or a name that can be looked up (IDNA, RFC 3490)."""
+    from ipaddress import ip_address
+
+    try:
+        if ":" in host:
+            return host.isascii() and ip_address(host).version == 6
+        name = host.encode("idna")
+        name.decode("idna")
+    except ValueError:
+        return False
+    return _HOST(name.decode("ascii").lower()) is not None
+
+
+def _folder_fault(address: str) -> str | None:
+    if _HALF_A_URL(address):
+        return (
+            "a node's address is http://HOST[:PORT] or https://HOST[:PORT]; a directory with a colon in its name is "
+            "./NAME"
+        )
+    try:
+        _normal(address).encode()
+    except UnicodeEncodeError:
+        return "the directory's name is not UTF-8, and so cannot be kept as an address: rename it, or link to it"
+    return "no directory has a NUL in its name" if "\0" in address else None
+
+
 def _normal(address: str) -> str:
     address = address.strip()
-    return address.rstrip("/") if "://" in address else str(Path(address).expanduser().absolute())
+    if "://" in address:
+        return address.rstrip("/")
+    path = Path(address)
+    with suppress(RuntimeError):  # `~stranger`: no such user, so the folder is called that
+        path = path.expanduser()
+    return str(path.absolute())
 
 
 def _peer(values: Sequence[Any], size: int, fingerprint: str) -> Peer:

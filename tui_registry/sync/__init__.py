@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .pushing import PushResult as PushResult
     from .pushing import push as push
     from .transport import open_transport as open_transport
+    from .turns import Turns as Turns
 
 _HOMES = {
     "Bounds": ".bounds",
@@ -29,6 +30,7 @@ _HOMES = {
     **dict.fromkeys(("pull", "pull_all"), ".pulling"),
     **dict.fromkeys(("PushResult", "push"), ".pushing"),
     "open_transport": ".transport",
+    "Turns": ".turns",
 }
 __all__ = sorted(_HOMES)
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

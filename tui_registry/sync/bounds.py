@@ -23,9 +23,9 @@ class Bounds:
         redirects: followed for one request.
         requests_at_once: of one pull. unread_tiles, unread_bytes: fetched ahead of what is stored.
         batch_ops, batch_bytes: what one transaction takes; whichever is reached first ends the batch.
-        missing_hashes, missing_rounds: asked for in one request, and requests in one pull.
-        peers_at_once: pulled from together. turn_seconds: for one pull when more peers wait than that, so that endless
-            peers cannot keep the honest ones waiting.
+        missing_hashes: asked for in one request, and lines of its answer. missing_rounds: requests in one pull.
+        peers_at_once: pulled from together. turn_seconds: for one pull once another waits for its turn, so that
+            endless peers cannot keep the honest ones waiting.
         push_ops, push_bytes: of one request.
         reconcile_least: ops in a log that is worth comparing before it is read. reconcile_ops: ops here up to which
             it is compared; their keys, 40 bytes each, are kept in memory meanwhile. reconcile_missing: ops that it may

@@ -6,7 +6,10 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
+from threading import Thread
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
@@ -64,7 +67,7 @@ class DirTransport:
         """Read in a thread, which is left behind when a network drive does not answer."""
         try:
             async with asyncio.timeout(seconds):
-                return await asyncio.to_thread(read, *args, **kwargs)
+                return await _left_behind(partial(read, *args, **kwargs))
         except TimeoutError:
             raise self._fail("timeout", f"{self._shown} did not answer within {seconds:g} s") from None
 
@@ -121,6 +124,22 @@ class DirTransport:
     @property
     def _shown(self) -> str:
         return quoted(self._directory, 120)
+
+
+async def _left_behind(read: Callable[[], T]) -> T:
+    """Read in a thread of its own, which neither the end of the event loop nor that of the program waits for. Those of
+    asyncio are few and are waited for: a drive that hangs would take them from everybody."""
+    told: Future[T] = Future()
+    told.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            told.set_result(read())
+        except BaseException as error:
+            told.set_exception(error)
+
+    Thread(target=run, name="reads a directory", daemon=True).start()
+    return await asyncio.wrap_future(told)
 
 
 @contextmanager

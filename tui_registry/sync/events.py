@@ -27,29 +27,25 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A batch is stored. Counts are of this pull so far.
+    """A batch is stored.
 
     Attributes:
         done, of: entries of the peer's log that are behind the cursor, and its size.
-        read: entries read in this pull. bytes: received as message bodies. seconds: since the pull began.
+        so_far: what the pull would come to if it ended now.
     """
 
-    peer: str
     done: int
     of: int
-    read: int
-    bytes: int
-    applied: int
-    known: int
-    pending: int
-    rejected: int
-    unsupported: int
-    seconds: float
+    so_far: PullResult
+
+    @property
+    def peer(self) -> str:
+        return self.so_far.peer
 
     @property
     def rate(self) -> float:
         """Ops per second, 0 before anything was read."""
-        return self.read / self.seconds if self.seconds > 0 else 0.0
+        return self.so_far.read / self.so_far.seconds if self.so_far.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:

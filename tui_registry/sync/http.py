@@ -15,7 +15,7 @@ from typing import TypeVar
 import httpx
 
 from tui_registry.errors import Json
-from tui_registry.origin import Origin, RedirectError, TooLargeError
+from tui_registry.origin import Origin, RedirectError, TooLargeError, read_url
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.errors import SyncError, quoted
 from tui_registry.sync.heads import HeadError, RemoteHead, parse_head
@@ -34,7 +34,7 @@ class HttpTransport:
         self._peer = peer
         self._bounds = bounds
         try:
-            self._base = httpx.URL(address.rstrip("/") + "/")
+            self._base = read_url(address.rstrip("/") + "/")
         except httpx.InvalidURL:
             raise SyncError(peer, "unreachable", f"{quoted(address)} is not a web address") from None
         self._origin = Origin(
@@ -83,7 +83,8 @@ class HttpTransport:
                 raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
-        """Operations by hash, children first; maybe only some of them, and none from a static log."""
+        """Operations by hash, children first; maybe only some of them, and none from a static log. Their own children
+        may be among them, up to as many lines as one question may have hashes."""
         content = json.dumps({"hashes": list(hashes)}, separators=(",", ":")).encode()
         async with self._asking(self._bounds.request_seconds), self._post("sync/ops/get", content) as response:
             if response.status_code in (404, 405, 501):
@@ -92,7 +93,7 @@ class HttpTransport:
             limit = self._bounds.tile_bytes
             data = b"".join([chunk async for chunk in self._body(response, limit, "its answer")])
         try:
-            return await asyncio.to_thread(split, data)
+            return await asyncio.to_thread(split, data, self._bounds.missing_hashes)
         except TileError as error:
             raise self._fail("protocol", f"its answer {error.reason}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -12,9 +12,11 @@ from tui_registry.errors import RegistryError
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.errors import SyncError
 from tui_registry.sync.events import Event, Failed, Finished, PullResult
-from tui_registry.sync.reading import Reading
+from tui_registry.sync.reading import Pull
 from tui_registry.sync.threads import in_thread
 from tui_registry.sync.transport import open_transport
+from tui_registry.sync.turns import Turns
+from tui_registry.text import safe_text
 
 Emit: TypeAlias = Callable[[Event], None]
 
@@ -33,8 +35,8 @@ async def pull(
     *,
     emit: Emit = _ignore,
     cancel: asyncio.Event | None = None,
+    turn_over: asyncio.Event | None = None,
     bounds: Bounds | None = None,
-    turn_seconds: float | None = None,
 ) -> PullResult:
     """Read what is new in one peer's log, verify it and store it.
 
@@ -44,31 +46,42 @@ async def pull(
     Args:
         emit: called in this event loop with `Started`, any number of `Progress`, then `Finished` or `Failed`.
         cancel: once set, the pull stops at the next transaction boundary with code `stopped`.
-        turn_seconds: after so long it stops likewise, with code `turn_over`.
+        turn_over: once set, it stops likewise, with code `turn_over`; see `Turns`.
 
     Returns:
-        What it came to. A peer's failures and the Datastore's are its `error`; they are not raised.
+        What it came to. A peer's failures and the Datastore's are its `error`, and so is a fault of this program (code
+        `unexpected`); they are not raised.
 
     Raises:
         StoreError: code `not_found`: there is no such peer.
     """
-    bounds = bounds or Bounds()
     peer = await in_thread(datastore.peer, peer_name)
-    reading = Reading(datastore, peer, bounds, emit)
+    return await _pull(datastore, peer, emit, cancel, turn_over, bounds or Bounds())
+
+
+async def _pull(
+    datastore: Datastore,
+    peer: Peer,
+    emit: Emit,
+    cancel: asyncio.Event | None,
+    turn_over: asyncio.Event | None,
+    bounds: Bounds,
+) -> PullResult:
+    running = Pull(datastore, peer, bounds, emit)
     error: RegistryError | None = None
     try:
-        await _until(_read(reading, peer, bounds), peer, cancel, turn_seconds)
-    except RegistryError as failure:
-        error = failure
+        await _until(_read(running, peer, bounds), _reasons(peer, bounds, cancel, turn_over))
     except asyncio.CancelledError:
         with suppress(RegistryError):
-            await _close(datastore, reading, peer, _stopped(peer))
+            await _close(datastore, running, peer, _stopped(peer))
         raise
+    except Exception as failure:
+        error = _in_words(peer, failure)
     try:
-        await _close(datastore, reading, peer, error)
-    except RegistryError as failure:
-        error = error or failure
-    result = reading.result(error)
+        await _close(datastore, running, peer, error)
+    except Exception as failure:
+        error = error or _in_words(peer, failure)
+    result = running.result(error)
     emit(Finished(peer.name, result) if error is None else Failed(peer.name, error.code, result.sentence, result))
     return result
 
@@ -92,57 +105,70 @@ async def pull_all(
     bounds = bounds or Bounds()
     if names is None:
         names = [peer.name for peer in await in_thread(datastore.peers)]
-    for name in names:
-        await in_thread(datastore.peer, name)
-    turn = bounds.turn_seconds if len(names) > bounds.peers_at_once else None
-    slots = asyncio.Semaphore(bounds.peers_at_once)
+    # Read before the first pull: one that is removed while it waits for its turn ends nobody else's.
+    peers = [await in_thread(datastore.peer, name) for name in names]
+    turns = Turns(bounds)
 
-    async def one(name: str) -> PullResult:
-        async with slots:
-            return await pull(datastore, name, emit=emit, cancel=cancel, bounds=bounds, turn_seconds=turn)
+    async def one(peer: Peer) -> PullResult:
+        async with turns.turn() as over:
+            return await _pull(datastore, peer, emit, cancel, over, bounds)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(name)) for name in names]
+        tasks = [group.create_task(one(peer)) for peer in peers]
     return [task.result() for task in tasks]
 
 
-async def _read(reading: Reading, peer: Peer, bounds: Bounds) -> None:
+async def _read(running: Pull, peer: Peer, bounds: Bounds) -> None:
     async with open_transport(peer, bounds) as transport:
-        await reading.run(transport)
+        await running.run(transport)
 
 
-async def _until(
-    work: Coroutine[None, None, None], peer: Peer, cancel: asyncio.Event | None, seconds: float | None
-) -> None:
-    """Run until it is done, told to stop or out of time; whatever happens, it has ended when this returns."""
+async def _until(work: Coroutine[None, None, None], reasons: Mapping[asyncio.Event, SyncError]) -> None:
+    """Run until it is done, or there is a reason to stop; whatever happens, it has ended when this returns."""
     task = asyncio.ensure_future(work)
-    told = asyncio.ensure_future(cancel.wait()) if cancel is not None else None
+    told = {asyncio.ensure_future(event.wait()): error for event, error in reasons.items()}
     try:
-        await asyncio.wait({task, told} if told else {task}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, *told}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        if told is not None and told.done():
-            raise _stopped(peer)
-        raise SyncError(
-            peer.name,
-            "turn_over",
-            f"took longer than {seconds:g} s while others waited. The next sync goes on from here",
-        )
+        raise next(error for waited, error in told.items() if waited.done())
     finally:
-        if told is not None:
-            told.cancel()
+        for waited in told:
+            waited.cancel()
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
 
 
-async def _close(datastore: Datastore, reading: Reading, peer: Peer, error: RegistryError | None) -> None:
+async def _close(datastore: Datastore, running: Pull, peer: Peer, error: RegistryError | None) -> None:
     said = None if error is None else error.reason if isinstance(error, SyncError) else error.sentence
-    etag = reading.etag if error is None else None
+    etag = running.etag if error is None else None
     if error is not None and error.code in _ENDED_EARLY:
         # Nothing is wrong with the peer: it is only behind by what was not read yet.
         said = None
-    await in_thread(datastore.finish_pull, peer.name, reading.head, said, etag, whole=error is None)
+    await in_thread(datastore.finish_pull, peer.name, running.head, said, etag, whole=error is None)
+
+
+def _reasons(
+    peer: Peer, bounds: Bounds, cancel: asyncio.Event | None, turn_over: asyncio.Event | None
+) -> dict[asyncio.Event, SyncError]:
+    reasons = {}
+    if cancel is not None:
+        reasons[cancel] = _stopped(peer)
+    if turn_over is not None:
+        said = f"took longer than {bounds.turn_seconds:g} s while another waited. The next sync goes on from here"
+        reasons[turn_over] = SyncError(peer.name, "turn_over", said)
+    return reasons
+
+
+def _in_words(peer: Peer, failure: Exception) -> RegistryError:
+    if isinstance(failure, RegistryError):
+        return failure
+    # A fault of ours that this peer brought to light. It must not end the pulls beside this one, nor the app.
+    what = safe_text(f"{type(failure).__name__}: {failure}", 200)
+    error = SyncError(peer.name, "unexpected", f"this should not happen ({what}). Please report it")
+    error.__cause__ = failure
+    return error
 
 
 def _stopped(peer: Peer) -> SyncError:

@@ -15,7 +15,7 @@ from tui_registry.sync.transport import is_url
 
 @dataclass(slots=True)
 class PushResult:
-    """What the peer says became of what was offered. `next_index`: where a later push of this log goes on."""
+    """What the peer says became of what was offered, which is nothing where it has everything already."""
 
     peer: str
     offered: int = 0
@@ -24,11 +24,12 @@ class PushResult:
     pending: int = 0
     rejected: int = 0
     unsupported: int = 0
-    next_index: int = 0
 
 
-async def push(datastore: Datastore, peer_name: str, *, since: int = 0, bounds: Bounds | None = None) -> PushResult:
-    """Offer the operations of this log from index `since` on. The peer checks them as it checks everybody's.
+async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None) -> PushResult:
+    """Offer the operations of this log: all of them, or none where the peer's head says that it has just these.
+
+    The peer checks them as it checks everybody's.
 
     Raises:
         StoreError: code `not_found`: there is no such peer.
@@ -40,16 +41,17 @@ async def push(datastore: Datastore, peer_name: str, *, since: int = 0, bounds: 
     peer = await in_thread(datastore.peer, peer_name)
     if not is_url(peer.address):
         raise SyncError(peer.name, "not_accepted", "a directory takes no operations. Write one with `export --log`")
-    size = (await in_thread(datastore.head)).size
-    result = PushResult(peer.name, next_index=since)
+    ours = await in_thread(datastore.head)
+    result = PushResult(peer.name)
     async with HttpTransport(peer.name, peer.address, bounds) as transport:
-        while result.next_index < size:
-            stop = min(result.next_index + 2 * TILE_OPS, size)
-            lines = await in_thread(datastore.log_lines, result.next_index, stop)
+        theirs = await transport.head()
+        if theirs is not None and (theirs.head.size, theirs.head.fingerprint) == (ours.size, ours.fingerprint):
+            return result
+        for start in range(0, ours.size, 2 * TILE_OPS):
+            lines = await in_thread(datastore.log_lines, start, min(start + 2 * TILE_OPS, ours.size))
             for part in _parts(lines, bounds):
                 _add(result, await transport.offer(part))
                 result.offered += len(part)
-                result.next_index += len(part)
     return result
 
 

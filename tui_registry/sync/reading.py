@@ -28,8 +28,8 @@ _REJECTIONS_SHOWN = 20
 _MISSING_KEPT = 65_536
 
 
-class Reading:
-    """What one pull has read so far.
+class Pull:
+    """One pull: what it has read so far.
 
     Attributes:
         head, etag: the peer's, once known.
@@ -206,22 +206,7 @@ class Reading:
         total.rejected += [_placed(rejection, start) for rejection in report.rejected[:room]]
 
     def _tell(self, done: int, head: Head) -> None:
-        now = self.result(None)
-        self._emit(
-            Progress(
-                peer=now.peer,
-                done=done,
-                of=head.size,
-                read=now.read,
-                bytes=now.bytes,
-                applied=now.applied,
-                known=now.known,
-                pending=now.pending,
-                rejected=now.rejected,
-                unsupported=now.unsupported,
-                seconds=now.seconds,
-            )
-        )
+        self._emit(Progress(done, head.size, self.result(None)))
 
     def _expect_reason(self) -> None:
         """A log that does not add up to its head: told, unless ops that count nowhere here explain it."""

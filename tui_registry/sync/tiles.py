@@ -122,20 +122,24 @@ class Unpacker:
             raise TileError("bad_tile", "ends in the middle of its gzip data")
         data = b"".join(self._pieces)
         self._pieces.clear()
-        lines = split(data)
+        lines = split(data, count)
         if len(lines) != count:
             raise TileError("bad_tile", f"holds {len(lines):,} lines where its name promises {count:,}")
         return lines
 
 
-def split(data: bytes) -> list[bytes]:
+def split(data: bytes, most: int) -> list[bytes]:
     """The lines of NDJSON, each ended by LF.
 
     Raises:
-        TileError: a line without an end, an empty line or a NUL: no operation is spelt so.
+        TileError: more than `most` lines, a line without an end, an empty line or a NUL: no operation is spelt so.
     """
     if not data:
         return []
+    # Counted before they are made: a line costs far more as an object than the bytes that it takes in `data`.
+    count = data.count(b"\n")
+    if count > most:
+        raise TileError("bad_tile", f"holds {count:,} lines where at most {most:,} are due")
     lines = data.split(b"\n")
     if lines.pop():
         raise TileError("bad_tile", "does not end with a line end")

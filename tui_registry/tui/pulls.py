@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -12,7 +12,7 @@ from tui_registry.datastore import Datastore, Peer
 from tui_registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from tui_registry.sync import Event, PullResult
+    from tui_registry.sync import Bounds, Event, PullResult, Turns
 
 
 class PullMoved(Message):
@@ -52,11 +52,12 @@ class PeerRemoved(Message):
 class Pulls:
     """What runs, by peer. Everything here happens in the app's event loop; the datastore's work in threads."""
 
-    def __init__(self, datastore: Datastore, tell: Callable[[Message], object]) -> None:
+    def __init__(self, datastore: Datastore, tell: Callable[[Message], object], bounds: Bounds | None = None) -> None:
         self._datastore = datastore
         self._tell = tell
+        self._bounds = bounds
         self._stops: dict[str, asyncio.Event] = {}
-        self._slots: asyncio.Semaphore | None = None
+        self._turns: Turns | None = None
 
     def __contains__(self, peer: str) -> bool:
         return peer in self._stops
@@ -71,59 +72,34 @@ class Pulls:
 
     async def run(self, peer: str) -> None:
         """Pull from a peer that was enlisted, as soon as there is room among the others."""
-        from tui_registry.sync import Bounds
+        from tui_registry.sync import Bounds, Turns
 
-        bounds, stop = Bounds(), self._stops[peer]
-        slots = self._slots = self._slots or asyncio.Semaphore(bounds.peers_at_once)
+        bounds = self._bounds = self._bounds or Bounds()
+        turns = self._turns = self._turns or Turns(bounds)
+        stop = self._stops[peer]
         try:
-            if not await _before(stop, slots):
-                self._tell(PullEnded(peer, None, f"{peer}: stopped before its turn came"))
-                return
-            try:
+            async with turns.turn(stop) as over:
+                if over is None:
+                    self._tell(PullEnded(peer, None, f"{peer}: stopped before its turn came"))
+                    return
                 self._tell(PullMoved(peer, None))
                 await asyncio.to_thread(_load)
-                crowded = len(self._stops) > bounds.peers_at_once
-                await self._pull(peer, stop, bounds.turn_seconds if crowded else None)
-            finally:
-                slots.release()
+                await self._pull(peer, stop, over)
         finally:
             del self._stops[peer]
 
-    async def _pull(self, peer: str, stop: asyncio.Event, turn_seconds: float | None) -> None:
+    async def _pull(self, peer: str, stop: asyncio.Event, over: asyncio.Event) -> None:
         from tui_registry.sync import pull
 
         def emit(event: Event) -> None:
             self._tell(PullMoved(peer, event))
 
         try:
-            result = await pull(self._datastore, peer, emit=emit, cancel=stop, turn_seconds=turn_seconds)
+            result = await pull(self._datastore, peer, emit=emit, cancel=stop, turn_over=over, bounds=self._bounds)
         except RegistryError as error:
             self._tell(PullEnded(peer, None, f"{peer}: {error.sentence}"))
         else:
             self._tell(PullEnded(peer, result, result.sentence))
-
-
-async def _before(stop: asyncio.Event, slots: asyncio.Semaphore) -> bool:
-    """Take a slot; False, and none taken, when the stop came first."""
-    taking, told = asyncio.ensure_future(slots.acquire()), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({taking, told}, return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError:
-        _give_back(taking, slots)
-        raise
-    finally:
-        told.cancel()
-    if stop.is_set():
-        _give_back(taking, slots)
-        return False
-    return True
-
-
-def _give_back(taking: asyncio.Task[Literal[True]], slots: asyncio.Semaphore) -> None:
-    if taking.done() and not taking.cancelled():
-        slots.release()
-    else:
-        taking.cancel()
 
 
 def _load() -> None:
