@@ -165,7 +165,7 @@ async def test_progress_is_told(node: Node, most: Datastore) -> None:
     events: list[object] = []
     await pull(most, "hub", bounds=BOUNDS, emit=events.append)
     told = [event for event in events if isinstance(event, Progress)]
-    assert [(event.done, event.of, event.applied) for event in told] == [(1_500, 1_500, 1)]
+    assert [(event.done, event.of, event.so_far.applied) for event in told] == [(1_500, 1_500, 1)]
     assert isinstance(events[-1], Finished)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
 from tests.node.conftest import Node, refused
@@ -96,10 +97,47 @@ def test_if_match_takes_a_star_and_lists(node: Node, made_of: str) -> None:
     assert node.writer.put(made.headers["location"], json=MODEL, headers={"if-match": header}).status_code == 200
 
 
-def test_an_etag_spares_reading_again(node: Node) -> None:
+def test_if_match_is_strong_and_takes_no_other_tag(node: Node) -> None:
     made = node.writer.post("/models", json=MODEL)
-    again = node.reader.get(made.headers["location"], headers={"if-none-match": made.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    etag = made.headers["etag"]
+    for header in ('"other"', f"W/{etag}", "", etag.strip('"'), f'"other", W/{etag}'):
+        refused(node.writer.put(made.headers["location"], json=MODEL, headers={"if-match": header}), 412, "changed")
+
+
+def test_a_tag_that_is_held_spares_reading_again_weak_or_in_a_list(node: Node) -> None:
+    made = node.writer.post("/models", json=MODEL)
+    location, etag = made.headers["location"], made.headers["etag"]
+    for header in (etag, f"W/{etag}", "*", f'"other", {etag}', f'"other",W/{etag}', f'"a,b",W/"c" , {etag}'):
+        again = node.reader.get(location, headers={"if-none-match": header})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag), header
+    assert node.reader.get(location, headers={"if-none-match": '"other", W/"more"'}).json() == made.json()
+
+
+# What is the operator's own
+
+
+def test_a_stranger_learns_no_saved_search_and_no_name_of_an_owner(node: Node) -> None:
+    made = node.writer.post("/models", json=MODEL).json()
+    node.store.save_search("private", "my-finetune")
+    node.store.name_owner(made["owner_id"], "secret-client")
+    # As their owner asks, both are known.
+    assert [row.id for row in node.store.search("@private owner:secret-client").rows] == [made["model_id"]]
+
+    for query in ("@private", "@priv", "@privat", "@p", "-@private", "(@private)"):
+        for answer in _asked_both_ways(node, query):
+            told = str(refused(answer, 400, "query")["detail"])
+            assert told == f"there is no saved search '{query.strip('-()').removeprefix('@')}'"
+    for query in ("owner:secret-client", "owner:Secret-Client", "owner:secret-clien"):
+        assert [answer.json()["items"] for answer in _asked_both_ways(node, query)] == [[], []]
+    for answer in _asked_both_ways(node, f"owner:0x{made['owner_id'][:8]}"):
+        assert [item["model_id"] for item in answer.json()["items"]] == [made["model_id"]]
+
+
+def _asked_both_ways(node: Node, query: str, **others: object) -> list[httpx.Response]:
+    return [
+        node.reader.get("/models", params={"q": query, **{name: str(value) for name, value in others.items()}}),
+        node.reader.post("/models/search", json={"query": query, **others}),
+    ]
 
 
 # Who may write
@@ -201,9 +239,40 @@ def test_a_wrong_parameter_is_named(node: Node, params: dict[str, str]) -> None:
     assert next(iter(params)) in json.dumps(tree["problems"])
 
 
-@pytest.mark.parametrize("params", [{"q": "params:>>"}, {"cursor": "junk"}, {"sort": "nothing"}, {"q": "ctx:>=lots"}])
-def test_a_query_that_cannot_be_read_is_told(node: Node, params: dict[str, str]) -> None:
-    refused(node.reader.get("/models", params=params), 400, "query")
+def test_a_query_that_cannot_be_read_or_is_unfinished_is_told_and_finds_not_everything(node: Node) -> None:
+    for query in ("params:>>", "ctx:>=lots", "!!!", "license:", "params:<", '"no such', "(first", "is:mi"):
+        for answer in _asked_both_ways(node, query):
+            refused(answer, 400, "query")
+
+
+def test_half_a_character_in_a_query_is_told(node: Node) -> None:
+    asked = node.reader.post("/models/search", content=b'{"query": "\\ud800"}')
+    assert "no character" in str(refused(asked, 400, "query")["detail"])
+
+
+def test_both_spellings_of_a_question_are_refused_with_the_same_codes_and_sentences(node: Node) -> None:
+    for name, values in {
+        "limit": (0, -1, 201, 10**30, "x", "1.5", "", "\u0663"),
+        "cursor": ("c" * 2001, "junk", ""),
+        "sort": ("s" * 65, "nmae", "nam", "name\\", 'na"me', "name,params", " "),
+    }.items():
+        for value in values:
+            by_path, by_body = (answer.json() for answer in _asked_both_ways(node, "", **{name: value}))
+            assert by_path == by_body
+            assert (by_path["code"], by_path["status"]) in (("invalid", 422), ("query", 400)), (name, value)
+
+
+def test_a_cursor_of_another_question_is_refused(node: Node) -> None:
+    for index in range(4):
+        node.writer.post("/models", json={**MODEL, "name": f"model {index}"}).raise_for_status()
+    page = {"q": "model", "sort": "name", "limit": "1"}
+    cursor = node.reader.get("/models", params=page).json()["next"]
+    assert node.reader.get("/models", params={**page, "cursor": cursor, "limit": "3"}).json()["next"] is None
+    for kind, other in (
+        ("models", {"q": "finetune"}), ("models", {"q": ""}), ("models", {"sort": "-name"}), ("agents", {}),
+    ):  # fmt: skip
+        answer = node.reader.get(f"/{kind}", params={**page, "cursor": cursor, **other})
+        assert "cursor is not one of this search" in str(refused(answer, 400, "query")["detail"])
 
 
 @pytest.mark.parametrize(
@@ -238,7 +307,44 @@ def test_nothing_at_a_path(node: Node, path: str) -> None:
     refused(node.reader.get(path), 404, "no_route")
 
 
-def test_a_method_that_a_path_does_not_take(node: Node) -> None:
-    response = node.reader.patch("/models")
-    refused(response, 405, "method")
-    assert response.headers["allow"]
+def test_a_refused_method_is_told_all_methods_of_the_path(node: Node) -> None:
+    for method, path, allow in (
+        ("PATCH", "/models", "GET, HEAD, POST"),
+        ("OPTIONS", "/models", "GET, HEAD, POST"),
+        ("PATCH", "/models/" + "0" * 64, "GET, HEAD, PUT, DELETE"),
+        ("GET", "/models/search", "POST"),
+        ("DELETE", "/agents/search", "POST"),
+        ("POST", "/sync/head", "GET, HEAD"),
+        ("GET", "/sync/ops", "POST"),
+        ("PUT", "/docs", "GET, HEAD"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ):
+        response = node.writer.request(method, path)
+        refused(response, 405, "method")
+        assert response.headers["allow"] == allow, (method, path)
+
+
+def test_head_is_answered_like_get_without_the_body(node: Node) -> None:
+    location = node.writer.post("/models", json=MODEL).headers["location"]
+    head = node.store.head()
+    tile = f"/sync/{head.epoch}/entries/0.{head.size}.ndjson.gz"
+    for path in ("/health", "/models?q=my", location, "/sync/head", tile, "/docs", "/openapi.json", "/agents/ff"):
+        got, only_head = node.reader.get(path), node.reader.head(path)
+        assert only_head.content == b""
+        assert only_head.status_code == got.status_code
+        told, expected = (
+            {name: value for name, value in answer.headers.items() if name != "date"} for answer in (only_head, got)
+        )
+        assert told == expected, path
+    etag = node.reader.head(location).headers["etag"]
+    assert node.reader.head(location, headers={"if-none-match": etag}).status_code == 304
+
+
+def test_what_is_no_id_is_told_in_the_words_of_the_api(node: Node) -> None:
+    told = str(refused(node.reader.get("/models/zz"), 404, "not_found")["detail"])
+    assert told == "'zz' is not an id: an id is up to 64 hex digits, GET /models lists them"
+
+
+def test_a_bad_body_is_called_the_body(node: Node) -> None:
+    told = str(refused(node.writer.post("/models", content=b"{"), 400, "document")["detail"])
+    assert told.startswith("the body, line 1, column 2: is not JSON")

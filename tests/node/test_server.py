@@ -324,3 +324,40 @@ def test_openapi_describes_the_plans_routes_and_our_problems(node: Node) -> None
     assert "HTTPValidationError" not in text
     fields = tree["components"]["schemas"]["AIModel"]["properties"]
     assert list(fields)[:3] == ["model_id", "name", "owner_id"]
+
+
+def test_openapi_names_the_answers_that_come_the_bodies_that_are_taken_and_the_conditions(node: Node) -> None:
+    paths = node.reader.get("/openapi.json").json()["paths"]
+    assert {
+        f"{method} {path}": sorted(operation["responses"])
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if "agents" not in path
+    } == {
+        "get /models": ["200", "default"],
+        "post /models": ["201", "default"],
+        "post /models/search": ["200", "default"],
+        "get /models/{record_id}": ["200", "304", "default"],
+        "put /models/{record_id}": ["200", "412", "default"],
+        "delete /models/{record_id}": ["204", "412", "default"],
+        "get /sync/head": ["200", "304", "default"],
+        "get /sync/{epoch}/entries/{name}": ["200", "304", "default"],
+        "post /sync/ops/get": ["200", "default"],
+        "post /sync/ops": ["200", "default"],
+        "post /sync/reconcile": ["200", "default"],
+        "get /health": ["200", "default"],
+    }
+    assert list(paths["/sync/ops"]["post"]["requestBody"]["content"]) == ["application/x-ndjson"]
+    asked = {
+        (method, parameter["name"])
+        for path in ("/models", "/models/{record_id}", "/sync/head")
+        for method, operation in paths[path].items()
+        for parameter in operation.get("parameters", [])
+    }
+    assert asked == {
+        ("get", "q"), ("get", "limit"), ("get", "cursor"), ("get", "sort"), ("get", "If-None-Match"),
+        ("put", "If-Match"), ("delete", "If-Match"),
+        ("get", "record_id"), ("put", "record_id"), ("delete", "record_id"),
+    }  # fmt: skip
+    for operation, status in (("get", "200"), ("get", "304"), ("put", "200")):
+        assert "ETag" in paths["/models/{record_id}"][operation]["responses"][status]["headers"]

@@ -11,7 +11,7 @@ import pytest
 
 from tests.node.conftest import T0, Node, client, refused
 from tests.node.wire import counted
-from tests.sync.logs import ALICE, bodies, edit, root, roots
+from tests.sync.logs import ALICE, BOB, bodies, edit, root, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, running
 from tui_registry.sync import SyncError, publish, pull, push
@@ -43,6 +43,20 @@ def test_the_head_says_what_the_log_holds_and_costs_nothing_twice(node: Node) ->
     assert (again.status_code, again.content) == (304, b"")
     node.store.apply(bodies(roots(ALICE, 4)), source="test")
     assert node.reader.get("/sync/head", headers={"if-none-match": first.headers["etag"]}).status_code == 200
+
+
+def test_a_head_or_tile_that_is_held_is_not_sent_again_weak_or_in_a_list(node: Node) -> None:
+    node.store.apply(bodies(roots(ALICE, 3)), source="test")
+    for path in ("/sync/head", f"/sync/{node.store.head().epoch}/entries/0.3.ndjson.gz"):
+        first = node.reader.get(path)
+        etag, cached = first.headers["etag"], first.headers["cache-control"]
+        for header in (etag, f"W/{etag}", "*", f'"other", {etag}', f'"other",W/{etag}'):
+            again = node.reader.get(path, headers={"if-none-match": header})
+            assert (again.status_code, again.content) == (304, b""), (path, header)
+            assert (again.headers["etag"], again.headers["cache-control"]) == (etag, cached)
+        assert node.reader.get(path, headers={"if-none-match": '"other", W/"more"'}).content == first.content
+    missing = f"/sync/{node.store.head().epoch}/entries/7.ndjson.gz"
+    refused(node.reader.get(missing, headers={"if-none-match": "*"}), 404, "no_tile")
 
 
 def test_tiles_hold_what_their_names_say(node: Node) -> None:
@@ -192,16 +206,25 @@ async def test_a_push_is_checked_like_a_pull(store: Datastore, other: Datastore)
     with running(store, accept_ops=True) as address, client(address) as reader:
         other.add_peer("hub", address.url)
         first = await push(other, "hub")
-        assert (first.offered, first.applied, first.next_index) == (600, 600, 600)
+        assert (first.offered, first.applied) == (600, 600)
+        other.apply(bodies(roots(BOB, 1)), source="test")
         again = await push(other, "hub")
-        assert (again.known, again.applied) == (600, 0)
-        assert (await push(other, "hub", since=again.next_index)).offered == 0
+        assert (again.offered, again.known, again.applied) == (601, 600, 1)
         forged = root(ALICE, "forged").to_json().replace(b'"name":"forged"', b'"name":"FORGED"')
         report = reader.post("/sync/ops", content=forged + b"\nnonsense\n").json()
         assert [found["code"] for found in report["rejected"]] == ["hash", "malformed"]
         refused(reader.post("/sync/ops", content=b"no line end"), 400, "no_operations")
         refused(reader.post("/sync/ops", content=b"x\n" * 5000), 413, "too_large")
     assert store.head().fingerprint == other.head().fingerprint
+
+
+async def test_a_peer_that_has_everything_is_offered_nothing(node: Node, other: Datastore) -> None:
+    ops = bodies(roots(ALICE, 3))
+    node.store.apply(ops, source="test")
+    other.apply(reversed(ops), source="test")
+    other.add_peer("hub", node.address.url)
+    # Not even asked whether it takes operations, which it does not.
+    assert (await push(other, "hub")).offered == 0
 
 
 def test_pushes_end_when_there_is_no_room(store: Datastore) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, Response
@@ -13,16 +11,14 @@ from starlette.concurrency import run_in_threadpool
 import tui_registry
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json
+from tui_registry.node.answers import PacedAnswers
 from tui_registry.node.bounds import NodeBounds
 from tui_registry.node.docs import HEADERS, docs_page
 from tui_registry.node.log import log_routes
-from tui_registry.node.problems import answer_with_problems, problem
+from tui_registry.node.problems import answer_with_problems
 from tui_registry.node.records import record_routes
 from tui_registry.node.routes import add_route
 from tui_registry.node.shapes import HEALTH, SECURITY, component_schemas
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 def create_app(
@@ -50,7 +46,7 @@ def create_app(
         app.include_router(record_routes(datastore, kind, token, bounds))
     app.include_router(log_routes(datastore, accept_ops=accept_ops, bounds=bounds))
     app.include_router(_about(app, datastore))
-    app.add_middleware(_Deadline, seconds=bounds.request_seconds)
+    app.add_middleware(PacedAnswers, bounds=bounds)
     return app
 
 
@@ -66,7 +62,7 @@ def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
         return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
 
     add_route(router, "GET", "/health", health, HEALTH)
-    router.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
     return router
 
 
@@ -90,30 +86,3 @@ def _without_fastapis_faults(operation: Json) -> None:
     responses = operation.get("responses") if isinstance(operation, dict) else None
     if isinstance(responses, dict):
         responses.pop("422", None)
-
-
-class _Deadline:
-    """Ends a request whose answer is not taken in time, so that slow readers cannot hold every connection."""
-
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
-        self._app = app
-        self._seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begun = False
-
-        async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._app(scope, receive, watched)
-        except TimeoutError:
-            if begun:
-                raise  # the server closes the connection: a half answer cannot be mended
-            await problem(503, "busy", "the node could not answer in time: try again later")(scope, receive, send)

@@ -9,7 +9,10 @@ from fastapi import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
 from tui_registry.node.problems import NodeError
-from tui_registry.records.documents import load_document
+from tui_registry.records.documents import DocumentError, load_document
+
+# As a file of this name it is read, because a name decides the format; a caller has sent no file.
+_NAME = "body.json"
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:
@@ -40,14 +43,17 @@ async def read_json(request: Request, limit: int, seconds: float) -> Json:
     """The body as JSON; depth, duplicate keys and numbers are checked as for files.
 
     Raises:
-        NodeError, DocumentError.
+        NodeError: also `document`, when it is no JSON.
     """
     body = await read_body(request, limit, seconds)
     try:
         text = body.decode()
     except UnicodeDecodeError:
         raise NodeError("bad_body", "the body is not UTF-8") from None
-    return await asyncio.to_thread(load_document, text, "body.json")
+    try:
+        return await asyncio.to_thread(load_document, text, _NAME)
+    except DocumentError as error:
+        raise NodeError(error.code, f"the body{error.sentence.removeprefix(_NAME)}") from None
 
 
 def members(tree: Json, known: Mapping[str, str]) -> dict[str, Json]:

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 
-# The most records in one answer; a part of the API, so no bound of a single node.
+# Where a node listens unless it is told otherwise. It stands here as the help tells it, without a web framework.
+DEFAULT_PORT = 8420
+# Records in one answer, at most and unless asked for; a part of the API, so no bound of a single node.
 MAX_PAGE = 200
+PAGE = 50
+# Characters of a query or a cursor.
+MAX_QUESTION_TEXT = 2_000
+# What an answer leaves by: a reader who stalls costs so many bytes, not a whole tile.
+PIECE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,9 @@ class NodeBounds:
         reconcile_ops: of a log that is compared by ranges: its keys, 40 bytes each, are kept in memory.
         hashes, answer_bytes: asked for at once, and the size at which the answer becomes a prefix.
         header_bytes: of a request's line and headers. header_seconds: until they are complete.
-        body_seconds: until a request's body is complete. request_seconds: until the answer is taken.
+        body_seconds: until a request's body is complete. request_seconds: until the answer begins.
+        send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
+            their readers, all together.
         connections: open at once. idle_seconds: before a silent connection is closed.
         tile_cache_bytes: of packed tiles kept in memory. threads: that read the replica.
     """
@@ -41,6 +50,8 @@ class NodeBounds:
     header_seconds: float = 10.0
     body_seconds: float = 60.0
     request_seconds: float = 180.0
+    send_seconds: float = 60.0
+    unsent_bytes: int = 128 * 1024**2
     connections: int = 256
     idle_seconds: int = 5
     tile_cache_bytes: int = 32 * 1024**2

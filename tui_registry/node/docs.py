@@ -38,8 +38,10 @@ def docs_page(openapi: Mapping[str, Json]) -> str:
         '<p>Lists answer <code>{"items": [...], "next": cursor or null}</code>. Errors are problem+json (RFC 9457) '
         "with a <code>code</code>, a <code>detail</code> for people and, where a record is at fault, "
         "<code>problems</code>. A record's ETag in <code>If-Match</code> guards PUT and DELETE: 412 says that it has "
-        "changed.</p>"
+        "changed; in <code>If-None-Match</code> it spares an answer that you have: 304.</p>"
         f"<h2>Records</h2>{records}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
+        "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "
+        "address.</p>"
         f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre></html>"
     )
 

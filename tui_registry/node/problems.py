@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Match
 
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
 
@@ -47,6 +47,7 @@ _STATUS = {
     "full": 507,
 }
 _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 _OPERATORS = frozenset(("locked", "disk_full"))
 
 
@@ -82,7 +83,6 @@ def answer_with_problems(app: FastAPI) -> None:
     """Let every error of the app be a problem+json answer, without a traceback or a path."""
     app.add_exception_handler(RegistryError, _registry_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
@@ -108,17 +108,16 @@ def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return problem(404, "no_route", "there is nothing at this path: /docs lists what there is")
     if error.status_code == 405:
-        return problem(405, "method", "this path does not take that method: see /docs", headers=error.headers)
+        # Starlette names the methods of the first route that has the path; each of ours has one method.
+        allow = {"allow": ", ".join(_methods_of(request))}
+        return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
     return problem(error.status_code, f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
 
 
-def _wrong_parameter(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        return _unforeseen(request, error)
-    problems = tuple(
-        Problem(str(fault["loc"][-1]), "error", str(fault["type"]), str(fault["msg"])) for fault in error.errors()
-    )
-    return of_error(InvalidRecord(problems))
+def _methods_of(request: Request) -> list[str]:
+    routes: list[BaseRoute] = request.app.routes
+    scopes = [{**request.scope, "method": method} for method in _METHODS]
+    return [scope["method"] for scope in scopes if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's interface

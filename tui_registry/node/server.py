@@ -21,12 +21,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tui_registry.datastore import Datastore
 from tui_registry.node.app import create_app
-from tui_registry.node.bounds import NodeBounds
+from tui_registry.node.bounds import DEFAULT_PORT, PIECE, NodeBounds
 from tui_registry.node.problems import NodeError, problem
 from tui_registry.node.token import node_token
 from tui_registry.text import safe_text
-
-DEFAULT_PORT = 8420
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +210,22 @@ class _Server(uvicorn.Server):
 
 
 def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
-    """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers, a bound on connections, our errors."""
+    """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
+    bound on connections, our errors."""
 
     class Patient(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None
+        _taking_due: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             if len(self.connections) >= bounds.connections:
                 transport.abort()
                 return
+            # Writing is paused as long as anything is unsent, be it a byte: even closing waits for that byte.
+            transport.set_write_buffer_limits(high=0)
+            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                # The system would take megabytes for a reader who takes none.
+                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
             self._expect_headers()
 
@@ -232,8 +237,17 @@ def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
                 # Headers that trickle in, or a body that nobody reads any more.
                 self._expect_headers()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._taking_due = self.loop.call_later(bounds.send_seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._taken()
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._headers_came()
+            self._taken()
             if self in self.connections:
                 super().connection_lost(exc)
 
@@ -258,6 +272,11 @@ def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
             if self._headers_due is not None:
                 self._headers_due.cancel()
                 self._headers_due = None
+
+        def _taken(self) -> None:
+            if self._taking_due is not None:
+                self._taking_due.cancel()
+                self._taking_due = None
 
         def _give_up(self) -> None:
             self._headers_due = None

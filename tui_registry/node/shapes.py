@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from tui_registry.errors import KINDS, Json, Kind
+from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE
 from tui_registry.node.problems import MEDIA_TYPE
 from tui_registry.records import schema
 
 SCHEMA_NAME: dict[Kind, str] = {"model": "AIModel", "agent": "AIAgent"}
 
 
+_JSON = "application/json"
+_NDJSON = "application/x-ndjson"
+_TEXT: Json = {"type": "string"}
+_NUMBER: Json = {"type": "integer"}
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What OpenAPI says of one operation; `extra` is merged into it."""
+    """What OpenAPI says of one operation: what it is answered with when all is well, and what is merged into it."""
 
     summary: str
-    extra: dict[str, Json] = field(default_factory=dict)
+    status: int
+    extra: dict[str, Json]
 
 
 def describe_routes(kind: Kind) -> dict[str, Said]:
@@ -27,21 +36,42 @@ def describe_routes(kind: Kind) -> dict[str, Said]:
     page = _object({"items": {"type": "array", "items": record}, "next": {"type": ["string", "null"]}})
     question = _object(
         {
-            "query": {"type": "string"},
-            "limit": {"type": "integer", "minimum": 1},
+            "query": {"type": "string", "maxLength": MAX_QUESTION_TEXT},
+            "limit": _LIMIT,
             "cursor": {"type": ["string", "null"]},
             "sort": {"type": ["string", "null"]},
         }
     )
     return {
-        "register": Said(f"Register {article} {one}", _io(record, 201, record) | _signed()),
-        "browse": Said(f"List or search {many}, newest first", _io(None, 200, page)),
-        "search": Said(f"Search {many}", _io(question, 200, page)),
-        "show": Said(f"One {one}, by id or unique prefix; its ETag is for If-Match", _io(None, 200, record)),
-        "update": Said(
-            f"Replace {article} {one}; If-Match guards against lost edits", _io(record, 200, record) | _signed()
+        "register": _said(
+            f"Register {article} {one}", record, status=201, body=record, told=("ETag", "Location"), signed=True
         ),
-        "delete": Said(f"Delete {article} {one}; If-Match guards against lost edits", _io(None, 204, None) | _signed()),
+        "browse": _said(f"List or search {many}, newest first", page, asked=_ASKED),
+        "search": _said(f"Search {many}", page, body=question),
+        "show": _said(
+            f"One {one}, by id or unique prefix; its ETag is for If-Match",
+            record,
+            told=("ETag",),
+            asked=(_IF_NONE_MATCH,),
+            others={"304": _UNCHANGED},
+        ),
+        "update": _said(
+            f"Replace {article} {one}; If-Match guards against lost edits",
+            record,
+            body=record,
+            told=("ETag",),
+            asked=(_IF_MATCH,),
+            others={"412": _CHANGED},
+            signed=True,
+        ),
+        "delete": _said(
+            f"Delete {article} {one}; If-Match guards against lost edits",
+            None,
+            status=204,
+            asked=(_IF_MATCH,),
+            others={"412": _CHANGED},
+            signed=True,
+        ),
     }
 
 
@@ -53,23 +83,68 @@ def _object(properties: dict[str, Json]) -> Json:
     return {"type": "object", "properties": properties}
 
 
-def _io(body: Json, status: int, answer: Json, of: str = "application/json") -> dict[str, Json]:
+def _said(
+    summary: str,
+    answer: Json,
+    *,
+    status: int = 200,
+    of: str = _JSON,
+    body: Json = None,
+    body_of: str = _JSON,
+    told: tuple[str, ...] = (),
+    asked: tuple[Json, ...] = (),
+    others: Mapping[str, Json] | None = None,
+    signed: bool = False,
+) -> Said:
+    """One operation.
+
+    Args:
+        answer, of: the schema and media type of what it is answered with; None for an empty answer.
+        body, body_of: of what is sent.
+        told: headers of the answer.
+        asked: parameters beside those of the path.
+        others: answers beside the one and the problems.
+        signed: needs the token.
+    """
     given: dict[str, Json] = {"description": "done"}
     if answer is not None:
         given["content"] = {of: {"schema": answer}}
-    refused: Json = {"description": "problem+json (RFC 9457)", "content": {MEDIA_TYPE: {"schema": _ref("Problem")}}}
-    extra: dict[str, Json] = {"responses": {str(status): given, "default": refused}}
+    if told:
+        given["headers"] = {name: _HEADERS[name] for name in told}
+    extra: dict[str, Json] = {"responses": {str(status): given, **(others or {}), "default": _refused("a problem")}}
     if body is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
-    return extra
+        extra["requestBody"] = {"required": True, "content": {body_of: {"schema": body}}}
+    if asked:
+        extra["parameters"] = [*asked]
+    if signed:
+        extra["security"] = [{"token": []}]
+    return Said(summary, status, extra)
 
 
-def _signed() -> dict[str, Json]:
-    return {"security": [{"token": []}]}
+def _refused(what: str) -> Json:
+    schema = _ref("Problem")
+    return {"description": f"{what}, as problem+json (RFC 9457)", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
-_TEXT: Json = {"type": "string"}
-_NUMBER: Json = {"type": "integer"}
+def _parameter(name: str, place: str, schema: Json, what: str) -> Json:
+    return {"name": name, "in": place, "required": False, "schema": schema, "description": what}
+
+
+_LIMIT: Json = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}
+_ASKED = (
+    _parameter("q", "query", {"type": "string", "maxLength": MAX_QUESTION_TEXT}, "a query; /docs has its grammar"),
+    _parameter("limit", "query", _LIMIT, "records in a page"),
+    _parameter("cursor", "query", _TEXT, "`next` of the page before, for the same query and sort"),
+    _parameter("sort", "query", _TEXT, "such as `-updated` or `name`"),
+)
+_HEADERS: dict[str, Json] = {
+    "ETag": {"schema": _TEXT, "description": "for If-None-Match, and of a record for If-Match"},
+    "Location": {"schema": _TEXT, "description": "the record's path"},
+}
+_IF_NONE_MATCH = _parameter("If-None-Match", "header", _TEXT, "the ETag of what you have")
+_IF_MATCH = _parameter("If-Match", "header", _TEXT, "the ETag of the record that you decided by")
+_UNCHANGED: Json = {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}
+_CHANGED = _refused("the record has changed since")
 _HASHES: Json = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}
 _HEAD: Json = _object(
     {"epoch": _TEXT, "size": _NUMBER, "fingerprint": _TEXT, "node": _TEXT, "ranges": {"type": "boolean"}}
@@ -91,30 +166,42 @@ _DESCRIBED: Json = _object({"hashes": _HASHES, "parts": {"type": "array", "items
 _BYTES: Json = {"type": "string", "format": "binary"}
 
 SYNC_ROUTES: dict[str, Said] = {
-    "head": Said("The log's epoch, size and fingerprint", _io(None, 200, _HEAD)),
-    "tile": Said(
+    "head": _said(
+        "The log's epoch, size and fingerprint",
+        _HEAD,
+        told=("ETag",),
+        asked=(_IF_NONE_MATCH,),
+        others={"304": _UNCHANGED},
+    ),
+    "tile": _said(
         "A tile: {i}.ndjson.gz, {i}.{w}.ndjson.gz for its first w ops, {i}.{a}-{b}.ndjson.gz for ops a up to b",
-        _io(None, 200, _BYTES, "application/gzip"),
+        _BYTES,
+        of="application/gzip",
+        told=("ETag",),
+        asked=(_IF_NONE_MATCH,),
+        others={"304": _UNCHANGED},
     ),
-    "by_hash": Said(
+    "by_hash": _said(
         "Operations by hash, children first; the answer may be a prefix",
-        _io(_object({"hashes": _HASHES}), 200, _TEXT, "application/x-ndjson"),
+        _TEXT,
+        of=_NDJSON,
+        body=_object({"hashes": _HASHES}),
     ),
-    "reconcile": Said(
+    "reconcile": _said(
         "Ranges of the log in the order (updated_at, hash): the hashes of a small one, digests of a large one's parts",
-        _io(
-            _object({"epoch": _TEXT, "size": _NUMBER, "ranges": {"type": "array", "items": _PAIR}}),
-            200,
-            _object({"size": _NUMBER, "fingerprint": _TEXT, "ranges": {"type": "array", "items": _DESCRIBED}}),
-        ),
+        _object({"size": _NUMBER, "fingerprint": _TEXT, "ranges": {"type": "array", "items": _DESCRIBED}}),
+        body=_object({"epoch": _TEXT, "size": _NUMBER, "ranges": {"type": "array", "items": _PAIR}}),
     ),
-    "push": Said(
-        "Offer operations, one a line; refused unless the node was started with --accept-ops", _io(None, 200, _REPORT)
+    "push": _said(
+        "Offer operations, one a line; refused unless the node was started with --accept-ops",
+        _REPORT,
+        body=_TEXT,
+        body_of=_NDJSON,
     ),
 }
-HEALTH = Said(
+HEALTH = _said(
     "Whether the node answers",
-    _io(None, 200, _object({"status": _TEXT, "version": _TEXT, "node": _TEXT, "ops": _NUMBER})),
+    _object({"status": _TEXT, "version": _TEXT, "node": _TEXT, "ops": _NUMBER}),
 )
 
 SECURITY: Json = {

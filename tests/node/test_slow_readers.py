@@ -1,0 +1,227 @@
+"""Readers who take their time, or take nothing: what a node lets them hold, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tests.node.conftest import T0, client, refused
+from tests.sync.logs import ALICE, bodies, root
+from tui_registry.datastore import Datastore, Page
+from tui_registry.node import Address, NodeBounds, running
+from tui_registry.sync.tiles import pack
+
+_BITE = 32 * 1024
+_LARGE = 50  # records of some 27 KB each
+_PAGE = f"/models?limit={_LARGE}"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastore]:
+    """A log whose tiles and pages are larger than what a system takes for a reader who takes nothing."""
+    text = random.Random(7)
+    letters = [chr(point) for point in range(0x4E00, 0x9F00)]
+    names = [f"large-{index:03}" for index in range(_LARGE)]
+    ops = [root(ALICE, name, description="".join(text.choices(letters, k=9_000))) for name in names]
+    with Datastore.open(tmp_path_factory.mktemp("large"), clock=lambda: T0) as opened:
+        assert opened.apply(bodies(ops), source="test").applied == _LARGE
+        yield opened
+
+
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Is released once for each connection that the node has given up or lost."""
+    ended = threading.Semaphore(0)
+    handled = H11Protocol.connection_lost
+
+    def watched(self: H11Protocol, exc: Exception | None) -> None:
+        handled(self, exc)
+        ended.release()
+
+    monkeypatch.setattr(H11Protocol, "connection_lost", watched)
+    return ended
+
+
+def tile(store: Datastore) -> str:
+    head = store.head()
+    return f"/sync/{head.epoch}/entries/0.{head.size}.ndjson.gz"
+
+
+@contextmanager
+def asking(address: Address, path: str, times: int = 1, *, last: bool = False) -> Iterator[socket.socket]:
+    """A connection that has asked and read nothing yet; `last`: and says that it will not ask again."""
+    with socket.socket() as raw:
+        raw.settimeout(30)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect((address.host, address.port))
+        ending = "connection: close\r\n" if last else ""
+        raw.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n{ending}\r\n".encode() * times)
+        yield raw
+
+
+def begun(raw: socket.socket) -> bytes:
+    """The first bytes of an answer: it is under way then."""
+    said = raw.recv(12)
+    assert said == b"HTTP/1.1 200"
+    return said
+
+
+def bite(raw: socket.socket, size: int) -> bytes:
+    pieces = bytearray()
+    while len(pieces) < size and (piece := raw.recv(size - len(pieces))):
+        pieces += piece
+    return bytes(pieces)
+
+
+@contextmanager
+def held_up(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A replica whose searches end only after the block."""
+    over = threading.Event()
+    search = store.search
+
+    def late(*args: Any, **named: Any) -> Page:
+        over.wait()
+        return search(*args, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "search", late)
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def whole(said: bytes, store: Datastore) -> None:
+    """The answer is the tile that this log has."""
+    assert said.partition(b"\r\n\r\n")[2] == pack(store.log_lines(0, _LARGE))
+
+
+def rest(raw: socket.socket) -> bytes:
+    pieces = []
+    while piece := raw.recv(_BITE):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def given_up(lost: threading.Semaphore, times: int) -> None:
+    """Wait until the node has let go of so many connections."""
+    for _ in range(times):
+        assert lost.acquire(timeout=60), "the node still holds the connection"
+
+
+# Those who take nothing
+
+
+@pytest.mark.parametrize("times", [1, 200], ids=["one", "pipelined"])
+@pytest.mark.parametrize("what", ["tile", "page", "small"])
+def test_who_takes_nothing_is_let_go(large: Datastore, lost: threading.Semaphore, what: str, times: int) -> None:
+    path = {"tile": tile(large), "page": _PAGE, "small": "/docs"}[what]
+    bounds = NodeBounds(send_seconds=0.5, idle_seconds=1, connections=3)
+    with running(large, bounds=bounds) as address, ExitStack() as stack:
+        for _ in range(bounds.connections):
+            stack.enter_context(asking(address, path, times))
+        given_up(lost, bounds.connections)
+        with client(address) as reader:
+            assert reader.get("/health").status_code == 200
+
+
+def test_who_leaves_the_end_of_an_answer_is_let_go(large: Datastore, lost: threading.Semaphore) -> None:
+    """The node hangs up then, which waits for what is unsent, however little that is. How much the system takes off its
+    hands differs, so there is one reader for each."""
+    left = range(30_000, 300_000, 30_000)
+    with running(large, bounds=NodeBounds(send_seconds=0.5)) as address, ExitStack() as stack:
+        for each in left:
+            raw = stack.enter_context(asking(address, tile(large), last=True))
+            length = re.search(rb"content-length: (\d+)", bite(raw, 1000))
+            assert length is not None
+            bite(raw, int(length[1]) - each)
+        given_up(lost, len(left))
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such bound")
+def test_the_system_takes_little_for_who_takes_nothing(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    made = H11Protocol.connection_made
+
+    def watched(self: H11Protocol, transport: asyncio.Transport) -> None:
+        raw = transport.get_extra_info("socket")
+        taken.append(raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
+        made(self, transport)
+
+    monkeypatch.setattr(H11Protocol, "connection_made", watched)
+    with running(store) as address, client(address) as reader:
+        assert reader.get("/health").status_code == 200
+    assert taken == [64 * 1024]
+
+
+def test_large_answers_that_nobody_takes_are_bounded_all_together(large: Datastore, lost: threading.Semaphore) -> None:
+    with running(large, bounds=NodeBounds(unsent_bytes=2_000_000)) as address, client(address) as reader:
+        with asking(address, _PAGE) as still:
+            begun(still)
+            refused(reader.get(_PAGE), 503, "busy")
+        given_up(lost, 1)
+        assert reader.get(_PAGE).status_code == 200
+
+
+def test_small_answers_wait_for_no_room(large: Datastore) -> None:
+    with running(large, bounds=NodeBounds(unsent_bytes=0)) as address, client(address) as reader:
+        refused(reader.get(_PAGE), 503, "busy")
+        assert reader.get("/models?limit=1").status_code == 200
+
+
+def test_a_tile_that_many_read_counts_once(large: Datastore) -> None:
+    path = tile(large)
+    with running(large, bounds=NodeBounds(unsent_bytes=1_500_000)) as address, ExitStack() as stack:
+        for _ in range(6):
+            begun(stack.enter_context(asking(address, path)))
+
+
+# Those who take their time
+
+
+def test_who_goes_on_slowly_gets_the_whole_answer(large: Datastore, lost: threading.Semaphore) -> None:
+    """Each piece has its own time: one who takes none is let go in the meantime."""
+    path = tile(large)
+    with (
+        running(large, bounds=NodeBounds(send_seconds=3)) as address,
+        asking(address, path, last=True) as slow,
+        asking(address, path) as still,
+    ):
+        begun(still)
+        said = begun(slow)
+        while not lost.acquire(timeout=0.2):
+            said += bite(slow, _BITE)
+        said += rest(slow)
+    whole(said, large)
+
+
+def test_the_time_for_beginning_an_answer_ends_nothing_that_has_begun(
+    large: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        running(large, bounds=NodeBounds(request_seconds=2)) as address,
+        client(address) as reader,
+        asking(address, tile(large), last=True) as slow,
+    ):
+        said = begun(slow)
+        with held_up(large, monkeypatch):
+            refused(reader.get(_PAGE), 503, "busy")  # asked later, and its time is over
+        said += rest(slow)
+    whole(said, large)
+
+
+def test_an_answer_that_does_not_begin_in_time_is_refused(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(store, bounds=NodeBounds(request_seconds=0.3)) as address, client(address) as reader:
+        with held_up(store, monkeypatch):
+            response = reader.get("/models")
+        refused(response, 503, "busy")
+        assert response.headers["retry-after"]
