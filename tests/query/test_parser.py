@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui_registry.query import And, Match, Node, Not, Or, Query, QueryError, Range, Sort, Text, parse
+from tui_registry.query import And, Match, Node, Not, Or, Query, QueryError, Range, Sort, Text, describe, parse
 from tui_registry.query.amounts import LARGEST
 
 NOW = 1_790_000_000
@@ -189,6 +189,64 @@ def test_what_is_still_being_typed_at_the_end_is_left_out_and_flagged(text: str,
     assert query.unfinished
     assert query == parse(same_as)
     assert not parse(same_as).unfinished
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "length", "sentence"),
+    [
+        ("llama params:", 6, 7, "params: needs a value right after the colon, such as params:<=8b"),
+        ("params:<", 0, 8, "params: needs a value right after the colon, such as params:<=8b"),
+        ('license:""', 0, 10, "license: needs a value right after the colon, such as license:apache2"),
+        ("llama is:mi", 9, 2, "is: knows no 'mi': did you mean mine?"),
+        ("sort:-pa", 6, 2, "sort: knows no 'pa': it can be relevance, name, updated, created, params or context"),
+        ("params:1.", 7, 2, "params: 1. is not a count: write 7.6b, 135m or 7,600,000,000"),
+        ("updated:>202", 8, 4,
+         "updated: '202' is not a date: write 2026-01-31, 2026-01, 2026 or an age such as 7d or 3mo"),
+        ("id:0x", 3, 2, "id: '0x' is not one: an id is up to 64 hex digits"),
+        ('llama "no such', 6, 8, "this quote is never closed"),
+        ('license:"apa', 0, 12, "this quote is never closed"),
+        ("a (first (b)", 2, 1, "this ( is never closed: close it or put it in quotes"),
+        ("llama OR", 6, 2, "OR needs something on its right"),
+        ("llama AND", 6, 3, "AND needs something on its right"),
+        ("llama NOT", 6, 3, "NOT needs something to exclude after it"),
+        ("-", 0, 1, "there is no word to look for in '-': words have letters or digits"),
+        ('""', 0, 2, "there is no word to look for in '': words have letters or digits"),
+        ("llama @", 6, 1, "@ needs the name of a saved search right after it"),
+        ("llama @fa", 6, 3, "there is no saved search 'fa': did you mean @fav?"),
+        ("@half", 0, 5, "in '@half': this quote is never closed"),
+    ],
+)  # fmt: skip
+def test_a_whole_text_with_an_unfinished_end_is_refused(text: str, position: int, length: int, sentence: str) -> None:
+    saved = {"fav": "x", "half": 'a "b'}
+    with pytest.raises(QueryError) as caught:
+        parse(text, now=NOW, saved=saved, whole=True)
+    assert (caught.value.position, caught.value.length, caught.value.sentence) == (position, length, sentence)
+    parse(text, now=NOW, saved=saved)
+
+
+@pytest.mark.parametrize("text", ["!!!", "...", '"?"', "-!!!", "NOT ...", "(& &)", "sort:name !!!", "\N{HUGGING FACE}"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_text_without_a_word_does_not_come_to_mean_everything(text: str, whole: bool) -> None:
+    with pytest.raises(QueryError, match="there is no word to look for in"):
+        parse(text, whole=whole)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "*", "kind:model !!!", "llama ...", "a OR &"])
+def test_nothing_a_lone_star_and_marks_beside_a_question_are_whole_queries(text: str) -> None:
+    assert parse(text, whole=True) == parse(text)
+
+
+@pytest.mark.parametrize(("text", "position", "length"), [("\ud800", 0, 1), ("llama \udcff\udcfe x", 6, 2)])
+def test_what_is_no_character_is_refused_with_its_place(text: str, position: int, length: int) -> None:
+    caught = error(text)
+    assert (caught.position, caught.length) == (position, length)
+    assert caught.sentence == "this is no character: write the query in UTF-8"
+
+
+def test_the_words_of_an_unfinished_query_say_that_its_end_is_left_out() -> None:
+    assert describe(parse("params:<")) == "everything; without its unfinished end"
+    assert describe(parse("llama (")) == "“llama…”; without its unfinished end"
+    assert describe(parse("llama params:<8b")).endswith("under 8 B")
 
 
 @pytest.mark.parametrize(

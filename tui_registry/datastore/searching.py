@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_registry.datastore.base import Base
+from tui_registry.datastore.doors import expect_search, expect_window
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.replica import catalogue
 from tui_registry.replica.rows import Page
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 # A search that takes longer is told to stop, and says so.
 PATIENCE_SECONDS = 3.0
+
+_MOST_ROWS = 1000
+_STAMP_DIGITS = 16
 
 
 class Searching(Base):
@@ -36,42 +42,59 @@ class Searching(Base):
         cursor: str | None = None,
         backwards: bool = False,
         unwanted: Callable[[], bool] | None = None,
+        whole: bool = False,
+        own_names: bool = True,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
         Args:
             sort: used when the query names none: a key of the grammar's `sort:`, with `-` for descending.
-            limit: rows in the window, 1..1000.
+            limit: rows in the window, at least 1; 1,000 are given at most.
             cursor: `Page.next` of the window before.
             backwards: from the end: without a cursor the last window, then the one before it, each in forward order.
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
+            whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
+            own_names: whether saved searches and local names of owners are known. They are this replica's own: what
+                strangers ask is asked without.
 
         Raises:
-            QueryError: the query cannot be read, or the cursor is not one of this search.
+            QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
             StoreError: `interrupted`, when it took too long or became unwanted.
         """
         from tui_registry.replica.search import Ask, read_sort, search
 
-        saved = self._saved_for(query)
-        parsed = self._parse(query, saved)
+        expect_search(query, kind, sort, cursor)
+        expect_window(limit)
+        saved = self._saved_for(query) if own_names else None
+        parsed = self._parse(query, saved, whole)
         order = None if sort is None else read_sort(sort)
-        with self._looking(parsed, unwanted) as (db, eyes):
-            window = max(1, min(limit, 1000))
-            ask = Ask(parsed, kind, order, window, cursor, self._clock(), eyes, backwards)
+        stamp = _stamp(query, kind, sort, backwards)
+        with self._looking(parsed, unwanted, own_names) as (db, eyes):
+            ask = Ask(
+                parsed, kind, order, min(limit, _MOST_ROWS), _unstamped(cursor, stamp), self._clock(), eyes, backwards
+            )
             page = search(db, ask)
+            if page.next is not None:
+                page = page._replace(next=stamp + page.next)
             if not page.rows and cursor is None:
                 page = page._replace(did_you_mean=self._did_you_mean(db, query, saved, ask, unwanted))
         return page
 
     def facets(
-        self, query: str = "", *, kind: Kind | None = None, unwanted: Callable[[], bool] | None = None
+        self,
+        query: str = "",
+        *,
+        kind: Kind | None = None,
+        unwanted: Callable[[], bool] | None = None,
+        whole: bool = False,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         from tui_registry.replica.facets import read_facets
         from tui_registry.replica.search import compiled
 
-        parsed = self._parse(query, self._saved_for(query))
+        expect_search(query, kind)
+        parsed = self._parse(query, self._saved_for(query), whole)
         with self._looking(parsed, unwanted) as (db, eyes):
             return read_facets(db, compiled(parsed, kind, eyes))
 
@@ -104,12 +127,12 @@ class Searching(Base):
         """Keep a query under a name, for `@name`.
 
         Raises:
-            QueryError: the query cannot be read.
+            QueryError: the query cannot be read, or is unfinished at its end.
             StoreError: `bad_search_name`.
         """
         from tui_registry.replica import searches
 
-        self._parse(query, self._saved_for(query))
+        self._parse(query, self._saved_for(query), whole=True)
         with self._pool.write() as db:
             searches.save_search(db, name, query)
 
@@ -156,17 +179,19 @@ class Searching(Base):
         """The saved searches, where a query may name some."""
         return self.saved_searches() if "@" in query else None
 
-    def _parse(self, query: str, saved: Mapping[str, str] | None) -> Query:
+    def _parse(self, query: str, saved: Mapping[str, str] | None, whole: bool = False) -> Query:
         from tui_registry.query import parse
 
-        return parse(query, now=self._clock(), saved=saved)
+        return parse(query, now=self._clock(), saved=saved, whole=whole)
 
     @contextmanager
-    def _looking(self, parsed: Query, unwanted: Callable[[], bool] | None) -> Iterator[tuple[sqlite3.Connection, Eyes]]:
+    def _looking(
+        self, parsed: Query, unwanted: Callable[[], bool] | None, own_names: bool = True
+    ) -> Iterator[tuple[sqlite3.Connection, Eyes]]:
         from tui_registry.replica.compile import Eyes, by_folded_name
         from tui_registry.replica.matching import rarity
 
-        names = self.owner_names() if parsed.asks("owner") else {}
+        names = self.owner_names() if own_names and parsed.asks("owner") else {}
         with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
             if parsed.asks("is", "invalid"):
                 self._install_is_invalid(db)
@@ -213,6 +238,23 @@ class Searching(Base):
             return any(problem.severity == "error" for problem in self._check(db, kind, record))
 
         db.create_function("is_invalid", 1, is_invalid)
+
+
+def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool) -> str:
+    """What a cursor begins with. A place in one order means nothing in another, and rows would be missing without a
+    word. Made of the text, because the bounds of an age (`updated:<7d`) move while the pages are read."""
+    asked = json.dumps((query, kind, sort, backwards)).encode()
+    return hashlib.sha3_256(asked).hexdigest()[:_STAMP_DIGITS]
+
+
+def _unstamped(cursor: str | None, stamp: str) -> str | None:
+    if cursor is None:
+        return None
+    if not cursor.startswith(stamp):
+        from tui_registry.replica.search import stale_cursor
+
+        raise stale_cursor()
+    return cursor[_STAMP_DIGITS:]
 
 
 def _beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:

@@ -5,7 +5,8 @@
     one    := ("-" | "NOT")* ("(" query ")" | word | phrase | term | "@" name)
 
 It is read again at each key press, so what stands at the end and is still being typed (`params:<`, an open quote or
-parenthesis, a lone OR) is left out and flagged instead of refused; anything wrong before the end is an error.
+parenthesis, a lone OR) is left out and flagged instead of refused; anything wrong before the end is an error. For a
+program, whose text is whole, that is an error too: it must not get everything for half a question.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MAX_TERMS: Final = 64
 MAX_DEPTH: Final = 16
 
 
-def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None = None) -> Query:
+def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None = None, whole: bool = False) -> Query:
     """The query that a text asks for.
 
     Args:
@@ -32,11 +33,12 @@ def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None 
         now: the present in Unix seconds; only ages (`updated:7d`) need it.
         saved: the texts of the saved searches that `@name` stands for, by name. Each is read on its own, as if in
             parentheses; its `sort:` counts when the query has none.
+        whole: nothing is still being typed: what would be left out at the end is refused.
 
     Raises:
         QueryError: and nothing else, for any text.
     """
-    parser = _Parser(text, now, saved or {}, (), 0, [0])
+    parser = _Parser(text, now, saved or {}, whole, (), 0, [0])
     where = parser.read()
     return Query(where, parser.sort or parser.saved_sort, parser.unfinished)
 
@@ -46,14 +48,24 @@ class _Parser:
     the whole query."""
 
     def __init__(
-        self, text: str, now: int | None, saved: Mapping[str, str], path: tuple[str, ...], depth: int, terms: list[int]
+        self,
+        text: str,
+        now: int | None,
+        saved: Mapping[str, str],
+        whole: bool,
+        path: tuple[str, ...],
+        depth: int,
+        terms: list[int],
     ) -> None:
         if len(text) > MAX_LENGTH:
             too_many = len(text) - MAX_LENGTH
             raise QueryError(f"a query has at most {MAX_LENGTH:,} characters: cut {too_many:,}", MAX_LENGTH, too_many)
-        self.text = text
+        _check_text(text)
+        # What stands at the end of the text counts as still being typed. In a whole text nothing stands there.
+        self.text = f"{text} ." if whole else text
         self.now = now
         self.saved = saved
+        self.whole = whole
         self.path = path
         self.first_depth = depth
         self.terms = terms
@@ -62,6 +74,7 @@ class _Parser:
         self.sort: Sort | None = None
         self.saved_sort: Sort | None = None
         self.unfinished = False
+        self.wordless: Token | None = None
         self.prefix = prefix_token(self.tokens)
 
     def read(self) -> Node | None:
@@ -69,6 +82,10 @@ class _Parser:
         if self.at < len(self.tokens):
             closing = self.tokens[self.at]
             raise QueryError("this ) closes nothing: remove it or put it in quotes", closing.start, 1, "")
+        if where is None and self.wordless is not None and not self.unfinished:
+            # Next to something to look for it is passed over; alone it must not come to mean everything.
+            sentence = f"there is no word to look for in {shown(self.wordless.text)}: words have letters or digits"
+            raise self._error(sentence, self.wordless)
         return where
 
     def _peek(self) -> Token | None:
@@ -117,7 +134,7 @@ class _Parser:
         if operator is None:
             assert token is not None
             raise self._error(f"{token.kind} needs something on its left", token)
-        if token is not None:
+        if token is not None or self.whole:
             raise self._error(f"{operator.kind} needs something on its right", operator)
         self.unfinished = True
 
@@ -128,10 +145,10 @@ class _Parser:
             negated = not negated
             last = token
             self.at += 1
-        if token is None:
+        if token is None and not self.whole:
             self.unfinished = True
             return None
-        if token.kind in (")", "OR", "AND"):
+        if token is None or token.kind in (")", "OR", "AND"):
             raise self._error(f"{last.kind} needs something to exclude after it", last)
         self.at += 1
         in_group = token.kind == "("
@@ -141,10 +158,12 @@ class _Parser:
     def _group(self, opening: Token, depth: int) -> Node | None:
         self._check_depth(opening, depth)
         node = self._any(depth)
-        if self._peek() is None:
-            self.unfinished = True
-        else:
+        if self._peek() is not None:
             self.at += 1
+        elif self.whole:
+            raise self._error("this ( is never closed: close it or put it in quotes", opening)
+        else:
+            self.unfinished = True
         return node
 
     def _leaf(self, token: Token, depth: int, excluded: bool) -> Node | None:
@@ -157,6 +176,12 @@ class _Parser:
             else:
                 node = self._free_text(token)
         except UnfinishedError:
+            if self.whole:
+                open_quote, bare_name = (
+                    "this quote is never closed",
+                    "@ needs the name of a saved search right after it",
+                )
+                raise self._error(open_quote if token.is_open else bare_name, token) from None
             self.unfinished = True
             return None
         self._count(node, token)
@@ -168,7 +193,11 @@ class _Parser:
         found = words(token.text)
         if not found:
             # "&" or "C:" next to real words: nothing to look for, and no reason to refuse the rest.
-            self.unfinished |= token.kind == "word" and token.text == "-" and token.end == len(self.text)
+            begun = token.text == "-" if token.kind == "word" else not token.text
+            self.unfinished |= begun and token.end == len(self.text)
+            # A star alone is the beginning of any word: everything is what it asks for.
+            if not (token.kind == "word" and not token.text):
+                self.wordless = self.wordless or token
             return None
         return Text(tuple(found), token.star or token is self.prefix)
 
@@ -201,7 +230,8 @@ class _Parser:
             chain = " -> ".join(f"@{step}" for step in (*self.path[self.path.index(found) :], found))
             raise self._error(f"a saved search cannot contain itself: {shown(chain)}", token)
         try:
-            parser = _Parser(self.saved[found], self.now, self.saved, (*self.path, found), depth, self.terms)
+            path = (*self.path, found)
+            parser = _Parser(self.saved[found], self.now, self.saved, self.whole, path, depth, self.terms)
             node = parser.read()
         except QueryError as problem:
             raise self._error(f"in {shown(f'@{found}')}: {problem.sentence}", token) from None
@@ -219,6 +249,15 @@ class _Parser:
 
     def _error(self, sentence: str, token: Token, suggestion: str | None = None) -> QueryError:
         return QueryError(sentence, token.start, token.end - token.start, suggestion)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        # Half of a pair in JSON, or a byte of an argument that the terminal's encoding has no character for.
+        sentence = "this is no character: write the query in UTF-8"
+        raise QueryError(sentence, error.start, error.end - error.start) from None
 
 
 def prefix_token(found: list[Token]) -> Token | None:

@@ -30,6 +30,8 @@ def describe(query: Query) -> str:
     parts = ["everything" if query.where is None else _words(query.where)]
     if query.sort is not None:
         parts.append(_ORDERS[query.sort.key][query.sort.descending])
+    if query.unfinished:
+        parts.append("without its unfinished end")
     return safe_text("; ".join(parts))
 
 
