@@ -15,6 +15,7 @@ from tui_registry.crdt import Identity, Op, OpError, check_op, parse_op
 from tui_registry.crdt.spelling import spell
 
 BASE = root()
+UP_TEXT = BASE.to_json().decode()
 RM_TREE = model.rm_tree(ADA, "model", BASE.key, [BASE.hash], 2, BASE.updated_at + 1)
 Change = Callable[[Any], None]
 
@@ -210,3 +211,25 @@ def test_the_rules_about_children_in_words() -> None:
     assert broken(removal(updated_at=BASE.updated_at - 1), BASE) == ("time", "updated_at lies before that of a child")
     later = write_on(BASE, created_at=BASE.updated_at + 1)
     assert broken(later, BASE) == ("time", "created_at is not that of the children")
+
+
+# ---- mistakes of a program, which no operation can make -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [UP_TEXT, bytearray(UP_TEXT.encode()), None], ids=["str", "bytearray", "None"])
+def test_an_operation_is_read_from_bytes_only(data: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        parse_op(data)
+    assert str(caught.value) == f"an operation is read from bytes, not from {type(data).__name__}"
+
+
+def test_the_rules_judge_operations_that_were_read_only() -> None:
+    for op, children in ((BASE.to_json(), []), (BASE, [BASE.to_json()])):
+        with pytest.raises(TypeError) as caught:
+            check_op(op, children)  # type: ignore[arg-type, list-item]
+        assert str(caught.value) == "the rules judge what `parse_op` gives, not bytes"
+
+
+def test_children_may_come_one_by_one() -> None:
+    op = write_on(BASE)
+    assert check_op(op, iter([BASE])) == check_op(op, [BASE])  # type: ignore[arg-type]

@@ -27,6 +27,13 @@ def test_a_key_file_that_others_may_read_is_closed_to_them(tmp_path: Path) -> No
     assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
 
 
+def test_the_door_to_the_key_file_leads_to_it_and_makes_none(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        assert (datastore.key_file, datastore.key_file.exists()) == (tmp_path / KEY_FILE, False)
+        datastore.identity()
+        assert datastore.key_file.exists()
+
+
 def test_the_address_is_stable(tmp_path: Path) -> None:
     with Datastore.open(tmp_path) as datastore:
         address = datastore.address

@@ -8,8 +8,7 @@ import pytest
 
 from tests.seeds import NOW, make_record, owner, seed, signed
 from tui_registry.crdt import sign_rm, sign_up
-from tui_registry.datastore import Datastore, HistoryEntry
-from tui_registry.datastore.undoing import NothingToUndo, carry_out, plan_undo, read_deleted
+from tui_registry.datastore import Datastore, HistoryEntry, NothingToUndo, carry_out, plan_undo, read_deleted
 from tui_registry.errors import Record
 from tui_registry.replica import before, catalogue, operations
 from tui_registry.replica.operations import Operation

@@ -20,7 +20,10 @@ def parse_op(data: bytes) -> ModelOp | AgentOp:
 
     Raises:
         OpError: code `malformed`, or `unsupported` for an op of a later version.
+        TypeError: the data are no bytes.
     """
+    if not isinstance(data, bytes):
+        raise TypeError(f"an operation is read from bytes, not from {type(data).__name__}")
     from tui_registry.crdt.spelling import decode, spell
 
     try:

@@ -42,9 +42,10 @@ def check_op(op: Op, children: Sequence[Op]) -> Ancestor:
 
     Raises:
         OpError: the code of the lowest-numbered broken rule; `child` also when a named child is not given.
+        TypeError: one of them is no op.
     """
-    check_alone(op)
-    given = {child.hash: child for child in children}
+    check_alone(_read(op))
+    given = {child.hash: child for child in map(_read, children)}
     missing = [name for name in op.children if name not in given]
     if missing:
         raise OpError("child", f"the child {missing[0]} is not among the ops given")
@@ -104,6 +105,12 @@ def check_against(claim: Ancestor, children: Sequence[Ancestor]) -> Ancestor:
         elif child.created_at is not None and child.created_at != created_at:
             raise OpError("time", "created_at is not that of the children")
     return claim if created_at == claim.created_at else claim._replace(created_at=created_at)
+
+
+def _read(op: Op) -> Op:
+    if not isinstance(op, Op):
+        raise TypeError(f"the rules judge what `parse_op` gives, not {type(op).__name__}")
+    return op
 
 
 # How: the rules that look at one op

@@ -34,6 +34,11 @@ class Base:
         self._judges: Verifier | None = None
 
     @property
+    def key_file(self) -> Path:
+        """Where the key that signs this replica's operations lies; it need not be there yet."""
+        return self.data_dir / identity.KEY_FILE
+
+    @property
     def address(self) -> str:
         """The address of this replica's key, 40 hex digits; makes the key at first use."""
         if not self._address:

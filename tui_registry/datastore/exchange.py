@@ -8,12 +8,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from tui_registry.datastore.doors import expect
 from tui_registry.datastore.writing import Writing
 from tui_registry.errors import Problem
 from tui_registry.replica import log, peers, quarantine
+from tui_registry.replica.errors import StoreError
 from tui_registry.replica.reports import ApplyReport, Cursor, Head, Peer, Quarantined
 
 if TYPE_CHECKING:
+    from tui_registry.crdt import Op
     from tui_registry.replica.arrivals import Arrival
 
 # The word index writes a segment for each transaction: large ones are quicker by a third.
@@ -25,23 +28,29 @@ _BULK = 1_024
 class Exchange(Writing):
     """What sync and node need."""
 
-    def apply(self, lines: Iterable[bytes], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
+    def apply(self, ops: Iterable[bytes | Op], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
         """Take operations from elsewhere: verified, appended in batches, each batch in one transaction.
 
         Args:
-            lines: ops, one each, without line ends; a children-first order is quickest, any order works.
+            ops: each as bytes without a line end, or as `parse_op` gives it; a children-first order is quickest, any
+                order works.
             source: who sent them, for the quarantine.
             keep_pending: whether ops whose children are not here are kept for later.
 
         Returns:
             What became of them; an invalid op is reported, it never stops the others.
+
+        Raises:
+            TypeError: one of them is neither bytes nor an op. Nothing of a list is stored then; of a stream, batches
+                before it may be.
         """
         from concurrent.futures import ThreadPoolExecutor
 
         from tui_registry.replica import ingest
 
         total = ApplyReport()
-        stream = iter(lines)
+        lines = map(_line, ops)
+        stream = iter([*lines] if isinstance(ops, Sequence) else lines)
         offset = 0
         # The next batch is judged while this one is stored.
         with ThreadPoolExecutor(1) as ahead:
@@ -91,6 +100,8 @@ class Exchange(Writing):
         Raises:
             StoreError: `bad_peer_name`, `bad_address`, `peer_exists`.
         """
+        for problem in peers.check_place(address):
+            raise StoreError(problem.code, problem.sentence)
         with self._pool.write() as db:
             peers.add_peer(db, name, address, self._clock())
         return self.peer(name)
@@ -98,7 +109,8 @@ class Exchange(Writing):
     def check_peer(self, name: str, address: str) -> list[Problem]:
         """What keeps a peer of that name and address from being added, by field; for forms."""
         with self._pool.read() as db:
-            return peers.check_peer(db, name, address)
+            problems = peers.check_peer(db, name, address)
+        return problems + peers.check_place(address)
 
     def remove_peer(self, name: str) -> None:
         """Forget a peer; the ops that came from it stay.
@@ -220,6 +232,15 @@ class Exchange(Writing):
         """A write transaction for so many operations; a bulk where others are likely to follow."""
         with _calm(len(arrivals)), self._pool.write(bulk=bulk) as db:
             yield db
+
+
+def _line(op: bytes | Op) -> bytes:
+    if isinstance(op, bytes):
+        return op
+    from tui_registry.crdt import Op
+
+    expect(op, Op, "an operation is bytes (`to_json` gives them), or what `parse_op` gives")
+    return op.to_json()
 
 
 def _calm(operations: int) -> AbstractContextManager[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from tui_registry.datastore.doors import expect, expect_kind, expect_kind_or_none, expect_record
 from tui_registry.datastore.searching import Searching
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.replica import catalogue
@@ -43,11 +44,13 @@ class Reading(Searching):
         """A window of all agents; see `list_models`."""
         return self.search(kind="agent", sort=sort, limit=limit, cursor=cursor)
 
-    def entries(self, query: str = "", *, kind: Kind | None = None, sort: str | None = None) -> Iterator[Entry]:
-        """Every matching record in full, in the order of `search`, read window by window."""
+    def entries(
+        self, query: str = "", *, kind: Kind | None = None, sort: str | None = None, whole: bool = False
+    ) -> Iterator[Entry]:
+        """Every matching record in full, in the order of `search` and with its arguments, read window by window."""
         cursor = None
         while True:
-            page = self.search(query, kind=kind, sort=sort, limit=_STREAMED_AT_ONCE, cursor=cursor)
+            page = self.search(query, kind=kind, sort=sort, limit=_STREAMED_AT_ONCE, cursor=cursor, whole=whole)
             for row in page.rows:
                 entry = self.entry(row.id, row.kind)
                 if entry is not None:  # deleted since the window was read
@@ -58,6 +61,7 @@ class Reading(Searching):
 
     def entry(self, identifier: str, kind: Kind | None = None) -> Entry | None:
         """The current record with that id (64 hex digits) in full, None when there is none."""
+        expect_kind_or_none(kind)
         with self._pool.read() as db:
             found = catalogue.read_entry(db, identifier, kind, address=self._known_address(db), now=self._clock())
             if found is None:
@@ -84,6 +88,8 @@ class Reading(Searching):
         Raises:
             StoreError: `not_found` or `ambiguous`.
         """
+        expect(prefix, str, "the beginning of an id is text")
+        expect_kind_or_none(kind)
         with self._pool.read() as db:
             return catalogue.resolve(db, prefix, kind, deleted=deleted)
 
@@ -150,5 +156,7 @@ class Reading(Searching):
 
     def check(self, kind: Kind, record: Record) -> list[Problem]:
         """The authoring rules, with what is known in this registry."""
+        expect_kind(kind)
+        expect_record(record)
         with self._pool.read() as db:
             return self._check(db, kind, record)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from tui_registry.datastore.doors import expect, expect_heads, expect_kind, expect_record
 from tui_registry.datastore.reading import Reading
 from tui_registry.errors import InvalidRecord, Kind, Record, RegistryError
 from tui_registry.replica import drafts
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _ADDED_AT_ONCE = 1_000
+_ADDRESS = re.compile(r"[0-9a-fA-F]{40}").fullmatch
 
 
 class Writing(Reading):
@@ -43,12 +46,16 @@ class Writing(Reading):
 
         Raises:
             StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
+            TypeError, ValueError: an item is no record of a kind; what was given before is on disk then too.
         """
         from tui_registry.replica import local
 
         identity = self.identity()
         stream = iter(records)
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+            for kind, record in chunk:
+                expect_kind(kind)
+                expect_record(record)
             with self._pool.write(bulk=len(chunk) == _ADDED_AT_ONCE) as db:
                 adding = local.Adding(db, identity)
                 outcomes = []
@@ -69,6 +76,7 @@ class Writing(Reading):
         """
         from tui_registry.replica import local
 
+        expect_heads(seen)
         self._refuse_errors(kind, record)
         identity = self.identity()
         with self._pool.write() as db:
@@ -82,6 +90,8 @@ class Writing(Reading):
         """
         from tui_registry.replica import local
 
+        expect_kind(kind)
+        expect_heads(seen)
         identity = self.identity()
         with self._pool.write() as db:
             return local.delete(db, identity, kind, identifier, seen, self._clock())
@@ -90,19 +100,19 @@ class Writing(Reading):
 
     def add_model(self, model: AIModel) -> ModelOp:
         """`add` for a model."""
-        return _model_op(self.add("model", model.to_plain()))
+        return _model_op(self.add("model", _plain("model", model)))
 
     def add_agent(self, agent: AIAgent) -> AgentOp:
         """`add` for an agent."""
-        return _agent_op(self.add("agent", agent.to_plain()))
+        return _agent_op(self.add("agent", _plain("agent", agent)))
 
     def update_model(self, model_id: str, model: AIModel, seen: Sequence[str]) -> ModelOp:
         """`update` for a model."""
-        return _model_op(self.update("model", model_id, model.to_plain(), seen))
+        return _model_op(self.update("model", model_id, _plain("model", model), seen))
 
     def update_agent(self, agent_id: str, agent: AIAgent, seen: Sequence[str]) -> AgentOp:
         """`update` for an agent."""
-        return _agent_op(self.update("agent", agent_id, agent.to_plain(), seen))
+        return _agent_op(self.update("agent", agent_id, _plain("agent", agent), seen))
 
     def delete_model(self, model_id: str, seen: Sequence[str]) -> ModelOp:
         """`delete` for a model."""
@@ -115,7 +125,17 @@ class Writing(Reading):
     # What is local to this replica
 
     def name_owner(self, address: str, name: str) -> None:
-        """Give an owner's key a local name, or take it away with an empty one. Names never travel."""
+        """Give an owner's key a local name, or take it away with an empty one. Names never travel.
+
+        Args:
+            address: 40 hex digits.
+
+        Raises:
+            ValueError: the address is none.
+        """
+        expect(address, str, "an address is text")
+        if not _ADDRESS(address):
+            raise ValueError(f"an address is 40 hex digits, not {address[:50]!r}")
         owner = bytes.fromhex(address)
         with self._pool.write() as db:
             if name.strip():
@@ -175,6 +195,14 @@ class Writing(Reading):
         problems = self.check(kind, record)
         if any(problem.severity == "error" for problem in problems):
             raise InvalidRecord(tuple(problems))
+
+
+def _plain(kind: Kind, record: AIModel | AIAgent) -> Record:
+    from tui_registry.records import AIAgent, AIModel
+
+    typed = AIModel if kind == "model" else AIAgent
+    expect(record, typed, f"`add_{kind}` and `update_{kind}` take an {typed.__name__}")
+    return record.to_plain()
 
 
 def _model_op(op: ModelOp | AgentOp) -> ModelOp:

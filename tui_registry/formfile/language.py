@@ -20,7 +20,13 @@ UserKind: TypeAlias = Literal["username", "password", "boolean", "keys", "path",
 
 
 class Numbers(Frozen):
-    """The range of an instruction that takes a whole number; `units` are those people write, in the plain unit."""
+    """What an instruction that takes a whole number takes.
+
+    Attributes:
+        least, most: the range, both ends in it.
+        unit: what is counted, `MB` or `GB`; empty for plain pieces.
+        units: what people write after a number, such as `g`, and how many of `unit` it is.
+    """
 
     least: int
     most: int
@@ -29,10 +35,23 @@ class Numbers(Frozen):
 
     @property
     def range(self) -> str:
+        """The range in words, such as `512 to 256000 MB`."""
         return f"{self.least} to {self.most}{' ' + self.unit if self.unit else ''}"
 
 
 class InstructionSpec(Frozen):
+    """What the language says of one instruction.
+
+    Attributes:
+        name: its main name, in capitals.
+        syntax: how a line of it is written, for people.
+        says: what it does, in a few words without a full stop.
+        repeat: what the builder does with a second one.
+        aliases: its other names.
+        numbers: the range of its value, None where that is no single number.
+        values: how its value may begin, for completions.
+    """
+
     name: str
     syntax: str
     says: str

@@ -44,17 +44,21 @@ class Instruction(Frozen, kw_only=True, uncompared=("span",)):
 
 
 class Name(Instruction):
+    """What the instance is called."""
+
     keyword: ClassVar[str] = "NAME"
     value: str
 
 
 class Description(Instruction):
+    """What it is for, in words, without the quotes around them."""
+
     keyword: ClassVar[str] = "DESCRIPTION"
     value: str
 
 
 class Model(Instruction):
-    """A model that the agent needs, by registry id."""
+    """A model that the agent needs, by its registry id: 64 hex digits, or a placeholder."""
 
     keyword: ClassVar[str] = "MODEL"
     presence: Presence
@@ -62,28 +66,43 @@ class Model(Instruction):
 
 
 class Vcpu(Instruction):
+    """Virtual processors, 1 to 128."""
+
     keyword: ClassVar[str] = "VCPU"
     count: int | Template
 
 
 class Memory(Instruction):
+    """Memory in MB of 1,024 KB, 512 to 256,000."""
+
     keyword: ClassVar[str] = "MEMORY"
     megabytes: int | Template
 
 
 class Disk(Instruction):
+    """Disk space in GB of 1,024 MB, 5 to 65,535."""
+
     keyword: ClassVar[str] = "DISK"
     gigabytes: int | Template
 
 
 class Gpu(Instruction):
+    """GPUs of one model of `language.GPU_MODELS`, 1 to 8 of them."""
+
     keyword: ClassVar[str] = "GPU"
     model: str
     count: int | Template = 1
 
 
 class User(Instruction, hidden=("passwd",)):
-    """An account on the machine; `None` and empty tuples stand for what the line does not say."""
+    """An account on the machine; `None` and empty tuples stand for what the line does not say.
+
+    Attributes:
+        username: of `[a-z_][a-z0-9_-]*`, at most 32 characters, or a placeholder.
+        ssh_authorized_keys: public keys as OpenSSH spells them, one each.
+        shell: an absolute path.
+        groups: names of groups, spelt as the username.
+    """
 
     keyword: ClassVar[str] = "USER"
     username: str
@@ -100,6 +119,8 @@ class User(Instruction, hidden=("passwd",)):
 
 
 class Workdir(Instruction):
+    """The directory of the application, an absolute path without `.` and `..`."""
+
     keyword: ClassVar[str] = "WORKDIR"
     path: str
 
@@ -112,12 +133,16 @@ class Run(Instruction):
 
 
 class Copy(Instruction):
+    """A file or folder of the build context, and where it goes in the image; paths without spaces."""
+
     keyword: ClassVar[str] = "COPY"
     source: str
     destination: str
 
 
 class Install(Instruction):
+    """Debian packages by name, each as apt-get takes it: with `:arch`, and `=version` or `/release`."""
+
     keyword: ClassVar[str] = "INSTALL"
     packages: tuple[str, ...]
 
@@ -133,7 +158,11 @@ class Env(Instruction):
 
 
 class Entrypoint(Instruction, uncompared=("written",)):
-    """The program that runs at start. `written` remembers the spelling, for the formatter only."""
+    """The program that runs at start, and its arguments, one each.
+
+    Attributes:
+        written: how it is spelt, as a JSON array or as words; for the formatter only.
+    """
 
     keyword: ClassVar[str] = "ENTRYPOINT"
     command: str
@@ -142,6 +171,8 @@ class Entrypoint(Instruction, uncompared=("written",)):
 
 
 class Expose(Instruction):
+    """Ports, 1 to 65,535, without protocol. The builder ignores them: they tell a reader."""
+
     keyword: ClassVar[str] = "EXPOSE"
     ports: tuple[int | Template, ...]
 

@@ -7,6 +7,8 @@ from .model import FormfileProblem, Mode
 
 
 class Report:
+    """The problems of one Formfile, in the order they are found; the mode says how serious each is."""
+
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
         self.problems: list[FormfileProblem] = []
@@ -24,6 +26,7 @@ class LineReport:
         self.line = line
 
     def add(self, at: int, code: str, sentence: str) -> None:
+        """As `Report.add`, on this line."""
         self.report.add(self.line, at, code, sentence)
 
 

@@ -111,6 +111,7 @@ def in_private_key(line: str) -> bool:
 
 
 def ends_private_key(line: str) -> bool:
+    """Whether a line of a private key is its last one."""
     return _KEY_END.search(line) is not None
 
 

@@ -42,20 +42,24 @@ Reader: TypeAlias = Callable[[Value], Instruction | None]
 
 
 def read_name(value: Value) -> Instruction | None:
+    """One text of letters, digits, - and _; others are reported and kept."""
     if not has_placeholder(value.text) and not _NAME.fullmatch(value.text):
         value.report.add(value.start, "bad_name", "a NAME holds only letters, digits, - and _")
     return model.Name(span=value.span, value=value.text)
 
 
 def read_description(value: Value) -> Instruction | None:
+    """Any text."""
     return model.Description(span=value.span, value=value.text)
 
 
 def read_run(value: Value) -> Instruction | None:
+    """Any text: a shell reads it."""
     return model.Run(span=value.span, command=value.text)
 
 
 def read_model(value: Value) -> Instruction | None:
+    """`required:ID` or `preferred:ID`."""
     word = _only(value, "MODEL")
     if word is None:
         return None
@@ -78,21 +82,25 @@ def read_model(value: Value) -> Instruction | None:
 
 
 def read_vcpu(value: Value) -> Instruction | None:
+    """A number of processors."""
     count = read_number("VCPU", value.words, _numbers("VCPU"), value.report)
     return None if count is None else model.Vcpu(span=value.span, count=count)
 
 
 def read_memory(value: Value) -> Instruction | None:
+    """A number of MB, without a unit."""
     size = read_number("MEMORY", value.words, _numbers("MEMORY"), value.report)
     return None if size is None else model.Memory(span=value.span, megabytes=size)
 
 
 def read_disk(value: Value) -> Instruction | None:
+    """A number of GB, without a unit."""
     size = read_number("DISK", value.words, _numbers("DISK"), value.report)
     return None if size is None else model.Disk(span=value.span, gigabytes=size)
 
 
 def read_gpu(value: Value) -> Instruction | None:
+    """A model, or `model:count`."""
     word = _only(value, "GPU")
     if word is None:
         return None
@@ -113,10 +121,12 @@ def read_gpu(value: Value) -> Instruction | None:
 
 
 def read_account(value: Value) -> Instruction | None:
+    """Words `key:value`, each key once."""
     return read_user(value.words, value.span, value.report)
 
 
 def read_workdir(value: Value) -> Instruction | None:
+    """An absolute path without `.` and `..`."""
     word = _only(value, "WORKDIR")
     if word is None:
         return None
@@ -130,6 +140,7 @@ def read_workdir(value: Value) -> Instruction | None:
 
 
 def read_copy(value: Value) -> Instruction | None:
+    """A source and a destination, without options."""
     if value.words[0].text.startswith("--"):
         option = shown(value.words[0].text.partition("=")[0])
         value.report.add(value.words[0].start, "unknown_option", f"COPY has no options here: leave out {option}")
@@ -147,6 +158,7 @@ def read_copy(value: Value) -> Instruction | None:
 
 
 def read_install(value: Value) -> Instruction | None:
+    """Names of packages; others are reported and kept."""
     if not all(word.text for word in value.words):
         value.report.add(value.start, "missing_value", "INSTALL needs the names of packages")
         return None
@@ -157,6 +169,7 @@ def read_install(value: Value) -> Instruction | None:
 
 
 def read_env(value: Value) -> Instruction | None:
+    """`KEY=VALUE`, with a `--scope=` before it or without."""
     words = value.words
     scope: model.ScopeKind = "system"
     owner = ""
@@ -203,6 +216,7 @@ def _scope(word: Word, report: LineReport) -> tuple[model.ScopeKind, str] | None
 
 
 def read_entrypoint(value: Value) -> Instruction | None:
+    """A JSON array of texts, or words."""
     if value.text.startswith("["):
         items = read_array(value.text, value.start, value.report)
         if items is None:
@@ -216,6 +230,7 @@ def read_entrypoint(value: Value) -> Instruction | None:
 
 
 def read_expose(value: Value) -> Instruction | None:
+    """Port numbers, between spaces or commas."""
     ports: list[int | Template] = []
     for word in value.words:
         at = word.start

@@ -25,12 +25,16 @@ class Word(Frozen):
 
 
 class Words(Frozen):
+    """The words of a line; where its comment starts, and where a quote opens that is never closed, if there are any."""
+
     words: tuple[Word, ...]
     comment_at: int | None = None
     unclosed_at: int | None = None
 
 
 class FreeText(Frozen):
+    """One text to the end of its line, without the quotes around it; where its comment starts, if there is one."""
+
     text: str
     quoted: bool
     comment_at: int | None
@@ -43,6 +47,7 @@ def placeholders(text: str) -> Iterator[tuple[str, int]]:
 
 
 def has_placeholder(text: str) -> bool:
+    """Whether a placeholder stands anywhere in the text."""
     return PLACEHOLDER.search(text) is not None
 
 

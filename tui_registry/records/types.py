@@ -115,8 +115,10 @@ def _scalars(text: object) -> str:
     return str(text)
 
 
-def _plain_variant(value: StrEnum | Other) -> str | dict[str, str]:
-    return {"Other": value.text} if isinstance(value, Other) else value.value
+def _plain_variant(value: object) -> object:
+    if isinstance(value, Other):
+        return {"Other": value.text}
+    return value.value if isinstance(value, StrEnum) else value
 
 
 def _variant_schema(enum: type[StrEnum]) -> WithJsonSchema:
@@ -189,8 +191,11 @@ class _Record(_Checked):
         return cls.model_validate(record)
 
     def to_plain(self) -> Record:
-        """The plain form: what serde prints, every field in its order."""
-        return self.model_dump(mode="json")
+        """The plain form: what serde prints, every field in its order.
+
+        What `model_copy` has put there unchecked stays as it is: `validate` finds it.
+        """
+        return self.model_dump(mode="json", warnings=False)
 
     def canonical_bytes(self) -> bytes:
         """The bytes that are hashed and signed: bincode 1 over the fields in order (DESIGN section 3)."""
