@@ -28,6 +28,13 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
     assert data_dir() != Path()
 
 
+@pytest.mark.parametrize("variable", ["", "/from/environment"])
+def test_an_empty_word_never_means_the_persons_own_replica(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv("TUI_REGISTRY_DATA_DIR", variable)
+    with pytest.raises(ValueError, match="empty word"):
+        data_dir("")
+
+
 def test_a_tilde_is_the_home_directory_and_an_unknown_user_s_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert data_dir("~/registry") == Path("/home/me/registry")

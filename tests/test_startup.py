@@ -61,7 +61,16 @@ def test_the_help_of_search_needs_the_grammar_and_no_more(replica: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "words", [("list", "models"), ("search", "llama kind:model"), ("show", "ID"), ("history", "ID"), ("peer", "list")]
+    "words",
+    [
+        ("list", "models"),
+        ("search", "llama kind:model"),
+        ("show", "ID"),
+        ("history", "ID"),
+        ("peer", "list"),
+        ("identity", "name"),
+        ("search", "--facets"),
+    ],
 )
 @pytest.mark.parametrize("json_option", [(), ("--json",)])
 def test_commands_that_read_import_no_screens_network_types_or_keys(

@@ -37,7 +37,13 @@ class Settings(NamedTuple):
 
 
 def data_dir(given: Path | str | None = None) -> Path:
-    """The replica's directory: what is given, else `$TUI_REGISTRY_DATA_DIR`, else the user data directory."""
+    """The replica's directory: what is given, else `$TUI_REGISTRY_DATA_DIR`, else the user data directory.
+
+    Raises:
+        ValueError: an empty word is given. It is some script's unset variable, and must not mean the person's replica.
+    """
+    if given is not None and not str(given):
+        raise ValueError("the data directory is an empty word: name one, or give None for the usual one")
     chosen = str(given or os.environ.get(DATA_DIR_VARIABLE, ""))
     if chosen:
         path = Path(chosen)

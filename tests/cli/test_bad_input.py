@@ -38,6 +38,7 @@ def nothing_is_stored(data_dir: Path) -> bool:
         ("wide.json", '{"name": "x", "context_length": 4294967296}', ("wide.json: context_length", "4,294,967,296")),
         ("long.yaml", f"{MODEL.replace('my-finetune', 'x' * 129)}", ("long.yaml: name", "128")),
         ("list.json", "[1, 2]", ("list.json", "not an object of fields")),
+        ("null.yaml", "null\n", ("null.yaml", "holds a single value, not an object of fields")),
         ("id.yaml", MODEL + "model_id: abc\n", ("id.yaml: model_id", "64 lower-case hex digits")),
         ("kind.yaml", MODEL + "kind: agent\n", ("kind.yaml: kind", "describes an agent, not a model")),
         (

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,17 @@ def test_a_peer_is_added_listed_and_removed(cli: Cli, stick: str) -> None:
     assert cli("peer", "list", "--json").lines == []
 
 
+def test_a_file_is_no_peer_and_a_folder_that_is_not_there_yet_may_be_one(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "log.tar").write_bytes(b"x")
+    said = cli("peer", "add", "stick", "log.tar")
+    assert is_one_sentence(said, "that is a file, not a directory")
+    with Datastore.open() as datastore:
+        (problem,) = datastore.check_peer("stick", "log.tar")
+    assert said.err == f"tui-registry: {problem.sentence}\n"
+    assert cli("peer", "add", "stick", "not/there/yet").code == 0
+    assert cli("peer", "add", "strangers", "~nobody-of-that-name/log").code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
@@ -100,9 +112,7 @@ def test_sync_with_an_unknown_peer_pulls_nothing(cli: Cli, stick: str) -> None:
 
 
 def test_sync_without_peers_says_how_to_add_one(cli: Cli) -> None:
-    said = cli("sync")
-    assert said.code == 2
-    assert "peer add" in said.err
+    assert is_one_sentence(cli("sync"), "peer add")
 
 
 def test_serve_says_where_it_listens_and_another_replica_pulls_from_it(cli: Cli, tmp_path: Path) -> None:
@@ -128,6 +138,8 @@ def test_sync_push_offers_what_is_here_to_a_node_that_takes_it(cli: Cli, own: st
         cli("peer", "add", "open", ready["url"])
         pushed = cli("sync", "open", "--push", "--json").lines[1]
         assert (pushed["offered"], pushed["applied"], pushed["rejected"]) == (1, 1, 0)
+        assert cli("sync", "open", "--push", "--json").lines[1]["offered"] == 0
+        assert "open: has everything that is here" in cli("sync", "open", "--push").out
     with serving(tmp_path / "shut") as (_, ready):
         cli("peer", "add", "shut", ready["url"])
         said = cli("sync", "shut", "--push")
@@ -146,6 +158,22 @@ def test_a_taken_port_gets_a_sentence(cli: Cli) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         assert is_one_sentence(cli("serve", "--port", port), port, "--port")
+
+
+def test_help_tells_the_port_that_a_node_takes(cli: Cli) -> None:
+    from tui_registry.node import serve
+
+    assert f"default: {signature(serve).parameters['port'].default};" in cli("serve", "--help").out
+
+
+@pytest.mark.parametrize("host", ["", "[]"])
+def test_a_host_that_is_none_is_a_usage_error(cli: Cli, host: str) -> None:
+    assert cli("serve", f"--host={host}").code == 2
+
+
+def test_a_host_may_be_spelt_as_in_a_url(cli: Cli) -> None:
+    said = cli("serve", "--host", "[::]", "--port", "0")
+    assert is_one_sentence(said, "--allow-remote")
 
 
 @pytest.mark.parametrize("port", ["65536", "-1", "http", "٣"])

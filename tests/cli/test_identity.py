@@ -127,6 +127,7 @@ def test_a_key_is_never_written_over_a_file(cli: Cli, keystore: Path, phrase: st
     said = cli("identity", "export", str(keystore), "--passphrase-file", phrase)
     assert is_one_sentence(said, "is there already")
     assert keystore.read_bytes() == before
+    assert is_one_sentence(cli("identity", "export", ".", "--passphrase-file", phrase), "is there already")
 
 
 def test_without_a_person_or_a_passphrase_file_nothing_is_written(cli: Cli, own: str, tmp_path: Path) -> None:
@@ -142,6 +143,22 @@ def test_a_lost_key_is_told_and_new_begins_again(cli: Cli, own: str, data_dir: P
     assert cli("show", own).code == 0
     assert cli("identity", "new").code == 0
     assert cli("register", "model", "-", given=MODEL).code == 0
+
+
+@pytest.mark.parametrize(("text", "part"), [(None, "is gone"), ("zz\n", "does not hold a private key")])
+def test_show_tells_a_missing_or_broken_key_and_fails(
+    cli: Cli, own: str, data_dir: Path, text: str | None, part: str
+) -> None:
+    address = cli("show", own, "--json").json["record"]["owner_id"]
+    (data_dir / "identity.key").unlink()
+    if text is not None:
+        (data_dir / "identity.key").write_text(text)
+    for words in ((), ("--json",)):
+        said = cli("identity", "show", *words)
+        assert (said.code, len(said.err.splitlines())) == (1, 1)
+        assert part in said.err
+        # It tells which backup is the right one.
+        assert address in said.out
 
 
 def test_new_asks_before_it_puts_a_key_aside(cli: Cli, own: str) -> None:

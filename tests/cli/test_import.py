@@ -150,3 +150,12 @@ def test_many_records_are_registered_in_their_order(cli: Cli, tmp_path: Path) ->
     assert said.code == 0
     assert [line["name"] for line in said.lines] == [f"m{number}" for number in range(1200)]
     assert len({line["id"] for line in said.lines}) == 1200
+
+
+def test_a_draft_that_import_tells_can_be_registered(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(f"kind: model\n{MODEL}")
+    told = cli("import", "m.yaml", "--json")
+    assert told.json["id"] is None
+    said = cli("register", "model", "-", "--json", given=told.out)
+    assert said.code == 0, said.err
+    assert said.json["record"]["name"] == told.json["name"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import MODEL, Cli
+from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tui_registry import __version__
 from tui_registry.cli.parser import SUMMARIES, load_command
 from tui_registry.datastore import Datastore
@@ -53,6 +53,17 @@ def test_help_without_a_command_lists_them_all(cli: Cli) -> None:
         (("peer",), "add|list|remove"),
         (("--query", "x", "list", "models"), "--query"),
         (("demo", "--data-dir", "x"), "--data-dir"),
+        (("--data-dir", "", "list", "models"), "--data-dir: needs a directory"),
+        (("list", "models", "--data-dir="), "--data-dir: needs a directory"),
+        (("list", "models", "--jso"), "Try 'tui-registry list --help'"),
+        (("peer", "list", "--jso"), "Try 'tui-registry peer list --help'"),
+        (("search", "\udcff"), "QUERY: is not text in this terminal's encoding"),
+        (("search", "--save", "x", "llama", "\udcff"), "not text"),
+        (("export", "--", "\udcff"), "QUERY: is not text"),
+        (("--query", "\udcff"), "--query: is not text"),
+        (("peer", "add", "x", "/tmp/\udcff"), "URL|DIR: is not text"),
+        (("sync", "\udcff"), "PEER: is not text"),
+        (("import", "x", "--set", "name=\udcff"), "--set: is not text"),
         (("\x1b[31m",), "there is no command"),
     ],
 )
@@ -63,6 +74,61 @@ def test_a_line_that_makes_no_sense_is_one_sentence_and_exit_2(cli: Cli, words: 
     assert said.err.startswith("tui-registry: ")
     assert part in said.err
     assert "\x1b" not in said.err
+
+
+def test_no_command_takes_an_empty_data_dir_for_the_persons_own_replica(cli: Cli, data_dir: Path) -> None:
+    for words in (("list", "models"), ("peer", "list"), ("register", "model", "-")):
+        assert cli(*words, "--data-dir", "").code == cli("--data-dir=", *words).code == 2
+    assert not data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("peer", "list"), ("identity", "show"), ("formfile", "language"), ("identity", "name"), ("list", "models")],
+)
+def test_the_data_dir_may_stand_behind_every_word(
+    cli: Cli, data_dir: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    other = ("--data-dir", str(tmp_path / "other"))
+    said = [cli(*words[:place], *other, *words[place:]) for place in range(len(words) + 1)]
+    assert {one.code for one in said} == {0}
+    assert len({one.out for one in said}) == 1
+    assert not data_dir.exists()
+
+
+@pytest.mark.parametrize("query", ['"no such', "params:<", "(first", "!!!"])
+@pytest.mark.parametrize(
+    "words",
+    [("search",), ("search", "--json"), ("search", "--facets"), ("search", "--save", "x"), ("export",)],
+    ids=" ".join,
+)
+def test_a_query_without_an_end_or_a_word_lists_nothing(
+    cli: Cli, seeded: Path, words: tuple[str, ...], query: str
+) -> None:
+    assert is_one_sentence(cli(*words, "--", query), "at character 1")
+    assert cli("search", "--saved").out == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "part"),
+    [
+        ("list models >&-", 0, ""),
+        ("list models --json >&-", 0, ""),
+        ("export --ops >&-", 0, ""),
+        ("--help >&-", 0, ""),
+        ("--no-such-option 2>&-", 2, ""),
+        ("list models 2>&-", 0, "NAME"),
+        ("register model - <&-", 1, "stdin: is empty"),
+        ("verify <&- >&- 2>&-", 0, ""),
+    ],
+)
+def test_a_closed_stream_is_an_empty_one(seeded: Path, line: str, code: int, part: str) -> None:
+    shell = f'exec "$0" -m tui_registry {line}'
+    done = subprocess.run(["sh", "-c", shell, sys.executable], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "should not happen" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert part in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("words", [(), ("--query", "llama"), ("demo",)])
@@ -78,7 +144,8 @@ def test_the_screens_get_the_replica_and_the_query(data_dir: Path, monkeypatch: 
 
     opened: list[tuple[Path, str]] = []
 
-    def screens(datastore: Datastore, *, query: str) -> None:
+    def screens(datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None:
+        assert settings_file is None
         opened.append((datastore.data_dir, query))
 
     for stream in ("sys.stdin", "sys.stdout"):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tui_registry.datastore import Datastore
+from tui_registry.errors import Json
 
 AGENT = '{"name": "crew", "version": "2.0.0", "agent_type": "researcher", "tools": ["browser"]}'
 
@@ -77,9 +78,35 @@ def test_update_refuses_to_swallow_a_change_that_its_file_had_not_seen(cli: Cli,
     assert (record["version"], record["description"]) == ("1.1.0", "")
 
 
+@pytest.mark.parametrize("heads", [["zz"], [], "x", None, [["a" * 64]], ["A" * 64], ["a" * 64, 7], {}])
+def test_update_refuses_heads_that_were_damaged_on_the_way(cli: Cli, own: str, heads: Json) -> None:
+    shown = cli("show", own, "--json").json
+    assert cli("update", own, "-", given="version: 1.1.0\n").code == 0
+    said = cli("update", own, "-", given=json.dumps({**shown, "heads": heads}))
+    assert is_one_sentence(said, "stdin: heads: must be the list of 64-digit hashes that 'show --json' gave")
+    assert cli("show", own, "--json").json["record"]["version"] == "1.1.0"
+
+
+def test_update_without_heads_goes_on_top_of_what_is_here(cli: Cli, own: str) -> None:
+    shown = cli("show", own, "--json").json
+    assert cli("update", own, "-", given="version: 1.1.0\n").code == 0
+    del shown["heads"]
+    assert cli("update", own, "-", given=json.dumps(shown)).code == 0
+    assert cli("show", own, "--json").json["record"]["version"] == "1.0.0"
+
+
 def test_update_refuses_a_copy_of_another_record(cli: Cli, own: str) -> None:
-    other = cli("register", "model", "-", "--json", given=MODEL).out
-    assert is_one_sentence(cli("update", own, "-", given=other), "take the id out")
+    other = cli("register", "model", "-", "--json", given=MODEL)
+    assert is_one_sentence(cli("update", own, "-", given=other.out), "take the id out")
+    for beside in (other.json["id"], other.json["id"][:12], "", 5):
+        part = {
+            "kind": "model",
+            "id": beside,
+            "record": {"version": "9.0.0"},
+            "heads": cli("show", own, "--json").json["heads"],
+        }
+        assert is_one_sentence(cli("update", own, "-", given=json.dumps(part)), "id")
+    assert cli("show", own, "--json").json["record"]["version"] == "1.0.0"
 
 
 def test_update_with_errors_changes_nothing(cli: Cli, own: str, data_dir: Path) -> None:
@@ -92,6 +119,8 @@ def test_another_owners_record_is_left_alone(cli: Cli, seeded: Path, words: tupl
     stranger = cli("list", "models", "--json", "--limit", "1").json
     said = cli(words[0], stranger["id"], words[1], given="version: 9.9.9\n")
     assert is_one_sentence(said, stranger["record"]["owner_id"])
+    # What helps who would edit it helps nobody to delete it.
+    assert ("register a copy" in said.err) == (words[0] == "update")
     with Datastore.open(seeded) as datastore:
         assert datastore.stats().ops == 12
 

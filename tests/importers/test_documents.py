@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.importers.made import at
+from tui_registry.errors import Json
 from tui_registry.importers import Finding, SourceError, read_draft, read_source
 
 FORMFILE = "NAME helper\nVCPU 2\nMEMORY 2048\nDISK 10\n"
@@ -36,6 +37,21 @@ def test_a_plain_formfile_stays_as_it_is() -> None:
         found = read_draft({"kind": "agent", "name": "x", "formfile_template": template}, "x.json")
         assert at(found, "formfile_template") == template
         assert found.origins == {}
+
+
+@pytest.mark.parametrize("member", [{"heads": []}, {"heads": ["zz"]}, {"heads": None}, {"id": "3fa9c1"}, {"id": 5}])
+def test_what_guards_an_export_is_told_when_it_is_damaged(member: dict[str, Json]) -> None:
+    found = read_draft({"kind": "agent", "record": {"name": "x"}, **member}, "x.json")
+    assert found.record is None
+    assert [problem.path for problem in found.problems] == list(member)
+
+
+def test_an_export_may_leave_its_guards_out_and_keeps_them_otherwise() -> None:
+    bare = read_draft({"kind": "agent", "record": {"name": "x"}}, "x.json")
+    assert (bare.problems, bare.id, bare.heads) == ((), None, ())
+    guards: dict[str, Json] = {"id": "a" * 64, "heads": ["b" * 64, "c" * 64]}
+    found = read_draft({"kind": "agent", "record": {"name": "x"}, **guards}, "x.json")
+    assert (found.problems, found.id, found.heads) == ((), "a" * 64, ("b" * 64, "c" * 64))
 
 
 def test_a_name_longer_than_the_system_takes_gets_a_sentence() -> None:

@@ -37,7 +37,7 @@ def run(args: Namespace, query: str, kind: Kind | None) -> int:
     try:
         with open_registry(args) as datastore:
             if args.json:
-                for entry in islice(datastore.entries(query, kind=kind, sort=args.sort), limit or None):
+                for entry in islice(datastore.entries(query, kind=kind, sort=args.sort, whole=True), limit or None):
                     out_json(entry_json(entry))
             else:
                 _print_table(datastore, query, kind, args.sort, limit)
@@ -52,7 +52,7 @@ def _print_table(datastore: Datastore, query: str, kind: Kind | None, sort: str 
     table = Table(columns, terminal_width())
     now = int(time.time())
     shown = 0
-    page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE)
+    page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True)
     first = page
     while page.rows:
         if shown == 0:
@@ -63,7 +63,7 @@ def _print_table(datastore: Datastore, query: str, kind: Kind | None, sort: str 
         if page.next is None or shown == limit:
             break
         room = min(limit - shown, _PAGE) if limit else _PAGE
-        page = datastore.search(query, kind=kind, sort=sort, limit=room, cursor=page.next)
+        page = datastore.search(query, kind=kind, sort=sort, limit=room, cursor=page.next, whole=True)
     if shown == 0:
         note(_nothing(datastore, query, first.did_you_mean))
     elif page.next is not None:

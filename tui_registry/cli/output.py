@@ -72,17 +72,3 @@ def terminal_width() -> int:
 def on_terminal() -> bool:
     """Whether stdout is a terminal."""
     return sys.stdout.isatty()
-
-
-def prepare_streams() -> None:
-    """Let a terminal of another encoding show a replacement instead of ending the command."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None and (stream.encoding or "").lower().replace("-", "") != "utf8":
-            reconfigure(errors="backslashreplace")
-
-
-def close_quietly() -> None:
-    """After a reader went away: keep the interpreter from complaining about it at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())

@@ -41,7 +41,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Care": {
         "verify": "re-check every stored operation",
         "quarantine": "the operations that were refused, from whom and why",
-        "identity": "the key that signs your records",
+        "identity": "the key that signs your records, and your names for those of others",
         "demo": "look around in sample data, without touching your replica",
         "help": "help on a command, and the query language",
     },
@@ -70,8 +70,8 @@ def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """
     parser = _TopParser(prog=PROGRAM, allow_abbrev=False, add_help=True, formatter_class=_HelpFormatter)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    parser.add_argument("--data-dir", metavar="DIR")
-    parser.add_argument("--query", metavar="QUERY", dest="open_on")
+    parser.add_argument("--data-dir", type=directory, metavar="DIR")
+    parser.add_argument("--query", type=words, metavar="QUERY", dest="open_on")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandParser)
     for name in SUMMARIES:
         if line is None or name in line:
@@ -90,6 +90,22 @@ def load_command(name: str) -> Command:
 def examples(*lines: str) -> str:
     """The epilog of a command's help."""
     return "\n".join(("examples:", *(f"  {line}" for line in lines)))
+
+
+def words(typed: str) -> str:
+    """Words from the line that are searched for or kept. File names are bytes, and may be any."""
+    try:
+        typed.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("is not text in this terminal's encoding") from None
+    return typed
+
+
+def directory(typed: str) -> str:
+    """A directory from the line."""
+    if not typed:
+        raise argparse.ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
+    return typed
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -124,7 +140,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _CommandParser(_Parser):
-    """The parser of one command, which gets its arguments when the command is met in the line."""
+    """The parser of one command, or of one of its actions (`peer add`). A command gets its arguments when it is met in
+    the line."""
 
     def __init__(self, *, prog: str | None = None, command: str = "", description: str | None = None) -> None:
         super().__init__(
@@ -134,21 +151,25 @@ class _CommandParser(_Parser):
             formatter_class=_HelpFormatter,
         )
         self._declare: Callable[[argparse.ArgumentParser], None] | None = None
+        self.add_argument(
+            "--data-dir",
+            type=directory,
+            metavar="DIR",
+            default=argparse.SUPPRESS,
+            help="the replica's directory (default: $TUI_REGISTRY_DATA_DIR, else the user data directory)",
+        )
         if command:
-            self.add_argument(
-                "--data-dir",
-                metavar="DIR",
-                default=argparse.SUPPRESS,
-                help="the replica's directory (default: $TUI_REGISTRY_DATA_DIR, else the user data directory)",
-            )
             self._declare = lambda parser: load_command(command).arguments(parser)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Declare the arguments, then parse."""
+        """Declare the arguments, then parse. What is left over is told here: this parser's help lists what it takes."""
         self.declare()
-        return super().parse_known_args(args, namespace)
+        parsed, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return parsed, left
 
     def declare(self) -> None:
         """Load the command's arguments, once."""

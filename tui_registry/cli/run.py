@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tui_registry.cli.parser import PROGRAM, build_parser, load_command
+from tui_registry.cli.streams import close_quietly, prepare_streams
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from tui_registry.datastore import Datastore
 
@@ -21,9 +23,12 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class Screens(Protocol):
-    """Opens the terminal interface on a replica and returns when the person leaves it."""
+    """Opens the terminal interface on a replica and returns when the person leaves it.
 
-    def __call__(self, datastore: Datastore, *, query: str) -> None: ...
+    Settings that are changed there go into `settings_file`; into the person's own for None.
+    """
+
+    def __call__(self, datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None: ...
 
 
 def run(argv: Sequence[str], screens: Screens) -> int:
@@ -45,8 +50,6 @@ def run(argv: Sequence[str], screens: Screens) -> int:
         code = INTERRUPTED
     except BrokenPipeError:
         # The reader, such as `head`, has all it wants.
-        from tui_registry.cli.output import close_quietly
-
         close_quietly()
         code = OK
     except Exception as error:
@@ -57,10 +60,8 @@ def run(argv: Sequence[str], screens: Screens) -> int:
 
 
 def _run(argv: Sequence[str], screens: Screens) -> int:
-    args = build_parser(argv).parse_args(argv)
-    from tui_registry.cli.output import prepare_streams
-
     prepare_streams()
+    args = build_parser(argv).parse_args(argv)
     args.screens = screens
     if args.command is None:
         return _open_screens(args, screens)

@@ -34,7 +34,7 @@ def key_explained(datastore: Datastore) -> Iterator[None]:
     before = datastore.own_ops()
     yield
     if before == 0 and datastore.own_ops():
-        place = safe_text(str(datastore.data_dir / "identity.key"))
+        place = safe_text(str(datastore.key_file))
         note(
             f"the key that signs your records is {place}, and without it nobody can change them, you included: "
             "keep a copy elsewhere with 'identity export FILE'"
@@ -49,10 +49,11 @@ def need_own(entry: Entry, done: str) -> None:
     """
     if not entry.mine:
         owner = entry.record["owner_id"]
+        instead = ": register a copy without its id instead" if done == "updated" else ""
         raise StoreError(
             "not_owner",
             f"{entry.kind} {safe_text(str(entry.record['name']))} belongs to 0x{owner} and can only be {done} "
-            "with that key: register a copy without its id instead",
+            f"with that key{instead}",
         )
 
 
@@ -85,12 +86,10 @@ def need_same(entry: Entry, finding: Finding) -> None:
     Raises:
         StoreError: `other_record`.
     """
-    named = (finding.record or entry.record)[ID_FIELD[entry.kind]]
-    if named != entry.id:
-        raise StoreError(
-            "other_record",
-            f"{finding.source} describes {entry.kind} {str(named)[:12]}, not {entry.id[:12]}: take the id out of it",
-        )
+    for named in (finding.id or entry.id, (finding.record or entry.record)[ID_FIELD[entry.kind]]):
+        if named != entry.id:
+            described = f"{entry.kind} {str(named)[:12]}, not {entry.id[:12]}"
+            raise StoreError("other_record", f"{finding.source} describes {described}: take the id out of it")
 
 
 def tell(datastore: Datastore, done: str, op: ModelOp | AgentOp, *, as_json: bool) -> None:

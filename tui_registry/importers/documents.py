@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.records.documents import DocumentError, load_document
@@ -25,7 +26,8 @@ class Finding:
         kind: None when the description does not tell.
         record: the draft, complete and in order; None when it cannot be read.
         problems: why it cannot be read. The authoring rules come later, from the Datastore.
-        heads: of the record it is a copy of, where it is one of our exports: what its editor was shown.
+        id: of the record it is a copy of, where it is one of our exports and says so beside the record.
+        heads: of that record: what its editor was shown. Empty only where the export leaves them out.
         origins: where the values of a foreign description came from: field path -> words such as
             `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
         notes: what could not be read and what a person should look at, each a sentence.
@@ -35,6 +37,7 @@ class Finding:
     kind: Kind | None
     record: Record | None
     problems: tuple[Problem, ...] = ()
+    id: str | None = None
     heads: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -63,7 +66,7 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
     """
     if not isinstance(document, dict):
         return Finding(source, kind, None, (_fault("type", f"holds {_what(document)}, not an object of fields"),))
-    told, fields = _split(document)
+    told, fields, beside = _split(document)
     if kind is not None and told is not None and told != kind:
         return Finding(source, told, None, (_fault("kind", f"describes {_a(told)}, not {_a(kind)}", "kind"),))
     kind = kind or told or kind_of(fields)
@@ -75,12 +78,12 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
         record = read_record(kind, fields, base=base)
     except InvalidRecord as error:
         return Finding(source, kind, None, error.problems)
-    identifier = record[ID_FIELD[kind]]
-    if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
-        sentence = "is not an id of 64 lower-case hex digits: leave it out, and the record gets its own"
-        return Finding(source, kind, None, (_fault("id", sentence, ID_FIELD[kind]),))
+    faults = [] if _is_id(record[ID_FIELD[kind]]) else [_fault("id", _NO_ID, ID_FIELD[kind])]
+    shown_id, heads, wrong = _guard(beside)
+    if faults or wrong:
+        return Finding(source, kind, None, (*faults, *wrong))
     origins = {_TEMPLATE: f"formfile_template, given in its {form} form"} if form else {}
-    return Finding(source, kind, record, heads=_heads(document), origins=origins, notes=notes)
+    return Finding(source, kind, record, id=shown_id, heads=heads, origins=origins, notes=notes)
 
 
 def kind_of(fields: Mapping[str, Json]) -> Kind | None:
@@ -97,15 +100,15 @@ _ONLY: dict[Kind, set[str]] = {
 }
 
 
-def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json]]:
-    """The kind that the document names, and its fields."""
+def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json], dict[str, Json]]:
+    """The kind that the document names, its fields, and what one of our exports says beside them."""
     told: Kind | None = next((kind for kind in KINDS if document.get("kind") == kind), None)
     inner = document.get("record")
     if told is not None and isinstance(inner, dict):
-        return told, inner
+        return told, inner, document
     if told is not None:
-        return told, {name: value for name, value in document.items() if name != "kind"}
-    return None, document
+        return told, {name: value for name, value in document.items() if name != "kind"}, {}
+    return None, document, {}
 
 
 _TEMPLATE = "formfile_template"
@@ -126,11 +129,25 @@ def _with_plain_template(fields: dict[str, Json]) -> tuple[dict[str, Json], str,
     return {**fields, _TEMPLATE: found.text}, {"base64": "base64", "json": "JSON"}[found.form], found.notes
 
 
-def _heads(document: dict[str, Json]) -> tuple[str, ...]:
-    heads = document.get("heads")
-    if "record" not in document or not isinstance(heads, list):
-        return ()
-    return tuple(head for head in heads if isinstance(head, str) and _ID.fullmatch(head))
+_NO_ID = "is not an id of 64 lower-case hex digits: leave it out, and the record gets its own"
+_NO_HEADS = "must be the list of 64-digit hashes that 'show --json' gave"
+
+
+def _guard(beside: Mapping[str, Json]) -> tuple[str | None, tuple[str, ...], list[Problem]]:
+    """The id and the heads beside the record. Damaged ones are told, never taken for none: the edit would then go on
+    top of changes, or into a record, that its editor was not shown."""
+    faults = []
+    identifier, heads = beside.get("id"), beside.get("heads")
+    if identifier is not None and not _is_id(identifier):  # null: a line of `import --json` that is not signed yet
+        faults.append(_fault("id", "is not an id of 64 lower-case hex digits", "id"))
+    found = tuple(head for head in heads if _is_id(head)) if isinstance(heads, list) else ()
+    if "heads" in beside and not (isinstance(heads, list) and len(found) == len(heads) > 0):
+        faults.append(_fault("heads", _NO_HEADS, "heads"))
+    return (identifier if _is_id(identifier) else None), found, faults
+
+
+def _is_id(value: Json) -> TypeGuard[str]:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _fault(code: str, sentence: str, path: str = "") -> Problem:
@@ -148,6 +165,7 @@ def _what(value: Json) -> str:
         case bool() | int() | float():
             return "a number" if not isinstance(value, bool) else "true or false"
         case str():
-            return "text"
+            # Not `text`: YAML's `null` and `7` are text here as well.
+            return "a single value"
         case _:
             return "a list"

@@ -29,6 +29,7 @@ def run(args: Namespace) -> int:
     from tui_registry.cli.demo import prepared
     from tui_registry.cli.errors import UsageError
     from tui_registry.cli.registry import need_terminal
+    from tui_registry.settings import SETTINGS_FILE
 
     if args.data_dir is not None:
         raise UsageError("the demo has a directory of its own, which vanishes: leave out --data-dir")
@@ -38,7 +39,8 @@ def run(args: Namespace) -> int:
     need_terminal("'tui-registry demo --check' does without")
     screens: Screens = args.screens
     with prepared() as datastore:
-        screens(datastore, query="")
+        # It looks as the person likes it, and what is changed in it vanishes with it.
+        screens(datastore, query="", settings_file=datastore.data_dir / SETTINGS_FILE)
     return 0
 
 

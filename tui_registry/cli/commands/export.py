@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.parser import examples
+from tui_registry.cli.parser import examples, words
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Datastore
@@ -27,7 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
         "tui-registry export --ops > backup.ndjson",
         "tui-registry export --log /media/stick/registry",
     )
-    parser.add_argument("query", nargs="*", metavar="QUERY", help="only the records that it finds")
+    parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records")
     what.add_argument("--log", metavar="DIR", help="write a static log into this directory")
@@ -37,8 +37,8 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write records, operations or a static log."""
     from tui_registry.cli.errors import UsageError
-    from tui_registry.cli.output import on_terminal, out_json
-    from tui_registry.cli.registry import entry_json, open_registry
+    from tui_registry.cli.output import on_terminal
+    from tui_registry.cli.registry import open_registry
 
     if args.query and (args.ops or args.log is not None):
         raise UsageError("--ops and --log write everything: a query goes with records only")
@@ -52,9 +52,21 @@ def run(args: Namespace) -> int:
         elif args.ops:
             _write_operations(datastore)
         else:
-            for entry in datastore.entries(" ".join(args.query)):
-                out_json(entry_json(entry))
+            _write_records(datastore, " ".join(args.query))
     return 0
+
+
+def _write_records(datastore: Datastore, query: str) -> None:
+    from tui_registry.cli.listing import pointed
+    from tui_registry.cli.output import out_json
+    from tui_registry.cli.registry import entry_json
+    from tui_registry.query.errors import QueryError
+
+    try:
+        for entry in datastore.entries(query, whole=True):
+            out_json(entry_json(entry))
+    except QueryError as error:
+        raise pointed(error, query) from error
 
 
 def _write_operations(datastore: Datastore) -> None:

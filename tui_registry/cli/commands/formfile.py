@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
-from tui_registry.cli.parser import examples
+from tui_registry.cli.parser import examples, words
 
 _ID = "the record's id, or a beginning that only it has"
 
@@ -140,7 +140,7 @@ def _values(parser: ArgumentParser) -> None:
 
 
 def _setting(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
+    name, equals, value = words(text).partition("=")
     if not equals or not name.strip():
         raise ArgumentTypeError("write NAME=VALUE, such as port=8080")
     return name.strip(), value

@@ -1,10 +1,11 @@
-"""`identity show|export|import|new`."""
+"""`identity show|export|import|new|name`."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from tui_registry.cli.commands import identity_names
 from tui_registry.cli.parser import examples
 
 if TYPE_CHECKING:
@@ -20,15 +21,17 @@ def arguments(parser: ArgumentParser) -> None:
     """What `identity` takes."""
     parser.description = (
         "The key that signs your records. It is made at first use and lies beside the database; its address is\n"
-        f"your name as an owner everywhere.\n\n{_WHO}:\n{_KEEP}."
+        f"your name as an owner everywhere.\n\n{_WHO.capitalize()}:\n{_KEEP}.\n\n"
+        "What you call the keys of others stays on this machine; 'name' tells and changes it."
     )
     parser.epilog = examples(
         "tui-registry identity show",
         "tui-registry identity export key-backup.json",
         "tui-registry identity import key-backup.json",
         "tui-registry identity new",
+        "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
     )
-    actions = parser.add_subparsers(dest="action", metavar="show|export|import|new", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="show|export|import|new|name", required=True)
     show = actions.add_parser("show", command="", description="Show the address and where the key file lies.")
     export = actions.add_parser(
         "export",
@@ -43,6 +46,7 @@ def arguments(parser: ArgumentParser) -> None:
         command="",
         description="Sign with a new key from now on. Records of the former key cannot be edited with it.",
     )
+    identity_names.arguments(actions.add_parser("name", command="", description=identity_names.DESCRIPTION))
     for action in (export, imports):
         action.add_argument("file", metavar="FILE")
         action.add_argument("--passphrase-file", metavar="FILE", help="its first line is the passphrase (default: ask)")
@@ -53,7 +57,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Show, export, import or begin anew."""
+    """Show, export, import, begin anew, or name a key."""
     from tui_registry.cli.registry import open_registry
 
     with open_registry(args) as datastore:
@@ -64,6 +68,8 @@ def run(args: Namespace) -> int:
                 _export(datastore, args)
             case "import":
                 _import(datastore, args)
+            case "name":
+                identity_names.run(datastore, args)
             case _:
                 _confirm(datastore, args, "a new key")
                 _changed(datastore, datastore.replace_identity(None), as_json=args.json)
@@ -72,15 +78,24 @@ def run(args: Namespace) -> int:
 
 def _show(datastore: Datastore, *, as_json: bool) -> None:
     from tui_registry.cli.output import note, out, out_json
+    from tui_registry.datastore import StoreError
     from tui_registry.text import safe_text
 
-    address, path = datastore.address, datastore.data_dir / "identity.key"
+    path, fault = datastore.key_file, None
+    try:
+        address = datastore.identity().address
+    except StoreError as error:
+        # It is remembered, and tells which backup is the right one.
+        address, fault = datastore.address, error
     if as_json:
         out_json({"address": address, "key_file": str(path)})
-        return
-    out(f"address   0x{address}")
-    out(f"key file  {safe_text(str(path))}")
-    note(f"{_WHO}: {_KEEP}")
+    else:
+        out(f"address   0x{address}")
+        out(f"key file  {safe_text(str(path))}")
+    if fault is not None:
+        raise fault
+    if not as_json:
+        note(f"{_WHO}: {_KEEP}")
 
 
 def _export(datastore: Datastore, args: Namespace) -> None:
@@ -115,7 +130,7 @@ def _confirm(datastore: Datastore, args: Namespace, what: str) -> None:
 
     from tui_registry.cli.errors import StoppedError, UsageError
 
-    if args.yes or not (datastore.data_dir / "identity.key").exists():
+    if args.yes or not datastore.key_file.exists():
         return
     if not sys.stdin.isatty():
         raise UsageError(f"nobody can be asked whether to sign with {what} from now on: say --yes")

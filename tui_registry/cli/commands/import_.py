@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
-from tui_registry.cli.parser import examples
+from tui_registry.cli.parser import examples, words
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def run(args: Namespace) -> int:
 
 
 def _setting(text: str) -> tuple[str, str]:
-    field, equals, value = text.partition("=")
+    field, equals, value = words(text).partition("=")
     if not equals or not field.strip():
         raise ArgumentTypeError("write FIELD=VALUE, such as license=Apache-2.0")
     return field.strip(), value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.parser import examples
+from tui_registry.cli.parser import examples, words
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Peer
@@ -26,11 +26,12 @@ def arguments(parser: ArgumentParser) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="add|list|remove", required=True)
     add = actions.add_parser("add", command="", description="Add a peer.")
-    add.add_argument("name", metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
-    add.add_argument("address", metavar="URL|DIR", help="a node's URL, or a directory made by 'export --log'")
+    add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
+    where = "a node's URL, or a directory made by 'export --log'"
+    add.add_argument("address", type=words, metavar="URL|DIR", help=where)
     lists = actions.add_parser("list", command="", description="List the peers and how the last pull from each went.")
     remove = actions.add_parser("remove", command="", description="Forget a peer. What came from it stays.")
-    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("name", type=words, metavar="NAME")
     for action in (add, lists, remove):
         action.add_argument("--json", action="store_true", help="JSON, one object a line")
 

@@ -25,8 +25,7 @@ def run(args: Namespace) -> int:
     """Bring the record back."""
     from tui_registry.cli.registry import open_registry
     from tui_registry.cli.writing import tell
-    from tui_registry.datastore import StoreError
-    from tui_registry.datastore.undoing import carry_out, plan_undo
+    from tui_registry.datastore import StoreError, carry_out, plan_undo
 
     with open_registry(args) as datastore:
         kind, identifier = datastore.resolve(args.id, deleted=True)

@@ -6,11 +6,11 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from tui_registry.cli.parser import examples
 
-_PORT = 8420
-
 
 def arguments(parser: ArgumentParser) -> None:
     """What `serve` takes."""
+    from tui_registry.node.bounds import DEFAULT_PORT
+
     parser.description = (
         "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"
         "API (described at URL/docs). Reading is open to everybody who reaches the node; writing over REST signs\n"
@@ -23,9 +23,11 @@ def arguments(parser: ArgumentParser) -> None:
         "tui-registry serve --port 0 --json",
         'curl -H "Authorization: Bearer $(tui-registry serve --token)" ...',
     )
-    parser.add_argument("--host", default="127.0.0.1", metavar="HOST", help="default: %(default)s, this machine only")
     parser.add_argument(
-        "--port", type=_port, default=_PORT, metavar="PORT", help="default: %(default)s; 0 takes a free one"
+        "--host", type=_host, default="127.0.0.1", metavar="HOST", help="default: %(default)s, this machine only"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help="default: %(default)s; 0 takes a free one"
     )
     parser.add_argument(
         "--allow-remote", action="store_true", help="other machines may reach it; needed for such a HOST"
@@ -68,6 +70,14 @@ def run(args: Namespace) -> int:
             on_ready=say,
         )
     return 0
+
+
+def _host(text: str) -> str:
+    # As in a URL, such as the one that is told once the node listens.
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not host:
+        raise ArgumentTypeError("needs an address of this machine, such as 127.0.0.1")
+    return host
 
 
 def _port(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.parser import examples
+from tui_registry.cli.parser import examples, words
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Datastore
@@ -21,8 +21,12 @@ def arguments(parser: ArgumentParser) -> None:
         "Exits with 1 when a peer could not be read to its end; the others are read all the same."
     )
     parser.epilog = examples("tui-registry sync", "tui-registry sync hub --json", "tui-registry sync hub --push")
-    parser.add_argument("peers", nargs="*", metavar="PEER", help="names, as in 'peer list'")
-    parser.add_argument("--push", action="store_true", help="then offer this replica's operations to them as well")
+    parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
+    parser.add_argument(
+        "--push",
+        action="store_true",
+        help="then offer the whole log of this replica as well, to each that does not have just the same operations",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object for each peer")
 
 
@@ -30,14 +34,14 @@ def run(args: Namespace) -> int:
     """Pull, and say for each peer what came of it."""
     import asyncio
 
-    from tui_registry.cli.errors import UsageError
     from tui_registry.cli.registry import open_registry
+    from tui_registry.datastore import StoreError
 
     names: list[str] = list(dict.fromkeys(args.peers))
     with open_registry(args) as datastore:
         names = names or [peer.name for peer in datastore.peers()]
         if not names:
-            raise UsageError("there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
+            raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
         return asyncio.run(_sync(datastore, names, push=args.push, as_json=args.json))
 
 
@@ -77,6 +81,8 @@ async def _push(datastore: Datastore, name: str, *, as_json: bool) -> bool:
         return False
     if as_json:
         out_json(_push_json(result))
+    elif not result.offered:
+        out(f"{name}: has everything that is here")
     else:
         came = f"{exact(result.applied)} new to it, {exact(result.rejected)} rejected"
         out(f"{name}: offered {exact(result.offered)}, {came}")

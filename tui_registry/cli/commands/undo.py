@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tui_registry.cli.parser import examples
 
 if TYPE_CHECKING:
-    from tui_registry.datastore.undoing import Undo
+    from tui_registry.datastore import Undo
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(args: Namespace) -> int:
     from tui_registry.cli.output import out, out_json
     from tui_registry.cli.registry import open_registry
     from tui_registry.cli.writing import may, tell
-    from tui_registry.datastore.undoing import carry_out, plan_undo
+    from tui_registry.datastore import carry_out, plan_undo
 
     with open_registry(args) as datastore:
         undo = plan_undo(datastore, args.id)
