@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tui_registry.datastore import Datastore
 
 
@@ -23,11 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.enable()
 
 
-def _screens(datastore: Datastore, *, query: str) -> None:
+def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None:
     from tui_registry import tui
     from tui_registry.settings import load_settings
 
-    tui.run(datastore, query=query, settings=load_settings())
+    tui.run(datastore, query=query, settings=load_settings(), settings_file=settings_file)
 
 
 if __name__ == "__main__":

@@ -190,13 +190,16 @@ _NUMBER: Final = r"(?a:([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(\.[0-9]+)?\
 _LONGEST_NUMBER: Final = 40
 
 
-def parse_count(text: str) -> int:
+def parse_count(text: str, examples: str = "7.6b, 135m or 7,600,000,000") -> int:
     """A count as people write it: `7.6b`, `135 M`, `7,615,616,512`; k, m, b and t are powers of 1000.
+
+    Args:
+        examples: what the sentence proposes, for counts of what there are fewer of.
 
     Raises:
         ValueError: with a sentence, when the text is no such number or not a whole one.
     """
-    return _parsed(text, _COUNT_UNITS, 1, "a count", "7.6b, 135m or 7,600,000,000")
+    return _parsed(text, _COUNT_UNITS, 1, "a count", examples)
 
 
 def parse_tokens(text: str) -> int:

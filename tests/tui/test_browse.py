@@ -24,9 +24,10 @@ from tests.tui.driving import (
 )
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
+from tui_registry.errors import Problem
 from tui_registry.tui.screens.detail import DetailScreen
 from tui_registry.tui.widgets.detail_body import DetailBody
-from tui_registry.tui.widgets.detail_text import HISTORY_SHOWN
+from tui_registry.tui.widgets.detail_text import HISTORY_SHOWN, counted
 from tui_registry.tui.widgets.record_detail import RecordDetail
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
@@ -237,3 +238,46 @@ async def test_narrow_becomes_wide_and_the_detail_appears(tmp_path: Path) -> Non
             await settle(pilot)
             assert app.screen.query_one(RecordDetail).display
             assert "Requirements" in screen_text(app)
+
+
+async def test_warnings_are_not_called_problems_and_what_was_done_is_said_before_them(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "another"))
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, "2", *"hello", "ctrl+s")
+            assert app.screen is browse_of(app)
+            assert status(app).startswith("registered ")
+            assert "2 warnings, listed below" in screen_text(app)
+            assert "problem" not in screen_text(app).lower()
+            await press(pilot, "j", "k")
+            assert status(app).startswith("2 warnings in “hello”: ")
+
+
+def test_problems_and_warnings_are_counted_apart() -> None:
+    error, warning = Problem("name", "error", "x", "is wrong"), Problem("tags", "warning", "y", "are few")
+    assert counted([error]) == "1 problem"
+    assert counted([warning, error, warning]) == "1 problem, 2 warnings"
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
+async def test_enter_takes_what_was_probably_meant_also_after_completions_were_open(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "llama-one", license="MIT"))
+        async with running(datastore, size) as (app, pilot):
+            await press(pilot, "slash", *"lama license:mit", "enter")
+            assert "Enter in the search line takes it" in screen_text(app)
+            await press(pilot, "enter")
+            assert browse_of(app).bar.question.query == "llama license:mit"
+            assert name_under_cursor(app) == "llama-one"
+            await press(pilot, "enter")
+            assert list_of(app).has_focus
+
+
+async def test_a_proposal_that_comes_when_the_line_was_left_is_taken_with_enter(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "llama-one"))
+        async with running(datastore, query="lama") as (app, pilot):
+            await press(pilot, "enter")
+            assert name_under_cursor(app) == "llama-one"

@@ -212,3 +212,13 @@ def test_a_class_of_size_is_a_term_of_parameters_and_takes_the_place_of_another(
 def test_counts_of_a_part_say_so() -> None:
     assert count_text(1204, is_exact=True) == "1,204"
     assert count_text(1204, is_exact=False) == "~1,204"
+
+
+async def test_licences_that_begin_alike_can_be_told_apart(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        for name in ("LicenseRef-CreativeML-OpenRAIL-M", "LicenseRef-CreativeML-OpenRAIL-PlusPlus"):
+            datastore.add("model", make_record("model", name.lower(), license=name))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "f")
+            shown = [line for line in screen_text(app).split("\n") if "[ ] " in line and "CreativeML" in line]
+            assert len({line[: line.index("CreativeML") + 24] for line in shown}) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typed
+from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typed, under
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.tui.forms.desk import Desk, Opened, Wanted
 from tui_registry.tui.forms.drafts import as_draft, edit_key
@@ -169,3 +169,20 @@ async def test_a_draft_of_a_kind_that_is_not_known_yet_waits_for_its_version(dat
         await pilot.press("escape")
         await settled(pilot)
     assert typed_in(datastore, "name") == ["later"]
+
+
+async def test_a_draft_that_comes_back_shows_what_is_wrong_with_it(datastore: Datastore) -> None:
+    wrong = {"name": "half an idea", "version": "one", "context_length": "many"}
+    datastore.save_draft(Draft("new:1", "model", None, (), wrong))
+    app = FormApp(datastore, RegisterScreen("model", draft_key="new:1"))
+    async with app.run_test(size=(160, 50), notifications=True) as pilot:
+        await settled(pilot)
+        assert app.outcome.text == "your draft is back: 2 problems before this can be signed, 1 warning"
+        assert under(app, "version").startswith("✗")
+        assert under(app, "context_length").startswith("✗ many is not")
+        assert not under(app, "parameters")
+        # What the person said last is not said again
+        await go_to(pilot, "version")
+        await typed(pilot, "1.0.0")
+        await settled(pilot)
+        assert app.outcome.text == ""

@@ -103,7 +103,11 @@ def test_what_is_shown_for_a_loaded_number_is_what_it_means() -> None:
 @pytest.mark.parametrize(
     ("path", "text", "words"),
     [
-        ("parameters", "many", "many is not a count"),
+        ("parameters", "many", "many is not a count: write 7.6b, 135m or 7,600,000,000"),
+        ("resource_requirements.min_vcpus", "-1", "-1 is not a count: write a number such as 1"),
+        ("resource_requirements.cuda_cores", "x", "x is not a count: write a number such as 3584"),
+        ("input_tokens_per_second", "-5", "-5 is not a count: write a number such as 1200"),
+        ("output_tokens_per_second", "1e999", "1e999 is not a count: write a number such as 85"),
         ("resource_requirements.min_vcpus", "256", "256 is more than this field holds: at most 255"),
         ("resource_requirements.min_vcpus", "", "write a number such as 1"),
         ("model_type", "Robot", "Robot is not one of LLM"),

@@ -88,6 +88,7 @@ async def test_enter_opens_the_record_and_of_a_deleted_one_what_it_was(past: Pat
     with replica(past) as datastore:
         async with running(datastore) as (app, pilot):
             await press(pilot, "4", "j", "enter")
+            assert "[4 History]" in screen_text(app)
             assert isinstance(app.screen, DetailScreen)
             assert "first" in screen_text(app)
             await press(pilot, "escape", "k", "enter")

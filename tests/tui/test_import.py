@@ -260,3 +260,20 @@ async def test_hostile_names_of_files_and_records_are_shown_safely(tmp_path: Pat
             assert "\x1b" not in shown
             await press(pilot, "enter")
             assert showing(app) is RegisterScreen
+
+
+async def test_where_nothing_is_left_that_can_be_read_nothing_is_offered_to_open(tmp_path: Path) -> None:
+    with replica(tmp_path / "data") as datastore:
+        write(tmp_path / "in" / "good.json", json.dumps({"kind": "model", "record": make_record("model", "good")}))
+        for name in ("one", "two"):
+            write(tmp_path / "in" / f"{name}.json", json.dumps({"kind": "model", "record": {"name": ["no text"]}}))
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, tmp_path / "in")
+            assert showing(app) is FindingsScreen
+            await press(pilot, "a", "y")
+            assert status(app) == "registered 1 record"
+            await press(pilot, "a")
+            assert status(app) == "what is left cannot be read: why, stands below the list"
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+            assert "list" not in status(app)

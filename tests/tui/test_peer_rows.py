@@ -35,7 +35,7 @@ def peer(**fields: object) -> Peer:
 
 
 def progress(done: int, of: int, *, read: int, seconds: float) -> Progress:
-    return Progress("hub", done, of, read, 1_500_000, read, 0, 0, 0, 0, seconds)
+    return Progress(done, of, result(read=read, bytes=1_500_000, applied=read, seconds=seconds))
 
 
 def result(error: SyncError | None = None, **fields: object) -> PullResult:

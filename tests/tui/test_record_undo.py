@@ -9,8 +9,7 @@ import pytest
 from tests.seeds import make_record, owner, seed, signed
 from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, status
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import Datastore
-from tui_registry.datastore.undoing import carry_out, plan_undo
+from tui_registry.datastore import Datastore, carry_out, plan_undo
 from tui_registry.errors import Json, RegistryError
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.forms.next_version import next_versions
@@ -18,6 +17,7 @@ from tui_registry.tui.screens.choose import ChooseScreen
 from tui_registry.tui.screens.confirm import ConfirmScreen
 from tui_registry.tui.screens.detail import DetailScreen
 from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.undoing import done
 
 
 def showing(app: RegistryApp) -> type:
@@ -166,3 +166,14 @@ def test_undo_after_a_settled_conflict_restores_the_version_that_was_shown(tmp_p
         datastore.update("model", root.key, {**entry.record, "version": "3.0.0"}, entry.heads)
         carry_out(datastore, plan_undo(datastore, root.key))
         assert version_of(datastore, root.key) == shown
+
+
+def test_the_undo_of_a_rename_calls_the_record_by_the_name_that_it_has_again(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        key = mine(datastore, "1.0.0")
+        entry = datastore.entry(key)
+        assert entry is not None
+        datastore.update("model", key, {**entry.record, "name": "renamed"}, entry.heads)
+        undo = plan_undo(datastore, key)
+        carry_out(datastore, undo)
+        assert done(undo).startswith("“mine” is as it was before")

@@ -29,12 +29,15 @@ async def test_a_search_is_saved_under_a_name_and_asked_with_it(tmp_path: Path) 
             assert "agent" in screen_text(app).split("\n")[2]
 
 
-async def test_a_bad_name_is_told(tmp_path: Path) -> None:
+async def test_a_bad_name_is_told_and_can_be_put_right(tmp_path: Path) -> None:
     with replica(tmp_path, 3) as datastore:
         async with running(datastore, query="kind:agent") as (app, pilot):
             await press(pilot, "ctrl+s", *"no way", "enter")
             assert datastore.saved_searches() == {}
-            assert "letters, digits" in status(app)
+            assert "letters, digits" in " ".join(screen_text(app).split())
+            await press(pilot, "end", *["backspace"] * 4, *"-way", "enter")
+            assert datastore.saved_searches() == {"no-way": "kind:agent"}
+            assert app.screen is browse_of(app)
 
 
 async def test_there_is_nothing_to_save_without_a_search(tmp_path: Path) -> None:

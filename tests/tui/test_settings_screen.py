@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.seeds import owner, seed
-from tests.tui.driving import NARROW, WIDE, browse_of, press, replica, running, screen_text, status
+from tests.seeds import NOW, owner, seed
+from tests.tui.driving import NARROW, WIDE, browse_of, press, replica, running, screen_text, settle, status
+from tui_registry.cli import run
+from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings, load_settings, settings_path
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.screens.settings import SettingsScreen
@@ -139,3 +141,32 @@ async def test_a_path_goes_to_the_clipboard(tmp_path: Path, monkeypatch: pytest.
             go_to(app, "data folder")
             await press(pilot, "y")
             assert app.clipboard == str(tmp_path / "data")
+
+
+async def test_an_app_with_a_settings_file_of_its_own_leaves_the_person_s_alone(tmp_path: Path, config: Path) -> None:
+    own = tmp_path / "demo" / "settings.toml"
+    with replica(tmp_path / "data") as datastore:
+        app = RegistryApp(datastore, settings=Settings(name="test"), settings_file=own, clock=lambda: NOW)
+        async with app.run_test(size=WIDE, notifications=True) as pilot:
+            await settle(pilot)
+            await press(pilot, "5")
+            go_to(app, "name")
+            await press(pilot, "enter", "ctrl+u", *"evil-demo", "enter")
+            assert str(own) in screen_text(app)
+    assert load_settings(own) == Settings(name="evil-demo")
+    assert load_settings(config) == Settings()
+
+
+def test_the_demo_keeps_its_settings_in_its_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[Path, Path]] = []
+
+    def screens(datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None:
+        assert query == ""
+        assert settings_file is not None
+        kept.append((settings_file, datastore.data_dir))
+
+    for stream in ("sys.stdin", "sys.stdout"):
+        monkeypatch.setattr(f"{stream}.isatty", lambda: True, raising=False)
+    assert run(["demo"], screens) == 0
+    ((file, folder),) = kept
+    assert file.is_relative_to(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.sync.hostile import Peer, always, hostile
+from tests.sync.hostile import Ask, Peer, Reply, always, hostile
 from tests.tui.driving import NARROW, WIDE, list_of, notice_changes, press, replica, screen_text, settle, status
 from tests.tui.syncing import (
     OPS,
@@ -23,9 +24,9 @@ from tests.tui.syncing import (
     until,
 )
 from tui_registry.datastore import Datastore
-from tui_registry.sync import Bounds, Progress
+from tui_registry.sync import Bounds, Progress, PullResult
 from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.pulls import PullMoved
+from tui_registry.tui.pulls import PullEnded, PullMoved, Pulls
 from tui_registry.tui.screens import peers as peers_module
 from tui_registry.tui.widgets.peer_table import PeerTable
 
@@ -150,6 +151,36 @@ async def test_peers_beyond_the_first_eight_wait_for_their_turn_and_can_be_stopp
         assert "down" not in screen_text(app)
 
 
+async def test_peers_that_are_slow_without_end_keep_no_peer_waiting_that_is_asked_later(
+    here: Datastore, tmp_path: Path
+) -> None:
+    bounds = Bounds(peers_at_once=2, turn_seconds=0.0)
+    arrived = asyncio.Semaphore(0)
+
+    async def never(ask: Ask, reply: Reply) -> None:
+        arrived.release()
+        await asyncio.Event().wait()
+
+    here.add_peer("stick", str(static_log(tmp_path / "stick", 9)))
+    ends: list[PullEnded] = []
+    pulls = Pulls(here, lambda message: ends.append(message) if isinstance(message, PullEnded) else None, bounds)
+    async with hostile(never) as slow, asyncio.TaskGroup() as group, asyncio.timeout(120):
+        for name in ("one", "two"):
+            here.add_peer(name, f"{slow.url}/{name}")
+            pulls.enlist(name)
+            group.create_task(pulls.run(name))
+        for _ in range(bounds.peers_at_once):
+            await arrived.acquire()
+        assert not ends
+        pulls.enlist("stick")
+        await pulls.run("stick")
+        assert [(end.peer, end.result and end.result.error and end.result.error.code) for end in ends] == [
+            ("one", "turn_over"),
+            ("stick", None),
+        ]
+        pulls.stop("two")
+
+
 async def test_quitting_stops_a_pull_at_a_transaction_boundary(here: Datastore) -> None:
     async with stuck_at_the_last_tile() as (lab, gate):
         async with syncing(here) as (app, pilot):
@@ -186,4 +217,5 @@ async def test_however_fast_progress_is_told_it_is_drawn_calmly(
 
 
 def progress(done: int) -> Progress:
-    return Progress("lab", done, OPS, done, done * 100, done, 0, 0, 0, 0, 1.0)
+    so_far = PullResult("lab", None, done, done, 0, 0, 0, 0, (), done * 100, 1.0, restarted=False, error=None)
+    return Progress(done, OPS, so_far)

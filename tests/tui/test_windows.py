@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tui.test_columns import make_row
-from tui_registry.datastore import Page
+from tui_registry.datastore import Datastore, Page
 from tui_registry.tui.messages import Reading, Span
+from tui_registry.tui.reading import read_windows
+from tui_registry.tui.values import Question
 from tui_registry.tui.widgets.windows import WINDOW, Windows
 
 
@@ -86,3 +90,10 @@ def test_however_long_the_list_few_windows_are_kept(total: int) -> None:
     assert windows.matching == (total, True)
     kept = sum(windows.row(k * WINDOW) is not None for k in range(total // WINDOW + 1))
     assert kept <= 40
+
+
+def test_the_end_of_a_list_that_is_empty_by_now_is_an_empty_window(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path) as datastore:
+        end = Span(2, 2, 2, None, 500, backwards=True)
+        ((window,),) = read_windows(datastore, Question(), end, lambda: False, recount=True)
+    assert (window.window, window.page.rows, window.page.total) == (0, [], 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -47,15 +48,17 @@ class RegistryApp(RegistryHost):
         *,
         query: str = "",
         settings: Settings | None = None,
+        settings_file: Path | None = None,
         clock: Callable[[], float] = time.time,
         opening: Opening | None = None,
     ) -> None:
         """
         Args:
+            settings_file: where they are kept; None for where the person's own file is.
             clock: gives Unix seconds, for ages.
             opening: reads the answer to the query already.
         """
-        super().__init__(datastore, settings=settings, clock=clock)
+        super().__init__(datastore, settings=settings, settings_file=settings_file, clock=clock)
         self._query = query
         self._opening = opening
         for mode, make in LATER_MODES.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from textual import on, work
@@ -30,6 +31,8 @@ class RegistryHost(App[None]):
         minute: the clock in whole minutes; watch it to keep ages true.
         outcome: the result of the last action.
         settings: the person's own, as they are now.
+        settings_file: where they are kept; None for where the person's own file is.
+        crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
     facts: reactive[Facts | None] = reactive(None)
@@ -38,10 +41,17 @@ class RegistryHost(App[None]):
     settings: reactive[Settings] = reactive(Settings())
 
     def __init__(
-        self, datastore: Datastore, *, settings: Settings | None = None, clock: Callable[[], float] = time.time
+        self,
+        datastore: Datastore,
+        *,
+        settings: Settings | None = None,
+        settings_file: Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self.datastore = datastore
+        self.settings_file = settings_file
+        self.crash: Exception | None = None
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
         self._looking = False
@@ -61,7 +71,7 @@ class RegistryHost(App[None]):
         from tui_registry.settings import SettingsError, save_setting
 
         try:
-            save_setting(key, value)
+            save_setting(key, value, self.settings_file)
         except SettingsError as error:
             self.call_from_thread(self.say, f"for now only: {error.sentence}", "problem")
         else:
@@ -80,6 +90,12 @@ class RegistryHost(App[None]):
         if not self._looking:
             self._looking = True
             self._read_facts(self.facts)
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+        # Whoever runs the app tells of it. Textual would print a page of the values that were at hand.
+        self._exit_renderables.clear()
 
     def on_mount(self) -> None:
         if self.settings.theme in self.available_themes:

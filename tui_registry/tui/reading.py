@@ -43,8 +43,8 @@ def read_windows(
         span = span.ending_at(counted.total, WINDOW)
     cursor, bundle = span.cursor, list[Reading]()
     for k in span.windows:
-        # Windows begin at multiples of their size, so the one at the end is the shorter one.
-        limit = span.total - k * WINDOW if span.backwards and cursor is None else WINDOW
+        # Windows begin at multiples of their size, so the one at the end is the shorter; the list may be empty by now.
+        limit = max(1, span.total - k * WINDOW) if span.backwards and cursor is None else WINDOW
         page = search(limit, cursor, span.backwards)
         if counted is not None:
             page = page._replace(total=counted.total, exact=counted.exact)

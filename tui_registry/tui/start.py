@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui.opening import Opening
 
 
-def run(datastore: Datastore, *, query: str = "", settings: Settings | None = None) -> None:
+def run(
+    datastore: Datastore, *, query: str = "", settings: Settings | None = None, settings_file: Path | None = None
+) -> None:
     """Explore the replica until the person quits.
 
     Args:
         datastore: open; the caller closes it.
         query: what the list is asked for at first.
+        settings_file: where settings that are changed are kept; None for where the person's own file is.
+
+    Raises:
+        Exception: the app ended by a mistake in the program; the terminal is as it was before.
     """
     opening = Opening(datastore, query)
     gc.disable()  # the app enables it again, once its first frame is laid out
     try:
         from tui_registry.tui.app import RegistryApp
 
-        RegistryApp(datastore, query=query, settings=settings, opening=opening).run()
+        app = RegistryApp(datastore, query=query, settings=settings, settings_file=settings_file, opening=opening)
+        app.run()
+        if app.crash is not None:
+            raise app.crash
     finally:
         gc.enable()
         opening.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_registry.datastore.undoing import Undo
+from tui_registry.datastore import Undo
 from tui_registry.text import safe_text
 from tui_registry.tui.forms.fields import form_fields
 from tui_registry.tui.forms.texts import same_value, to_texts
@@ -42,7 +42,9 @@ def done(undo: Undo) -> str:
         return f"deleted {undo.kind} {undo.name}: U brings it back"
     if undo.now is None:
         return f"{undo.name} is back"
-    return f"{undo.name} is as it was before; u again takes that back"
+    # By the name that it has again
+    name = f"“{safe_text(str(undo.then['name']), 60)}”"
+    return f"{name} is as it was before; u again takes that back"
 
 
 def _changes(undo: Undo) -> list[tuple[str, str, str]]:

@@ -119,8 +119,8 @@ _WORDS: dict[str, tuple[SectionId, str, Unit, str, str]] = {
     _NEEDS + "recommended_disk_gb": ("requirements", "  recommended", "gb", "40GB", "Disk with which it runs well"),
     _NEEDS + "requires_gpu": ("requirements", "GPU", "", "", "Whether it needs a GPU; sizes are asked for below"),
     _NEEDS + "min_vram_gb": ("requirements", "GPU memory", "gb", "16GB", "VRAM without which it does not run"),
-    _NEEDS + "cuda_cores": ("requirements", "CUDA cores", "", "", "At least so many, when that is known"),
-    _NEEDS + "tensor_cores": ("requirements", "Tensor cores", "", "", "At least so many, when that is known"),
+    _NEEDS + "cuda_cores": ("requirements", "CUDA cores", "", "3584", "At least so many, when that is known"),
+    _NEEDS + "tensor_cores": ("requirements", "Tensor cores", "", "112", "At least so many, when that is known"),
     "formfile_template": ("template", "Formfile", "", "", "One instruction a line; F2 completes, F3 writes one"),
     "tags": (
         "tags",

@@ -77,10 +77,15 @@ class FormState:
     @property
     def changed(self) -> bool:
         """Whether leaving now would lose something."""
-        return any(
-            not same_value(form_field, self.base[form_field.path], self.texts[form_field.path])
+        return bool(self.touched())
+
+    def touched(self) -> set[str]:
+        """The paths of the fields that do not say what they began with."""
+        return {
+            form_field.path
             for form_field in form_fields(self.kind)
-        )
+            if not same_value(form_field, self.base[form_field.path], self.texts[form_field.path])
+        }
 
     def record(self) -> tuple[Record, list[Problem]]:
         """The record that the texts describe, and an error for each text that could not be read."""

@@ -115,7 +115,14 @@ def same_value(field: FormField, one: str, other: str) -> bool:
 # How: numbers.
 
 _UNIT_WORDS: Mapping[Unit, str] = {"count": "", "tokens": "", "mb": " MB", "gb": " GB", "": ""}
-_PARSERS = {"count": parse_count, "tokens": parse_tokens, "mb": parse_mb, "gb": parse_gb, "": parse_count}
+_PARSERS = {"tokens": parse_tokens, "mb": parse_mb, "gb": parse_gb}
+
+
+def _parse(field: FormField, text: str) -> int:
+    if field.unit in ("count", ""):
+        # Nobody has 7.6b virtual CPUs
+        return parse_count(text) if field.path == "parameters" else parse_count(text, f"a number such as {field.hint}")
+    return _PARSERS[field.unit](text)
 
 
 def _read_number(field: FormField, text: str) -> Json:
@@ -129,7 +136,7 @@ def _read_number(field: FormField, text: str) -> Json:
         if field.default == 0:
             return 0
         raise ValueError(f"write a number such as {field.default}")
-    value = _PARSERS[field.unit](text)
+    value = _parse(field, text)
     if value > inner.most:
         raise ValueError(f"{safe_text(text.strip(), 40)} is more than this field holds: at most {exact(inner.most)}")
     return value
@@ -141,7 +148,7 @@ def _spell_number(field: FormField, value: int) -> str:
     shown = _in_units(field.unit, value)
     # `7.6 B` only for 7,600,000,000 itself: what the form shows must be what it means.
     try:
-        return shown if _PARSERS[field.unit](shown) == value else exact(value)
+        return shown if _parse(field, shown) == value else exact(value)
     except ValueError:
         return exact(value)
 

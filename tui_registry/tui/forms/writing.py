@@ -50,7 +50,7 @@ class WritingScreen(FillingScreen):
             # What is to be read has its height only now
             body = self.query_one(FormBody)
             body.call_after_refresh(body.show_focused)
-            self.say("as it will be read: f4 edits it again, links are not opened" if row.reading else "")
+            self.say("as it will be read: F4 edits it again, links are not opened" if row.reading else "")
 
     @on(FormfileArea.NothingOffered)
     def _nothing_offered(self) -> None:

@@ -150,8 +150,8 @@ def wrong_in(datastore: Datastore, name: str, address: str) -> dict[str, str]:
     wrong = {problem.path: problem.sentence for problem in datastore.check_peer(name, address)}
     if not name:
         wrong[NAME] = "give it a name, such as hub"
-    if ADDRESS not in wrong and _LIKE_A_HOST(address):
-        # As a path it would be right, and nobody means it so.
+    if (ADDRESS not in wrong or ":" in address) and _LIKE_A_HOST(address):
+        # As a path it would be right, or is told of in general words; and nobody means it so.
         wrong[ADDRESS] = f"write http://{address} for a node, or ./{address} for a folder of that name"
     return wrong
 

@@ -22,25 +22,34 @@ class AskScreen(Dialog[str]):
     AUTO_FOCUS = "Input"
 
     def __init__(
-        self, question: str, value: str = "", placeholder: str = "", check: Check | None = None, detail: str = ""
+        self,
+        question: str,
+        value: str = "",
+        placeholder: str = "",
+        check: Check | None = None,
+        detail: str = "",
+        wrong: str = "",
     ) -> None:
         """
         Args:
             check: says what is wrong with the text, or None.
+            wrong: what was wrong with `value`, when it was the answer before.
         """
         super().__init__(question, detail)
         self._value = value
         self._placeholder = placeholder
         self._check = check
+        self._wrong = wrong
 
     def compose_answers(self) -> Iterable[Widget]:
         yield LineInput(value=self._value, placeholder=self._placeholder, compact=True)
-        yield Static(classes="wrong")
+        yield Static(Content(safe_text(self._wrong, 300)), classes="wrong")
 
     @on(Input.Changed)
     def _changed(self, message: Input.Changed) -> None:
         message.stop()
-        self._show(None)
+        if message.value != self._value:
+            self._show(None)
 
     @on(Input.Submitted)
     def _submitted(self, message: Input.Submitted) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 
 from tui_registry.tui.actions import Where, bindings_for
-from tui_registry.tui.messages import Done, EntryRead, Failed, QueryRefused, RowsRead
+from tui_registry.tui.messages import Done, EntryRead, Failed, QueryRefused, RowsRead, Tone
 from tui_registry.tui.screens.browse_parts import WIDE, BrowseParts
 from tui_registry.tui.screens.record_screen import Ref, name_of
 from tui_registry.tui.values import TOP, Question
+from tui_registry.tui.widgets.detail_text import counted
 from tui_registry.tui.widgets.record_list import RecordList
 from tui_registry.tui.widgets.search_bar import SearchBar
 
@@ -114,6 +115,8 @@ class BrowseScreen(BrowseParts):
 
     def _is_half_typed(self, message: RowsRead) -> bool:
         """Whether nothing has the last word because there is more of it to come: then nothing needs to vanish."""
+        if message.question == self.answered:
+            return False  # it was all of it: Enter has said so
         found = message.readings[0].page.rows
         begun = message.understanding is not None and message.understanding.begun
         return begun and not found and self.bar.is_typing and self.records.serial > 0
@@ -136,6 +139,9 @@ class BrowseScreen(BrowseParts):
                 empty.show_first_run()
             else:
                 empty.show_no_match(question.query, proposal)
+            if proposal is not None and not message.stay and not self.is_filtering:
+                # There Enter takes the proposal, as is said there and here
+                self.bar.focus_input()
         elif had_nothing and not self.bar.is_typing and not self.is_filtering:
             self.records.focus()
         self.count_facets()
@@ -193,9 +199,9 @@ class BrowseScreen(BrowseParts):
         if entry is None or not problems:
             self.hint("")
             return
-        count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
-        first = problems[0]
-        self.hint(f"{count} in {name_of(entry)}: {first.path}: {first.sentence}", "problem")
+        first = min(problems, key=lambda problem: problem.severity)  # an error before a warning
+        tone: Tone = "problem" if first.severity == "error" else "note"
+        self.hint(f"{counted(problems)} in {name_of(entry)}: {first.path}: {first.sentence}", tone)
 
     # Data that changed underneath
 
@@ -245,7 +251,8 @@ class BrowseScreen(BrowseParts):
 
     def action_to_list(self) -> None:
         self.show_held()
-        self.records.focus()
+        if self.records.total or not self.bar.has_proposal:
+            self.records.focus()
 
     @on(SearchBar.Left)
     def _to_list(self, message: SearchBar.Left) -> None:
@@ -271,6 +278,8 @@ class BrowseScreen(BrowseParts):
         if self.size.width >= WIDE:
             self.detail.focus_text()
             return
+        if not self.is_active:
+            return  # the second Enter of one read
         from tui_registry.tui.screens.detail import DetailScreen
 
         self.app.push_screen(DetailScreen(Ref(message.row.kind, message.row.id, message.row.name)))

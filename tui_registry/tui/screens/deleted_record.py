@@ -21,7 +21,7 @@ from tui_registry.tui.widgets.detail_text import moment
 from tui_registry.tui.widgets.record_detail import RecordDetail
 
 if TYPE_CHECKING:
-    from tui_registry.datastore.undoing import Deleted
+    from tui_registry.datastore import Deleted
 
 
 class DeletedRead(Message):
@@ -67,7 +67,7 @@ class DeletedRecordScreen(OwnRecordScreen):
 
     @work(thread=True, exclusive=True, group="entry")
     def _read(self) -> None:
-        from tui_registry.datastore.undoing import read_deleted
+        from tui_registry.datastore import read_deleted
 
         worker = get_current_worker()
         try:

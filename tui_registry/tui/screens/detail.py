@@ -38,6 +38,10 @@ class DetailScreen(OwnRecordScreen):
     def ref(self) -> Ref:
         return self._ref
 
+    def mode(self) -> str:
+        # It is opened from the list of records, and from the history
+        return f"app.{self.app.current_mode}"
+
     def compose_body(self) -> Iterable[Widget]:
         yield RecordDetail(id="detail")
 

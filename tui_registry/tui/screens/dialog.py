@@ -14,11 +14,12 @@ from textual.widgets import Static
 
 from tui_registry.text import safe_text
 from tui_registry.tui.actions import bindings_for
+from tui_registry.tui.screens.leaving import LeavingScreen
 
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer | None], Generic[Answer]):
+class Dialog(LeavingScreen[Answer | None], ModalScreen[Answer | None], Generic[Answer]):
     """A question over the screen. Esc closes it without an answer (None)."""
 
     CSS_PATH: ClassVar[str] = "dialogs.tcss"

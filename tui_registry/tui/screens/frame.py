@@ -8,27 +8,27 @@ from typing import ClassVar, Generic, TypeVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tui_registry.datastore import Datastore
 from tui_registry.tui.actions import Where, action
 from tui_registry.tui.host import RegistryHost, host_of
 from tui_registry.tui.messages import Failed, Outcome, Told, Tone
+from tui_registry.tui.screens.leaving import LeavingScreen
 from tui_registry.tui.widgets.frame import APP_NAME, KeyFooter, StatusLine, TitleLine
 
 Result = TypeVar("Result")
 MODES = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
 
 
-class FrameScreen(Screen[Result], Generic[Result]):
+class FrameScreen(LeavingScreen[Result], Generic[Result]):
     """A screen inside the frame. Subclasses fill the body, and name their actions.
 
     Attributes:
         WHERE: the places of the registry of actions that this screen is; say `BINDINGS = bindings_for(*WHERE)` too.
         FOOTER: ids of the actions the footer shows, at most seven.
         HEADING: the first words of the title line.
-        MODE: the id of the mode's action that the title line marks.
+        MODE: the id of the mode's action, where a screen lies in one mode only.
     """
 
     WHERE: ClassVar[tuple[Where, ...]] = ()
@@ -39,6 +39,10 @@ class FrameScreen(Screen[Result], Generic[Result]):
     def compose_body(self) -> Iterable[Widget]:
         """What stands between the title line and the status line."""
         raise NotImplementedError
+
+    def mode(self) -> str:
+        """The id of the mode's action that the title line marks."""
+        return self.MODE
 
     def footer_actions(self) -> tuple[str, ...]:
         """The ids of the actions that the footer shows now; asked again whenever the focus moves."""
@@ -51,7 +55,7 @@ class FrameScreen(Screen[Result], Generic[Result]):
 
     def compose_frame(self) -> Iterable[Widget]:
         """The lines around the body."""
-        yield TitleLine([action(mode) for mode in MODES], self.MODE)
+        yield TitleLine([action(mode) for mode in MODES], self.mode())
         yield KeyFooter()
         yield StatusLine()
 

@@ -110,8 +110,10 @@ class FindingsScreen(FrameScreen[str | None]):
     def action_register_all(self) -> None:
         """Register what has no problems, after a question."""
         places = [place for place, one in enumerate(self._found.candidates) if one.ready and self._is_open(place)]
-        if not places or self._busy:
-            self.say("nothing here can be registered as it is: Enter opens one to put it right", "problem")
+        if self._busy:
+            return
+        if not places:
+            self.say(self._why_none(), "problem")
             return
 
         def answered(yes: bool | None) -> None:
@@ -125,7 +127,19 @@ class FindingsScreen(FrameScreen[str | None]):
         question = f"Register {exact(len(places))} record{'' if len(places) == 1 else 's'}, signed by your key?"
         self.app.push_screen(ConfirmScreen(question, detail, yes="Register", no="Not yet"), answered)
 
+    def _why_none(self) -> str:
+        """Why nothing can be registered at once, and what can be done about it."""
+        left = [one for place, one in enumerate(self._found.candidates) if place not in self._ids]
+        if not left:
+            return "all of them are registered already"
+        if any(one.record is not None for one in left):
+            return "nothing here can be registered as it is: Enter opens one to put it right"
+        return "what is left cannot be read: why, stands below the list"
+
     def action_back(self) -> None:
+        if self.host.outcome.tone == "problem":
+            # It is about this list, and says nothing where there is none
+            self.next_step()
         self.dismiss(self._last)
 
     def action_down(self) -> None:
@@ -143,7 +157,8 @@ class FindingsScreen(FrameScreen[str | None]):
     @on(DataTable.RowSelected)
     def _selected(self, event: DataTable.RowSelected) -> None:
         event.stop()
-        self.action_open()
+        if self.is_active:  # not at the second Enter of one read
+            self.action_open()
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:

@@ -15,7 +15,7 @@ from tui_registry.tui.screens.record_screen import RecordScreen, name_of
 from tui_registry.tui.widgets.detail_text import text_of
 
 if TYPE_CHECKING:
-    from tui_registry.datastore.undoing import Undo
+    from tui_registry.datastore import Undo
 
 
 class EntryForVersion(EntryRead):
@@ -101,7 +101,7 @@ class OwnRecordScreen(RecordScreen):
         self._post_plan(record_id)
 
     def _post_plan(self, record_id: str) -> None:
-        from tui_registry.datastore.undoing import plan_undo
+        from tui_registry.datastore import plan_undo
 
         try:
             self.post_message(UndoPlanned(plan_undo(self.datastore, record_id)))
@@ -123,7 +123,7 @@ class OwnRecordScreen(RecordScreen):
 
     @work(thread=True, group="write")
     def _undo(self, undo: Undo) -> None:
-        from tui_registry.datastore.undoing import carry_out
+        from tui_registry.datastore import carry_out
         from tui_registry.tui.undoing import done
 
         try:

@@ -27,6 +27,8 @@ from tui_registry.tui.forms.texts import to_texts
 if TYPE_CHECKING:
     from tui_registry.tui.importing import Candidate
 
+_BACK = "your draft is back"
+
 
 class RegisterScreen(DraftingScreen):
     """Answers with what was saved, or None when it was left; its draft is kept then."""
@@ -101,12 +103,15 @@ class RegisterScreen(DraftingScreen):
         self.key = opened.key
         self.title_line.heading = opened.heading
         self.saved_at = None if opened.draft is None else opened.draft.saved_at
+        if opened.draft is not None:
+            # What was typed before shows what is wrong with it, as it did then
+            opened.state.left |= opened.state.touched()
         await self.show_form(opened.state)
         self.show_draft_age()
         if self.state.notes and opened.draft is None:
             # What was read is kept like what is typed
             self.was_edited()
-        self.say(opened.notice or ("your draft is back" if opened.draft is not None else ""))
+        self.say(opened.notice or (_BACK if opened.draft is not None else ""))
         if opened.others:
             kind = opened.state.kind
             drafts = DraftList(opened.others, f"a new {kind}", self.host.now(), self)
@@ -125,6 +130,8 @@ class RegisterScreen(DraftingScreen):
             self.check()
 
     def was_checked(self) -> None:
+        if self.host.outcome.text == _BACK:
+            self.say(f"{_BACK}: {self.state.summary()}")
         if not self._signing:
             return
         if self.state.errors():

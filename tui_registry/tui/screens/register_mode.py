@@ -23,12 +23,18 @@ class RegisterMode(FrameScreen[None]):
     def compose_body(self) -> Iterable[Widget]:
         yield Static()
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_form = False
+
     def on_screen_resume(self) -> None:
-        # The form's answer comes just before this screen is shown again; only then is there no form and no leaving.
-        if self.app.current_mode == "register" and self.app.screen is self:
+        # This screen is shown again before the answer of the form that was left comes to it
+        if self.is_active and not self._has_form:
             from tui_registry.tui.screens.register import RegisterScreen
 
+            self._has_form = True
             self.app.push_screen(RegisterScreen("model"), self._form_left)
 
     def _form_left(self, saved: Saved | None) -> None:
+        self._has_form = False
         self.app.post_message(ShowRecord(None if saved is None else saved.id))

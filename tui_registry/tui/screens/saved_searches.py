@@ -26,6 +26,16 @@ class SearchesRead(Message):
         self.past = past
 
 
+class NameRefused(Message):
+    """A search was not saved, for its name."""
+
+    def __init__(self, name: str, query: str, sentence: str) -> None:
+        super().__init__()
+        self.name = name
+        self.query = query
+        self.sentence = sentence
+
+
 class SavedSearches(MarkedRecords):
     """A screen with a search line whose query can be kept under a name."""
 
@@ -35,12 +45,14 @@ class SavedSearches(MarkedRecords):
         """The search line."""
 
     def action_save_search(self) -> None:
-        from tui_registry.tui.screens.ask import AskScreen
-
         query = self.bar.question.query.strip()
-        if not query:
+        if query:
+            self._ask_name(query)
+        else:
             self.say("there is no search to save: type one after /", "problem")
-            return
+
+    def _ask_name(self, query: str, name: str = "", wrong: str = "") -> None:
+        from tui_registry.tui.screens.ask import AskScreen
 
         def answered(name: str | None) -> None:
             if name:
@@ -49,6 +61,8 @@ class SavedSearches(MarkedRecords):
         self.app.push_screen(
             AskScreen(
                 "A name for this search",
+                name,
+                wrong=wrong,
                 placeholder="small-llms",
                 detail=f"{safe_text(query, 300)}\nIt becomes @name in a search; the same name again replaces it.",
             ),
@@ -60,9 +74,16 @@ class SavedSearches(MarkedRecords):
         try:
             self.datastore.save_search(name, query)
         except RegistryError as error:
-            self.post_message(Failed(f"this search is not saved: {error.sentence}"))
+            if error.code == "bad_search_name":
+                self.post_message(NameRefused(name, query, error.sentence))
+            else:
+                self.post_message(Failed(f"this search is not saved: {error.sentence}"))
         else:
             self.post_message(Done(f"saved: @{name} in the search line, or @ for the list"))
+
+    @on(NameRefused)
+    def _ask_another_name(self, message: NameRefused) -> None:
+        self._ask_name(message.query, message.name, message.sentence)
 
     def action_searches(self) -> None:
         self._read_searches()

@@ -79,14 +79,15 @@ class SettingsScreen(CopyingScreen):
     @work(thread=True, exclusive=True, group="places")
     def _read(self) -> None:
         worker = get_current_worker()
-        path = settings_path()
+        path = self.host.settings_file or settings_path()
         try:
-            data_dir, drafts = self.datastore.data_dir.absolute(), len(self.datastore.drafts())
+            drafts = len(self.datastore.drafts())
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
             return
         if not worker.is_cancelled:
-            self.post_message(PlacesRead(Places(data_dir, path, Path(path).exists(), drafts)))
+            data_dir, key_file = self.datastore.data_dir.absolute(), self.datastore.key_file.absolute()
+            self.post_message(PlacesRead(Places(data_dir, key_file, path, Path(path).exists(), drafts)))
 
     @on(PlacesRead)
     def _places_read(self, message: PlacesRead) -> None:
@@ -115,7 +116,8 @@ class SettingsScreen(CopyingScreen):
     @on(ItemList.Chosen)
     def _chosen(self, message: ItemList.Chosen) -> None:
         message.stop()
-        self.action_change()
+        if self.is_active:  # not at the second Enter of one read
+            self.action_change()
 
     def action_change(self) -> None:
         """Change what is under the cursor, or copy what cannot be changed."""

@@ -55,11 +55,15 @@ def row_text(row: Row, columns: tuple[Column, ...], now: int) -> list[str]:
     cells = []
     for column in columns:
         text = safe_text(_value(column.title, row, now), _LONGEST_CELL)
-        if column.title == "LICENCE" and cell_len(text) > column.width:
-            # What follows tells more than the prefix that all of these share.
-            text = text.removeprefix("LicenseRef-")
+        if column.title == "LICENCE":
+            text = licence_in(text, column.width)
         cells.append(cell(text, column.width, column.right))
     return cells
+
+
+def licence_in(text: str, width: int) -> str:
+    """A licence for so many cells: without the prefix that tells less than what follows, where both have no room."""
+    return text.removeprefix("LicenseRef-") if cell_len(text) > width else text
 
 
 def cell(text: str, width: int, right: bool = False) -> str:

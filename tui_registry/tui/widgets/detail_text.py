@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from textual.content import Content
 
 from tui_registry.datastore import Entry, HistoryEntry
-from tui_registry.errors import Json, Record
+from tui_registry.errors import Json, Problem, Record
 from tui_registry.text import address_short, age, count_words, exact, safe_text, size_bytes, size_mb
 from tui_registry.tui.widgets.flow import field, heading, paragraph, stack
 
@@ -68,10 +68,16 @@ def warnings(entry: Entry, now: int) -> list[str]:
     updated = number_of(entry.record["updated_at"])
     if entry.future:
         found.append(f"dated {age(now - updated)}, ahead of this machine's clock")
-    count = len(entry.problems)
-    if count:
-        found.append(f"{count} problem{'' if count == 1 else 's'}, listed below")
+    if entry.problems:
+        found.append(f"{counted(entry.problems)}, listed below")
     return found
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """How many there are of what is wrong and of what is merely advised: `1 problem, 2 warnings`."""
+    errors = sum(problem.severity == "error" for problem in problems)
+    counts = ((errors, "problem"), (len(problems) - errors, "warning"))
+    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
 
 
 def overview(entry: Entry, around: Surroundings, width: int) -> Content:
@@ -80,7 +86,8 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
     description = safe_text(text_of(record["description"]), _LONGEST, newlines=True)
     lines += paragraph(description or "No description.", width, "" if description else "$foreground-muted")
     if entry.problems:
-        lines += heading("Problems")
+        only_advice = all(problem.severity == "warning" for problem in entry.problems)
+        lines += heading("Warnings" if only_advice else "Problems")
         for problem in entry.problems:
             sign = "!" if problem.severity == "error" else "·"
             where = f"{safe_text(problem.path, 80)}: " if problem.path else ""

@@ -18,7 +18,7 @@ from tui_registry.tui.actions import bindings_for
 from tui_registry.tui.host import host_of
 from tui_registry.tui.messages import FacetsRead, Question
 from tui_registry.tui.reading import read_facets
-from tui_registry.tui.widgets.columns import cell
+from tui_registry.tui.widgets.columns import cell, licence_in
 from tui_registry.tui.widgets.cursor_list import HEADER, CursorList
 from tui_registry.tui.widgets.facet_lines import FacetLine, count_text, facet_lines, toggled
 
@@ -196,9 +196,10 @@ class FacetPanel(CursorList):
         number = count_text(line.records, self._is_exact(line))
         box = f"    {ELLIPSIS} " if line.more else " [x] " if line.chosen is not None else " [ ] "
         room = max(1, width - 1 - len(box) - len(number) - 2)
+        words = licence_in(line.text, room) if line.field == "license" else line.text
         segments = [
             Segment(">" if pointed else " ", name),
-            Segment(box + cell(line.text, room), name),
+            Segment(box + cell(words, room), name),
             Segment(f" {number} ", count),
         ]
         return Strip(segments).adjust_cell_length(width, name)

@@ -37,6 +37,7 @@ class PeerTable(CursorList):
         super().__init__(id=id)
         self._views: tuple[PeerView, ...] = ()
         self._columns: tuple[Column, ...] = ()
+        self._columns_width = -1
 
     # What it offers
 
@@ -78,12 +79,18 @@ class PeerTable(CursorList):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if y < HEADER:
-            return header_strip(self._columns, width, self.get_component_rich_style("peer-table--header"))
+            return header_strip(self._columns_in(width), width, self.get_component_rich_style("peer-table--header"))
         place = self.top + y - HEADER
         if place >= len(self._views):
             return Strip.blank(width, self.rich_style)
         pointed = place == self.cursor
-        return peer_strip(self._views[place], self._columns, host_of(self).now(), width, self._styles(pointed), pointed)
+        columns, now = self._columns_in(width), host_of(self).now()
+        return peer_strip(self._views[place], columns, now, width, self._styles(pointed), pointed)
+
+    def _columns_in(self, width: int) -> tuple[Column, ...]:
+        if width != self._columns_width:
+            self._columns, self._columns_width = peer_columns(width - GUTTER), width
+        return self._columns
 
     def _styles(self, pointed: bool) -> RowStyles:
         if pointed and self.has_focus:
@@ -113,6 +120,5 @@ class PeerTable(CursorList):
         self.watch(self.app, "theme", self._draw_again, init=False)
 
     def on_resize(self) -> None:
-        self._columns = peer_columns(self.scrollable_content_region.width - GUTTER)
         self.fit()
         self.bring_into_view()

@@ -14,7 +14,7 @@ from tui_registry.tui.widgets.peer_row import bar, percent, rate_text, state_tex
 from tui_registry.tui.widgets.peer_view import PeerView, Pulling
 
 if TYPE_CHECKING:
-    from tui_registry.sync import Progress, PullResult
+    from tui_registry.sync import PullResult
 
 _LABEL: Final = 10
 _LONGEST: Final = 600
@@ -75,10 +75,11 @@ def _state(view: PeerView, width: int) -> list[Content]:
         said = _said_in_full(state_text(view, room), view)
         return field("state", said, width, _LABEL)
     end = f" {percent(pulling.share)}"
+    progress = pulling.progress
     return [
         *field("state", f"{bar(pulling.share, min(room - len(end), 60))}{end}", width, _LABEL),
         *field("", _so_far(pulling), width, _LABEL),
-        *field("so far", _counts(pulling.progress), width, _LABEL),
+        *field("so far", _counts(None if progress is None else progress.so_far), width, _LABEL),
     ]
 
 
@@ -106,7 +107,7 @@ def _so_far(pulling: Pulling) -> str:
     rate = rate_text(pulling)
     words += [] if rate == "-" else rate.split("  ")
     if pulling.progress is not None:
-        words.append(size_bytes(pulling.progress.bytes))
+        words.append(size_bytes(pulling.progress.so_far.bytes))
     return " · ".join(words)
 
 
@@ -128,7 +129,7 @@ def _kept_out(view: PeerView) -> str:
     return " · ".join(words)
 
 
-def _counts(told: Progress | PullResult | None) -> str:
+def _counts(told: PullResult | None) -> str:
     if told is None:
         return "0 new"
     words = [f"{exact(told.applied)} new"]

@@ -106,6 +106,11 @@ class SearchBar(Widget):
     def is_typing(self) -> bool:
         return self._parts is not None and self._parts.line.has_focus
 
+    @property
+    def has_proposal(self) -> bool:
+        """Whether Enter searches for something else than what stands here."""
+        return self._proposal is not None
+
     def ask(self, query: str) -> None:
         """Put another query into the line."""
         self._put = query

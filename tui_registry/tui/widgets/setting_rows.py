@@ -73,6 +73,7 @@ class Places:
     """
 
     data_dir: Path
+    key_file: Path
     settings: Path
     settings_there: bool
     drafts: int
@@ -87,7 +88,7 @@ def setting_rows(
         machine: what the replica is called as long as it has no name.
         owners: local names by address.
     """
-    data, key = places.data_dir, places.data_dir / "identity.key"
+    data, key = places.data_dir, places.key_file
     database = data / DATABASE
     rows = [
         SettingRow(
