@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from tests.query.generated import NOW, SAVED, texts
 from tui_registry.query import QueryError, corrected, parse
@@ -54,6 +54,7 @@ def test_nothing_is_proposed_where_nothing_is_misspelt_or_a_word_has_no_likeness
 
 
 @given(texts())
+@example('":')
 def test_a_proposal_for_a_query_that_can_be_read_can_be_read(text: str) -> None:
     try:
         parse(text, now=NOW, saved=SAVED)

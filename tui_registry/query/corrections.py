@@ -33,6 +33,8 @@ def corrected(text: str, nearest_word: NearestWord, nearest_value: NearestValue)
         if place and found[place - 1].kind in _OPERATORS:
             continue
         if token.kind in ("word", "phrase"):
+            if not words(token.text):
+                continue  # marks alone: an open quote before them is no less read when it stays open
             other = _words(token, token.star or token is last, nearest_word)
         elif token.kind == "term":
             other = _term(text, token, nearest_value)
