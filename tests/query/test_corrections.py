@@ -34,6 +34,7 @@ def value(field: str, typed: str) -> str | None:
         ("mistrl license:mit", "mistral license:mit"),
         ("mistrl  (tag:chta OR params:<=8b) sort:-params", "mistral  (tag:chat OR params:<=8b) sort:-params"),
         ('"lama chta" instruct', '"llama chat" instruct'),
+        ('instruct "lama cha', 'instruct "llama cha"*'),
         ("lama-chta", "llama-chat"),
         ("lama*", "llama*"),
         ("license:mti,mit", "license:MIT,mit"),

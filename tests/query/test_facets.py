@@ -27,7 +27,7 @@ from tui_registry.query import chosen, has_term, parse, with_term, without_term
         ("a OR", "type", "LLM", "type:LLM (a OR"),
         ("a (b", "type", "LLM", "type:LLM a (b"),
         ("a params:<", "type", "LLM", "type:LLM a params:<"),
-        ("a -", "type", "LLM", "a - type:LLM"),
+        ("a -", "type", "LLM", "type:LLM a -"),
         ("params:>1b x params:<2b", "params", "1b..8b", "x params:1b..8b"),
         ("sort:name x", "sort", "-params", "x sort:-params"),
         ("a OR b sort:name", "sort", "-params", "a OR b sort:-params"),

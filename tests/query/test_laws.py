@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.query.generated import NOW, SAVED, documents, nodes, queries, texts
@@ -130,6 +130,8 @@ CHOICES = st.sampled_from(
 
 @settings(max_examples=500)
 @given(texts(), CHOICES)
+@example("-", ("sort", "-updated"))
+@example('""', ("sort", "-updated"))
 def test_toggling_a_facet_on_any_text_puts_the_term_in_and_takes_it_out(text: str, choice: tuple[str, str]) -> None:
     narrowed = with_term(text, *choice)
     query = read(text)

@@ -54,7 +54,7 @@ def _words(token: Token, begins: bool, nearest_word: NearestWord) -> str | None:
         if known is None:
             return None
         nearest.append(known)
-    star = "*" if token.star else ""
+    star = "*" if token.star or token.is_open else ""
     if nearest == typed:
         return quoted(token.text) + star if token.kind == "phrase" else token.text + star
     return quoted(" ".join(nearest)) + star if token.kind == "phrase" else "-".join(nearest) + star

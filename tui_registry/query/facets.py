@@ -13,7 +13,7 @@ from .fields import FIELDS, RANGES, Field, find_field
 from .folding import fold_case
 from .lexer import Piece, Token, tokens
 from .nodes import Range
-from .parser import parse
+from .parser import is_begun, parse
 from .printing import value_text
 from .synonyms import normalise
 from .terms import UnfinishedError, read_number
@@ -179,7 +179,7 @@ def _joined(text: str, term: str) -> str:
 
 
 def _is_begun(text: str, token: Token) -> bool:
-    if token.kind in _DANGLING or token.is_open:
+    if token.kind in _DANGLING or token.is_open or is_begun(token):
         return True
     if token.kind != "term":
         return False

@@ -188,13 +188,12 @@ class _Parser:
         return node
 
     def _free_text(self, token: Token) -> Node | None:
-        if token.is_open:
+        if token.is_open and (self.whole or token is not self.prefix):
             raise UnfinishedError
         found = words(token.text)
         if not found:
             # "&" or "C:" next to real words: nothing to look for, and no reason to refuse the rest.
-            begun = token.text == "-" if token.kind == "word" else not token.text
-            self.unfinished |= begun and token.end == len(self.text)
+            self.unfinished |= is_begun(token) and token.end == len(self.text)
             # A star alone is the beginning of any word: everything is what it asks for.
             if not (token.kind == "word" and not token.text):
                 self.wordless = self.wordless or token
@@ -260,9 +259,20 @@ def _check_text(text: str) -> None:
         raise QueryError(sentence, error.start, error.end - error.start) from None
 
 
+def is_begun(token: Token) -> bool:
+    """Whether free text at the end has no word yet and may well get one: a minus, or quotes with nothing in them."""
+    return token.text == "-" if token.kind == "word" else token.kind == "phrase" and not token.text
+
+
+def _is_typed(token: Token) -> bool:
+    """Whether it is free text that may still become longer."""
+    return token.kind == "word" or (token.kind == "phrase" and token.is_open)
+
+
 def prefix_token(found: list[Token]) -> Token | None:
-    """The last unquoted word that is looked for (not excluded): it may be the beginning of a longer word, because it is
-    the one being typed, and stays so when fields are added after it."""
+    """The last word that is looked for (not excluded) outside of closed quotes: it may be the beginning of a longer one,
+    because it is being typed, and stays so when fields are added after it. Of an open quote it is the last word in
+    it, so that the list narrows while a phrase is typed."""
     last: Token | None = None
     negated = pending = False
     outer: list[bool] = []
@@ -275,7 +285,7 @@ def prefix_token(found: list[Token]) -> Token | None:
             negated ^= pending
         elif token.kind == ")" and outer:
             negated = outer.pop()
-        elif token.kind == "word" and negated == pending and words(token.text):
+        elif _is_typed(token) and negated == pending and words(token.text):
             last = token
         pending = False
     return last
