@@ -75,8 +75,9 @@ def test_a_drive_that_cannot_sync_folders_is_written_to_all_the_same(
 
         monkeypatch.setattr(os, "fsync", fsync)
 
-    refuse(errno.EINVAL)
-    make_folder(tmp_path / "new" / "folder")
+    for number, code in enumerate((errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS)):
+        refuse(code)
+        make_folder(tmp_path / str(number) / "folder")
     refuse(errno.EIO)
     with pytest.raises(OSError, match="Input/output"):
         sync_folder(tmp_path)

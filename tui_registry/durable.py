@@ -13,8 +13,9 @@ from pathlib import Path
 _NAME_BYTES = 255
 # "." + name + "." + 16 hex digits
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{16}", re.DOTALL)
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF})
+_NOT_KNOWN_HERE = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_NO_LINKS = _NOT_KNOWN_HERE | {errno.EPERM}
+_NO_FOLDER_SYNC = _NOT_KNOWN_HERE | {errno.EINVAL, errno.EBADF, errno.EROFS}
 
 
 @contextmanager

@@ -112,17 +112,19 @@ def test_a_query_without_an_end_or_a_word_lists_nothing(
 @pytest.mark.parametrize(
     ("line", "code", "part"),
     [
-        ("list models >&-", 0, ""),
-        ("list models --json >&-", 0, ""),
-        ("export --ops >&-", 0, ""),
-        ("--help >&-", 0, ""),
+        # Who takes the code 0 for a backup must have one.
+        ("list models >&-", 1, "stdout is closed"),
+        ("list models --json >&-", 1, "stdout is closed"),
+        ("export --ops >&-", 1, "stdout is closed"),
+        ("--help >&-", 1, "stdout is closed"),
+        ("peer list >&-", 0, "no peers"),
         ("--no-such-option 2>&-", 2, ""),
         ("list models 2>&-", 0, "NAME"),
         ("register model - <&-", 1, "stdin: is empty"),
-        ("verify <&- >&- 2>&-", 0, ""),
+        ("verify <&- >&- 2>&-", 1, ""),
     ],
 )
-def test_a_closed_stream_is_an_empty_one(seeded: Path, line: str, code: int, part: str) -> None:
+def test_a_closed_stream_is_an_empty_one_and_takes_nothing(seeded: Path, line: str, code: int, part: str) -> None:
     shell = f'exec "$0" -m tui_registry {line}'
     done = subprocess.run(["sh", "-c", shell, sys.executable], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr

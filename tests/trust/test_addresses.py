@@ -21,7 +21,7 @@ LOG = FakeLog.of(roots(ALICE, 3))
 NO_HOST = ["http://xn--/", "http://xn--a/", "https://xn--a/", "http://[::1%\xe9]/", "http://\ud800/"]
 NO_ADDRESS = [
     *NO_HOST, "http://exa mple:80/", "http://%2e/", "http://a..b/", "http://x/\0", "http://x/\ud800", "file:/etc", "ftp:x",
-    "http:/x", "localhost:8420", "127.0.0.1:8420", "[::1]:8420", "d\udcff", "/tmp/\0",
+    "http:/x", "http://192.168.1.999", "http://1.2.3", "http://\u2603.net", "http://[::1%25lo]", "http://" + "a" * 64, "localhost:8420", "127.0.0.1:8420", "[::1]:8420", "d\udcff", "/tmp/\0",
 ]  # fmt: skip
 NOWHERE = ["http://xn--/", "//xn--a/", "//xn--#\xdf", "http://xn--" + "a" * 80 + "/"]
 
@@ -37,7 +37,15 @@ def test_an_address_that_nobody_can_be_asked_at_is_refused_in_words(here: Datast
 
 @pytest.mark.parametrize(
     "address",
-    ["http://b\xfccher.example/", "http://xn--bcher-kva.example", "http://[::1]:8420", "http://x_y.", "./a:b", "/a:b"],
+    [
+        "http://b\xfccher.example/",
+        "http://xn--bcher-kva.example",
+        "http://[::1]:8420",
+        "http://10.0.0.7:8420",
+        "http://x_y.",
+        "./a:b",
+        "/a:b",
+    ],
     ids=ascii,
 )
 def test_an_address_of_a_name_or_a_folder_is_taken(here: Datastore, address: str) -> None:

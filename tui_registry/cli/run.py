@@ -42,10 +42,11 @@ def run(argv: Sequence[str], screens: Screens) -> int:
         0 done, 1 the request failed, 2 the line cannot be read, 130 interrupted.
     """
     try:
-        code = _run(argv, screens)
+        try:
+            code = _run(argv, screens)
+        except SystemExit as leaving:  # argparse's way to end after --help or an error
+            code = leaving.code if isinstance(leaving.code, int) else OK
         sys.stdout.flush()
-    except SystemExit as leaving:  # argparse's way to end after --help or an error
-        code = leaving.code if isinstance(leaving.code, int) else OK
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
@@ -94,6 +95,10 @@ def _explain(error: Exception) -> int:
         return USAGE if isinstance(error, UsageError) else FAILED
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         note("the disk is full: make room and try again")
+        return FAILED
+    if isinstance(error, OSError) and error.errno == errno.EBADF:
+        close_quietly()
+        note("stdout is closed, and there was something to write to it")
         return FAILED
     what = safe_text(f"{type(error).__name__}: {error}", 300)
     note(f"this should not happen ({what}). Please report it; {DEBUG_VARIABLE}=1 shows where it came from")

@@ -8,11 +8,14 @@ import sys
 
 def prepare_streams() -> None:
     """Give a closed stream (`>&-`) the null device, as all code reckons with three streams, and let a terminal of
-    another encoding show a replacement instead of ending the command."""
+    another encoding show a replacement instead of ending the command.
+
+    What is written to a closed stdout is an error all the same, or `export >&-` would pass for a backup.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             # It gets the number of the closed one, so that no file opened later is taken for the stream.
-            handle = os.open(os.devnull, os.O_RDWR)
+            handle = os.open(os.devnull, os.O_RDWR if name == "stderr" else os.O_RDONLY)
             setattr(sys, name, os.fdopen(handle, "w" if number else "r", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

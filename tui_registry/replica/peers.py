@@ -15,7 +15,7 @@ from tui_registry.replica.errors import StoreError
 from tui_registry.replica.reports import Head, Peer
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
-_HOST = re.compile(r"[a-z0-9._-]+", re.ASCII).fullmatch
+_HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII).fullmatch
 # A scheme, or a host and its port, and not the two slashes that make a URL of it.
 _HALF_A_URL = re.compile(r"[^/]*:").match
 
@@ -136,17 +136,23 @@ def _is_plain(address: str) -> bool:
 
 
 def _is_host(host: str) -> bool:
-    """Whether it is an IP address or a name that can be looked up (IDNA, RFC 3490)."""
+    """Whether it is an IP address or a name that can be looked up (IDNA 2008, RFC 5891), as the web client has it."""
     from ipaddress import ip_address
 
+    import idna
+
+    name = host.lower()
     try:
-        if ":" in host:
-            return host.isascii() and ip_address(host).version == 6
-        name = host.encode("idna")
-        name.decode("idna")
+        # A name never ends in a number (RFC 1123, 2.1), so that a wrong IPv4 address is none either.
+        if ":" in name or name.rpartition(".")[2].isdecimal():
+            return "%" not in name and name.isascii() and str(ip_address(name)) != ""
+        if not name.isascii():
+            name = idna.encode(name).decode("ascii")
+        elif "xn--" in name:
+            idna.decode(name)
     except ValueError:
         return False
-    return _HOST(name.decode("ascii").lower()) is not None
+    return _HOST(name) is not None
 
 
 def _folder_fault(address: str) -> str | None:
