@@ -270,9 +270,9 @@ def _is_typed(token: Token) -> bool:
 
 
 def prefix_token(found: list[Token]) -> Token | None:
-    """The last word that is looked for (not excluded) outside of closed quotes: it may be the beginning of a longer one,
-    because it is being typed, and stays so when fields are added after it. Of an open quote it is the last word in
-    it, so that the list narrows while a phrase is typed."""
+    """The last word that is looked for (not excluded) outside of closed quotes: it may be the beginning of a longer
+    one, because it is being typed, and stays so when fields are added after it. Of an open quote it is the last word
+    in it, so that the list narrows while a phrase is typed."""
     last: Token | None = None
     negated = pending = False
     outer: list[bool] = []
