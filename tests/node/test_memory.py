@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +12,8 @@ from tests.node.conftest import client, refused
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, running
-from tui_registry.sync.tiles import pack
+from tui_registry.node.etags import etag_of
+from tui_registry.sync.tiles import Span, pack
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,42 @@ def test_tiles_are_kept_as_far_as_the_bound_allows(
             path = f"/sync/{store.head().epoch}/entries/{names[tile]}.ndjson.gz"
             assert reader.get(path).content == packed[tile]
     assert found == read
+
+
+def test_a_tile_is_packed_and_hashed_once_for_all_who_ask(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = bodies(roots(ALICE, 10))
+    store.apply(lines, source="test")
+    at_once = 5
+    asked: list[str] = []
+    all_asked = threading.Event()
+    reads: list[int] = []
+    hashed: list[bytes] = []
+    from_name, log_lines = Span.from_name, store.log_lines
+
+    def heard(name: str) -> Span | None:
+        asked.append(name)
+        if len(asked) == at_once:
+            all_asked.set()
+        return from_name(name)
+
+    def read(start: int, stop: int) -> list[bytes]:
+        assert all_asked.wait(timeout=60)
+        reads.append(start)
+        return log_lines(start, stop)
+
+    def hash_of(content: bytes) -> str:
+        hashed.append(content)
+        return etag_of(content)
+
+    monkeypatch.setattr(Span, "from_name", heard)
+    monkeypatch.setattr(store, "log_lines", read)
+    monkeypatch.setattr("tui_registry.node.log.etag_of", hash_of)
+    path = f"/sync/{store.head().epoch}/entries/0.10.ndjson.gz"
+    with running(store) as address, client(address) as reader, ThreadPoolExecutor(at_once) as pool:
+        answers = list(pool.map(reader.get, [path] * at_once))
+    assert [answer.content for answer in answers] == [pack(lines)] * at_once
+    assert len({answer.headers["etag"] for answer in answers}) == 1
+    assert (reads, hashed) == ([0], [pack(lines)])
 
 
 @pytest.mark.parametrize("line", [b"\n", b"xx\n"], ids=["empty", "short"])

@@ -104,6 +104,25 @@ def test_if_match_is_strong_and_takes_no_other_tag(node: Node) -> None:
         refused(node.writer.put(made.headers["location"], json=MODEL, headers={"if-match": header}), 412, "changed")
 
 
+@pytest.mark.parametrize(
+    "made_of",
+    ["x*y", "**", "*, {}", "{}, *", '"*"', '"*', "x{}", "{}x", "{} {}", '{}"', "{}, other", "other, {}", "W/*", "w/{}"],
+)
+def test_what_is_no_list_of_tags_matches_nothing(node: Node, made_of: str) -> None:
+    made = node.writer.post("/models", json=MODEL)
+    location, etag = made.headers["location"], made.headers["etag"]
+    header = made_of.format(etag, etag)
+    refused(node.writer.delete(location, headers={"if-match": header}), 412, "changed")
+    assert node.reader.get(location, headers={"if-none-match": header}).json() == made.json()
+
+
+@pytest.mark.parametrize("made_of", ["{}", ', {} ,, "a"', '"*",{},', '"a","b"\t,\t{}', "W/{},{}"])
+def test_a_list_of_tags_may_have_blanks_and_commas_too_many(node: Node, made_of: str) -> None:
+    made = node.writer.post("/models", json=MODEL)
+    header = made_of.format(made.headers["etag"], made.headers["etag"])
+    assert node.writer.delete(made.headers["location"], headers={"if-match": header}).status_code == 204
+
+
 def test_a_tag_that_is_held_spares_reading_again_weak_or_in_a_list(node: Node) -> None:
     made = node.writer.post("/models", json=MODEL)
     location, etag = made.headers["location"], made.headers["etag"]
@@ -253,13 +272,21 @@ def test_half_a_character_in_a_query_is_told(node: Node) -> None:
 def test_both_spellings_of_a_question_are_refused_with_the_same_codes_and_sentences(node: Node) -> None:
     for name, values in {
         "limit": (0, -1, 201, 10**30, "x", "1.5", "", "\u0663"),
-        "cursor": ("c" * 2001, "junk", ""),
+        "cursor": ("c" * 2001, "junk"),
         "sort": ("s" * 65, "nmae", "nam", "name\\", 'na"me', "name,params", " "),
     }.items():
         for value in values:
             by_path, by_body = (answer.json() for answer in _asked_both_ways(node, "", **{name: value}))
             assert by_path == by_body
             assert (by_path["code"], by_path["status"]) in (("invalid", 422), ("query", 400)), (name, value)
+
+
+def test_an_empty_word_asks_for_the_first_page_in_the_usual_order(node: Node) -> None:
+    node.writer.post("/models", json=MODEL).raise_for_status()
+    listed = node.reader.get("/models").json()
+    assert len(listed["items"]) == 1
+    for name in ("cursor", "sort"):
+        assert [answer.json() for answer in _asked_both_ways(node, "", **{name: ""})] == [listed, listed]
 
 
 def test_a_cursor_of_another_question_is_refused(node: Node) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import queue
 import random
 import re
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tests.node.conftest import T0, client, refused
 from tests.sync.logs import ALICE, bodies, root
@@ -105,6 +108,19 @@ def whole(said: bytes, store: Datastore) -> None:
     assert said.partition(b"\r\n\r\n")[2] == pack(store.log_lines(0, _LARGE))
 
 
+def is_whole(said: bytes) -> bool:
+    """Whether the answer is as long as it says."""
+    head, _, body = said.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length is not None
+    return len(body) == int(length[1])
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the operator is told."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 def rest(raw: socket.socket) -> bytes:
     pieces = []
     while piece := raw.recv(_BITE):
@@ -172,10 +188,11 @@ def test_large_answers_that_nobody_takes_are_bounded_all_together(large: Datasto
         assert reader.get(_PAGE).status_code == 200
 
 
-def test_small_answers_wait_for_no_room(large: Datastore) -> None:
+def test_small_answers_and_those_without_a_body_wait_for_no_room(large: Datastore) -> None:
     with running(large, bounds=NodeBounds(unsent_bytes=0)) as address, client(address) as reader:
         refused(reader.get(_PAGE), 503, "busy")
         assert reader.get("/models?limit=1").status_code == 200
+        assert int(reader.head(_PAGE).raise_for_status().headers["content-length"]) > 1_000_000
 
 
 def test_a_tile_that_many_read_counts_once(large: Datastore) -> None:
@@ -183,6 +200,101 @@ def test_a_tile_that_many_read_counts_once(large: Datastore) -> None:
     with running(large, bounds=NodeBounds(unsent_bytes=1_500_000)) as address, ExitStack() as stack:
         for _ in range(6):
             begun(stack.enter_context(asking(address, path)))
+
+
+# Those who have had their turn
+
+
+def test_who_reads_the_longest_makes_way_where_another_lacks_room(
+    large: Datastore, caplog: pytest.LogCaptureFixture
+) -> None:
+    bounds = NodeBounds(unsent_bytes=3_500_000, turn_seconds=0)
+    with (
+        running(large, bounds=bounds) as address,
+        client(address) as reader,
+        asking(address, tile(large)) as first,
+    ):
+        said = begun(first)
+        with asking(address, f"{_PAGE}&sort=name", last=True) as second:
+            later = begun(second)
+            assert len(reader.get(_PAGE).raise_for_status().json()["items"]) == _LARGE
+            later += rest(second)
+        assert is_whole(later)
+        said += rest(first)
+    assert not is_whole(said)
+    assert told(caplog) == []
+
+
+def test_asking_again_for_a_tile_does_not_keep_its_room(large: Datastore) -> None:
+    bounds = NodeBounds(unsent_bytes=2_000_000, turn_seconds=0)
+    path = tile(large)
+    with (
+        running(large, bounds=bounds) as address,
+        client(address) as reader,
+        asking(address, path) as first,
+        asking(address, path) as second,
+    ):
+        said = [begun(first), begun(second)]
+        assert reader.get(_PAGE).status_code == 200
+        # Nobody reads it by now, so it has room again.
+        assert reader.get(path).content == pack(large.log_lines(0, _LARGE))
+        assert not any(is_whole(start + rest(raw)) for start, raw in zip(said, (first, second), strict=True))
+
+
+def test_what_is_asked_for_last_makes_way_last(large: Datastore) -> None:
+    bounds = NodeBounds(unsent_bytes=3_500_000, turn_seconds=0)
+    path = tile(large)
+    with (
+        running(large, bounds=bounds) as address,
+        client(address) as reader,
+        ExitStack() as stack,
+    ):
+        asked: list[tuple[socket.socket, bytes]] = []
+        for each in (path, f"{_PAGE}&sort=name", path):
+            raw = stack.enter_context(asking(address, each, last=True))
+            asked.append((raw, begun(raw)))
+        assert reader.get(_PAGE).status_code == 200
+        ends = [is_whole(said + rest(raw)) for raw, said in asked]
+    assert ends == [True, False, True]
+
+
+def test_nobody_makes_way_for_what_has_no_room_even_so(large: Datastore) -> None:
+    bounds = NodeBounds(unsent_bytes=1_000_000, turn_seconds=0)
+    with (
+        running(large, bounds=bounds) as address,
+        client(address) as reader,
+        asking(address, "/models?limit=20", last=True) as slow,
+    ):
+        said = begun(slow)
+        refused(reader.get(_PAGE), 503, "busy")
+        said += rest(slow)
+    assert is_whole(said)
+
+
+# Those who leave
+
+
+def test_who_leaves_in_the_middle_of_an_answer_leaves_no_word_of_it(
+    large: Datastore, lost: threading.Semaphore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    leaving: queue.Queue[socket.socket] = queue.Queue()
+    handled = RequestResponseCycle.send
+    begins = True
+
+    async def left(self: RequestResponseCycle, message: Any) -> None:
+        nonlocal begins
+        if message["type"] == "http.response.body" and begins:
+            begins = False
+            raw = leaving.get(timeout=60)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.close()
+        await handled(self, message)
+
+    monkeypatch.setattr(RequestResponseCycle, "send", left)
+    with running(large) as address, asking(address, tile(large)) as raw:
+        leaving.put(raw)
+        given_up(lost, 1)
+    assert told(caplog) == []
 
 
 # Those who take their time

@@ -31,7 +31,7 @@ class NodeBounds:
         header_bytes: of a request's line and headers. header_seconds: until they are complete.
         body_seconds: until a request's body is complete. request_seconds: until the answer begins.
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
-            their readers, all together.
+            their readers, all together. turn_seconds: for one of them once another lacks room.
         connections: open at once. idle_seconds: before a silent connection is closed.
         tile_cache_bytes: of packed tiles kept in memory. threads: that read the replica.
     """
@@ -52,6 +52,7 @@ class NodeBounds:
     request_seconds: float = 180.0
     send_seconds: float = 60.0
     unsent_bytes: int = 128 * 1024**2
+    turn_seconds: float = 120.0
     connections: int = 256
     idle_seconds: int = 5
     tile_cache_bytes: int = 32 * 1024**2

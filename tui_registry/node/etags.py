@@ -7,8 +7,11 @@ import re
 
 from fastapi import Request
 
-# Strong tags, weak ones, and the star that stands for whatever is there.
-_TAG = re.compile(r'(?:W/)?"[^"]*"|\*')
+_TAG = re.compile(r'(?:W/)?"[^"]*"')
+# Tags with commas between them; a comma too many is allowed (RFC 9110, section 5.6.1).
+_LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
+# Stands for whatever is there, alone.
+_ANY = "*"
 
 
 def etag_of(content: bytes) -> str:
@@ -22,13 +25,17 @@ def is_held(request: Request, etag: str) -> bool:
     Compared weakly, as the RFC asks: a proxy that compresses answers makes their tags weak.
     """
     tags = (tag.removeprefix("W/") for tag in _tags(request, "if-none-match"))
-    return any(tag in ("*", etag) for tag in tags)
+    return any(tag in (_ANY, etag) for tag in tags)
 
 
 def is_stale(request: Request, etag: str) -> bool:
     """Whether the caller decided by something else than what is there (If-Match): 412. A weak tag matches nothing."""
-    return "if-match" in request.headers and not any(tag in ("*", etag) for tag in _tags(request, "if-match"))
+    return "if-match" in request.headers and not any(tag in (_ANY, etag) for tag in _tags(request, "if-match"))
 
 
 def _tags(request: Request, header: str) -> list[str]:
-    return _TAG.findall(",".join(request.headers.getlist(header)))
+    """What stands in a header; nothing in one that is malformed, as a guess could delete what its caller would keep."""
+    text = ",".join(request.headers.getlist(header))
+    if text.strip() == _ANY:
+        return [_ANY]
+    return _TAG.findall(text) if _LIST.fullmatch(text) else []

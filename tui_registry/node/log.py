@@ -8,6 +8,8 @@ import re
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -56,14 +58,14 @@ class _Log:
 
     async def head(self, request: Request) -> Response:
         body = spell_head(await run_in_threadpool(self._datastore.head), ranges=True)
-        return _answer(request, body, "max-age=2", "application/json")
+        return _answer(request, body, etag_of(body), "max-age=2", "application/json")
 
     async def tile(self, epoch: str, name: str, request: Request) -> Response:
         span = Span.from_name(name)
-        data = None if span is None else await run_in_threadpool(self._tiles.packed, epoch, span)
-        if data is None:
+        tile = None if span is None else await run_in_threadpool(self._tiles.packed, epoch, span)
+        if tile is None:
             raise NodeError("no_tile", "this log has no such tile: read /sync/head again")
-        return _answer(request, data, _FOREVER, "application/gzip")
+        return _answer(request, tile.data, tile.etag, _FOREVER, "application/gzip")
 
     async def by_hash(self, request: Request) -> Response:
         bounds = self._bounds
@@ -120,48 +122,70 @@ class _Log:
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, "application/json")
 
 
+class _Tile(NamedTuple):
+    data: bytes
+    etag: str
+
+
 class _Tiles:
     """Packed tiles, the last ones used kept in memory. A tile's content never changes within its epoch."""
 
     def __init__(self, datastore: Datastore, limit: int) -> None:
         self._datastore = datastore
         self._limit = limit
-        self._kept: OrderedDict[tuple[str, Span], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Span], _Tile] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
+        # Each there as long as somebody has it or waits for it.
+        self._turns: WeakValueDictionary[tuple[str, Span], threading.Lock] = WeakValueDictionary()
 
-    def packed(self, epoch: str, span: Span) -> bytes | None:
-        """The tile's bytes, None when this log has no such tile (yet, or any more)."""
+    def packed(self, epoch: str, span: Span) -> _Tile | None:
+        """The tile, None when this log has no such tile (yet, or any more)."""
         key = (epoch, span)
         with self._lock:
-            data = self._kept.get(key)
-            if data is not None:
-                self._kept.move_to_end(key)
-        lines = self._datastore.log_lines(span.start, span.end) if data is None and span.end < 2**63 else []
-        # After the lines: a log that is rewritten in between has another epoch by now.
-        head = self._datastore.head()
-        if head.epoch != epoch or head.size < span.end:
-            return None
-        if data is None:
-            if len(lines) != span.end - span.start:
-                # What was lacking came between the two reads: nobody may keep half a tile.
-                return None
-            data = pack(lines)
-            self._keep(key, data)
-        return data
+            turn = self._turns.setdefault(key, threading.Lock())
+        # Who asks for what is being packed finds it kept afterwards.
+        with turn:
+            tile = self._find(key)
+            if tile is None:
+                return self._made(key)
+        return tile if self._is_there(key) else None
 
-    def _keep(self, key: tuple[str, Span], data: bytes) -> None:
+    def _made(self, key: tuple[str, Span]) -> _Tile | None:
+        _, span = key
+        lines = self._datastore.log_lines(span.start, span.end) if span.end < 2**63 else []
+        # After the lines: a log that is rewritten in between has another epoch by now. And lines that were lacking may
+        # have come between the two reads: nobody may keep half a tile.
+        if not self._is_there(key) or len(lines) != span.end - span.start:
+            return None
+        data = pack(lines)
+        tile = _Tile(data, etag_of(data))
+        self._keep(key, tile)
+        return tile
+
+    def _is_there(self, key: tuple[str, Span]) -> bool:
+        epoch, span = key
+        head = self._datastore.head()
+        return head.epoch == epoch and head.size >= span.end
+
+    def _find(self, key: tuple[str, Span]) -> _Tile | None:
         with self._lock:
-            self._size += len(data) - len(self._kept.pop(key, b""))
-            self._kept[key] = data
+            tile = self._kept.get(key)
+            if tile is not None:
+                self._kept.move_to_end(key)
+        return tile
+
+    def _keep(self, key: tuple[str, Span], tile: _Tile) -> None:
+        with self._lock:
+            self._kept[key] = tile
+            self._size += len(tile.data)
             while self._size > self._limit:
                 _, dropped = self._kept.popitem(last=False)
-                self._size -= len(dropped)
+                self._size -= len(dropped.data)
 
 
-def _answer(request: Request, content: bytes, cache: str, media_type: str) -> Response:
+def _answer(request: Request, content: bytes, etag: str, cache: str, media_type: str) -> Response:
     """The content, or that the caller has it."""
-    etag = etag_of(content)
     headers = {"etag": etag, "cache-control": cache}
     if is_held(request, etag):
         return Response(status_code=304, headers=headers)

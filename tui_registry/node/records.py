@@ -117,7 +117,7 @@ class _Records:
             kind=self._kind,
             sort=order,
             limit=asked.limit,
-            cursor=asked.cursor,
+            cursor=asked.cursor or None,
             whole=True,
             # Whoever asks may be anybody, and what the operator calls a search or an owner is nobody's business.
             own_names=False,
