@@ -1,8 +1,12 @@
-"""Keys that arrive in one read, as over a slow line or from a key that repeats: a screen closes itself and no other."""
+"""Keys that arrive in one read, as over a slow line or from a key that repeats.
+
+A screen closes itself and no other, and what a key of it opens lies over it and over no other.
+"""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +14,11 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.replica.replicas import database
 from tests.seeds import make_record
-from tests.tui.driving import browse_of, press, replica, running, settle, status
+from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Draft
+from tui_registry.tui import RegistryApp
 from tui_registry.tui.forms.draft_list import DraftList
 from tui_registry.tui.screens.ask import AskScreen
 from tui_registry.tui.screens.choose import ChooseScreen
@@ -140,6 +146,117 @@ async def test_leaving_the_form_of_its_mode_goes_to_browse_and_offers_no_draft_t
                 assert app.screen is browse_of(app)
                 assert status(app) == "draft kept: Register offers it again"
                 assert [type(screen).__name__ for screen in app.get_screen_stack("register")] == ["RegisterMode"]
+
+
+def stacks(app: RegistryApp, *modes: str) -> list[list[str]]:
+    """The names of the screens in each of these modes, the lowest first."""
+    return [[type(screen).__name__ for screen in app.get_screen_stack(mode)] for mode in modes]
+
+
+async def test_a_form_left_while_another_mode_is_shown_makes_way_for_a_new_one(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "2")
+            form = await is_ready(pilot)
+            # From a line a digit would go into the form
+            await press(pilot, *"hello", "shift+tab")
+            with closing(database(datastore)) as other:
+                # As a pull does that is storing what came: the draft waits
+                other.execute("BEGIN IMMEDIATE")
+                app.simulate_key("escape")
+                app.simulate_key("3")
+                while app.current_mode != "sync":
+                    await pilot.pause()
+                assert app.get_screen_stack("register")[-1] is form
+            await settle(pilot)
+            assert [draft.fields["name"] for draft in datastore.drafts()] == ["hello"]
+            assert app.current_mode == "sync"
+            await press(pilot, "2")
+            assert app.current_mode == "register"
+            assert stacks(app, "browse", "register") == [
+                ["BrowseScreen"],
+                ["RegisterMode", "RegisterScreen", "DraftList"],
+            ]
+            assert app.screen_stack[1] is not form
+            await press(pilot, "escape")
+            await is_ready(pilot)
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+            assert stacks(app, "browse", "register") == [["BrowseScreen"], ["RegisterMode"]]
+
+
+@pytest.mark.parametrize("key", ["d", "e", "v", "y", "o", "u"])
+async def test_what_a_key_opens_is_not_opened_in_the_mode_that_the_next_key_goes_to(tmp_path: Path, key: str) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "mine"))
+        async with running(datastore) as (app, pilot):
+            await in_one_read(pilot, key, "3")
+            assert stacks(app, "browse", "sync") == [["BrowseScreen"], ["SyncScreen"]]
+            await press(pilot, "1")
+            assert app.screen is browse_of(app)
+            await press(pilot, key)
+            assert len(app.screen_stack) == 2
+            if isinstance(app.screen, RegisterScreen):
+                await is_ready(pilot)
+
+
+async def test_a_record_of_the_history_is_not_opened_in_another_mode(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "mine"))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "4")
+            await in_one_read(pilot, "enter", "3")
+            assert stacks(app, "history", "sync") == [["HistoryScreen"], ["SyncScreen"]]
+
+
+async def test_a_record_that_comes_back_while_another_mode_is_shown_leads_nobody_away(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        record_id = datastore.add("model", make_record("model", "mine")).key
+        entry = datastore.entry(record_id)
+        assert entry is not None
+        datastore.delete("model", record_id, entry.heads)
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "4", "enter", "u")
+            assert isinstance(app.screen, ConfirmScreen)
+            with closing(database(datastore)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                await pilot.press("y", "3")
+                assert app.current_mode == "sync"
+            await settle(pilot)
+            assert datastore.entry(record_id) is not None
+            assert app.current_mode == "sync"
+            await press(pilot, "4")
+            assert stacks(app, "history") == [["HistoryScreen"]]
+
+
+async def test_the_offer_of_a_draft_waits_until_its_form_is_shown_again(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.save_draft(Draft("new:1", "model", None, (), {"name": "half an idea"}))
+        async with running(datastore) as (app, pilot):
+            await in_one_read(pilot, "2", "1")
+            assert app.screen is browse_of(app)
+            await press(pilot, "2")
+            assert isinstance(app.screen, DraftList)
+            assert len(app.screen_stack) == 3
+            await press(pilot, "enter")
+            form = await is_ready(pilot)
+            assert form.state.texts["name"] == "half an idea"
+
+
+async def test_what_waits_for_its_screen_opens_when_help_over_it_is_closed(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "f1")
+            browse_of(app).open_screen(ConfirmScreen("Dropped?", ""))
+            browse_of(app).open_screen(ConfirmScreen("First?", ""), later=True)
+            browse_of(app).open_screen(ConfirmScreen("Second?", ""), later=True)
+            await settle(pilot)
+            assert isinstance(app.screen, HelpScreen)
+            for question in ("First?", "Second?"):
+                await press(pilot, "escape")
+                assert question in screen_text(app)
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
 
 
 @pytest.mark.parametrize(("mode", "key"), [("1", "enter"), ("4", "enter"), ("5", "enter"), ("1", "n")])

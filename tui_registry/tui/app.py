@@ -107,7 +107,7 @@ class RegistryApp(RegistryHost):
     def _show_record(self, message: ShowRecord) -> None:
         self.switch_mode("browse")
         base = self.get_screen_stack("browse")[0]
-        if message.record_id is not None and isinstance(base, BrowseScreen):
+        if isinstance(base, BrowseScreen):
             base.select_record(message.record_id)
 
     @on(Search)

@@ -143,9 +143,9 @@ class HistoryRead(Message):
 
 
 class ShowRecord(Message):
-    """Go to Browse, and to that record if one is named."""
+    """Go to Browse, and to that record."""
 
-    def __init__(self, record_id: str | None) -> None:
+    def __init__(self, record_id: str) -> None:
         super().__init__()
         self.record_id = record_id
 

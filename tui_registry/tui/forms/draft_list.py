@@ -66,7 +66,7 @@ class DraftList(Dialog[str]):
 
         what, when = describe(draft, self._now)
         question = ConfirmScreen("Discard this draft?", f"{what}, left {when}", yes="Discard", no="Keep")
-        self.app.push_screen(question, answered)
+        self.open_screen(question, answered)
 
 
 def _key_at(drafts: OptionList) -> str | None:

@@ -88,7 +88,7 @@ class DraftingScreen(WritingScreen):
                 self.dismiss(None)
 
         question, why = "Leave, and lose what you typed?", f"The draft could not be saved: {failure}"
-        self.app.push_screen(ConfirmScreen(question, why, yes="Leave", no="Stay"), answered)
+        self.open_screen(ConfirmScreen(question, why, yes="Leave", no="Stay"), answered, later=True)
 
     def show_draft_age(self) -> None:
         self.note("" if self.saved_at is None else saved_ago(self.saved_at, self.host.now()))
@@ -121,7 +121,7 @@ class DraftingScreen(WritingScreen):
                 self._drop_and_leave()
 
         question = ConfirmScreen("Discard what you typed?", "It cannot be brought back.", yes="Discard", no="Keep")
-        self.app.push_screen(question, answered)
+        self.open_screen(question, answered)
 
     def _drop_and_leave(self) -> None:
         self.done = True

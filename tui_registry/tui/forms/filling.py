@@ -205,7 +205,7 @@ class FillingScreen(FrameScreen[Saved | None]):
             if model_id is not None:
                 row.take_in([model_id])
 
-        self.app.push_screen(PickModel(message.query, compatible, row.chips.items), picked)
+        self.open_screen(PickModel(message.query, compatible, row.chips.items), picked)
 
     # ---- the Datastore, in threads
 

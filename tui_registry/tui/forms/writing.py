@@ -31,7 +31,7 @@ class WritingScreen(FillingScreen):
 
         if row.text.strip() and row.text != text:
             detail = "It is written anew from name, description, requirements and preferred models."
-            self.app.push_screen(ConfirmScreen("Replace the Formfile?", detail, yes="Replace", no="Keep"), answered)
+            self.open_screen(ConfirmScreen("Replace the Formfile?", detail, yes="Replace", no="Keep"), answered)
         else:
             answered(yes=True)
 

@@ -278,11 +278,9 @@ class BrowseScreen(BrowseParts):
         if self.size.width >= WIDE:
             self.detail.focus_text()
             return
-        if not self.is_active:
-            return  # the second Enter of one read
         from tui_registry.tui.screens.detail import DetailScreen
 
-        self.app.push_screen(DetailScreen(Ref(message.row.kind, message.row.id, message.row.name)))
+        self.open_screen(DetailScreen(Ref(message.row.kind, message.row.id, message.row.name)))
 
     async def action_sync(self) -> None:
         await self.app.run_action("mode('sync')")

@@ -36,7 +36,7 @@ class CopyingScreen(FrameScreen[None]):
                 if what == known:
                     self._copy(entries, known)
 
-        self.app.push_screen(
+        self.open_screen(
             ChooseScreen(
                 f"Copy of {_named(entries)}",
                 [

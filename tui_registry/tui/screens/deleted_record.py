@@ -82,9 +82,7 @@ class DeletedRecordScreen(OwnRecordScreen):
     def _show(self, message: DeletedRead) -> None:
         deleted = message.deleted
         if deleted is None:
-            if self.is_current:
-                self.app.post_message(ShowRecord(self._ref.id))
-                self.dismiss(None)
+            self._show_what_is_back()
             return
         self._entry = deleted.entry
         self.query_one(RecordDetail).show(deleted.entry)
@@ -96,14 +94,18 @@ class DeletedRecordScreen(OwnRecordScreen):
         )
         self.hint(f"deleted {when}: {who}", "note")
 
+    def _show_what_is_back(self) -> None:
+        if self.is_current:  # who has gone to another mode stays there
+            self.app.post_message(ShowRecord(self._ref.id))
+        self.dismiss(None)
+
     def action_copy(self) -> None:
         if self._entry is not None:
             self.ask_what_to_copy([self._entry])
 
     def wrote(self, message: Done) -> None:
         if message.select == self._ref.id:
-            self.app.post_message(ShowRecord(self._ref.id))
-            self.dismiss(None)
+            self._show_what_is_back()
 
     def action_back(self) -> None:
         self.dismiss(None)

@@ -167,11 +167,11 @@ class HistoryScreen(OwnRecordScreen):
         if message.entry is not None:
             from tui_registry.tui.screens.detail import DetailScreen
 
-            self.app.push_screen(DetailScreen(ref))
+            self.open_screen(DetailScreen(ref))
         else:
             from tui_registry.tui.screens.deleted_record import DeletedRecordScreen
 
-            self.app.push_screen(DeletedRecordScreen(ref))
+            self.open_screen(DeletedRecordScreen(ref))
 
     def action_undo(self) -> None:
         """Undo the operation under the cursor, after a question, where nothing was built upon it."""
@@ -202,7 +202,7 @@ class HistoryScreen(OwnRecordScreen):
             elif what == "op":
                 self._copy_operation(operation.hash)
 
-        self.app.push_screen(
+        self.open_screen(
             ChooseScreen(
                 f"Copy of what was {operation.did}: “{safe_text(operation.name, 60)}”",
                 [

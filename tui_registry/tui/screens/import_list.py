@@ -105,7 +105,7 @@ class FindingsScreen(FrameScreen[str | None]):
                 self._drafts[place] = form.key
             self._show_state(place)
 
-        self.app.push_screen(form, left)
+        self.open_screen(form, left)
 
     def action_register_all(self) -> None:
         """Register what has no problems, after a question."""
@@ -125,7 +125,7 @@ class FindingsScreen(FrameScreen[str | None]):
         rest = len(self._found.candidates) - len(places) - len(self._ids)
         detail = f"{exact(rest)} others have problems or are here already: they stay in the list." if rest else ""
         question = f"Register {exact(len(places))} record{'' if len(places) == 1 else 's'}, signed by your key?"
-        self.app.push_screen(ConfirmScreen(question, detail, yes="Register", no="Not yet"), answered)
+        self.open_screen(ConfirmScreen(question, detail, yes="Register", no="Not yet"), answered)
 
     def _why_none(self) -> str:
         """Why nothing can be registered at once, and what can be done about it."""
@@ -157,8 +157,7 @@ class FindingsScreen(FrameScreen[str | None]):
     @on(DataTable.RowSelected)
     def _selected(self, event: DataTable.RowSelected) -> None:
         event.stop()
-        if self.is_active:  # not at the second Enter of one read
-            self.action_open()
+        self.action_open()
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:
@@ -211,7 +210,8 @@ class FindingsScreen(FrameScreen[str | None]):
 
         files = ", ".join(safe_text(str(one.path), 100) for one in self._found.operations[:3])
         detail = f"{files}\nThey are checked one by one, as those of a peer are."
-        self.app.push_screen(ConfirmScreen("Take in operations that are signed already?", detail), answered)
+        question = ConfirmScreen("Take in operations that are signed already?", detail)
+        self.open_screen(question, answered, later=True)
 
     @work(thread=True, group="write")
     def _take(self) -> None:

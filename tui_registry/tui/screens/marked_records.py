@@ -119,7 +119,7 @@ class MarkedRecords(NewRecords):
             named += f"\nand {exact(len(mine) - _MOST_NAMED)} more"
         if others:
             named += f"\n{exact(others)} marked of other owners: not deleted"
-        self.app.push_screen(
+        self.open_screen(
             ConfirmScreen(f"Delete {_records(len(mine))} of yours?", named, yes="Delete", no="Keep"), answered
         )
 

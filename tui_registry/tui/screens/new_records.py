@@ -22,9 +22,9 @@ class NewRecords(OwnRecordScreen):
         def answered(chosen: str | None) -> None:
             for kind in KINDS:
                 if chosen == kind:
-                    self.app.push_screen(RegisterScreen(kind), self.record_saved)
+                    self.open_screen(RegisterScreen(kind), self.record_saved)
 
-        self.app.push_screen(
+        self.open_screen(
             ChooseScreen(
                 "Register a new",
                 [
@@ -38,7 +38,7 @@ class NewRecords(OwnRecordScreen):
     def action_import(self) -> None:
         from tui_registry.tui.screens.import_source import ImportSource
 
-        self.app.push_screen(ImportSource(), self._found)
+        self.open_screen(ImportSource(), self._found)
 
     def _found(self, found: Survey | None) -> None:
         """One draft goes into the form, several into a list."""
@@ -49,7 +49,7 @@ class NewRecords(OwnRecordScreen):
 
             (candidate,) = found.candidates
             form = RegisterScreen(candidate.kind or "model", imported=candidate)
-            self.app.push_screen(form, self.record_saved)
+            self.open_screen(form, self.record_saved, later=True)
             return
         from tui_registry.tui.screens.import_list import FindingsScreen
 
@@ -58,4 +58,4 @@ class NewRecords(OwnRecordScreen):
             if record_id is not None:
                 self.app.post_message(ShowRecord(record_id))
 
-        self.app.push_screen(FindingsScreen(found), left)
+        self.open_screen(FindingsScreen(found), left, later=True)

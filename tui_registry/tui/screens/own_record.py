@@ -61,14 +61,12 @@ class OwnRecordScreen(RecordScreen):
                 self._edit_version(entry, version)
 
         choices = [Choice(step.key, step.version, step.version, f"{step.name}: {step.says}") for step in steps]
-        self.app.push_screen(
-            ChooseScreen(f"The version after {safe_text(now, 40)} of {name_of(entry)}", choices), answered
-        )
+        self.open_screen(ChooseScreen(f"The version after {safe_text(now, 40)} of {name_of(entry)}", choices), answered)
 
     def _edit_version(self, entry: Entry, version: str | None) -> None:
         from tui_registry.tui.screens.register import RegisterScreen
 
-        self.app.push_screen(RegisterScreen(entry.kind, record_id=entry.id, version=version), self.record_saved)
+        self.open_screen(RegisterScreen(entry.kind, record_id=entry.id, version=version), self.record_saved)
 
     # Undo
 
@@ -119,7 +117,7 @@ class OwnRecordScreen(RecordScreen):
             if yes:
                 self._undo(undo)
 
-        self.app.push_screen(ConfirmScreen(question(undo), detail(undo), yes=answer(undo), no="Back"), answered)
+        self.open_screen(ConfirmScreen(question(undo), detail(undo), yes=answer(undo), no="Back"), answered)
 
     @work(thread=True, group="write")
     def _undo(self, undo: Undo) -> None:

@@ -158,7 +158,7 @@ class PeersScreen(CopyingScreen):
                 self.read_peers()
                 self.host.look()
 
-        self.app.push_screen(AddPeerScreen(), answered)
+        self.open_screen(AddPeerScreen(), answered)
 
     def action_remove_peer(self) -> None:
         view = self.selected()
@@ -174,7 +174,7 @@ class PeersScreen(CopyingScreen):
                 self._remove(view.name)
 
         waiting = f" {exact(view.peer.pending)} pending operations of it are dropped." if view.peer.pending else ""
-        self.app.push_screen(
+        self.open_screen(
             ConfirmScreen(
                 f"Forget the peer {view.name}?",
                 f"{view.peer.address}\nIts address and how far its log was read are forgotten.{waiting} "
@@ -206,7 +206,7 @@ class PeersScreen(CopyingScreen):
         """What was refused, whoever sent it."""
         from tui_registry.tui.screens.quarantine import QuarantineScreen
 
-        self.app.push_screen(QuarantineScreen())
+        self.open_screen(QuarantineScreen())
 
     def action_copy(self) -> None:
         view = self.selected()

@@ -145,7 +145,7 @@ class RecordScreen(CopyingScreen):
             return
         from tui_registry.tui.screens.register import RegisterScreen
 
-        self.app.push_screen(RegisterScreen(entry.kind, record_id=entry.id), self.record_saved)
+        self.open_screen(RegisterScreen(entry.kind, record_id=entry.id), self.record_saved)
 
     def _offer_duplicate(self, entry: Entry, deed: str) -> None:
         from tui_registry.tui.screens.confirm import ConfirmScreen
@@ -154,7 +154,7 @@ class RecordScreen(CopyingScreen):
             if yes:
                 self._duplicate(entry.kind, entry.id)
 
-        self.app.push_screen(
+        self.open_screen(
             ConfirmScreen(
                 f"{name_of(entry)} belongs to {self._owner_in_words(entry)}",
                 f"A record can be {deed} only by the key that signed it. You can start a new record of yours from it.",
@@ -167,7 +167,7 @@ class RecordScreen(CopyingScreen):
     def _duplicate(self, kind: Kind, record_id: str) -> None:
         from tui_registry.tui.screens.register import RegisterScreen
 
-        self.app.push_screen(RegisterScreen(kind, duplicate_of=record_id), self.record_saved)
+        self.open_screen(RegisterScreen(kind, duplicate_of=record_id), self.record_saved)
 
     def _owner_in_words(self, entry: Entry) -> str:
         owner = text_of(entry.record["owner_id"])
@@ -189,7 +189,7 @@ class RecordScreen(CopyingScreen):
 
         updated = moment(number_of(entry.record["updated_at"]), self.host.now())
         both = f"\n{len(entry.live_heads)} versions are live; all are deleted." if len(entry.live_heads) > 1 else ""
-        self.app.push_screen(
+        self.open_screen(
             ConfirmScreen(
                 f"Delete the {entry.kind} {name_of(entry)} {text_of(entry.record['version'])}?",
                 f"{entry.id}\nupdated {updated}{both}\n"
@@ -228,7 +228,7 @@ class RecordScreen(CopyingScreen):
             if name is not None and name != (entry.owner_name or ""):
                 self._name_owner(owner, name)
 
-        self.app.push_screen(
+        self.open_screen(
             AskScreen(
                 f"A name of yours for the key {address_short(owner)}",
                 entry.owner_name or "",

@@ -115,7 +115,7 @@ class RegisterScreen(DraftingScreen):
         if opened.others:
             kind = opened.state.kind
             drafts = DraftList(opened.others, f"a new {kind}", self.host.now(), self)
-            self.app.push_screen(drafts, self._draft_picked)
+            self.open_screen(drafts, self._draft_picked, later=True)
 
     def _draft_picked(self, key: str | None) -> None:
         if key is not None and key != FRESH:
@@ -186,7 +186,7 @@ class RegisterScreen(DraftingScreen):
             base=self.state.base if editing else None,
             texts=self.state.texts if editing else None,
         )
-        self.app.push_screen(PreviewScreen(shown, self.state.summary()))
+        self.open_screen(PreviewScreen(shown, self.state.summary()))
 
     # ---- when the record changes underneath
 
@@ -230,6 +230,6 @@ class RegisterScreen(DraftingScreen):
 
         if found:
             self.say("this record changed meanwhile: nothing is signed yet", "problem")
-            self.app.push_screen(MergeScreen(found), chosen)
+            self.open_screen(MergeScreen(found), chosen, later=True)
         else:
             chosen({})

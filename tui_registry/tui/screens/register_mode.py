@@ -13,6 +13,7 @@ from tui_registry.tui.screens.frame import FrameScreen
 
 if TYPE_CHECKING:
     from tui_registry.tui.forms.saved import Saved
+    from tui_registry.tui.screens.register import RegisterScreen
 
 
 class RegisterMode(FrameScreen[None]):
@@ -25,16 +26,28 @@ class RegisterMode(FrameScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._has_form = False
+        self._form: RegisterScreen | None = None
 
     def on_screen_resume(self) -> None:
-        # This screen is shown again before the answer of the form that was left comes to it
-        if self.is_active and not self._has_form:
-            from tui_registry.tui.screens.register import RegisterScreen
+        # This screen may be shown again before the answer of the form that was left comes to it
+        if self.is_active and self._form is None:
+            self._open_form()
 
-            self._has_form = True
-            self.app.push_screen(RegisterScreen("model"), self._form_left)
+    def _open_form(self) -> None:
+        from tui_registry.tui.screens.register import RegisterScreen
+
+        self._form = RegisterScreen("model")
+        self.open_screen(self._form, self._form_left)
 
     def _form_left(self, saved: Saved | None) -> None:
-        self._has_form = False
-        self.app.post_message(ShowRecord(None if saved is None else saved.id))
+        form, self._form = self._form, None
+        if not self.is_active:
+            return  # who has gone to another mode stays there, and finds a fresh form here
+        if form is not None and form.answered_unseen:
+            # It was done while another mode was shown; whoever comes back now wants to register
+            self._open_form()
+            return
+        # At once: this screen would open a form where it is told only after this that it is shown again
+        self.app.switch_mode("browse")
+        if saved is not None:
+            self.app.post_message(ShowRecord(saved.id))

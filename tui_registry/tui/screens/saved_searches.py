@@ -58,7 +58,7 @@ class SavedSearches(MarkedRecords):
             if name:
                 self._save_search(name.removeprefix("@"), query)
 
-        self.app.push_screen(
+        self.open_screen(
             AskScreen(
                 "A name for this search",
                 name,
@@ -67,6 +67,7 @@ class SavedSearches(MarkedRecords):
                 detail=f"{safe_text(query, 300)}\nIt becomes @name in a search; the same name again replaces it.",
             ),
             answered,
+            later=bool(wrong),
         )
 
     @work(thread=True, group="write")
@@ -107,7 +108,7 @@ class SavedSearches(MarkedRecords):
             if query is not None:
                 self.bar.ask(query)
 
-        self.app.push_screen(SearchesScreen(message.saved, message.past, self._forget_search), answered)
+        self.open_screen(SearchesScreen(message.saved, message.past, self._forget_search), answered)
 
     @work(thread=True, group="write")
     def _forget_search(self, name: str) -> None:

@@ -150,7 +150,7 @@ class SettingsScreen(CopyingScreen):
                 )
                 self.host.keep_setting("name", name, f"{shown} from now on")
 
-        self.app.push_screen(
+        self.open_screen(
             AskScreen(
                 "A name for this replica",
                 self.host.settings.name,
@@ -168,7 +168,7 @@ class SettingsScreen(CopyingScreen):
             if name and name != row.name:
                 self._name_owner(row.copied, name)
 
-        self.app.push_screen(
+        self.open_screen(
             AskScreen(
                 f"Another name for the key {address_short(row.copied.removeprefix('0x'))}",
                 row.name,
@@ -190,7 +190,7 @@ class SettingsScreen(CopyingScreen):
             if yes:
                 self._name_owner(row.copied, "")
 
-        self.app.push_screen(
+        self.open_screen(
             ConfirmScreen(
                 f"Forget the name {safe_text(row.name, 60)}?",
                 f"{row.copied}\nIts records stay; they are shown as signed by a key you have not named.",
