@@ -7,12 +7,11 @@ import re
 
 # The one spelling of an op ends in its hash (DESIGN section 4): within the members of an Up, or of an Rm.
 _LAST_MEMBER = re.compile(rb'"hash":"([0-9a-f]{64})"\}{3,4}\Z')
-_LONGEST_END = 80
 
 
 def claimed_hash(body: bytes) -> str | None:
     """The hash that an op's bytes end in, None where they end otherwise. It only says which question they answer."""
-    match = _LAST_MEMBER.search(body, max(0, len(body) - _LONGEST_END))
+    match = _LAST_MEMBER.search(body)
     return None if match is None else match[1].decode()
 
 
