@@ -12,8 +12,8 @@ from textual.widgets import Input
 
 from tests.tui.driving import settle
 from tui_registry.datastore import Datastore
-from tui_registry.tui.forms.field_row import FieldRow
-from tui_registry.tui.forms.formfile_area import FormfileArea
+from tui_registry.tui.register.field_row import FieldRow
+from tui_registry.tui.register.formfile_area import FormfileArea
 
 Scene = Callable[[Pilot[None]], Awaitable[None]]
 

@@ -20,8 +20,8 @@ from tui_registry.errors import Kind, Problem, Record
 from tui_registry.node import node_token, running
 from tui_registry.records import authoring, licences, versions, wire
 from tui_registry.text import safe_text
-from tui_registry.tui.forms.desk import Desk
-from tui_registry.tui.forms.state import FormState
+from tui_registry.tui.register.desk import Desk
+from tui_registry.tui.register.state import FormState
 
 # What no author can bring about: the Datastore sets times and ids, and a record of another shape is not read at all.
 OUT_OF_REACH = {"shape", "time_range", "time_order", "not_hex"}

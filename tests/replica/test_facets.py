@@ -16,7 +16,7 @@ from tui_registry.query import FIELDS, Document, matches, parse
 from tui_registry.query.evaluate import number_of, values_of
 from tui_registry.replica import facets as replica_facets
 from tui_registry.replica.facets import FACET_FIELDS, Facets
-from tui_registry.tui.reading import TERMS
+from tui_registry.tui.browse.reading import TERMS
 
 TEXTS = (
     "",

@@ -14,9 +14,9 @@ from tests.seeds import NOW, owner, seed
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.screens.browse import BrowseScreen
-from tui_registry.tui.widgets.frame import StatusLine
-from tui_registry.tui.widgets.record_list import RecordList
+from tui_registry.tui.browse.browse_screen import BrowseScreen
+from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.kit.frame_lines import StatusLine
 
 NARROW, WIDE = (80, 24), (160, 50)
 

@@ -12,11 +12,11 @@ from textual.widgets import Static
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Record
 from tui_registry.records.schema import defaults
-from tui_registry.tui.actions import bindings_for
-from tui_registry.tui.forms.field_row import FieldRow
-from tui_registry.tui.forms.saved import Saved
-from tui_registry.tui.host import RegistryHost
-from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.host import RegistryHost
+from tui_registry.tui.register.field_row import FieldRow
+from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.register.saved import Saved
 
 NOW = 1_750_000_000
 

@@ -8,26 +8,26 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
-from tui_registry.tui.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
 from tui_registry.tui.app import RegistryApp
+from tui_registry.tui.browse.browse_screen import BrowseScreen
+from tui_registry.tui.browse.detail_body import DetailBody
+from tui_registry.tui.browse.detail_screen import DetailScreen
+from tui_registry.tui.browse.facet_panel import FacetPanel
+from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.browse.searches import SearchesScreen
+from tui_registry.tui.history.deleted_record import DeletedRecordScreen
+from tui_registry.tui.history.history_screen import HistoryScreen
+from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
+from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.frame_lines import MOST_FOOTER_KEYS
+from tui_registry.tui.kit.frame_screen import MODES
+from tui_registry.tui.kit.help import help_text
 from tui_registry.tui.modes import LATER_MODES
-from tui_registry.tui.screens.browse import BrowseScreen
-from tui_registry.tui.screens.deleted_record import DeletedRecordScreen
-from tui_registry.tui.screens.detail import DetailScreen
-from tui_registry.tui.screens.dialog import Dialog
-from tui_registry.tui.screens.frame import MODES
-from tui_registry.tui.screens.help import help_text
-from tui_registry.tui.screens.history import HistoryScreen
-from tui_registry.tui.screens.quarantine import QuarantineScreen
-from tui_registry.tui.screens.register import RegisterScreen
-from tui_registry.tui.screens.searches import SearchesScreen
-from tui_registry.tui.screens.settings import SettingsScreen
-from tui_registry.tui.screens.sync import SyncScreen
-from tui_registry.tui.widgets.detail_body import DetailBody
-from tui_registry.tui.widgets.facet_panel import FacetPanel
-from tui_registry.tui.widgets.frame import MOST_FOOTER_KEYS
-from tui_registry.tui.widgets.record_list import RecordList
-from tui_registry.tui.widgets.search_bar import SearchBar
+from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.settings.settings_screen import SettingsScreen
+from tui_registry.tui.sync.quarantine import QuarantineScreen
+from tui_registry.tui.sync.sync_screen import SyncScreen
 
 HOMES: dict[str, type] = {
     "everywhere": RegistryApp,

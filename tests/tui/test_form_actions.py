@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tui_registry.tui.actions import Action, action, actions_for
-from tui_registry.tui.forms.formfile_area import FormfileArea
-from tui_registry.tui.screens.import_list import FindingsScreen
-from tui_registry.tui.screens.import_source import ImportSource
-from tui_registry.tui.screens.register import RegisterScreen
-from tui_registry.tui.widgets.frame import MOST_FOOTER_KEYS
+from tui_registry.tui.imports.import_list import FindingsScreen
+from tui_registry.tui.imports.import_source import ImportSource
+from tui_registry.tui.kit.actions import Action, action, actions_for
+from tui_registry.tui.kit.frame_lines import MOST_FOOTER_KEYS
+from tui_registry.tui.register.formfile_area import FormfileArea
+from tui_registry.tui.register.register_screen import RegisterScreen
 
 HOMES: dict[str, type] = {
     "register": RegisterScreen,

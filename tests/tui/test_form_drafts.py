@@ -13,16 +13,16 @@ import pytest
 
 from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typed, under
 from tui_registry.datastore import Datastore, Draft
-from tui_registry.tui.forms.desk import Desk, Opened, Wanted
-from tui_registry.tui.forms.drafts import as_draft, edit_key
-from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.register.desk import Desk, Opened, Wanted
+from tui_registry.tui.register.drafts import as_draft, edit_key
+from tui_registry.tui.register.register_screen import RegisterScreen
 
 _TYPES_UNTIL_IT_IS_KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from tests.tui.form_app import FormApp, clock, settled, typed
 from tui_registry.datastore import Datastore
-from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.register.register_screen import RegisterScreen
 
 async def main():
     with Datastore.open(Path(sys.argv[1]), clock=clock) as datastore:
@@ -123,7 +123,7 @@ async def test_a_form_whose_draft_was_changed_elsewhere_says_that_both_are_kept(
 
 
 def test_a_second_import_of_an_own_record_leaves_the_draft_of_the_first(datastore: Datastore, tmp_path: Path) -> None:
-    from tui_registry.tui.importing import survey
+    from tui_registry.tui.imports.importing import survey
 
     record_id = datastore.add("model", model()).key
     entry = datastore.entry(record_id)

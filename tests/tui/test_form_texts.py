@@ -10,9 +10,9 @@ from tests.tui.form_records import records
 from tui_registry.errors import KINDS, Kind, Record
 from tui_registry.records.schema import FIELDS, Struct, defaults
 from tui_registry.records.wire import check_shape
-from tui_registry.tui.forms.fields import FormField, field_at, form_fields
-from tui_registry.tui.forms.items import join_items, split_items
-from tui_registry.tui.forms.texts import echo, read_text, same_value, to_record, to_texts
+from tui_registry.tui.register.fields import FormField, field_at, form_fields
+from tui_registry.tui.register.items import join_items, split_items
+from tui_registry.tui.register.texts import echo, read_text, same_value, to_record, to_texts
 
 
 def _field(kind: Kind, path: str) -> FormField:

@@ -12,9 +12,9 @@ from tests.tui.driving import NARROW, WIDE, browse_of, list_of, notice_changes, 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.palette import ActionsProvider
-from tui_registry.tui.screens.help import HelpScreen
-from tui_registry.tui.widgets.frame import KeyFooter, TitleLine
+from tui_registry.tui.kit.frame_lines import KeyFooter, TitleLine
+from tui_registry.tui.kit.help import HelpScreen
+from tui_registry.tui.kit.palette import ActionsProvider
 
 
 async def test_the_title_line_tells_replica_address_and_records(tmp_path: Path) -> None:

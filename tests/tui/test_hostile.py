@@ -20,14 +20,14 @@ from tests.tui.form_app import go_to
 from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.forms.fields import form_fields
-from tui_registry.tui.forms.merge import Difference
-from tui_registry.tui.forms.merge_screen import MergeScreen
-from tui_registry.tui.screens.ask import AskScreen
-from tui_registry.tui.screens.choose import Choice, ChooseScreen
-from tui_registry.tui.screens.confirm import ConfirmScreen
-from tui_registry.tui.widgets.operation_list import OperationList
-from tui_registry.tui.widgets.search_bar import SearchBar
+from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.history.operation_list import OperationList
+from tui_registry.tui.kit.ask import AskScreen
+from tui_registry.tui.kit.choose import Choice, ChooseScreen
+from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.register.fields import form_fields
+from tui_registry.tui.register.merge import Difference
+from tui_registry.tui.register.merge_screen import MergeScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 
@@ -157,7 +157,7 @@ async def forms_of_records(app: RegistryApp, pilot: Pilot[None], looker: Looker)
     await go_to(pilot, "tags")
     for letter in ("left_square_bracket", "s", "w", "l"):  # what some of the strings begin with
         await walk(app, pilot, looker, letter, "down", "down", "backspace", "end", *["backspace"] * 2)
-    from tui_registry.tui.forms.pick_screen import PickModel
+    from tui_registry.tui.register.pick_screen import PickModel
 
     app.push_screen(PickModel("x"))
     await settle(pilot)

@@ -19,16 +19,16 @@ from tests.seeds import make_record
 from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Draft
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.forms.draft_list import DraftList
-from tui_registry.tui.screens.ask import AskScreen
-from tui_registry.tui.screens.choose import ChooseScreen
-from tui_registry.tui.screens.confirm import ConfirmScreen
-from tui_registry.tui.screens.help import HelpScreen
-from tui_registry.tui.screens.import_list import FindingsScreen
-from tui_registry.tui.screens.leaving import LeavingScreen
-from tui_registry.tui.screens.register import RegisterScreen
-from tui_registry.tui.screens.searches import SearchesScreen
-from tui_registry.tui.screens.theme import ThemeScreen
+from tui_registry.tui.browse.searches import SearchesScreen
+from tui_registry.tui.imports.import_list import FindingsScreen
+from tui_registry.tui.kit.ask import AskScreen
+from tui_registry.tui.kit.choose import ChooseScreen
+from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.help import HelpScreen
+from tui_registry.tui.kit.leaving import LeavingScreen
+from tui_registry.tui.register.draft_list import DraftList
+from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.settings.theme import ThemeScreen
 
 
 async def in_one_read(pilot: Pilot[None], *keys: str) -> None:

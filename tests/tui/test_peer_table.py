@@ -9,7 +9,7 @@ from textual.strip import Strip
 
 from tests.tui.driving import NARROW, WIDE, replica, screen_text, settle
 from tests.tui.syncing import syncing, type_peer
-from tui_registry.tui.widgets.peer_table import PeerTable
+from tui_registry.tui.sync.peer_table import PeerTable
 
 
 class Watched(PeerTable):
@@ -30,7 +30,7 @@ class Watched(PeerTable):
 async def test_it_is_never_drawn_without_its_columns(
     tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui_registry.tui.screens.peers.PeerTable", Watched)
+    monkeypatch.setattr("tui_registry.tui.sync.peers.PeerTable", Watched)
     with replica(tmp_path) as datastore:
         datastore.add_peer("lab", str(tmp_path / "log"))
         async with syncing(datastore, size) as (app, pilot):

@@ -11,9 +11,9 @@ from tests.seeds import owner, signed
 from tests.tui.driving import NARROW, WIDE, notice_changes, press, replica, running, screen_text, status
 from tui_registry.datastore import Datastore
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.screens.quarantine import MOST_LISTED, QuarantineScreen, RefusedBody
-from tui_registry.tui.screens.sync import SyncScreen
-from tui_registry.tui.widgets.refused_list import RefusedList
+from tui_registry.tui.sync.quarantine import MOST_LISTED, QuarantineScreen, RefusedBody
+from tui_registry.tui.sync.refused_list import RefusedList
+from tui_registry.tui.sync.sync_screen import SyncScreen
 
 
 def refuse(datastore: Datastore, source: str, *lines: bytes) -> None:

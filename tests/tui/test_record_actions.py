@@ -21,11 +21,11 @@ from tests.tui.driving import (
     settle,
     status,
 )
-from tui_registry.tui.screens.ask import AskScreen
-from tui_registry.tui.screens.choose import ChooseScreen
-from tui_registry.tui.screens.confirm import ConfirmScreen
-from tui_registry.tui.screens.detail import DetailScreen
-from tui_registry.tui.screens.register import RegisterScreen
+from tui_registry.tui.browse.detail_screen import DetailScreen
+from tui_registry.tui.kit.ask import AskScreen
+from tui_registry.tui.kit.choose import ChooseScreen
+from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.register.register_screen import RegisterScreen
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

@@ -12,12 +12,12 @@ from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore, carry_out, plan_undo
 from tui_registry.errors import Json, RegistryError
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.forms.next_version import next_versions
-from tui_registry.tui.screens.choose import ChooseScreen
-from tui_registry.tui.screens.confirm import ConfirmScreen
-from tui_registry.tui.screens.detail import DetailScreen
-from tui_registry.tui.screens.register import RegisterScreen
-from tui_registry.tui.undoing import done
+from tui_registry.tui.browse.detail_screen import DetailScreen
+from tui_registry.tui.browse.undoing import done
+from tui_registry.tui.kit.choose import ChooseScreen
+from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.register.next_version import next_versions
+from tui_registry.tui.register.register_screen import RegisterScreen
 
 
 def showing(app: RegistryApp) -> type:

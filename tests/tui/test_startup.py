@@ -11,14 +11,14 @@ from pathlib import Path
 from tests.benchmarks.terminal import Terminal
 from tests.seeds import NOW
 from tests.tui.driving import browse_of, replica, running
+from tui_registry.tui.kit.tab_line import TabLine
 from tui_registry.tui.opening import Opening
-from tui_registry.tui.widgets.tab_line import TabLine
 
 _FIRST_FRAME = """
 import asyncio, sys
 from tui_registry.datastore import Datastore
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.widgets.record_list import RecordList
+from tui_registry.tui.browse.record_list import RecordList
 
 async def main():
     with Datastore.open(sys.argv[1]) as datastore:
@@ -42,8 +42,8 @@ def test_the_first_frame_with_records_needs_no_heavy_module(tmp_path: Path) -> N
     assert run.returncode == 0, run.stderr
     loaded = set(run.stdout.split())
     assert not loaded & _HEAVY
-    assert not {name for name in loaded if name.startswith("tui_registry.tui.forms")}
-    assert "tui_registry.tui.screens.register" not in loaded
+    assert not {name for name in loaded if name.startswith("tui_registry.tui.register")}
+    assert "tui_registry.tui.register.register_screen" not in loaded
 
 
 # As `tui-registry` starts, but for the wait for the records: a busy machine may take longer over them.
@@ -112,7 +112,7 @@ def test_the_opening_of_an_empty_replica_makes_no_key(tmp_path: Path) -> None:
 
 
 async def test_a_query_stands_in_the_search_line_before_its_input_does(tmp_path: Path) -> None:
-    from tui_registry.tui.widgets.search_bar import SearchBar
+    from tui_registry.tui.browse.search_bar import SearchBar
 
     with replica(tmp_path, 20) as datastore:
         async with running(datastore, (160, 50)) as (app, pilot):

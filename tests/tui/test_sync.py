@@ -25,12 +25,12 @@ from tests.tui.syncing import peer_under_cursor, static_log, sync_of, syncing, t
 from tui_registry.datastore import Datastore
 from tui_registry.node import running as serving
 from tui_registry.sync import publish
-from tui_registry.tui.actions import Action, action, actions_for
-from tui_registry.tui.screens.add_peer import AddPeerScreen
-from tui_registry.tui.screens.confirm import ConfirmScreen
-from tui_registry.tui.screens.sync import SyncScreen
-from tui_registry.tui.widgets.frame import MOST_FOOTER_KEYS
-from tui_registry.tui.widgets.peer_table import PeerTable
+from tui_registry.tui.kit.actions import Action, action, actions_for
+from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.frame_lines import MOST_FOOTER_KEYS
+from tui_registry.tui.sync.add_peer import AddPeerScreen
+from tui_registry.tui.sync.peer_table import PeerTable
+from tui_registry.tui.sync.sync_screen import SyncScreen
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

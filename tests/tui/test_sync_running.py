@@ -26,9 +26,9 @@ from tests.tui.syncing import (
 from tui_registry.datastore import Datastore
 from tui_registry.sync import Bounds, Progress, PullResult
 from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.pulls import PullEnded, PullMoved, Pulls
-from tui_registry.tui.screens import peers as peers_module
-from tui_registry.tui.widgets.peer_table import PeerTable
+from tui_registry.tui.sync import peers as peers_module
+from tui_registry.tui.sync.peer_table import PeerTable
+from tui_registry.tui.sync.pulls import PullEnded, PullMoved, Pulls
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

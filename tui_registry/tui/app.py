@@ -14,12 +14,12 @@ from textual.widgets import Input
 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
-from tui_registry.tui.actions import bindings_for
-from tui_registry.tui.host import RegistryHost
-from tui_registry.tui.messages import Search, ShowRecord
+from tui_registry.tui.browse.browse_screen import BrowseScreen
+from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.frame_screen import FrameScreen
+from tui_registry.tui.kit.host import RegistryHost
+from tui_registry.tui.kit.messages import Search, ShowRecord
 from tui_registry.tui.modes import LATER_MODES
-from tui_registry.tui.screens.browse import BrowseScreen
-from tui_registry.tui.screens.frame import FrameScreen
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -32,7 +32,7 @@ class RegistryApp(RegistryHost):
 
     TITLE = "tui_registry"
     # The first screen's styles are read with the app's own: another time they would all be read once more.
-    CSS_PATH = ["app.tcss", "screens/browse.tcss"]  # noqa: RUF012 - as Textual has it
+    CSS_PATH = ["app.tcss", "browse/browse.tcss"]  # noqa: RUF012 - as Textual has it
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {}
     DEFAULT_MODE: ClassVar[str] = "browse"
     BINDINGS = bindings_for("everywhere")
@@ -97,7 +97,7 @@ class RegistryApp(RegistryHost):
 
     def action_help(self) -> None:
         """Show all keys, those of this screen first."""
-        from tui_registry.tui.screens.help import HelpScreen
+        from tui_registry.tui.kit.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             here = self.screen.WHERE if isinstance(self.screen, FrameScreen) else ()
@@ -122,12 +122,12 @@ class RegistryApp(RegistryHost):
 
 
 def _actions_provider() -> type[Provider]:
-    from tui_registry.tui.palette import ActionsProvider
+    from tui_registry.tui.kit.palette import ActionsProvider
 
     return ActionsProvider
 
 
 def _searches_provider() -> type[Provider]:
-    from tui_registry.tui.palette import SearchesProvider
+    from tui_registry.tui.kit.palette import SearchesProvider
 
     return SearchesProvider

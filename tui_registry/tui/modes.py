@@ -9,25 +9,25 @@ from textual.screen import Screen
 
 
 def _register() -> Screen[None]:
-    from tui_registry.tui.screens.register_mode import RegisterMode
+    from tui_registry.tui.register.register_mode import RegisterMode
 
     return RegisterMode()
 
 
 def _sync() -> Screen[None]:
-    from tui_registry.tui.screens.sync import SyncScreen
+    from tui_registry.tui.sync.sync_screen import SyncScreen
 
     return SyncScreen()
 
 
 def _history() -> Screen[None]:
-    from tui_registry.tui.screens.history import HistoryScreen
+    from tui_registry.tui.history.history_screen import HistoryScreen
 
     return HistoryScreen()
 
 
 def _settings() -> Screen[None]:
-    from tui_registry.tui.screens.settings import SettingsScreen
+    from tui_registry.tui.settings.settings_screen import SettingsScreen
 
     return SettingsScreen()
 

@@ -1,0 +1,224 @@
+"""The panel of filters: what the matches of a search have in common, counted; a line toggles a term of the query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events, on, work
+from textual.message import Message
+from textual.strip import Strip
+from textual.worker import get_current_worker
+
+from tui_registry.errors import RegistryError
+from tui_registry.text import ELLIPSIS
+from tui_registry.tui.browse.columns import cell, licence_in
+from tui_registry.tui.browse.facet_lines import FacetLine, count_text, facet_lines, toggled
+from tui_registry.tui.browse.reading import read_facets
+from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.cursor_list import HEADER, CursorList
+from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.messages import FacetsRead, Question
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Facets
+
+_TITLE: Final = " FILTERS"
+
+
+class FacetPanel(CursorList):
+    """Counts in a thread of its own what a question's matches have in common, and lists it with a cursor.
+
+    What was counted before stays until the new counts are there, so that nothing flickers.
+    """
+
+    BINDINGS = bindings_for("facets")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"facets--heading", "facets--cursor", "facets--chosen", "facets--count"}
+
+    class Toggled(Message):
+        """A value was chosen or given up: the query becomes this one."""
+
+        def __init__(self, query: str) -> None:
+            super().__init__()
+            self.query = query
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._question: Question | None = None
+        self._query = ""
+        self._facets: Facets | None = None
+        self._counted = Question()
+        self._counting = False
+        self._failed = False
+        self._opened: set[str] = set()
+        self._lines: list[FacetLine] = []
+
+    @property
+    def total(self) -> int:
+        """Lines in the panel."""
+        return len(self._lines)
+
+    @property
+    def line(self) -> FacetLine | None:
+        """The line under the cursor."""
+        return self._lines[self.cursor] if self.cursor < self.total else None
+
+    @property
+    def lines(self) -> tuple[FacetLine, ...]:
+        """What the panel lists."""
+        return tuple(self._lines)
+
+    def count(self, question: Question) -> None:
+        """Count for that question; what is being counted for another one is given up."""
+        self._question, self._counting, self._failed = question, True, False
+        self.mark(question.query)
+        self._read(question)
+
+    def stop(self) -> None:
+        """Give up what is being counted: nothing may be in the way of an answer."""
+        self.workers.cancel_group(self, "facets")
+
+    def mark(self, query: str) -> None:
+        """Show what this query asks for as chosen."""
+        self._query = query
+        self._arrange()
+
+    @work(thread=True, exclusive=True, group="facets")
+    def _read(self, question: Question) -> None:
+        worker = get_current_worker()
+        try:
+            facets = read_facets(host_of(self).datastore, question, lambda: worker.is_cancelled)
+        except RegistryError:
+            # A query that cannot be read is explained under the search line.
+            facets = None
+        if not worker.is_cancelled:
+            self.post_message(FacetsRead(question, facets))
+
+    @on(FacetsRead)
+    def _facets_read(self, message: FacetsRead) -> None:
+        message.stop()
+        if message.question != self._question:
+            return
+        self._counting, self._failed = False, message.facets is None
+        if message.facets is not None:
+            self._facets, self._counted = message.facets, message.question
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """The lines anew, the cursor on what it was on."""
+        if self._facets is None:
+            self.refresh()
+            return
+        facts = host_of(self).facts
+        owners = {} if facts is None else facts.owners
+        before, old = self.line, self.cursor
+        self._lines = facet_lines(self._facets, self._query, owners, self._opened)
+        self.fit()
+        place = old
+        if before is not None:
+            same = (k for k, line in enumerate(self._lines) if (line.field, line.value) == (before.field, before.value))
+            place = next(same, old)
+        self.set_reactive(FacetPanel.cursor, self._value_near(self.within(place), 1))
+        self.bring_into_view()
+        self.refresh()
+
+    # Moving
+
+    def move_to(self, place: int) -> None:
+        super().move_to(self._value_near(self.within(place), 1 if place > self.cursor else -1))
+
+    def bring_into_view(self) -> None:
+        super().bring_into_view()
+        if self.cursor and self.cursor - 1 < self.top and self._lines[self.cursor - 1].is_heading:
+            self.jump(self.cursor - 1)
+
+    def _value_near(self, place: int, step: int) -> int:
+        """The nearest line that is no heading, looked for in that direction first."""
+        for direction in (step, -step):
+            k = place
+            while 0 <= k < self.total:
+                if not self._lines[k].is_heading:
+                    return k
+                k += direction
+        return 0
+
+    def action_next_field(self) -> None:
+        self._to_heading(1)
+
+    def action_previous_field(self) -> None:
+        self._to_heading(-1)
+
+    def _to_heading(self, step: int) -> None:
+        headings = [k for k, line in enumerate(self._lines) if line.is_heading]
+        here = sum(k <= self.cursor for k in headings) - 1
+        if headings:
+            self.move_to(headings[max(0, min(here + step, len(headings) - 1))] + 1)
+
+    # Choosing
+
+    def action_choose(self) -> None:
+        line = self.line
+        if line is None:
+            return
+        if line.more:
+            self._opened.add(line.field)
+            self._arrange()
+        else:
+            self.post_message(self.Toggled(toggled(self._query, line)))
+
+    action_open = action_choose
+
+    def on_click(self, event: events.Click) -> None:
+        super().on_click(event)
+        place = self.top + event.y - HEADER
+        if event.chain == 1 and event.y >= HEADER and place == self.cursor:
+            self.action_choose()
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        heading = self.get_component_rich_style("facets--heading")
+        if y < HEADER:
+            note = self._note()
+            text = cell(_TITLE, max(0, width - cell_len(note))) + note
+            return Strip([Segment(text, heading)]).adjust_cell_length(width, heading)
+        place = self.top + y - HEADER
+        if place >= self.total:
+            return Strip.blank(width, self.rich_style)
+        line = self._lines[place]
+        if line.is_heading:
+            return Strip([Segment(f" {line.text}", heading)]).adjust_cell_length(width, heading)
+        pointed = place == self.cursor
+        name, count = self._styles(line, pointed)
+        number = count_text(line.records, self._is_exact(line))
+        box = f"    {ELLIPSIS} " if line.more else " [x] " if line.chosen is not None else " [ ] "
+        room = max(1, width - 1 - len(box) - len(number) - 2)
+        words = licence_in(line.text, room) if line.field == "license" else line.text
+        segments = [
+            Segment(">" if pointed else " ", name),
+            Segment(box + cell(words, room), name),
+            Segment(f" {number} ", count),
+        ]
+        return Strip(segments).adjust_cell_length(width, name)
+
+    def _is_exact(self, line: FacetLine) -> bool:
+        # Of the whole registry the replica keeps count, but for these two.
+        kept = self._counted.asks_for_all and line.field not in ("size", "owner")
+        return kept or (self._facets is not None and self._facets.exact)
+
+    def _styles(self, line: FacetLine, pointed: bool) -> tuple[Style, Style]:
+        if pointed and self.has_focus:
+            return (self.get_component_rich_style("facets--cursor"),) * 2
+        chosen = line.chosen is not None
+        name = self.get_component_rich_style("facets--chosen") if chosen else self.rich_style
+        return name, self.get_component_rich_style("facets--count")
+
+    def _note(self) -> str:
+        if self._failed:
+            return "not counted "
+        if self._facets is not None and not self._facets.exact:
+            return "~ of the newest "
+        return f"{ELLIPSIS} " if self._counting and self._facets is None else ""

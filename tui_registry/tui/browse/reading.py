@@ -1,0 +1,132 @@
+"""What a search is answered with, read from the Datastore. Runs in threads; knows no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from tui_registry.datastore import Datastore, Page
+from tui_registry.text import safe_text
+from tui_registry.tui.browse.windows import WINDOW
+from tui_registry.tui.kit.values import Facts, Question, Reading, Span, Understanding
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Facets
+    from tui_registry.query import Completion
+
+# The facets whose terms in a query have another name.
+TERMS: Final = {"size": "params"}
+
+# What is passed by on the way to a far window is handed over in bundles, so that a cancelled walk is not for nothing.
+_BUNDLE = 50
+
+
+def read_windows(
+    datastore: Datastore, question: Question, span: Span, unwanted: Callable[[], bool], recount: bool = False
+) -> Iterator[list[Reading]]:
+    """Read on from the span's start to the last window that it wants.
+
+    Windows can only be reached one by one, as each gives the next one's cursor; of those before the first wanted window
+    only the cursors are kept. A cursor carries the count that was taken when the list was begun; `recount` takes
+    another, for data that changed.
+
+    Raises:
+        QueryError: the query cannot be read.
+        StoreError: the database cannot, or the answer became unwanted.
+    """
+
+    def search(limit: int, cursor: str | None, backwards: bool) -> Page:
+        return datastore.search(question.query, limit=limit, cursor=cursor, backwards=backwards, unwanted=unwanted)
+
+    counted = search(1, None, backwards=False) if recount else None
+    if counted is not None and span.backwards and span.cursor is None:
+        span = span.ending_at(counted.total, WINDOW)
+    cursor, bundle = span.cursor, list[Reading]()
+    for k in span.windows:
+        # Windows begin at multiples of their size, so the one at the end is the shorter; the list may be empty by now.
+        limit = max(1, span.total - k * WINDOW) if span.backwards and cursor is None else WINDOW
+        page = search(limit, cursor, span.backwards)
+        if counted is not None:
+            page = page._replace(total=counted.total, exact=counted.exact)
+        keep = span.first <= k <= span.last
+        bundle.append(Reading(k, page if keep or page.next is None else page._replace(rows=[]), keep, span.backwards))
+        cursor = page.next
+        if cursor is None:
+            break
+        if len(bundle) == _BUNDLE:
+            yield bundle
+            bundle = []
+    if bundle:
+        yield bundle
+
+
+def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
+    """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
+    changes = datastore.changes()
+    if before is not None and changes == before.changes:
+        return None
+    return Facts(
+        # From before the rest: what is committed meanwhile shows at the next look.
+        changes=changes,
+        stats=datastore.stats(),
+        peers=tuple(datastore.peers()),
+        address=datastore.address,
+        owners=dict(datastore.owner_names()),
+    )
+
+
+def understand(datastore: Datastore, question: Question, now: int, nothing_found: bool) -> Understanding:
+    """How a question is read, in words.
+
+    Args:
+        now: Unix seconds, for ages in the query.
+        nothing_found: only then it matters whether the last word is still being typed.
+
+    Raises:
+        QueryError: the query cannot be read.
+        StoreError: the database cannot.
+    """
+    from tui_registry.query import describe, parse
+
+    text = question.query
+    if not text.strip():
+        return Understanding("newest first", reversible=True)
+    query = parse(text, now=now, saved=datastore.saved_searches() if "@" in text else None)
+    reversible = not query.texts or (query.sort is not None and query.sort.key != "relevance")
+    return Understanding(
+        safe_text(describe(query), 300), reversible, nothing_found and bool(completions(datastore, text, len(text)))
+    )
+
+
+def completions(datastore: Datastore, text: str, cursor: int) -> list[Completion]:
+    """What could be typed at the cursor and would change the query. Raises StoreError."""
+    return [
+        found
+        for found in datastore.complete(text, cursor)
+        if f"{text[: found.start]}{found.insert}{text[found.end :]}" != text
+    ]
+
+
+def read_facets(datastore: Datastore, question: Question, unwanted: Callable[[], bool]) -> Facets:
+    """What the matches have in common, counted.
+
+    A field of which a record has one value is counted without its own terms: beside the values that the query asks for
+    stand those that could be added to them.
+
+    Raises:
+        QueryError: the query cannot be read.
+        StoreError: the database cannot, or the answer became unwanted.
+    """
+    from tui_registry.query import FIELDS, chosen, without_term
+
+    facets = datastore.facets(question.query, unwanted=unwanted)
+    values, exact = dict(facets.values), facets.exact
+    for field in values:
+        term = TERMS.get(field, field)
+        rest = question.query
+        for value in () if FIELDS[term].many else chosen(rest, term):
+            rest = without_term(rest, term, value)
+        if rest != question.query:
+            others = datastore.facets(rest, unwanted=unwanted)
+            values[field], exact = others.values[field], exact and others.exact
+    return facets._replace(values=values, exact=exact)

@@ -1,0 +1,1 @@
+"""History: the operations of this replica, and records that were deleted."""

@@ -1,0 +1,1 @@
+"""Import: from a file, a folder or an address to drafts and records."""

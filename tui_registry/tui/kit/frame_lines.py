@@ -1,0 +1,190 @@
+"""The frame around every screen: a title line, a status line, a footer of at most seven keys."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual import events
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui_registry.text import address_short, age, exact, safe_text
+from tui_registry.tui.kit.actions import Action
+from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.messages import Facts, Outcome, Tone
+
+APP_NAME: Final = "tui_registry"
+MOST_FOOTER_KEYS: Final = 7
+
+
+class Line(Widget):
+    """One line of text with places that can be clicked."""
+
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self._places: list[tuple[int, int, Action]] = []
+
+    def action_at(self, x: int) -> Action | None:
+        """The action whose words stand in that column."""
+        return next((action for start, end, action in self._places if start <= x < end), None)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        action = self.action_at(event.x - self.gutter.left)
+        self.tooltip = None if action is None else Content(f"{action.tooltip} ({action.shown_keys})")
+
+    def on_click(self, event: events.Click) -> None:
+        action = self.action_at(event.x - self.gutter.left)
+        if action is not None:
+            self.app.simulate_key(action.pressed_key)
+
+
+class TitleLine(Line):
+    """Where one is, and how the replica stands: records, last sync, peers that fail.
+
+    Attributes:
+        heading: what the screen is; the app's name where it has no other.
+        note: stands at the right, such as "draft saved 2 s ago".
+    """
+
+    heading: reactive[str] = reactive(APP_NAME)
+    note: reactive[str] = reactive("")
+
+    def __init__(self, modes: Sequence[Action], current_mode: str) -> None:
+        super().__init__()
+        self._modes = modes
+        self._current = current_mode
+
+    def on_mount(self) -> None:
+        host = host_of(self)
+        for name in ("facts", "minute", "settings"):
+            self.watch(host, name, self._changed, init=False)
+
+    def _changed(self) -> None:
+        self.refresh()
+
+    def render(self) -> Content:
+        width = self.content_size.width
+        host = host_of(self)
+        facts = [] if host.facts is None else facts_in_words(host.facts, host.now(), host.settings.name)
+        note: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
+        # What matters least goes first when the terminal is narrow; trouble and the number of records stay.
+        parts = [*facts, *note]
+        left = self._left(width - _width([*facts[-_kept(host.facts) :], *note]) - 2)
+        while parts and _width(parts) + left.cell_length + 2 > width:
+            parts.pop(0)
+        right = Content.styled(" · ", "$foreground-muted").join([Content.styled(text, style) for text, style in parts])
+        gap = max(1, width - left.cell_length - right.cell_length)
+        return Content.assemble(left, " " * gap, right)
+
+    def _left(self, room: int) -> Content:
+        """The heading and the modes; where there is little room without what they say twice, then with bare keys."""
+        twice = self.heading in (APP_NAME, *(mode.label for mode in self._modes if mode.id == self._current))
+        for heading, labels in ((True, True), (not twice, True), (True, False)):
+            content = self._spelt(safe_text(self.heading, 40) if heading else "", labels)
+            if content.cell_length <= room:
+                break
+        return content
+
+    def _spelt(self, heading: str, labels: bool) -> Content:
+        content = Content.styled(heading, "bold $text-primary")
+        self._places.clear()
+        for mode in self._modes:
+            content = content.append("  " if content else "")
+            current = mode.id == self._current
+            start = content.cell_length
+            words = f"{mode.keys[0]} {mode.label}" if labels or current else mode.keys[0]
+            text = f"[{words}]" if current else f" {words} "
+            content = content.append(Content.styled(text, "bold" if current else "$foreground-muted"))
+            self._places.append((start, content.cell_length, mode))
+        return content
+
+
+def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]]:
+    """What the title line says of the replica, least important first, as (text, style)."""
+    name = replica or platform.node()
+    words = [
+        (f"{safe_text(name, 20)} {address_short(facts.address)}", "$foreground-muted"),
+    ]
+    synced = [peer.last_sync for peer in facts.peers if peer.last_sync is not None]
+    if synced:
+        since = age(max(0, now - max(synced)))
+        words.append(("synced just now" if since == "now" else f"synced {since} ago", "$foreground-muted"))
+    count = facts.stats.records
+    words.append((f"{exact(count)} record{'' if count == 1 else 's'}", ""))
+    failing = sum(peer.last_error is not None for peer in facts.peers)
+    if failing:
+        words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
+    return words
+
+
+def _kept(facts: Facts | None) -> int:
+    """How many of the last words of `facts_in_words` stay in sight: the records, and trouble if there is any."""
+    return 1 + (facts is not None and any(peer.last_error is not None for peer in facts.peers))
+
+
+def _width(parts: Sequence[tuple[str, str]]) -> int:
+    return sum(Content(text).cell_length for text, _ in parts) + 3 * (len(parts) - 1)
+
+
+_TONES: Final[dict[Tone, tuple[str, str]]] = {
+    "done": ("✓ ", "$text-success"),
+    "problem": ("! ", "$text-warning"),
+    "note": ("", "$foreground-muted"),
+}
+
+
+class StatusLine(Line):
+    """The result of the last action; without one, what the screen has to say of itself (`hint`)."""
+
+    hint: reactive[Outcome] = reactive(Outcome("", "note"))
+
+    def on_mount(self) -> None:
+        self.watch(host_of(self), "outcome", self._changed, init=False)
+
+    def _changed(self) -> None:
+        self.refresh()
+
+    @property
+    def shown(self) -> Outcome:
+        """What the line says now."""
+        outcome = host_of(self).outcome
+        return outcome if outcome.text else self.hint
+
+    def render(self) -> Content:
+        sign, style = _TONES[self.shown.tone]
+        text = safe_text(self.shown.text)
+        width = self.content_size.width
+        return Content.styled(f"{sign if text else ''}{text}", style).truncate(width, ellipsis=True)
+
+
+class KeyFooter(Line):
+    """The keys that matter now, at most seven; a click on one presses it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._actions: tuple[Action, ...] = ()
+
+    def show(self, actions: Sequence[Action]) -> None:
+        """Show these actions; more than seven is a mistake."""
+        assert len(actions) <= MOST_FOOTER_KEYS
+        if tuple(actions) != self._actions:
+            self._actions = tuple(actions)
+            self.refresh()
+
+    def render(self) -> Content:
+        self._places.clear()
+        content = Content("")
+        for action in self._actions:
+            start = content.cell_length
+            key, label = Content.styled(action.footer_key, "bold $text-accent"), f" {action.label}"
+            end = start + key.cell_length + len(label)
+            if end > self.content_size.width:
+                break  # a whole key less rather than half a word
+            content = content.append(key).append(Content.styled(label, "$foreground-muted")).append("   ")
+            self._places.append((start, end, action))
+        return content

@@ -1,0 +1,82 @@
+"""Help: every key, from the registry of actions, and the query language, from the grammar's own text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui_registry.text import safe_text
+from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for
+from tui_registry.tui.kit.leaving import LeavingScreen
+from tui_registry.tui.kit.text_flow import Flow, field, heading, stack
+
+_KEYS_WIDTH = 22
+
+
+class HelpBody(VerticalScroll, can_focus=True):
+    """The help text, scrolled like the detail's."""
+
+    BINDINGS = bindings_for("text")
+
+
+class HelpScreen(LeavingScreen[None], ModalScreen[None]):
+    """Over any screen; what matters there comes first. Esc, ? or F1 closes it."""
+
+    CSS_PATH: ClassVar[str] = "help.tcss"
+    AUTO_FOCUS: ClassVar[str] = "HelpBody"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("dialog"), ("question_mark,f1", "back")]
+
+    def __init__(self, here: Iterable[Where] = ()) -> None:
+        """
+        Args:
+            here: the places of the screen that help was asked from.
+        """
+        super().__init__()
+        first = list(here)
+        self._places = [*first, *(place for place in HEADINGS if place not in first)]
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            title = Content.assemble(("Help", "bold"), ("   j k scroll · esc closes", "$foreground-muted"))
+            yield Static(title, id="help-title")
+            with HelpBody():
+                yield Flow(id="help-text")
+
+    def on_mount(self) -> None:
+        self.query_one("#help-text", Flow).flow(partial(help_text, self._places))
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+
+def help_text(places: Iterable[Where], width: int) -> Content:
+    """All keys by place, then how to search."""
+    from tui_registry.query import GRAMMAR
+
+    lines: list[Content] = []
+    for place in places:
+        shown = [action for action in actions_for(place) if action.keys]
+        if shown:
+            lines += heading(HEADINGS[place])
+            for action in shown:
+                lines += field(f"  {action.shown_keys}", action.tooltip, width, _KEYS_WIDTH)
+    lines += heading("Marks in the list")
+    lines += field("  !", "Conflict: more than one version is live; the winner is shown", width, _KEYS_WIDTH)
+    lines += field("  +", "Dated more than a day ahead of this machine's clock", width, _KEYS_WIDTH)
+    lines += heading("What an operation in the history is now")
+    lines += field("  current", "The record is what this operation wrote", width, _KEYS_WIDTH)
+    lines += field(
+        "  rival", "Another last version of the record: a conflict, which the next edit settles", width, _KEYS_WIDTH
+    )
+    lines += field("  gone", "The record is deleted, and this did it", width, _KEYS_WIDTH)
+    lines += heading("Searching")
+    lines += [Content(f"  {line}") for line in safe_text(GRAMMAR, newlines=True).rstrip().split("\n")]
+    return stack(lines[1:])

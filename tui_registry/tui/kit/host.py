@@ -1,0 +1,138 @@
+"""The part of the app that every screen leans on: the Datastore, the clock, what the replica holds, the last result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from textual import on, work
+from textual.app import App
+from textual.dom import DOMNode
+from textual.reactive import reactive
+
+from tui_registry.datastore import Datastore
+from tui_registry.errors import RegistryError
+from tui_registry.settings import Settings
+from tui_registry.text import safe_text
+from tui_registry.tui.browse.reading import read_facts
+from tui_registry.tui.kit.messages import FactsRead, Failed
+from tui_registry.tui.kit.values import Facts, Outcome, Tone
+
+POLL_SECONDS = 1.0
+
+
+class RegistryHost(App[None]):
+    """Holds the Datastore and looks every second whether this or another process changed it.
+
+    Attributes:
+        facts: what the replica holds, None until it was read for the first time; watch it to follow changes.
+        minute: the clock in whole minutes; watch it to keep ages true.
+        outcome: the result of the last action.
+        settings: the person's own, as they are now.
+        settings_file: where they are kept; None for where the person's own file is.
+        crash: the first mistake in the program that ended the app, None as long as there was none.
+    """
+
+    facts: reactive[Facts | None] = reactive(None)
+    minute: reactive[int] = reactive(0)
+    outcome: reactive[Outcome] = reactive(Outcome("", "note"), always_update=True)
+    settings: reactive[Settings] = reactive(Settings())
+
+    def __init__(
+        self,
+        datastore: Datastore,
+        *,
+        settings: Settings | None = None,
+        settings_file: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.datastore = datastore
+        self.settings_file = settings_file
+        self.crash: Exception | None = None
+        self.set_reactive(RegistryHost.settings, settings or Settings())
+        self._clock = clock
+        self._looking = False
+        self.set_reactive(RegistryHost.minute, self.now() // 60)
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self._clock())
+
+    def say(self, text: str, tone: Tone = "note") -> None:
+        """Show the result of an action on the status line; it stays until the next step."""
+        self.outcome = Outcome(text, tone)
+
+    @work(thread=True, group="settings")
+    def keep_setting(self, key: Literal["theme", "name"], value: str, sentence: str) -> None:
+        """Write a setting into the file, and say so; where that fails it holds until the end, and why is said."""
+        from tui_registry.settings import SettingsError, save_setting
+
+        try:
+            save_setting(key, value, self.settings_file)
+        except SettingsError as error:
+            self.call_from_thread(self.say, f"for now only: {error.sentence}", "problem")
+        else:
+            self.call_from_thread(self.say, sentence, "done")
+        self.call_from_thread(setattr, self, "settings", self.settings._replace(**{key: value}))
+
+    def action_change_theme(self) -> None:
+        """Choose the colours, which are shown at once and kept in the settings."""
+        from tui_registry.tui.settings.theme import choose_theme
+
+        choose_theme(self)
+
+    def look(self) -> None:
+        """Read what the replica holds, if anything was committed since the last time."""
+        self.minute = self.now() // 60
+        if not self._looking:
+            self._looking = True
+            self._read_facts(self.facts)
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+        # Whoever runs the app tells of it. Textual would print a page of the values that were at hand.
+        self._exit_renderables.clear()
+
+    def on_mount(self) -> None:
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+        elif self.settings.theme:
+            self.say(f"there is no theme {safe_text(self.settings.theme, 40)}: ctrl+p shows them all", "problem")
+        if self.facts is None:
+            self.look()
+        self.set_interval(POLL_SECONDS, self.look)
+
+    @work(thread=True, group="facts")
+    def _read_facts(self, before: Facts | None) -> None:
+        try:
+            facts = read_facts(self.datastore, before)
+            if facts is not None:
+                self.post_message(FactsRead(facts))
+        except RegistryError as error:
+            self.post_message(Failed(error.sentence))
+        finally:
+            self._looking = False
+
+    @on(FactsRead)
+    def _keep_facts(self, message: FactsRead) -> None:
+        self.facts = message.facts
+
+    @on(Failed)
+    def _say_failure(self, message: Failed) -> None:
+        self.say(message.sentence, "problem")
+
+
+def host_of(node: DOMNode) -> RegistryHost:
+    """The app of a widget or screen, with what it offers.
+
+    Raises:
+        TypeError: the widget lives in another app.
+    """
+    app = node.app
+    if not isinstance(app, RegistryHost):
+        raise TypeError(f"{type(node).__name__} needs a RegistryHost as its app, and has {type(app).__name__}")
+    return app

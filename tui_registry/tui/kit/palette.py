@@ -1,0 +1,86 @@
+"""The command palette, fed by the registry of actions and by the saved searches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.types import IgnoreReturnCallbackType
+
+from tui_registry.errors import RegistryError
+from tui_registry.text import safe_text
+from tui_registry.tui.kit.actions import Action, actions_for
+from tui_registry.tui.kit.frame_screen import FrameScreen
+from tui_registry.tui.kit.host import RegistryHost
+from tui_registry.tui.kit.messages import Search
+
+
+class ActionsProvider(Provider):
+    """The actions of the screen, and those that work everywhere."""
+
+    async def discover(self) -> Hits:
+        for action, run in self._offers():
+            yield DiscoveryHit(_shown(action), run, text=action.tooltip)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for action, run in self._offers():
+            score = max(matcher.match(action.label), matcher.match(action.tooltip))
+            if score > 0:
+                yield Hit(score, _shown(action), run, text=action.tooltip)
+
+    def _offers(self) -> Iterator[tuple[Action, IgnoreReturnCallbackType]]:
+        screen = self.screen
+        if isinstance(screen, FrameScreen):
+            for action in actions_for(*screen.WHERE):
+                yield action, partial(self._run, action, screen)
+        for action in actions_for("everywhere"):
+            if action.id not in _NOT_HERE:
+                yield action, partial(self._run, action, self.app)
+
+    async def _run(self, action: Action, node: DOMNode) -> None:
+        await self.app.run_action(action.name, default_namespace=node)
+
+
+class SearchesProvider(Provider):
+    """The saved searches: `Search: @name`."""
+
+    async def startup(self) -> None:
+        self._saved: dict[str, str] = {}
+        app = self.app
+        if isinstance(app, RegistryHost):
+            try:
+                self._saved = await asyncio.to_thread(app.datastore.saved_searches)
+            except RegistryError as error:
+                app.say(error.sentence, "problem")
+
+    async def discover(self) -> Hits:
+        for name, query in self._saved.items():
+            yield DiscoveryHit(_named(name, query), partial(self._ask, name), text=f"Search: @{name}")
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for name, saved in self._saved.items():
+            score = matcher.match(f"Search: @{name}")
+            if score > 0:
+                yield Hit(score, _named(name, saved), partial(self._ask, name), text=f"Search: @{name}")
+
+    def _ask(self, name: str) -> None:
+        self.app.post_message(Search(f"@{name}"))
+
+
+# The palette itself, and a second key for the same.
+_NOT_HERE = ("app.palette", "app.help_f1")
+
+
+def _shown(action: Action) -> Content:
+    keys = f"  {action.shown_keys}" if action.keys else ""
+    return Content.assemble(action.tooltip, (keys, "$text-accent"))
+
+
+def _named(name: str, query: str) -> Content:
+    return Content.assemble(f"Search: @{safe_text(name, 40)}", (f"  {safe_text(query, 100)}", "$text-accent"))

@@ -1,0 +1,261 @@
+"""What a form asks of the Datastore, in plain calls that a thread worker makes. No Textual here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_registry.datastore import Datastore, Draft, Entry
+from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.records.schema import ID_FIELD
+from tui_registry.text import safe_text
+from tui_registry.tui.register.completion import COMPLETED, Known, is_plain
+from tui_registry.tui.register.drafts import beside, edit_key, from_draft, new_key, typed_texts
+from tui_registry.tui.register.outcomes import Broken, Outcome, Overtaken, Refused, Signed, not_stored
+from tui_registry.tui.register.saved import Saved
+from tui_registry.tui.register.state import FormState
+from tui_registry.tui.register.texts import to_texts
+
+if TYPE_CHECKING:
+    from tui_registry.tui.imports.importing import Candidate
+
+_NOTES = 20
+_PROPOSED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the form is opened for: a new record, an edit, a copy, an import, or a draft; `kind` holds for a new one.
+
+    Attributes:
+        version: what an edit begins with in place of the record's own.
+    """
+
+    kind: Kind
+    record_id: str | None = None
+    duplicate_of: str | None = None
+    draft_key: str | None = None
+    imported: Candidate | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A form ready to be shown.
+
+    Attributes:
+        key: of its draft.
+        heading: what the form is.
+        draft: the draft it was restored from, None for a fresh form.
+        others: drafts that could be continued instead.
+        notice: something to know about it, or empty.
+    """
+
+    state: FormState
+    key: str
+    heading: str
+    draft: Draft | None = None
+    others: tuple[Draft, ...] = ()
+    notice: str = ""
+
+
+class Desk:
+    """The calls of one form. Each may block on the disk: call them from a thread."""
+
+    def __init__(self, datastore: Datastore, now: Callable[[], int]) -> None:
+        self._datastore = datastore
+        self._now = now
+        # A draft that is being written while its record is signed must not come back afterwards
+        self._writing = threading.Lock()
+        self._closed = False
+        # What this form last read or wrote of its draft: anything else there is another form's
+        self._stored: Draft | None = None
+
+    def open(self, wanted: Wanted) -> Opened:
+        """The form for what somebody wants.
+
+        Raises:
+            RegistryError: the record or the draft is not there, or cannot be read.
+        """
+        opened = self._opened(wanted)
+        self._stored = opened.draft
+        return opened
+
+    def _opened(self, wanted: Wanted) -> Opened:
+        if wanted.draft_key is not None:
+            return self._continue(wanted.draft_key)
+        if wanted.record_id is not None:
+            opened = self._edit(wanted.kind, wanted.record_id)
+            if wanted.version is not None:
+                opened.state.texts["version"] = wanted.version
+            return opened
+        if wanted.imported is not None and wanted.imported.record is not None:
+            return self._import(wanted.kind, wanted.imported, wanted.imported.record)
+        if wanted.duplicate_of is not None:
+            entry = self._entry(wanted.kind, wanted.duplicate_of)
+            return Opened(FormState.duplicating(entry.kind, entry.record), new_key(), f"Copy of {_name(entry)}")
+        others = tuple(draft for draft in self._datastore.drafts() if draft.kind in KINDS)
+        return Opened(FormState.blank(wanted.kind), new_key(), f"Register {_a(wanted.kind)}", others=others)
+
+    def check(self, kind: Kind, record: Record) -> tuple[tuple[Problem, ...], dict[str, str]]:
+        """What the authoring rules say, and the names of the preferred models that are known here, by id."""
+        problems = tuple(self._datastore.check(kind, record))
+        names: dict[str, str] = {}
+        preferred = record.get("preferred_models")
+        for model_id in preferred if isinstance(preferred, list) else ():
+            if isinstance(model_id, str) and len(model_id) == 64:
+                entry = self._datastore.entry(model_id, "model")
+                if entry is not None:
+                    names[model_id] = _name(entry)
+        return problems, names
+
+    def known_words(self, path: str, prefix: str) -> list[Known]:
+        """What records here say in a field and begins so, the most common first; odd ones are left out."""
+        found = self._datastore.known_values(COMPLETED[path], prefix, _PROPOSED)
+        return [Known(word.value, word.records) for word in found if is_plain(word.value)]
+
+    def keep(self, draft: Draft) -> str:
+        """Store a draft; the last one that this form wrote wins. Nothing happens once the record was signed.
+
+        Returns:
+            The key that it has now: another one when another form, here or in another process, wrote to its own.
+
+        Raises:
+            RegistryError: it could not be stored.
+        """
+        with self._writing:
+            if self._closed:
+                return draft.key
+            if not self._datastore.replace_draft(self._stored, draft):
+                draft = draft._replace(key=beside(draft.key))
+                self._datastore.save_draft(draft)
+            self._stored = draft
+            return draft.key
+
+    def forget(self, key: str) -> None:
+        """Remove a draft for good.
+
+        Raises:
+            RegistryError: it could not be removed.
+        """
+        self._datastore.drop_draft(key)
+
+    def close(self, key: str) -> None:
+        """Remove this form's draft; none is kept from here on.
+
+        Raises:
+            RegistryError: it could not be removed.
+        """
+        with self._writing:
+            self._closed = True
+            self._drop(key)
+
+    def sign(self, key: str, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> Outcome:
+        """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`."""
+        datastore = self._datastore
+        with self._writing:
+            try:
+                if record_id is None:
+                    op = datastore.add(kind, record)
+                else:
+                    op = datastore.update(kind, record_id, record, seen)
+            except InvalidRecord as error:
+                return Refused(error.problems)
+            except RegistryError as error:
+                if error.code in ("changed", "not_found") and record_id is not None:
+                    return self._overtaken(kind, record_id)
+                return Broken(not_stored(error))
+            self._closed = True
+            # The id first: all of it fits into 80 columns
+            done = "registered" if record_id is None else "saved"
+            sentence = f"{done} {op.key} {safe_text(str(record['name']), 40)}"
+            saved = Saved(kind, op.key)
+            try:
+                self._drop(key)
+            except RegistryError as error:
+                return Signed(saved, sentence, f"its draft could not be removed: {error.sentence}")
+            return Signed(saved, sentence)
+
+    def overtaken(self, kind: Kind, record_id: str, seen: tuple[str, ...]) -> bool:
+        """Whether the record has other heads by now."""
+        entry = self._datastore.entry(record_id, kind)
+        return entry is None or set(entry.heads) != set(seen)
+
+    # ---- how
+
+    def _drop(self, key: str) -> None:
+        # What another form wrote there since is not this one's to remove
+        there = self._datastore.draft(key)
+        if there is not None and self._stored is not None and there.fields == self._stored.fields:
+            self._datastore.drop_draft(key)
+
+    def _overtaken(self, kind: Kind, record_id: str) -> Outcome:
+        try:
+            return Overtaken(self._datastore.entry(record_id, kind))
+        except RegistryError as error:
+            return Broken(not_stored(error))
+
+    def _entry(self, kind: Kind, record_id: str) -> Entry:
+        entry = self._datastore.entry(record_id, kind)
+        if entry is None:
+            raise RegistryError("not_found", f"there is no {kind} {record_id[:12]} here any more")
+        return entry
+
+    def _edit(self, kind: Kind, record_id: str, draft: Draft | None = None) -> Opened:
+        entry = self._entry(kind, record_id)
+        if not entry.mine:
+            state = FormState.duplicating(entry.kind, entry.record)
+            notice = "this record is signed by another key: what you see is a copy to register as new"
+            return Opened(state, new_key(), f"Copy of {_name(entry)}", notice=notice)
+        state = FormState.editing(kind, record_id, entry.record, entry.heads)
+        draft = draft or self._datastore.draft(edit_key(kind, record_id))
+        if draft is None:
+            return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}")
+        from_draft(draft, state)
+        return Opened(state, draft.key, f"Edit {_name(entry)}", draft)
+
+    def _import(self, kind: Kind, found: Candidate, record: Record) -> Opened:
+        notes = [
+            f"Read from {safe_text(found.source, 300)}. Look it over: nothing is signed yet.",
+            *found.notes[:_NOTES],
+        ]
+        identifier = str(record[ID_FIELD[kind]])
+        entry = self._datastore.entry(identifier, kind) if found.here else None
+        if entry is None or not entry.mine:
+            state = FormState.importing(kind, record, found.origins, notes)
+            return Opened(state, new_key(), f"Import {_a(kind)}")
+        # A copy of a record of one's own: what it says becomes an edit
+        state = FormState.editing(kind, identifier, entry.record, entry.heads)
+        state.texts = to_texts(kind, record)
+        state.bring(found.origins, notes)
+        notice, key = "this record is registered here: saving changes it to what was read", edit_key(kind, identifier)
+        if self._datastore.draft(key) is not None:
+            notice, key = f"{notice}; your earlier draft of it is kept", beside(key)
+        return Opened(state, key, f"Edit {_name(entry)}", notice=notice)
+
+    def _continue(self, key: str) -> Opened:
+        draft = self._datastore.draft(key)
+        if draft is None:
+            raise RegistryError("not_found", "this draft is no longer here")
+        if draft.record_id is None:
+            state = FormState.blank(draft.kind)
+            from_draft(draft, state)
+            return Opened(state, key, f"Register {_a(draft.kind)}", draft)
+        entry = self._datastore.entry(draft.record_id, draft.kind)
+        if entry is not None:
+            return self._edit(draft.kind, draft.record_id, draft)
+        # Deleted meanwhile: what was typed is not lost, it can be registered as new
+        state = FormState.blank(draft.kind)
+        state.restore({path: text for path, text in typed_texts(draft).items() if path in state.texts})
+        notice = "its record was deleted meanwhile: saving registers this as a new one"
+        return Opened(state, key, f"Register {_a(draft.kind)}", draft, notice=notice)
+
+
+def _name(entry: Entry) -> str:
+    return safe_text(str(entry.record["name"]), 28)
+
+
+def _a(kind: Kind) -> str:
+    return "an agent" if kind == "agent" else "a model"

@@ -1,0 +1,72 @@
+"""One line and many lines of text that cannot hold what a terminal must not see, however it came in."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
+from textual.widgets import Input, TextArea
+from textual.widgets.text_area import Edit, EditResult
+
+from tui_registry.text import safe_text
+from tui_registry.tui.kit.actions import action
+
+_NEXT_SECTION = action("register.next_section")
+
+
+class SafeInput(Input):
+    """One line. Its value is set to safe text only; what is pasted is made safe, its lines joined by `joiner`."""
+
+    def __init__(
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        joiner: str = " ",
+        suggester: Suggester | None = None,
+        id: str | None = None,  # noqa: A002  (Textual's own name)
+    ) -> None:
+        super().__init__(
+            value, placeholder=placeholder, suggester=suggester, select_on_focus=False, compact=True, id=id
+        )
+        self._joiner = joiner
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        super().replace(_safe_piece(text, newlines=False), start, end)
+
+    def on_paste(self, event: events.Paste) -> None:
+        # Textual keeps the first line only; a pasted list is a list
+        event.prevent_default()
+        event.stop()
+        lines = [line.strip() for line in event.text.splitlines()]
+        self.replace(self._joiner.join(line for line in lines if line), *self.selection)
+
+
+class SafeArea(TextArea):
+    """Many lines; loaded with safe text only, and what is typed or pasted is made safe."""
+
+    # Textual's own use of F6 here would keep people in the field
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"screen.{_NEXT_SECTION.name}", show=False) for key in _NEXT_SECTION.keys
+    ]
+
+    def edit(self, edit: Edit) -> EditResult:
+        edit.text = _safe_piece(edit.text, newlines=True)
+        return super().edit(edit)
+
+
+def _safe_piece(text: str, *, newlines: bool) -> str:
+    # A mark typed after its letter arrives alone: only in front of nothing does it need a letter of its own
+    return safe_text("a" + text, newlines=newlines)[1:]
+
+
+def shown_line(raw: str) -> str:
+    """A loaded text as one safe line."""
+    return safe_text(raw)
+
+
+def shown_lines(raw: str) -> str:
+    """A loaded text as safe lines."""
+    return safe_text(raw, newlines=True)

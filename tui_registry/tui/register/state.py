@@ -1,0 +1,185 @@
+"""A form without its widgets: the texts, which fields were left, what is wrong and where. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tui_registry.errors import Kind, Problem, Record
+from tui_registry.records.schema import defaults
+from tui_registry.tui.register.fields import SectionId, field_at, form_fields
+from tui_registry.tui.register.texts import Texts, same_value, to_record, to_texts
+
+
+@dataclass(frozen=True, slots=True)
+class SectionStatus:
+    """How a section stands: `visited` once a field of it was left; the counts are of problems that may be shown."""
+
+    visited: bool
+    errors: int
+    warnings: int
+
+
+@dataclass(slots=True)
+class FormState:
+    """What a form knows. `base` is what it began with; a draft is worth keeping when the texts differ from it.
+
+    Attributes:
+        record_id: of the record being edited, None for a new one.
+        seen: the heads that the person was shown, for `Datastore.update`.
+        source: the record being edited, whose id, owner and times stay.
+        left: the fields that were left once: only these show their problems before the first try to save.
+        checked: the problems that the authoring rules found in the last snapshot they were given.
+        origins: of an import, where the text of a field came from, by its path, until somebody changes the text.
+        notes: of an import, where it came from and what could not be read, each a sentence.
+    """
+
+    kind: Kind
+    base: Texts
+    texts: Texts
+    record_id: str | None = None
+    seen: tuple[str, ...] = ()
+    source: Record | None = None
+    left: set[str] = field(default_factory=set)
+    tried: bool = False
+    checked: tuple[Problem, ...] = ()
+    origins: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def blank(cls, kind: Kind) -> FormState:
+        """A new record with everything at its default."""
+        texts = to_texts(kind, defaults(kind))
+        return cls(kind, texts, dict(texts))
+
+    @classmethod
+    def editing(cls, kind: Kind, record_id: str, record: Record, seen: Sequence[str]) -> FormState:
+        """An edit of a record as it was shown with these heads."""
+        texts = to_texts(kind, record)
+        return cls(kind, texts, dict(texts), record_id, tuple(seen), record)
+
+    @classmethod
+    def duplicating(cls, kind: Kind, record: Record) -> FormState:
+        """A new record with the fields of another one; id, owner and times start anew."""
+        texts = to_texts(kind, record)
+        return cls(kind, texts, dict(texts))
+
+    @classmethod
+    def importing(cls, kind: Kind, record: Record, origins: Mapping[str, str], notes: Sequence[str]) -> FormState:
+        """A new record with the fields that were read elsewhere; all of them count as typed."""
+        state = cls.blank(kind)
+        state.texts = to_texts(kind, record)
+        state.bring(origins, notes)
+        return state
+
+    # ---- reading
+
+    @property
+    def changed(self) -> bool:
+        """Whether leaving now would lose something."""
+        return bool(self.touched())
+
+    def touched(self) -> set[str]:
+        """The paths of the fields that do not say what they began with."""
+        return {
+            form_field.path
+            for form_field in form_fields(self.kind)
+            if not same_value(form_field, self.base[form_field.path], self.texts[form_field.path])
+        }
+
+    def record(self) -> tuple[Record, list[Problem]]:
+        """The record that the texts describe, and an error for each text that could not be read."""
+        return to_record(self.kind, self.texts, self.source)
+
+    def problems(self) -> list[Problem]:
+        """Every open problem in the order of the form; those of no field come first."""
+        _, unreadable = self.record()
+        covered = {problem.path for problem in unreadable}
+        problems = [*unreadable, *(problem for problem in self.checked if self._path(problem) not in covered)]
+        order = {form_field.path: index for index, form_field in enumerate(form_fields(self.kind))}
+        return sorted(problems, key=lambda problem: (order.get(self._path(problem), -1), problem.severity))
+
+    def errors(self) -> list[Problem]:
+        """The problems that keep the record from being signed."""
+        return [problem for problem in self.problems() if problem.severity == "error"]
+
+    def shown(self) -> dict[str, list[Problem]]:
+        """The problems that may be shown by now, by the path of their field; "" holds those of no field."""
+        shown: dict[str, list[Problem]] = {}
+        for problem in self.problems():
+            path = self._path(problem)
+            if self.tried or path in self.left or not path:
+                shown.setdefault(path, []).append(problem)
+        return shown
+
+    def hidden(self) -> set[str]:
+        """The paths of the fields that do not matter as things are: sizes of a GPU that is not asked for."""
+        if self.texts.get(_GPU) == "yes":
+            return set()
+        wrong = {self._path(problem) for problem in self.problems()}
+        return {path for path in _OF_GPU if not self.texts.get(path) and path not in wrong}
+
+    def section(self, section: SectionId) -> SectionStatus:
+        """How a section stands."""
+        paths = [form_field.path for form_field in form_fields(self.kind) if form_field.section == section]
+        shown = self.shown()
+        severities = [problem.severity for path in paths for problem in shown.get(path, ())]
+        visited = self.tried or not self.left.isdisjoint(paths)
+        return SectionStatus(visited, severities.count("error"), severities.count("warning"))
+
+    def next_problem(self, after: str | None) -> Problem | None:
+        """The next problem of a field after that one, round the end: errors while there are any, then warnings."""
+        found = [problem for problem in self.problems() if self._path(problem)]
+        errors = [problem for problem in found if problem.severity == "error"]
+        order = [form_field.path for form_field in form_fields(self.kind)]
+        here = order.index(after) if after in order else -1
+        candidates = errors or found
+        later = (problem for problem in candidates if order.index(self._path(problem)) > here)
+        return next(later, candidates[0] if candidates else None)
+
+    def summary(self) -> str:
+        """One line about what keeps the record from being signed."""
+        problems = self.problems()
+        errors = sum(problem.severity == "error" for problem in problems)
+        warnings = len(problems) - errors
+        also = f", {_counted(warnings, 'warning')}" if warnings else ""
+        if errors:
+            return f"{_counted(errors, 'problem')} before this can be signed{also}"
+        return f"ready to sign{also}"
+
+    def _path(self, problem: Problem) -> str:
+        form_field = field_at(self.kind, problem.path)
+        return form_field.path if form_field is not None else ""
+
+    # ---- writing
+
+    def switch(self, kind: Kind) -> None:
+        """Make a new record of the other kind; what both kinds have keeps its text, and so does the rest for the way
+        back, unless the field was still at its default."""
+        fresh, untouched = to_texts(kind, defaults(kind)), to_texts(self.kind, defaults(self.kind))
+        kept = {path: text for path, text in self.texts.items() if untouched.get(path) != text}
+        self.texts = {**self.texts, **fresh, **kept}
+        self.base = {**self.base, **fresh}
+        self.kind, self.checked = kind, ()
+
+    def bring(self, origins: Mapping[str, str], notes: Sequence[str]) -> None:
+        """Keep where the texts came from."""
+        self.origins = {path: words for path, words in origins.items() if path in self.texts}
+        self.notes = tuple(notes)
+
+    def edit(self, path: str, text: str) -> None:
+        """A person changed the text of a field: it comes from nowhere else any more."""
+        self.texts[path] = text
+        self.origins.pop(path, None)
+
+    def restore(self, fields: Mapping[str, str]) -> None:
+        """Put a draft's texts over these."""
+        self.texts.update(fields)
+
+
+_GPU = "resource_requirements.requires_gpu"
+_OF_GPU = tuple(f"resource_requirements.{name}" for name in ("min_vram_gb", "cuda_cores", "tensor_cores"))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

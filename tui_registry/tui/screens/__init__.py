@@ -1,1 +1,0 @@
-"""Screens: they ask the Datastore in thread workers and hand what comes back to their widgets."""

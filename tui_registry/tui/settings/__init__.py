@@ -1,0 +1,1 @@
+"""Settings: colours, names, where everything is kept."""

@@ -1,0 +1,1 @@
+"""Sync: peers, the pulls that run, and what was refused."""

@@ -1,0 +1,160 @@
+"""A peer's name and address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from textual import on, work
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+from textual.worker import get_current_worker
+
+from tui_registry.datastore import Datastore, Peer
+from tui_registry.errors import RegistryError
+from tui_registry.text import safe_text
+from tui_registry.tui.kit.actions import TYPE_AHEAD
+from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.line_input import LineInput
+from tui_registry.tui.sync.peer_text import EXAMPLES
+
+NAME: Final = "name"
+ADDRESS: Final = "address"
+
+
+class AddPeerScreen(Dialog[Peer]):
+    """Answers with the peer that was added; what keeps it from being added is said below its field."""
+
+    AUTO_FOCUS = f"#peer-{NAME}"
+    BINDINGS: ClassVar[list[BindingType]] = [*TYPE_AHEAD]
+
+    class Checked(Message):
+        """What is wrong, by field, with what stood there when it was checked."""
+
+        def __init__(self, name: str, address: str, wrong: dict[str, str], submitted: bool) -> None:
+            super().__init__()
+            self.typed = name, address
+            self.wrong = wrong
+            self.submitted = submitted
+
+    class Added(Message):
+        def __init__(self, peer: Peer) -> None:
+            super().__init__()
+            self.peer = peer
+
+    def __init__(self) -> None:
+        super().__init__("Add a peer", "A node or a folder. Nothing travels until you pull.")
+        self._left: set[str] = set()
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield Static(Content("Name, as you call it"), classes="label")
+        yield LineInput(placeholder="hub", id=f"peer-{NAME}", compact=True)
+        yield Static(classes="wrong", id=f"wrong-{NAME}")
+        yield Static(Content("Address: URL of a node, or path of a folder"), classes="label")
+        yield LineInput(placeholder=EXAMPLES[0][0], id=f"peer-{ADDRESS}", compact=True)
+        yield Static(classes="wrong", id=f"wrong-{ADDRESS}")
+        yield Horizontal(
+            Button(Content("Cancel (esc)"), id="cancel"),
+            Button(Content("Add (enter)"), id="add", variant="primary"),
+            classes="answers",
+        )
+
+    # While it is typed: neutral until a field was left once
+
+    @on(Input.Changed)
+    def _changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._check(*self._typed)
+
+    @on(Input.Blurred)
+    def _blurred(self, message: Input.Blurred) -> None:
+        message.stop()
+        if message.value:
+            self._left.add(NAME if message.input is self._input(NAME) else ADDRESS)
+            self._check(*self._typed)
+
+    @work(thread=True, exclusive=True, group="check-peer")
+    def _check(self, name: str, address: str, submitted: bool = False) -> None:
+        worker = get_current_worker()
+        datastore = host_of(self).datastore
+        try:
+            wrong = wrong_in(datastore, name, address)
+            if submitted and not wrong:
+                self.post_message(self.Added(datastore.add_peer(name, address)))
+                return
+        except RegistryError as error:
+            wrong = {ADDRESS: error.sentence}
+        if not worker.is_cancelled:
+            self.post_message(self.Checked(name, address, wrong, submitted))
+
+    @on(Checked)
+    def _checked(self, message: Checked) -> None:
+        message.stop()
+        if message.typed != self._typed:
+            return
+        for field in (NAME, ADDRESS):
+            wrong = message.wrong.get(field, "") if field in self._left else ""
+            self.query_one(f"#wrong-{field}", Static).update(Content(safe_text(wrong, 300)))
+        if message.submitted:
+            self._input(NAME if NAME in message.wrong else ADDRESS).focus()
+
+    # Adding
+
+    @on(Input.Submitted)
+    def _submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        if message.input is self._input(NAME) and not self._input(ADDRESS).value:
+            self._input(ADDRESS).focus()
+        else:
+            self._submit()
+
+    @on(Button.Pressed)
+    def _pressed(self, message: Button.Pressed) -> None:
+        message.stop()
+        if message.button.id == "add":
+            self._submit()
+        else:
+            self.dismiss(None)
+
+    def _submit(self) -> None:
+        self._left.update((NAME, ADDRESS))
+        self._check(*self._typed, submitted=True)
+
+    @on(Added)
+    def _added(self, message: Added) -> None:
+        message.stop()
+        self.dismiss(message.peer)
+
+    # How
+
+    @property
+    def _typed(self) -> tuple[str, str]:
+        return self._input(NAME).value.strip(), self._input(ADDRESS).value.strip()
+
+    def _input(self, field: str) -> Input:
+        return self.query_one(f"#peer-{field}", Input)
+
+
+def wrong_in(datastore: Datastore, name: str, address: str) -> dict[str, str]:
+    """What keeps a peer from being added, a sentence for each field that is wrong.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    wrong = {problem.path: problem.sentence for problem in datastore.check_peer(name, address)}
+    if not name:
+        wrong[NAME] = "give it a name, such as hub"
+    if (ADDRESS not in wrong or ":" in address) and _LIKE_A_HOST(address):
+        # As a path it would be right, or is told of in general words; and nobody means it so.
+        wrong[ADDRESS] = f"write http://{address} for a node, or ./{address} for a folder of that name"
+    return wrong
+
+
+# `hub.example`, `10.0.0.7:8420`, `localhost:8420/registry`.
+_LIKE_A_HOST = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+|[\w.-]+:[0-9]{1,5})(:[0-9]{1,5})?(/.*)?", re.ASCII).fullmatch
