@@ -17,6 +17,7 @@ from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.frame_lines import StatusLine
+from tui_registry.tui.kit.host import host_of
 
 NARROW, WIDE = (80, 24), (160, 50)
 
@@ -44,11 +45,14 @@ async def running(
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    """Wait until no worker runs and every message was handled."""
+    """Wait until no key is on its way, nothing runs but what waits for a person, and every message was handled."""
+    gate = host_of(pilot.app).gate
     for _ in range(50):
         await pilot.pause()
-        working = [worker for worker in pilot.app.workers if not worker.is_finished]
-        if not working:
+        await gate.until(lambda: gate.is_at_rest)
+        asking = {flow.worker for flow in gate.flows}
+        working = [worker for worker in pilot.app.workers if not worker.is_finished and worker not in asking]
+        if not working and gate.is_at_rest:
             return
         for result in await asyncio.gather(*(worker.wait() for worker in working), return_exceptions=True):
             if isinstance(result, BaseException) and not isinstance(result, WorkerCancelled):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
 from tests.replica.replicas import database
@@ -24,8 +25,8 @@ from tui_registry.tui.imports.import_list import FindingsScreen
 from tui_registry.tui.kit.ask import AskScreen
 from tui_registry.tui.kit.choose import ChooseScreen
 from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen
-from tui_registry.tui.kit.leaving import LeavingScreen
 from tui_registry.tui.register.draft_list import DraftList
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.theme import ThemeScreen
@@ -36,6 +37,22 @@ async def in_one_read(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         pilot.app.post_message(Key(key, key if len(key) == 1 else None))
     await settle(pilot)
+
+
+async def with_a_click(pilot: Pilot[None], key: str, mode: str, before: type = Screen) -> None:
+    """Press a key, and click on a mode just before such a screen is opened; a key for that would wait for the screen."""
+    app = pilot.app
+    assert isinstance(app, RegistryApp)
+    ask = FlowScreen.ask
+
+    async def after_a_click(below: FlowScreen[None], screen: Screen[bool], *, later: bool = False) -> bool | None:
+        if isinstance(screen, before):
+            app.action_mode(mode)
+        return await ask(below, screen, later=later)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FlowScreen, "ask", after_a_click)
+        await in_one_read(pilot, key)
 
 
 async def is_ready(pilot: Pilot[None]) -> RegisterScreen:
@@ -113,7 +130,7 @@ async def test_enter_twice_in_the_list_of_drafts_opens_the_draft(tmp_path: Path)
             form = app.screen_stack[-2]
             await in_one_read(pilot, "enter", "enter")
             assert app.screen is form
-            assert isinstance(form, RegisterScreen)
+            form = await is_ready(pilot)
             assert form.state.texts["name"] == "half an idea"
 
 
@@ -121,7 +138,7 @@ async def test_a_screen_that_ends_its_work_under_another_waits_until_that_is_clo
     with replica(tmp_path) as datastore:
         async with running(datastore) as (app, pilot):
             answers: list[str | None] = []
-            lower: LeavingScreen[str] = LeavingScreen()
+            lower: FlowScreen[str] = FlowScreen()
             app.push_screen(lower, answers.append)
             await press(pilot, "f1")
             assert isinstance(app.screen, HelpScreen)
@@ -186,11 +203,11 @@ async def test_a_form_left_while_another_mode_is_shown_makes_way_for_a_new_one(t
 
 
 @pytest.mark.parametrize("key", ["d", "e", "v", "y", "o", "u"])
-async def test_what_a_key_opens_is_not_opened_in_the_mode_that_the_next_key_goes_to(tmp_path: Path, key: str) -> None:
+async def test_what_a_key_opens_is_not_opened_in_the_mode_that_a_click_goes_to(tmp_path: Path, key: str) -> None:
     with replica(tmp_path) as datastore:
         datastore.add("model", make_record("model", "mine"))
         async with running(datastore) as (app, pilot):
-            await in_one_read(pilot, key, "3")
+            await with_a_click(pilot, key, "sync")
             assert stacks(app, "browse", "sync") == [["BrowseScreen"], ["SyncScreen"]]
             await press(pilot, "1")
             assert app.screen is browse_of(app)
@@ -205,7 +222,7 @@ async def test_a_record_of_the_history_is_not_opened_in_another_mode(tmp_path: P
         datastore.add("model", make_record("model", "mine"))
         async with running(datastore) as (app, pilot):
             await press(pilot, "4")
-            await in_one_read(pilot, "enter", "3")
+            await with_a_click(pilot, "enter", "sync")
             assert stacks(app, "history", "sync") == [["HistoryScreen"], ["SyncScreen"]]
 
 
@@ -233,7 +250,7 @@ async def test_the_offer_of_a_draft_waits_until_its_form_is_shown_again(tmp_path
     with replica(tmp_path) as datastore:
         datastore.save_draft(Draft("new:1", "model", None, (), {"name": "half an idea"}))
         async with running(datastore) as (app, pilot):
-            await in_one_read(pilot, "2", "1")
+            await with_a_click(pilot, "2", "browse", DraftList)
             assert app.screen is browse_of(app)
             await press(pilot, "2")
             assert isinstance(app.screen, DraftList)

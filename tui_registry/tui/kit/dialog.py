@@ -15,12 +15,12 @@ from textual.widgets import Static
 
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.leaving import LeavingScreen
+from tui_registry.tui.kit.flows import FlowScreen
 
 Answer = TypeVar("Answer")
 
 
-class Dialog(LeavingScreen[Answer | None], ModalScreen[Answer | None], Generic[Answer]):
+class Dialog(FlowScreen[Answer | None], ModalScreen[Answer | None], Generic[Answer]):
     """A question over the screen. Esc closes it without an answer (None)."""
 
     # Whole, because Textual looks beside the module of the subclass.

@@ -12,16 +12,16 @@ from textual.widget import Widget
 
 from tui_registry.datastore import Datastore
 from tui_registry.tui.kit.actions import Where, action
+from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.frame_lines import APP_NAME, KeyFooter, StatusLine, TitleLine
 from tui_registry.tui.kit.host import RegistryHost, host_of
-from tui_registry.tui.kit.leaving import LeavingScreen
 from tui_registry.tui.kit.messages import Failed, Outcome, Told, Tone
 
 Result = TypeVar("Result")
 MODES = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
 
 
-class FrameScreen(LeavingScreen[Result], Generic[Result]):
+class FrameScreen(FlowScreen[Result], Generic[Result]):
     """A screen inside the frame. Subclasses fill the body, and name their actions.
 
     Attributes:

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for
-from tui_registry.tui.kit.leaving import LeavingScreen
+from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.text_flow import Flow, field, heading, stack
 
 _KEYS_WIDTH = 22
@@ -27,7 +27,7 @@ class HelpBody(VerticalScroll, can_focus=True):
     BINDINGS = bindings_for("text")
 
 
-class HelpScreen(LeavingScreen[None], ModalScreen[None]):
+class HelpScreen(FlowScreen[None], ModalScreen[None]):
     """Over any screen; what matters there comes first. Esc, ? or F1 closes it."""
 
     CSS_PATH: ClassVar[str] = "help.tcss"

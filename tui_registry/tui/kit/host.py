@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App
 from textual.dom import DOMNode
 from textual.reactive import reactive
@@ -17,6 +17,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
 from tui_registry.tui.browse.reading import read_facts
+from tui_registry.tui.kit.gate import Gate
 from tui_registry.tui.kit.messages import FactsRead, Failed
 from tui_registry.tui.kit.values import Facts, Outcome, Tone
 
@@ -32,6 +33,7 @@ class RegistryHost(App[None]):
         outcome: the result of the last action.
         settings: the person's own, as they are now.
         settings_file: where they are kept; None for where the person's own file is.
+        gate: what every key goes through.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
@@ -52,10 +54,21 @@ class RegistryHost(App[None]):
         self.datastore = datastore
         self.settings_file = settings_file
         self.crash: Exception | None = None
+        self.gate = Gate(self, super().on_event, self.say)
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
         self._looking = False
         self.set_reactive(RegistryHost.minute, self.now() // 60)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Send keys through the gate."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self.gate.receive(event)
+        else:
+            await super().on_event(event)
+
+    async def on_unmount(self) -> None:
+        await self.gate.close()
 
     def now(self) -> int:
         """Unix seconds."""
