@@ -21,7 +21,7 @@ from tui_registry.node import node_token, running
 from tui_registry.records import authoring, licences, versions, wire
 from tui_registry.text import safe_text
 from tui_registry.tui.register.desk import Desk
-from tui_registry.tui.register.state import FormState
+from tui_registry.tui.register.form_state import FormState
 
 # What no author can bring about: the Datastore sets times and ids, and a record of another shape is not read at all.
 OUT_OF_REACH = {"shape", "time_range", "time_order", "not_hex"}
@@ -65,7 +65,7 @@ class Everywhere:
         state.tried = True
         typed, unreadable = state.record()
         assert not unreadable
-        state.checked, _ = Desk(self.store, lambda: 0).check(kind, typed)
+        state.checked, _ = Desk(self.store).check(kind, typed)
         return [problem for problems in state.shown().values() for problem in problems]
 
     def on_the_command_line(self, kind: Kind, record: Record, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -9,14 +9,14 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from tests.tui.driving import settle
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Record
 from tui_registry.records.schema import defaults
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.host import RegistryHost
-from tui_registry.tui.register.field_row import FieldRow
-from tui_registry.tui.register.register_screen import RegisterScreen
-from tui_registry.tui.register.saved import Saved
+from tui_registry.tui.kit.host import RegistryHost, host_of
+from tui_registry.tui.register.field_rows import FieldRow
+from tui_registry.tui.register.register_screen import RegisterScreen, Saved
 
 NOW = 1_750_000_000
 
@@ -60,13 +60,8 @@ def model(**fields: object) -> Record:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Wait until every worker has told its screen and the screens are still."""
-    app = pilot.app
-    for _ in range(20):
-        await pilot.pause()
-        if not any(not worker.is_finished for worker in app.workers):
-            break
-        await app.workers.wait_for_complete()
+    """Wait until every flow has ended or waits for a person, and the screens are still."""
+    await settle(pilot)
     await pilot.pause()
 
 
@@ -76,6 +71,9 @@ async def typed(pilot: Pilot[None], text: str) -> None:
     for character in text:
         # As the terminal sends them, without waiting for the screen after each one
         pilot.app.post_message(Key(character, character))
+    gate = host_of(pilot.app).gate
+    await pilot.pause()
+    await gate.until(lambda: gate.is_at_rest)
     await pilot.pause()
 
 
@@ -90,8 +88,7 @@ async def tab_to(pilot: Pilot[None], path: str) -> None:
         there = next(index for index, widget in enumerate(chain) if _row(screen, path) in widget.ancestors)
         for _ in range((there - here) % len(chain)):
             pilot.app.post_message(Key("tab", None))
-        await pilot.pause()
-        await pilot.pause()
+        await settled(pilot)
     raise AssertionError(f"Tab never comes to {path}")
 
 

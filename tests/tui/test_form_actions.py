@@ -8,7 +8,7 @@ from tui_registry.tui.imports.import_list import FindingsScreen
 from tui_registry.tui.imports.import_source import ImportSource
 from tui_registry.tui.kit.actions import Action, action, actions_for
 from tui_registry.tui.kit.frame_lines import MOST_FOOTER_KEYS
-from tui_registry.tui.register.formfile_area import FormfileArea
+from tui_registry.tui.register.area_rows import FormfileArea
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 HOMES: dict[str, type] = {

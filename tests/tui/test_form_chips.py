@@ -16,8 +16,8 @@ from textual.pilot import Pilot
 from tests.tui.form_app import FormApp, clock, echoed, go_to, lines, model, settled, typed, under
 from tests.tui.form_records import HOSTILE
 from tui_registry.datastore import Datastore
-from tui_registry.tui.register.chips import LEAST_LINE, Chips, laid_out
-from tui_registry.tui.register.items import finished_items, join_items, split_items
+from tui_registry.tui.register.form_fields import finished_items, join_items, split_items
+from tui_registry.tui.register.item_rows import LEAST_LINE, Chips, laid_out
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typed, under
 from tui_registry.datastore import Datastore, Draft
-from tui_registry.tui.register.desk import Desk, Opened, Wanted
-from tui_registry.tui.register.drafts import as_draft, edit_key
+from tui_registry.tui.register.desk import Desk, Opened, Wanted, edit_key
+from tui_registry.tui.register.form_state import as_draft
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 _TYPES_UNTIL_IT_IS_KILLED = """
@@ -30,7 +30,7 @@ async def main():
         async with app.run_test(size=(80, 24)) as pilot:
             await settled(pilot)
             await typed(pilot, "half an idea")
-            while app.form.saved_at is None:
+            while app.form.drafts.saved_at is None:
                 await pilot.pause()
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -78,7 +78,7 @@ def test_two_processes_on_one_draft_keep_what_each_typed(tmp_path: Path, of: str
         else:
             ours.save_draft(Draft("new:1", "model", None, (), {"name": "begun"}))
             wanted = Wanted("model", draft_key="new:1")
-        here, there = Desk(ours, clock), Desk(others, clock)
+        here, there = Desk(ours), Desk(others)
         mine, theirs = opened_form(here, wanted), opened_form(there, wanted)
         assert keep(here, mine, mine.key, name="mine") == mine.key
         assert keep(here, mine, mine.key, name="mine, on and on") == mine.key
@@ -88,7 +88,7 @@ def test_two_processes_on_one_draft_keep_what_each_typed(tmp_path: Path, of: str
         assert typed_in(ours, "name") == ["mine, on and on", "theirs, too"]
 
         # What is left of the one can be gone on with beside the other, and signing the one leaves the other
-        again = opened_form(Desk(ours, clock), Wanted("model", draft_key=second))
+        again = opened_form(Desk(ours), Wanted("model", draft_key=second))
         assert (again.key, again.state.texts["name"]) == (second, "theirs, too")
         assert again.state.record_id == wanted.record_id
         here.close(mine.key)
@@ -99,7 +99,7 @@ def test_a_form_that_is_left_does_not_remove_what_another_one_wrote(tmp_path: Pa
     folder = tmp_path / "data"
     with Datastore.open(folder, clock=clock) as ours, Datastore.open(folder, clock=clock) as others:
         ours.save_draft(Draft("new:1", "model", None, (), {"name": "begun"}))
-        here, there = Desk(ours, clock), Desk(others, clock)
+        here, there = Desk(ours), Desk(others)
         opened_form(here, Wanted("model", draft_key="new:1"))
         theirs = opened_form(there, Wanted("model", draft_key="new:1"))
         keep(there, theirs, theirs.key, name="theirs")
@@ -112,8 +112,8 @@ async def test_a_form_whose_draft_was_changed_elsewhere_says_that_both_are_kept(
     app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await settled(pilot)
-        datastore.save_draft(Draft(edit_key("model", record_id), "model", record_id, (), {"name": "theirs"}))
         await typed(pilot, "mine")
+        datastore.save_draft(Draft(edit_key("model", record_id), "model", record_id, (), {"name": "theirs"}))
         app.form.keep_draft()
         await settled(pilot)
         assert "yours is kept beside it" in lines(app)
@@ -123,7 +123,7 @@ async def test_a_form_whose_draft_was_changed_elsewhere_says_that_both_are_kept(
 
 
 def test_a_second_import_of_an_own_record_leaves_the_draft_of_the_first(datastore: Datastore, tmp_path: Path) -> None:
-    from tui_registry.tui.imports.importing import survey
+    from tui_registry.tui.imports.survey import survey
 
     record_id = datastore.add("model", model()).key
     entry = datastore.entry(record_id)
@@ -132,7 +132,7 @@ def test_a_second_import_of_an_own_record_leaves_the_draft_of_the_first(datastor
         copy = {"kind": "model", "record": {**entry.record, "version": version}}
         (tmp_path / "copy.json").write_text(json.dumps(copy))
         (candidate,) = survey(datastore, str(tmp_path / "copy.json")).candidates
-        desk = Desk(datastore, clock)
+        desk = Desk(datastore)
         form = desk.open(Wanted("model", imported=candidate))
         assert ("earlier draft" in form.notice) == (version == "3.0.0")
         assert keep(desk, form, form.key) == form.key

@@ -12,10 +12,8 @@ from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, tab
 from tui_registry.datastore import Datastore
 from tui_registry.formfile import generate
 from tui_registry.records.authoring import check
-from tui_registry.tui.register.area_rows import DescriptionRow, TemplateRow
-from tui_registry.tui.register.formfile_area import FormfileArea
+from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow, line_of
 from tui_registry.tui.register.register_screen import RegisterScreen
-from tui_registry.tui.register.template import line_of
 
 TEMPLATE = "formfile_template"
 

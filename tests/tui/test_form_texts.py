@@ -10,9 +10,18 @@ from tests.tui.form_records import records
 from tui_registry.errors import KINDS, Kind, Record
 from tui_registry.records.schema import FIELDS, Struct, defaults
 from tui_registry.records.wire import check_shape
-from tui_registry.tui.register.fields import FormField, field_at, form_fields
-from tui_registry.tui.register.items import join_items, split_items
-from tui_registry.tui.register.texts import echo, read_text, same_value, to_record, to_texts
+from tui_registry.tui.register.form_fields import (
+    FormField,
+    echo,
+    field_at,
+    form_fields,
+    join_items,
+    read_text,
+    same_value,
+    split_items,
+    to_record,
+    to_texts,
+)
 
 
 def _field(kind: Kind, path: str) -> FormField:

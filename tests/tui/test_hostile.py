@@ -25,9 +25,8 @@ from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.ask import AskScreen
 from tui_registry.tui.kit.choose import Choice, ChooseScreen
 from tui_registry.tui.kit.confirm import ConfirmScreen
-from tui_registry.tui.register.fields import form_fields
-from tui_registry.tui.register.merge import Difference
-from tui_registry.tui.register.merge_screen import MergeScreen
+from tui_registry.tui.register.form_fields import form_fields
+from tui_registry.tui.register.merge import Difference, MergeScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 
@@ -157,7 +156,7 @@ async def forms_of_records(app: RegistryApp, pilot: Pilot[None], looker: Looker)
     await go_to(pilot, "tags")
     for letter in ("left_square_bracket", "s", "w", "l"):  # what some of the strings begin with
         await walk(app, pilot, looker, letter, "down", "down", "backspace", "end", *["backspace"] * 2)
-    from tui_registry.tui.register.pick_screen import PickModel
+    from tui_registry.tui.register.model_rows import PickModel
 
     app.push_screen(PickModel("x"))
     await settle(pilot)

@@ -27,7 +27,7 @@ from tui_registry.tui.kit.choose import ChooseScreen
 from tui_registry.tui.kit.confirm import ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen
-from tui_registry.tui.register.draft_list import DraftList
+from tui_registry.tui.register.draft_keeping import DraftList
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.theme import ThemeScreen
 

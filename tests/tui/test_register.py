@@ -10,9 +10,8 @@ from textual.widgets import OptionList
 
 from tests.tui.form_app import FormApp, clock, echoed, go_to, lines, model, settled, tab_to, typed, under
 from tui_registry.datastore import Datastore
-from tui_registry.tui.register.rail import Rail
-from tui_registry.tui.register.register_screen import RegisterScreen
-from tui_registry.tui.register.saved import Saved
+from tui_registry.tui.register.form_body import Rail
+from tui_registry.tui.register.register_screen import RegisterScreen, Saved
 
 
 @pytest.fixture

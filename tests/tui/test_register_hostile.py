@@ -12,11 +12,9 @@ from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typ
 from tests.tui.form_records import HOSTILE
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.errors import Record
-from tui_registry.tui.register.fields import form_fields
-from tui_registry.tui.register.merge import Difference
-from tui_registry.tui.register.merge_screen import MergeScreen
-from tui_registry.tui.register.register_screen import RegisterScreen
-from tui_registry.tui.register.saved import Saved
+from tui_registry.tui.register.form_fields import form_fields
+from tui_registry.tui.register.merge import Difference, MergeScreen
+from tui_registry.tui.register.register_screen import RegisterScreen, Saved
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 
 def _register() -> Screen[None]:
-    from tui_registry.tui.register.register_mode import RegisterMode
+    from tui_registry.tui.register.register_screen import RegisterMode
 
     return RegisterMode()
 

@@ -17,7 +17,7 @@ from tui_registry.tui.kit.values import TOP, Question
 
 if TYPE_CHECKING:
     from tui_registry.tui.opening import FirstAnswer
-    from tui_registry.tui.register.saved import Saved
+    from tui_registry.tui.register.register_screen import Saved
 
 
 class BrowseScreen(BrowseParts):

@@ -15,7 +15,7 @@ from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.messages import Done, EntryRead
 
 if TYPE_CHECKING:
-    from tui_registry.tui.register.saved import Saved
+    from tui_registry.tui.register.register_screen import Saved
 
 
 class DetailScreen(OwnRecordScreen):

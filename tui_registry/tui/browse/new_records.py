@@ -9,7 +9,7 @@ from tui_registry.tui.browse.own_record import OwnRecordScreen
 from tui_registry.tui.kit.messages import ShowRecord
 
 if TYPE_CHECKING:
-    from tui_registry.tui.imports.importing import Survey
+    from tui_registry.tui.imports.survey import Survey
 
 
 class NewRecords(OwnRecordScreen):

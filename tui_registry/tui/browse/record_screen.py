@@ -17,7 +17,7 @@ from tui_registry.tui.kit.copying import CopyingScreen
 from tui_registry.tui.kit.messages import Done, EntryRead, Failed, HistoryRead
 
 if TYPE_CHECKING:
-    from tui_registry.tui.register.saved import Saved
+    from tui_registry.tui.register.register_screen import Saved
 
 
 class Ref(NamedTuple):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tui_registry.datastore import Undo
 from tui_registry.text import safe_text
-from tui_registry.tui.register.fields import form_fields
-from tui_registry.tui.register.texts import same_value, to_texts
+from tui_registry.tui.register.form_fields import form_fields, same_value, to_texts
 
 _SHOWN = 8
 

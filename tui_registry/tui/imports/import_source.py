@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
-from textual import events, on, work
+from textual import events, on
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
-from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.importers import is_address
 from tui_registry.text import safe_text
-from tui_registry.tui.imports.importing import Survey, survey
-from tui_registry.tui.imports.paths import PathOffer, common_start, offers
+from tui_registry.tui.imports.survey import Survey, survey
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.dialog import Dialog
-from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.register.inputs import SafeInput
+from tui_registry.tui.kit.flows import flow, unwanted
+from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
 
 _ABOUT = (
     "GGUF, safetensors, a model's folder, card or address on the Hugging Face Hub, Ollama, an A2A agent card, an MCP "
@@ -35,27 +36,11 @@ class ImportSource(Dialog[Survey]):
     AUTO_FOCUS = "SafeInput"
     BINDINGS = bindings_for("import")
 
-    class Offered(Message):
-        """What could complete a text."""
-
-        def __init__(self, typed: str, found: list[PathOffer]) -> None:
-            super().__init__()
-            self.typed = typed
-            self.found = found
-
-    class Surveyed(Message):
-        """The source was read, or it was not, and the sentence says why."""
-
-        def __init__(self, found: Survey | None, sentence: str = "") -> None:
-            super().__init__()
-            self.found = found
-            self.sentence = sentence
-
     def __init__(self) -> None:
         super().__init__("Import from a file, a folder or an address", _ABOUT)
         self._typed = ""
         self._offers: Sequence[PathOffer] = ()
-        self._completing = self._reading = False
+        self._reading = False
 
     def compose_answers(self) -> Iterable[Widget]:
         yield SafeInput(placeholder="path, or https://…")
@@ -64,7 +49,7 @@ class ImportSource(Dialog[Survey]):
         yield Static("Tab completes, Enter reads it, Esc goes back", classes="keys")
 
     def on_mount(self) -> None:
-        self._offer("")
+        self._offer()
 
     # ---- completing
 
@@ -74,38 +59,33 @@ class ImportSource(Dialog[Survey]):
         self._typed = event.value
         if not self._reading:
             self._tell("")
-        self._offer(event.value)
+        self._offer()
 
-    @work(thread=True, group="paths")
-    def _offer(self, typed: str) -> None:
-        if typed == self._typed:
-            self.post_message(self.Offered(typed, [] if is_address(typed) else offers(typed)))
+    @flow(group="paths", exclusive=True, background=True)
+    async def _offer(self) -> None:
+        await self._show_offers()
 
-    @on(Offered)
-    def _show_offers(self, message: Offered) -> None:
-        if message.typed != self._typed:
+    async def _show_offers(self) -> None:
+        typed = self._typed
+        found = [] if is_address(typed) else await self.read(offers, typed)
+        if typed != self._typed:
             return
-        self._offers = message.found
+        self._offers = found
         shown = self.query_one(OptionList)
         shown.clear_options()
-        shown.add_options(Option(_words(offer)) for offer in message.found)
+        shown.add_options(Option(_words(offer)) for offer in found)
         shown.highlighted = None
-        if self._completing:
-            self._complete()
 
-    def action_complete(self) -> None:
+    @flow
+    async def action_complete(self) -> None:
         """Go on to what the offer under the cursor says, or as far as all of them agree."""
         at = self.query_one(OptionList).highlighted
         if at is not None:
             self._put(self._offers[at].text)
             return
         # The offers for the last key may still be on their way
-        self._completing = True
-        self._offer(self._typed)
-
-    def _complete(self) -> None:
-        self._completing = False
-        text = common_start(list(self._offers))
+        await self._show_offers()
+        text = common_start(self._offers)
         if len(text) > len(self._typed):
             self._put(text)
 
@@ -116,13 +96,7 @@ class ImportSource(Dialog[Survey]):
         line.focus()
 
     def on_key(self, event: events.Key) -> None:
-        shown = self.query_one(OptionList)
-        if event.key in ("up", "down") and not shown.has_focus:
-            event.stop()
-            if event.key == "down":
-                shown.action_cursor_down()
-            else:
-                shown.action_cursor_up()
+        move_by_arrows(event, self.query_one(OptionList))
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -145,32 +119,20 @@ class ImportSource(Dialog[Survey]):
         else:
             self._begin(event.value.strip())
 
-    def _begin(self, source: str) -> None:
+    # In the background, so that Esc closes the dialog at once and ends the reading
+    @flow(group="survey", background=True)
+    async def _begin(self, source: str) -> None:
         if not source:
             self._tell("write where it is: a path such as ~/models, or an address")
         elif not self._reading:
             self._reading = True
             self._tell("reading …")
-            self._read(source)
-
-    @work(thread=True, group="survey")
-    def _read(self, source: str) -> None:
-        worker = get_current_worker()
-        try:
-            found = survey(host_of(self).datastore, source, lambda: worker.is_cancelled)
-        except RegistryError as error:
-            self.post_message(self.Surveyed(None, error.sentence))
-        else:
-            if not worker.is_cancelled:
-                self.post_message(self.Surveyed(found))
-
-    @on(Surveyed)
-    def _surveyed(self, message: Surveyed) -> None:
-        self._reading = False
-        if message.found is None:
-            self._tell(message.sentence)
-        else:
-            self.dismiss(message.found)
+            try:
+                self.dismiss(await self.read(survey, self.datastore, source, unwanted()))
+            except RegistryError as error:
+                self._tell(error.sentence)
+            finally:
+                self._reading = False
 
     def _tell(self, words: str) -> None:
         self.query_one(".wrong", Static).update(Content(safe_text(words, 600)))
@@ -178,3 +140,58 @@ class ImportSource(Dialog[Survey]):
 
 def _words(offer: PathOffer) -> Content:
     return Content.assemble(safe_text(offer.name, 100), ("/", "$text-accent") if offer.is_folder else "")
+
+
+# A folder with more entries is looked at so far.
+_LOOKED_AT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PathOffer:
+    """One way to go on: the whole `text` for the field, and what `name` to show for it."""
+
+    text: str
+    name: str
+    is_folder: bool
+
+
+def offers(typed: str, most: int = 50) -> list[PathOffer]:
+    """What the last part of a path could become: folders first, then files, by name; none where nothing is there.
+
+    Hidden entries are offered once a dot was typed; names that no line of text can hold never are.
+    """
+    start = typed.rpartition("/")[2]
+    before = typed[: len(typed) - len(start)]
+    try:
+        where = Path(before or ".").expanduser()
+        with os.scandir(where) as entries:
+            found = [
+                PathOffer(f"{before}{entry.name}{'/' if is_folder else ''}", entry.name, is_folder)
+                for entry in islice(entries, _LOOKED_AT)
+                if entry.name.lower().startswith(start.lower())
+                and (start.startswith(".") or not entry.name.startswith("."))
+                and safe_text(entry.name) == entry.name
+                for is_folder in (_is_folder(entry),)
+            ]
+    except (OSError, RuntimeError, ValueError):
+        # Not there, not readable, no such user: nothing to offer, and reading it will say why
+        return []
+    found.sort(key=lambda offer: (not offer.is_folder, offer.name.lower(), offer.name))
+    return found[:most]
+
+
+def common_start(found: Sequence[PathOffer]) -> str:
+    """The longest text that all offers begin with."""
+    texts = [offer.text for offer in found]
+    first, last = min(texts, default=""), max(texts, default="")
+    # What the first and the last in order begin with, all between them do
+    return first[
+        : next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    ]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

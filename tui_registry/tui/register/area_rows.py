@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import ClassVar, get_args
 
-from textual import on
+from rich.text import Text
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Markdown, OptionList, Static, TextArea
 
 from tui_registry.errors import Problem
+from tui_registry.formfile import Completion, complete, tokens
+from tui_registry.formfile.highlighter import TokenKind
 from tui_registry.text import safe_text
-from tui_registry.tui.register.field_row import FieldRow
-from tui_registry.tui.register.formfile_area import FormfileArea
+from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.inputs import SafeArea, shown_lines
-from tui_registry.tui.register.template import line_of
+from tui_registry.tui.register.known_words import OfferList
 
 _SHOWN_PROBLEMS = 6
 
@@ -52,11 +58,6 @@ class AreaRow(FieldRow):
         self.control.move_cursor((0, 0))
         self.focus_control()
 
-    @on(TextArea.Changed)
-    def _changed(self, event: TextArea.Changed) -> None:
-        event.stop()
-        self.took_input()
-
 
 class TemplateRow(AreaRow):
     """A Formfile: its problems are shown while it is typed, by line."""
@@ -68,9 +69,7 @@ class TemplateRow(AreaRow):
         return self.query_one(FormfileArea)
 
     def compose_control(self) -> ComposeResult:
-        offers = OptionList(classes="offers", compact=True)
-        offers.can_focus = False
-        offers.display = False
+        offers = OfferList()
         yield FormfileArea(offers)
         yield offers
 
@@ -128,3 +127,95 @@ class DescriptionRow(AreaRow):
         if self.reading:
             text = safe_text(self.text, newlines=True)
             await self.query_one(Markdown).update(text if text.strip() else "*There is no description yet.*")
+
+
+# Nobody reads a longer line; colouring it on each key would be felt.
+_LONGEST_LINE = 2_000
+
+
+class FormfileArea(SafeArea):
+    """Many lines of a Formfile.
+
+    `offers` is a list beside it that shows completions: while it is shown, the arrows, Enter and Esc are its own.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"formfile--{kind}" for kind in get_args(TokenKind)}
+    BINDINGS = bindings_for("template")
+
+    def __init__(self, offers: OfferList) -> None:
+        super().__init__(show_line_numbers=True, compact=True)
+        self.offers = offers
+        self._completions: Sequence[Completion] = ()
+
+    def get_line(self, line_index: int) -> Text:
+        line = super().get_line(line_index)
+        if len(line) <= _LONGEST_LINE:
+            for token in tokens(line.plain):
+                style = self.get_component_rich_style(f"formfile--{token.kind}", partial=True)
+                line.stylize(style, token.start, token.end)
+        return line
+
+    @property
+    def offering(self) -> bool:
+        """Whether the list of completions is shown."""
+        return self.offers.is_open
+
+    def action_complete(self) -> None:
+        """Offer what could stand at the cursor; the only possibility is taken at once."""
+        found = self._found()
+        if len(found) == 1:
+            self._take(found[0])
+        elif found:
+            self._show(found)
+        else:
+            host_of(self).say("nothing is known that could stand here: write an instruction")
+
+    def take_offer(self, index: int) -> None:
+        """Write the completion that the list shows there."""
+        if index < len(self._completions):
+            self._take(self._completions[index])
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and self.offers.is_open:
+            self.take_offer(self.offers.highlighted or 0)
+        elif not self.offers.press(event.key):
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_blur(self) -> None:
+        self.offers.close()
+
+    @on(TextArea.SelectionChanged)
+    def _moved(self, event: TextArea.SelectionChanged) -> None:
+        event.stop()
+        if self.offers.is_open:
+            self._show(self._found())
+
+    def _found(self) -> list[Completion]:
+        row, column = self.cursor_location
+        return complete(self.text, row + 1, column + 1)
+
+    def _show(self, found: list[Completion]) -> None:
+        self._completions = found
+        self.offers.open_at(self.cursor_screen_offset, [_words(one) for one in found])
+        self.offers.highlighted = 0 if found else None
+
+    def _take(self, completion: Completion) -> None:
+        self.offers.close()
+        row, _ = self.cursor_location
+        self.replace(
+            completion.text, (row, completion.start - 1), (row, completion.end - 1), maintain_selection_offset=False
+        )
+        self.move_cursor((row, completion.start - 1 + len(completion.text)))
+
+
+def _words(completion: Completion) -> Content:
+    text = safe_text(completion.text.strip(), 40)
+    return Content.assemble(f"{text:<14} ", (safe_text(completion.says, 80), "$text-muted"))
+
+
+def line_of(problem: Problem) -> int | None:
+    """The line, from 1, that a problem of the template names; None when it is about the whole."""
+    found = re.match(r"line (\d+):", problem.sentence)
+    return int(found[1]) if found else None

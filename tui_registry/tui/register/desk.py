@@ -1,25 +1,22 @@
-"""What a form asks of the Datastore, in plain calls that a thread worker makes. No Textual here."""
+"""What a form asks of the Datastore, in plain calls for threads."""
 
 from __future__ import annotations
 
+import secrets
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui_registry.datastore import Datastore, Draft, Entry
-from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.errors import KINDS, Kind, Problem, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import safe_text
-from tui_registry.tui.register.completion import COMPLETED, Known, is_plain
-from tui_registry.tui.register.drafts import beside, edit_key, from_draft, new_key, typed_texts
-from tui_registry.tui.register.outcomes import Broken, Outcome, Overtaken, Refused, Signed, not_stored
-from tui_registry.tui.register.saved import Saved
-from tui_registry.tui.register.state import FormState
-from tui_registry.tui.register.texts import to_texts
+from tui_registry.tui.register.form_fields import to_texts
+from tui_registry.tui.register.form_state import FormState, from_draft, typed_texts
+from tui_registry.tui.register.known_words import COMPLETED, Known, is_plain
 
 if TYPE_CHECKING:
-    from tui_registry.tui.imports.importing import Candidate
+    from tui_registry.tui.imports.survey import Candidate
 
 _NOTES = 20
 _PROPOSED = 20
@@ -64,9 +61,8 @@ class Opened:
 class Desk:
     """The calls of one form. Each may block on the disk: call them from a thread."""
 
-    def __init__(self, datastore: Datastore, now: Callable[[], int]) -> None:
+    def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
-        self._now = now
         # A draft that is being written while its record is signed must not come back afterwards
         self._writing = threading.Lock()
         self._closed = False
@@ -140,7 +136,10 @@ class Desk:
         Raises:
             RegistryError: it could not be removed.
         """
-        self._datastore.drop_draft(key)
+        try:
+            self._datastore.drop_draft(key)
+        except RegistryError as error:
+            raise RegistryError(error.code, f"the draft could not be removed: {error.sentence}") from error
 
     def close(self, key: str) -> None:
         """Remove this form's draft; none is kept from here on.
@@ -150,33 +149,30 @@ class Desk:
         """
         with self._writing:
             self._closed = True
-            self._drop(key)
+            # What another form wrote there since is not this one's to remove
+            there = self._datastore.draft(key)
+            if there is not None and self._stored is not None and there.fields == self._stored.fields:
+                self._datastore.drop_draft(key)
 
-    def sign(self, key: str, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> Outcome:
-        """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`."""
-        datastore = self._datastore
+    def sign(self, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> str:
+        """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`. No
+        draft is kept from here on.
+
+        Returns:
+            The record's id, 64 hex digits.
+
+        Raises:
+            InvalidRecord: the authoring rules keep it from being signed.
+            RegistryError: it was not stored; code `changed` or `not_found` when the record has other heads by now, or
+                was deleted.
+        """
         with self._writing:
-            try:
-                if record_id is None:
-                    op = datastore.add(kind, record)
-                else:
-                    op = datastore.update(kind, record_id, record, seen)
-            except InvalidRecord as error:
-                return Refused(error.problems)
-            except RegistryError as error:
-                if error.code in ("changed", "not_found") and record_id is not None:
-                    return self._overtaken(kind, record_id)
-                return Broken(not_stored(error))
+            if record_id is None:
+                op = self._datastore.add(kind, record)
+            else:
+                op = self._datastore.update(kind, record_id, record, seen)
             self._closed = True
-            # The id first: all of it fits into 80 columns
-            done = "registered" if record_id is None else "saved"
-            sentence = f"{done} {op.key} {safe_text(str(record['name']), 40)}"
-            saved = Saved(kind, op.key)
-            try:
-                self._drop(key)
-            except RegistryError as error:
-                return Signed(saved, sentence, f"its draft could not be removed: {error.sentence}")
-            return Signed(saved, sentence)
+            return op.key
 
     def overtaken(self, kind: Kind, record_id: str, seen: tuple[str, ...]) -> bool:
         """Whether the record has other heads by now."""
@@ -184,18 +180,6 @@ class Desk:
         return entry is None or set(entry.heads) != set(seen)
 
     # ---- how
-
-    def _drop(self, key: str) -> None:
-        # What another form wrote there since is not this one's to remove
-        there = self._datastore.draft(key)
-        if there is not None and self._stored is not None and there.fields == self._stored.fields:
-            self._datastore.drop_draft(key)
-
-    def _overtaken(self, kind: Kind, record_id: str) -> Outcome:
-        try:
-            return Overtaken(self._datastore.entry(record_id, kind))
-        except RegistryError as error:
-            return Broken(not_stored(error))
 
     def _entry(self, kind: Kind, record_id: str) -> Entry:
         entry = self._datastore.entry(record_id, kind)
@@ -222,7 +206,7 @@ class Desk:
             *found.notes[:_NOTES],
         ]
         identifier = str(record[ID_FIELD[kind]])
-        entry = self._datastore.entry(identifier, kind) if found.here else None
+        entry = self._datastore.entry(identifier, kind)
         if entry is None or not entry.mine:
             state = FormState.importing(kind, record, found.origins, notes)
             return Opened(state, new_key(), f"Import {_a(kind)}")
@@ -251,6 +235,22 @@ class Desk:
         state.restore({path: text for path, text in typed_texts(draft).items() if path in state.texts})
         notice = "its record was deleted meanwhile: saving registers this as a new one"
         return Opened(state, key, f"Register {_a(draft.kind)}", draft, notice=notice)
+
+
+def new_key() -> str:
+    """A key for the draft of a new record."""
+    return f"new:{secrets.token_hex(8)}"
+
+
+def edit_key(kind: Kind, record_id: str) -> str:
+    """The key of the draft of an edit: one for each record."""
+    return f"edit:{kind}:{record_id}"
+
+
+def beside(key: str) -> str:
+    """A key for a second draft of the same: the first one stays what it is."""
+    kind, _, rest = key.partition(":")
+    return new_key() if kind == "new" else f"{kind}:{rest}:{secrets.token_hex(4)}"
 
 
 def _name(entry: Entry) -> str:

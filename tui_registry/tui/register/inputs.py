@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, OptionList, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
 from tui_registry.text import safe_text
@@ -70,3 +70,13 @@ def shown_line(raw: str) -> str:
 def shown_lines(raw: str) -> str:
     """A loaded text as safe lines."""
     return safe_text(raw, newlines=True)
+
+
+def move_by_arrows(event: events.Key, options: OptionList) -> None:
+    """Let up and down in a line move in the list below it."""
+    if event.key in ("up", "down") and not options.has_focus:
+        event.stop()
+        if event.key == "down":
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()

@@ -1,12 +1,23 @@
-"""The row of a list of models: ids in the record, names for a reader, picked by search."""
+"""The row of a list of models: ids in the record, names for a reader, picked by search in a dialog."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from textual import events, on
+from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
 
-from tui_registry.tui.register.fields import FormField
+from tui_registry.datastore import Row
+from tui_registry.errors import RegistryError
+from tui_registry.text import count_words, safe_text
+from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.register.form_fields import OTHER, FormField
+from tui_registry.tui.register.inputs import SafeInput, move_by_arrows, shown_line
 from tui_registry.tui.register.item_rows import ItemsRow
 
 
@@ -50,3 +61,87 @@ class ModelsRow(ItemsRow):
 
 def _is_id(item: str) -> bool:
     return len(item) == 64 and all(character in "0123456789abcdef" for character in item)
+
+
+_MOST = 50
+
+
+class PickModel(Dialog[str]):
+    """Answers with the id of a model."""
+
+    AUTO_FOCUS = "SafeInput"
+
+    def __init__(self, query: str = "", compatible: Sequence[str] = (), chosen: Sequence[str] = ()) -> None:
+        """
+        Args:
+            query: what the search begins with.
+            compatible: the types of model that fit, as the form spells them; others are marked.
+            chosen: ids that are in the list already.
+        """
+        super().__init__("Pick a model", "Type to search; arrows choose, Enter takes it, Esc goes back")
+        self.add_class("-form")
+        self._asked = query
+        self._compatible = {name.removeprefix(OTHER) for name in compatible}
+        self._chosen = frozenset(chosen)
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield SafeInput(shown_line(self._asked), placeholder="name, tag, params:<=8b ...")
+        yield Static(classes="wrong")
+        yield OptionList()
+
+    def on_mount(self) -> None:
+        self._search(self._asked)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._asked = event.value
+        self._search(event.value)
+
+    @flow(group="pick", exclusive=True, background=True)
+    async def _search(self, query: str) -> None:
+        rows: Sequence[Row] = ()
+        nothing = "no model here matches"
+        try:
+            rows = await self.read(self._found, query)
+        except RegistryError as error:
+            nothing = safe_text(error.sentence)
+        self.query_one(".wrong", Static).update(Content("" if rows else nothing))
+        found = self.query_one(OptionList)
+        found.clear_options()
+        found.add_options(Option(_words(row, self._remark(row)), id=row.id) for row in rows)
+        found.highlighted = 0 if rows else None
+
+    def _found(self, query: str) -> Sequence[Row]:
+        # In a thread: of a burst of keys, only the last one is searched for
+        return self.datastore.search(query, kind="model", limit=_MOST).rows if query == self._asked else ()
+
+    def on_key(self, event: events.Key) -> None:
+        move_by_arrows(event, self.query_one(OptionList))
+
+    def _remark(self, row: Row) -> str:
+        """What to know before one takes it."""
+        if row.id in self._chosen:
+            return "✓ there already"
+        return "" if row.type in self._compatible else "! not in Works with"
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        event.stop()
+        found = self.query_one(OptionList)
+        if found.highlighted is not None:
+            self.dismiss(found.get_option_at_index(found.highlighted).id)
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(event.option_id)
+
+
+def _words(row: Row, remark: str) -> Content:
+    size = count_words(row.parameters) if row.parameters else "-"
+    return Content.assemble(
+        safe_text(row.name, 40),
+        (f"  {safe_text(row.type, 20)}  {size}  {row.id[:8]}", "$text-muted"),
+        (f"  {remark}" if remark else "", "$text-warning"),
+    )

@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import Static
 
-from tui_registry.datastore import Entry
-from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.errors import InvalidRecord, Kind, Problem, RegistryError
+from tui_registry.formfile import format as formatted
+from tui_registry.formfile import generate
+from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
-from tui_registry.tui.register.desk import Wanted
-from tui_registry.tui.register.draft_list import FRESH, DraftList
-from tui_registry.tui.register.drafting import DraftingScreen
-from tui_registry.tui.register.drafts import new_key
-from tui_registry.tui.register.fields import field_at
-from tui_registry.tui.register.form_messages import FormOpened, RecordOvertaken, RecordStored
-from tui_registry.tui.register.formfile_area import FormfileArea
-from tui_registry.tui.register.merge import Side, changed_by_them, differences, merged
-from tui_registry.tui.register.merge_screen import MergeScreen
-from tui_registry.tui.register.outcomes import Broken, Overtaken, Refused, Signed
-from tui_registry.tui.register.preview import preview
-from tui_registry.tui.register.preview_screen import PreviewScreen
-from tui_registry.tui.register.texts import to_texts
+from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.frame_screen import FrameScreen
+from tui_registry.tui.kit.messages import ShowRecord
+from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow
+from tui_registry.tui.register.desk import Desk, Opened, Wanted, new_key
+from tui_registry.tui.register.draft_keeping import DraftKeeper, DraftList
+from tui_registry.tui.register.field_rows import FieldRow
+from tui_registry.tui.register.form_body import Form, KindRow
+from tui_registry.tui.register.form_fields import field_at, split_items, to_texts
+from tui_registry.tui.register.form_state import FormState
+from tui_registry.tui.register.item_rows import ItemsRow
+from tui_registry.tui.register.merge import MergeScreen, changed_by_them, differences, merged
+from tui_registry.tui.register.model_rows import ModelsRow, PickModel
+from tui_registry.tui.register.preview import PreviewScreen, preview
 
 if TYPE_CHECKING:
-    from tui_registry.tui.imports.importing import Candidate
+    from tui_registry.tui.imports.survey import Candidate
 
+# Seconds from a keystroke to the draft on disk, so that fast typing is not a write for each letter.
+DRAFT_DELAY = 0.5
 _BACK = "your draft is back"
+_WIDTHS = [(0, "-narrow"), (72, "-normal"), (120, "-wide")]
+_HEIGHTS = [(0, "-flat"), (22, "-short"), (36, "-tall")]
 
 
-class RegisterScreen(DraftingScreen):
-    """Answers with what was saved, or None when it was left; its draft is kept then."""
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A record that was signed and stored; `id` is its 64 hex digits."""
 
+    kind: Kind
+    id: str
+
+
+class RegisterScreen(FrameScreen[Saved | None]):
+    """Answers with what was saved, or None when it was left; its draft is kept then.
+
+    Attributes:
+        state: what the form says. form: shows it.
+        desk: the calls to the Datastore.
+        drafts: keeps what was typed.
+    """
+
+    CSS_PATH: ClassVar[str] = "register.tcss"
+    AUTO_FOCUS: ClassVar[str | None] = ""
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
     WHERE: ClassVar[tuple[Where, ...]] = ("register",)
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(*WHERE), *TYPE_AHEAD]
     FOOTER: ClassVar[tuple[str, ...]] = (
@@ -46,6 +78,9 @@ class RegisterScreen(DraftingScreen):
     )
     MODE: ClassVar[str] = "app.register"
     HEADING: ClassVar[str] = "Register"
+
+    desk: Desk
+    drafts: DraftKeeper
 
     def __init__(
         self,
@@ -64,16 +99,36 @@ class RegisterScreen(DraftingScreen):
             imported: start from what was read elsewhere.
             version: of an edit, what the record's version becomes.
         """
-        super().__init__(kind)
+        super().__init__()
+        self.state = FormState.blank(kind)
+        self.form = Form()
         self._wanted = Wanted(kind, record_id, duplicate_of, draft_key, imported, version)
-        self._signing = False
+        self._checking = asyncio.Lock()
+        self._unchecked = self._checked = self._saving = False
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield self.form
 
     def on_mount(self) -> None:
-        # Made here, before a thread asks for it
-        _ = self.desk
+        self.desk = Desk(self.datastore)
+        self.drafts = DraftKeeper(self.desk, self.host.now)
         self._open(self._wanted)
-        for name, watcher in (("minute", self.show_draft_age), ("facts", self._look_at_record)):
+        for name, watcher in (("minute", self._show_draft_age), ("facts", self._look_at_record)):
             self.watch(self.host, name, watcher, init=False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the form is on the screen."""
+        return self.form.shown
+
+    @property
+    def draft_left(self) -> str | None:
+        """The key of the draft that the form leaves behind, None where there is none."""
+        return self.drafts.key if self.ready and not self.drafts.closed else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Before the form is there one can only leave."""
+        return super().check_action(action, parameters) if self.ready or action == "back" else False
 
     def footer_actions(self) -> tuple[str, ...]:
         first, last = self.FOOTER[:2], self.FOOTER[3:5]
@@ -85,95 +140,297 @@ class RegisterScreen(DraftingScreen):
 
     # ---- opening
 
-    @work(thread=True, group="open")
-    def _open(self, wanted: Wanted) -> None:
+    @flow(group="open")
+    async def _open(self, wanted: Wanted) -> None:
+        """Show the form that is wanted, and offer drafts that could be continued instead."""
         try:
-            self.post_message(FormOpened(self.desk.open(wanted)))
+            opened = await self.read(self.desk.open, wanted)
+            await self._show(opened)
+            if opened.others:
+                what = f"a new {opened.state.kind}"
+                drafts = DraftList(opened.others, what, self.host.now(), self.desk.forget)
+                key = await self.ask(drafts, later=True)
+                if key is not None:
+                    await self._show(await self.read(self.desk.open, Wanted(self.state.kind, draft_key=key)))
         except RegistryError as error:
-            self.post_message(FormOpened(None, error.sentence))
-
-    @on(FormOpened)
-    async def _opened(self, message: FormOpened) -> None:
-        opened = message.opened
-        if opened is None:
-            self.say(message.sentence, "problem")
+            self.say(error.sentence, "problem")
             if not self.ready:
                 self.dismiss(None)
-            return
-        self.key = opened.key
+
+    async def _show(self, opened: Opened) -> None:
+        self.drafts.key = opened.key
         self.title_line.heading = opened.heading
-        self.saved_at = None if opened.draft is None else opened.draft.saved_at
+        self.drafts.saved_at = None if opened.draft is None else opened.draft.saved_at
         if opened.draft is not None:
             # What was typed before shows what is wrong with it, as it did then
             opened.state.left |= opened.state.touched()
-        await self.show_form(opened.state)
-        self.show_draft_age()
+        await self._show_form(opened.state)
+        self._show_draft_age()
         if self.state.notes and opened.draft is None:
             # What was read is kept like what is typed
-            self.was_edited()
+            self._keep_soon()
         self.say(opened.notice or (_BACK if opened.draft is not None else ""))
-        if opened.others:
-            kind = opened.state.kind
-            drafts = DraftList(opened.others, f"a new {kind}", self.host.now(), self)
-            self.open_screen(drafts, self._draft_picked, later=True)
 
-    def _draft_picked(self, key: str | None) -> None:
-        if key is not None and key != FRESH:
-            self._open(Wanted(self.state.kind, draft_key=key))
+    async def _show_form(self, state: FormState) -> None:
+        self.state = state
+        await self.form.show(state, self.desk.known_words)
+        self.check()
+
+    @on(KindRow.Chosen)
+    async def _kind_chosen(self, message: KindRow.Chosen) -> None:
+        self.state.switch(message.kind)
+        self._checked = False
+        await self._show_form(self.state)
+        self.title_line.heading = f"Register {'an agent' if message.kind == 'agent' else 'a model'}"
+        self._keep_soon()
+
+    # ---- checking while somebody types
+
+    @on(FieldRow.Edited)
+    def _edited(self, message: FieldRow.Edited) -> None:
+        if message.typed:
+            self.next_step()
+        path = message.row.field.path
+        if path in self.state.origins:
+            message.row.show_origin("")
+        self.state.edit(path, message.row.text)
+        if message.row.AS_YOU_TYPE:
+            self.state.left.add(path)
+        self._keep_soon()
+        self.check()
+
+    @on(ItemsRow.Said)
+    def _row_said(self, message: ItemsRow.Said) -> None:
+        self.say(message.sentence, "problem")
+
+    @flow(group="check", background=True)
+    async def check(self) -> None:
+        """Ask the authoring rules about the texts as they stand."""
+        await self._check()
+        if self.host.outcome.text == _BACK:
+            self.say(f"{_BACK}: {self.state.summary()}")
+
+    async def _check(self) -> None:
+        """One question at a time; of those that come meanwhile, the last one counts."""
+        self._show_problems()
+        self._unchecked = True
+        async with self._checking:
+            while self._unchecked:
+                self._unchecked = False
+                await self._ask_rules()
+        self._show_problems()
+
+    async def _ask_rules(self) -> None:
+        kind = self.state.kind
+        record, _ = self.state.record()
+        problems: tuple[Problem, ...] = ()
+        names: dict[str, str] = {}
+        try:
+            problems, names = await self.read(self.desk.check, kind, record)
+        except RegistryError as error:
+            self.say(error.sentence, "problem")
+        if kind == self.state.kind:
+            self.state.checked = problems
+            self._checked = True
+            if names:
+                self.form.show_names(names)
+
+    def _show_problems(self) -> None:
+        """Show in the form and on the status line what is known to be wrong."""
+        self.form.show_problems()
+        if self._checked:
+            whole = self.state.shown().get("", [])
+            words = whole[0].sentence if whole else self.state.summary()
+            self.hint(words, "problem" if self.state.errors() else "note")
+
+    # ---- moving
+
+    def action_next_problem(self) -> None:
+        problem = self.form.next_problem()
+        if problem is None:
+            self.say("nothing is wrong: ctrl+s signs it", "done")
+        else:
+            self.next_step()
+            self.form.go_to(problem)
+
+    def action_next_section(self) -> None:
+        self.form.go_by(1)
+
+    def action_previous_section(self) -> None:
+        self.form.go_by(-1)
+
+    def action_section(self, name: str) -> None:
+        self.form.go_to_section(name)
 
     # ---- signing
 
-    def action_save(self) -> None:
-        if self.ready and not self._signing:
-            self._signing = self.state.tried = True
+    @flow(group="save")
+    async def action_save(self) -> None:
+        """Check what the form says, sign and store it, and leave with what was saved."""
+        if self._saving:
+            return
+        self._saving = self.state.tried = True
+        try:
             self.say("checking ...")
-            self.check()
-
-    def was_checked(self) -> None:
-        if self.host.outcome.text == _BACK:
-            self.say(f"{_BACK}: {self.state.summary()}")
-        if not self._signing:
-            return
-        if self.state.errors():
-            self._signing = False
-            self._refuse()
-            return
-        record, _ = self.state.record()
-        self._sign(self.key, self.state.kind, record, self.state.record_id, self.state.seen)
-
-    @work(thread=True, group="sign")
-    def _sign(self, key: str, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> None:
-        self.post_message(RecordStored(self.desk.sign(key, kind, record, record_id, seen)))
-
-    @on(RecordStored)
-    def _stored(self, message: RecordStored) -> None:
-        self._signing = False
-        match message.outcome:
-            case Signed(saved, sentence, leftover):
-                self.done = True
-                self.say(f"{sentence} ({leftover})" if leftover else sentence, "problem" if leftover else "done")
-                self.host.look()
-                self.dismiss(saved)
-            case Refused(problems):
-                self.state.checked = problems
+            await self._check()
+            if self.state.errors():
                 self._refuse()
-            case Overtaken(entry):
-                self._offer_merge(entry)
-            case Broken(sentence):
-                self.say(sentence, "problem")
+            else:
+                await self._sign()
+        finally:
+            self._saving = False
+
+    async def _sign(self) -> None:
+        kind, record_id = self.state.kind, self.state.record_id
+        record, _ = self.state.record()
+        try:
+            key = await self.write(self.desk.sign, kind, record, record_id, self.state.seen)
+        except InvalidRecord as error:
+            self.state.checked = error.problems
+            self._refuse()
+        except RegistryError as error:
+            if record_id is not None and error.code in ("changed", "not_found"):
+                await self._merge(kind, record_id)
+            else:
+                self.say(f"not saved: {error.sentence} (the form and its draft are kept)", "problem")
                 self.keep_draft()
+        else:
+            leftover = await self._drop_draft()
+            # The id first: all of it fits into 80 columns
+            done = f"{'registered' if record_id is None else 'saved'} {key} {safe_text(str(record['name']), 40)}"
+            self.say(f"{done} ({leftover})" if leftover else done, "problem" if leftover else "done")
+            self.host.look()
+            self.dismiss(Saved(kind, key))
 
     def _refuse(self) -> None:
         """Say that it was not signed, and go to the first thing to put right."""
         first = self.state.errors()[0]
         of_a_field = field_at(self.state.kind, first.path) is not None
         self.say(f"not signed yet: {self.state.summary() if of_a_field else first.sentence}", "problem")
-        self.show_problems()
-        self.go_to(first)
+        self._show_problems()
+        self.form.go_to(first)
 
-    def action_preview(self) -> None:
+    async def _merge(self, kind: Kind, record_id: str) -> None:
+        """Bring what others made of the record into the form; what both changed is asked about."""
+        entry = await self.read(self.datastore.entry, record_id, kind)
+        if entry is None:
+            self.state.record_id, self.state.source, self.state.seen = None, None, ()
+            self.drafts.key = new_key()
+            self.keep_draft()
+            self.say("this record was deleted meanwhile: the form is kept, ctrl+s registers it as new", "problem")
+            return
+        theirs = to_texts(kind, entry.record)
+        found = changed_by_them(differences(kind, self.state.base, self.state.texts, theirs))
+        if found:
+            self.say("this record changed meanwhile: nothing is signed yet", "problem")
+        choices = await self.ask(MergeScreen(found), later=True) if found else {}
+        if choices is None:
+            self.say("nothing was merged: ctrl+s offers it again", "problem")
+            return
+        self.state.texts = merged(self.state.texts, theirs, choices)
+        self.state.base, self.state.source, self.state.seen = theirs, entry.record, entry.heads
+        self.form.put_texts()
+        self.check()
+        self.keep_draft()
+        self.say("merged: look it over, ctrl+s signs it", "done")
+
+    @flow(group="look", background=True)
+    async def _look_at_record(self) -> None:
+        """Say when the record that is being edited changes underneath."""
+        record_id = self.state.record_id
+        if record_id is None or not self.ready or self.drafts.closed:
+            return
+        # Saving will meet the same trouble and say it; a look in passing stays silent
+        with suppress(RegistryError):
+            overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
+            if overtaken and not self.drafts.closed:
+                self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
+
+    # ---- the draft, and leaving
+
+    def _keep_soon(self) -> None:
+        """Something was typed: store it in a moment."""
+        if not self.drafts.unsaved:
+            self.drafts.unsaved = True
+            self.set_timer(DRAFT_DELAY, self._keep_unsaved)
+
+    def _keep_unsaved(self) -> None:
+        if self.ready and self.drafts.unsaved:
+            self.keep_draft()
+
+    @flow(group="draft", background=True)
+    async def keep_draft(self) -> None:
+        """Store what was typed."""
+        await self._keep()
+
+    async def _keep(self) -> str:
+        """Store what was typed; the result says why that failed, and is empty where it did not."""
+        try:
+            moved = await self.drafts.keep(self.state)
+        except RegistryError as error:
+            self.note("draft not saved")
+            self.say(f"the draft could not be saved: {error.sentence}", "problem")
+            return error.sentence
+        self._show_draft_age()
+        if moved:
+            self.say("this draft was changed elsewhere too: yours is kept beside it")
+        return ""
+
+    def _show_draft_age(self) -> None:
+        self.note(self.drafts.age())
+
+    def on_screen_suspend(self) -> None:
+        self._keep_unsaved()
+
+    def on_unmount(self) -> None:
+        # A disk that refuses it has refused the drafts before, and was told then
+        with suppress(RegistryError):
+            if self.ready:
+                self.drafts.keep_at_once(self.state)
+
+    @flow(group="leave")
+    async def action_back(self) -> None:
+        """Leave the form; what was typed stays as a draft."""
+        if not self.ready:
+            self.dismiss(None)
+        elif not self.state.changed:
+            await self._discard_and_leave()
+        elif failure := await self._keep():
+            question, why = "Leave, and lose what you typed?", f"The draft could not be saved: {failure}"
+            if await self.ask(ConfirmScreen(question, why, yes="Leave", no="Stay"), later=True):
+                self.dismiss(None)
+        else:
+            self.say("draft kept: Register offers it again")
+            self.dismiss(None)
+
+    @flow(group="leave")
+    async def action_discard_draft(self) -> None:
+        """Leave the form and its draft, after a question."""
+        question = "Discard what you typed?"
+        if await self.ask(ConfirmScreen(question, "It cannot be brought back.", yes="Discard", no="Keep")):
+            await self._discard_and_leave()
+
+    async def _discard_and_leave(self) -> None:
+        trouble = await self._drop_draft()
+        if trouble:
+            self.say(trouble, "problem")
+        self.dismiss(None)
+
+    async def _drop_draft(self) -> str:
+        """Remove the draft; the result says why that failed, and is empty where it did not."""
+        try:
+            await self.drafts.drop()
+        except RegistryError as error:
+            return f"the draft could not be removed: {error.sentence}"
+        return ""
+
+    # ---- what helps to fill it in
+
+    @flow
+    async def action_preview(self) -> None:
+        """Show what would be signed."""
         facts = self.host.facts
-        if not self.ready or facts is None:
+        if facts is None:
             return
         record, _ = self.state.record()
         editing = self.state.record_id is not None
@@ -186,50 +443,78 @@ class RegisterScreen(DraftingScreen):
             base=self.state.base if editing else None,
             texts=self.state.texts if editing else None,
         )
-        self.open_screen(PreviewScreen(shown, self.state.summary()))
+        await self.ask(PreviewScreen(shown, self.state.summary()))
 
-    # ---- when the record changes underneath
-
-    def _look_at_record(self) -> None:
-        if self.state.record_id is not None and self.ready and not self.done:
-            self._look(self.state.kind, self.state.record_id, self.state.seen)
-
-    @work(thread=True, group="look")
-    def _look(self, kind: Kind, record_id: str, seen: tuple[str, ...]) -> None:
-        try:
-            if self.desk.overtaken(kind, record_id, seen):
-                self.post_message(RecordOvertaken())
-        except RegistryError:
-            # Saving will meet the same trouble and say it; a look in passing stays silent
-            return
-
-    @on(RecordOvertaken)
-    def _overtaken(self) -> None:
-        if not self.done:
-            self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
-
-    def _offer_merge(self, entry: Entry | None) -> None:
-        if entry is None:
-            self.state.record_id, self.state.source, self.state.seen = None, None, ()
-            self.key = new_key()
-            self.keep_draft()
-            self.say("this record was deleted meanwhile: the form is kept, ctrl+s registers it as new", "problem")
-            return
-        theirs = to_texts(entry.kind, entry.record)
-        found = changed_by_them(differences(entry.kind, self.state.base, self.state.texts, theirs))
-
-        def chosen(choices: dict[str, Side] | None) -> None:
-            if choices is None:
-                self.say("nothing was merged: ctrl+s offers it again", "problem")
+    @flow
+    async def action_generate(self) -> None:
+        """Write the Formfile from what the record needs, after a question when there is one already."""
+        record, _ = self.state.record()
+        text = generate(self.state.kind, record)
+        row = self.query_one(TemplateRow)
+        if row.text.strip() and row.text != text:
+            detail = "It is written anew from name, description, requirements and preferred models."
+            if not await self.ask(ConfirmScreen("Replace the Formfile?", detail, yes="Replace", no="Keep")):
                 return
-            self.state.texts = merged(self.state.texts, theirs, choices)
-            self.state.base, self.state.source, self.state.seen = theirs, entry.record, entry.heads
-            self.show_texts()
-            self.keep_draft()
-            self.say("merged: look it over, ctrl+s signs it", "done")
+        row.rewrite(text)
+        self.say("written from what the record needs; ctrl+z takes it back", "done")
 
-        if found:
-            self.say("this record changed meanwhile: nothing is signed yet", "problem")
-            self.open_screen(MergeScreen(found), chosen, later=True)
-        else:
-            chosen({})
+    def action_format(self) -> None:
+        """Lay out the Formfile; lines with errors stay as they are."""
+        row = self.query_one(TemplateRow)
+        row.rewrite(formatted(row.control.text))
+        self.say("laid out; ctrl+z takes it back", "done")
+
+    async def action_read_description(self) -> None:
+        """Show the description as it will be read, or edit it again."""
+        row = self.query_one(DescriptionRow)
+        await row.turn()
+        # What is to be read has its height only now
+        self.form.body.call_after_refresh(self.form.body.show_focused)
+        self.say("as it will be read: F4 edits it again, links are not opened" if row.reading else "")
+
+    @on(ModelsRow.Wanted)
+    @flow
+    async def _pick_model(self, message: ModelsRow.Wanted) -> None:
+        compatible = split_items(self.state.texts.get("compatible_model_types", ""))
+        model_id = await self.ask(PickModel(message.query, compatible, message.row.chips.items))
+        if model_id is not None:
+            message.row.take_in([model_id])
+
+
+class RegisterMode(FrameScreen[None]):
+    """The base of the mode 2: it opens a form over itself as soon as it is shown, and goes to Browse when that is done.
+
+    Leaving the form leaves the mode; a form that is open stays open.
+    """
+
+    MODE: ClassVar[str] = "app.register"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._form: RegisterScreen | None = None
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield Static()
+
+    def on_screen_resume(self) -> None:
+        # This screen may be shown again before the answer of the form that was left comes to it
+        if self.is_active and self._form is None:
+            self._open_form()
+
+    @flow
+    async def _open_form(self) -> None:
+        while self._form is None:
+            form = self._form = RegisterScreen("model")
+            try:
+                saved = await self.ask(form)
+            finally:
+                self._form = None
+            if not self.is_active:
+                return  # who has gone to another mode stays there, and finds a fresh form here
+            if not form.answered_unseen:
+                # At once: this screen would open a form where it is told only after this that it is shown again
+                self.app.switch_mode("browse")
+                if saved is not None:
+                    self.app.post_message(ShowRecord(saved.id))
+                return
+            # It was done while another mode was shown; whoever comes back now wants to register

@@ -1,14 +1,27 @@
-"""A form without its widgets: the texts, which fields were left, what is wrong and where. Pure."""
+"""A form without its widgets: the texts, which fields were left, what is wrong and where; and its draft. Pure.
+
+A draft holds every text as typed. An edit also keeps, as `was:` and the path, what a field began with where that
+differs, so that a merge later knows what this person changed and what the others did. An import keeps, as `from:` and
+the path, where each value came from, and as `notes:` what could not be read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tui_registry.datastore import Draft
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.records.schema import defaults
-from tui_registry.tui.register.fields import SectionId, field_at, form_fields
-from tui_registry.tui.register.texts import Texts, same_value, to_record, to_texts
+from tui_registry.tui.register.form_fields import (
+    SectionId,
+    Texts,
+    field_at,
+    form_fields,
+    same_value,
+    to_record,
+    to_texts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +190,43 @@ class FormState:
         self.texts.update(fields)
 
 
+def as_draft(key: str, state: FormState, now: int) -> Draft:
+    """The draft of a form at this second."""
+    fields = dict(state.texts)
+    if state.record_id is not None:
+        fields.update((_WAS + path, text) for path, text in state.base.items() if state.texts.get(path) != text)
+    fields.update((_FROM + path, words) for path, words in state.origins.items())
+    if state.notes:
+        fields[_NOTES] = "\n".join(state.notes)
+    return Draft(key, state.kind, state.record_id, state.seen, fields, now)
+
+
+def from_draft(draft: Draft, state: FormState) -> None:
+    """Put a draft into the form that it was made of: `FormState.blank`, or `editing` the record as it is now.
+
+    The form then stands where the person left it, with the heads that the person had seen: if the record has others
+    by now, saving finds out and the merge has both sides.
+    """
+    typed = typed_texts(draft)
+    state.restore(typed)
+    notes = draft.fields.get(_NOTES, "")
+    origins = {key.removeprefix(_FROM): words for key, words in draft.fields.items() if key.startswith(_FROM)}
+    state.bring(origins, notes.split("\n") if notes else ())
+    if draft.record_id is not None:
+        # A draft of an earlier version lacks the fields that came since: they begin as the record has them now
+        began = {path: draft.fields.get(_WAS + path, text) for path, text in typed.items() if path in state.base}
+        state.base = {**state.base, **began}
+        state.seen = draft.seen
+
+
+def typed_texts(draft: Draft) -> dict[str, str]:
+    """The texts of the fields, without what a draft keeps beside them."""
+    return {path: text for path, text in draft.fields.items() if ":" not in path}
+
+
+_WAS = "was:"
+_FROM = "from:"
+_NOTES = "notes:"
 _GPU = "resource_requirements.requires_gpu"
 _OF_GPU = tuple(f"resource_requirements.{name}" for name in ("min_vram_gb", "cuda_cores", "tensor_cores"))
 

@@ -1,12 +1,13 @@
 """From a file, a folder or an address to drafts that a person looks at, and from the right ones to records.
 
-Plain calls that a thread worker makes. No Textual here.
+Plain calls for threads. No Textual here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Kind, Problem, Record, RegistryError
@@ -17,6 +18,9 @@ from tui_registry.text import exact, safe_text
 # A list is for looking; what is longer the command line takes.
 MOST = 2_000
 
+# `invalid` cannot be read or breaks a rule, `here` is registered here already, `failed` was refused by the replica.
+Status: TypeAlias = Literal["ready", "registered", "here", "invalid", "failed"]
+
 
 class ImportRefused(RegistryError):
     """A source that nothing can be had from; code `import`."""
@@ -25,24 +29,25 @@ class ImportRefused(RegistryError):
         super().__init__("import", sentence)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
-    """One description that was found.
+    """One description that was found, and what became of it so far.
 
     Attributes:
         source: where it stands.
         record: the draft, None when it cannot be read.
-        problems: why it cannot be read, or what the authoring rules say of the draft.
-        here: this replica has the record of its id already.
+        id: of the record that is registered here.
+        problems: why it cannot be read or was refused, or what the authoring rules say of the draft.
         origins: where each value came from, by the path of its field.
         notes: what could not be read and what a person should look at.
     """
 
     source: str
-    kind: Kind | None
-    record: Record | None
+    status: Status
+    kind: Kind | None = None
+    record: Record | None = None
+    id: str | None = None
     problems: tuple[Problem, ...] = ()
-    here: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -53,12 +58,32 @@ class Candidate:
 
     @property
     def errors(self) -> list[Problem]:
+        """The problems that keep it from being registered."""
         return [problem for problem in self.problems if problem.severity == "error"]
 
     @property
-    def ready(self) -> bool:
-        """Whether it can be registered as it is."""
-        return self.record is not None and not self.here and not self.errors
+    def state(self) -> str:
+        """Its status in words."""
+        if self.status == "invalid":
+            count = len(self.errors)
+            return "unreadable" if self.record is None else f"{count} problem{'' if count == 1 else 's'}"
+        return {"here": "here already", "failed": "refused"}.get(self.status, self.status)
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be registered as it is, in one line; empty when it can."""
+        if not self.errors:
+            return "registered here already" if self.status == "here" else ""
+        first, more = self.errors[0], len(self.errors) - 1
+        where = f"{safe_text(first.path, 60)}: " if first.path else ""
+        return f"{where}{safe_text(first.sentence, 300)}" + (f" (and {more} more)" if more else "")
+
+    def end_in(self, outcome: str | RegistryError) -> None:
+        """Keep what registering it came to: the id of the record, or why there is none."""
+        if isinstance(outcome, RegistryError):
+            self.status, self.problems = "failed", (Problem("", "error", outcome.code, safe_text(outcome.sentence)),)
+        else:
+            self.status, self.id = "registered", outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,46 +128,28 @@ def survey(datastore: Datastore, source: str, unwanted: Callable[[], bool] = lam
                 if len(candidates) == MOST:
                     cut = True
                     break
-                candidates.append(judged(datastore, found))
+                candidates.append(_judged(datastore, found))
     if not operations and not any(candidate.record is not None for candidate in candidates):
         broken = next((candidate for candidate in candidates if candidate.problems), None)
         if broken is not None:
-            why = f"{safe_text(broken.source, 200)} {reason(broken)}"
+            why = f"{safe_text(broken.source, 200)} {broken.reason}"
         raise ImportRefused(why or f"{safe_text(source, 200)} holds nothing that describes a model or an agent")
     return Survey(source, tuple(candidates), tuple(operations), passed, cut)
 
 
-def judged(datastore: Datastore, finding: Finding) -> Candidate:
-    """A finding with what the authoring rules say of it, here and now."""
-    kind, record, problems, here = finding.kind, finding.record, finding.problems, False
-    if kind is not None and record is not None:
-        problems = tuple(datastore.check(kind, record))
-        identifier = str(record[ID_FIELD[kind]])
-        here = identifier != NULL_HASH and datastore.entry(identifier, kind) is not None
-    return Candidate(finding.source, kind, record, problems, here, finding.origins, finding.notes)
+def register_all(datastore: Datastore, candidates: Sequence[Candidate]) -> str:
+    """Sign and store records; each candidate keeps what became of it.
 
-
-def reason(candidate: Candidate) -> str:
-    """Why a candidate cannot be registered as it is, in one line; empty when it can."""
-    if candidate.errors:
-        first = candidate.errors[0]
-        where = f"{safe_text(first.path, 60)}: " if first.path else ""
-        more = f" (and {len(candidate.errors) - 1} more)" if len(candidate.errors) > 1 else ""
-        return f"{where}{safe_text(first.sentence, 300)}{more}"
-    return "registered here already" if candidate.here else ""
-
-
-def register_all(datastore: Datastore, candidates: Sequence[Candidate]) -> Iterator[str | RegistryError]:
-    """Sign and store those that are ready; for each of them, in order, its id, or why it was refused.
-
-    Raises:
-        RegistryError: the replica cannot be written; what came before is stored.
+    Returns:
+        Why the replica could not be written, empty where it could; what came before is stored.
     """
-    ready = [
-        (one.kind, one.record) for one in candidates if one.ready and one.kind is not None and one.record is not None
-    ]
-    for written in datastore.add_all(ready):
-        yield written if isinstance(written, RegistryError) else written.key
+    drafts = [(one.kind, one.record) for one in candidates if one.kind is not None and one.record is not None]
+    try:
+        for candidate, written in zip(candidates, datastore.add_all(drafts), strict=True):
+            candidate.end_in(written if isinstance(written, RegistryError) else written.key)
+    except RegistryError as error:
+        return error.sentence
+    return ""
 
 
 def take_operations(datastore: Datastore, operations: Sequence[Operations]) -> str:
@@ -159,3 +166,19 @@ def take_operations(datastore: Datastore, operations: Sequence[Operations]) -> s
     parts = [f"{exact(applied)} operations stored"]
     parts += [f"{exact(count)} {word}" for count, word in ((known, "known already"), (pending, "pending")) if count]
     return ", ".join([*parts, *([f"{exact(refused)} rejected"] if refused else [])])
+
+
+def _judged(datastore: Datastore, found: Finding) -> Candidate:
+    """A finding with what the authoring rules say of it, here and now."""
+    candidate = Candidate(
+        found.source, "invalid", found.kind, found.record, None, found.problems, found.origins, found.notes
+    )
+    if found.kind is None or found.record is None:
+        return candidate
+    candidate.problems = tuple(datastore.check(found.kind, found.record))
+    identifier = str(found.record[ID_FIELD[found.kind]])
+    if identifier != NULL_HASH and datastore.entry(identifier, found.kind) is not None:
+        candidate.status, candidate.id = "here", identifier
+    elif not candidate.errors:
+        candidate.status = "ready"
+    return candidate

@@ -1,0 +1,148 @@
+"""What is kept of a form that was not signed: when its draft is stored, and the offer to go on with one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tui_registry.datastore import Draft
+from tui_registry.text import age, safe_text
+from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.flows import flow, write
+from tui_registry.tui.register.desk import Desk, new_key
+from tui_registry.tui.register.form_state import FormState, as_draft
+
+
+class DraftKeeper:
+    """Keeps the draft of one form.
+
+    Attributes:
+        key: of the draft.
+        saved_at: when it was stored, None when there is none.
+        unsaved: something was typed since.
+        closed: the record was signed or the draft discarded: none is kept from here on.
+    """
+
+    def __init__(self, desk: Desk, now: Callable[[], int]) -> None:
+        self.key = new_key()
+        self.saved_at: int | None = None
+        self.unsaved = self.closed = False
+        self._desk = desk
+        self._now = now
+        self._writing = asyncio.Lock()
+
+    async def keep(self, state: FormState) -> bool:
+        """Store what the form says, one write at a time; tells whether another form changed the draft meanwhile, so
+        that this one now lies beside it.
+
+        Raises:
+            RegistryError: it could not be stored.
+        """
+        async with self._writing:
+            if self.closed:
+                return False
+            self.unsaved = False
+            draft = as_draft(self.key, state, self._now())
+            key = await write(self._desk.keep, draft)
+            self.saved_at = draft.saved_at
+            moved = key != draft.key == self.key
+            if moved:
+                self.key = key
+            return moved
+
+    def keep_at_once(self, state: FormState) -> None:
+        """Store what was typed since the last time, when the app ends and no flow would come to it.
+
+        Raises:
+            RegistryError: it could not be stored.
+        """
+        if self.unsaved and not self.closed:
+            self._desk.keep(as_draft(self.key, state, self._now()))
+
+    async def drop(self) -> None:
+        """Remove the draft for good.
+
+        Raises:
+            RegistryError: it could not be removed.
+        """
+        self.closed = True
+        await write(self._desk.close, self.key)
+
+    def age(self) -> str:
+        """`draft saved just now`, `draft saved 3 min ago`; empty when there is none."""
+        return "" if self.saved_at is None else saved_ago(self.saved_at, self._now())
+
+
+class DraftList(Dialog[str]):
+    """Drafts of new records and of edits, and a fresh form. Answers with the key of a draft; None, as after Esc, is for
+    a fresh form."""
+
+    BINDINGS = bindings_for("drafts")
+
+    def __init__(self, drafts: Sequence[Draft], fresh: str, now: int, forget: Callable[[str], None]) -> None:
+        """
+        Args:
+            fresh: what a fresh form is called.
+            now: Unix seconds.
+            forget: removes a draft by its key; called in a thread.
+        """
+        super().__init__("Go on with a draft?", "Enter opens one, d discards it, Esc starts anew")
+        self.add_class("-form")
+        self._drafts = {draft.key: draft for draft in drafts}
+        self._fresh = fresh
+        self._now = now
+        self._forget = forget
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield OptionList(
+            *(Option(_words(draft, self._now), id=key) for key, draft in self._drafts.items()),
+            Option(Content(self._fresh)),
+        )
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(event.option_id)
+
+    @flow
+    async def action_discard(self) -> None:
+        """Remove the draft under the cursor, after a question."""
+        drafts = self.query_one(OptionList)
+        option = drafts.highlighted_option
+        if option is None or option.id is None:
+            return
+        what, when = describe(self._drafts[option.id], self._now)
+        question = ConfirmScreen("Discard this draft?", f"{what}, left {when}", yes="Discard", no="Keep")
+        if await self.ask(question):
+            await self.write(self._forget, option.id)
+            drafts.remove_option(option.id)
+
+
+def saved_ago(saved_at: int, now: int) -> str:
+    """`draft saved just now`, `draft saved 3 min ago`."""
+    return f"draft saved {_ago(saved_at, now)}"
+
+
+def describe(draft: Draft, now: int) -> tuple[str, str]:
+    """A draft in a list: what it is, and when it was left."""
+    name = safe_text(draft.fields.get("name", "").strip(), 48) or "without a name"
+    doing = "edit of" if draft.record_id is not None else "new"
+    return f"{doing} {draft.kind}: {name}", _ago(draft.saved_at, now)
+
+
+def _ago(then: int, now: int) -> str:
+    seconds = max(0, now - then)
+    return "just now" if seconds < 60 else f"{age(seconds)} ago"
+
+
+def _words(draft: Draft, now: int) -> Content:
+    what, when = describe(draft, now)
+    return Content.assemble(what, (f"  {when}", "$text-muted"))

@@ -1,0 +1,249 @@
+"""A form on the screen: every field of a kind by section, the sections at its side, what is wrong under each field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList, Select, Static
+from textual.widgets.option_list import Option
+
+from tui_registry.errors import KINDS, Kind, Problem
+from tui_registry.text import safe_text
+from tui_registry.tui.register.area_rows import DescriptionRow, TemplateRow
+from tui_registry.tui.register.field_rows import ChoiceRow, ChoicesRow, FieldRow, FlagRow, LineRow
+from tui_registry.tui.register.form_fields import RAIL_WORDS, SECTIONS, FormField, SectionId, field_at, form_fields
+from tui_registry.tui.register.form_state import FormState, SectionStatus
+from tui_registry.tui.register.item_rows import ItemsRow
+from tui_registry.tui.register.known_words import COMPLETED, Ask
+from tui_registry.tui.register.model_rows import ModelsRow
+
+_WORD_WIDTH = 13
+
+
+class Form(Horizontal):
+    """The sections and the fields of a form, which show its state.
+
+    Attributes:
+        shown: whether a state is shown: only then there are fields.
+        state: what is shown. body: its fields.
+    """
+
+    state: FormState
+    body: FormBody
+
+    def __init__(self) -> None:
+        super().__init__(id="form")
+        self.shown = False
+
+    def compose(self) -> ComposeResult:
+        yield Rail()
+        yield Container(id="form-holder")
+
+    async def show(self, state: FormState, ask: Ask) -> None:
+        """Show a form, its cursor in the first field; `ask` completes what is typed."""
+        body = FormBody(state, ask)
+        holder = self.query_one("#form-holder")
+        await holder.remove_children()
+        await holder.mount(body)
+        self.state, self.body, self.shown = state, body, True
+        for path, words in state.origins.items():
+            self.body.rows[path].show_origin(words)
+        self.body.rows["name"].focus_control()
+
+    def put_texts(self) -> None:
+        """Show the texts of the state, which something other than typing changed."""
+        for path, row in self.body.rows.items():
+            if row.text != self.state.texts[path]:
+                row.put(self.state.texts[path])
+
+    def show_problems(self) -> None:
+        """Show under the fields and in the rail what is known to be wrong, and only the fields that matter."""
+        shown, hidden = self.state.shown(), self.state.hidden()
+        moved = False
+        for path, row in self.body.rows.items():
+            moved |= row.show_problems(shown.get(path, ())) or row.display == (path in hidden)
+            row.display = path not in hidden
+        if moved:
+            # What came up above the cursor must not push it out of sight
+            self.body.call_after_refresh(self.body.show_focused)
+        rail = self.query_one(Rail)
+        for section in SECTIONS:
+            rail.show_status(section, self.state.section(section))
+
+    def show_names(self, names: Mapping[str, str]) -> None:
+        """Read models by these names, by id."""
+        for row in self.query(ModelsRow):
+            row.show_names(names)
+
+    def go_to(self, problem: Problem) -> None:
+        """Put the cursor into the field of a problem, which from then on shows it."""
+        field = field_at(self.state.kind, problem.path)
+        if field is not None:
+            self._leave(field.path)
+            self.body.rows[field.path].go_to(problem)
+
+    def next_problem(self) -> Problem | None:
+        """The first problem after the field with the cursor, None when nothing is wrong."""
+        row = self.body.focused_row()
+        return self.state.next_problem(None if row is None else row.field.path)
+
+    def go_by(self, step: int) -> None:
+        """Put the cursor so many sections further on, round the end."""
+        row = self.body.focused_row()
+        sections = list(SECTIONS)
+        here = 0 if row is None else sections.index(row.field.section)
+        self.body.focus_section(sections[(here + step) % len(sections)])
+
+    def go_to_section(self, name: str | None) -> None:
+        """Put the cursor into the first field of the section of that name."""
+        for section in SECTIONS:
+            if section == name:
+                self.body.focus_section(section)
+
+    @on(OptionList.OptionSelected, "Rail OptionList")
+    def _section_chosen(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if self.shown:
+            self.go_to_section(event.option_id)
+
+    @on(FieldRow.Entered)
+    def _entered(self, message: FieldRow.Entered) -> None:
+        field = message.row.field
+        self.query_one(Rail).show_field(field, self.state.origins.get(field.path, ""))
+
+    @on(FieldRow.Left)
+    def _left(self, message: FieldRow.Left) -> None:
+        self._leave(message.row.field.path)
+
+    def _leave(self, path: str) -> None:
+        self.state.left.add(path)
+        self.show_problems()
+
+
+class FormBody(VerticalScroll, can_focus=False):
+    """The scrolling part: all fields. `rows` by path."""
+
+    def __init__(self, state: FormState, ask: Ask) -> None:
+        super().__init__()
+        self._notes = state.notes
+        self._kind = state.kind
+        self._choose_kind = state.record_id is None
+        self.rows = {field.path: row_for(field, state.texts[field.path]) for field in form_fields(state.kind)}
+        for path in COMPLETED.keys() & self.rows:
+            self.rows[path].ask = ask
+
+    def compose(self) -> ComposeResult:
+        if self._notes:
+            lines = [safe_text(note, 400) for note in self._notes]
+            yield Static(Content("\n".join(lines)), classes="notes")
+        for section, title in SECTIONS.items():
+            yield Static(Content(title), classes="section", id=f"section-{section}")
+            if section == "identity" and self._choose_kind:
+                yield KindRow(self._kind)
+            yield from self._rows_of(section)
+
+    def focus_section(self, section: SectionId) -> None:
+        """Put the cursor into the first field of a section, its heading at the top."""
+        self.scroll_to_widget(self.query_one(f"#section-{section}"), animate=False, top=True)
+        next(iter(self._rows_of(section))).focus_control()
+
+    def focused_row(self) -> FieldRow | None:
+        """The row that has the focus."""
+        return next((row for row in self.rows.values() if row.has_focus_within), None)
+
+    @on(FieldRow.Entered)
+    def show_focused(self) -> None:
+        """Scroll so that the field with the focus is seen whole, with what is wrong with it, and with the heading
+        when it is the first of its section."""
+        row = self.focused_row()
+        if row is None:
+            return
+        if row is next(iter(self._rows_of(row.field.section))):
+            self.scroll_to_widget(self.query_one(f"#section-{row.field.section}"), animate=False)
+        self.scroll_to_widget(row, animate=False)
+
+    @on(Input.Submitted)
+    def _next_field(self, event: Input.Submitted) -> None:
+        # Enter goes on to the next field, unless the row itself has something to do for it
+        event.stop()
+        self.screen.focus_next()
+
+    def _rows_of(self, section: SectionId) -> Iterable[FieldRow]:
+        return (row for row in self.rows.values() if row.field.section == section)
+
+
+def row_for(field: FormField, text: str) -> FieldRow:
+    """The row of a field, showing that text."""
+    rows = {"choice": ChoiceRow, "choices": ChoicesRow, "flag": FlagRow, "items": ItemsRow}
+    own = {"preferred_models": ModelsRow, "formfile_template": TemplateRow, "description": DescriptionRow}
+    return (own.get(field.path) or rows.get(field.control, LineRow))(field, text)
+
+
+class KindRow(Vertical):
+    """Which kind a new record is."""
+
+    class Chosen(Message):
+        """Somebody wants the other kind."""
+
+        def __init__(self, kind: Kind) -> None:
+            super().__init__()
+            self.kind = kind
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(classes="row -choice")
+        self.kind = kind
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(classes="line"):
+            yield Static("Kind", classes="label")
+            yield Select([(kind, kind) for kind in KINDS], value=self.kind, allow_blank=False, compact=True)
+            yield Static(classes="echo")
+
+    @on(Select.Changed)
+    def _chosen(self, event: Select.Changed) -> None:
+        event.stop()
+        for kind in KINDS:
+            if event.value == kind and kind != self.kind:
+                self.kind = kind
+                self.post_message(self.Chosen(kind))
+
+
+class Rail(Vertical):
+    """Six sections, each with `ok`, `✗` and the number of its problems, `!` and the number of its warnings, or nothing
+    while no field of it was left; below, a word on the field with the focus."""
+
+    def compose(self) -> ComposeResult:
+        yield OptionList(*(Option(_words(section, None), id=section) for section in SECTIONS), compact=True)
+        yield Static(id="about")
+
+    def show_status(self, section: SectionId, status: SectionStatus) -> None:
+        """Show how a section stands."""
+        sections = self.query_one(OptionList)
+        words = _words(section, status)
+        if sections.get_option(section).prompt != words:
+            sections.replace_option_prompt(section, words)
+
+    def show_field(self, field: FormField, origin: str = "") -> None:
+        """Show which section a field lies in, what the field is about, and where its value came from."""
+        sections = self.query_one(OptionList)
+        sections.highlighted = sections.get_option_index(field.section)
+        title = Content.styled(field.title, "bold")
+        source = f"\n\n↳ {safe_text(origin, 300)}" if origin else ""
+        # Its size is fixed: no new layout for each field
+        self.query_one("#about", Static).update(Content.assemble(title, "\n", field.about, source), layout=False)
+
+
+def _words(section: SectionId, status: SectionStatus | None) -> Content:
+    word = f"{RAIL_WORDS[section]:<{_WORD_WIDTH}}"
+    if status is None or not status.visited:
+        return Content(word + "    ")
+    if status.errors:
+        return Content.assemble(word, (f"{'✗ ' + str(status.errors):>4}", "$text-error"))
+    if status.warnings:
+        return Content.assemble(word, (f"{'! ' + str(status.warnings):>4}", "$text-warning"))
+    return Content.assemble(word, ("  ok", "$text-success"))
