@@ -85,7 +85,7 @@ def list_of(app: RegistryApp) -> RecordList:
 
 
 def name_under_cursor(app: RegistryApp) -> str:
-    row = list_of(app).row
+    row = list_of(app).item
     return "" if row is None else row.name
 
 

@@ -55,7 +55,7 @@ def sync_of(app: RegistryApp) -> SyncScreen:
 
 
 def peer_under_cursor(app: RegistryApp) -> PeerView:
-    view = sync_of(app).query_one(PeerTable).view
+    view = sync_of(app).query_one(PeerTable).item
     assert view is not None
     return view
 

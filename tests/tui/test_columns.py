@@ -9,8 +9,8 @@ from rich.cells import cell_len
 
 from tests.seeds import NOW
 from tui_registry.datastore import Row
-from tui_registry.tui.browse.columns import GAP, cell, columns_for, header_text, row_text
-from tui_registry.tui.kit.row_strip import mark_of
+from tui_registry.tui.browse.columns import columns_for, mark_of, row_text
+from tui_registry.tui.kit.lists import GAP, cell, header_text
 
 
 def make_row(name: str = "Qwen2.5-7B-Instruct", **changes: object) -> Row:

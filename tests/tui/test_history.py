@@ -37,7 +37,7 @@ def operations(app: RegistryApp) -> OperationList:
 
 def pointed(app: RegistryApp) -> tuple[str, str]:
     """What the operation under the cursor did, and to which record."""
-    operation = operations(app).operation
+    operation = operations(app).item
     assert operation is not None
     return operation.did, operation.name
 
@@ -153,10 +153,10 @@ async def test_the_cursor_stays_on_its_operation_when_new_ones_arrive(past: Path
     with replica(past) as datastore:
         async with running(datastore) as (app, pilot):
             await press(pilot, "4", "m", "j", "j")
-            before = operations(app).operation
+            before = operations(app).item
             datastore.apply([signed(owner("other"), "model", f"late-{number}").to_json() for number in range(40)])
             await notice_changes(pilot)
-            assert operations(app).operation == before
+            assert operations(app).item == before
             assert operations(app).total == 51
             await press(pilot, "g")
             assert pointed(app)[1] == "late-39"
@@ -179,7 +179,7 @@ async def test_a_long_log_is_read_in_windows_and_its_ends_are_near(tmp_path: Pat
             await press(pilot, "4", "m")
             assert operations(app).total == 1_503
             await press(pilot, "G")
-            oldest = operations(app).operation
+            oldest = operations(app).item
             assert oldest is not None
             assert oldest.place == 0
             await walk(pilot, app, 40)
@@ -190,7 +190,7 @@ async def walk(pilot: Pilot[None], app: RegistryApp, steps: int) -> None:
     """Up from the oldest, each step on the operation that follows."""
     for step in range(1, steps):
         await press(pilot, "k")
-        operation = operations(app).operation
+        operation = operations(app).item
         assert operation is not None
         assert operation.place == step
 

@@ -124,7 +124,7 @@ async def history(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Everybody's operations, a deleted record, and what can be copied of one."""
     await walk(app, pilot, looker, "4", "y", "escape", "enter", "escape")
     operations = app.screen.query_one(OperationList)
-    while operations.operation is None or operations.operation.did != "deleted":
+    while operations.item is None or operations.item.did != "deleted":
         operations.move_to(operations.cursor + 1)
     await settle(pilot)
     await walk(app, pilot, looker, "enter", "right", "right", "right", "y", "escape", "u", "escape", "escape")

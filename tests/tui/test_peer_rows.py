@@ -12,7 +12,7 @@ from tests.seeds import NOW
 from tests.trust.strings import STRINGS
 from tui_registry.datastore import Peer
 from tui_registry.sync import Progress, PullResult, Started, SyncError
-from tui_registry.tui.kit.row_strip import GUTTER, RowStyles
+from tui_registry.tui.kit.lists import GUTTER, RowStyles
 from tui_registry.tui.sync.peer_row import address_text, bar, peer_columns, peer_strip, rate_text, state_text
 from tui_registry.tui.sync.peer_text import no_peers, peer_detail
 from tui_registry.tui.sync.peer_view import PeerView, Pulling, outcome, summary

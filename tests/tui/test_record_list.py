@@ -108,13 +108,13 @@ async def test_cursor_and_scroll_stay_on_their_record_when_data_changes(tmp_path
             records = list_of(app)
             records.move_to(place)
             await settle(pilot)
-            row, line = records.row, records.cursor - round(records.scroll_y)
+            row, line = records.item, records.cursor - round(records.scroll_y)
             assert row is not None
             for number in range(5):
                 datastore.add("model", make_record("model", f"new-{number}"))
             await notice_changes(pilot)
-            assert records.row is not None
-            assert records.row.id == row.id
+            assert records.item is not None
+            assert records.item.id == row.id
             assert records.cursor - round(records.scroll_y) == line or records.scroll_y == 0
             assert row.name in screen_text(app)
             assert records.matching == (MANY + 5, True)

@@ -24,7 +24,7 @@ async def main():
     with Datastore.open(sys.argv[1]) as datastore:
         app = RegistryApp(datastore)
         async with app.run_test(size=(160, 50), notifications=True) as pilot:
-            while app.screen.query_one(RecordList).row is None:
+            while app.screen.query_one(RecordList).item is None:
                 await pilot.pause()
             print(" ".join(sys.modules))
 

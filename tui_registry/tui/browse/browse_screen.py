@@ -73,7 +73,7 @@ class BrowseScreen(BrowseParts):
 
     @property
     def ref(self) -> Ref | None:
-        row = self.records.row
+        row = self.records.item
         return None if row is None else Ref(row.kind, row.id, row.name)
 
     def footer_actions(self) -> tuple[str, ...]:
@@ -171,8 +171,8 @@ class BrowseScreen(BrowseParts):
     def _reading_failed(self) -> None:
         self.records.give_up()
 
-    @on(RecordList.WindowsWanted)
-    def _windows_wanted(self, message: RecordList.WindowsWanted) -> None:
+    @on(RecordList.Wanted)
+    def _windows_wanted(self, message: RecordList.Wanted) -> None:
         message.stop()
         self.read_more(self.answered, message.span, message.serial)
 
@@ -272,15 +272,16 @@ class BrowseScreen(BrowseParts):
         elif not self.bar.clear():
             self.say("this is the first screen; ctrl+q quits", "note")
 
-    @on(RecordList.Opened)
-    def _opened(self, message: RecordList.Opened) -> None:
+    @on(RecordList.Chosen)
+    def _opened(self, message: RecordList.Chosen) -> None:
         message.stop()
         if self.size.width >= WIDE:
             self.detail.focus_text()
             return
         from tui_registry.tui.browse.detail_screen import DetailScreen
 
-        self.open_screen(DetailScreen(Ref(message.row.kind, message.row.id, message.row.name)))
+        if self.ref is not None:
+            self.open_screen(DetailScreen(self.ref))
 
     async def action_sync(self) -> None:
         await self.app.run_action("mode('sync')")

@@ -1,26 +1,18 @@
-"""Which columns a list shows in a given width, and what stands in them. Pure."""
+"""Which columns the list of records shows in a given width, and what stands in them. Pure."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from tui_registry.datastore import Row
-from tui_registry.text import ELLIPSIS, address_short, age, count_words, safe_text
+from tui_registry.text import address_short, age, count_words, safe_text
+from tui_registry.tui.kit.lists import GAP, Column, cell
 
-GAP: Final = 2
 _LEAST_NAME: Final = 20
 # Longer values are cut before they are made safe: nobody's name may cost a frame.
 _LONGEST_CELL: Final = 200
-
-
-class Column(NamedTuple):
-    """A column of a list: `width` in cells, `right` for numbers."""
-
-    title: str
-    width: int
-    right: bool = False
 
 
 def columns_for(width: int) -> tuple[Column, ...]:
@@ -45,11 +37,6 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return (Column("NAME", max(1, width - used)), *shown)
 
 
-def header_text(columns: tuple[Column, ...]) -> list[str]:
-    """The titles, each as wide as its column."""
-    return [cell(column.title, column.width, column.right) for column in columns]
-
-
 def row_text(row: Row, columns: tuple[Column, ...], now: int) -> list[str]:
     """The row's cells, each as wide as its column."""
     cells = []
@@ -61,17 +48,16 @@ def row_text(row: Row, columns: tuple[Column, ...], now: int) -> list[str]:
     return cells
 
 
+def mark_of(row: Row) -> str:
+    """One letter for what one should know of a record: `!` a conflict, `+` a time ahead of this clock."""
+    if row.heads > 1:
+        return "!"
+    return "+" if row.future else " "
+
+
 def licence_in(text: str, width: int) -> str:
     """A licence for so many cells: without the prefix that tells less than what follows, where both have no room."""
     return text.removeprefix("LicenseRef-") if cell_len(text) > width else text
-
-
-def cell(text: str, width: int, right: bool = False) -> str:
-    """Text in exactly so many cells, cut with an ellipsis, whatever its letters measure."""
-    if cell_len(text) > width:
-        text = set_cell_size(text, max(0, width - 1)) + ELLIPSIS if width > 0 else ""
-    room = width - cell_len(text)
-    return " " * room + text if right else text + " " * room
 
 
 def _value(title: str, row: Row, now: int) -> str:

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui_registry.text import exact, safe_text
-from tui_registry.tui.browse.columns import cell
+from tui_registry.tui.kit.lists import cell
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion

@@ -14,12 +14,12 @@ from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import ELLIPSIS
-from tui_registry.tui.browse.columns import cell, licence_in
+from tui_registry.tui.browse.columns import licence_in
 from tui_registry.tui.browse.facet_lines import FacetLine, count_text, facet_lines, toggled
 from tui_registry.tui.browse.reading import read_facets
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.cursor_list import HEADER, CursorList
 from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.lists import HEADER, CursorList, cell
 from tui_registry.tui.kit.messages import FacetsRead, Question
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _TITLE: Final = " FILTERS"
 
 
-class FacetPanel(CursorList):
+class FacetPanel(CursorList[FacetLine]):
     """Counts in a thread of its own what a question's matches have in common, and lists it with a cursor.
 
     What was counted before stays until the new counts are there, so that nothing flickers.
@@ -125,6 +125,9 @@ class FacetPanel(CursorList):
         self.refresh()
 
     # Moving
+
+    def moved(self) -> None:
+        """Nothing else follows the cursor."""
 
     def move_to(self, place: int) -> None:
         super().move_to(self._value_near(self.within(place), 1 if place > self.cursor else -1))

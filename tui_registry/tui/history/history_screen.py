@@ -66,7 +66,7 @@ class HistoryScreen(OwnRecordScreen):
         super().on_mount()
         self._seen_changes = None if self.host.facts is None else self.host.facts.changes
         self.watch(self.host, "facts", self._facts_read, init=False)
-        self._list.begin(whole=False)
+        self._list.show(whole=False)
 
     def footer_actions(self) -> tuple[str, ...]:
         return self.NOTHING if self.has_class("-nothing") else self.FOOTER
@@ -77,7 +77,7 @@ class HistoryScreen(OwnRecordScreen):
 
     @property
     def ref(self) -> Ref | None:
-        operation = self._list.operation
+        operation = self._list.item
         return None if operation is None else Ref(operation.kind, operation.id, operation.name)
 
     # Reading
@@ -132,7 +132,7 @@ class HistoryScreen(OwnRecordScreen):
         message.stop()
         if message.by_hand:
             self.next_step()
-        operation = self._list.operation
+        operation = self._list.item
         self.hint("" if operation is None else self._in_words(operation))
 
     def _in_words(self, operation: Operation) -> str:
@@ -152,10 +152,10 @@ class HistoryScreen(OwnRecordScreen):
         """Between what this replica's key signed and what everybody did."""
         self.next_step()
         self._mine = not self._mine
-        self._list.begin(whole=not self._mine)
+        self._list.show(whole=not self._mine)
 
-    @on(OperationList.Opened)
-    def _opened(self, message: OperationList.Opened) -> None:
+    @on(OperationList.Chosen)
+    def _opened(self, message: OperationList.Chosen) -> None:
         message.stop()
         self._with_entry(EntryToOpen)
 
@@ -175,7 +175,7 @@ class HistoryScreen(OwnRecordScreen):
 
     def action_undo(self) -> None:
         """Undo the operation under the cursor, after a question, where nothing was built upon it."""
-        operation = self._list.operation
+        operation = self._list.item
         if operation is None:
             self.say("no operation under the cursor", "problem")
         elif not self._is_own(operation):
@@ -189,7 +189,7 @@ class HistoryScreen(OwnRecordScreen):
         """Copy the record's id, the operation's hash or the operation itself, after a question."""
         from tui_registry.tui.kit.choose import Choice, ChooseScreen
 
-        operation = self._list.operation
+        operation = self._list.item
         if operation is None:
             self.say("no operation under the cursor", "problem")
             return

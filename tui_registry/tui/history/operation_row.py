@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich.segment import Segment
-from textual.strip import Strip
-
-from tui_registry.text import address_short, age, safe_text
-from tui_registry.tui.browse.columns import GAP, Column, cell
+from tui_registry.text import address_short, age
 from tui_registry.tui.browse.detail_text import Surroundings
-from tui_registry.tui.kit.row_strip import RowStyles
+from tui_registry.tui.kit.lists import GAP, Column
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Operation
 
 _LEAST_NAME: Final = 20
-_LONGEST_CELL: Final = 200
 
 _WHEN: Final = Column("WHEN", 6, right=True)
 _DID: Final = Column("DID", 12)
@@ -46,23 +41,6 @@ def operation_columns(width: int) -> tuple[Column, ...]:
     return (*before, Column("RECORD", max(1, left)), *after)
 
 
-def operation_strip(
-    operation: Operation,
-    columns: tuple[Column, ...],
-    around: Surroundings,
-    width: int,
-    styles: RowStyles,
-    pointed: bool,
-) -> Strip:
-    """The line of an operation; the cursor is a `>` too, so that colour is never alone."""
-    segments = [Segment("> " if pointed else "  ", styles.name)]
-    for place, column in enumerate(columns):
-        text = cell(safe_text(_value(column, operation, around), _LONGEST_CELL), column.width, column.right)
-        style = styles.name if column.title in ("RECORD", "DID") else styles.other
-        segments.append(Segment(" " * GAP * (place > 0) + text, style))
-    return Strip(segments).adjust_cell_length(width, styles.name)
-
-
 def by_whom(operation: Operation, around: Surroundings) -> str:
     """Who signed it: you, a name that you gave, or the beginning and end of the address."""
     if operation.actor == around.address:
@@ -82,7 +60,8 @@ def standing(operation: Operation) -> str:
     return "rival"
 
 
-def _value(column: Column, operation: Operation, around: Surroundings) -> str:
+def operation_value(operation: Operation, column: Column, around: Surroundings) -> str:
+    """What stands in a column."""
     match column.title:
         case "WHEN":
             return age(around.now - operation.updated_at)

@@ -12,8 +12,7 @@ from textual.content import Content
 from tui_registry.datastore import DATABASE
 from tui_registry.settings import Settings
 from tui_registry.text import exact, safe_text
-from tui_registry.tui.browse.columns import GAP, Column
-from tui_registry.tui.kit.item_list import ItemList
+from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import paragraph, stack
 
 SettingKind = Literal["name", "theme", "place", "owner"]

@@ -18,7 +18,7 @@ from tui_registry.settings import settings_path
 from tui_registry.text import address_short, safe_text
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import CopyingScreen
-from tui_registry.tui.kit.item_list import ItemList
+from tui_registry.tui.kit.lists import ItemList
 from tui_registry.tui.kit.messages import Failed, Told
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.settings.setting_rows import Places, SettingRow, SettingsList, row_in_full, setting_rows

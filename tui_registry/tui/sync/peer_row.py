@@ -9,8 +9,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from tui_registry.text import ELLIPSIS, age, count_words, exact, safe_text
-from tui_registry.tui.browse.columns import GAP, Column, cell
-from tui_registry.tui.kit.row_strip import RowStyles
+from tui_registry.tui.kit.lists import GAP, Column, RowStyles, cell
 from tui_registry.tui.sync.peer_view import PeerView, Pulling
 
 # Longer texts are cut before they are made safe.

@@ -71,7 +71,7 @@ class PeersScreen(CopyingScreen):
     @property
     def view(self) -> PeerView | None:
         """The peer under the cursor."""
-        return self.query_one(PeerTable).view
+        return self.query_one(PeerTable).item
 
     def selected(self) -> PeerView | None:
         """The peer under the cursor, or None and a word about it."""
@@ -87,7 +87,7 @@ class PeersScreen(CopyingScreen):
             self._next_drawing = None
         self._drawn_at = time.monotonic()
         table = self.query_one(PeerTable)
-        before = table.view
+        before = table.item
         table.show(views, self._select)
         if any(view.name == self._select for view in views):
             self._select = None
@@ -95,7 +95,7 @@ class PeersScreen(CopyingScreen):
         if views and self.focused is None and self.is_current:
             table.focus()
         self.hint(*summary(views))
-        if table.view != before:
+        if table.item != before:
             self._show_detail()
         self.refresh_footer()
 
@@ -117,7 +117,8 @@ class PeersScreen(CopyingScreen):
     @on(PeerTable.Highlighted)
     def _highlighted(self, message: PeerTable.Highlighted) -> None:
         message.stop()
-        self.next_step()
+        if message.by_hand:
+            self.next_step()
         self._show_detail()
         self.refresh_footer()
 

@@ -20,7 +20,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.text import exact
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import CopyingScreen
-from tui_registry.tui.kit.item_list import ItemList
+from tui_registry.tui.kit.lists import ItemList
 from tui_registry.tui.kit.messages import Failed
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.sync.refused_list import RefusedList, counts_in_words, refused_in_full, text_of_bytes

@@ -9,10 +9,9 @@ from textual.content import Content
 
 from tui_registry.datastore import Quarantined
 from tui_registry.text import age, exact, safe_text, size_bytes
-from tui_registry.tui.browse.columns import GAP, Column
 from tui_registry.tui.browse.detail_text import moment
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.item_list import ItemList
+from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import field, paragraph, stack
 
 _FIXED = (Column("WHEN", 6, right=True), Column("FROM", 14), Column("CODE", 11), Column("SIZE", 7, right=True))
