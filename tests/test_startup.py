@@ -1,4 +1,4 @@
-"""The start-up promises (DESIGN section 10): what a command does not need, it does not import."""
+"""The start-up promises: what a command does not need, it does not import, so that it starts at once."""
 
 from __future__ import annotations
 
