@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.records.rules import ENOUGH, MODEL_ID, NEEDS, RULES, Rule, agent, model
 from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.licences import licence_fault
 from tui_registry.records.authoring import MAX_RECORD_BYTES, check
-from tui_registry.records.licences import licence_fault
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.records.versions import version_fault
 from tui_registry.text import safe_text
@@ -245,7 +245,7 @@ def test_spdx_expressions_pass(expression: str) -> None:
             "creativeml-openrail-m",
             "error",
             "license_unknown",
-            "creativeml-openrail-m is not an SPDX licence: write LicenseRef-creativeml-openrail-m",
+            "creativeml-openrail-m is not an SPDX licence: write LicenseRef-CreativeML-OpenRAIL-M",
         ),
         (
             "house rules",

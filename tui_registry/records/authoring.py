@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
-from tui_registry.records.licences import licence_fault
+from tui_registry.licences import licence_fault
 from tui_registry.records.schema import FIELDS, MAX_OP_BYTES
 from tui_registry.records.versions import version_fault
 from tui_registry.records.wire import ShapeError, check_shape, wire_problems
