@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.documents import Finding
-from tui_registry.records.reading import read_record
+from tui_registry.records.as_written import read_record
 from tui_registry.records.schema import FIELDS, Field, Integer, Many, Optional, Struct, Text, Variant
 from tui_registry.text import exact, safe_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tui_registry.importers.drafting import Draft, shown
-from tui_registry.records.versions import version_fault
+from tui_registry.records.authoring import version_fault
 
 # `v1.2`, `1`, `1.2.0-rc.1`: numbers that only lack a part. Dates and names are another matter.
 _SHORT = re.compile(

@@ -22,8 +22,8 @@ from tui_registry.node.routes import add_route
 from tui_registry.node.shapes import describe_routes
 from tui_registry.node.token import is_token
 from tui_registry.query import parse
-from tui_registry.query.lexer import quoted
-from tui_registry.records.reading import read_record
+from tui_registry.query.nodes import quoted
+from tui_registry.records.as_written import read_record
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 
 _FULL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -31,14 +31,13 @@ from tui_registry.formfile import complete as complete_formfile
 from tui_registry.formfile import format as format_formfile
 from tui_registry.formfile import parse as parse_formfile
 from tui_registry.formfile import recognise, render, tokens
-from tui_registry.formfile.bundle import BundleError, make_bundle
-from tui_registry.formfile.verify_bundle import check_bundle
+from tui_registry.formfile.bundle import BundleError, check_bundle, make_bundle
 from tui_registry.importers.documents import read_text
 from tui_registry.node.bodies import members
 from tui_registry.query import QueryError, complete, describe, parse
+from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import check
 from tui_registry.records.documents import DocumentError, load_document
-from tui_registry.records.reading import read_record
 from tui_registry.records.wire import check_shape
 from tui_registry.replica.checked import Checked
 from tui_registry.replica.judge import judge

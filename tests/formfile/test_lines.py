@@ -6,8 +6,9 @@ import pytest
 
 from tests.formfile.texts import EVERYTHING, MODEL_ID
 from tui_registry.formfile import FormfileProblem, Template, parse
-from tui_registry.formfile.language import INSTRUCTIONS
-from tui_registry.formfile.model import (
+from tui_registry.formfile.arguments import READERS
+from tui_registry.formfile.language import (
+    INSTRUCTIONS,
     Copy,
     Description,
     Disk,
@@ -25,7 +26,6 @@ from tui_registry.formfile.model import (
     Vcpu,
     Workdir,
 )  # fmt: skip
-from tui_registry.formfile.values import READERS
 
 NO_ARRAY = 'ENTRYPOINT starts like a JSON array but is none: write ["program", "argument"]'
 

@@ -1,4 +1,4 @@
-"""The state of a key: heads and the winner, as pure functions over valid operations (DESIGN section 4)."""
+"""The state of a key: heads and the winner, as functions over valid operations; see protocol.md, State of a key."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def heads(ops: Iterable[_L]) -> list[_L]:
 
 def winner(current: Iterable[_H]) -> _H | None:
     """The live head with the largest clock, ties to the smallest hash; None when the record does not exist."""
-    live = [head for head in current if not head.is_rm]
+    live = (head for head in current if not head.is_rm)
     return min(live, key=lambda head: (-head.counter, head.hash), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui_registry.query import And, Match, Node, Not, Or, Query, QueryError, Range, Sort, Text, describe, parse
-from tui_registry.query.amounts import LARGEST
+from tui_registry.query.fields import LARGEST
 
 NOW = 1_790_000_000
 B = 10**9

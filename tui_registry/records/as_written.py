@@ -10,14 +10,11 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.records import schema
 from tui_registry.records.schema import FIELDS, Field, FieldType, defaults
 from tui_registry.text import parse_count, parse_gb, parse_mb, parse_tokens, safe_text
-
-_Parse: TypeAlias = Callable[[str], int]
 
 # More than these help nobody, and a hostile file could hold a million.
 _MOST_PROBLEMS = 100
@@ -87,7 +84,7 @@ def _read(field: Field, path: str, value: Json, start: Json, problems: list[Prob
             if not isinstance(value, list):
                 raise _FaultError("type", f"must be a list, not {_what(value)}: write [{_show(value, 'chat')}]")
             return [_item(of.of, f"{path}[{index}]", item, problems) for index, item in enumerate(value)]
-        return _scalar(of, field.name, value)
+        return _scalar(of, field.unit, value)
     except _FaultError as fault:
         problems.append(_fault(path, fault.code, fault.sentence))
         return start
@@ -116,16 +113,16 @@ def _fault(path: str, code: str, sentence: str) -> Problem:
 # ---- one value -----------------------------------------------------------------------------------------------------
 
 
-def _scalar(of: FieldType, name: str, value: Json) -> Json:
+def _scalar(of: FieldType, unit: schema.Unit, value: Json) -> Json:
     match of:
         case schema.Optional():
             # YAML arrives as text throughout, so its ways to write nothing do too.
             nothing = value is None or (isinstance(value, str) and value.strip().lower() in ("", "~", "null", "none"))
-            return None if nothing else _scalar(of.of, name, value)
+            return None if nothing else _scalar(of.of, unit, value)
         case schema.Text():
             return _text(value)
         case schema.Integer():
-            return _integer(of, name, value)
+            return _integer(of, unit, value)
         case schema.Flag():
             return _flag(value)
         case schema.Variant():
@@ -151,22 +148,18 @@ def _plain_number(text: str) -> int:
     return int(text)
 
 
-_UNITS: Mapping[str, _Parse] = {
-    "context_length": parse_tokens,
-    "min_memory_mb": parse_mb,
-    "recommended_memory_mb": parse_mb,
-    "min_disk_gb": parse_gb,
-    "recommended_disk_gb": parse_gb,
-    "min_vram_gb": parse_gb,
-    "created_at": _plain_number,
-    "updated_at": _plain_number,
+_PARSERS: Mapping[schema.Unit, Callable[[str], int]] = {
+    "tokens": parse_tokens,
+    "mb": parse_mb,
+    "gb": parse_gb,
+    "time": _plain_number,
 }
 
 
-def _integer(of: schema.Integer, name: str, value: Json) -> int:
+def _integer(of: schema.Integer, unit: schema.Unit, value: Json) -> int:
     if isinstance(value, str):
         try:
-            number = _UNITS.get(name, parse_count)(value)
+            number = _PARSERS.get(unit, parse_count)(value)
         except ValueError as error:
             raise _FaultError("number", str(error)) from None
     elif isinstance(value, float) and value.is_integer():

@@ -1,4 +1,4 @@
-"""A query's text into a tree. `grammar.GRAMMAR` is the language in words.
+"""A query's text into a tree. `GRAMMAR` is the language in words.
 
     query  := all ("OR" all)*
     all    := one (["AND"] one)*
@@ -14,11 +14,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .errors import QueryError, nearest, shown
+from tui_registry.text import nearest, safe_text
+
+from .fields import RANGES, Field, field_names, find_field, normalise
 from .folding import words
-from .lexer import Token, tokens
-from .nodes import And, Match, Node, Not, Or, Query, Range, Sort, Text, conjunction, disjunction, negation
-from .terms import UnfinishedError, field_of, read_sort, read_term
+from .lexer import Piece, Token, tokens
+from .nodes import (
+    And,
+    Match,
+    Node,
+    Not,
+    Or,
+    Query,
+    QueryError,
+    Range,
+    Sort,
+    Text,
+    conjunction,
+    disjunction,
+    negation,
+    quoted,
+)
 
 MAX_LENGTH: Final = 2000
 MAX_TERMS: Final = 64
@@ -41,6 +57,10 @@ def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None 
     parser = _Parser(text, now, saved or {}, whole, (), 0, [0])
     where = parser.read()
     return Query(where, parser.sort or parser.saved_sort, parser.unfinished)
+
+
+class UnfinishedError(Exception):
+    """The term stands at the end of the text and is still being typed: it means nothing yet."""
 
 
 class _Parser:
@@ -84,7 +104,7 @@ class _Parser:
             raise QueryError("this ) closes nothing: remove it or put it in quotes", closing.start, 1, "")
         if where is None and self.wordless is not None and not self.unfinished:
             # Next to something to look for it is passed over; alone it must not come to mean everything.
-            sentence = f"there is no word to look for in {shown(self.wordless.text)}: words have letters or digits"
+            sentence = f"there is no word to look for in {_shown(self.wordless.text)}: words have letters or digits"
             raise self._error(sentence, self.wordless)
         return where
 
@@ -201,10 +221,10 @@ class _Parser:
         return Text(tuple(found), token.star or token is self.prefix)
 
     def _term(self, token: Token, excluded: bool) -> Node | None:
-        field = field_of(token, self.text)
+        field = _field_of(token, self.text)
         if field.shape != "sort":
-            return read_term(token, field, self.text, self.now)
-        sort = read_sort(token, field, self.text)
+            return _read_term(token, field, self.text, self.now)
+        sort = _read_sort(token, field, self.text)
         if excluded:
             raise self._error("sort: cannot be excluded: write sort:-params for the largest first", token)
         if self.sort is not None:
@@ -222,18 +242,18 @@ class _Parser:
         if found is None:
             if not name or (at_end and any(saved.startswith(name.lower()) for saved in names)):
                 raise UnfinishedError
-            near = nearest(name, list(names))
+            near = nearest(name.lower(), list(names))
             guess = f": did you mean @{names[near]}?" if near else ""
-            raise self._error(f"there is no saved search {shown(name)}{guess}", token, near and f"@{names[near]}")
+            raise self._error(f"there is no saved search {_shown(name)}{guess}", token, near and f"@{names[near]}")
         if found in self.path:
             chain = " -> ".join(f"@{step}" for step in (*self.path[self.path.index(found) :], found))
-            raise self._error(f"a saved search cannot contain itself: {shown(chain)}", token)
+            raise self._error(f"a saved search cannot contain itself: {_shown(chain)}", token)
         try:
             path = (*self.path, found)
             parser = _Parser(self.saved[found], self.now, self.saved, self.whole, path, depth, self.terms)
             node = parser.read()
         except QueryError as problem:
-            raise self._error(f"in {shown(f'@{found}')}: {problem.sentence}", token) from None
+            raise self._error(f"in {_shown(f'@{found}')}: {problem.sentence}", token) from None
         self.saved_sort = self.saved_sort or parser.sort or parser.saved_sort
         return node
 
@@ -297,3 +317,144 @@ def _leaves(node: Node | None) -> int:
     if isinstance(node, Not):
         return _leaves(node.node)
     return 1 if isinstance(node, Text | Match | Range) else 0
+
+
+# ---- one term, `name:values`: which field it is, and what its values mean --------------------------------------------
+
+_SIGNS: Final = ("<=", ">=", "<", ">", "=")
+_HEX: Final = frozenset("0123456789abcdef")
+_SORT_ALIASES: Final = {"parameters": "params", "ctx": "context", "date": "updated"}
+
+
+def _field_of(token: Token, text: str) -> Field:
+    """The field that a term names.
+
+    Raises:
+        QueryError: there is none of that name; proposes the nearest, or quotes around the whole.
+    """
+    field = find_field(token.text)
+    if field is not None:
+        return field
+    value = text[token.start + len(token.text) + 1 : token.end]
+    # A pasted address is no misspelt field, however near its scheme comes to one.
+    near = None if value.startswith("//") else nearest(token.text.lower(), field_names())
+    if near is not None:
+        sentence = f"there is no field {_shown(token.text)}: did you mean {near}:?"
+        raise QueryError(sentence, token.start, len(token.text) + 1, f"{near}:")
+    whole = text[token.start : token.end]
+    sentence = f"there is no field {_shown(token.text)}: put the text in quotes to search for it"
+    raise QueryError(sentence, token.start, token.end - token.start, quoted(whole.replace('"', "")))
+
+
+def _read_term(token: Token, field: Field, text: str, now: int | None) -> Node:
+    """What a term of any field but `sort` asks for: a Match, a Range, or an Or of Matches.
+
+    Raises:
+        UnfinishedError: its value is missing or begun only, at the very end of the text.
+        QueryError: its value is missing or none of the field's.
+    """
+    _check_value(token, field, text)
+    if field.shape in RANGES:
+        return read_number(token, field, text, now)
+    parts: list[Node] = [
+        Match(field.name, value) for piece in token.pieces for value in _values(piece, field, token, text)
+    ]
+    node = disjunction(parts)
+    # An empty pair of quotes is as good as no value.
+    if node is None and token.end == len(text):
+        raise UnfinishedError
+    if node is None:
+        raise _missing(token, field)
+    return node
+
+
+def _read_sort(token: Token, field: Field, text: str) -> Sort:
+    """The order that a `sort:` term asks for. Raises as `_read_term`."""
+    _check_value(token, field, text)
+    if len(token.pieces) > 1:
+        raise QueryError("sort: takes one order only", token.start, token.end - token.start)
+    piece = token.pieces[0]
+    descending = piece.text.startswith("-")
+    key = piece.text.removeprefix("-").lower()
+    key = _SORT_ALIASES.get(key, key)
+    if key not in field.options:
+        key = _option(Piece(key, piece.start + descending, piece.end, False), field, token, text)
+    return Sort(key, descending and key != "relevance")
+
+
+def read_number(token: Token, field: Field, text: str, now: int | None) -> Range:
+    """The bounds that a term of a number or time asks for. Raises as `_read_term`."""
+    start = token.pieces[0].start
+    raw = text[start : token.end].replace('"', "")
+    operator = next((sign for sign in _SIGNS if raw.startswith(sign)), "")
+    value = raw[len(operator) :]
+    at_end = token.end == len(text)
+    # A dot at the end is the first half of ".." or of a fraction.
+    if at_end and (not value.strip(".") or (value.endswith(".") and not value.endswith(".."))):
+        raise UnfinishedError
+    if not value.strip(". "):
+        raise _missing(token, field)
+    # Imported for a range only: most queries have none, and dates need a clock's modules.
+    from .intervals import BackwardsRangeError, is_beginning, read_bounds
+
+    if field.shape == "time" and at_end and is_beginning(value.rpartition("..")[2]):
+        raise UnfinishedError
+    try:
+        return Range(field.name, *read_bounds(field, operator, value, now))
+    except ValueError as problem:
+        turned = problem.turned if isinstance(problem, BackwardsRangeError) else None
+        sentence = f"{field.name}: {problem}"
+        raise QueryError(sentence, start, token.end - start, turned) from None
+
+
+def _check_value(token: Token, field: Field, text: str) -> None:
+    if token.is_open or (not token.pieces and token.end == len(text.rstrip())):
+        raise UnfinishedError
+    if not token.pieces:
+        raise _missing(token, field)
+
+
+def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, ...]:
+    value = piece.text
+    if not value:
+        return ()
+    if field.shape == "word":
+        return (value,) if piece.literal else normalise(field.name, value)
+    value = value.lower()
+    if field.options:
+        return (_option(Piece(value, piece.start, piece.end, False), field, token, text),)
+    if field.shape == "owner":
+        if not value.startswith("0x"):
+            return (piece.text,)
+        longest, what = 40, "an address is 0x and up to 40 hex digits"
+    else:
+        longest, what = 64, "an id is up to 64 hex digits"
+    digits = value.removeprefix("0x")
+    if not digits and piece.end == len(text):
+        raise UnfinishedError
+    if not digits or len(digits) > longest or not _HEX.issuperset(digits):
+        raise QueryError(f"{field.name}: {_shown(piece.text)} is not one: {what}", piece.start, piece.end - piece.start)
+    return (value if field.shape == "owner" else digits,)
+
+
+def _option(piece: Piece, field: Field, token: Token, text: str) -> str:
+    """The option that a piece names in full, plural allowed (`kind:models`)."""
+    for option in field.options:
+        if piece.text in (option, f"{option}s"):
+            return option
+    if token.end == len(text) and any(option.startswith(piece.text) for option in field.options):
+        raise UnfinishedError
+    near = nearest(piece.text, list(field.options))
+    known = f"{', '.join(field.options[:-1])} or {field.options[-1]}" if len(field.options) > 1 else field.options[0]
+    guess = f": did you mean {near}?" if near else f": it can be {known}"
+    raise QueryError(f"{field.name}: knows no {_shown(piece.text)}{guess}", piece.start, piece.end - piece.start, near)
+
+
+def _missing(token: Token, field: Field) -> QueryError:
+    sentence = f"{field.name}: needs a value right after the colon, such as {field.examples[0]}"
+    return QueryError(sentence, token.start, token.end - token.start)
+
+
+def _shown(text: str) -> str:
+    """A piece of the user's text as a sentence quotes it: safe, and short."""
+    return f"'{safe_text(text, 40)}'"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_registry.errors import InvalidRecord, Json, Kind
+from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import MAX_DEPTH, MAX_DOCUMENT_BYTES, DocumentError, load_document
-from tui_registry.records.reading import read_record
 from tui_registry.records.schema import defaults
 from tui_registry.records.wire import check_shape
 

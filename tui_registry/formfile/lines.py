@@ -1,17 +1,36 @@
-"""Reading a Formfile: text in, typed instructions and problems out. Nothing here raises, whatever the text."""
+"""Reading a Formfile line by line: text in, typed instructions and problems out. Nothing raises, whatever the text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from .arrays import after_array
-from .language import BY_NAME, FOREIGN, INSTRUCTIONS, InstructionSpec, nearest
-from .model import Declaration, Formfile, Instruction, Line, Mode, Name, Span
-from .report import LineReport, Report, shown
+from tui_registry.text import nearest
+
+from .arguments import READERS, Refused, Value, after_array
+from .language import (
+    BY_NAME,
+    FOREIGN,
+    INSTRUCTIONS,
+    RECORD_PLACEHOLDERS,
+    Declaration,
+    Env,
+    Formfile,
+    Gpu,
+    Instruction,
+    InstructionSpec,
+    Line,
+    LineReport,
+    Mode,
+    Model,
+    Name,
+    Repeat,
+    Report,
+    Span,
+    User,
+    shown,
+)
 from .secrets import ends_private_key, find_secrets, in_private_key, opens_private_key
-from .values import READERS, Value
-from .whole import check_whole
 from .words import CONTROL, Word, free_text, has_placeholder, placeholders, split_words, stray_braces
 
 _DECLARATION = re.compile(r"#\?[ \t]*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)[ \t]*(?:=[ \t]*(.*))?")
@@ -37,7 +56,7 @@ def parse(text: str, mode: Mode = "lint", *, secrets: bool = True) -> Formfile:
     lines = list(_lines(text, _State(secrets=secrets), report))
     instructions = tuple(line.holds for line in lines if isinstance(line.holds, Instruction))
     declarations = tuple(line.holds for line in lines if isinstance(line.holds, Declaration))
-    check_whole(instructions, declarations, _uses(lines), report, secrets=secrets, named=_tried(lines, Name.keyword))
+    _check_whole(instructions, declarations, _uses(lines), report, secrets=secrets, named=_tried(lines, Name.keyword))
     problems = tuple(sorted(report.problems, key=lambda problem: (problem.line, problem.column)))
     return Formfile(instructions, declarations, problems, tuple(lines))
 
@@ -121,15 +140,12 @@ def _comment(number: int, raw: str, start: int, report: LineReport) -> Line:
 
 
 def _instruction(number: int, raw: str, start: int, report: LineReport) -> Line:
-    name_end = start
-    while name_end < len(raw) and not raw[name_end].isspace():
-        name_end += 1
-    spec = _spec(raw[start:name_end], start, report)
+    name = raw.split(None, 1)[0]
+    name_end = start + len(name)
+    spec = _spec(name, start, report)
     if spec is None:
         return Line(number, raw)
-    at = name_end
-    while at < len(raw) and raw[at].isspace():
-        at += 1
+    at = len(raw) - len(raw[name_end:].lstrip())
     _check_gap(spec, raw[name_end:at], name_end, report)
     cut = _cut(spec, raw, at, report)
     if cut is None:
@@ -150,8 +166,12 @@ def _instruction(number: int, raw: str, start: int, report: LineReport) -> Line:
         report.add(max(raw.find("{{", at), at), "placeholder_syntax", "a placeholder is written {{ name }}")
         return Line(number, raw, comment=comment)
     end = len(raw.rstrip()) if comment_at is None else len(raw[:comment_at].rstrip())
-    value = Value(text, at, words, Span(number, start + 1, end + 1), report)
-    return Line(number, raw, READERS[spec.name](value), comment)
+    value = Value(spec, text, at, words, Span(number, start + 1, end + 1), report)
+    try:
+        return Line(number, raw, READERS[spec.name](value), comment)
+    except Refused as refused:
+        report.add(*refused.problem)
+        return Line(number, raw, comment=comment)
 
 
 def _spec(name: str, at: int, report: LineReport) -> InstructionSpec | None:
@@ -234,3 +254,120 @@ def _uses(lines: list[Line]) -> list[tuple[str, int, int]]:
 def _tried(lines: list[Line], keyword: str) -> bool:
     """Whether some line that could not be read starts with this name: then it is not missing as well."""
     return any(line.holds is None and line.raw.split(None, 1)[:1] == [keyword] for line in lines)
+
+
+# ---- the rules about a Formfile as a whole: what must be there, what may be there once, what placeholders need -------
+
+
+def _check_whole(
+    instructions: tuple[Instruction, ...],
+    declarations: tuple[Declaration, ...],
+    uses: list[tuple[str, int, int]],
+    report: Report,
+    *,
+    secrets: bool,
+    named: bool,
+) -> None:
+    """Adds what only shows when all lines are read.
+
+    Args:
+        instructions: those that could be read, in order.
+        declarations: the `#?` lines.
+        uses: each use of a placeholder: name, line (from 1), character (from 0).
+        report: takes the problems.
+        secrets: whether to look for passwords in declarations.
+        named: whether some line tries to be a NAME and could not be read.
+    """
+    if not named and not any(isinstance(instruction, Name) for instruction in instructions):
+        report.add(1, 0, "missing_name", "NAME is missing: add a line such as NAME my-model")
+    _check_repeats(instructions, report)
+    _check_placeholders(declarations, uses, report)
+    if secrets:
+        _check_passwords(instructions, declarations, report)
+
+
+def _check_repeats(instructions: tuple[Instruction, ...], report: Report) -> None:
+    seen: dict[tuple[str, ...], int] = {}
+    for instruction in instructions:
+        key, says = _once(instruction)
+        if not key:
+            continue
+        first = seen.setdefault(key, instruction.span.line)
+        if first == instruction.span.line:
+            continue
+        repeat = BY_NAME[instruction.keyword].repeat
+        code = "repeated" if repeat == "refused" else "duplicate"
+        report.add(
+            instruction.span.line,
+            instruction.span.start - 1,
+            code,
+            f"{says} stands on line {first} already: {_ADVICE.get(repeat, '')}keep one",
+        )
+
+
+def _once(instruction: Instruction) -> tuple[tuple[str, ...], str]:
+    """What may stand only once, and its name in a sentence; an empty key for what may stand again."""
+    keyword = instruction.keyword
+    match instruction:
+        case Env():
+            return (keyword, instruction.scope, instruction.owner, instruction.key), f"ENV {instruction.key[:40]}"
+        case User():
+            return (keyword, instruction.username), "USER of this name"
+        case Gpu():
+            return (keyword, instruction.model), f"GPU {instruction.model[:40]}"
+        case Model():
+            return (keyword, instruction.model_id), "MODEL of this id"
+    return ((), "") if BY_NAME[keyword].repeat == "many" else ((keyword,), keyword)
+
+
+_ADVICE: dict[Repeat, str] = {"first": "the builder uses the first one, ", "last": "the last one counts, "}
+
+
+def _check_placeholders(
+    declarations: tuple[Declaration, ...], uses: list[tuple[str, int, int]], report: Report
+) -> None:
+    declared: dict[str, int] = {}
+    for declaration in declarations:
+        line, at = declaration.span.line, declaration.span.start - 1
+        first = declared.setdefault(declaration.name, line)
+        if first != line:
+            report.add(
+                line, at, "duplicate", f"'{declaration.name[:40]}' is declared on line {first} already: keep one"
+            )
+    used = {name: (line, at) for name, line, at in reversed(uses)}
+    for name, (line, at) in used.items():
+        if name not in declared and name not in RECORD_PLACEHOLDERS:
+            short = name[:40]
+            report.add(
+                line,
+                at,
+                "placeholder_undeclared",
+                f"'{short}' is not declared: add a line '#? {short} = default' or '#? {short}'",
+            )
+    for declaration in declarations:
+        if declaration.name not in used:
+            report.add(
+                declaration.span.line,
+                declaration.span.start - 1,
+                "declaration_unused",
+                f"'{declaration.name[:40]}' is declared and never used",
+            )
+
+
+def _check_passwords(
+    instructions: tuple[Instruction, ...], declarations: tuple[Declaration, ...], report: Report
+) -> None:
+    names = {
+        name
+        for instruction in instructions
+        if isinstance(instruction, User) and instruction.passwd
+        for name, _ in placeholders(instruction.passwd)
+    }
+    for declaration in declarations:
+        if declaration.name in names and declaration.default:
+            report.add(
+                declaration.span.line,
+                declaration.span.start - 1,
+                "secret",
+                f"a password is published for ever: declare it without a default, '#? {declaration.name[:40]}'",
+            )
