@@ -42,11 +42,17 @@ class FetchBounds:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back from an address."""
+    """What came back from an address.
+
+    Attributes:
+        status: of a file that was asked for in part 206, or 200 for its beginning.
+        size: of such a file as a whole, None when the host does not tell.
+    """
 
     url: httpx.URL
     status: int
     body: bytes
+    size: int | None = None
 
     def document(self) -> Json:
         """The JSON or YAML in the body.
@@ -62,20 +68,6 @@ class Answer:
     def text(self) -> str:
         """The body as text; bytes that are not UTF-8 stay recognisable as such."""
         return self.body.decode("utf-8", "surrogateescape")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some bytes of a file.
-
-    Attributes:
-        status: 206 for what was asked for, 200 for the beginning of the whole; others come with no bytes.
-        size: of the whole file, None when the host does not tell.
-    """
-
-    status: int
-    body: bytes
-    size: int | None
 
 
 class ElsewhereError(SourceError):
@@ -139,7 +131,7 @@ class Fetcher:
         async with self._asking(url), self._origin.get(url) as response:
             return Answer(url, response.status_code, await self._body(response))
 
-    async def piece(self, url: httpx.URL, start: int, count: int) -> Piece:
+    async def piece(self, url: httpx.URL, start: int, count: int) -> Answer:
         """At most `count` bytes of a file, from `start` on (RFC 9110, section 14.2); the rest is not waited for.
 
         Raises:
@@ -148,7 +140,7 @@ class Fetcher:
         wanted = {"range": f"bytes={start}-{start + count - 1}"}
         async with self._asking(url), self._origin.get(url, wanted) as response:
             if response.status_code not in (200, 206):
-                return Piece(response.status_code, b"", None)
+                return Answer(url, response.status_code, b"")
             first, size = _span(response)
             if first != start:
                 raise SourceError(f"{_quoted(url.host)} does not give parts of files: download it and import the file")
@@ -157,7 +149,7 @@ class Fetcher:
                 body += chunk
                 if len(body) >= count:
                     break
-            return Piece(response.status_code, bytes(body[:count]), size)
+            return Answer(url, response.status_code, bytes(body[:count]), size)
 
     async def post(self, url: httpx.URL, body: Json) -> Answer:
         """The answer to a POST of JSON; redirects are not followed. Raises as `get`."""

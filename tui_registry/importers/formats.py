@@ -6,7 +6,7 @@ To add a format, write its module and an entry in `FORMATS`. Help texts, the dia
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -101,13 +101,15 @@ class Server(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One format.
+    """One format: its words, and for each way in which it comes how it is recognised and what reads it.
 
     Attributes:
         name: in a list of what can be imported.
         help: what the help of the command line says about it, below the kind that it describes.
         kind: what it describes; None for both.
         in_files: what its files are called in a list of files; empty where another name there covers them.
+        weights, text, folder, server: what it is found in, beside documents.
+        read_document: of JSON and YAML, files and answers of servers alike.
     """
 
     name: str
@@ -121,14 +123,16 @@ class Format:
     server: Server | None = None
 
 
-# In the order in which people are told; a document is read by the first that knows it.
+# A document is read by the first that knows it: what is recognised by the least stands last.
 FORMATS = (
     Format(
         name="GGUF",
         help="GGUF (split files too, headers only, also at an address)",
         kind="model",
         in_files="GGUF",
-        weights=(Weights("gguf", gguf.begins, gguf.read_gguf, gguf.header_end, ".gguf"),),
+        weights=(
+            Weights(form="gguf", begins=gguf.begins, read=gguf.read_gguf, header_end=gguf.header_end, suffix=".gguf"),
+        ),
     ),
     Format(
         name="safetensors",
@@ -137,20 +141,46 @@ FORMATS = (
         in_files="safetensors",
         weights=(
             Weights(
-                "safetensors",
-                safetensors.begins,
-                safetensors.read_safetensors,
-                safetensors.header_end,
-                ".safetensors",
+                form="safetensors",
+                begins=safetensors.begins,
+                read=safetensors.read_safetensors,
+                header_end=safetensors.header_end,
+                suffix=".safetensors",
                 in_folder=True,
             ),
             Weights(
-                "index",
-                safetensors.begins_index,
-                safetensors.read_safetensors,
+                form="index",
+                begins=safetensors.begins_index,
+                read=safetensors.read_safetensors,
                 in_folder=True,
                 stands_for="safetensors",
             ),
+        ),
+    ),
+    Format(
+        name="an A2A agent card",
+        help="A2A agent cards (a file, or the agent's address)",
+        kind="agent",
+        read_document=a2a.read_document,
+        server=Server(ask=a2a.ask_host, sought="an agent card", place=a2a.WELL_KNOWN),
+    ),
+    Format(
+        name="an MCP server",
+        help="an MCP server.json",
+        kind="agent",
+        read_document=mcp.read_document,
+    ),
+    Format(
+        name="Ollama",
+        help="an Ollama server, such as http://127.0.0.1:11434",
+        kind="model",
+        read_document=ollama.read_document,
+        server=Server(
+            ask=ollama.ask_host,
+            sought="the models of an Ollama server",
+            place=ollama.TAGS,
+            paths=(ollama.TAGS, ollama.SHOW),
+            port=ollama.PORT,
         ),
     ),
     # Its addresses are read by `hub`.
@@ -162,37 +192,18 @@ FORMATS = (
         in_files="model cards",
         read_document=huggingface.read_document,
         text=Text(
-            model_card.is_card,
-            huggingface.read_card_draft,
-            model_card.read_text,
-            (".md", ".markdown"),
-            "is no model card: it does not begin with front matter that names a licence, tags or the like",
+            is_one=model_card.is_card,
+            read_file=huggingface.read_card_draft,
+            read=model_card.read_text,
+            suffixes=(".md", ".markdown"),
+            otherwise="is no model card: it does not begin with front matter that names a licence, tags or the like",
         ),
         folder=Folder(
-            huggingface.is_model_folder, huggingface.read_model_folder, huggingface.owns_folders, (huggingface.CONFIG,)
+            is_one=huggingface.is_model_folder,
+            read=huggingface.read_model_folder,
+            owns_folders=huggingface.owns_folders,
+            names=(huggingface.CONFIG,),
         ),
-    ),
-    Format(
-        name="Ollama",
-        help="an Ollama server, such as http://127.0.0.1:11434",
-        kind="model",
-        read_document=ollama.read_document,
-        server=Server(
-            ollama.ask_host, "the models of an Ollama server", ollama.TAGS, (ollama.TAGS, ollama.SHOW), ollama.PORT
-        ),
-    ),
-    Format(
-        name="an A2A agent card",
-        help="A2A agent cards (a file, or the agent's address)",
-        kind="agent",
-        read_document=a2a.read_document,
-        server=Server(a2a.ask_host, "an agent card", a2a.WELL_KNOWN),
-    ),
-    Format(
-        name="an MCP server",
-        help="an MCP server.json",
-        kind="agent",
-        read_document=mcp.read_document,
     ),
     # Read by `own_documents`, when no other format knows a document.
     Format(
@@ -201,7 +212,7 @@ FORMATS = (
         kind=None,
         in_files="JSON and YAML",
     ),
-)  # fmt: skip
+)
 WEIGHTS = {weights.form: weights for each in FORMATS for weights in each.weights}
 SUFFIXES_AT_ADDRESSES = tuple(weights.suffix for weights in WEIGHTS.values() if weights.suffix)
 TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
@@ -211,21 +222,21 @@ SERVERS = sorted((each.server for each in FORMATS if each.server is not None), k
 
 # ---- what can be imported, in words --------------------------------------------------------------------------------
 
-# What can be imported, and which files can be read, in one line.
-NAMES = ", ".join(each.name for each in FORMATS)
+_KINDS: Mapping[Kind | None, str] = {"model": "models", "agent": "agents", None: "both"}
+# What can be imported, which files can be read, and which of them by their header alone.
+NAMES = ", ".join(each.name for kind in _KINDS for each in FORMATS if each.kind == kind)
 FILES = ", ".join(each.in_files for each in FORMATS if each.in_files)
 READ_BY_HEADER = [each.name for each in FORMATS if any(weights.header_end for weights in each.weights)]
 
 
 def help_lines(width: int) -> str:
     """What can be imported, one paragraph for each kind, indented."""
-    kinds: tuple[tuple[Kind | None, str], ...] = (("model", "models"), ("agent", "agents"), (None, "both"))
     return "\n".join(
         textwrap.fill(
             ", ".join(each.help for each in FORMATS if each.kind == kind), width,
             initial_indent=f"  {title:9}", subsequent_indent=" " * 11, break_long_words=False, break_on_hyphens=False,
         )
-        for kind, title in kinds
+        for kind, title in _KINDS.items()
     )  # fmt: skip
 
 

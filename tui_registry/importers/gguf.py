@@ -11,16 +11,16 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, put_version, shown
 from tui_registry.importers.licences import put_licence
 from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
-from tui_registry.importers.weights import of_file_type, of_tensor_types, put_requirements, split_of
+from tui_registry.importers.weights import of_file_type, of_tensor_types, put_quantization, put_requirements, split_of
 from tui_registry.text import exact, safe_text, size_bytes
 
 MAGIC = b"GGUF"
@@ -33,15 +33,13 @@ def read_gguf(path: Path) -> Draft:
     Raises:
         SourceError: the file cannot be read, or its header is broken.
     """
-    with opened(path) as file:
-        header = read_gguf_header(file)
-    model = _Model(header, header.parameters, header.file_size, dict(header.elements), 1)
+    header, parts = _header(path), 1
     draft = Draft("model", str(path))
     count = header.number("split.count") or 1
     if count > 1:
-        model = _joined(draft, path, header, count)
-    _describe(draft, path, model.header)
-    _measure(draft, model)
+        header, parts = _joined(draft, path, header, count)
+    _describe(draft, path, header)
+    _measure(draft, header, parts)
     return draft
 
 
@@ -66,44 +64,38 @@ def header_end(beginning: bytes, size: int, _name: str) -> int:
     return len(beginning)
 
 
-class _Model(NamedTuple):
-    header: GgufHeader  # of the first part, which has the metadata
-    parameters: int
-    weights: int  # bytes of all parts that are there
-    elements: dict[int, int]
-    parts: int
+def _header(path: Path) -> GgufHeader:
+    with opened(path) as file:
+        return read_gguf_header(file)
 
 
-def _joined(draft: Draft, path: Path, header: GgufHeader, count: int) -> _Model:
-    """A model of several parts, as far as they lie beside each other."""
+def _joined(draft: Draft, path: Path, header: GgufHeader, count: int) -> tuple[GgufHeader, int]:
+    """The header of a model of several parts, as far as they lie beside each other, and how many there are.
+
+    The first part has the metadata; elements and bytes are those of all.
+    """
     split = split_of(path.name)
     if split is None or split.total != count or count > _MOST_PARTS:
         draft.note(
             f"this is one of {exact(count)} parts, but its name does not say which one: only this part was counted"
         )
-        return _Model(header, header.parameters, header.file_size, dict(header.elements), 1)
-    first, elements, weights, missing = header, dict[int, int](), 0, list[int]()
+        return header, 1
+    first, elements, size, missing = header, Counter[int](), 0, list[int]()
     for number in range(1, count + 1):
         part = path.with_name(split.part(number))
         try:
-            read = header if part == path else _part(part)
+            read = header if part == path else _header(part)
         except SourceError:
             missing.append(number)
             continue
         first = read if number == 1 else first
-        weights += read.file_size
-        for kind, elements_of_kind in read.elements.items():
-            elements[kind] = elements.get(kind, 0) + elements_of_kind
+        size += read.file_size
+        elements.update(read.elements)
     if missing:
         are = "part" if len(missing) == 1 else "parts"
         numbers = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         draft.note(f"{are} {numbers} of {count} cannot be read beside it: only the others were counted")
-    return _Model(first, sum(elements.values()), weights, elements, count - len(missing))
-
-
-def _part(path: Path) -> GgufHeader:
-    with opened(path) as file:
-        return read_gguf_header(file)
+    return replace(first, elements=elements, file_size=size), count - len(missing)
 
 
 # ---- what it is ----------------------------------------------------------------------------------------------------
@@ -168,30 +160,25 @@ def _type_of(header: GgufHeader, architecture: str) -> str | None:
 # ---- how big it is -------------------------------------------------------------------------------------------------
 
 
-def _measure(draft: Draft, model: _Model) -> None:
-    header, parts = model.header, model.parts
+def _measure(draft: Draft, header: GgufHeader, parts: int) -> None:
     of_parts = "" if parts == 1 else f" of {parts} parts"
-    draft.put("parameters", model.parameters or None, f"the shapes of the tensors{of_parts}")
-    if not model.parameters:
+    draft.put("parameters", header.parameters or None, f"the shapes of the tensors{of_parts}")
+    if not header.parameters:
         draft.note("the file has no tensors, so it has no parameters to count")
     number = header.number("general.file_type")
     quantization = None if number is None else of_file_type(number)
     origin = f"general.file_type {number} {_IN}"
     if quantization is None:
-        quantization, origin = of_tensor_types(model.elements), "the type of most tensors"
-    bits = None
-    if quantization is not None:
-        bits = quantization.bits
-        value: Json = quantization.value
-        draft.put("quantization", value, f"{origin} ({quantization.scheme})" if quantization.scheme else origin)
-        draft.add("tags", [quantization.scheme], origin)
+        quantization, origin = of_tensor_types(header.elements), "the type of most tensors"
+    put_quantization(draft, quantization, origin, tagged=True)
+    bits = None if quantization is None else quantization.bits
     if header.size is not None and header.size > header.file_size and parts == 1:
         draft.note(
             f"the file is cut off: its tensors need {size_bytes(header.size)}, it has {size_bytes(header.file_size)}"
         )
         put_requirements(draft, header.size, "the tensors", bits=bits)
     else:
-        put_requirements(draft, model.weights, "the file" if parts == 1 else f"{parts} files", bits=bits)
+        put_requirements(draft, header.file_size, "the file" if parts == 1 else f"{parts} files", bits=bits)
 
 
 # ---- the header ----------------------------------------------------------------------------------------------------

@@ -11,14 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from tui_registry.errors import Json, Kind
 from tui_registry.importers.drafting import Draft, finding_of, shown
-from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, Piece, fetched
+from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, fetched
 from tui_registry.importers.formats import read_weights_file
 from tui_registry.importers.huggingface import (
     ADAPTER,
@@ -31,11 +30,9 @@ from tui_registry.importers.huggingface import (
 )
 from tui_registry.importers.remote_headers import BOUNDS, lay_down
 from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object
-from tui_registry.importers.weights import of_dtypes, put_requirements, split_of
+from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of
 from tui_registry.present.imports import Finding
 from tui_registry.text import exact, safe_text
-
-T = TypeVar("T")
 
 _MOST_PARTS = 48
 
@@ -168,8 +165,7 @@ class _Asked:
         for part in parts:
             await lay_down(self._piece, self._address(part), folder / part.rpartition("/")[2])
         await self._fetch(CARD, folder)
-        found = read_weights_file(folder / name, "gguf", kind)
-        return replace(found, source=source)
+        return replace(read_weights_file(folder / name, "gguf", kind), source=source)
 
     async def _fetch(self, name: str, folder: Path) -> None:
         """Copy a small file; one that cannot be had is a note."""
@@ -203,10 +199,10 @@ class _Asked:
     async def _get_file(self, name: str) -> Answer:
         return await self._followed(self._address(name), lambda fetcher, url: fetcher.get(url))
 
-    async def _piece(self, url: httpx.URL, start: int, count: int) -> Piece:
+    async def _piece(self, url: httpx.URL, start: int, count: int) -> Answer:
         return await self._followed(url, lambda fetcher, url: fetcher.piece(url, start, count))
 
-    async def _followed(self, url: httpx.URL, ask: Callable[[Fetcher, httpx.URL], Awaitable[T]]) -> T:
+    async def _followed(self, url: httpx.URL, ask: Callable[[Fetcher, httpx.URL], Awaitable[Answer]]) -> Answer:
         """What a file's address gives, or the address that it leads to at a host of the Hub's."""
         try:
             return await ask(self._fetcher, url)
@@ -247,8 +243,7 @@ def _add_told(draft: Draft, told: Mapping[str, Json], names: list[str]) -> None:
         dtypes = safetensors.get("parameters")
         counted = dtypes.items() if isinstance(dtypes, dict) else ()
         quantization = of_dtypes({name: number for name, value in counted if (number := _count(value))})
-        if quantization is not None:
-            draft.put("quantization", quantization.value, "the dtype that the Hub counted most")
+        put_quantization(draft, quantization, "the dtype that the Hub counted most")
     if isinstance(gguf, dict):
         draft.put("parameters", _count(gguf.get("total")), "what the Hub read in a GGUF file")
         draft.put("context_length", _count(gguf.get("context_length")), "what the Hub read in a GGUF file")

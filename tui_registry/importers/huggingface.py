@@ -14,8 +14,8 @@ from tui_registry.errors import Json
 from tui_registry.importers import safetensors
 from tui_registry.importers.drafting import Draft, shown
 from tui_registry.importers.model_card import IN_CARD, NO_CARD, Card, card_draft, put_card, read_card, title_of
-from tui_registry.importers.untrusted import SourceError, is_whole, parse_object, read_bounded
-from tui_registry.importers.weights import of_config, put_requirements
+from tui_registry.importers.untrusted import SourceError, is_whole, parse_object, read_bounded, texts_at
+from tui_registry.importers.weights import of_config, put_quantization, put_requirements
 
 CARD, CONFIG, PIPELINE, ADAPTER = "README.md", "config.json", "model_index.json", "adapter_config.json"
 INDEXES = ("model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.json")
@@ -164,9 +164,9 @@ def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, bits: int | None
 
 
 def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
-    for name in INDEXES:
-        if (folder / name).is_file():
-            return safetensors.read_index(folder / name)
+    index = _index_in(folder)
+    if index is not None:
+        return safetensors.read_index(index)
     found = [*folder.glob("*.safetensors"), *(folder.glob("*/*.safetensors") if pipeline else ())]
     chosen = _of_one_model(sorted(file.relative_to(folder).as_posix() for file in found), pipeline)
     return safetensors.read_all([folder / name for name in chosen]) if chosen else None
@@ -174,15 +174,19 @@ def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
 
 def chosen_weights(folder: Path, names: Sequence[str]) -> list[str]:
     """Which of these safetensors `read_model_folder` would read, were they in a folder that has all the other files."""
-    for name in INDEXES:
-        if (folder / name).is_file():
-            try:
-                return [part for part in safetensors.parts_of(folder / name) if part in names]
-            except SourceError:
-                return []
+    index = _index_in(folder)
+    if index is not None:
+        try:
+            return [part for part in safetensors.parts_of(index) if part in names]
+        except SourceError:
+            return []
     weights = [name for name in names if name.endswith(".safetensors")]
     pipeline = (folder / PIPELINE).is_file()
     return _of_one_model([name for name in weights if pipeline or "/" not in name], pipeline)
+
+
+def _index_in(folder: Path) -> Path | None:
+    return next((folder / name for name in INDEXES if (folder / name).is_file()), None)
 
 
 def _of_one_model(names: list[str], pipeline: bool) -> list[str]:
@@ -244,10 +248,7 @@ def put_config(draft: Draft, config: Mapping[str, Json]) -> int | None:
     quantized = config.get("quantization_config")
     bits: int | None = None
     if isinstance(quantized, dict):
-        quantization = of_config(quantized)
-        if quantization is not None:
-            scheme = f" ({quantization.scheme})" if quantization.scheme else ""
-            draft.put("quantization", quantization.value, f"quantization_config {_IN}{scheme}")
+        put_quantization(draft, of_config(quantized), f"quantization_config {_IN}")
         number = quantized.get("bits", quantized.get("w_bit"))
         bits = number if is_whole(number) else None
     kind = type_of(config)
@@ -271,14 +272,9 @@ def type_of(config: Mapping[str, Json]) -> tuple[str, str] | None:
         name = config.get("model_type")
         embeds = isinstance(name, str) and name in ("clip", "siglip", "siglip2", "chinese_clip", "align")
         return ("Embedding" if embeds else "Multimodal"), "vision_config and text_config"
-    architectures = config.get("architectures")
-    for name in architectures[:4] if isinstance(architectures, list) else []:
-        if not isinstance(name, str):
-            continue
-        for ends, kind in _ARCHITECTURES:
-            if name.endswith(ends):
-                return kind, "architectures"
-    return None
+    names = texts_at(config, "architectures")[:4]
+    kinds = (kind for name in names for ends, kind in _ARCHITECTURES if name.endswith(ends))
+    return next(((kind, "architectures") for kind in kinds), None)
 
 
 _ARCHITECTURES: tuple[tuple[str | tuple[str, ...], str], ...] = (

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from tui_registry.errors import Kind
-from tui_registry.importers.fetch import FetchBounds, Fetcher, Piece, fetched
+from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched
 from tui_registry.importers.formats import READ_BY_HEADER, WEIGHTS, form_of, read_weights_file
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.present.imports import Finding
@@ -25,7 +25,7 @@ from tui_registry.text import exact, safe_text
 BOUNDS = FetchBounds(bytes=16 * 1024 * 1024, total_bytes=160 * 1024 * 1024, seconds=120.0)
 
 # (address, first byte, how many) -> those bytes of the file.
-Pieces = Callable[[httpx.URL, int, int], Awaitable[Piece]]
+Pieces = Callable[[httpx.URL, int, int], Awaitable[Answer]]
 
 _FIRST = 512 * 1024
 # No file of weights comes near; what claims more is not believed.

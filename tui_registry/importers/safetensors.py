@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, shown
@@ -24,7 +23,7 @@ from tui_registry.importers.untrusted import (
     parse_object,
     read_bounded,
 )
-from tui_registry.importers.weights import of_dtypes, put_requirements, split_of
+from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of
 from tui_registry.text import exact, size_bytes
 
 # The format allows 100 MB; the largest headers that exist have a tenth of this.
@@ -75,10 +74,7 @@ def put_weights(draft: Draft, weights: Weights, *, bits: int | None = None) -> N
         draft.note(note)
     of_files = "" if weights.files == 1 else f" in {weights.files} files"
     draft.put("parameters", weights.parameters(bits) or None, f"the shapes of the tensors{of_files}")
-    if not draft.has("quantization"):
-        quantization = of_dtypes(weights.dtypes())
-        if quantization is not None:
-            draft.put("quantization", quantization.value, f"the dtype of most tensors{of_files}")
+    put_quantization(draft, of_dtypes(weights.dtypes()), f"the dtype of most tensors{of_files}")
     put_requirements(
         draft, weights.size, f"the safetensors file{'' if weights.files == 1 else 's'}" if weights.files else ""
     )
@@ -143,12 +139,20 @@ class Weights:
         tensors = self.tensors.items()
         return sum(unpacked(name, tensor.dtype, tensor.elements, self.tensors, bits) for name, tensor in tensors)
 
-    def dtypes(self) -> dict[str, int]:
+    def dtypes(self) -> Counter[str]:
         """dtype -> stored elements."""
         counts: Counter[str] = Counter()
         for tensor in self.tensors.values():
             counts[tensor.dtype] += tensor.elements
-        return dict(counts)
+        return counts
+
+    def add(self, other: Weights, prefix: str = "") -> None:
+        """Count in other files; a prefix keeps their tensors apart from those of the same name."""
+        self.tensors |= {prefix + name: tensor for name, tensor in other.tensors.items()}
+        self.files += other.files
+        self.size += other.size
+        self.metadata = self.metadata or other.metadata
+        self.notes += other.notes
 
 
 def read_weights(path: Path) -> Weights:
@@ -157,8 +161,7 @@ def read_weights(path: Path) -> Weights:
     Raises:
         SourceError: the file cannot be read, or its header is broken.
     """
-    weights = Weights()
-    _add(weights, path)
+    weights = _read_file(path)
     split = split_of(path.name, ".safetensors")
     if split is not None and 1 < split.total <= _MOST_PARTS:
         _add_parts(weights, [path.with_name(part) for part in split.parts() if part != path.name])
@@ -174,16 +177,9 @@ def read_all(paths: list[Path]) -> Weights:
     weights = Weights()
     for path in paths[:_MOST_PARTS]:
         try:
-            one = Weights()
-            _add(one, path)
+            weights.add(_read_file(path), f"{path.parent.name}/{path.name}:" if len(paths) > 1 else "")
         except SourceError as error:
             weights.notes.append(f"{shown(path.name)}: {error.sentence}")
-            continue
-        prefix = f"{path.parent.name}/{path.name}:" if len(paths) > 1 else ""
-        weights.tensors |= {prefix + name: tensor for name, tensor in one.tensors.items()}
-        weights.files += 1
-        weights.size += one.size
-        weights.notes += one.notes
     if not weights.files:
         raise SourceError(weights.notes[0] if weights.notes else "there are no safetensors")
     return weights
@@ -226,7 +222,7 @@ def _add_parts(weights: Weights, parts: list[Path]) -> None:
     missing: list[str] = []
     for part in parts:
         try:
-            _add(weights, part)
+            weights.add(_read_file(part))
         except SourceError:
             missing.append(part.name)
     if missing:
@@ -236,40 +232,24 @@ def _add_parts(weights: Weights, parts: list[Path]) -> None:
         )
 
 
-def _add(weights: Weights, path: Path) -> None:
+def _read_file(path: Path) -> Weights:
     with opened(path) as file:
-        header = _read_header(file)
-    weights.files += 1
-    weights.size += header.size
-    weights.tensors.update(header.tensors)
-    weights.metadata = weights.metadata or header.metadata
-    if header.needed > header.size:
-        weights.notes.append(
-            f"{shown(path.name)} is cut off: it needs {size_bytes(header.needed)} and has {size_bytes(header.size)}"
-        )
-
-
-class _Header(NamedTuple):
-    tensors: dict[str, Tensor]
-    metadata: dict[str, str]
-    size: int  # of the file
-    needed: int  # for all the data that the header promises
-
-
-def _read_header(file: IO[bytes]) -> _Header:
-    reader = HeaderReader(file, _LENGTH + _MOST_HEADER, "the safetensors header")
-    length = int.from_bytes(reader.take(_LENGTH), "little")
-    if length < 2:
-        raise reader.fail("is empty")
-    header = parse_object(reader.take(length), "the safetensors header")
+        reader = HeaderReader(file, _LENGTH + _MOST_HEADER, "the safetensors header")
+        length = int.from_bytes(reader.take(_LENGTH), "little")
+        if length < 2:
+            raise reader.fail("is empty")
+        header = parse_object(reader.take(length), "the safetensors header")
     extra = header.pop("__metadata__", {})
     metadata = {key: value for key, value in extra.items() if isinstance(value, str)} if isinstance(extra, dict) else {}
-    tensors: dict[str, Tensor] = {}
-    end = 0
+    weights = Weights(files=1, size=reader.file_size, metadata=metadata)
+    needed = reader.position
     for name, described in header.items():
-        tensors[name], last = _tensor(reader, name, described)
-        end = max(end, last)
-    return _Header(tensors, metadata, reader.file_size, reader.position + end)
+        weights.tensors[name], end = _tensor(reader, name, described)
+        needed = max(needed, reader.position + end)
+    if needed > weights.size:
+        sizes = f"it needs {size_bytes(needed)} and has {size_bytes(weights.size)}"
+        weights.notes.append(f"{shown(path.name)} is cut off: {sizes}")
+    return weights
 
 
 def _tensor(reader: HeaderReader, name: str, described: Json) -> tuple[Tensor, int]:

@@ -201,28 +201,30 @@ def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: b
 
 def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator[Found]:
     """A folder holds other files too: one whose kind cannot be told is passed over, not an error."""
-    suffix = path.suffix.lower()
     if path.name == CARD:
         # Beside weights it is read with them.
         weights = any(form in WEIGHTS for form in forms.values())
         if not weights and card_beside(path) is not None:
             yield from read_file(path, kind)
         return
-    expected = suffix in _NAMED
-    if not expected and not _begins_as_json(path):
-        return
+    suffix = path.suffix.lower()
     try:
-        if suffix in _LINES and not _describes_records(path):
-            yield Skipped(str(path), "its lines describe no records")
-            return
+        with opened(path) as file:
+            if suffix not in _NAMED and not file.read(64).lstrip().startswith(b"{"):
+                return
+            file.seek(0)
+            if suffix in _LINES and not is_ours(_first_line(file)):
+                yield Skipped(str(path), "its lines describe no records")
+                return
         for found in read_file(path, kind):
             if not isinstance(found, Finding) or found.kind is not None or found.record is not None:
                 yield found
-            elif expected:
+            elif suffix in _NAMED:
                 first = found.problems[0]
                 yield Skipped(found.source, first.sentence) if first.code in ("kind", "type") else found
     except SourceError as error:
-        yield Skipped(str(path), error.sentence)
+        if suffix in _NAMED:
+            yield Skipped(str(path), error.sentence)
 
 
 def _first_part(path: Path) -> Path:
@@ -238,16 +240,3 @@ def _form(path: Path) -> str:
             return form_of(file)
     except SourceError:
         return "text"
-
-
-def _begins_as_json(path: Path) -> bool:
-    try:
-        with opened(path) as file:
-            return file.read(64).lstrip().startswith(b"{")
-    except SourceError:
-        return False
-
-
-def _describes_records(path: Path) -> bool:
-    with opened(path) as file:
-        return is_ours(_first_line(file))

@@ -194,11 +194,8 @@ def parse_object(raw: bytes, what: str) -> dict[str, Json]:
 
 def text_at(value: Mapping[str, Json], *keys: str) -> str:
     """The first of these that is text with something in it, trimmed."""
-    for key in keys:
-        text = value.get(key)
-        if isinstance(text, str) and text.strip():
-            return text.strip()
-    return ""
+    found = (value.get(key) for key in keys)
+    return next((text.strip() for text in found if isinstance(text, str) and text.strip()), "")
 
 
 def texts_at(value: Mapping[str, Json], key: str) -> list[str]:
@@ -209,20 +206,15 @@ def texts_at(value: Mapping[str, Json], key: str) -> list[str]:
 
 def object_at(value: Mapping[str, Json], *keys: str) -> dict[str, Json]:
     """The first of these that is an object."""
-    for key in keys:
-        inner = value.get(key)
-        if isinstance(inner, dict):
-            return inner
-    return {}
+    found = (value.get(key) for key in keys)
+    return next((inner for inner in found if isinstance(inner, dict)), {})
 
 
 def objects_at(value: Mapping[str, Json], *keys: str) -> list[dict[str, Json]]:
     """The objects in the first of these that is a list."""
-    for key in keys:
-        items = value.get(key)
-        if isinstance(items, list):
-            return [item for item in items if isinstance(item, dict)]
-    return []
+    found = (value.get(key) for key in keys)
+    items = next((items for items in found if isinstance(items, list)), [])
+    return [item for item in items if isinstance(item, dict)]
 
 
 def is_whole(value: Json) -> TypeGuard[int]:

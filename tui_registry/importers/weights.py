@@ -85,6 +85,16 @@ def of_config(config: Mapping[str, Json]) -> Quantization | None:
     return Quantization({"Other": method[:64]}, "", None) if lower else None
 
 
+def put_quantization(draft: Draft, quantization: Quantization | None, origin: str, *, tagged: bool = False) -> None:
+    """Give the draft its quantisation, if there is one; with `tagged` the scheme is a tag, too."""
+    if quantization is None:
+        return
+    scheme = quantization.scheme
+    draft.put("quantization", quantization.value, f"{origin} ({scheme})" if scheme else origin)
+    if tagged:
+        draft.add("tags", [scheme], origin)
+
+
 def bits_of(value: Json) -> float | None:
     """The bits that one weight takes, about, where the quantisation alone tells."""
     return _BITS.get(value) if isinstance(value, str) else None
