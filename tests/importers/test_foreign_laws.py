@@ -12,9 +12,9 @@ from tests.importers.test_huggingface import CONFIG
 from tests.importers.test_mcp import SERVER, SNAKE
 from tests.importers.test_ollama import SHOW, TAGS
 from tui_registry.importers.drafting import Draft
-from tui_registry.importers.formats import read_foreign
 from tui_registry.importers.model_card import card_draft, parse_card
 from tui_registry.importers.ollama import read_tags
+from tui_registry.importers.recognising import read_foreign
 from tui_registry.records.schema import FIELDS
 from tui_registry.records.wire import check_shape, wire_problems
 

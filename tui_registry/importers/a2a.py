@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.formats import Reader
 from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from tui_registry.importers.fetch import Fetcher
 
-WELL_KNOWN = "/.well-known/agent-card.json"
 _IN = "in the agent card"
 _MOST = 64
 
@@ -28,13 +28,13 @@ def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
     return [read_agent_card(value, source)] if is_agent_card(value) else None
 
 
-async def ask_host(fetcher: Fetcher, url: httpx.URL) -> list[Draft] | None:
-    """The draft of the agent whose card lies at the well-known place of a host, None when there is no card.
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] | None:
+    """The draft of the agent whose card lies at the well-known place of a host; None when there is no card.
 
     Raises:
         SourceError: the host does not answer, or with what cannot be read.
     """
-    answer = await fetcher.get(url.copy_with(raw_path=WELL_KNOWN.encode()))
+    answer = await fetcher.get(url.copy_with(raw_path=place.encode()))
     return read_document(answer.document(), str(answer.url), "") if answer.status == 200 else None
 
 
@@ -124,3 +124,6 @@ def _note_guards(draft: Draft, card: Mapping[str, Json]) -> None:
         draft.note(f"the agent asks for credentials ({', '.join(shown(name, 30) for name in schemes[:4])})")
     if objects_at(card, "signatures"):
         draft.note("the card is signed; its signatures were not checked")
+
+
+READER = Reader(document=read_document, ask=ask_host)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from tui_registry.errors import Kind
 from tui_registry.importers.drafting import Draft
 from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched, read_address
-from tui_registry.importers.formats import SERVERS, SUFFIXES_AT_ADDRESSES, TEXTS, read_foreign
-from tui_registry.importers.gguf import MAGIC
+from tui_registry.importers.formats import FORMATS, WEIGHTS, reader_of
 from tui_registry.importers.hub import HUB, Hub, read_repository, repository_at
 from tui_registry.importers.own_documents import read_draft
+from tui_registry.importers.recognising import read_foreign, text_reader
 from tui_registry.importers.remote_headers import BOUNDS, read_weights_at
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.present.imports import Finding
@@ -36,16 +36,16 @@ def read_from_address(
     if repository is not None:
         yield from read_repository(repository, kind, hub, bounds or BOUNDS)
         return
-    if url.path.lower().endswith(SUFFIXES_AT_ADDRESSES):
+    if url.path.lower().endswith(_SUFFIXES):
         yield read_weights_at(url, kind, bounds or BOUNDS)
         return
 
     async def ask(fetcher: Fetcher) -> list[Finding]:
         if url.path in ("", "/"):
             return [draft.finding() for draft in await _ask_host(fetcher, url)]
-        for server in SERVERS:
+        for server, give in _SERVERS:
             if url.path in server.paths:
-                drafts = await server.ask(fetcher, url)
+                drafts = await give(fetcher, url, server.place)
                 if drafts is None:
                     raise SourceError(f"{_shown(url)} does not give {server.sought}")
                 return [draft.finding() for draft in drafts]
@@ -55,35 +55,43 @@ def read_from_address(
         yield finding.wanted_as(kind)
 
 
+_SUFFIXES = tuple(weights.suffix for weights in WEIGHTS.values() if weights.suffix)
+# One with a usual port is less likely at any other.
+_SERVERS = sorted(
+    ((each.server, ask) for each in FORMATS if each.server is not None and (ask := reader_of(each).ask) is not None),
+    key=lambda server: server[0].port,
+)
+
+
 async def _ask_host(fetcher: Fetcher, url: httpx.URL) -> list[Draft]:
     """The drafts of a server of which only the host is known."""
     faults: list[SourceError] = []
-    for server in sorted(SERVERS, key=lambda server: url.port != server.port):
+    for server, ask in sorted(_SERVERS, key=lambda server: url.port != server[0].port):
         try:
-            drafts = await server.ask(fetcher, url)
+            drafts = await ask(fetcher, url, server.place)
         except SourceError as error:
             faults.append(error)
             continue
         if drafts is not None:
             return drafts
-    if len(faults) == len(SERVERS):
+    if len(faults) == len(_SERVERS):
         raise faults[0]
-    sought = " nor ".join(f"{server.sought} ({server.place})" for server in SERVERS)
+    sought = " nor ".join(f"{server.sought} ({server.place})" for server, _ in _SERVERS)
     raise SourceError(f"{_shown(url)} has neither {sought}")
 
 
 def _read(answer: Answer, url: httpx.URL, kind: Kind | None) -> list[Finding]:
     if answer.status != 200:
         raise SourceError(f"{_shown(url)} answers with status {answer.status}: check the address")
-    if answer.body.startswith(MAGIC) or b"\0" in answer.body[:64]:
+    if answer.body.startswith(b"GGUF") or b"\0" in answer.body[:64]:
         raise SourceError(f"{_shown(url)} is a binary file: download it and import the file")
     text = answer.text()
     name = PurePosixPath(url.path).stem or url.host
     if text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
         raise SourceError(f"{_shown(url)} is a web page, no description: look there for the file itself")
-    for form in TEXTS:
-        if form.is_one(text):
-            return [form.read(text, str(url), name).finding()]
+    reader = text_reader(text)
+    if reader is not None:
+        return [reader.read(text, str(url), name).finding()]
     value = answer.document()
     drafts = read_foreign(value, str(url), name)
     if drafts is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -19,6 +19,7 @@ from tui_registry.origin import Origin, RedirectError, TooLargeError, read_url
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import exact, safe_text
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -156,6 +157,16 @@ class Fetcher:
         content = json.dumps(body).encode()
         async with self._asking(url), self._origin.post(url, content, "application/json") as response:
             return Answer(url, response.status_code, await self._body(response))
+
+    async def each(self, ask: Callable[[S], Awaitable[T]], items: Iterable[S], *, at_once: int) -> list[T]:
+        """What `ask` finds out about each of these, in their order."""
+        turn = asyncio.Semaphore(at_once)
+
+        async def in_turn(item: S) -> T:
+            async with turn:
+                return await ask(item)
+
+        return await asyncio.gather(*map(in_turn, items))
 
     async def __aenter__(self) -> Fetcher:
         await self._origin.__aenter__()

@@ -1,49 +1,41 @@
 """The table of everything that can be imported: what each format is called, how it is recognised, and what reads it.
 
-To add a format, write its module and an entry in `FORMATS`. Help texts, the dialog of the app and refusals follow.
+To add a format, write its module with a `READER`, and an entry in `FORMATS`. Help texts, the dialog of the app and
+refusals follow. Nothing is imported here: help needs the words alone, and a file needs the reader of its own format.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_registry.errors import Json, Kind
-from tui_registry.importers import a2a, gguf, huggingface, mcp, model_card, ollama, safetensors
-from tui_registry.importers.drafting import Draft, finding_of
-from tui_registry.present.imports import Finding
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
+    from tui_registry.importers.drafting import Draft
     from tui_registry.importers.fetch import Fetcher
 
-# (document, where it stands, name for a model that has none) -> the drafts in it; None when it is of another format.
-ReadDocument: TypeAlias = "Callable[[Json, str, str], list[Draft] | None]"
+# ---- how a format is recognised ------------------------------------------------------------------------------------
 
 
 class Weights(NamedTuple):
-    """Files of weights, which their first bytes tell.
+    """Files of weights.
 
     Attributes:
         form: the word for them in this package.
         begins: whether a file is one, by its first 4 KiB.
-        read: the draft that one gives.
-        header_end: (first bytes of a file, its size, its name) -> how many bytes to read for its header; no more than
-            there are when the header is whole. None where a file cannot be read by its header at an address.
-        suffix: of the address of one.
-        in_folder: whether the configuration of a model's folder says more than the file, and stands for it.
+        suffix: of the address of one that is read by its header alone.
+        in_folder: whether the configuration in a model's folder says more than the file, and stands for it.
         stands_for: the form of the files beside it that it lists.
     """
 
     form: str
     begins: Callable[[bytes], bool]
-    read: Callable[[Path], Draft]
-    header_end: Callable[[bytes, int, str], int] | None = None
     suffix: str = ""
     in_folder: bool = False
     stands_for: str = ""
@@ -53,15 +45,13 @@ class Text(NamedTuple):
     """Text that is neither JSON nor YAML as a whole.
 
     Attributes:
-        is_one: whether a text is of this format.
-        read_file: the draft of a file, with what lies beside it.
-        read: (text, where it stands, name for a model that has none) -> its draft.
+        begins: what it may begin with.
+        beside: the name of a file that is read with the weights beside it.
         suffixes: of files that can hold nothing else. otherwise: what is said of such a file when it is not one.
     """
 
-    is_one: Callable[[str], bool]
-    read_file: Callable[[Path], Draft]
-    read: Callable[[str, str, str], Draft]
+    begins: tuple[str, ...]
+    beside: str
     suffixes: tuple[str, ...]
     otherwise: str
 
@@ -70,54 +60,48 @@ class Folder(NamedTuple):
     """A folder that is one model as a whole.
 
     Attributes:
-        is_one: whether a folder is one; no error is raised.
-        read: its draft.
-        owns_folders: whether the folders in it are parts of it, too.
-        names: of files in it that stand for the whole folder when they are imported alone.
+        names: of files one of which it has.
+        stands_for_it: the file among them that means the whole folder when it is imported alone.
     """
 
-    is_one: Callable[[Path], bool]
-    read: Callable[[Path], Draft]
-    owns_folders: Callable[[Path], bool]
     names: tuple[str, ...]
+    stands_for_it: str
 
 
 class Server(NamedTuple):
     """A server that is known by its host alone.
 
     Attributes:
-        ask: the drafts that the host gives; None when it is no such server.
         sought: what is looked for there. place: by which path.
-        paths: addresses with one of these are those of the host, too.
+        paths: addresses with one of these mean the whole server, too.
         port: where it is usual, and asked for before others; 0 for none.
     """
 
-    ask: Callable[[Fetcher, httpx.URL], Awaitable[list[Draft] | None]]
     sought: str
     place: str
     paths: tuple[str, ...] = ()
     port: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """One format: its words, and for each way in which it comes how it is recognised and what reads it.
+class Format(NamedTuple):
+    """One format.
 
     Attributes:
         name: in a list of what can be imported.
         help: what the help of the command line says about it, below the kind that it describes.
         kind: what it describes; None for both.
+        module: of this package, whose `READER` reads it.
         in_files: what its files are called in a list of files; empty where another name there covers them.
-        weights, text, folder, server: what it is found in, beside documents.
-        read_document: of JSON and YAML, files and answers of servers alike.
+        documents: whether it comes as JSON or YAML; its reader knows it by its shape.
     """
 
     name: str
     help: str
     kind: Kind | None
+    module: str
     in_files: str = ""
     weights: tuple[Weights, ...] = ()
-    read_document: ReadDocument | None = None
+    documents: bool = False
     text: Text | None = None
     folder: Folder | None = None
     server: Server | None = None
@@ -129,29 +113,27 @@ FORMATS = (
         name="GGUF",
         help="GGUF (split files too, headers only, also at an address)",
         kind="model",
+        module="gguf",
         in_files="GGUF",
-        weights=(
-            Weights(form="gguf", begins=gguf.begins, read=gguf.read_gguf, header_end=gguf.header_end, suffix=".gguf"),
-        ),
+        weights=(Weights("gguf", lambda head: head.startswith(b"GGUF"), suffix=".gguf"),),
     ),
     Format(
         name="safetensors",
         help="safetensors (likewise)",
         kind="model",
+        module="safetensors",
         in_files="safetensors",
         weights=(
+            # The length of a header, and the header
             Weights(
-                form="safetensors",
-                begins=safetensors.begins,
-                read=safetensors.read_safetensors,
-                header_end=safetensors.header_end,
+                "safetensors",
+                lambda head: head[8:9] == b"{" and b"\0" in head[:8],
                 suffix=".safetensors",
                 in_folder=True,
             ),
             Weights(
-                form="index",
-                begins=safetensors.begins_index,
-                read=safetensors.read_safetensors,
+                "index",
+                lambda head: head.lstrip().startswith(b"{") and b'"weight_map"' in head and b"\0" not in head,
                 in_folder=True,
                 stands_for="safetensors",
             ),
@@ -161,76 +143,66 @@ FORMATS = (
         name="an A2A agent card",
         help="A2A agent cards (a file, or the agent's address)",
         kind="agent",
-        read_document=a2a.read_document,
-        server=Server(ask=a2a.ask_host, sought="an agent card", place=a2a.WELL_KNOWN),
+        module="a2a",
+        documents=True,
+        server=Server("an agent card", "/.well-known/agent-card.json"),
     ),
     Format(
         name="an MCP server",
         help="an MCP server.json",
         kind="agent",
-        read_document=mcp.read_document,
+        module="mcp",
+        documents=True,
     ),
     Format(
         name="Ollama",
         help="an Ollama server, such as http://127.0.0.1:11434",
         kind="model",
-        read_document=ollama.read_document,
-        server=Server(
-            ask=ollama.ask_host,
-            sought="the models of an Ollama server",
-            place=ollama.TAGS,
-            paths=(ollama.TAGS, ollama.SHOW),
-            port=ollama.PORT,
-        ),
+        module="ollama",
+        documents=True,
+        server=Server("the models of an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
     ),
-    # Its addresses are read by `hub`.
+    # Its addresses are known by their host, and read by `hub`.
     Format(
         name="a model's folder, card or address on the Hugging Face Hub",
         help="Hugging Face folders and model cards, a repository of the Hub (https://huggingface.co/OWNER/NAME, or a "
         "file in it)",
         kind="model",
+        module="huggingface",
         in_files="model cards",
-        read_document=huggingface.read_document,
+        documents=True,
         text=Text(
-            is_one=model_card.is_card,
-            read_file=huggingface.read_card_draft,
-            read=model_card.read_text,
+            begins=("---", "\ufeff---"),
+            beside="README.md",
             suffixes=(".md", ".markdown"),
             otherwise="is no model card: it does not begin with front matter that names a licence, tags or the like",
         ),
         folder=Folder(
-            is_one=huggingface.is_model_folder,
-            read=huggingface.read_model_folder,
-            owns_folders=huggingface.owns_folders,
-            names=(huggingface.CONFIG,),
+            names=("config.json", "model_index.json", "adapter_config.json"),
+            stands_for_it="config.json",
         ),
     ),
-    # Read by `own_documents`, when no other format knows a document.
+    # What no other format knows is read as one of ours.
     Format(
         name="JSON or YAML of ours",
         help="JSON and YAML (one record, or a list of them), what 'export' writes",
         kind=None,
+        module="own_documents",
         in_files="JSON and YAML",
     ),
 )
 WEIGHTS = {weights.form: weights for each in FORMATS for weights in each.weights}
-SUFFIXES_AT_ADDRESSES = tuple(weights.suffix for weights in WEIGHTS.values() if weights.suffix)
-TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
-FOLDERS = tuple(each.folder for each in FORMATS if each.folder is not None)
-# One with a usual port is less likely at any other.
-SERVERS = sorted((each.server for each in FORMATS if each.server is not None), key=lambda server: server.port)
-
-# ---- what can be imported, in words --------------------------------------------------------------------------------
-
 _KINDS: Mapping[Kind | None, str] = {"model": "models", "agent": "agents", None: "both"}
-# What can be imported, which files can be read, and which of them by their header alone.
+# What can be imported, which files can be read, and which of them by their header at an address.
 NAMES = ", ".join(each.name for kind in _KINDS for each in FORMATS if each.kind == kind)
 FILES = ", ".join(each.in_files for each in FORMATS if each.in_files)
-READ_BY_HEADER = [each.name for each in FORMATS if any(weights.header_end for weights in each.weights)]
+READ_BY_HEADER = [each.name for each in FORMATS if any(weights.suffix for weights in each.weights)]
 
 
 def help_lines(width: int) -> str:
     """What can be imported, one paragraph for each kind, indented."""
+    import textwrap
+
     return "\n".join(
         textwrap.fill(
             ", ".join(each.help for each in FORMATS if each.kind == kind), width,
@@ -240,62 +212,70 @@ def help_lines(width: int) -> str:
     )  # fmt: skip
 
 
-# ---- recognising and reading ---------------------------------------------------------------------------------------
+# ---- what reads it -------------------------------------------------------------------------------------------------
 
 
-def form_of(file: IO[bytes]) -> str:
-    """What an open file is by its content: a form of `WEIGHTS`, `text` or `binary`. Its position stays."""
-    head = file.read(_HEAD)
-    file.seek(0)
-    found = next((form for form, weights in WEIGHTS.items() if weights.begins(head)), "")
-    return found or ("binary" if b"\0" in head else "text")
+class WeightsReader(NamedTuple):
+    """Reads files of weights.
 
-
-_HEAD = 4096
-
-
-def folder_at(path: Path) -> Folder | None:
-    """How to read a folder as one model; None when it is none."""
-    return next((folder for folder in FOLDERS if folder.is_one(path)), None)
-
-
-def folder_meant_by(file: Path) -> Folder | None:
-    """How to read the folder that a file stands for; None when it stands for itself."""
-    return next((one for one in FOLDERS if file.name in one.names and one.is_one(file.parent)), None)
-
-
-def read_foreign(value: Json, source: str, name: str) -> list[Draft] | None:
-    """The drafts in a document, None when it is of no format that is known here.
-
-    Args:
-        source: where it stands.
-        name: for a model whose description has none.
+    Attributes:
+        read: the draft that one gives.
+        header_end: (first bytes of a file, its size, its name) -> how many bytes to read for its header; no more than
+            there are when the header is whole.
     """
-    for each in FORMATS:
-        drafts = None if each.read_document is None else each.read_document(value, source, name)
-        if drafts is not None:
-            return drafts
-    return None
+
+    read: Callable[[Path], Draft]
+    header_end: Callable[[bytes, int, str], int]
 
 
-def read_weights_file(path: Path, form: str, kind: Kind | None) -> Finding:
-    """The finding of a file of weights, with what a model card beside it adds. Nothing is raised.
+class TextReader(NamedTuple):
+    """Reads text.
 
-    Args:
-        form: of `WEIGHTS`.
-        kind: what it must be, None for anything.
+    Attributes:
+        is_one: whether a text is of this format.
+        read_file: the draft of a file, with what lies beside it.
+        read: (text, where it stands, name for a model that has none) -> its draft.
+        add_beside: gives the draft of a file what such a text in the same folder adds.
     """
-    weights = WEIGHTS[form]
-    folder = folder_at(path.parent) if weights.in_folder else None
-    if folder is not None:
-        # The configuration beside it says far more, and the folder is one model.
-        return finding_of(partial(folder.read, path.parent), str(path.parent), kind)
-    card = huggingface.card_beside(path)
 
-    def read() -> Draft:
-        draft = weights.read(path)
-        if card is not None:
-            model_card.put_card(draft, card)
-        return draft
+    is_one: Callable[[str], bool]
+    read_file: Callable[[Path], Draft]
+    read: Callable[[str, str, str], Draft]
+    add_beside: Callable[[Draft, Path], None]
 
-    return finding_of(read, str(path), kind)
+
+class FolderReader(NamedTuple):
+    """Reads folders.
+
+    Attributes:
+        is_one: whether a folder is one model; no error is raised.
+        read: its draft.
+        owns_folders: whether the folders in it are parts of it, too.
+    """
+
+    is_one: Callable[[Path], bool]
+    read: Callable[[Path], Draft]
+    owns_folders: Callable[[Path], bool]
+
+
+class Reader(NamedTuple):
+    """What the module of a format offers, for each way in which its format comes.
+
+    Attributes:
+        document: (document, where it stands, name for a model that has none) -> the drafts in it; None when it is of
+            another format.
+        ask: (an address of the host, the path of what is looked for there) -> the drafts that it gives; None when there
+            is no such thing.
+    """
+
+    weights: WeightsReader | None = None
+    document: Callable[[Json, str, str], list[Draft] | None] | None = None
+    text: TextReader | None = None
+    folder: FolderReader | None = None
+    ask: Callable[[Fetcher, httpx.URL, str], Awaitable[list[Draft] | None]] | None = None
+
+
+def reader_of(entry: Format) -> Reader:
+    """What reads a format of the table."""
+    reader: Reader = import_module(f"tui_registry.importers.{entry.module}").READER
+    return reader

@@ -18,6 +18,7 @@ from typing import IO
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.licences import put_licence
 from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
 from tui_registry.importers.weights import of_file_type, of_tensor_types, put_quantization, put_requirements, split_of
@@ -41,11 +42,6 @@ def read_gguf(path: Path) -> Draft:
     _describe(draft, path, header)
     _measure(draft, header, parts)
     return draft
-
-
-def begins(head: bytes) -> bool:
-    """Whether a file with this beginning is GGUF."""
-    return head.startswith(MAGIC)
 
 
 def header_end(beginning: bytes, size: int, _name: str) -> int:
@@ -397,3 +393,6 @@ class _Parser:
         step = alignment if isinstance(alignment, int) and 0 < alignment <= 2**20 else 32
         data = -(-self.reader.position // step) * step
         return dict(elements), None if end is None else data + end
+
+
+READER = Reader(weights=WeightsReader(read_gguf, header_end))

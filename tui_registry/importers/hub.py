@@ -18,7 +18,6 @@ import httpx
 from tui_registry.errors import Json, Kind
 from tui_registry.importers.drafting import Draft, finding_of, shown
 from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, fetched
-from tui_registry.importers.formats import read_weights_file
 from tui_registry.importers.huggingface import (
     ADAPTER,
     CARD,
@@ -28,6 +27,7 @@ from tui_registry.importers.huggingface import (
     chosen_weights,
     read_model_folder,
 )
+from tui_registry.importers.recognising import read_weights_file
 from tui_registry.importers.remote_headers import BOUNDS, lay_down
 from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object
 from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of

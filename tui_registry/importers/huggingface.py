@@ -13,7 +13,18 @@ from typing import TypeGuard, TypeVar
 from tui_registry.errors import Json
 from tui_registry.importers import safetensors
 from tui_registry.importers.drafting import Draft, shown
-from tui_registry.importers.model_card import IN_CARD, NO_CARD, Card, card_draft, put_card, read_card, title_of
+from tui_registry.importers.formats import FolderReader, Reader, TextReader
+from tui_registry.importers.model_card import (
+    IN_CARD,
+    NO_CARD,
+    Card,
+    card_draft,
+    is_card,
+    put_card,
+    read_card,
+    read_text,
+    title_of,
+)
 from tui_registry.importers.untrusted import SourceError, is_whole, parse_object, read_bounded, texts_at
 from tui_registry.importers.weights import of_config, put_quantization, put_requirements
 
@@ -103,13 +114,15 @@ def read_document(value: Json, source: str, name: str) -> list[Draft] | None:
     return [draft]
 
 
-def card_beside(path: Path) -> Card | None:
-    """The model card in the same folder, if there is one that can be read."""
+def add_card_beside(draft: Draft, path: Path) -> None:
+    """Give the draft of a file what the model card in the same folder says, if there is one that can be read."""
     try:
         beside = path.parent / CARD
-        return read_card(beside) if beside.is_file() else None
+        card = read_card(beside) if beside.is_file() else None
     except (SourceError, OSError):
-        return None
+        return
+    if card is not None:
+        put_card(draft, card)
 
 
 # ---- the folder ----------------------------------------------------------------------------------------------------
@@ -296,3 +309,10 @@ def _put_context(draft: Draft, config: Mapping[str, Json]) -> None:
         if is_whole(value) and 0 < value < 2**32:
             draft.put("context_length", value, f"{name} {_IN}")
             return
+
+
+READER = Reader(
+    document=read_document,
+    text=TextReader(is_card, read_card_draft, read_text, add_card_beside),
+    folder=FolderReader(is_model_folder, read_model_folder, owns_folders),
+)

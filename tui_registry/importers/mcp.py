@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.formats import Reader
 from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
 
 _IN = "in server.json"
@@ -130,3 +131,6 @@ def _note_needs(
     status = text_at(server, "status")
     if status and status != "active":
         draft.note(f"its status is {shown(status, 40)}")
+
+
+READER = Reader(document=read_document)

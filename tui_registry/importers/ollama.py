@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.formats import Reader
 from tui_registry.importers.licences import put_licence, recognised
 from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tui_registry.importers.fetch import Fetcher
 
 TAGS, SHOW = "/api/tags", "/api/show"
-PORT = 11434
 _MOST_MODELS = 500
 _AT_ONCE = 4
 
@@ -55,30 +54,28 @@ def read_tags(value: Mapping[str, Json], source: str, shows: Mapping[str, Json] 
     return drafts
 
 
-async def ask_host(fetcher: Fetcher, url: httpx.URL) -> list[Draft] | None:
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] | None:
     """The drafts of all models of a server, None when `/api/tags` is not there.
 
     Raises:
         SourceError: it answers with something else.
     """
-    answer = await fetcher.get(url.copy_with(raw_path=TAGS.encode()))
+    answer = await fetcher.get(url.copy_with(raw_path=place.encode()))
     if answer.status != 200:
         return None
     value = parse_json(answer.body, "the answer of /api/tags")
     if not is_tags(value):
         raise SourceError("the answer of /api/tags lists no models as Ollama does")
     names = [str(model["name"]) for model in objects_at(value, "models")[:_MOST_MODELS]]
-    turn = asyncio.Semaphore(_AT_ONCE)
 
     async def show(name: str) -> Json:
-        async with turn:
-            try:
-                answer = await fetcher.post(url.copy_with(raw_path=SHOW.encode()), {"model": name})
-                return parse_json(answer.body, "the answer of /api/show") if answer.status == 200 else None
-            except SourceError:
-                return None
+        try:
+            answer = await fetcher.post(url.copy_with(raw_path=SHOW.encode()), {"model": name})
+            return parse_json(answer.body, "the answer of /api/show") if answer.status == 200 else None
+        except SourceError:
+            return None
 
-    shows = await asyncio.gather(*map(show, names))
+    shows = await fetcher.each(show, names, at_once=_AT_ONCE)
     return read_tags(value, str(url), dict(zip(names, shows, strict=True)))
 
 
@@ -161,3 +158,6 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
     else:
         put_licence(draft, "unknown", f"the licence's text in {SHOW}")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
+
+
+READER = Reader(document=read_document, ask=ask_host)

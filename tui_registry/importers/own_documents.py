@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
-from tui_registry.formfile import recognise
 from tui_registry.present.imports import Finding
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.reading import read_record
@@ -124,6 +123,9 @@ def _with_plain_template(fields: dict[str, Json]) -> tuple[dict[str, Json], str,
         template = json.dumps(template)
     if not isinstance(template, str) or not template.strip():
         return fields, "", ()
+    # Most documents have no template.
+    from tui_registry.formfile import recognise
+
     found = recognise(template)
     if found.form == "plain":
         return fields, "", ()

@@ -16,7 +16,8 @@ import httpx
 
 from tui_registry.errors import Kind
 from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched
-from tui_registry.importers.formats import READ_BY_HEADER, WEIGHTS, form_of, read_weights_file
+from tui_registry.importers.formats import READ_BY_HEADER, WEIGHTS
+from tui_registry.importers.recognising import form_of, read_weights_file, weights_reader
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.present.imports import Finding
 from tui_registry.text import exact, safe_text
@@ -91,9 +92,9 @@ class _Beginning:
         """Fetch until the header is whole; gives the form of the file."""
         await self._go_on_to(_FIRST)
         form = form_of(BytesIO(self.bytes))
-        header_end = WEIGHTS[form].header_end if form in WEIGHTS else None
-        if header_end is None:
+        if form not in WEIGHTS or not WEIGHTS[form].suffix:
             raise SourceError(f"{self._name} is neither {' nor '.join(READ_BY_HEADER)}")
+        header_end = weights_reader(form).header_end
         while (end := header_end(self.bytes, self.size, self._name)) > len(self.bytes):
             await self._go_on_to(end)
         return form

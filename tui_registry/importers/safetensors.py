@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.licences import put_licence
 from tui_registry.importers.untrusted import (
     HeaderReader,
@@ -78,16 +79,6 @@ def put_weights(draft: Draft, weights: Weights, *, bits: int | None = None) -> N
     put_requirements(
         draft, weights.size, f"the safetensors file{'' if weights.files == 1 else 's'}" if weights.files else ""
     )
-
-
-def begins(head: bytes) -> bool:
-    """Whether a file with this beginning is safetensors: the length of a header, and the header."""
-    return head[8:9] == b"{" and b"\0" in head[:8]
-
-
-def begins_index(head: bytes) -> bool:
-    """Whether a file with this beginning is the index of several safetensors."""
-    return head.lstrip().startswith(b"{") and b'"weight_map"' in head and b"\0" not in head
 
 
 def header_end(beginning: bytes, size: int, name: str) -> int:
@@ -312,3 +303,6 @@ def unpacked(name: str, dtype: str, elements: int, names: Container[str], bits: 
     ):
         return elements * 2
     return elements
+
+
+READER = Reader(weights=WeightsReader(read_safetensors, header_end))

@@ -14,18 +14,16 @@ from typing import IO
 
 from tui_registry.errors import Json, Kind, Problem
 from tui_registry.importers.drafting import finding_of
-from tui_registry.importers.formats import (
-    FILES,
-    TEXTS,
-    WEIGHTS,
-    folder_at,
-    folder_meant_by,
+from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
+from tui_registry.importers.own_documents import is_export, is_operation, is_ours, read_drafts, read_text
+from tui_registry.importers.recognising import (
+    folder_reader,
     form_of,
     read_foreign,
     read_weights_file,
+    stands_for_folder,
+    text_reader,
 )
-from tui_registry.importers.huggingface import CARD, card_beside
-from tui_registry.importers.own_documents import is_export, is_operation, is_ours, read_drafts, read_text
 from tui_registry.importers.untrusted import SourceError, lines_of, opened
 from tui_registry.importers.weights import split_of
 from tui_registry.present.imports import Finding, Found, Operations, Skipped
@@ -84,6 +82,8 @@ _MAX_LINE_BYTES = 4 * MAX_OP_BYTES
 _LINES = (".ndjson", ".jsonl")
 # Names of descriptions: a file called so is told when it describes nothing, any other is passed over in silence.
 _NAMED = (".json", ".yaml", ".yml", *_LINES)
+_TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
+_REFUSALS = {suffix: text.otherwise for text in _TEXTS for suffix in text.suffixes}
 _UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: {FILES} are")
 
 
@@ -129,11 +129,11 @@ def _operations_in(path: Path) -> Iterator[bytes]:
 def _read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]:
     """The descriptions in the text of one file, ours or a foreign one. Nothing is raised."""
     source, suffix = str(path), path.suffix.lower()
-    for form in TEXTS:
-        if form.is_one(text):
-            return [finding_of(partial(form.read_file, path), source, kind)]
-        if suffix in form.suffixes:
-            return [Finding(source, kind, None, (Problem("", "error", "document", form.otherwise),))]
+    reader = text_reader(text)
+    if reader is not None:
+        return [finding_of(partial(reader.read_file, path), source, kind)]
+    if suffix in _REFUSALS:
+        return [Finding(source, kind, None, (Problem("", "error", "document", _REFUSALS[suffix]),))]
     try:
         document = load_document(text, source)
     except DocumentError:
@@ -147,7 +147,8 @@ def _read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]
 def _read_foreign(document: Json, path: Path, kind: Kind | None) -> list[Finding] | None:
     if isinstance(document, dict) and document.get("kind") in ("model", "agent"):
         return None  # ours, and it says so
-    folder = folder_meant_by(path) if isinstance(document, dict) else None
+    named = isinstance(document, dict) and stands_for_folder(path.name)
+    folder = folder_reader(path.parent) if named else None
     if folder is not None:
         return [finding_of(partial(folder.read, path.parent), str(path.parent), kind)]
     drafts = read_foreign(document, str(path), path.stem)
@@ -174,7 +175,7 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         if "snapshots" in folders and "blobs" in folders:
             folders.remove("blobs")  # the Hub's cache: snapshots are links to the blobs
         names = sorted(name for name in names if not name.startswith("."))
-        model = folder_at(place)
+        model = folder_reader(place)
         if model is not None:
             yield finding_of(partial(model.read, place), str(place), kind)
             if model.owns_folders(place):
@@ -201,10 +202,9 @@ def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: b
 
 def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator[Found]:
     """A folder holds other files too: one whose kind cannot be told is passed over, not an error."""
-    if path.name == CARD:
+    if any(path.name == text.beside for text in _TEXTS):
         # Beside weights it is read with them.
-        weights = any(form in WEIGHTS for form in forms.values())
-        if not weights and card_beside(path) is not None:
+        if not any(form in WEIGHTS for form in forms.values()) and _is_text(path):
             yield from read_file(path, kind)
         return
     suffix = path.suffix.lower()
@@ -225,6 +225,15 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
     except SourceError as error:
         if suffix in _NAMED:
             yield Skipped(str(path), error.sentence)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file is of a format of text."""
+    try:
+        with opened(path) as file:
+            return text_reader(file.read(MAX_DOCUMENT_BYTES).decode("utf-8", "replace")) is not None
+    except SourceError:
+        return False
 
 
 def _first_part(path: Path) -> Path:
