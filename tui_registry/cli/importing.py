@@ -125,17 +125,14 @@ class Import:
                     "notes": list(line.notes),
                     "origins": dict(line.origins),
                     "record": line.record,
-                    **_counts(line),
+                    **line.counts,
                 }
             )
             return
         if not self._titled:
             self._titled = True
             out(self._table.header())
-        name = "" if line.record is None else str(line.record["name"])
-        if line.operations is not None:
-            name = ", ".join(f"{exact(n)} {word}" for word, n in _counts(line).items() if n)
-        out(self._table.line((line.status, line.kind or "", name, (line.id or "")[:12], line.source)))
+        out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], line.source)))
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
         for note in line.notes:
@@ -143,13 +140,6 @@ class Import:
         if explained and line.record is not None:
             for path, origin in line.origins.items():
                 out(f"  {path}: {_shown(line.record, path)}  <- {safe_text(origin)}")
-
-
-def _counts(line: Candidate) -> dict[str, int]:
-    """The counts of a file of operations, by their names in JSON: how many there are, before they are taken in."""
-    if line.operations is None:
-        return {}
-    return {"operations": line.operations.operations} if line.status == "ready" else line.operations._asdict()
 
 
 def _shown(record: Record, path: str) -> str:

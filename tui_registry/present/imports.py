@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
-from tui_registry.errors import Json, Kind, Problem, Record, RegistryError
+from tui_registry.errors import Kind, Problem, Record, RegistryError
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -113,6 +113,21 @@ class Candidate:
         return "" if self.record is None else safe_text(str(self.record["name"]), 200)
 
     @property
+    def label(self) -> str:
+        """What to call it in a list: the record's name, or of operations how many there are and what became of them."""
+        if self.operations is None:
+            return self.name
+        number = self.operations.operations
+        return f"{exact(number)} operations" if self.status == "ready" else self.operations.sentence
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of operations, their counts by their names in JSON: only how many there are, before they are taken in."""
+        if self.operations is None:
+            return {}
+        return {"operations": self.operations.operations} if self.status == "ready" else self.operations._asdict()
+
+    @property
     def errors(self) -> list[Problem]:
         """The problems that keep it from being registered."""
         return [problem for problem in self.problems if problem.severity == "error"]
@@ -199,10 +214,6 @@ class OperationsTaken(NamedTuple):
         )  # fmt: skip
         more = [f"{exact(count)} {word}" for count, word in counts if count]
         return ", ".join([f"{exact(self.applied)} operations stored", *more])
-
-    def as_json(self) -> dict[str, Json]:
-        """The counts by their names."""
-        return dict(self._asdict())
 
 
 def taken(operations: Operations, report: ApplyReport) -> Candidate:
