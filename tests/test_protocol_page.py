@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from Crypto.Hash import keccak
+from tui_registry.crdt.register import heads, winner
 
 import tui_registry
 from tests.codes import codes_of
@@ -30,7 +31,6 @@ from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, cl
 from tui_registry.crdt import keys as curve
 from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
-from tui_registry.crdt.register import heads, winner
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
 from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds

@@ -32,7 +32,7 @@ from tui_registry.formfile import format as format_formfile
 from tui_registry.formfile import parse as parse_formfile
 from tui_registry.formfile import recognise, render, tokens
 from tui_registry.formfile.bundle import BundleError, check_bundle, make_bundle
-from tui_registry.importers.documents import read_text
+from tui_registry.importers.own_documents import read_text
 from tui_registry.node.bodies import members
 from tui_registry.query import QueryError, complete, describe, parse
 from tui_registry.records.as_written import read_record

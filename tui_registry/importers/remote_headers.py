@@ -15,28 +15,26 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from tui_registry.errors import Kind
-from tui_registry.importers.documents import Finding
-from tui_registry.importers.errors import CutOffError, SourceError
-from tui_registry.importers.fetch import FetchBounds, Fetcher, Piece, fetched
-from tui_registry.importers.gguf_header import MAGIC, read_gguf_header
-from tui_registry.importers.weights import read_weights_file
+from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched
+from tui_registry.importers.formats import READ_BY_HEADER, WEIGHTS
+from tui_registry.importers.recognising import form_of, read_weights_file, weights_reader
+from tui_registry.importers.untrusted import SourceError
+from tui_registry.present.imports import Finding
 from tui_registry.text import exact, safe_text
 
 # Headers of many parts, or the vocabulary in one of GGUF, take more than a description does.
 BOUNDS = FetchBounds(bytes=16 * 1024 * 1024, total_bytes=160 * 1024 * 1024, seconds=120.0)
 
 # (address, first byte, how many) -> those bytes of the file.
-Pieces = Callable[[httpx.URL, int, int], Awaitable[Piece]]
+Pieces = Callable[[httpx.URL, int, int], Awaitable[Answer]]
 
 _FIRST = 512 * 1024
-_MOST_GGUF = 64 * 1024 * 1024
-_MOST_SAFETENSORS = 16 * 1024 * 1024
 # No file of weights comes near; what claims more is not believed.
 _LARGEST = 2**46
 
 
 def read_weights_at(url: httpx.URL, kind: Kind | None, bounds: FetchBounds = BOUNDS) -> Finding:
-    """The finding of one GGUF or safetensors file at an address.
+    """The finding of one file of weights at an address.
 
     Raises:
         SourceError: its header cannot be had.
@@ -56,23 +54,23 @@ def read_weights_at(url: httpx.URL, kind: Kind | None, bounds: FetchBounds = BOU
 
 
 async def lay_down(pieces: Pieces, url: httpx.URL, path: Path) -> str:
-    """Write the header of a GGUF or safetensors file, and make the file as long as the one at the address.
+    """Write the header of a file of weights, and make the file as long as the one at the address.
 
     Returns:
-        `gguf` or `safetensors`.
+        Its form, of `WEIGHTS`.
 
     Raises:
         SourceError: it cannot be had, or has no such header.
     """
-    read = await _Beginning(pieces, url).until_whole()
-    size = read.size
+    read = _Beginning(pieces, url)
+    form = await read.until_whole()
     try:
         with path.open("wb") as file:
             file.write(read.bytes)
-            file.truncate(size)
+            file.truncate(read.size)
     except OSError as error:
-        raise SourceError(f"a file of {exact(size)} bytes cannot be laid down here ({error.strerror})") from error
-    return "gguf" if read.bytes.startswith(MAGIC) else "safetensors"
+        raise SourceError(f"a file of {exact(read.size)} bytes cannot be laid down here ({error.strerror})") from error
+    return form
 
 
 def safe_name(part: str) -> str:
@@ -90,32 +88,16 @@ class _Beginning:
         self.bytes = b""
         self.size = 0
 
-    async def until_whole(self) -> _Beginning:
-        """Fetch until the header is whole."""
+    async def until_whole(self) -> str:
+        """Fetch until the header is whole; gives the form of the file."""
         await self._go_on_to(_FIRST)
-        if self.bytes.startswith(MAGIC):
-            await self._whole_gguf()
-        elif self.bytes[8:9] == b"{":
-            length = int.from_bytes(self.bytes[:8], "little")
-            if length > _MOST_SAFETENSORS:
-                most = exact(_MOST_SAFETENSORS)
-                raise SourceError(f"the header of {self._name} is longer than the {most} bytes that are read")
-            await self._go_on_to(8 + length)
-        else:
-            raise SourceError(f"{self._name} is neither GGUF nor safetensors")
-        return self
-
-    async def _whole_gguf(self) -> None:
-        # Nothing tells how long the header is: read on, twice as far each time, until it does not end too early
-        while True:
-            try:
-                read_gguf_header(BytesIO(self.bytes))
-            except CutOffError:
-                if len(self.bytes) >= min(self.size, _MOST_GGUF):
-                    raise
-                await self._go_on_to(2 * len(self.bytes))
-            else:
-                return
+        form = form_of(BytesIO(self.bytes))
+        if form not in WEIGHTS or not WEIGHTS[form].suffix:
+            raise SourceError(f"{self._name} is neither {' nor '.join(READ_BY_HEADER)}")
+        header_end = weights_reader(form).header_end
+        while (end := header_end(self.bytes, self.size, self._name)) > len(self.bytes):
+            await self._go_on_to(end)
+        return form
 
     async def _go_on_to(self, end: int) -> None:
         """Fetch up to there, or up to the end of the file."""

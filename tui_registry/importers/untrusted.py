@@ -1,17 +1,31 @@
-"""Files of strangers: opened only when they are files, read forward and never further than a bound."""
+"""What strangers wrote, taken with care: files are opened only when they are files and read no further than a bound,
+JSON is read strictly, and nothing is taken for granted about the types of its values."""
 
 from __future__ import annotations
 
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeGuard
 
-from tui_registry.errors import Json
-from tui_registry.importers.errors import CutOffError, SourceError
+from tui_registry.errors import Json, RegistryError
 from tui_registry.text import exact, safe_text
+
+
+class SourceError(RegistryError):
+    """A file, folder or address that cannot be read, or is not what it begins as; code `source`, one sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("source", sentence)
+
+
+class CutOffError(SourceError):
+    """A header that needs more bytes than the file has."""
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -51,39 +65,17 @@ def lines_of(file: IO[bytes], most: int) -> Iterator[tuple[int, bytes]]:
             yield number, line.rstrip(b"\r\n")
 
 
-def parse_json(raw: bytes, what: str) -> Json:
-    """The value in strict JSON: UTF-8, no name given twice in an object, no NaN.
+def read_bounded(path: Path, most: int, what: str) -> bytes:
+    """The whole of a small file.
 
     Raises:
-        SourceError: it is none; the sentence begins with `what`.
+        SourceError: it cannot be read, or has more than `most` bytes; the sentence begins with `what`.
     """
-    try:
-        value: Json = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refused)
-    except UnicodeDecodeError:
-        raise SourceError(f"{what} holds bytes that are not UTF-8") from None
-    except _TwiceError as error:
-        raise SourceError(f"{what} names {safe_text(str(error), 40)} twice") from None
-    except RecursionError:
-        raise SourceError(f"{what} is nested too deep") from None
-    except ValueError:  # numbers of thousands of digits too
-        raise SourceError(f"{what} is not JSON") from None
-    return value
-
-
-class _TwiceError(Exception):
-    pass
-
-
-def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
-    return value
-
-
-def _refused(name: str) -> Json:
-    raise ValueError(name)
+    with opened(path) as file:
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise SourceError(f"{what} is longer than the {exact(most)} bytes that are read")
+    return raw
 
 
 class HeaderReader:
@@ -168,3 +160,82 @@ class HeaderReader:
             raise self._cut_off()
         if self.position + count > self._most:
             raise self.fail(f"is longer than the {exact(self._most)} bytes that are read")
+
+
+# ---- JSON ----------------------------------------------------------------------------------------------------------
+
+
+def parse_json(raw: bytes, what: str) -> Json:
+    """The value in strict JSON: UTF-8, no name given twice in an object, no NaN.
+
+    Raises:
+        SourceError: it is none; the sentence begins with `what`.
+    """
+    try:
+        value: Json = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refused)
+    except UnicodeDecodeError:
+        raise SourceError(f"{what} holds bytes that are not UTF-8") from None
+    except _TwiceError as error:
+        raise SourceError(f"{what} names {safe_text(str(error), 40)} twice") from None
+    except RecursionError:
+        raise SourceError(f"{what} is nested too deep") from None
+    except ValueError:  # numbers of thousands of digits too
+        raise SourceError(f"{what} is not JSON") from None
+    return value
+
+
+def parse_object(raw: bytes, what: str) -> dict[str, Json]:
+    """The object in strict JSON. Raises as `parse_json`, and for another value."""
+    value = parse_json(raw, what)
+    if not isinstance(value, dict):
+        raise SourceError(f"{what} is no JSON object")
+    return value
+
+
+def text_at(value: Mapping[str, Json], *keys: str) -> str:
+    """The first of these that is text with something in it, trimmed."""
+    found = (value.get(key) for key in keys)
+    return next((text.strip() for text in found if isinstance(text, str) and text.strip()), "")
+
+
+def texts_at(value: Mapping[str, Json], key: str) -> list[str]:
+    """The text in a list."""
+    items = value.get(key)
+    return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
+
+
+def object_at(value: Mapping[str, Json], *keys: str) -> dict[str, Json]:
+    """The first of these that is an object."""
+    found = (value.get(key) for key in keys)
+    return next((inner for inner in found if isinstance(inner, dict)), {})
+
+
+def objects_at(value: Mapping[str, Json], *keys: str) -> list[dict[str, Json]]:
+    """The objects in the first of these that is a list."""
+    found = (value.get(key) for key in keys)
+    items = next((items for items in found if isinstance(items, list)), [])
+    return [item for item in items if isinstance(item, dict)]
+
+
+def is_whole(value: Json) -> TypeGuard[int]:
+    """Whether a value is a whole number; Python takes true and false for numbers, too."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# How: one name, one value
+
+
+class _TwiceError(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return value
+
+
+def _refused(name: str) -> Json:
+    raise ValueError(name)

@@ -5,42 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.present.imports import Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.schema import FIELDS, ID_FIELD
 from tui_registry.text import safe_text
-
-_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)  # of records and of ops
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one description came to.
-
-    Attributes:
-        source: where it stands: a file, with the line in a file of many.
-        kind: None when the description does not tell.
-        record: the draft, complete and in order; None when it cannot be read.
-        problems: why it cannot be read. The authoring rules come later, from the Datastore.
-        id: of the record it is a copy of, where it is one of our exports and says so beside the record.
-        heads: of that record: what its editor was shown. Empty only where the export leaves them out.
-        origins: where the values of a foreign description came from: field path -> words such as
-            `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
-        notes: what could not be read and what a person should look at, each a sentence.
-    """
-
-    source: str
-    kind: Kind | None
-    record: Record | None
-    problems: tuple[Problem, ...] = ()
-    id: str | None = None
-    heads: tuple[str, ...] = ()
-    origins: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def read_text(text: str, source: str, kind: Kind | None = None) -> list[Finding]:
@@ -51,6 +23,11 @@ def read_text(text: str, source: str, kind: Kind | None = None) -> list[Finding]
         # The place is part of the sentence, and the source leads every line that is shown.
         sentence = error.sentence.removeprefix(safe_text(source, 200)).removeprefix(", ").removeprefix(": ")
         return [Finding(source, kind, None, (_fault("document", sentence),))]
+    return read_drafts(document, source, kind)
+
+
+def read_drafts(document: Json, source: str, kind: Kind | None) -> list[Finding]:
+    """The drafts that a document means: one, or those of a list. Nothing is raised."""
     if isinstance(document, list):
         return [read_draft(item, f"{source}[{index}]", kind) for index, item in enumerate(document)]
     return [read_draft(document, source, kind)]
@@ -68,7 +45,7 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
         return Finding(source, kind, None, (_fault("type", f"holds {_what(document)}, not an object of fields"),))
     told, fields, beside = _split(document)
     if kind is not None and told is not None and told != kind:
-        return Finding(source, told, None, (_fault("kind", f"describes {_a(told)}, not {_a(kind)}", "kind"),))
+        return Finding(source, told, None).wanted_as(kind)
     kind = kind or told or kind_of(fields)
     if kind is None:
         sentence = "does not say whether it is a model or an agent: add kind: model or kind: agent"
@@ -91,6 +68,31 @@ def kind_of(fields: Mapping[str, Json]) -> Kind | None:
     fitting: list[Kind] = [kind for kind in KINDS if any(name in _ONLY[kind] for name in fields)]
     return fitting[0] if len(fitting) == 1 else None
 
+
+# ---- lines of our exports ------------------------------------------------------------------------------------------
+
+
+def is_export(value: Json) -> bool:
+    """Whether a value is a line that `export` wrote."""
+    return isinstance(value, dict) and isinstance(value.get("record"), dict) and "kind" in value
+
+
+def is_operation(value: Json) -> bool:
+    """Whether a value is a signed operation, as `export --ops` writes them one a line."""
+    if not isinstance(value, dict):
+        return False
+    inner = value.get("Model", value.get("Agent"))
+    return len(value) == 1 and isinstance(inner, dict) and ("Up" in inner or "Rm" in inner)
+
+
+def is_ours(value: Json) -> bool:
+    """Whether a value is an export, an operation or a record that tells its kind."""
+    if is_export(value) or is_operation(value):
+        return True
+    return isinstance(value, dict) and (value.get("kind") in ("model", "agent") or kind_of(value) is not None)
+
+
+# ---- how -----------------------------------------------------------------------------------------------------------
 
 _NAMES = {kind: {field.name for field in FIELDS[kind]} for kind in KINDS}
 # The fields that only one kind has.
@@ -121,6 +123,7 @@ def _with_plain_template(fields: dict[str, Json]) -> tuple[dict[str, Json], str,
         template = json.dumps(template)
     if not isinstance(template, str) or not template.strip():
         return fields, "", ()
+    # Most documents have no template.
     from tui_registry.formfile import recognise
 
     found = recognise(template)
@@ -129,6 +132,7 @@ def _with_plain_template(fields: dict[str, Json]) -> tuple[dict[str, Json], str,
     return {**fields, _TEMPLATE: found.text}, {"base64": "base64", "json": "JSON"}[found.form], found.notes
 
 
+_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)  # of records and of ops
 _NO_ID = "is not an id of 64 lower-case hex digits: leave it out, and the record gets its own"
 _NO_HEADS = "must be the list of 64-digit hashes that 'show --json' gave"
 
@@ -152,10 +156,6 @@ def _is_id(value: Json) -> TypeGuard[str]:
 
 def _fault(code: str, sentence: str, path: str = "") -> Problem:
     return Problem(path, "error", code, sentence)
-
-
-def _a(kind: Kind) -> str:
-    return "a model" if kind == "model" else "an agent"
 
 
 def _what(value: Json) -> str:
