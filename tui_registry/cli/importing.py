@@ -12,6 +12,7 @@ from tui_registry.cli.table import Column, Table
 from tui_registry.datastore import Datastore
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.importers.found import Finding, Found, Operations, Skipped
+from tui_registry.present.pulls import tally_of
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
@@ -142,14 +143,9 @@ class Import:
             return line
         report = self._datastore.apply(found.lines(), source="file")
         line.status = "failed" if report.rejected else "stored"
-        line.operations = {
-            "operations": report.total,
-            "applied": report.applied,
-            "known": report.known,
-            "pending": report.pending,
-            "unsupported": report.unsupported,
-            "rejected": len(report.rejected),
-        }
+        counts = tally_of(report).counts()
+        rejected = counts.pop("rejected")
+        line.operations = {"operations": report.total, **counts, "rejected": rejected}
         line.problems = tuple(
             Problem(f"operation {rejection.place + 1}", "error", rejection.code, rejection.sentence)
             for rejection in report.rejected[:20]

@@ -16,7 +16,6 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from tui_registry.datastore import Datastore
-from tui_registry.errors import Json
 from tui_registry.node.bodies import members, read_body, read_json, wrong
 from tui_registry.node.bounds import NodeBounds
 from tui_registry.node.etags import etag_of, is_held
@@ -25,8 +24,8 @@ from tui_registry.node.pushers import Pushers
 from tui_registry.node.reconciling import Reconciling
 from tui_registry.node.routes import add_route
 from tui_registry.node.shapes import SYNC_ROUTES
-from tui_registry.sync.heads import spell_head
-from tui_registry.sync.tiles import Span, TileError, pack, split
+from tui_registry.present.pulls import report_json
+from tui_registry.sync.tiles import LogError, Span, pack, spell_head, split
 
 _FOREVER = "public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -101,24 +100,12 @@ class _Log:
             )
         try:
             lines = split(body, bounds.push_lines)
-        except TileError as error:
+        except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         if _disk_use(self._datastore.data_dir) >= bounds.push_store_bytes:
             raise NodeError("full", "this node has no room for more operations from others")
         report = self._datastore.apply(lines, source=source)
-        rejected: list[Json] = [
-            {"index": found.place, "code": found.code, "sentence": found.sentence}
-            for found in report.rejected[:_REJECTIONS_TOLD]
-        ]
-        missing: list[Json] = [*report.missing[: bounds.hashes]]
-        told: Json = {
-            "applied": report.applied,
-            "known": report.known,
-            "pending": report.pending,
-            "unsupported": report.unsupported,
-            "rejected": rejected,
-            "missing": missing,
-        }
+        told = report_json(report, _REJECTIONS_TOLD, bounds.hashes)
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, "application/json")
 
 

@@ -15,7 +15,7 @@ from tui_registry.errors import Json
 from tui_registry.node.bodies import members, read_json, wrong
 from tui_registry.node.bounds import NodeBounds
 from tui_registry.node.problems import NodeError
-from tui_registry.sync.ranges import Keys, RangeError, describe, read_question
+from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 
 _MOVED = NodeError("no_log", "this log is another one by now: read /sync/head again")
 

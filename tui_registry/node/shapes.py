@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tui_registry.errors import KINDS, Json, Kind
 from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE
 from tui_registry.node.problems import MEDIA_TYPE
+from tui_registry.present.pulls import Tally
 from tui_registry.records import schema
 
 SCHEMA_NAME: dict[Kind, str] = {"model": "AIModel", "agent": "AIAgent"}
@@ -151,10 +152,7 @@ _HEAD: Json = _object(
 )
 _REPORT: Json = _object(
     {
-        "applied": _NUMBER,
-        "known": _NUMBER,
-        "pending": _NUMBER,
-        "unsupported": _NUMBER,
+        **{name: _NUMBER for name in Tally().counts() if name != "rejected"},
         "rejected": {"type": "array", "items": _object({"index": _NUMBER, "code": _TEXT, "sentence": _TEXT})},
         "missing": _HASHES,
     }

@@ -11,7 +11,7 @@ from tui_registry.text import exact
 from tui_registry.tui.messages import Tone
 
 if TYPE_CHECKING:
-    from tui_registry.sync import Event, Progress, PullResult
+    from tui_registry.present.pulls import Event, Progress, PullResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Pulling:
 
     def after(self, event: Event | None) -> Pulling:
         """What it is once this was told; None is told when its turn has come."""
-        from tui_registry.sync import Progress, Started
+        from tui_registry.present.pulls import Progress, Started
 
         if event is None:
             return replace(self, waiting=False)
