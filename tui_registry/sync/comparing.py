@@ -66,8 +66,8 @@ class Range:
 
 
 def is_worth_it(cursor: Cursor, theirs: Head, ours: Head, bounds: Bounds) -> bool:
-    """Whether much of a log that would be read from its start may be here already, and comparing costs less than that:
-    it looks our own log through."""
+    """Whether comparing is worth its cost, which is to look through all of our own log: the peer's log would be read
+    from its start, and much of it may be here already."""
     return (
         cursor.next_index == 0
         and theirs.size >= bounds.reconcile_least

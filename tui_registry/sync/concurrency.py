@@ -20,14 +20,15 @@ _FIRST_BATCH = 1024
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run blocking work in a thread. A task cancelled meanwhile waits for its end: transactions are whole."""
+    """Run blocking work in a thread. A task that is cancelled meanwhile waits until the work has ended, so that
+    transactions stay whole."""
     future = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         await asyncio.wait({future})
         if not future.cancelled():
-            future.exception()  # taken, so that it is not reported as forgotten
+            future.exception()  # read, so that asyncio does not report it as never retrieved
         raise
 
 
@@ -176,7 +177,7 @@ async def check_ahead(
         await asyncio.wait(left)
         for ended in left:
             if not ended.cancelled():
-                ended.exception()  # taken: an earlier failure is on its way to the caller
+                ended.exception()  # read likewise: the caller gets an earlier failure
 
 
 # How
@@ -232,7 +233,7 @@ class _Window:
     def ended(self, task: asyncio.Task[tuple[list[bytes], int]]) -> None:
         self.running.discard(task)
         if not task.cancelled():
-            task.exception()  # taken: only the first failure has its turn, the ones behind it have no reader
+            task.exception()  # read likewise: the caller gets the first failure, and no later one
 
     def taken(self, size: int) -> None:
         self._tiles -= 1

@@ -34,7 +34,7 @@ from tui_registry.formfile import recognise, render, tokens
 from tui_registry.formfile.bundle import BundleError, make_bundle
 from tui_registry.formfile.verify_bundle import check_bundle
 from tui_registry.importers.documents import read_text
-from tui_registry.node.bodies import members
+from tui_registry.node.requests import members
 from tui_registry.present.pulls import read_report
 from tui_registry.query import QueryError, complete, describe, parse
 from tui_registry.records.authoring import check
