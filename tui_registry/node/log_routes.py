@@ -9,7 +9,6 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -191,8 +190,7 @@ class _Reconciling:
         return _Snapshot(head.epoch, Keys(packed))
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Snapshot(NamedTuple):
     epoch: str
     keys: Keys
 

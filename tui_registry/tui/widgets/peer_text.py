@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual.content import Content
 
-from tui_registry.present.pulls import Tally, kept_out
+from tui_registry.present.pulls import PullResult, Tally, kept_out
 from tui_registry.text import address_short, exact, safe_text, size_bytes
 from tui_registry.tui.actions import action
 from tui_registry.tui.widgets.detail_text import moment
 from tui_registry.tui.widgets.flow import field, paragraph, stack
 from tui_registry.tui.widgets.peer_row import bar, percent, rate_text, state_text
 from tui_registry.tui.widgets.peer_view import PeerView, Pulling
-
-if TYPE_CHECKING:
-    from tui_registry.present.pulls import PullResult
 
 _LABEL: Final = 10
 _LONGEST: Final = 600
