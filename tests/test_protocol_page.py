@@ -22,6 +22,11 @@ from typing import Any
 import pytest
 from Crypto.Hash import keccak
 from tui_registry.crdt.register import heads, winner
+from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
+from tui_registry.node.etags import etag_of
+from tui_registry.node.problems import _STATUS
+from tui_registry.sync.errors import SyncError
+from tui_registry.sync.heads import MAX_SIZE, parse_head, spell_head
 
 import tui_registry
 from tests.codes import codes_of
@@ -33,17 +38,12 @@ from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
-from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
-from tui_registry.node.etags import etag_of
-from tui_registry.node.problems import _STATUS
 from tui_registry.records import authoring, derive_id, licences, schema, versions, wire
 from tui_registry.records.wire import canonical_bytes
 from tui_registry.replica.pending import MAX_PENDING, MAX_PENDING_BYTES
 from tui_registry.replica.refused import MAX_REJECTED
 from tui_registry.sync import ranges
 from tui_registry.sync.bounds import TILE_OPS, Bounds
-from tui_registry.sync.errors import SyncError
-from tui_registry.sync.heads import MAX_SIZE, parse_head, spell_head
 from tui_registry.sync.tiles import Span, Unpacker, pack
 
 HOME = Path(tui_registry.__file__).parent

@@ -1,18 +1,23 @@
-"""What the node says about itself: summaries of its routes and JSON schemas, made from the records' own table."""
+"""What the node says about itself: summaries of its routes, JSON schemas made from the records' own table, and the page
+about its API, one HTML file that is made here and loads nothing from anywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
+
+from fastapi import APIRouter
+from fastapi.responses import Response
 
 from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE
-from tui_registry.node.problems import MEDIA_TYPE
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE
+from tui_registry.node.responses import MEDIA_TYPE
+from tui_registry.present.pulls import Tally
+from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema
 
 SCHEMA_NAME: dict[Kind, str] = {"model": "AIModel", "agent": "AIAgent"}
-
-
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _TEXT: Json = {"type": "string"}
@@ -26,6 +31,31 @@ class Said:
     summary: str
     status: int
     extra: dict[str, Json]
+
+
+def add_route(
+    router: APIRouter, method: str, path: str, endpoint: Callable[..., Awaitable[Response]], said: Said
+) -> None:
+    """Add a route whose endpoint makes its own answers; FastAPI makes and checks none.
+
+    What answers GET answers HEAD too (RFC 9110, section 9.1); the server leaves the body out.
+    """
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        summary=said.summary,
+        # FastAPI would show the docstring of a private method otherwise.
+        description=said.summary,
+        status_code=said.status,
+        openapi_extra={**said.extra},
+        response_model=None,
+        response_class=Response,
+    )
+    if method == "GET":
+        router.add_api_route(
+            path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None, response_class=Response
+        )
 
 
 def describe_routes(kind: Kind) -> dict[str, Said]:
@@ -151,10 +181,7 @@ _HEAD: Json = _object(
 )
 _REPORT: Json = _object(
     {
-        "applied": _NUMBER,
-        "known": _NUMBER,
-        "pending": _NUMBER,
-        "unsupported": _NUMBER,
+        **{name: _NUMBER for name in Tally().counts() if name != "rejected"},
         "rejected": {"type": "array", "items": _object({"index": _NUMBER, "code": _TEXT, "sentence": _TEXT})},
         "missing": _HASHES,
     }
@@ -251,3 +278,108 @@ def _shape(of: schema.FieldType) -> Json:
     if isinstance(of, schema.Many):
         return {"type": "array", "items": _shape(of.of), "maxItems": of.most}
     return _fields(of.fields)
+
+
+# The page
+
+# Styles stand in the page itself; scripts, images, frames and other hosts are not used, and so not allowed.
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "pre,code{font-family:ui-monospace,monospace;font-size:.9em}"
+    "pre{overflow-x:auto;padding:1rem;border:1px solid #8884}"
+    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid #8884;"
+    "vertical-align:top}:root{color-scheme:light dark}"
+)
+
+
+def docs_page(openapi: Mapping[str, Json]) -> str:
+    """The page for an OpenAPI document: routes, records, problems and the query language."""
+    records = "".join(f"<h3>{name}</h3>{_schema(name)}" for name in (SCHEMA_NAME[kind] for kind in KINDS))
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>tui-registry node</title><style>{_STYLE}</style>"
+        "<h1>tui-registry node</h1>"
+        "<p>A registry of AI models and agents. Reads are open; a write is signed by the node's own key and needs "
+        "<code>Authorization: Bearer TOKEN</code>. The same in a form for programs: "
+        "<a href=openapi.json>openapi.json</a>. How replicas exchange signed operations, and which are valid: "
+        "<a href=docs/protocol>the protocol</a>.</p>"
+        f"<h2>Routes</h2>{_routes(openapi)}"
+        '<p>Lists answer <code>{"items": [...], "next": cursor or null}</code>. Errors are problem+json (RFC 9457) '
+        "with a <code>code</code>, a <code>detail</code> for people and, where a record is at fault, "
+        "<code>problems</code>. A record's ETag in <code>If-Match</code> guards PUT and DELETE: 412 says that it has "
+        "changed; in <code>If-None-Match</code> it spares an answer that you have: 304.</p>"
+        f"<h2>Records</h2>{records}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
+        "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "
+        "address.</p>"
+        f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre></html>"
+    )
+
+
+def _routes(openapi: Mapping[str, Json]) -> str:
+    paths = openapi.get("paths")
+    rows = [
+        _row((method.upper(), path, _text(operation, "summary")))
+        for path, methods in (paths.items() if isinstance(paths, dict) else ())
+        for method, operation in (methods.items() if isinstance(methods, dict) else ())
+    ]
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _schema(name: str) -> str:
+    shape = component_schemas()[name]
+    properties = shape.get("properties") if isinstance(shape, dict) else None
+    rows = [_row(cells) for cells in _cells(properties, "")]
+    return f"<table><tr><th>field<th>holds<th>default</tr>{''.join(rows)}</table>"
+
+
+def _cells(properties: Json, prefix: str) -> list[tuple[str, str, str]]:
+    cells: list[tuple[str, str, str]] = []
+    for name, shape in properties.items() if isinstance(properties, dict) else ():
+        inner = shape.get("properties") if isinstance(shape, dict) else None
+        if inner is not None:
+            cells += _cells(inner, f"{prefix}{name}.")
+        else:
+            default = shape.get("default") if isinstance(shape, dict) else None
+            cells.append((prefix + name, _words(shape), _shown(default)))
+    return cells
+
+
+def _words(shape: Json) -> str:
+    if not isinstance(shape, dict):
+        return ""
+    for choices in (shape.get("oneOf"), shape.get("anyOf")):
+        if isinstance(choices, list):
+            return " or ".join(_words(choice) for choice in choices)
+    names = shape.get("enum")
+    if isinstance(names, list):
+        return ", ".join(map(str, names))
+    if "properties" in shape:
+        return '{"Other": text}'
+    if "items" in shape:
+        return f"list of at most {shape.get('maxItems')}: {_words(shape['items'])}"
+    if "pattern" in shape:
+        return f"text like {shape['pattern']}"
+    if "maxLength" in shape:
+        return f"text of at most {shape['maxLength']} characters"
+    if "maximum" in shape:
+        return f"{shape['minimum']} to {shape['maximum']}"
+    return _text(shape, "type")
+
+
+def _shown(default: Json) -> str:
+    return "" if default in (None, "", []) else str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _text(tree: Json, name: str) -> str:
+    value = tree.get(name) if isinstance(tree, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    first, *rest = cells
+    return f"<tr><td><code>{escape(first)}</code>{''.join(f'<td>{escape(cell)}' for cell in rest)}</tr>"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 
-# Where a node listens unless it is told otherwise. It stands here as the help tells it, without a web framework.
+# Where a node listens unless it is told otherwise. It stands here because `--help` needs it without a web framework.
 DEFAULT_PORT = 8420
 # Records in one answer, at most and unless asked for; a part of the API, so no bound of a single node.
 MAX_PAGE = 200

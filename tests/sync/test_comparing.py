@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_registry.errors import Json
-from tui_registry.sync.ranges import Keys, Range, RangeError, compare, describe, question, read_question
+from tui_registry.sync.comparing import Keys, Range, RangeError, compare, describe, question, read_question
 
 
 def key(number: int, at: int) -> bytes:

@@ -14,13 +14,10 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from tui_registry.datastore import Datastore, Entry
 from tui_registry.errors import Json, Kind
-from tui_registry.node.bodies import members, read_json, wrong
-from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
-from tui_registry.node.etags import is_held, is_stale
-from tui_registry.node.problems import NodeError
-from tui_registry.node.routes import add_route
-from tui_registry.node.shapes import describe_routes
-from tui_registry.node.token import is_token
+from tui_registry.node.description import add_route, describe_routes
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
+from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
+from tui_registry.node.responses import NodeError
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record
@@ -190,7 +187,7 @@ def _question(asked: dict[str, Json], query_name: str) -> _Question:
 
 
 def _etag(entry: Entry) -> str:
-    """A record's ETag: the hash of its sorted head hashes (DESIGN section 7)."""
+    """A record's ETag: the hash of its sorted head hashes, so that it changes with every write and merge."""
     return '"' + hashlib.sha3_256("".join(sorted(entry.heads)).encode()).hexdigest() + '"'
 
 

@@ -1,8 +1,10 @@
-"""The sync endpoints: head, tiles, operations by hash, and pushes where they are allowed (DESIGN section 6)."""
+"""The sync endpoints (see protocol.md, Sync): head, tiles, operations by hash, the log as digests of ranges, and pushes
+where they are allowed."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import re
 import threading
@@ -17,21 +19,22 @@ from starlette.concurrency import run_in_threadpool
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
-from tui_registry.node.bodies import members, read_body, read_json, wrong
-from tui_registry.node.bounds import NodeBounds
-from tui_registry.node.etags import etag_of, is_held
-from tui_registry.node.problems import NodeError
-from tui_registry.node.pushers import Pushers
-from tui_registry.node.reconciling import Reconciling
-from tui_registry.node.routes import add_route
-from tui_registry.node.shapes import SYNC_ROUTES
-from tui_registry.sync.heads import spell_head
-from tui_registry.sync.tiles import Span, TileError, pack, split
+from tui_registry.node.description import SYNC_ROUTES, add_route
+from tui_registry.node.limits import NodeBounds
+from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wrong
+from tui_registry.node.responses import NodeError
+from tui_registry.present.pulls import report_json
+from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
+from tui_registry.sync.tiles import LogError, Span, pack, spell_head, split
 
 _FOREVER = "public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
+_MOVED = NodeError("no_log", "this log is another one by now: read /sync/head again")
+# No peer's name has a colon.
+_PUSH = "push:"
+OTHERS = f"{_PUSH}others"
 
 
 def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) -> APIRouter:
@@ -43,7 +46,7 @@ def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) ->
     add_route(router, "GET", "/{epoch}/entries/{name}", routes.tile, SYNC_ROUTES["tile"])
     add_route(router, "POST", "/ops/get", routes.by_hash, SYNC_ROUTES["by_hash"])
     add_route(router, "POST", "/ops", routes.push, SYNC_ROUTES["push"])
-    add_route(router, "POST", "/reconcile", Reconciling(datastore, bounds).answer, SYNC_ROUTES["reconcile"])
+    add_route(router, "POST", "/reconcile", _Reconciling(datastore, bounds).answer, SYNC_ROUTES["reconcile"])
     return router
 
 
@@ -101,25 +104,104 @@ class _Log:
             )
         try:
             lines = split(body, bounds.push_lines)
-        except TileError as error:
+        except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         if _disk_use(self._datastore.data_dir) >= bounds.push_store_bytes:
             raise NodeError("full", "this node has no room for more operations from others")
         report = self._datastore.apply(lines, source=source)
-        rejected: list[Json] = [
-            {"index": found.place, "code": found.code, "sentence": found.sentence}
-            for found in report.rejected[:_REJECTIONS_TOLD]
-        ]
-        missing: list[Json] = [*report.missing[: bounds.hashes]]
-        told: Json = {
-            "applied": report.applied,
-            "known": report.known,
-            "pending": report.pending,
-            "unsupported": report.unsupported,
-            "rejected": rejected,
-            "missing": missing,
-        }
+        told = report_json(report, _REJECTIONS_TOLD, bounds.hashes)
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, "application/json")
+
+
+class Pushers:
+    """A name for each place that pushes: for the quarantine, and so that what waits on behalf of one place drives out
+    nobody else's. At most `most` places are told apart since the node started."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def name(self, host: str | None) -> str:
+        """`push:` and an address; for IPv6 its network of 64 bits, which one subscriber has to himself."""
+        place = _place(host)
+        if place is None or (place not in self._known and len(self._known) >= self._most):
+            return OTHERS
+        self._known.add(place)
+        return _PUSH + place
+
+
+def _place(host: str | None) -> str | None:
+    try:
+        address = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))
+
+
+class _Reconciling:
+    """Answers from a snapshot of the log's keys, which is made anew only once the log has grown by an eighth: asking
+    often cannot make a node sort its log often. What came since, a peer reads from the tiles."""
+
+    def __init__(self, datastore: Datastore, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._bounds = bounds
+        self._kept: _Snapshot | None = None
+        self._making = asyncio.Lock()
+
+    async def answer(self, request: Request) -> Response:
+        body = await read_json(request, self._bounds.question_bytes, self._bounds.body_seconds)
+        known = {"epoch": "text", "size": "a number", "ranges": "a list"}
+        epoch, size, ranges = (members(body, known).get(name) for name in known)
+        if not isinstance(epoch, str):
+            raise wrong("epoch", "must be text")
+        if size is not None and type(size) is not int:
+            raise wrong("size", "must be a whole number, or be left out")
+        try:
+            asked = read_question(ranges)
+        except RangeError as error:
+            raise wrong("ranges", str(error)) from None
+        snapshot = await self._snapshot(epoch, size)
+        return await run_in_threadpool(_described, snapshot.keys, asked)
+
+    async def _snapshot(self, epoch: str, size: Json) -> _Snapshot:
+        """The snapshot that a question is about; a question without a size takes the latest."""
+        head = await run_in_threadpool(self._datastore.head)
+        if head.epoch != epoch:
+            raise _MOVED
+        if head.size > self._bounds.reconcile_ops:
+            raise NodeError("not_offered", "this log is too long to be compared: read its tiles")
+        kept = self._kept
+        if size is not None:
+            if kept is None or (kept.epoch, kept.keys.size) != (epoch, size):
+                raise _MOVED
+            return kept
+        if kept is not None and kept.epoch == epoch and head.size - kept.keys.size <= kept.keys.size // 8:
+            return kept
+        if self._making.locked():
+            raise NodeError("busy", "the log is being looked through just now: try again in a little while")
+        async with self._making:
+            self._kept = kept = await run_in_threadpool(self._make)
+        return kept
+
+    def _make(self) -> _Snapshot:
+        head, packed = self._datastore.log_keys()
+        return _Snapshot(head.epoch, Keys(packed))
+
+
+class _Snapshot(NamedTuple):
+    epoch: str
+    keys: Keys
+
+
+def _described(keys: Keys, asked: list[tuple[bytes, bytes | None]]) -> Response:
+    told: Json = {
+        "size": keys.size,
+        "fingerprint": keys.fingerprint,
+        "ranges": [describe(keys, low, high) for low, high in asked],
+    }
+    return Response(json.dumps(told, separators=(",", ":")).encode(), 200, None, "application/json")
 
 
 class _Tile(NamedTuple):

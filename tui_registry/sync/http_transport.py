@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import socket
-import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
-from typing import TypeVar
 
 import httpx
 
 from tui_registry.errors import Json
-from tui_registry.origin import Origin, RedirectError, TooLargeError, read_url
+from tui_registry.origin import FAILURES, Origin, TooLargeError, read_url
+from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
-from tui_registry.sync.errors import SyncError, quoted
-from tui_registry.sync.heads import HeadError, RemoteHead, parse_head
-from tui_registry.sync.tiles import Span, TileError, Unpacker, split
+from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, parse_head, split
+from tui_registry.text import safe_text
 
 _NDJSON = "application/x-ndjson"
-_E = TypeVar("_E", bound=BaseException)
 
 
 class HttpTransport:
@@ -36,7 +30,7 @@ class HttpTransport:
         try:
             self._base = read_url(address.rstrip("/") + "/")
         except httpx.InvalidURL:
-            raise SyncError(peer, "unreachable", f"{quoted(address)} is not a web address") from None
+            raise SyncError(peer, "unreachable", f"{safe_text(address, 60)} is not a web address") from None
         self._origin = Origin(
             self._base,
             httpx.Timeout(bounds.read_seconds, connect=bounds.connect_seconds),
@@ -58,10 +52,10 @@ class HttpTransport:
             if response.status_code == 404:
                 raise self._fail("not_a_node", "has no registry at that address (404). Check the address")
             self._expect_ok(response)
-            data = b"".join([chunk async for chunk in self._body(response, self._bounds.head_bytes, "its head")])
+            data = await self._whole(response, self._bounds.head_bytes, "its head")
         try:
             read = parse_head(data)
-        except HeadError as error:
+        except LogError as error:
             raise self._fail(error.code, f"{error.reason}. Check the address") from None
         return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag")))
 
@@ -79,7 +73,7 @@ class HttpTransport:
                 async for chunk in self._body(response, limit + limit // 64 + 1024, f"tile {span.name}"):
                     await asyncio.to_thread(unpacker.feed, chunk)
                 return await asyncio.to_thread(unpacker.lines, span.stop - span.first)
-            except TileError as error:
+            except LogError as error:
                 raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
@@ -90,11 +84,10 @@ class HttpTransport:
             if response.status_code in (404, 405, 501):
                 return []  # a static file server
             self._expect_ok(response)
-            limit = self._bounds.tile_bytes
-            data = b"".join([chunk async for chunk in self._body(response, limit, "its answer")])
+            data = await self._whole(response, self._bounds.tile_bytes, "its answer")
         try:
             return await asyncio.to_thread(split, data, self._bounds.missing_hashes)
-        except TileError as error:
+        except LogError as error:
             raise self._fail("protocol", f"its answer {error.reason}") from None
 
     async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:
@@ -106,8 +99,7 @@ class HttpTransport:
         async with self._asking(self._bounds.request_seconds), self._post("sync/reconcile", content) as response:
             if response.status_code != 200:
                 return None
-            limit = self._bounds.answer_bytes
-            data = b"".join([chunk async for chunk in self._body(response, limit, "its answer")])
+            data = await self._whole(response, self._bounds.answer_bytes, "its answer")
         return self._json(data, "compares logs by something that is not JSON")
 
     async def offer(self, lines: Iterable[bytes]) -> Json:
@@ -119,18 +111,15 @@ class HttpTransport:
                     "not_accepted", "does not take operations from others. Ask its operator for `serve --accept-ops`"
                 )
             self._expect_ok(response)
-            limit = self._bounds.answer_bytes
-            data = b"".join([chunk async for chunk in self._body(response, limit, "its answer")])
+            data = await self._whole(response, self._bounds.answer_bytes, "its answer")
         return self._json(data, "took the operations and answered with something that is not JSON")
 
     async def __aenter__(self) -> HttpTransport:
         await self._origin.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._origin.__aexit__(kind, error, trace)
+    async def __aexit__(self, *details: object) -> None:
+        await self._origin.__aexit__(*details)
 
     # How: one request
 
@@ -151,10 +140,17 @@ class HttpTransport:
                 yield
         except TimeoutError:
             raise self._fail("timeout", f"did not finish one answer within {seconds:g} s") from None
-        except RedirectError as error:
-            raise self._fail("redirect", _astray(error)) from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
-            raise self._said(error) from None
+        except FAILURES as error:
+            failure = self._origin.failure(
+                error,
+                server="a node",
+                if_refused="Is `serve` running there?",
+                if_trusted="add it as a peer",
+            )
+            raise self._fail(*failure) from None
+
+    async def _whole(self, response: httpx.Response, limit: int, what: str) -> bytes:
+        return b"".join([chunk async for chunk in self._body(response, limit, what)])
 
     async def _body(self, response: httpx.Response, limit: int, what: str) -> AsyncIterator[bytes]:
         try:
@@ -185,59 +181,7 @@ class HttpTransport:
     def _fail(self, code: str, reason: str) -> SyncError:
         return SyncError(self._peer, code, reason)
 
-    def _said(self, error: Exception) -> SyncError:
-        """An exception of the network in words."""
-        if isinstance(error, httpx.InvalidURL):  # ours was read before: it is what a redirect names
-            return self._fail("redirect", "redirects to something that is no web address. Check the address")
-        if isinstance(error, httpx.ConnectTimeout):
-            return self._fail("timeout", f"no connection within {self._bounds.connect_seconds:g} s. Is it switched on?")
-        if isinstance(error, httpx.TimeoutException):
-            return self._fail("timeout", f"silent for {self._bounds.read_seconds:g} s in the middle of an answer")
-        if isinstance(error, httpx.ProtocolError):
-            return self._fail("protocol", "does not speak HTTP as a node does, or hung up in the middle. Try again")
-        if isinstance(error, httpx.ProxyError):
-            return self._fail("unreachable", "the proxy of this machine did not let us through")
-        if _cause(error, socket.gaierror) is not None:
-            return self._fail("unreachable", f"no such host: {quoted(self._base.host)}. Check the address")
-        if (tls := _cause(error, ssl.SSLError)) is not None:
-            return self._fail(
-                "insecure", f"its TLS certificate cannot be trusted ({quoted(tls.reason or 'no reason')})"
-            )
-        if _cause(error, ConnectionRefusedError) is not None:
-            return self._fail("refused", "connection refused. Is `serve` running there?")
-        system = _cause(error, OSError)
-        if system is not None and system.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-            return self._fail("unreachable", "no route to that host. Is the network up?")
-        return self._fail("unreachable", "the connection broke. Try again")
-
-
-def _astray(error: RedirectError) -> str:
-    match error.why:
-        case "nowhere":
-            return f"redirects to {quoted(error.target)}, which is no web address"
-        case "elsewhere":
-            return f"redirects to another place, {quoted(error.target)}. If you trust that one, add it as a peer"
-        case "circles":
-            return "sends us round in circles: too many redirects. Check the address"
-
 
 def _sound_etag(etag: str | None) -> str | None:
     """An ETag that is worth keeping: short, printable ASCII."""
     return etag if etag is not None and len(etag) <= 128 and etag.isascii() and etag.isprintable() else None
-
-
-def _cause(error: BaseException, wanted: type[_E]) -> _E | None:
-    """The first exception of that type among an error and its causes, groups included."""
-    return next((found for found in _causes(error) if isinstance(found, wanted)), None)
-
-
-def _causes(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:
-    if error is None or depth > 12:
-        return
-    yield error
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _causes(inner, depth + 1)
-    yield from _causes(error.__cause__, depth + 1)
-    if error.__context__ is not error.__cause__:
-        yield from _causes(error.__context__, depth + 1)

@@ -1,22 +1,31 @@
-"""Reading what a caller sends: counted as it arrives, timed as a whole, then parsed."""
+"""What callers send: a body, counted as it arrives, timed as a whole, then parsed; conditions with entity tags (RFC
+9110, sections 8.8.3 and 13.1); the bearer token."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import re
 from collections.abc import Mapping
 
 from fastapi import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
-from tui_registry.node.problems import NodeError
+from tui_registry.node.responses import NodeError
 from tui_registry.records.documents import DocumentError, load_document
 
-# As a file of this name it is read, because a name decides the format; a caller has sent no file.
+# As a file of this name a body is read, because a name decides the format; a caller has sent no file.
 _NAME = "body.json"
+_TAG = re.compile(r'(?:W/)?"[^"]*"')
+# Tags with commas between them; a comma too many is allowed (RFC 9110, section 5.6.1).
+_LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
+# Stands for whatever is there, alone.
+_ANY = "*"
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:
-    """The body's bytes; what is chunked is counted as well.
+    """The body's bytes; a chunked body is bounded as well.
 
     Raises:
         NodeError: `too_large`, `too_slow`, or `encoded` for a Content-Encoding.
@@ -74,3 +83,36 @@ def members(tree: Json, known: Mapping[str, str]) -> dict[str, Json]:
 def wrong(path: str, sentence: str) -> InvalidRecord:
     """A member of the wrong type or out of its range."""
     return InvalidRecord((Problem(path, "error", "type", sentence),))
+
+
+def etag_of(content: bytes) -> str:
+    """The strong tag of an answer's bytes."""
+    return '"' + hashlib.sha256(content).hexdigest()[:32] + '"'
+
+
+def is_held(request: Request, etag: str) -> bool:
+    """Whether the caller has what it would be answered (If-None-Match): 304 is enough.
+
+    Compared weakly, as the RFC asks: a proxy that compresses answers makes their tags weak.
+    """
+    tags = (tag.removeprefix("W/") for tag in _tags(request, "if-none-match"))
+    return any(tag in (_ANY, etag) for tag in tags)
+
+
+def is_stale(request: Request, etag: str) -> bool:
+    """Whether the caller decided by something else than what is there (If-Match): 412. A weak tag matches nothing."""
+    return "if-match" in request.headers and not any(tag in (_ANY, etag) for tag in _tags(request, "if-match"))
+
+
+def is_token(given: str | None, token: str) -> bool:
+    """Whether an Authorization header carries the token; takes as long for a near miss as for a far one."""
+    scheme, _, credentials = (given or "").partition(" ")
+    return hmac.compare_digest(credentials.strip(" ").encode(), token.encode()) and scheme.lower() == "bearer"
+
+
+def _tags(request: Request, header: str) -> list[str]:
+    """What stands in a header; nothing in one that is malformed, as a guess could delete what its caller would keep."""
+    text = ",".join(request.headers.getlist(header))
+    if text.strip() == _ANY:
+        return [_ANY]
+    return _TAG.findall(text) if _LIST.fullmatch(text) else []

@@ -1,18 +1,87 @@
-"""Fetching tiles ahead of the one being stored, in order, with a bound on what is held."""
+"""What runs at the same time: blocking work in threads, several pulls in turns, and within one pull the fetching and
+checking of what comes next while the batch before is stored."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from contextlib import aclosing
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import aclosing, asynccontextmanager
+from typing import Literal, ParamSpec, TypeVar
 
+from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
-from tui_registry.sync.errors import SyncError
 from tui_registry.sync.tiles import Span
 from tui_registry.sync.transport import Transport
 
-_T = TypeVar("_T")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_FIRST_BATCH = 1024
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run blocking work in a thread. A task that is cancelled meanwhile waits until the work has ended, so that
+    transactions stay whole."""
+    future = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait({future})
+        if not future.cancelled():
+            future.exception()  # read, so that asyncio does not report it as never retrieved
+        raise
+
+
+class Turns:
+    """The turns of pulls that run beside one another, in one event loop. Whoever comes first is first.
+
+    A turn may last as long as nobody waits, and `turn_seconds` at least. After that the one that has lasted longest
+    ends for each that waits.
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._seconds = bounds.turn_seconds
+        self._free = asyncio.Semaphore(bounds.peers_at_once)
+        self._waiting = 0
+        self._overdue: list[asyncio.Event] = []
+
+    @asynccontextmanager
+    async def turn(self, cancel: asyncio.Event | None = None) -> AsyncIterator[asyncio.Event | None]:
+        """Wait for a turn, and have it during the block: the event is set once it has to end.
+
+        Args:
+            cancel: ends the waiting: the block gets None then, and has no turn.
+        """
+        if not await self._began(cancel):
+            yield None
+            return
+        over = asyncio.Event()
+        timer = asyncio.get_running_loop().call_later(self._seconds, self._lasted, over)
+        try:
+            yield over
+        finally:
+            timer.cancel()
+            if over in self._overdue:
+                self._overdue.remove(over)
+            self._free.release()
+
+    async def _began(self, cancel: asyncio.Event | None) -> bool:
+        self._waiting += 1
+        if self._free.locked():
+            self._make_way()
+        try:
+            return await _unless(cancel, self._free)
+        finally:
+            self._waiting -= 1
+
+    def _lasted(self, over: asyncio.Event) -> None:
+        self._overdue.append(over)
+        self._make_way()
+
+    def _make_way(self) -> None:
+        ending = sum(over.is_set() for over in self._overdue)
+        for over in self._overdue[ending : self._waiting]:
+            over.set()
 
 
 async def fetch_ahead(
@@ -43,9 +112,6 @@ async def fetch_ahead(
             await asyncio.wait(window.running)
 
 
-_FIRST_BATCH = 1024
-
-
 async def in_batches(
     tiles: AsyncGenerator[tuple[Span, list[bytes], int], None], start: int, bounds: Bounds
 ) -> AsyncGenerator[list[bytes], None]:
@@ -74,16 +140,16 @@ async def in_batches(
 
 
 async def check_ahead(
-    batches: AsyncGenerator[list[bytes], None], check: Callable[[list[bytes]], Coroutine[None, None, _T]]
-) -> AsyncGenerator[_T, None]:
+    batches: AsyncGenerator[list[bytes], None], check: Callable[[list[bytes]], Coroutine[None, None, T]]
+) -> AsyncGenerator[T, None]:
     """What `check` makes of each batch, in order and as soon as it is there: the next one is fetched and checked while
     the caller stores the one before.
 
     Raises:
         SyncError: after everything that came before it was handed out.
     """
-    checking: asyncio.Queue[asyncio.Task[_T] | None] = asyncio.Queue()
-    running: set[asyncio.Task[_T]] = set()
+    checking: asyncio.Queue[asyncio.Task[T] | None] = asyncio.Queue()
+    running: set[asyncio.Task[T]] = set()
     room = asyncio.Semaphore(2)  # one that is stored, one that is checked
 
     async def feed() -> None:
@@ -111,7 +177,35 @@ async def check_ahead(
         await asyncio.wait(left)
         for ended in left:
             if not ended.cancelled():
-                ended.exception()  # taken: an earlier failure is on its way to the caller
+                ended.exception()  # read likewise: the caller gets an earlier failure
+
+
+# How
+
+
+async def _unless(cancel: asyncio.Event | None, free: asyncio.Semaphore) -> bool:
+    """Take a place; False, and none taken, when it was cancelled first."""
+    if cancel is None:
+        return await free.acquire()
+    taking, told = asyncio.ensure_future(free.acquire()), asyncio.ensure_future(cancel.wait())
+    try:
+        await asyncio.wait({taking, told}, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        _give_back(taking, free)
+        raise
+    finally:
+        told.cancel()
+    if cancel.is_set():
+        _give_back(taking, free)
+        return False
+    return True
+
+
+def _give_back(taking: asyncio.Task[Literal[True]], free: asyncio.Semaphore) -> None:
+    if taking.done() and not taking.cancelled():
+        free.release()
+    else:
+        taking.cancel()
 
 
 class _Window:
@@ -139,7 +233,7 @@ class _Window:
     def ended(self, task: asyncio.Task[tuple[list[bytes], int]]) -> None:
         self.running.discard(task)
         if not task.cancelled():
-            task.exception()  # taken: only the first failure has its turn, the ones behind it have no reader
+            task.exception()  # read likewise: the caller gets the first failure, and no later one
 
     def taken(self, size: int) -> None:
         self._tiles -= 1

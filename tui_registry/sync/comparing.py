@@ -1,10 +1,14 @@
-"""Range-based set reconciliation (DESIGN section 6): operations in the order (updated_at, hash), how a node describes a
-range of them, and what a puller makes of it. No I/O.
+"""Comparing a peer's log with this one by ranges, without reading it (see protocol.md, Reconciliation): operations in
+the order (updated_at, hash), how a node describes a range of them, and what a puller makes of it.
 
 The puller asks for a range. A node that has few operations there names their hashes; one that has many divides them
 into parts of equal number and gives for each its number, a digest of its keys and the sum of its hashes. The puller
 asks on where its own digest differs. Sums only show whether what a node says adds up: two logs are never taken for the
 same by them, because a patient attacker can make operations whose sums agree.
+
+It is tried where a pull would read a long log from its start although this replica holds about as much: a peer
+restored from a backup, or a new peer of the same registry. Nothing is believed: what is named is fetched and checked as
+any other operation, and only once all of it is in this log does the cursor move. Otherwise the log is read as ever.
 """
 
 from __future__ import annotations
@@ -12,11 +16,21 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import TypeAlias
 
+from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head
 from tui_registry.errors import Json
+from tui_registry.present.pulls import SyncError
+from tui_registry.sync.bounds import Bounds
+from tui_registry.sync.concurrency import in_thread
+from tui_registry.sync.tiles import MAX_SIZE
+from tui_registry.sync.transport import Transport, answered
+
+Keep: TypeAlias = Callable[[list[bytes]], Awaitable[ApplyReport]]
 
 # A key: updated_at as 8 bytes big-endian, then the 32 bytes of the hash.
 KEY_BYTES = 40
@@ -27,6 +41,10 @@ _STRIDE = 64
 _MODULUS = 2**256
 _KEY = re.compile(r"[0-9a-f]{80}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# A question costs some bytes, the operations of a tile cost more: with so many to each the search costs a tenth.
+_OPS_A_QUESTION = 64
+# A small peer does not make a large replica read all it has.
+_OURS_TO_THEIRS = 4
 
 
 class RangeError(ValueError):
@@ -42,6 +60,116 @@ class Range:
     high: bytes | None
     count: int
     total: int
+
+
+# A pull
+
+
+def is_worth_it(cursor: Cursor, theirs: Head, ours: Head, bounds: Bounds) -> bool:
+    """Whether comparing is worth its cost, which is to look through all of our own log: the peer's log would be read
+    from its start, and much of it may be here already."""
+    return (
+        cursor.next_index == 0
+        and theirs.size >= bounds.reconcile_least
+        and theirs.size // 2 <= ours.size <= min(_OURS_TO_THEIRS * theirs.size, bounds.reconcile_ops)
+    )
+
+
+async def reconcile(
+    datastore: Datastore, peer: str, transport: Transport, head: Head, keep: Keep, bounds: Bounds
+) -> Cursor | None:
+    """Fetch what is missing, and move the peer's cursor behind everything that was compared.
+
+    Args:
+        keep: stores what was fetched.
+
+    Returns:
+        The cursor; None when the peer does not do this, the logs differ by much, or it did not add up.
+
+    Raises:
+        StoreError.
+    """
+    with suppress(SyncError, RangeError):
+        found = await _differ(datastore, transport, head, bounds)
+        if found is not None and await _fetch(datastore, transport, found.missing, keep, bounds):
+            return await in_thread(datastore.skip_entries, peer, head.epoch, found.size, found.fingerprint)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """The first `size` operations of a peer's log, the sum of their hashes, and those of them that are not here."""
+
+    size: int
+    fingerprint: str
+    missing: list[str]
+
+
+async def _differ(datastore: Datastore, transport: Transport, head: Head, bounds: Bounds) -> _Difference | None:
+    first = await transport.reconcile(head.epoch, None, [])
+    if first is None:
+        return None
+    size, fingerprint = _snapshot(first)
+    ours = await in_thread(_own_keys, datastore)
+    # Bounded by what is here: a peer may say any size.
+    left = min(size, 2 * ours.size) // _OPS_A_QUESTION
+    todo = [Range(b"", None, size, int(fingerprint, 16))]
+    missing: list[str] = []
+    while todo:
+        todo.sort(key=lambda one: one.low)
+        asked, todo = todo[:MAX_RANGES], todo[MAX_RANGES:]
+        left -= len(asked)
+        if left < 0:
+            return None
+        answer = await transport.reconcile(head.epoch, size, question(asked))
+        if answer is None or _snapshot(answer) != (size, fingerprint):
+            return None
+        for one, tree in zip(asked, _described(answer, len(asked)), strict=True):
+            hashes, parts = await in_thread(compare, ours, one, tree)
+            missing += hashes
+            todo += parts
+        if len(missing) > bounds.reconcile_missing:
+            return None
+    return _Difference(size, fingerprint, await in_thread(datastore.unknown, sorted(set(missing))))
+
+
+async def _fetch(datastore: Datastore, transport: Transport, missing: list[str], keep: Keep, bounds: Bounds) -> bool:
+    """Whether all of them are here in the end."""
+    wanted = set(missing)
+    while wanted:
+        asked = sorted(wanted)[: bounds.missing_hashes]
+        lines = await transport.missing(asked)
+        useful = answered(lines).intersection(asked)
+        if not useful:
+            return False
+        await keep(lines)
+        wanted -= useful
+    return not await in_thread(datastore.unknown, missing)
+
+
+def _own_keys(datastore: Datastore) -> Keys:
+    _, packed = datastore.log_keys()
+    return Keys(packed)
+
+
+def _snapshot(answer: Json) -> tuple[int, str]:
+    said = answer if isinstance(answer, dict) else {}
+    size, fingerprint = said.get("size"), said.get("fingerprint")
+    if type(size) is not int or not 0 <= size <= MAX_SIZE:
+        raise RangeError("does not say how many operations it compares")
+    if not isinstance(fingerprint, str) or not _HASH.fullmatch(fingerprint):
+        raise RangeError("does not say the sum of what it compares")
+    return size, fingerprint
+
+
+def _described(answer: Json, count: int) -> list[Json]:
+    ranges = answer.get("ranges") if isinstance(answer, dict) else None
+    if not isinstance(ranges, list) or len(ranges) != count:
+        raise RangeError("describes other ranges than were asked for")
+    return ranges
+
+
+# What a node says
 
 
 class Keys:
@@ -92,9 +220,6 @@ class Keys:
         packed = self._packed
         places = range(start * KEY_BYTES, min(stop, self.size) * KEY_BYTES, KEY_BYTES)
         return sum(int.from_bytes(packed[place + 8 : place + KEY_BYTES], "big") for place in places)
-
-
-# What a node says
 
 
 def read_question(tree: Json) -> list[tuple[bytes, bytes | None]]:

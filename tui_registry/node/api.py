@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 import tui_registry
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json
-from tui_registry.node.answers import PacedAnswers
-from tui_registry.node.bounds import NodeBounds
-from tui_registry.node.docs import HEADERS, docs_page
-from tui_registry.node.log import log_routes
-from tui_registry.node.problems import answer_with_problems
-from tui_registry.node.records import record_routes
-from tui_registry.node.routes import add_route
-from tui_registry.node.shapes import HEALTH, SECURITY, component_schemas
+from tui_registry.node.description import HEADERS, HEALTH, SECURITY, add_route, component_schemas, docs_page
+from tui_registry.node.limits import NodeBounds
+from tui_registry.node.log_routes import log_routes
+from tui_registry.node.record_routes import record_routes
+from tui_registry.node.responses import PacedAnswers, answer_with_problems
+
+_PROTOCOL = files(tui_registry) / "protocol.md"
 
 
 def create_app(
@@ -61,8 +61,13 @@ def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
     async def docs() -> Response:
         return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
 
+    async def protocol() -> Response:
+        # As plain text: Markdown reads well as it is, and browsers would download it under its own media type.
+        return PlainTextResponse(await run_in_threadpool(_PROTOCOL.read_bytes), headers=HEADERS)
+
     add_route(router, "GET", "/health", health, HEALTH)
     router.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
+    router.add_api_route("/docs/protocol", protocol, methods=["GET", "HEAD"], include_in_schema=False)
     return router
 
 
