@@ -1,4 +1,4 @@
-"""The demo: a throw-away replica with sample records, and a second one, served on loopback, that has more of them."""
+"""`demo`: a throw-away replica with sample records, and a second one, served on loopback, that has more of them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import tui_registry
 from tui_registry.cli.demo_records import UNNAMED, own_records, sample_ops
+from tui_registry.cli.output import UsageError, note, out, out_json
+from tui_registry.cli.registry import need_terminal
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, RegistryError
-from tui_registry.text import safe_text
+from tui_registry.settings import SETTINGS_FILE
+from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.cli.run import Screens
 
 NEIGHBOUR = "neighbour"
 
@@ -32,6 +40,21 @@ class DemoError(RegistryError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__("demo", sentence)
+
+
+def demo(args: Namespace) -> int:
+    """Build the demo, then open the screens on it."""
+    if args.data_dir is not None:
+        raise UsageError("the demo has a directory of its own, which vanishes: leave out --data-dir")
+    if args.check:
+        with prepared() as datastore:
+            return _check(datastore, as_json=args.json)
+    need_terminal("'tui-registry demo --check' does without")
+    screens: Screens = args.screens
+    with prepared() as datastore:
+        # It looks as the person likes it, and what is changed in it vanishes with it.
+        screens(datastore, query="", settings_file=datastore.data_dir / SETTINGS_FILE)
+    return 0
 
 
 @contextmanager
@@ -59,6 +82,28 @@ def prepared() -> Iterator[Datastore]:
                     datastore.name_owner(owner.address, publisher)
             datastore.add_peer(NEIGHBOUR, _url(node, Path(folder)))
             yield datastore
+
+
+# How
+
+
+def _check(datastore: Datastore, *, as_json: bool) -> int:
+    import asyncio
+
+    from tui_registry.sync import pull_all
+
+    before = datastore.stats().records
+    (result,) = asyncio.run(pull_all(datastore, [NEIGHBOUR]))
+    stats = datastore.stats()
+    sound = result.ok and not result.rejected and not stats.pending and stats.records > before
+    if as_json:
+        out_json({"sound": sound, "records": before, "pulled": stats.records - before, "conflicts": stats.conflicts})
+    else:
+        pulled = f"{exact(stats.records - before)} more pulled from {NEIGHBOUR}"
+        out(f"demo: {exact(before)} records, {pulled}, {exact(stats.conflicts)} in conflict")
+    if not sound:
+        note(safe_text(result.sentence))
+    return 0 if sound else 1
 
 
 @contextmanager

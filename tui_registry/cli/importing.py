@@ -1,19 +1,50 @@
-"""An import as it runs: findings are judged, registered in few transactions, and told one by one, in their order."""
+"""`import`: findings are judged, registered in few transactions, and told one by one, in their order."""
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tui_registry.cli.drafts import with_settings
-from tui_registry.cli.output import out, out_json, problem_json, problem_line, terminal_width
-from tui_registry.cli.table import Column, Table
+from tui_registry.cli.output import (
+    Column,
+    FileError,
+    Table,
+    note,
+    out,
+    out_json,
+    problem_json,
+    problem_line,
+    terminal_width,
+)
+from tui_registry.cli.registry import open_registry
+from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record, RegistryError
+from tui_registry.importers import read_source
 from tui_registry.importers.found import Finding, Found, Operations, Skipped
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
+
+
+def import_drafts(args: Namespace) -> int:
+    """Show the drafts, or register them."""
+    source: str = args.source
+    with open_registry(args) as datastore, key_explained(datastore):
+        work = _Import(datastore, register=args.register, settings=args.set, as_json=args.json, explain=args.explain)
+        for found in read_source(source, args.kind):
+            work.take(found)
+        work.finish()
+    if not work.counts:
+        raise FileError(
+            f"there are no descriptions in {safe_text(source)}: GGUF, safetensors, model cards, JSON and YAML are read"
+        )
+    note(work.summary())
+    return 1 if work.failed else 0
+
+
+# How
 
 _AT_ONCE = 500
 _COLUMNS = (
@@ -26,7 +57,7 @@ _COLUMNS = (
 
 
 @dataclass(slots=True)
-class Line:
+class _Line:
     """What is told of one finding.
 
     Attributes:
@@ -46,7 +77,7 @@ class Line:
     notes: tuple[str, ...] = ()
 
 
-class Import:
+class _Import:
     """Takes findings one after the other; `finish` must follow the last."""
 
     def __init__(
@@ -56,7 +87,7 @@ class Import:
         register: bool,
         settings: Sequence[tuple[str, str]],
         as_json: bool,
-        explain: bool = False,
+        explain: bool,
     ) -> None:
         """`explain` tells each value with its origin; a draft that is the only one is explained in any case."""
         self.counts: Counter[str] = Counter()
@@ -65,7 +96,7 @@ class Import:
         self._settings = list(settings)
         self._as_json = as_json
         self._explain = explain
-        self._waiting: list[Line] = []
+        self._waiting: list[_Line] = []
         self._table = Table(_COLUMNS, terminal_width())
         self._titled = as_json
 
@@ -79,7 +110,7 @@ class Import:
         match found:
             case Skipped():
                 problem = Problem("", "warning", "skipped", found.sentence)
-                self._waiting.append(Line(found.source, "skipped", problems=(problem,)))
+                self._waiting.append(_Line(found.source, "skipped", problems=(problem,)))
             case Operations():
                 self.finish()
                 self._waiting.append(self._take_operations(found))
@@ -104,9 +135,9 @@ class Import:
         said = ", ".join(f"{exact(count)} {words.get(status, status)}" for status, count in self.counts.items())
         return said if self._register or not self.counts["ready"] else f"{said}: --register registers what is ready"
 
-    def _judge(self, finding: Finding) -> Line:
+    def _judge(self, finding: Finding) -> _Line:
         kind, record = finding.kind, finding.record
-        line = Line(finding.source, "invalid", kind, record, problems=finding.problems)
+        line = _Line(finding.source, "invalid", kind, record, problems=finding.problems)
         line.origins, line.notes = finding.origins, finding.notes
         if kind is None or record is None:
             return line
@@ -127,7 +158,7 @@ class Import:
             line.status = "ready"
         return line
 
-    def _register_all(self, lines: Sequence[Line]) -> None:
+    def _register_all(self, lines: Sequence[_Line]) -> None:
         drafts = [(line.kind, line.record) for line in lines if line.kind is not None and line.record is not None]
         for line, outcome in zip(lines, self._datastore.add_all(drafts), strict=True):
             if isinstance(outcome, RegistryError):
@@ -135,8 +166,8 @@ class Import:
             else:
                 line.status, line.id = "registered", outcome.key
 
-    def _take_operations(self, found: Operations) -> Line:
-        line = Line(str(found.path), "ready")
+    def _take_operations(self, found: Operations) -> _Line:
+        line = _Line(str(found.path), "ready")
         if not self._register:
             line.operations = {"operations": sum(1 for _ in found.lines())}
             return line
@@ -156,7 +187,7 @@ class Import:
         )
         return line
 
-    def _tell(self, line: Line, *, explained: bool) -> None:
+    def _tell(self, line: _Line, *, explained: bool) -> None:
         if self._as_json:
             name = None if line.record is None else line.record["name"]
             out_json(
@@ -183,8 +214,8 @@ class Import:
         out(self._table.line((line.status, line.kind or "", name, (line.id or "")[:12], line.source)))
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
-        for note in line.notes:
-            out(f"  note: {safe_text(note)}")
+        for remark in line.notes:
+            out(f"  note: {safe_text(remark)}")
         if explained and line.record is not None:
             for path, origin in line.origins.items():
                 out(f"  {path}: {_shown(line.record, path)}  <- {safe_text(origin)}")
@@ -207,6 +238,6 @@ def _shown(record: Record, path: str) -> str:
     return safe_text(str(value), 80)
 
 
-def _fail(line: Line, error: RegistryError) -> None:
+def _fail(line: _Line, error: RegistryError) -> None:
     line.status = "here" if error.code == "already_registered" else "failed"
     line.problems = (Problem("", "error", error.code, safe_text(error.sentence)),)

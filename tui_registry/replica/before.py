@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tui_registry.crdt.op import MAX_CHILDREN
 from tui_registry.crdt.register import winner
@@ -14,6 +14,9 @@ from tui_registry.replica.stored import chunks, marks, parts_of, read_heads, rea
 
 # So many operations are looked at for what was there before: a stranger's record may lead on and on.
 _MOST = 500
+
+
+Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
 
 
 class Child(NamedTuple):
@@ -93,6 +96,19 @@ def read_children(db: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, Ch
         for place, digest, is_rm, clock, updated_at in rows:
             found[digest.hex()] = Child(place, digest.hex(), bool(is_rm), clock, updated_at)
     return found
+
+
+def deed_of(is_rm: bool, children: Collection[Child]) -> Deed:
+    """What an operation did to its record, by the operations that it builds upon.
+
+    A write on several versions that were live at once settles them; one on nothing but removals brings the record back.
+    """
+    if is_rm:
+        return "deleted"
+    if not children:
+        return "registered"
+    live = sum(not child.is_rm for child in children)
+    return "brought back" if live == 0 else "edited" if live == 1 else "settled"
 
 
 def value_before(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tui_registry.crdt.register import winner
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.replica.before import deed_of, read_children
 from tui_registry.replica.columns import KIND_CODES, KINDS_BY_CODE
 from tui_registry.replica.conditions import hex_range
 from tui_registry.replica.errors import StoreError
@@ -115,9 +116,10 @@ def read_history(
             "limit": -1 if limit is None else max(0, limit),
         },
     )
+    found = [(*columns, *parts_of(body)) for *columns, body in rows]
+    named = read_children(db, {child for *_, children in found for child in children})
     history = []
-    for idx, digest, clock, updated_at, is_rm, is_head, body in rows:
-        record, children = parts_of(body)
+    for idx, digest, clock, updated_at, is_rm, is_head, record, children in found:
         history.append(
             HistoryEntry(
                 place=idx,
@@ -130,6 +132,8 @@ def read_history(
                 is_winner=best is not None and best.idx == idx,
                 children=children,
                 record=record,
+                did=deed_of(bool(is_rm), [named[child] for child in children]),
+                is_gone=best is None,
             )
         )
     return history

@@ -5,11 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.commands.formfile_files import read_bytes, read_values, shown, write_bytes, write_file
-from tui_registry.cli.commands.formfile_problems import tell
-from tui_registry.cli.errors import StoppedError
-from tui_registry.cli.output import note, out, out_json
-from tui_registry.cli.registry import open_registry
+from tui_registry.cli.build import read_values, tell
+from tui_registry.cli.output import StoppedError, note, out, out_json
+from tui_registry.cli.registry import STDOUT, open_registry, read_bytes, shown_name, write_bytes, write_file
 from tui_registry.crdt import OpError, check_alone, parse_op
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Json
@@ -31,12 +29,57 @@ from tui_registry.text import exact, safe_text
 if TYPE_CHECKING:
     from tui_registry.formfile.model import Mode
 
-_STDOUT = "-"
+
+def build(args: Namespace) -> int:
+    """Build the bundle of a record."""
+    values = read_values(args)
+    with open_registry(args) as datastore:
+        signed = _current(datastore, args.id, allow_conflict=args.allow_conflict)
+    name = f"{signed.kind} {safe_text(str(signed.record['name']))} ({signed.id[:12]})"
+    template = str(signed.record["formfile_template"])
+    try:
+        bundle = make_bundle(signed, values)
+    except BundleError as error:
+        raise _explained(error, name, template, signed.id) from error
+    failed = _tell_rendered(bundle, "strict" if args.strict else "lint")
+    if args.strict and failed:
+        raise StoppedError(f"{name}: the builder would misread its Formfile: nothing was written")
+    output: str = args.output or f"{_file_name(bundle)}.tar"
+    if output == STDOUT:
+        write_bytes(bundle.data)
+    else:
+        # A value may be a password.
+        write_file(output, bundle.data, 0o600 if values else 0o666)
+    described = {"file": None if output == STDOUT else output, "size": len(bundle.data), **_described(bundle)}
+    if output == STDOUT:
+        note(f"the bundle of {name} has {exact(len(bundle.data))} bytes, SHA-256 {digest(bundle.data)}")
+    elif args.json:
+        out_json(described)
+    else:
+        out(f"wrote {safe_text(output)}, {exact(len(bundle.data))} bytes, SHA-256 {digest(bundle.data)}")
+    return 0
 
 
-def run(args: Namespace) -> int:
-    """Build or verify."""
-    return _build(args) if args.action == "build" else _verify(args)
+def verify(args: Namespace) -> int:
+    """Check a bundle, and say whose record it holds."""
+    name: str = args.file
+    try:
+        bundle = check_bundle(read_bytes(name, MAX_BUNDLE_BYTES), read_signed)
+    except BundleError as error:
+        raise BundleError(error.code, f"{shown_name(name)}: {error.sentence}") from error
+    _tell_rendered(bundle, "lint")
+    if args.json:
+        out_json({"file": shown_name(name), "sound": True, **_described(bundle)})
+        return 0
+    signed = bundle.signed
+    out(f"{shown_name(name)} is sound")
+    out(f"  {signed.kind:<10}{safe_text(str(signed.record['name']))} {safe_text(str(signed.record['version']))}")
+    out(f"  id        {signed.id}")
+    out(f"  owner     0x{signed.owner}, who signed it")
+    out(f"  operation {signed.op_hash}")
+    # The names alone: a value may be a password.
+    out(f"  values    {', '.join(sorted(bundle.values)) or 'none were given'}")
+    return 0
 
 
 def read_signed(body: bytes, registered_as: str) -> SignedRecord:
@@ -61,54 +104,7 @@ def read_signed(body: bytes, registered_as: str) -> SignedRecord:
     )  # fmt: skip
 
 
-def _build(args: Namespace) -> int:
-    values = read_values(args)
-    with open_registry(args) as datastore:
-        signed = _current(datastore, args.id, allow_conflict=args.allow_conflict)
-    name = f"{signed.kind} {safe_text(str(signed.record['name']))} ({signed.id[:12]})"
-    template = str(signed.record["formfile_template"])
-    try:
-        bundle = make_bundle(signed, values)
-    except BundleError as error:
-        raise _explained(error, name, template, signed.id) from error
-    failed = _tell_rendered(bundle, "strict" if args.strict else "lint")
-    if args.strict and failed:
-        raise StoppedError(f"{name}: the builder would misread its Formfile: nothing was written")
-    output: str = args.output or f"{_file_name(bundle)}.tar"
-    if output == _STDOUT:
-        write_bytes(bundle.data)
-    else:
-        # A value may be a password.
-        write_file(output, bundle.data, 0o600 if values else 0o666)
-    described = {"file": None if output == _STDOUT else output, "size": len(bundle.data), **_described(bundle)}
-    if output == _STDOUT:
-        note(f"the bundle of {name} has {exact(len(bundle.data))} bytes, SHA-256 {digest(bundle.data)}")
-    elif args.json:
-        out_json(described)
-    else:
-        out(f"wrote {safe_text(output)}, {exact(len(bundle.data))} bytes, SHA-256 {digest(bundle.data)}")
-    return 0
-
-
-def _verify(args: Namespace) -> int:
-    name: str = args.file
-    try:
-        bundle = check_bundle(read_bytes(name, MAX_BUNDLE_BYTES), read_signed)
-    except BundleError as error:
-        raise BundleError(error.code, f"{shown(name)}: {error.sentence}") from error
-    _tell_rendered(bundle, "lint")
-    if args.json:
-        out_json({"file": shown(name), "sound": True, **_described(bundle)})
-        return 0
-    signed = bundle.signed
-    out(f"{shown(name)} is sound")
-    out(f"  {signed.kind:<10}{safe_text(str(signed.record['name']))} {safe_text(str(signed.record['version']))}")
-    out(f"  id        {signed.id}")
-    out(f"  owner     0x{signed.owner}, who signed it")
-    out(f"  operation {signed.op_hash}")
-    # The names alone: a value may be a password.
-    out(f"  values    {', '.join(sorted(bundle.values)) or 'none were given'}")
-    return 0
+# How
 
 
 def _current(datastore: Datastore, prefix: str, *, allow_conflict: bool) -> SignedRecord:
