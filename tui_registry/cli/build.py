@@ -1,4 +1,4 @@
-"""Building: `formfile`. A text in, a text or problems out; its bundles are made and checked in `bundles`."""
+"""Building: `formfile`. A text in, a text or problems out; a record in, a bundle out, and back."""
 
 from __future__ import annotations
 
@@ -7,10 +7,45 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui_registry.cli.output import UsageError, cell_width, note, out, out_json, terminal_width
-from tui_registry.cli.registry import STDIN, find, open_registry, read_text, shown_name, write_file, write_text
+from tui_registry.cli.output import StoppedError, UsageError, cell_width, note, out, out_json, terminal_width
+from tui_registry.cli.registry import (
+    STDIN,
+    STDOUT,
+    find,
+    open_registry,
+    read_bytes,
+    read_text,
+    shown_name,
+    write_bytes,
+    write_file,
+    write_text,
+)
+from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Json
-from tui_registry.formfile import FormfileProblem, check_agreement, format_parsed, parse, recognise
+from tui_registry.formfile import (
+    FormfileProblem,
+    check_agreement,
+    format_parsed,
+    generate,
+    parse,
+    recognise,
+    record_values,
+    render,
+)
+from tui_registry.formfile.bundle import (
+    MAX_BUNDLE_BYTES,
+    Bundle,
+    BundleError,
+    SignedRecord,
+    check_given,
+    digest,
+    make_bundle,
+)
+from tui_registry.formfile.help import LANGUAGE
+from tui_registry.formfile.model import Name
+from tui_registry.formfile.verify_bundle import check_bundle
+from tui_registry.records.schema import MAX_OP_BYTES
+from tui_registry.records.wire import derive_id
 from tui_registry.text import ELLIPSIS, exact, safe_text
 
 if TYPE_CHECKING:
@@ -20,36 +55,34 @@ if TYPE_CHECKING:
 
 def formfile(args: Namespace) -> int:
     """Do the action."""
-    match args.action:
-        case "lint":
-            return _lint(args)
-        case "fmt":
-            return _fmt(args)
-        case "render":
-            return _render(args)
-        case "generate":
-            return _generate(args)
-        case "language":
-            return _language()
-    from tui_registry.cli import bundles
-
-    return bundles.build(args) if args.action == "build" else bundles.verify(args)
+    return _ACTIONS[args.action](args)
 
 
-def read_values(args: Namespace) -> dict[str, str]:
-    """The values of `--set` and `--set-file`, the last one of a name; of a file without the line end.
+def read_signed(body: bytes, registered_as: str) -> SignedRecord:
+    """What an operation wrote, once its hash, its signature and its right to the id are checked.
+
+    Args:
+        body: the operation's exact bytes.
+        registered_as: the name that its record was first registered with.
 
     Raises:
-        FileError: a file cannot be read.
+        OpError: it does not pass, or deletes its record.
     """
-    values: dict[str, str] = dict(args.set)
-    files: list[tuple[str, str]] = args.set_file
-    for name, file in files:
-        values[name] = read_text(file, _MOST_BYTES).removesuffix("\n").removesuffix("\r")
-    return values
+    from tui_registry.crdt import OpError, check_alone, parse_op
+
+    op = parse_op(body)
+    check_alone(op)
+    if op.record is None or op.actor is None or op.created_at is None:
+        raise OpError("child", "this operation deletes its record: there is nothing to build")
+    # Only a root shows by itself that its id is its owner's; for all others the name that it was made from proves it.
+    if derive_id(op.kind, op.actor, registered_as, op.created_at) != op.key:
+        raise OpError("id", "the id is not one that the signer's key made: the record may be another owner's")
+    return SignedRecord(
+        op.kind, op.key, op.actor, op.hash, registered_as, op.updated_at, op.record, body
+    )  # fmt: skip
 
 
-# How
+# Texts
 
 # As the wire limits have it; the language itself knows no length.
 _LONGEST_TEMPLATE = 24_576
@@ -103,11 +136,8 @@ def _fmt(args: Namespace) -> int:
 
 
 def _render(args: Namespace) -> int:
-    from tui_registry.formfile import record_values, render
-    from tui_registry.formfile.bundle import check_given
-
     source = _source(args)
-    given = read_values(args)
+    given = _read_values(args)
     own = {} if source.entry is None else record_values(source.entry.kind, source.entry.record)
     check_given(source.text, given, own)
     rendered = render(source.text, {**own, **given})
@@ -116,15 +146,13 @@ def _render(args: Namespace) -> int:
         problems = [_problem_json(problem) for problem in rendered.problems]
         out_json({"text": None if failed else rendered.text, "problems": [*problems]})
     else:
-        tell(rendered.problems, source.name, [line.raw for line in parse(source.text, secrets=False).lines])
+        _tell(rendered.problems, source.name, [line.raw for line in parse(source.text, secrets=False).lines])
         if not failed:
             write_text(rendered.text)
     return 1 if failed else 0
 
 
 def _generate(args: Namespace) -> int:
-    from tui_registry.formfile import generate
-
     with open_registry(args) as datastore:
         entry = find(datastore, args.id)
     text = generate(entry.kind, entry.record)
@@ -135,9 +163,7 @@ def _generate(args: Namespace) -> int:
     return 0
 
 
-def _language() -> int:
-    from tui_registry.formfile.help import LANGUAGE
-
+def _language(_: Namespace) -> int:
     out(LANGUAGE.rstrip("\n"))
     return 0
 
@@ -175,6 +201,138 @@ def _plain(text: str, name: str) -> str:
     return found.text
 
 
+def _read_values(args: Namespace) -> dict[str, str]:
+    """The values of `--set` and `--set-file`, the last one of a name; of a file without the line end.
+
+    Raises:
+        FileError: a file cannot be read.
+    """
+    values: dict[str, str] = dict(args.set)
+    files: list[tuple[str, str]] = args.set_file
+    for name, file in files:
+        values[name] = read_text(file, _MOST_BYTES).removesuffix("\n").removesuffix("\r")
+    return values
+
+
+# Bundles: from a record to its bundle, and from a bundle to whose record it holds
+
+
+def _build(args: Namespace) -> int:
+    values = _read_values(args)
+    with open_registry(args) as datastore:
+        signed = _current(datastore, args.id, allow_conflict=args.allow_conflict)
+    name = f"{signed.kind} {safe_text(str(signed.record['name']))} ({signed.id[:12]})"
+    template = str(signed.record["formfile_template"])
+    try:
+        bundle = make_bundle(signed, values)
+    except BundleError as error:
+        raise _explained(error, name, template, signed.id) from error
+    failed = _tell_rendered(bundle, "strict" if args.strict else "lint")
+    if args.strict and failed:
+        raise StoppedError(f"{name}: the builder would misread its Formfile: nothing was written")
+    output: str = args.output or f"{_file_name(bundle)}.tar"
+    if output == STDOUT:
+        write_bytes(bundle.data)
+    else:
+        # A value may be a password.
+        write_file(output, bundle.data, 0o600 if values else 0o666)
+    described = {"file": None if output == STDOUT else output, "size": len(bundle.data), **_bundle_json(bundle)}
+    if output == STDOUT:
+        note(f"the bundle of {name} has {exact(len(bundle.data))} bytes, SHA-256 {digest(bundle.data)}")
+    elif args.json:
+        out_json(described)
+    else:
+        out(f"wrote {safe_text(output)}, {exact(len(bundle.data))} bytes, SHA-256 {digest(bundle.data)}")
+    return 0
+
+
+def _verify(args: Namespace) -> int:
+    name: str = args.file
+    try:
+        bundle = check_bundle(read_bytes(name, MAX_BUNDLE_BYTES), read_signed)
+    except BundleError as error:
+        raise BundleError(error.code, f"{shown_name(name)}: {error.sentence}") from error
+    _tell_rendered(bundle, "lint")
+    if args.json:
+        out_json({"file": shown_name(name), "sound": True, **_bundle_json(bundle)})
+        return 0
+    signed = bundle.signed
+    out(f"{shown_name(name)} is sound")
+    out(f"  {signed.kind:<10}{safe_text(str(signed.record['name']))} {safe_text(str(signed.record['version']))}")
+    out(f"  id        {signed.id}")
+    out(f"  owner     0x{signed.owner}, who signed it")
+    out(f"  operation {signed.op_hash}")
+    # The names alone: a value may be a password.
+    out(f"  values    {', '.join(sorted(bundle.values)) or 'none were given'}")
+    return 0
+
+
+def _current(datastore: Datastore, prefix: str, *, allow_conflict: bool) -> SignedRecord:
+    """The current record with that id and its operation.
+
+    Raises:
+        StoreError: `not_found`, `ambiguous`, or `conflict`.
+    """
+    kind, identifier = datastore.resolve(prefix)
+    history = datastore.history(identifier)
+    current = next((entry for entry in history if entry.is_winner), None)
+    first = next((entry.record for entry in history if not entry.children and entry.record is not None), None)
+    bodies = [] if current is None else datastore.ops_by_hash([current.hash], MAX_OP_BYTES)
+    if current is None or first is None or not bodies:  # deleted by another process since
+        raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it was deleted just now")
+    live = [entry for entry in history if entry.is_head and not entry.is_rm]
+    if len(live) > 1:
+        says = f"{kind} {identifier[:12]} is in conflict, {len(live)} versions were written at once"
+        if not allow_conflict:
+            raise StoreError(
+                "conflict",
+                f"{says}: its owner can resolve that by an update; --allow-conflict builds {current.hash[:12]}, "
+                "which counts until then",
+            )
+        note(f"{says}: this is {current.hash[:12]}, which counts until its owner updates it")
+    return read_signed(bodies[0], str(first["name"]))
+
+
+def _explained(error: BundleError, name: str, template: str, identifier: str) -> BundleError:
+    """The error with the name of the record, after its problems were told."""
+    if error.code == "no_template":
+        hint = f"'tui-registry formfile generate {identifier[:12]}' writes one for its formfile_template"
+        return BundleError(error.code, f"{name} has no Formfile template: {hint}")
+    _tell(error.problems, identifier[:12], [line.raw for line in parse(template, secrets=False).lines])
+    end = ": nothing was written" if error.problems else ""
+    return BundleError(error.code, f"{name}: {error.sentence}{end}")
+
+
+def _tell_rendered(bundle: Bundle, mode: Mode) -> bool:
+    """Say what could be better about the rendered Formfile, and whether there are errors in this mode."""
+    formfile = parse(bundle.formfile, mode, secrets=False)
+    problems = [*formfile.problems, *check_agreement(formfile, bundle.signed.kind, bundle.signed.record)]
+    if problems:
+        problems.sort(key=lambda problem: (problem.line, problem.column))
+        # Quoted lines could show a value that is a password.
+        _tell(problems, "Formfile", [] if bundle.values else bundle.formfile.split("\n"))
+    return bool(formfile.errors)
+
+
+def _file_name(bundle: Bundle) -> str:
+    """A name for the file: the one that the Formfile gives the instance, as far as a file may be called so."""
+    names = [i.value for i in parse(bundle.formfile, secrets=False).instructions if isinstance(i, Name)]
+    kept = "".join(c for c in (names[0] if names else "")[:64] if c.isascii() and (c.isalnum() or c in "-_"))
+    return f"{kept.strip('-') or bundle.signed.kind}-{bundle.signed.id[:12]}"
+
+
+def _bundle_json(bundle: Bundle) -> dict[str, Json]:
+    signed = bundle.signed
+    return {
+        "sha256": digest(bundle.data),
+        "kind": signed.kind,
+        "id": signed.id,
+        "owner": signed.owner,
+        "op": signed.op_hash,
+        "values": [*sorted(bundle.values)],
+    }
+
+
 # Problems of a Formfile as people and programs read them: the place, the sentence, the line and a caret under it
 
 _INDENT = "    "
@@ -192,7 +350,7 @@ def _described(problems: Sequence[FormfileProblem], source: str, lines: Sequence
         yield from (message, *quoted)
 
 
-def tell(problems: Sequence[FormfileProblem], source: str, lines: Sequence[str]) -> None:
+def _tell(problems: Sequence[FormfileProblem], source: str, lines: Sequence[str]) -> None:
     """Say the problems on stderr; arguments as for `_described`."""
     for message, quoted in _messages(problems, source, lines):
         note(message)
@@ -242,3 +400,14 @@ def _pointed_at(line: str, at: int) -> Iterator[str]:
     after = safe_text(line[at : start + room]) + (ELLIPSIS if start + room < len(line) else "")
     yield f"{_INDENT}{before}{after}".rstrip()
     yield f"{_INDENT}{' ' * cell_width(before)}^"
+
+
+_ACTIONS = {
+    "lint": _lint,
+    "fmt": _fmt,
+    "render": _render,
+    "generate": _generate,
+    "language": _language,
+    "build": _build,
+    "verify": _verify,
+}
