@@ -21,9 +21,6 @@ from tui_registry.cli.output import (
     terminal_width,
 )
 from tui_registry.cli.registry import entry_json, find, open_registry, query_explained
-from tui_registry.present.amounts import moment
-from tui_registry.present.deeds import by_whom, standing
-from tui_registry.present.record_rows import better_with, fact_rows, needs, signature_rows, time_rows, warnings
 from tui_registry.text import address_short, age, count_words, exact, safe_text, size_bytes
 
 if TYPE_CHECKING:
@@ -263,6 +260,8 @@ _LABEL = 14
 
 
 def _described(entry: Entry) -> Iterator[str]:
+    from tui_registry.present.record_rows import better_with, fact_rows, needs, signature_rows, time_rows, warnings
+
     record, now = entry.record, int(time.time())
     yield f"{safe_text(str(record['name']))}  {safe_text(str(record['version']))}  ({entry.kind})"
     if record["description"]:
@@ -315,6 +314,8 @@ _HISTORY = (
 
 
 def _list_operations(datastore: Datastore, args: Namespace) -> None:
+    from tui_registry.present.deeds import by_whom
+
     table = Table(_OPERATIONS, terminal_width())
     names = datastore.owner_names()
     now, shown = int(time.time()), 0
@@ -335,6 +336,9 @@ def _list_operations(datastore: Datastore, args: Namespace) -> None:
 
 
 def _list_history(datastore: Datastore, args: Namespace) -> None:
+    from tui_registry.present.amounts import moment
+    from tui_registry.present.deeds import standing
+
     kind, identifier = datastore.resolve(args.id, deleted=True)
     entries = _of_record(datastore, identifier, args.limit or 0)
     if args.json:

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tui_registry.crdt.op import MAX_CHILDREN
 from tui_registry.crdt.register import winner
 from tui_registry.errors import Kind, Record
 from tui_registry.replica.columns import KINDS_BY_CODE
-from tui_registry.replica.stored import chunks, marks, parts_of, read_heads, read_record, stored_id
+from tui_registry.replica.stored import Child, parts_of, read_children, read_heads, read_record, stored_id
 
 # So many operations are looked at for what was there before: a stranger's record may lead on and on.
 _MOST = 500
-
-
-Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
-
-
-class Child(NamedTuple):
-    """An operation that another one names."""
-
-    place: int
-    hash: str
-    is_rm: bool
-    clock: int
-    updated_at: int
 
 
 class LastOperation(NamedTuple):
@@ -86,29 +73,6 @@ def read_last(db: sqlite3.Connection, identifier: str, address: str) -> LastOper
         mine=owner.hex() == address,
         updated_at=updated_at,
     )
-
-
-def read_children(db: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, Child]:
-    """The operations with these hashes, by hash."""
-    found = {}
-    for chunk in chunks([bytes.fromhex(item) for item in sorted(hashes)]):
-        rows = db.execute(f"SELECT idx, hash, is_rm, clock, updated_at FROM ops WHERE hash IN ({marks(chunk)})", chunk)
-        for place, digest, is_rm, clock, updated_at in rows:
-            found[digest.hex()] = Child(place, digest.hex(), bool(is_rm), clock, updated_at)
-    return found
-
-
-def deed_of(is_rm: bool, children: Collection[Child]) -> Deed:
-    """What an operation did to its record, by the operations that it builds upon.
-
-    A write on several versions that were live at once settles them; one on nothing but removals brings the record back.
-    """
-    if is_rm:
-        return "deleted"
-    if not children:
-        return "registered"
-    live = sum(not child.is_rm for child in children)
-    return "brought back" if live == 0 else "edited" if live == 1 else "settled"
 
 
 def value_before(

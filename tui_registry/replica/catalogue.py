@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 
 from tui_registry.crdt.register import winner
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.replica.before import deed_of, read_children
 from tui_registry.replica.columns import KIND_CODES, KINDS_BY_CODE
 from tui_registry.replica.conditions import hex_range
 from tui_registry.replica.errors import StoreError
 from tui_registry.replica.reports import HistoryEntry
 from tui_registry.replica.rows import Entry, Row
 from tui_registry.replica.search import COLUMNS, DAY, row_of
-from tui_registry.replica.stored import Stored, parts_of, read_heads, record_of, stored_id
+from tui_registry.replica.stored import Stored, deed_of, parts_of, read_children, read_heads, record_of, stored_id
 
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
 _SHOWN_CANDIDATES = 5

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tui_registry.errors import Kind, Record
-from tui_registry.replica.before import Child, Deed, deed_of, read_children, value_before
+from tui_registry.replica.before import value_before
 from tui_registry.replica.columns import KINDS_BY_CODE
-from tui_registry.replica.stored import chunks, marks, parts_of
+from tui_registry.replica.stored import Child, Deed, chunks, deed_of, marks, parts_of, read_children
 
 # One owner's operations are looked for among so many at the near end first: those of a busy owner all lie there.
 _NEAR = 2_000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tui_registry.errors import Kind, Record
 
 if TYPE_CHECKING:
-    from tui_registry.replica.before import Deed
+    from tui_registry.replica.stored import Deed
 
 
 class HistoryEntry(NamedTuple):
