@@ -1,4 +1,4 @@
-"""Building: `formfile`. A text in, a text or problems out; a record in, a bundle out, and back."""
+"""Building: `formfile`, its texts (lint, fmt, render, generate) and its bundles (build, verify)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 def formfile(args: Namespace) -> int:
-    """Do the action."""
+    """Run the action that the line names."""
     return _ACTIONS[args.action](args)
 
 
@@ -74,7 +74,8 @@ def read_signed(body: bytes, registered_as: str) -> SignedRecord:
     check_alone(op)
     if op.record is None or op.actor is None or op.created_at is None:
         raise OpError("child", "this operation deletes its record: there is nothing to build")
-    # Only a root shows by itself that its id is its owner's; for all others the name that it was made from proves it.
+    # An id is made from the owner's address and the first name. Later operations may have another name, so the bundle
+    # gives the first one, and making the id again proves that it is the signer's.
     if derive_id(op.kind, op.actor, registered_as, op.created_at) != op.key:
         raise OpError("id", "the id is not one that the signer's key made: the record may be another owner's")
     return SignedRecord(
@@ -84,7 +85,7 @@ def read_signed(body: bytes, registered_as: str) -> SignedRecord:
 
 # Texts
 
-# As the wire limits have it; the language itself knows no length.
+# The wire limit of `formfile_template`; the language itself has no limit.
 _LONGEST_TEMPLATE = 24_576
 _MOST_BYTES = 1 << 20
 
@@ -294,7 +295,7 @@ def _current(datastore: Datastore, prefix: str, *, allow_conflict: bool) -> Sign
 
 
 def _explained(error: BundleError, name: str, template: str, identifier: str) -> BundleError:
-    """The error with the name of the record, after its problems were told."""
+    """Print the problems of the template, and return the error with the name of the record."""
     if error.code == "no_template":
         hint = f"'tui-registry formfile generate {identifier[:12]}' writes one for its formfile_template"
         return BundleError(error.code, f"{name} has no Formfile template: {hint}")
@@ -304,7 +305,7 @@ def _explained(error: BundleError, name: str, template: str, identifier: str) ->
 
 
 def _tell_rendered(bundle: Bundle, mode: Mode) -> bool:
-    """Say what could be better about the rendered Formfile, and whether there are errors in this mode."""
+    """Print what could be better about the rendered Formfile; True if there are errors in this mode."""
     formfile = parse(bundle.formfile, mode, secrets=False)
     problems = [*formfile.problems, *check_agreement(formfile, bundle.signed.kind, bundle.signed.record)]
     if problems:
@@ -315,7 +316,7 @@ def _tell_rendered(bundle: Bundle, mode: Mode) -> bool:
 
 
 def _file_name(bundle: Bundle) -> str:
-    """A name for the file: the one that the Formfile gives the instance, as far as a file may be called so."""
+    """A name for the file: what the Formfile calls the instance, without characters that a file name cannot have."""
     names = [i.value for i in parse(bundle.formfile, secrets=False).instructions if isinstance(i, Name)]
     kept = "".join(c for c in (names[0] if names else "")[:64] if c.isascii() and (c.isalnum() or c in "-_"))
     return f"{kept.strip('-') or bundle.signed.kind}-{bundle.signed.id[:12]}"
@@ -388,7 +389,7 @@ def _messages(
 
 
 def _of_the_whole(problem: FormfileProblem, line: str) -> bool:
-    """Whether the problem stands at the first character only because it must stand somewhere: a line is missing."""
+    """Whether the problem is of the whole text, such as a missing line: then it points at the first character."""
     return (problem.line, problem.column) == (1, 1) and line.split(None, 1)[0] not in problem.sentence
 
 

@@ -39,7 +39,7 @@ def verify(args: Namespace) -> int:
 
 
 def identity(args: Namespace) -> int:
-    """Show, export, import, begin anew, or name a key."""
+    """Show, export, import or replace the key, or name the key of somebody else."""
     with open_registry(args) as datastore:
         match args.action:
             case "show":
@@ -64,7 +64,7 @@ def _show(datastore: Datastore, *, as_json: bool) -> None:
     try:
         address = datastore.identity().address
     except StoreError as error:
-        # It is remembered, and tells which backup is the right one.
+        # The database remembers the address, and so which backup of the key is the right one.
         address, fault = datastore.address, error
     if as_json:
         out_json({"address": address, "key_file": str(path)})
@@ -121,7 +121,7 @@ def _changed(datastore: Datastore, kept: Path | None, *, as_json: bool) -> None:
 
 
 def _name(datastore: Datastore, args: Namespace) -> None:
-    """Tell, give or take away.
+    """Show, give or take away names.
 
     Raises:
         StoreError: `not_found` when there is no name to forget.

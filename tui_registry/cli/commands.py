@@ -45,11 +45,11 @@ class Command(NamedTuple):
         return run
 
 
-# What words of the line mean
+# Types of arguments
 
 
 def words(typed: str) -> str:
-    """Words from the line that are searched for or kept. File names are bytes, and may be any."""
+    """Text that is searched for or stored. A shell may pass any bytes; this refuses those that are no text."""
     try:
         typed.encode()
     except UnicodeEncodeError:
@@ -58,7 +58,7 @@ def words(typed: str) -> str:
 
 
 def directory(typed: str) -> str:
-    """A directory from the line."""
+    """A directory; an empty word is a variable that is not set, and must not mean the person's own replica."""
     if not typed:
         raise ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
     return typed
@@ -74,7 +74,7 @@ _count.__name__ = "number"  # argparse says "invalid number value"
 
 
 def _setting(form: str, example: str) -> Callable[[str], tuple[str, str]]:
-    """A name and a value from the line, with `=` between them."""
+    """The type of a `NAME=VALUE` argument; `form` and `example` are for the message that refuses another word."""
 
     def read(typed: str) -> tuple[str, str]:
         name, equals, value = words(typed).partition("=")
@@ -93,7 +93,7 @@ def _address(typed: str) -> str:
 
 
 def _host(typed: str) -> str:
-    # As in a URL, such as the one that is told once the node listens.
+    # With brackets around an IPv6 address, as in a URL.
     host = typed[1:-1] if typed.startswith("[") and typed.endswith("]") else typed
     if not host:
         raise ArgumentTypeError("needs an address of this machine, such as 127.0.0.1")
@@ -332,37 +332,39 @@ def _formfile(parser: ArgumentParser) -> None:
     names = "lint|fmt|render|generate|language|build|verify"
     actions = parser.add_subparsers(dest="action", metavar=names, required=True)
 
-    def add(name: str, description: str) -> ArgumentParser:
-        # The parser class is the command line's own, which takes fewer words than argparse's.
-        added: ArgumentParser = actions.add_parser(name, description=description)
-        return added
-
-    lint = add("lint", "List what is wrong with a Formfile, each with its place. Exits with 1 when there are errors.")
+    lint = actions.add_parser(
+        "lint",
+        description="List what is wrong with a Formfile, each with its place. Exits with 1 when there are errors.",
+    )
     lint.add_argument("file", nargs="?", metavar="FILE", help=_FORMFILE)
     lint.add_argument("--strict", action="store_true", help="what the builder would ignore or misread is an error")
     lint.add_argument("--record", metavar="ID", help="say also where it disagrees with this record")
     _json(lint, "one JSON object a line for each problem")
 
-    fmt = add("fmt", "Write a Formfile in its one layout. A line with an error stays as it is.")
+    fmt = actions.add_parser(
+        "fmt", description="Write a Formfile in its one layout. A line with an error stays as it is."
+    )
     fmt.add_argument("file", metavar="FILE", help="a file, or - for stdin")
     how = fmt.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true", help="print nothing, exit with 1 if the layout is another")
     how.add_argument("--write", action="store_true", help="write the file anew instead of printing it")
     _json(fmt)
 
-    render = add("render", "Fill in the placeholders of a Formfile. With errors nothing is printed.")
+    render = actions.add_parser(
+        "render", description="Fill in the placeholders of a Formfile. With errors nothing is printed."
+    )
     render.add_argument("file", nargs="?", metavar="FILE", help=_FORMFILE)
     render.add_argument("--record", metavar="ID", help="take values from this record")
     _placeholders(render)
     _json(render, "a JSON object with the text and the problems")
 
-    generate = add("generate", "Write a Formfile from what a record says it needs.")
+    generate = actions.add_parser("generate", description="Write a Formfile from what a record says it needs.")
     _id(generate)
     _json(generate)
 
-    add("language", "Explain the language.")
+    actions.add_parser("language", description="Explain the language.")
 
-    build = add("build", _BUILD)
+    build = actions.add_parser("build", description=_BUILD)
     _id(build)
     where = "where to (default: NAME-ID.tar in this directory), or - for stdout"
     build.add_argument("-o", "--output", metavar="FILE", help=where)
@@ -371,7 +373,7 @@ def _formfile(parser: ArgumentParser) -> None:
     build.add_argument("--allow-conflict", action="store_true", help="build the current one of several live heads")
     _json(build, "print what was written as a JSON object")
 
-    verify = add("verify", _VERIFY)
+    verify = actions.add_parser("verify", description=_VERIFY)
     verify.add_argument("file", metavar="FILE", help="a bundle, or - for stdin")
     _json(verify, "print what it holds as a JSON object")
 

@@ -52,7 +52,7 @@ def demo(args: Namespace) -> int:
     need_terminal("'tui-registry demo --check' does without")
     screens: Screens = args.screens
     with prepared() as datastore:
-        # It looks as the person likes it, and what is changed in it vanishes with it.
+        # The person's settings are read; changes of them are written into the demo's directory only.
         screens(datastore, query="", settings_file=datastore.data_dir / SETTINGS_FILE)
     return 0
 
@@ -109,7 +109,7 @@ def _check(datastore: Datastore, *, as_json: bool) -> int:
 @contextmanager
 def _served(replica: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The replica as a node in a process of its own, ended with the block."""
-    # The same program from the same place, wherever the person stands: -P keeps the current folder out of it.
+    # This same installation, whatever the working directory holds: -P keeps that off the import path.
     root = str(Path(tui_registry.__file__).parent.parent)
     serve = ["serve", "--port", "0", "--json", "--data-dir", str(replica)]
     command = [sys.executable, "-P", "-m", "tui_registry", *serve]
@@ -151,7 +151,7 @@ def _url(node: subprocess.Popen[bytes], folder: Path) -> str:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let a closed terminal or a kill end the demo in order, or its node and its directory would stay."""
+    """Turn SIGTERM and SIGHUP into an exit, so that the node is ended and the directory removed."""
 
     def leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what `signal` calls
         raise SystemExit(128 + number)

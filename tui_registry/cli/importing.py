@@ -1,4 +1,4 @@
-"""`import`: findings are judged, registered in few transactions, and told one by one, in their order."""
+"""`import`: findings are checked, registered in few transactions, and printed one by one, in their order."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _COLUMNS = (
 
 @dataclass(slots=True)
 class _Line:
-    """What is told of one finding.
+    """What is printed of one finding.
 
     Attributes:
         status: `ready`, `registered`, `here` (already), `invalid`, `failed`, `skipped` or, of operations, `stored`.
@@ -89,7 +89,7 @@ class _Import:
         as_json: bool,
         explain: bool,
     ) -> None:
-        """`explain` tells each value with its origin; a draft that is the only one is explained in any case."""
+        """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
         self.counts: Counter[str] = Counter()
         self._datastore = datastore
         self._register = register
@@ -106,7 +106,7 @@ class _Import:
         return bool(self.counts["invalid"] or self.counts["failed"])
 
     def take(self, found: Found) -> None:
-        """Judge a finding; it is registered and told with those around it."""
+        """Check a finding. It is registered and printed with the next batch."""
         match found:
             case Skipped():
                 problem = Problem("", "warning", "skipped", found.sentence)
@@ -120,7 +120,7 @@ class _Import:
             self.finish()
 
     def finish(self) -> None:
-        """Register and tell what was judged."""
+        """Register and print what was taken since the last batch."""
         lines, self._waiting = self._waiting, []
         if self._register:
             self._register_all([line for line in lines if line.status == "ready" and line.record is not None])

@@ -36,7 +36,7 @@ def list_records(args: Namespace) -> int:
 
 
 def search(args: Namespace) -> int:
-    """List what the query finds, best first, or count what is in it; or keep it, or list or forget what was kept."""
+    """List what the query finds, best first, or count its facets; or save it, or list or forget saved searches."""
     query = " ".join(args.query)
     if args.saved or args.forget is not None:
         if query:
@@ -118,7 +118,7 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
 
 
 def _print_records(datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int) -> None:
-    # Where all are of one kind, the column says nothing.
+    # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
     now = int(time.time())
@@ -175,7 +175,7 @@ def _nothing(datastore: Datastore, query: str, did_you_mean: str | None) -> str:
 # Facets: what the matches have in common, counted, each as the term that narrows a search to it
 
 _FACETS = (Column("TERM", 20, grows=True), Column("RECORDS", 9, right=True))
-# The field of the query language, where it is called otherwise.
+# Facets whose field has another name in the query language.
 _TERMS = {"size": "params"}
 
 
@@ -290,7 +290,7 @@ def _described(entry: Entry) -> Iterator[str]:
 # Operations
 
 _READ_AT_ONCE = 500
-# With their records, which may be large.
+# Entries of one record hold what was written, which may be large.
 _RECORDS_READ_AT_ONCE = 50
 _OPERATIONS = (
     Column("OPERATION", 12, spare=3),

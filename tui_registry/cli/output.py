@@ -1,5 +1,7 @@
-"""What people and scripts read: data on stdout, messages, questions and progress on stderr, tables, and what the line
-itself can have wrong. Nothing foreign reaches a terminal as it is."""
+"""What a command prints: data and tables on stdout; messages, questions and progress on stderr; errors of the line.
+
+Text from others is made safe before it reaches a terminal.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def explain(args: argparse.Namespace) -> int:
     """`help`: a page of the package, or the help of a command or of them all."""
     topic: str | None = args.topic
     if topic in PAGES:
-        from importlib import resources  # it imports three compression libraries
+        from importlib import resources  # late: it imports three compression libraries
 
         sys.stdout.write(resources.files("tui_registry").joinpath(PAGES[topic]).read_text("utf-8"))
         return 0
@@ -47,8 +47,7 @@ def explain(args: argparse.Namespace) -> int:
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Made anew for each argument that is declared: it looks for the width itself, as argparse's way imports `shutil`,
-    which imports three compression libraries."""
+    """argparse's, with the width found without `shutil`, which imports three compression libraries."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_help_width())
@@ -101,7 +100,7 @@ class _CommandParser(_Parser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Declare the arguments, then parse. What is left over is told here: this parser's help lists what it takes."""
+        """Declare the arguments, then parse. Unknown words are refused here, so that the hint names this command."""
         self.declare()
         parsed, left = super().parse_known_args(args, namespace)
         if left:

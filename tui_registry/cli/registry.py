@@ -1,4 +1,4 @@
-"""What a line names: the replica, a record in it, and files to read and write."""
+"""What a line names, opened: the replica, a record in it, and files to read and write."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def entry_json(entry: Entry) -> dict[str, Json]:
 
 @contextmanager
 def query_explained(query: str) -> Iterator[None]:
-    """Let an error of the query say the place and what could stand there, in one sentence."""
+    """Add to an error of the query where it is and what to write instead."""
     try:
         yield
     except QueryError as error:

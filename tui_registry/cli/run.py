@@ -105,8 +105,8 @@ def _explain(error: Exception) -> int:
 
 
 def _prepare_streams() -> None:
-    """Give a closed stream (`>&-`) the null device, as all code reckons with three streams, and let a terminal of
-    another encoding show a replacement instead of ending the command.
+    """Open the null device in place of a closed stream (`>&-`), and let a terminal of another encoding show an escape
+    for a character that it lacks instead of ending the command.
 
     What is written to a closed stdout is an error all the same, or `export >&-` would pass for a backup.
     """

@@ -1,4 +1,4 @@
-"""Writing: `register`, `update`, `delete`, `undo` and `restore`, and what an import does as they do."""
+"""Writing: `register`, `update`, `delete`, `undo` and `restore`, and what `import` shares with them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _draft_of(finding: Finding) -> tuple[Kind, Record]:
 
 @contextmanager
 def _in_file(source: str) -> Iterator[None]:
-    """Let the problems of a record name the file that it came from."""
+    """Add the name of the file to the problems of the record that it holds."""
     try:
         yield
     except InvalidRecord as error:
@@ -165,12 +165,12 @@ def _set_value(present: Json, text: str) -> Json:
     return text
 
 
-# Refusing early, asking, telling
+# Checks before a write, questions, and what is said after it
 
 
 @contextmanager
 def key_explained(datastore: Datastore) -> Iterator[None]:
-    """Say where the key lies and why to keep a copy of it, once what the block writes is the first that it signs."""
+    """After a block that signed this key's first operation, say where the key is and why to keep a copy."""
     before = datastore.own_ops()
     yield
     if before == 0 and datastore.own_ops():
@@ -218,7 +218,7 @@ def _question(plan: Undo) -> str:
 
 
 def _tell(datastore: Datastore, did: str, op: ModelOp | AgentOp, *, as_json: bool) -> None:
-    """Say what was written, and what could be better about it."""
+    """Print what was written, and the warnings of the authoring rules about it."""
     entry = datastore.entry(op.key, op.kind)
     if entry is None:  # another process deleted it since
         out(f"{did} {op.kind} {op.key}")

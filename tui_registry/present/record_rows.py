@@ -1,4 +1,4 @@
-"""A record's detail as rows of label and text. Whoever shows one chooses the rows and lays them out.
+"""A record's detail as rows of label and text. The command line and the app choose rows and lay them out.
 
 Records come from strangers: all text here is safe to show. To show a new field, give it a row in `_FIELDS`.
 """
@@ -44,7 +44,7 @@ def fact_rows(record: Record) -> list[Row]:
 
 
 def requirement_rows(record: Record) -> list[Row]:
-    """What it needs to run, a row for each value; `needs` says the same on one line."""
+    """What it needs to run, a row for each value; `needs` is the short form."""
     return [*_rows(_flat(record), "requirements")]
 
 
@@ -128,7 +128,7 @@ _NEEDS = "resource_requirements."
 
 
 class _Field(NamedTuple):
-    """How a field is shown: `says` puts its value into words, `none` stands where it says nothing, or for null."""
+    """How a field is shown: `says` is its value in words; `none` is shown for null and where `says` gives nothing."""
 
     section: str
     label: str

@@ -1,4 +1,4 @@
-"""What undoing the last operation on a record would do, asked and told in words."""
+"""The words of an undo: the question, what it would change, the word for yes, and what was done."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def done(undo: Undo) -> str:
         return f"deleted {undo.kind} {undo.name}"
     if undo.now is None:
         return f"{undo.name} is back"
-    # By the name that it has again
+    # The name may be one of the things that came back.
     return f"“{safe_text(str(undo.then['name']), _LONGEST)}” is as it was before"
 
 
