@@ -11,6 +11,7 @@ from tests.cli.conftest import Cli
 from tests.seeds import make_record, owner
 from tui_registry.datastore import Datastore
 from tui_registry.present.deeds import standing
+from tui_registry.present.record_rows import fact_rows, needs, signature_rows
 
 # The app's side of this test, in one place: whoever moves these finds them here.
 from tui_registry.tui.widgets.detail_text import Surroundings
@@ -81,6 +82,22 @@ def test_every_face_says_the_same_of_an_operation(cli: Cli, data_dir: Path, live
     for key in lived:
         one_by_one |= on_the_command_line(cli("history", key).out, deeds)
     assert one_by_one == told
+
+
+def test_show_has_the_rows_of_the_detail_in_their_words(cli: Cli, data_dir: Path) -> None:
+    needs_much = make_record("model", "big", quantization="INT4", tags=["chat", "code"])
+    needs_much["resource_requirements"] = {
+        **dict(needs_much["resource_requirements"]), "min_vcpus": 2, "requires_gpu": True, "min_vram_gb": 16,
+    }  # fmt: skip
+    with Datastore.open(data_dir) as datastore:
+        key = datastore.add("model", needs_much).key
+        entry = datastore.entry(key)
+    assert entry is not None
+    shown = [line.strip() for line in cli("show", key).out.splitlines()]
+    for row in (*signature_rows(entry), *fact_rows(entry.record)):
+        assert (f"{row.label:<14}{row.text}" in shown) is row.stated
+    assert f"{'needs':<14}{', '.join(needs(entry.record))}" in shown
+    assert "2 vCPUs, " in cli("show", key).out
 
 
 def test_the_app_lists_an_operation_in_the_same_words(data_dir: Path, lived: tuple[str, str, str]) -> None:
