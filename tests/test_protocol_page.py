@@ -22,7 +22,6 @@ from typing import Any
 import pytest
 from Crypto.Hash import keccak
 from tui_registry.crdt.register import heads, winner
-from tui_registry.node.bounds import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
 from tui_registry.node.etags import etag_of
 from tui_registry.node.problems import _STATUS
 from tui_registry.sync.errors import SyncError
@@ -38,6 +37,7 @@ from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
 from tui_registry.records import authoring, derive_id, licences, schema, versions, wire
 from tui_registry.records.wire import canonical_bytes
 from tui_registry.replica.pending import MAX_PENDING, MAX_PENDING_BYTES

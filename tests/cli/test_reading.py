@@ -124,7 +124,7 @@ def test_history_shows_every_operation_of_a_deleted_record(cli: Cli, own: str) -
     assert lines[0]["children"] == [lines[1]["hash"]]
     assert [line["record"] and line["record"]["version"] for line in lines] == [None, "1.1.0", "1.0.0"]
     table = cli("history", own[:10]).out
-    assert all(word in table for word in ("delete", "write", "register"))
+    assert all(word in table for word in ("deleted", "edited", "registered"))
 
 
 @pytest.mark.parametrize("width", ["40", "80", "200"])

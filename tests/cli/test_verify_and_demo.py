@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tui_registry.cli.demo import NEIGHBOUR, _served, _url, prepared
-from tui_registry.cli.demo_records import UNNAMED, own_records, sample_ops
+from tui_registry.cli.demo import NEIGHBOUR, UNNAMED, _served, _url, own_records, prepared, sample_ops
 from tui_registry.crdt import Op, check_op
 from tui_registry.datastore import Datastore
 from tui_registry.records.authoring import check

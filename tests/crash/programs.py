@@ -19,8 +19,8 @@ from pathlib import Path
 from tests.crash.places import DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, REPLICA
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
-from tui_registry.cli.commands.formfile_files import write_file
 from tui_registry.cli.keystore import write_keystore
+from tui_registry.cli.registry import write_file
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.datastore import exchange as datastore_exchange

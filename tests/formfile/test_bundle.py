@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.formfile.bundles import MAKER, NAME, TEMPLATE, VALUES, files, root, sample, signed_record, update
 from tests.seeds import signed
-from tui_registry.cli.commands.formfile_bundles import read_signed
+from tui_registry.cli.build import read_signed
 from tui_registry.crdt import parse_op
 from tui_registry.errors import RegistryError
 from tui_registry.formfile import parse

@@ -1,15 +1,28 @@
-"""An import as it runs: findings are judged, registered in few transactions, and told one by one, in their order."""
+"""`import`: findings are checked, registered in few transactions, and printed one by one, in their order."""
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui_registry.cli.drafts import with_settings
-from tui_registry.cli.output import out, out_json, problem_json, problem_line, terminal_width
-from tui_registry.cli.table import Column, Table
+from tui_registry.cli.output import (
+    Column,
+    FileError,
+    Table,
+    note,
+    out,
+    out_json,
+    problem_json,
+    problem_line,
+    terminal_width,
+)
+from tui_registry.cli.registry import open_registry
+from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
+from tui_registry.importers import read_source
+from tui_registry.importers.formats import FILES
 from tui_registry.present.imports import (
     Candidate,
     Finding,
@@ -25,6 +38,23 @@ from tui_registry.present.imports import (
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
+
+def import_drafts(args: Namespace) -> int:
+    """Show the drafts, or register them."""
+    source: str = args.source
+    with open_registry(args) as datastore, key_explained(datastore):
+        work = _Import(datastore, register=args.register, settings=args.set, as_json=args.json, explain=args.explain)
+        for found in read_source(source, args.kind):
+            work.take(found)
+        work.finish()
+    if not work.outcome.counts:
+        raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
+    note(work.summary())
+    return 1 if work.outcome.failed else 0
+
+
+# How
+
 _AT_ONCE = 500
 _COLUMNS = (
     Column("STATUS", 10),
@@ -35,7 +65,7 @@ _COLUMNS = (
 )
 
 
-class Import:
+class _Import:
     """Takes findings one after the other; `finish` must follow the last."""
 
     def __init__(
@@ -45,9 +75,9 @@ class Import:
         register: bool,
         settings: Sequence[tuple[str, str]],
         as_json: bool,
-        explain: bool = False,
+        explain: bool,
     ) -> None:
-        """`explain` tells each value with its origin; a draft that is the only one is explained in any case."""
+        """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
         self.outcome = ImportOutcome()
         self._datastore = datastore
         self._register = register
@@ -59,7 +89,7 @@ class Import:
         self._titled = as_json
 
     def take(self, found: Found) -> None:
-        """Judge a finding; it is registered and told with those around it."""
+        """Check a finding. It is registered and printed with the next batch."""
         match found:
             case Skipped():
                 self._waiting.append(passed_over(found))
@@ -72,7 +102,7 @@ class Import:
             self.finish()
 
     def finish(self) -> None:
-        """Register and tell what was judged."""
+        """Register and print what was taken since the last batch."""
         found, self._waiting = self._waiting, []
         if self._register:
             self._register_all([one for one in found if one.status == "ready" and one.record is not None])
@@ -135,8 +165,8 @@ class Import:
         out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], line.source)))
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
-        for note in line.notes:
-            out(f"  note: {safe_text(note)}")
+        for remark in line.notes:
+            out(f"  note: {safe_text(remark)}")
         if explained and line.record is not None:
             for path, origin in line.origins.items():
                 out(f"  {path}: {_shown(line.record, path)}  <- {safe_text(origin)}")

@@ -10,20 +10,10 @@ from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.op import MAX_CHILDREN
 from tui_registry.errors import Kind, Record
 from tui_registry.replica.columns import KINDS_BY_CODE
-from tui_registry.replica.stored import chunks, marks, parts_of, read_heads, read_record, stored_id
+from tui_registry.replica.stored import Child, parts_of, read_children, read_heads, read_record, stored_id
 
 # So many operations are looked at for what was there before: a stranger's record may lead on and on.
 _MOST = 500
-
-
-class Child(NamedTuple):
-    """An operation that another one names."""
-
-    place: int
-    hash: str
-    is_rm: bool
-    clock: int
-    updated_at: int
 
 
 class LastOperation(NamedTuple):
@@ -83,16 +73,6 @@ def read_last(db: sqlite3.Connection, identifier: str, address: str) -> LastOper
         mine=owner.hex() == address,
         updated_at=updated_at,
     )
-
-
-def read_children(db: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, Child]:
-    """The operations with these hashes, by hash."""
-    found = {}
-    for chunk in chunks([bytes.fromhex(item) for item in sorted(hashes)]):
-        rows = db.execute(f"SELECT idx, hash, is_rm, clock, updated_at FROM ops WHERE hash IN ({marks(chunk)})", chunk)
-        for place, digest, is_rm, clock, updated_at in rows:
-            found[digest.hex()] = Child(place, digest.hex(), bool(is_rm), clock, updated_at)
-    return found
 
 
 def value_before(

@@ -14,7 +14,7 @@ from tui_registry.replica.errors import StoreError
 from tui_registry.replica.reports import HistoryEntry
 from tui_registry.replica.rows import Entry, Row
 from tui_registry.replica.search import COLUMNS, DAY, row_of
-from tui_registry.replica.stored import Stored, parts_of, read_heads, record_of, stored_id
+from tui_registry.replica.stored import Stored, deed_of, parts_of, read_children, read_heads, record_of, stored_id
 
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
 _SHOWN_CANDIDATES = 5
@@ -115,9 +115,10 @@ def read_history(
             "limit": -1 if limit is None else max(0, limit),
         },
     )
+    found = [(*columns, *parts_of(body)) for *columns, body in rows]
+    named = read_children(db, {child for *_, children in found for child in children})
     history = []
-    for idx, digest, clock, updated_at, is_rm, is_head, body in rows:
-        record, children = parts_of(body)
+    for idx, digest, clock, updated_at, is_rm, is_head, record, children in found:
         history.append(
             HistoryEntry(
                 place=idx,
@@ -130,6 +131,8 @@ def read_history(
                 is_winner=best is not None and best.idx == idx,
                 children=children,
                 record=record,
+                did=deed_of(bool(is_rm), [named[child] for child in children]),
+                is_gone=best is None,
             )
         )
     return history

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tui_registry.errors import Kind, Record
-from tui_registry.replica.before import Child, read_children, value_before
+from tui_registry.replica.before import value_before
 from tui_registry.replica.columns import KINDS_BY_CODE
-from tui_registry.replica.stored import chunks, marks, parts_of
-
-Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
+from tui_registry.replica.stored import Child, Deed, chunks, deed_of, marks, parts_of, read_children
 
 # One owner's operations are looked for among so many at the near end first: those of a busy owner all lie there.
 _NEAR = 2_000
@@ -163,7 +161,7 @@ def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation
                 place=row.place,
                 kind=KINDS_BY_CODE[row.kind],
                 id=row.key.hex(),
-                did=_did(written, children),
+                did=deed_of(written.shown is None, children),
                 name=name,
                 version=version,
                 hash=row.digest.hex(),
@@ -178,15 +176,6 @@ def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation
             )
         )
     return operations
-
-
-def _did(written: _Written, children: Sequence[Child]) -> Deed:
-    if written.shown is None:
-        return "deleted"
-    if not children:
-        return "registered"
-    live = sum(not child.is_rm for child in children)
-    return "brought back" if live == 0 else "edited" if live == 1 else "settled"
 
 
 def _taken_away(db: sqlite3.Connection, removal: _Found, children: Sequence[Child]) -> tuple[str, str]:

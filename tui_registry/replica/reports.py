@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_registry.errors import Kind, Record
 
+if TYPE_CHECKING:
+    from tui_registry.replica.stored import Deed
+
 
 class HistoryEntry(NamedTuple):
-    """One operation of a record; `place` is where it stands in this replica's log, `record` None for a removal."""
+    """One operation of a record.
+
+    Attributes:
+        place: where it stands in this replica's log, from 0.
+        did: what it did to the record, as for `Operation`.
+        is_head, is_winner, is_gone: as for `Operation`.
+        record: None for a removal.
+    """
 
     place: int
     hash: str
@@ -21,6 +31,8 @@ class HistoryEntry(NamedTuple):
     is_winner: bool
     children: tuple[str, ...]
     record: Record | None
+    did: Deed
+    is_gone: bool
 
 
 class Rejection(NamedTuple):

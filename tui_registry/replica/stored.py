@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from tui_registry.errors import Record
 
@@ -28,6 +28,19 @@ class Stored(NamedTuple):
     checked: Checked | None
 
 
+Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
+
+
+class Child(NamedTuple):
+    """An operation that another one names."""
+
+    place: int
+    hash: str
+    is_rm: bool
+    clock: int
+    updated_at: int
+
+
 def stored_id(identifier: str) -> bytes:
     """The id as columns hold it; b"", which no record has, for what is no id (64 lower-case hex digits)."""
     return bytes.fromhex(identifier) if _ID(identifier) else b""
@@ -42,6 +55,29 @@ def read_heads(db: sqlite3.Connection, rids: Sequence[int]) -> Iterator[tuple[in
         )
         for rid, idx, digest, is_rm, clock in rows:
             yield rid, Stored(idx, digest.hex(), bool(is_rm), clock, None)
+
+
+def read_children(db: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, Child]:
+    """The operations with these hashes, by hash."""
+    found = {}
+    for chunk in chunks([bytes.fromhex(item) for item in sorted(hashes)]):
+        rows = db.execute(f"SELECT idx, hash, is_rm, clock, updated_at FROM ops WHERE hash IN ({marks(chunk)})", chunk)
+        for place, digest, is_rm, clock, updated_at in rows:
+            found[digest.hex()] = Child(place, digest.hex(), bool(is_rm), clock, updated_at)
+    return found
+
+
+def deed_of(is_rm: bool, children: Collection[Child]) -> Deed:
+    """What an operation did to its record, by the operations that it builds upon.
+
+    A write on several versions that were live at once settles them; one on nothing but removals brings the record back.
+    """
+    if is_rm:
+        return "deleted"
+    if not children:
+        return "registered"
+    live = sum(not child.is_rm for child in children)
+    return "brought back" if live == 0 else "edited" if live == 1 else "settled"
 
 
 def read_record(db: sqlite3.Connection, idx: int) -> Record:

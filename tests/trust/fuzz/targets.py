@@ -23,7 +23,7 @@ from tests.crdt.making import removal_of, root, write_on
 from tests.formfile.texts import EVERYTHING
 from tests.seeds import NOW, seed
 from tui_registry.cli import keystore
-from tui_registry.cli.commands.formfile_bundles import read_signed
+from tui_registry.cli.build import read_signed
 from tui_registry.crdt import OpError, parse_op
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import KINDS, InvalidRecord, Json
