@@ -21,30 +21,29 @@ from typing import Any
 
 import pytest
 from Crypto.Hash import keccak
-from tui_registry.crdt.register import heads, winner
-from tui_registry.node.etags import etag_of
-from tui_registry.node.problems import _STATUS
-from tui_registry.sync.errors import SyncError
-from tui_registry.sync.heads import MAX_SIZE, parse_head, spell_head
 
 import tui_registry
 from tests.codes import codes_of
 from tests.seeds import NOW
-from tui_registry import formfile
+from tui_registry import formfile, licences
 from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, parse_op
 from tui_registry.crdt import keys as curve
+from tui_registry.crdt.key_state import heads, winner
 from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
-from tui_registry.records import authoring, derive_id, licences, schema, versions, wire
+from tui_registry.node.requests import etag_of
+from tui_registry.node.responses import _STATUS
+from tui_registry.present.pulls import SyncError
+from tui_registry.records import authoring, derive_id, schema, wire
 from tui_registry.records.wire import canonical_bytes
 from tui_registry.replica.pending import MAX_PENDING, MAX_PENDING_BYTES
 from tui_registry.replica.refused import MAX_REJECTED
-from tui_registry.sync import ranges
+from tui_registry.sync import comparing as ranges
 from tui_registry.sync.bounds import TILE_OPS, Bounds
-from tui_registry.sync.tiles import Span, Unpacker, pack
+from tui_registry.sync.tiles import MAX_SIZE, Span, Unpacker, pack, parse_head, spell_head
 
 HOME = Path(tui_registry.__file__).parent
 PAGE_TEXT = (HOME / "protocol.md").read_text()
@@ -453,7 +452,7 @@ def documented(error: type[Exception]) -> set[str]:
 
 CODES: dict[str, Callable[[], set[str]]] = {
     "operations": lambda: documented(OpError) | {*constants(HOME / "crdt", {"OpError": 0})},
-    "records": lambda: codes_of(wire, authoring, licences, versions, formfile),
+    "records": lambda: codes_of(wire, authoring, licences, formfile),
     "documents": lambda: {*constants(HOME / "records", {"_FaultError": 0, "_fault": 1})},
     "replicas": lambda: documented(StoreError) | {*constants(HOME, {"StoreError": 0})},
     "peers": lambda: documented(SyncError) | {*constants(HOME, {"SyncError": 1, "PublishError": 0})},

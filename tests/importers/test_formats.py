@@ -8,7 +8,6 @@ from argparse import ArgumentParser
 
 import pytest
 
-from tui_registry.cli.commands import import_
 from tui_registry.importers.formats import FILES, FORMATS, NAMES, WEIGHTS, Format, help_lines, reader_of
 
 FOREIGN = [each for each in FORMATS if each.module != "own_documents"]
@@ -29,7 +28,7 @@ def test_forms_of_weights_have_one_name_each() -> None:
 
 def test_what_lists_formats_lists_all_of_them() -> None:
     parser = ArgumentParser()
-    import_.arguments(parser)
+    COMMANDS["import"].arguments(parser)
     told = " ".join((parser.description or "").split())
     for row in FORMATS:
         assert " ".join(row.help.split()) in told
