@@ -14,8 +14,8 @@ from tests.replica.test_search import OWNERS, document, narrow, registries
 from tests.seeds import seed, signed
 from tui_registry.query import FIELDS, Document, matches, parse
 from tui_registry.query.evaluate import number_of, values_of
-from tui_registry.replica import facets as replica_facets
-from tui_registry.replica.facets import FACET_FIELDS, Facets
+from tui_registry.replica.search import facets as replica_facets
+from tui_registry.replica.search.facets import FACET_FIELDS, Facets
 from tui_registry.tui.reading import TERMS
 
 TEXTS = (
@@ -57,7 +57,7 @@ def test_facets_count_what_the_matches_have(bodies: list[bytes], texts: set[str]
     with replica() as datastore:
         datastore.apply(bodies)
         for owner in OWNERS:
-            datastore.name_owner(owner.address, "My Lab")
+            datastore.names.set(owner.address, "My Lab")
         documents = [document(datastore, row) for row in datastore.search(limit=1000).rows]
         for text in [*sorted(texts), *map(str, trees)]:
             note(text)

@@ -13,24 +13,47 @@ from tui_registry.crdt.register import heads, winner
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.crdt.version import RULES_VERSION
 from tui_registry.errors import Kind, Record, RegistryError
-from tui_registry.replica.batch import Batch
-from tui_registry.replica.checked import Checked, check, derive
-from tui_registry.replica.columns import CATALOGUE_COLUMNS, INDEX_VERSION, KIND_CODES, KINDS_BY_CODE, known_words
-from tui_registry.replica.connection import Pool
-from tui_registry.replica.derived import (
+from tui_registry.replica.catalogue.columns import (
+    CATALOGUE_COLUMNS,
+    INDEX_VERSION,
     INSERT_CATALOGUE,
+    KIND_CODES,
+    KINDS_BY_CODE,
     count_values,
+    derive,
     field_and_value,
-    forget_all_words,
-    index_words,
-    learn_words,
 )
-from tui_registry.replica.errors import StoreError
-from tui_registry.replica.reports import Rejection, VerifyReport
-from tui_registry.replica.stored import Stored
+from tui_registry.replica.catalogue.words import forget_all_words, index_words, known_words, learn_words
+from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.arrivals import Rejection
+from tui_registry.replica.log.judge import Checked, check_bytes
+from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.stored import Stored
 
 _CHUNK = 1_000
 Progress = Callable[[int, int], None]
+
+
+class VerifyReport:
+    """What `verify` found: every stored op re-checked, derived tables rebuilt.
+
+    Attributes:
+        ops, records: how many were checked, and how many are current.
+        invalid: ops that break a rule; `place` is where it stands in the log.
+        repaired: what differed and was set right, a sentence each.
+    """
+
+    __slots__ = ("invalid", "ops", "records", "repaired")
+
+    def __init__(self) -> None:
+        self.ops = 0
+        self.records = 0
+        self.invalid: list[Rejection] = []
+        self.repaired: list[str] = []
+
+    @property
+    def sound(self) -> bool:
+        return not self.invalid and not self.repaired
 
 
 def audit(pool: Pool, progress: Progress) -> VerifyReport:
@@ -94,7 +117,7 @@ def _check_log(db: sqlite3.Connection, report: VerifyReport, progress: Progress)
             try:
                 if type(body) is not bytes:
                     raise OpError("malformed", "the operation's bytes are of another type")
-                op = check(body)
+                op = check_bytes(body)
                 batch.load([op])
                 _check_place(batch, op, idx, bad)
                 found = check_against(op.claim, [ancestor for ancestor, _ in batch.ancestors(op)])
@@ -148,7 +171,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     while rows := reading.fetchmany(_CHUNK):
         batch = Batch(db)
         for (body,) in rows:
-            op = check(body)
+            op = check_bytes(body)
             batch.load([op])
             batch.append(op, body)
         batch.flush()
@@ -174,7 +197,7 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
         for op, (idx, clock, was_head) in ops:
             is_head = op.hash in current
             if is_head:
-                stored.append(Stored(idx, op.hash, op.is_rm, clock, None))
+                stored.append(Stored(idx, op.hash, op.is_rm, clock))
                 records[idx] = op.record
             if is_head != was_head:
                 wrong_heads.append((is_head, idx))
