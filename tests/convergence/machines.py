@@ -14,14 +14,14 @@ from tests.crdt.model import State
 from tests.replica.replicas import fresh_replica
 from tui_registry.datastore import DATABASE, ApplyReport, Cursor, Datastore
 from tui_registry.errors import Json
-from tui_registry.replica.identity import KEY_FILE
+from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.sync import ranges
 from tui_registry.sync.errors import SyncError
 from tui_registry.sync.heads import RemoteHead
 from tui_registry.sync.tiles import Span
 
 if TYPE_CHECKING:
-    from tui_registry.replica.arrivals import Arrival
+    from tui_registry.replica.log.arrivals import Arrival
 
 
 class Watched(Datastore):
@@ -75,7 +75,7 @@ class Machine:
             (folder / KEY_FILE).write_text(self.identity.secret().hex())
         self.store = self._opened(fresh_replica(), set())
         # Copies of one fresh database would be one log to their readers.
-        self.store.renew_epoch()
+        self.store.log.renew_epoch()
 
     @property
     def held(self) -> set[bytes]:
@@ -88,7 +88,7 @@ class Machine:
 
     @property
     def log(self) -> list[bytes]:
-        return self.store.log_lines(0, self.store.head().size)
+        return self.store.log.lines(0, self.store.log.head().size)
 
     def shown(self) -> Shown:
         """What the replica makes of what was stored in it."""
@@ -133,7 +133,7 @@ class Machine:
 
         if self._folder is None:
             store = Watched(Path("memory"), MemoryPool(image), clock)
-            store._use(self.identity)
+            store.key.use(self.identity)
         else:
             (self._folder / DATABASE).write_bytes(image)
             store = Watched.open(self._folder, clock=clock)
@@ -153,26 +153,26 @@ class Near:
 
     async def head(self, etag: str | None = None) -> RemoteHead | None:
         self._asked()
-        head = self._there.store.head()
+        head = self._there.store.log.head()
         mark = f"{head.epoch} {head.size} {head.fingerprint}"
         return None if etag == mark else RemoteHead(head, ranges=True, etag=mark)
 
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         self._asked()
-        head = self._there.store.head()
+        head = self._there.store.log.head()
         if (head.epoch, max(head.size, span.end)) != (epoch, head.size):
             raise SyncError(self._there.name, "vanished", "has no such tile")
-        return self._there.store.log_lines(span.start, span.end)
+        return self._there.store.log.lines(span.start, span.end)
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         self._asked()
         # One at a time: an answer may be a prefix.
-        return self._there.store.ops_by_hash(hashes, 1)
+        return self._there.store.log.by_hash(hashes, 1)
 
     async def reconcile(self, epoch: str, size: int | None, questions: Json) -> Json:
         self._asked()
         asked = ranges.read_question(questions)
-        head, packed = self._there.store.log_keys()
+        head, packed = self._there.store.log.keys()
         if head.epoch != epoch or size not in (None, head.size):
             raise SyncError(self._there.name, "http_409", "has another log by now")
         keys = ranges.Keys(packed)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.seeds import make_record, owner, signed
 from tests.tui.driving import replica
 from tui_registry.datastore import Datastore
-from tui_registry.replica.operations import Operation, Operations
+from tui_registry.replica.log.operations import Operation, Operations
 from tui_registry.tui.widgets.log_windows import WINDOW, LogSpan, LogWindows, newest, read_log
 
 

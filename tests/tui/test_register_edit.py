@@ -12,7 +12,7 @@ from tui_registry.crdt import Identity, sign_up
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Record
 from tui_registry.records.wire import derive_id
-from tui_registry.replica.reports import Draft
+from tui_registry.replica.unshared import Draft
 from tui_registry.tui.forms.merge_screen import DifferenceList, MergeScreen
 from tui_registry.tui.forms.saved import Saved
 from tui_registry.tui.screens.register import RegisterScreen
@@ -126,7 +126,7 @@ async def test_a_draft_of_an_edit_meets_the_change_that_came_in_between(datastor
     assert app.results == [None, Saved("model", record_id)]
     record = _record(datastore, record_id)
     assert (record["name"], record["version"]) == ("mine", "1.0.1")
-    assert datastore.drafts() == []
+    assert datastore.drafts.all() == []
 
 
 async def test_register_offers_the_draft_of_an_edit_too(datastore: Datastore) -> None:
@@ -223,7 +223,7 @@ async def test_a_full_disk_keeps_the_form_and_says_what_to_do(tmp_path: Path) ->
             await settled(pilot)
             assert "make room" in app.outcome.text
             assert app.form.state.texts["name"] == "kept"
-            assert [draft.fields["name"] for draft in datastore.drafts()] == ["kept"]
+            assert [draft.fields["name"] for draft in datastore.drafts.all()] == ["kept"]
 
             datastore.drafts_too = True
             await pilot.press("!", "escape")

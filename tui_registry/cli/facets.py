@@ -42,7 +42,7 @@ def run(args: Namespace, query: str) -> int:
     try:
         with open_registry(args) as datastore:
             facets = datastore.facets(query, whole=True)
-            counts = list(_counts(facets, datastore.owner_names()))
+            counts = list(_counts(facets, datastore.names.all()))
     except QueryError as error:
         raise pointed(error, query) from error
     if args.json:

@@ -31,10 +31,10 @@ def in_file(source: str) -> Iterator[None]:
 @contextmanager
 def key_explained(datastore: Datastore) -> Iterator[None]:
     """Say where the key lies and why to keep a copy of it, once what the block writes is the first that it signs."""
-    before = datastore.own_ops()
+    before = datastore.key.operations()
     yield
-    if before == 0 and datastore.own_ops():
-        place = safe_text(str(datastore.key_file))
+    if before == 0 and datastore.key.operations():
+        place = safe_text(str(datastore.key.file))
         note(
             f"the key that signs your records is {place}, and without it nobody can change them, you included: "
             "keep a copy elsewhere with 'identity export FILE'"

@@ -53,7 +53,7 @@ class Reconciling:
 
     async def _snapshot(self, epoch: str, size: Json) -> _Snapshot:
         """The snapshot that a question is about; a question without a size takes the latest."""
-        head = await run_in_threadpool(self._datastore.head)
+        head = await run_in_threadpool(self._datastore.log.head)
         if head.epoch != epoch:
             raise _MOVED
         if head.size > self._bounds.reconcile_ops:
@@ -72,7 +72,7 @@ class Reconciling:
         return kept
 
     def _make(self) -> _Snapshot:
-        head, packed = self._datastore.log_keys()
+        head, packed = self._datastore.log.keys()
         return _Snapshot(head.epoch, Keys(packed))
 
 

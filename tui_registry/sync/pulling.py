@@ -55,7 +55,7 @@ async def pull(
     Raises:
         StoreError: code `not_found`: there is no such peer.
     """
-    peer = await in_thread(datastore.peer, peer_name)
+    peer = await in_thread(datastore.peers.get, peer_name)
     return await _pull(datastore, peer, emit, cancel, turn_over, bounds or Bounds())
 
 
@@ -104,9 +104,9 @@ async def pull_all(
     """
     bounds = bounds or Bounds()
     if names is None:
-        names = [peer.name for peer in await in_thread(datastore.peers)]
+        names = [peer.name for peer in await in_thread(datastore.peers.all)]
     # Read before the first pull: one that is removed while it waits for its turn ends nobody else's.
-    peers = [await in_thread(datastore.peer, name) for name in names]
+    peers = [await in_thread(datastore.peers.get, name) for name in names]
     turns = Turns(bounds)
 
     async def one(peer: Peer) -> PullResult:
@@ -146,7 +146,7 @@ async def _close(datastore: Datastore, running: Pull, peer: Peer, error: Registr
     if error is not None and error.code in _ENDED_EARLY:
         # Nothing is wrong with the peer: it is only behind by what was not read yet.
         said = None
-    await in_thread(datastore.finish_pull, peer.name, running.head, said, etag, whole=error is None)
+    await in_thread(datastore.peers.finish_pull, peer.name, running.head, said, etag, whole=error is None)
 
 
 def _reasons(

@@ -63,7 +63,7 @@ class Pull:
         looked_again = read_again = False
         while True:
             self.head, self.etag = remote.head, remote.etag
-            cursor = await in_thread(self._datastore.begin_pull, self._peer.name, remote.head)
+            cursor = await in_thread(self._datastore.peers.begin_pull, self._peer.name, remote.head)
             await self._announce(cursor, remote.head)
             remote, cursor = await self._reconciled(transport, remote, cursor)
             start = cursor.start
@@ -124,14 +124,14 @@ class Pull:
 
     async def _announce(self, cursor: Cursor, head: Head) -> None:
         self._restarted = self._restarted or cursor.restarted
-        ours = (await in_thread(self._datastore.head)).size
+        ours = (await in_thread(self._datastore.log.head)).size
         self._emit(Started(self._peer.name, head.size, ours, cursor.start, cursor.restarted))
 
     async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
         """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
         if self._compared or not transport.answers:
             return remote, cursor
-        ours = await in_thread(self._datastore.head)
+        ours = await in_thread(self._datastore.log.head)
         if not is_worth_it(cursor, remote.head, ours, self._bounds):
             return remote, cursor
         self._compared = True
@@ -149,7 +149,7 @@ class Pull:
 
     async def _keep(self, lines: list[bytes]) -> ApplyReport:
         """Store operations that were asked for by hash."""
-        report = await in_thread(self._datastore.store_missing, self._peer.name, lines)
+        report = await in_thread(self._datastore.apply, lines, source=self._peer.name)
         self._count(report, None)
         return report
 
@@ -164,7 +164,7 @@ class Pull:
         def check(lines: list[bytes]) -> Coroutine[None, None, list[Arrival]]:
             nonlocal start
             first, start = start, start + len(lines)
-            return in_thread(self._datastore.check_lines, lines, first)
+            return in_thread(self._datastore.log.check_lines, lines, first)
 
         tiles = fetch_ahead(transport, remote.head.epoch, wanted, self._bounds)
         batches = in_batches(tiles, start, self._bounds)
@@ -175,7 +175,7 @@ class Pull:
 
     async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> Cursor:
         start = cursor.start
-        report, cursor = await in_thread(self._datastore.store_entries, self._peer.name, cursor, arrivals)
+        report, cursor = await in_thread(self._datastore.peers.store_entries, self._peer.name, cursor, arrivals)
         self._read += len(arrivals)
         self._count(report, start)
         self._spoilt.note(arrivals, report.rejected)
@@ -189,10 +189,10 @@ class Pull:
         if not transport.answers or not (self._missing or self._spoilt.claimed):
             return
 
-        spoilt = await in_thread(self._datastore.unknown, sorted(self._spoilt.claimed))
+        spoilt = await in_thread(self._datastore.log.unknown, sorted(self._spoilt.claimed))
         self._missing.update(await self._spoilt.ask(transport, spoilt, self._keep))
         # What was missing from one batch may have come with a later one, or just now.
-        missing = await in_thread(self._datastore.unknown, sorted(self._missing))
+        missing = await in_thread(self._datastore.log.unknown, sorted(self._missing))
         await ask_for_children(transport, set(missing), self._keep, self._bounds)
         if self.head is not None:
             self._tell(self.head.size, self.head)

@@ -40,8 +40,7 @@ from tui_registry.records.authoring import check
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.reading import read_record
 from tui_registry.records.wire import check_shape
-from tui_registry.replica.checked import Checked
-from tui_registry.replica.judge import judge
+from tui_registry.replica.log.judge import Checked, judge
 from tui_registry.settings import SettingsError, load_settings
 from tui_registry.sync.heads import HeadError, parse_head, spell_head
 from tui_registry.sync.pushing import PushResult

@@ -75,9 +75,9 @@ def _write_operations(datastore: Datastore) -> None:
     # Bytes: an operation is its exact spelling, whatever stdout's encoding.
     sys.stdout.flush()
     stream = sys.stdout.buffer
-    size = datastore.head().size
+    size = datastore.log.head().size
     for start in range(0, size, _LINES_AT_ONCE):
-        for line in datastore.log_lines(start, min(start + _LINES_AT_ONCE, size)):
+        for line in datastore.log.lines(start, min(start + _LINES_AT_ONCE, size)):
             stream.write(line + b"\n")
     stream.flush()
 

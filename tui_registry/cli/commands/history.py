@@ -94,7 +94,7 @@ def _list_recent(datastore: Datastore, args: Namespace) -> None:
 
 def _recent(datastore: Datastore, *, mine: bool, limit: int) -> Iterator[Operation]:
     def read(most: int, before: int | None) -> Sequence[Operation]:
-        return datastore.operations(mine=mine, limit=most, before=before).rows
+        return datastore.log.operations(mine=mine, limit=most, before=before).rows
 
     return _windows(read, limit, _READ_AT_ONCE)
 
@@ -124,7 +124,7 @@ def _list_record(datastore: Datastore, args: Namespace) -> None:
     from tui_registry.cli.output import out, out_json, terminal_width
     from tui_registry.cli.table import Column, Table
 
-    kind, identifier = datastore.resolve(args.id, deleted=True)
+    kind, identifier = datastore.find(args.id, deleted=True)
     entries = _of_record(datastore, identifier, args.limit or 0)
     if args.json:
         for entry in entries:

@@ -72,7 +72,7 @@ def run(args: Namespace) -> int:
                 identity_names.run(datastore, args)
             case _:
                 _confirm(datastore, args, "a new key")
-                _changed(datastore, datastore.replace_identity(None), as_json=args.json)
+                _changed(datastore, datastore.key.replace(None), as_json=args.json)
     return 0
 
 
@@ -81,9 +81,9 @@ def _show(datastore: Datastore, *, as_json: bool) -> None:
     from tui_registry.datastore import StoreError
     from tui_registry.text import safe_text
 
-    path, fault = datastore.key_file, None
+    path, fault = datastore.key.file, None
     try:
-        address = datastore.identity().address
+        address = datastore.key.identity().address
     except StoreError as error:
         # It is remembered, and tells which backup is the right one.
         address, fault = datastore.address, error
@@ -105,7 +105,7 @@ def _export(datastore: Datastore, args: Namespace) -> None:
     from tui_registry.cli.output import out, out_json
     from tui_registry.text import safe_text
 
-    identity = datastore.identity()
+    identity = datastore.key.identity()
     path = Path(args.file)
     write_keystore(path, identity, ask_passphrase(args.passphrase_file, new=True))
     if args.json:
@@ -121,7 +121,7 @@ def _import(datastore: Datastore, args: Namespace) -> None:
     text = read_file(args.file, 64 * 1024)
     identity = read_keystore(text, ask_passphrase(args.passphrase_file, new=False))
     _confirm(datastore, args, f"the key of 0x{identity.address}")
-    _changed(datastore, datastore.replace_identity(identity), as_json=args.json)
+    _changed(datastore, datastore.key.replace(identity), as_json=args.json)
 
 
 def _confirm(datastore: Datastore, args: Namespace, what: str) -> None:
@@ -130,7 +130,7 @@ def _confirm(datastore: Datastore, args: Namespace, what: str) -> None:
 
     from tui_registry.cli.errors import StoppedError, UsageError
 
-    if args.yes or not datastore.key_file.exists():
+    if args.yes or not datastore.key.file.exists():
         return
     if not sys.stdin.isatty():
         raise UsageError(f"nobody can be asked whether to sign with {what} from now on: say --yes")

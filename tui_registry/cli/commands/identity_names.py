@@ -34,13 +34,13 @@ def run(datastore: Datastore, args: Namespace) -> None:
     from tui_registry.cli.errors import UsageError
     from tui_registry.datastore import StoreError
 
-    names, address, name = datastore.owner_names(), args.address, args.name
+    names, address, name = datastore.names.all(), args.address, args.name
     if args.forget:
         if address is None or name is not None:
             raise UsageError("--forget takes an address and nothing else: 'identity name' tells all that have a name")
         if address not in names:
             raise StoreError("not_found", f"the key 0x{address} has no name here")
-        datastore.name_owner(address, "")
+        datastore.names.set(address, "")
         _tell(address, None, as_json=args.json)
     elif address is None:
         _tell_all(names, as_json=args.json)
@@ -49,7 +49,7 @@ def run(datastore: Datastore, args: Namespace) -> None:
     elif not name.strip():
         raise UsageError("the name is empty: --forget takes a name away")
     else:
-        datastore.name_owner(address, name)
+        datastore.names.set(address, name)
         _tell(address, name.strip(), as_json=args.json)
 
 

@@ -44,19 +44,19 @@ def run(args: Namespace) -> int:
     with open_registry(args) as datastore:
         match args.action:
             case "add":
-                peer = datastore.add_peer(args.name, args.address)
+                peer = datastore.peers.add(args.name, args.address)
                 if args.json:
                     out_json(_json(peer))
                 else:
                     out(f"added peer {peer.name}: 'tui-registry sync {peer.name}' pulls from it")
             case "remove":
-                datastore.remove_peer(args.name)
+                datastore.peers.remove(args.name)
                 if args.json:
                     out_json({"name": args.name, "removed": True})
                 else:
                     out(f"removed peer {args.name}; what came from it stays")
             case _:
-                peers = datastore.peers()
+                peers = datastore.peers.all()
                 if args.json:
                     for peer in peers:
                         out_json(_json(peer))

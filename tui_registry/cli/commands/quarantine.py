@@ -34,7 +34,7 @@ def run(args: Namespace) -> int:
     from tui_registry.cli.registry import open_registry
 
     with open_registry(args) as datastore:
-        refused = datastore.quarantine(args.limit)
+        refused = datastore.log.quarantine(args.limit)
     if args.json:
         for found in refused:
             out_json(_json(found))

@@ -28,7 +28,7 @@ def run(args: Namespace) -> int:
     from tui_registry.datastore import StoreError, carry_out, plan_undo
 
     with open_registry(args) as datastore:
-        kind, identifier = datastore.resolve(args.id, deleted=True)
+        kind, identifier = datastore.find(args.id, deleted=True)
         if datastore.entry(identifier, kind) is not None:
             raise StoreError(
                 "not_deleted", f"{kind} {identifier[:12]} is not deleted: 'undo' takes back its last change"

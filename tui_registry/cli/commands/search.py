@@ -75,7 +75,7 @@ def _save(args: Namespace, query: str) -> int:
     name: str = args.save.removeprefix("@")
     try:
         with open_registry(args) as datastore:
-            datastore.save_search(name, query)
+            datastore.searches.save(name, query)
     except QueryError as error:
         raise pointed(error, query) from error
     note(f"saved: 'search @{name}' asks it")
@@ -87,7 +87,7 @@ def _forget(args: Namespace) -> int:
 
     name: str = args.forget.removeprefix("@")
     with open_registry(args) as datastore:
-        datastore.drop_search(name)
+        datastore.searches.drop(name)
     return 0
 
 
@@ -97,7 +97,7 @@ def _list_saved(args: Namespace) -> int:
     from tui_registry.text import safe_text
 
     with open_registry(args) as datastore:
-        saved = datastore.saved_searches()
+        saved = datastore.searches.saved()
     widest = max(map(len, saved), default=0)
     for name, query in saved.items():
         if args.json:

@@ -39,7 +39,7 @@ def run(args: Namespace) -> int:
 
     names: list[str] = list(dict.fromkeys(args.peers))
     with open_registry(args) as datastore:
-        names = names or [peer.name for peer in datastore.peers()]
+        names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
         return asyncio.run(_sync(datastore, names, push=args.push, as_json=args.json))
