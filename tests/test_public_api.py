@@ -11,6 +11,7 @@ import pytest
 import tui_registry
 from tests.seeds import owner, signed
 from tui_registry import AIAgent, AIModel, Datastore, InvalidRecord, OpError, check_op, datastore, parse_op
+from tui_registry.replica.log import arrivals
 
 
 @pytest.mark.parametrize("name", tui_registry.__all__)
@@ -144,7 +145,7 @@ def test_apply_takes_operations_and_their_bytes(tmp_path: Path) -> None:
 def test_a_list_with_something_else_in_it_is_applied_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datastore.exchange, "_APPLIED_AT_ONCE", 1)
+    monkeypatch.setattr(arrivals, "_APPLIED_AT_ONCE", 1)
     with Datastore.open(tmp_path) as registry:
         with pytest.raises(TypeError):
             registry.apply([TINY, *(signed(owner("me"), "model", name) for name in "abc"), None])  # type: ignore[list-item]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -14,6 +14,8 @@ from tests.crdt.model import State
 from tests.replica.replicas import fresh_replica
 from tui_registry.datastore import DATABASE, ApplyReport, Cursor, Datastore
 from tui_registry.errors import Json
+from tui_registry.replica.log.peers import Peers
+from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.sync import ranges
 from tui_registry.sync.errors import SyncError
@@ -21,7 +23,21 @@ from tui_registry.sync.heads import RemoteHead
 from tui_registry.sync.tiles import Span
 
 if TYPE_CHECKING:
+    from tui_registry.crdt import Op
     from tui_registry.replica.log.arrivals import Arrival
+
+
+class WatchedPeers(Peers):
+    """The part of a `Watched` that stores what is pulled."""
+
+    def __init__(self, store: Watched, pool: Pool, clock: Callable[[], int]) -> None:
+        super().__init__(pool, clock)
+        self._store = store
+
+    def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
+        done = super().store_entries(name, cursor, arrivals)
+        self._store.held.update(arrival.body for arrival in arrivals)
+        return done
 
 
 class Watched(Datastore):
@@ -29,14 +45,15 @@ class Watched(Datastore):
 
     held: set[bytes]
 
-    def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
-        done = super().store_entries(name, cursor, arrivals)
-        self.held.update(arrival.body for arrival in arrivals)
-        return done
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
+        super().__init__(data_dir, pool, clock)
+        self.peers = WatchedPeers(self, pool, clock)
 
-    def store_missing(self, name: str, lines: Sequence[bytes]) -> ApplyReport:
-        done = super().store_missing(name, lines)
-        self.held.update(lines)
+    def apply(self, ops: Iterable[bytes | Op], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
+        """Also what a pull asks for by hash."""
+        taken = [*ops]
+        done = super().apply(taken, source=source, keep_pending=keep_pending)
+        self.held.update(op if isinstance(op, bytes) else op.to_json() for op in taken)
         return done
 
 

@@ -22,6 +22,7 @@ from tests.crdt.model import Fact
 from tests.replica.replicas import PLACE, assert_agrees
 from tui_registry.crdt import Op
 from tui_registry.datastore import Peer
+from tui_registry.replica.log import arrivals
 from tui_registry.sync import (
     Bounds,
     PullResult,
@@ -85,7 +86,7 @@ class World:
         if not thorough:
             for module in (pulling, reading, reconciling):
                 self._stack.enter_context(patch.object(module, "in_thread", here))
-            self._stack.enter_context(patch.object(concurrent.futures, "ThreadPoolExecutor", Here))
+            self._stack.enter_context(patch.object(arrivals, "ThreadPoolExecutor", Here))
         self._stack.enter_context(patch.object(pulling, "open_transport", self._open_transport))
         self.machines = [
             Machine(f"m{at}", owner, self._home / f"m{at}" if thorough else None) for at, owner in enumerate(owners)

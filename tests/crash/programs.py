@@ -19,13 +19,13 @@ from pathlib import Path
 from tests.crash.places import DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, REPLICA
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
-from tui_registry import datastore as datastore_writing
+from tui_registry import datastore as door
 from tui_registry.cli.commands.formfile_files import write_file
 from tui_registry.cli.keystore import write_keystore
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.errors import RegistryError
-from tui_registry.replica.log import arrivals as datastore_exchange
+from tui_registry.replica.log import arrivals
 from tui_registry.replica.store import connection as pool
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import KEY_FILE
@@ -36,8 +36,8 @@ from tui_registry.sync.tiles import pack, spans
 Say = Callable[[str], None]
 
 TILE_OPS = 8
-datastore_writing._ADDED_AT_ONCE = 4
-datastore_exchange._BULK = TILE_OPS
+door._ADDED_AT_ONCE = 4
+arrivals._BULK = TILE_OPS
 
 
 def opened(home: Path) -> Datastore:

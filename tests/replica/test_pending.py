@@ -14,7 +14,6 @@ from tests.replica.replicas import assert_agrees, replica, rows
 from tui_registry.crdt import Op
 from tui_registry.datastore import ApplyReport, Datastore
 from tui_registry.replica.log import arrivals
-from tui_registry.replica.log import arrivals as waiting
 
 
 def chain(length: int, name: str = "tiny") -> list[Op]:
@@ -177,7 +176,7 @@ def test_good_ops_in_a_batch_are_kept_beside_bad_ones() -> None:
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MAX_PENDING", 8)
+    monkeypatch.setattr(arrivals, "MAX_PENDING", 8)
     monkeypatch.setattr(arrivals, "MAX_REJECTED", 6)
 
 
@@ -227,7 +226,7 @@ def test_an_op_that_an_honest_source_holds_is_not_forgotten_when_a_greedy_one_he
 
 
 def test_pending_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MAX_PENDING_BYTES", 20_000)
+    monkeypatch.setattr(arrivals, "MAX_PENDING_BYTES", 20_000)
     with replica() as datastore:
         base = root()
         for number in range(30):
