@@ -26,13 +26,13 @@ from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
-from tui_registry.replica.catalogue.columns import INDEX_VERSION
 from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats
+from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.operations import Head, HistoryEntry, Log, Operation, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.schema import prepare
+from tui_registry.replica.store.tables import prepare
 from tui_registry.replica.unshared import Draft, Drafts, OwnerNames, Searches
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival as Arrival
     from tui_registry.replica.log.arrivals import Rejection as Rejection
     from tui_registry.replica.log.local import LocalWrites
-    from tui_registry.replica.search.facets import Facets as Facets
-    from tui_registry.replica.search.facets import FacetValue
     from tui_registry.replica.search.searcher import Searcher
+    from tui_registry.replica.search.vocabulary import Facets as Facets
+    from tui_registry.replica.search.vocabulary import FacetValue
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
     # `__getattr__` would take a misspelt name for one of these.
@@ -54,7 +54,7 @@ else:
         __name__,
         {
             **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
-            "Facets": "tui_registry.replica.search.facets",
+            "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
     )[0]

@@ -19,7 +19,7 @@ from tui_registry.crdt.spelling import spell
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.records.schema import ID_FIELD
-from tui_registry.replica.catalogue.columns import derive
+from tui_registry.replica.catalogue.derived import derive
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.judge import Checked
 

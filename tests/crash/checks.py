@@ -13,7 +13,7 @@ from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
 from tests.replica.replicas import rows
 from tests.seeds import NOW
 from tui_registry.datastore import Datastore
-from tui_registry.replica.catalogue.columns import INDEX_VERSION
+from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.store.key import KEY_FILE
 
 _INSTANCES = 'SELECT term, doc, col, "offset" FROM temp.{0}_seen'

@@ -139,7 +139,7 @@ def test_the_lock_of_a_killed_process_is_gone_with_it(datastore: Datastore) -> N
 
 def test_a_first_start_on_a_locked_database_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("tui_registry.replica.store.schema.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("tui_registry.replica.store.tables.BUSY_SECONDS", 0.05)
     path = tmp_path / "registry.sqlite3"
     with Program(HOLDS, path, "EXCLUSIVE") as program:
         assert program.says() == "held"

@@ -14,7 +14,7 @@ import pytest
 from tests.replica.replicas import database, rows, vocabulary
 from tests.seeds import NOW, make_record, seed
 from tui_registry.datastore import DATABASE, Datastore, StoreError
-from tui_registry.replica.store.schema import APPLICATION_ID, SCHEMA_VERSION, VERSIONS
+from tui_registry.replica.store.tables import APPLICATION_ID, SCHEMA_VERSION, VERSIONS
 
 
 def refused(folder: Path) -> str:

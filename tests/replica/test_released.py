@@ -14,8 +14,8 @@ from tests.replica.released.freeze import FOLDER, fill
 from tests.replica.replicas import database, vocabulary
 from tests.seeds import NOW, make_record, owner
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.replica.catalogue.columns import INDEX_VERSION
-from tui_registry.replica.store.schema import SCHEMA_VERSION, VERSIONS
+from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.store.tables import SCHEMA_VERSION, VERSIONS
 
 RELEASED = range(1, SCHEMA_VERSION + 1)
 

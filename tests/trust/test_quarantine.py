@@ -73,9 +73,9 @@ def test_what_is_refused_again_is_shown_once_with_its_last_sender(refusing: Path
 
 def test_a_refusal_falls_with_the_rules_that_made_it(refusing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tui_registry.replica import audit
-    from tui_registry.replica.store import schema
+    from tui_registry.replica.store import tables
 
-    for module in (audit, schema):
+    for module in (audit, tables):
         monkeypatch.setattr(module, "RULES_VERSION", 99)
     with Datastore.open(refusing) as datastore:
         assert datastore.log.quarantine() == []

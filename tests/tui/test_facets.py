@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from tests.seeds import make_record, owner
 from tests.tui.driving import NARROW, WIDE, list_of, notice_changes, press, replica, running, screen_text, settle
-from tui_registry.replica.search.facets import Facets, FacetValue
+from tui_registry.replica.search.vocabulary import Facets, FacetValue
 from tui_registry.tui.app import RegistryApp
 from tui_registry.tui.widgets.facet_lines import FEW, count_text, facet_lines, toggled
 from tui_registry.tui.widgets.facet_panel import FacetPanel

@@ -13,7 +13,7 @@ from tui_registry.crdt.register import heads, winner
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.crdt.version import RULES_VERSION
 from tui_registry.errors import Kind, Record, RegistryError
-from tui_registry.replica.catalogue.columns import (
+from tui_registry.replica.catalogue.derived import (
     CATALOGUE_COLUMNS,
     INDEX_VERSION,
     INSERT_CATALOGUE,
@@ -23,7 +23,7 @@ from tui_registry.replica.catalogue.columns import (
     derive,
     field_and_value,
 )
-from tui_registry.replica.catalogue.words import forget_all_words, index_words, known_words, learn_words
+from tui_registry.replica.catalogue.word_index import forget_all_words, index_words, known_words, learn_words
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.judge import Checked, check_bytes

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.seeds import NOW, make_record, owner, stranger_ops
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import DATABASE, Datastore, Draft, Head
-from tui_registry.replica.store.schema import SCHEMA_VERSION
+from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
 _EPOCH = "e" * 32

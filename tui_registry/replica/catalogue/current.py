@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
-from tui_registry.replica.catalogue.columns import KIND_CODES, KINDS_BY_CODE
+from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import Stored, hex_range, read_heads, record_of, stored_id

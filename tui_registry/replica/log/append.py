@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tui_registry.crdt.register import winner
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind
-from tui_registry.replica.catalogue.columns import (
+from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
     KINDS_BY_CODE,
@@ -18,7 +18,7 @@ from tui_registry.replica.catalogue.columns import (
     count_values,
     derive,
 )
-from tui_registry.replica.catalogue.words import forget_words, index_words, known_words, learn_words
+from tui_registry.replica.catalogue.word_index import forget_words, index_words, known_words, learn_words
 from tui_registry.replica.log.judge import Checked
 from tui_registry.replica.store.stored import Stored, chunks, marks, read_heads, read_record, stored_id
 

@@ -12,8 +12,8 @@ from tui_registry.crdt.sign import chain_of_children, sign_rm, sign_up
 from tui_registry.errors import InvalidRecord, Kind, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.records.wire import derive_id
-from tui_registry.replica.catalogue.columns import KINDS_BY_CODE
 from tui_registry.replica.catalogue.current import check_among
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.judge import check
 from tui_registry.replica.store.connection import Pool, StoreError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from tui_registry.crdt.op import MAX_CHILDREN
 from tui_registry.crdt.register import winner
 from tui_registry.errors import Kind, Record
-from tui_registry.replica.catalogue.columns import KINDS_BY_CODE
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import chunks, marks, parts_of, read_heads, read_record, stored_id
@@ -359,27 +359,6 @@ def _indices(db: sqlite3.Connection, hashes: Sequence[str]) -> dict[str, int]:
 # How: windows of operations
 
 
-class _Found(NamedTuple):
-    """A row as the database gives it, without the record that was written."""
-
-    place: int
-    kind: int
-    key: bytes
-    owner: bytes
-    digest: bytes
-    clock: int
-    updated_at: int
-    is_head: int
-    winner: int | None
-
-
-class _Written(NamedTuple):
-    """What lists show of an operation's body; `shown` is name and version of the record, None for a removal."""
-
-    shown: tuple[str, str] | None
-    children: tuple[str, ...]
-
-
 def _places_of(db: sqlite3.Connection, owner: bytes, low: int, high: int, limit: int, *, from_end: bool) -> list[int]:
     """The places of an owner's operations in low..high, the nearest to one end of it.
 
@@ -408,7 +387,8 @@ def _places_of(db: sqlite3.Connection, owner: bytes, low: int, high: int, limit:
 
 
 def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation]:
-    found: list[tuple[_Found, _Written]] = []
+    (address,) = db.execute("SELECT address FROM replica").fetchone()
+    found: list[Operation] = []
     for chunk in chunks(places):
         rows = db.execute(
             "SELECT o.idx, k.kind, k.id, k.owner, o.hash, o.clock, o.updated_at, o.is_head, c.idx, o.body "
@@ -416,51 +396,44 @@ def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation
             f"WHERE o.idx IN ({marks(chunk)})",
             chunk,
         )
-        # A record may be large, and a window holds hundreds: no more of it is kept than what is shown.
-        for *columns, body in rows:
-            record, named = parts_of(body)
-            found.append((_Found(*columns), _Written(None if record is None else _shown(record), named)))
-    found.sort(key=lambda row: -row[0].place)
-    named_by_all = _read_children(db, {child for _, written in found for child in written.children})
-    (address,) = db.execute("SELECT address FROM replica").fetchone()
-    operations = []
-    for row, written in found:
-        children = [named_by_all[child] for child in written.children]
-        name, version = written.shown or _taken_away(db, row, children)
-        operations.append(
-            Operation(
-                place=row.place,
-                kind=KINDS_BY_CODE[row.kind],
-                id=row.key.hex(),
-                did=_did(written, children),
-                name=name,
-                version=version,
-                hash=row.digest.hex(),
-                actor=row.owner.hex(),
-                clock=row.clock,
-                updated_at=row.updated_at,
-                is_head=bool(row.is_head),
-                is_winner=row.winner == row.place,
-                is_gone=row.winner is None,
-                mine=row.owner.hex() == address,
-                children=written.children,
+        for place, kind, key, owner, digest, clock, updated_at, is_head, shown, body in rows:
+            # A record may be large, and a window holds hundreds: no more of it is kept than what is shown.
+            record, children = parts_of(body)
+            name, version = ("", "") if record is None else _shown(record)
+            found.append(
+                Operation(
+                    place=place,
+                    kind=KINDS_BY_CODE[kind],
+                    id=key.hex(),
+                    did="deleted" if record is None else "registered",
+                    name=name,
+                    version=version,
+                    hash=digest.hex(),
+                    actor=owner.hex(),
+                    clock=clock,
+                    updated_at=updated_at,
+                    is_head=bool(is_head),
+                    is_winner=shown == place,
+                    is_gone=shown is None,
+                    mine=owner.hex() == address,
+                    children=children,
+                )
             )
-        )
-    return operations
+    found.sort(key=lambda row: -row.place)
+    named = _read_children(db, {child for row in found for child in row.children})
+    return [_in_its_history(db, row, [named[child] for child in row.children]) for row in found]
 
 
-def _did(written: _Written, children: Sequence[_Child]) -> Deed:
-    if written.shown is None:
-        return "deleted"
+def _in_its_history(db: sqlite3.Connection, row: Operation, children: Sequence[_Child]) -> Operation:
+    """The operation with what only those before it tell: what a write did, and what a removal took away."""
+    if row.did == "deleted":
+        before = _value_before(db, None, row.updated_at, children)
+        name, version = ("", "") if before is None else _shown(before)
+        return row._replace(name=name, version=version)
     if not children:
-        return "registered"
+        return row
     live = sum(not child.is_rm for child in children)
-    return "brought back" if live == 0 else "edited" if live == 1 else "settled"
-
-
-def _taken_away(db: sqlite3.Connection, removal: _Found, children: Sequence[_Child]) -> tuple[str, str]:
-    before = _value_before(db, None, removal.updated_at, children)
-    return ("", "") if before is None else _shown(before)
+    return row._replace(did="brought back" if live == 0 else "edited" if live == 1 else "settled")
 
 
 def _shown(record: Record) -> tuple[str, str]:

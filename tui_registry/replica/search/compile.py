@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeGuard
 
 from tui_registry.query.folding import fold_case
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
-from tui_registry.replica.catalogue.columns import KIND_CODES_BY_NAME
-from tui_registry.replica.catalogue.words import FACET_LETTERS, facet_word, hex_word, words_between
+from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
+from tui_registry.replica.catalogue.word_index import FACET_LETTERS, facet_word, hex_word, words_between
 from tui_registry.replica.store.stored import hex_range
 
 Parameter = str | int | bytes

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from tui_registry.query.evaluate import stands_in
 from tui_registry.query.folding import words
 from tui_registry.query.nodes import And, Or, Text
-from tui_registry.replica.catalogue.columns import KIND_CODES
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, row_of
+from tui_registry.replica.catalogue.derived import KIND_CODES
 from tui_registry.replica.search.compile import IS_KIND, Compiled, Condition, text_match
 from tui_registry.replica.search.matching import Ask, Found, State, most_selective, of_rids, stale_cursor
 

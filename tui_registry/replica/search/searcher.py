@@ -21,8 +21,8 @@ from tui_registry.query.nodes import And, Match, Node, Query, Sort
 from tui_registry.replica.catalogue.current import Page, check_among, read_shown
 from tui_registry.replica.search import matching, relevance, vocabulary, walking
 from tui_registry.replica.search.compile import Compiled, Eyes, by_folded_name, compile_query
-from tui_registry.replica.search.facets import Facets, FacetValue, known_values, read_facets
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
+from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.unshared import OwnerNames, Searches

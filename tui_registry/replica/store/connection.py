@@ -25,6 +25,16 @@ _CHECKPOINT_PAGES = 1_000
 _BULK_CACHE_KB = 131_072
 _BULK_CHECKPOINT_PAGES = 16_384
 _WAL_KEPT_BYTES = 16 * 2**20
+_POLICY = (
+    "synchronous = FULL",
+    # On macOS a plain fsync leaves the data in the drive's own cache; elsewhere these say nothing.
+    "fullfsync = ON",
+    "checkpoint_fullfsync = ON",
+    "cache_size = -8192",
+    "temp_store = MEMORY",
+    # A stranger's file must not run code through the schema (SQLite: "Defense Against The Dark Arts").
+    "trusted_schema = OFF",
+)
 # Steps of SQLite's machine between two looks at the clock: a millisecond or so.
 _STEPS = 20_000
 
@@ -123,14 +133,8 @@ class Pool:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.execute("PRAGMA synchronous = FULL")
-        # On macOS a plain fsync leaves the data in the drive's own cache; elsewhere these say nothing.
-        connection.execute("PRAGMA fullfsync = ON")
-        connection.execute("PRAGMA checkpoint_fullfsync = ON")
-        connection.execute("PRAGMA cache_size = -8192")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        # A stranger's file must not run code through the schema (SQLite: "Defense Against The Dark Arts").
-        connection.execute("PRAGMA trusted_schema = OFF")
+        for setting in _POLICY:
+            connection.execute(f"PRAGMA {setting}")
         return connection
 
     def close(self) -> None:

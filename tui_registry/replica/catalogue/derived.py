@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.replica.catalogue.words import FACET_LETTERS, has_template, texts, variant_text, word_values
+from tui_registry.replica.catalogue.word_index import FACET_LETTERS, has_template, texts, variant_text, word_values
 
 INDEX_VERSION = 1
 
