@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from tui_registry.crdt.op import Op, OpError
 from tui_registry.crdt.parsing import parse_op
@@ -34,6 +35,7 @@ _CHUNK = 1_000
 Progress = Callable[[int, int], None]
 
 
+@dataclass(slots=True, eq=False)
 class VerifyReport:
     """What `verify` found: every stored op re-checked, derived tables rebuilt.
 
@@ -43,13 +45,10 @@ class VerifyReport:
         repaired: what differed and was set right, a sentence each.
     """
 
-    __slots__ = ("invalid", "ops", "records", "repaired")
-
-    def __init__(self) -> None:
-        self.ops = 0
-        self.records = 0
-        self.invalid: list[Rejection] = []
-        self.repaired: list[str] = []
+    ops: int = 0
+    records: int = 0
+    invalid: list[Rejection] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:

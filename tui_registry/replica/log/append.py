@@ -199,9 +199,7 @@ class Batch:
             ),
         )
         db.executemany("UPDATE ops SET is_head = 0 WHERE idx = ?", ((idx,) for idx in self._named))
-        per_owner: dict[str, int] = {}
-        for new in self._new:
-            per_owner[new.ancestor.owner] = per_owner.get(new.ancestor.owner, 0) + 1
+        per_owner = Counter(new.ancestor.owner for new in self._new)
         db.executemany(
             "INSERT INTO owners (address, ops) VALUES (?, ?) "
             "ON CONFLICT (address) DO UPDATE SET ops = ops + excluded.ops",

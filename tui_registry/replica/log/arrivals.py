@@ -43,6 +43,7 @@ class Rejection(NamedTuple):
     sentence: str
 
 
+@dataclass(slots=True, eq=False)
 class ApplyReport:
     """What became of operations from elsewhere.
 
@@ -54,17 +55,14 @@ class ApplyReport:
         beyond: ops that waited when `held` was full: what strangers make us remember is bounded, these only count.
     """
 
-    __slots__ = ("applied", "beyond", "held", "known", "moved", "pending", "rejected", "unsupported")
-
-    def __init__(self) -> None:
-        self.applied = 0
-        self.known = 0
-        self.pending = 0
-        self.unsupported = 0
-        self.rejected: list[Rejection] = []
-        self.held: dict[bytes, str] = {}
-        self.moved: dict[bytes, str | None] = {}
-        self.beyond = 0
+    applied: int = 0
+    known: int = 0
+    pending: int = 0
+    unsupported: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    held: dict[bytes, str] = field(default_factory=dict, repr=False)
+    moved: dict[bytes, str | None] = field(default_factory=dict, repr=False)
+    beyond: int = field(default=0, repr=False)
 
     @property
     def missing(self) -> list[str]:
@@ -96,12 +94,6 @@ class ApplyReport:
             else:
                 self.beyond += 1
         self.pending = len(self.held) + self.beyond
-
-    def __repr__(self) -> str:
-        return (
-            f"ApplyReport(applied={self.applied}, known={self.known}, pending={self.pending}, "
-            f"unsupported={self.unsupported}, rejected={self.rejected!r})"
-        )
 
 
 @dataclass(slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from tui_registry.crdt.keys import Identity
@@ -37,12 +38,8 @@ class LocalWrites:
         Raises:
             StoreError: `already_registered`, `not_owner`, `bad_key`.
         """
-        identity = self._key.identity()
-        with self._pool.write() as db:
-            adding = _Adding(db, identity)
-            op = adding.add(kind, record, self._clock())
-            adding.flush()
-            return op
+        with self._turn() as turn:
+            return turn.add(kind, record)
 
     def add_all(self, records: Sequence[tuple[Kind, Record]], *, bulk: bool) -> list[Write | RegistryError]:
         """Register records in one transaction; gives the op or the error of each, in order.
@@ -50,12 +47,8 @@ class LocalWrites:
         Args:
             bulk: others are likely to follow.
         """
-        identity = self._key.identity()
-        with self._pool.write(bulk=bulk) as db:
-            adding = _Adding(db, identity)
-            outcomes = [self._add_or_refuse(db, adding, kind, record) for kind, record in records]
-            adding.flush()
-            return outcomes
+        with self._turn(bulk=bulk) as turn:
+            return [turn.add_or_refuse(kind, record) for kind, record in records]
 
     def update(self, kind: Kind, identifier: str, record: Record, seen: Collection[str]) -> Write:
         """Write a new value on top of the heads that the caller was shown.
@@ -63,10 +56,8 @@ class LocalWrites:
         Raises:
             StoreError: `not_found`, `not_owner`, `changed`, `bad_key`.
         """
-        identity = self._key.identity()
-        with self._pool.write() as db:
-            known = _existing(db, kind, identifier, identity, seen)
-            return _write_up(db, identity, known, record, self._clock())
+        with self._turn() as turn:
+            return turn.write(turn.existing(kind, identifier, seen), record)
 
     def delete(self, kind: Kind, identifier: str, seen: Collection[str]) -> Write:
         """Remove what the caller was shown.
@@ -74,30 +65,16 @@ class LocalWrites:
         Raises:
             StoreError: `not_found`, `not_owner`, `changed`, `bad_key`.
         """
-        identity = self._key.identity()
-        with self._pool.write() as db:
-            known = _existing(db, kind, identifier, identity, seen)
-            updated_at = max(self._clock(), *(head.updated_at for head in known.heads))
-            ops: list[Write] = []
-            for children, clock in _links(known.heads):
-                named = [*children, *(op.hash for op in ops[-1:])]
-                ops.append(sign_rm(identity, kind, known.id, children=named, clock=clock, updated_at=updated_at))
-            _append(db, ops)
-            return ops[-1]
+        with self._turn() as turn:
+            return turn.remove(turn.existing(kind, identifier, seen))
 
-    def _add_or_refuse(
-        self, db: sqlite3.Connection, adding: _Adding, kind: Kind, record: Record
-    ) -> Write | RegistryError:
-        """The errors of one record as a value: it is refused before anything is written."""
-        if record.get("preferred_models"):
-            adding.flush()  # they may be among the records before
-        problems = check_among(db, kind, record)
-        if any(problem.severity == "error" for problem in problems):
-            return InvalidRecord(tuple(problems))
-        try:
-            return adding.add(kind, record, self._clock())
-        except StoreError as error:
-            return error
+    @contextmanager
+    def _turn(self, *, bulk: bool = False) -> Iterator[_Turn]:
+        identity = self._key.identity()
+        with self._pool.write(bulk=bulk) as db:
+            turn = _Turn(db, identity, self._clock)
+            yield turn
+            turn.flush()
 
 
 # How
@@ -124,26 +101,44 @@ class _Known(NamedTuple):
         return any(not head.is_rm for head in self.heads)
 
 
-class _Adding:
-    """Registers records one after the other and writes them together: `flush` before the transaction ends."""
+class _Turn:
+    """One write transaction: operations are signed and taken one after the other, and written together by `flush`.
 
-    def __init__(self, db: sqlite3.Connection, identity: Identity) -> None:
-        """
-        Args:
-            db: a connection inside a write transaction, which nobody else writes to until the last `flush`.
-        """
+    Nobody else writes to the connection meanwhile. What is refused leaves the turn as it was.
+    """
+
+    def __init__(self, db: sqlite3.Connection, identity: Identity, clock: Callable[[], int]) -> None:
         self._db = db
         self._identity = identity
-        self._begin()
+        self._clock = clock
+        self._batch = Batch(db)
+        self._counter = _next_counter(db, identity)
 
-    def add(self, kind: Kind, record: Record, now: int) -> Write:
+    def flush(self) -> None:
+        """Write what was taken."""
+        self._batch.flush()
+
+    def existing(self, kind: Kind, identifier: str, seen: Collection[str]) -> _Known:
+        """A record of this key's that is as the caller was shown it."""
+        known = _read_known(self._db, identifier)
+        if known is None or known.kind != kind or not known.exists:
+            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it may have been deleted")
+        self._check_owner(known)
+        if {head.hash for head in known.heads} != set(seen):
+            raise StoreError(
+                "changed",
+                f"{kind} {identifier[:12]} has changed since it was read: look at it again, then repeat the change",
+            )
+        return known
+
+    def add(self, kind: Kind, record: Record) -> Write:
         """Sign and take a record.
 
-        A record without an id gets one from `now`, or the next free second; an id deleted here is registered again on
-        top of its removal; an unknown id gives way to a new one.
+        A record without an id gets one from the clock, or the next free second; an id deleted here is registered again
+        on top of its removal; an unknown id gives way to a new one.
 
         Raises:
-            StoreError: `already_registered`, `not_owner`; this record is refused, the others are as before.
+            StoreError: `already_registered`, `not_owner`.
         """
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._batch.has_key(identifier):
@@ -151,98 +146,91 @@ class _Adding:
             self.flush()
             known = _read_known(self._db, identifier)
             if known is not None and known.kind == kind:
-                op = _add_again(self._db, self._identity, known, record, now)
-                self._begin()
-                return op
-        op = sign_up(self._identity, kind, self._as_new(kind, record, now), counter=self._counter)
-        self._batch.append(check(op), op.body)
-        self._counter += 1
-        return op
+                return self._add_again(known, record)
+        return self._take(sign_up(self._identity, kind, self._as_new(kind, record), counter=self._counter))
 
-    def flush(self) -> None:
-        """Write what was taken."""
-        self._batch.flush()
+    def add_or_refuse(self, kind: Kind, record: Record) -> Write | RegistryError:
+        """`add` after the authoring rules, with the errors of this one record as a value."""
+        if record.get("preferred_models"):
+            self.flush()  # they may be among the records before
+        problems = check_among(self._db, kind, record)
+        if any(problem.severity == "error" for problem in problems):
+            return InvalidRecord(tuple(problems))
+        try:
+            return self.add(kind, record)
+        except StoreError as error:
+            return error
 
-    def _begin(self) -> None:
-        self._batch = Batch(self._db)
-        self._counter = _next_counter(self._db, self._identity)
+    def write(self, known: _Known, record: Record) -> Write:
+        """Sign and take a new value on top of all heads."""
+        value = {
+            **record,
+            ID_FIELD[known.kind]: known.id,
+            "owner_id": self._identity.address,
+            "created_at": known.heads[0].created_at,
+            "updated_at": self._time_after(known),
+        }
+        return self._take_chain(
+            known,
+            lambda children, clock: sign_up(
+                self._identity, known.kind, value, children=children, clock=clock, counter=self._counter
+            ),
+        )
 
-    def _as_new(self, kind: Kind, record: Record, now: int) -> Record:
-        address, name, second = self._identity.address, str(record["name"]), now
+    def remove(self, known: _Known) -> Write:
+        """Sign and take a removal of all heads."""
+        updated_at = self._time_after(known)
+        return self._take_chain(
+            known,
+            lambda children, clock: sign_rm(
+                self._identity, known.kind, known.id, children=children, clock=clock, updated_at=updated_at
+            ),
+        )
+
+    def _add_again(self, known: _Known, record: Record) -> Write:
+        if known.exists:
+            raise StoreError(
+                "already_registered",
+                f"{known.kind} {known.id[:12]} is registered already: update it, or leave out the id for a new one",
+            )
+        self._check_owner(known)
+        return self.write(known, record)
+
+    def _as_new(self, kind: Kind, record: Record) -> Record:
+        address, name, second = self._identity.address, str(record["name"]), self._clock()
         while self._batch.has_key(identifier := derive_id(kind, address, name, second)):
             second += 1
         ours: Record = {ID_FIELD[kind]: identifier, "owner_id": address, "created_at": second, "updated_at": second}
         return {**record, **ours}
 
+    def _check_owner(self, known: _Known) -> None:
+        if known.owner != self._identity.address:
+            raise StoreError(
+                "not_owner",
+                f"{known.kind} {known.id[:12]} belongs to 0x{known.owner}, not to this replica's key: "
+                "duplicate it as a new record instead",
+            )
 
-def _existing(db: sqlite3.Connection, kind: Kind, identifier: str, identity: Identity, seen: Collection[str]) -> _Known:
-    known = _read_known(db, identifier)
-    if known is None or known.kind != kind or not known.exists:
-        raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it may have been deleted")
-    _check_owner(known, identity)
-    if {head.hash for head in known.heads} != set(seen):
-        raise StoreError(
-            "changed",
-            f"{kind} {identifier[:12]} has changed since it was read: look at it again, then repeat the change",
-        )
-    return known
+    def _time_after(self, known: _Known) -> int:
+        return max(self._clock(), *(head.updated_at for head in known.heads))
 
+    def _take_chain(self, known: _Known, sign: Callable[[Sequence[str], int], Write]) -> Write:
+        """Take the operations that together name all heads, as one alone may name only so many; gives the last."""
+        clocks = {head.hash: head.clock for head in known.heads}
+        ops: list[Write] = []
+        clock = 0
+        for children in chain_of_children([*clocks]):
+            clock = 1 + max(clock, *(clocks[child] for child in children))
+            ops.append(self._take(sign([*children, *(op.hash for op in ops[-1:])], clock)))
+        return ops[-1]
 
-def _check_owner(known: _Known, identity: Identity) -> None:
-    if known.owner != identity.address:
-        raise StoreError(
-            "not_owner",
-            f"{known.kind} {known.id[:12]} belongs to 0x{known.owner}, not to this replica's key: "
-            "duplicate it as a new record instead",
-        )
-
-
-def _write_up(db: sqlite3.Connection, identity: Identity, known: _Known, record: Record, now: int) -> Write:
-    updated_at = max(now, *(head.updated_at for head in known.heads))
-    value = {
-        **record,
-        ID_FIELD[known.kind]: known.id,
-        "owner_id": identity.address,
-        "created_at": known.heads[0].created_at,
-        "updated_at": updated_at,
-    }
-    counter = _next_counter(db, identity)
-    ops: list[Write] = []
-    for children, clock in _links(known.heads):
-        named = [*children, *(op.hash for op in ops[-1:])]
-        ops.append(sign_up(identity, known.kind, value, children=named, clock=clock, counter=counter + len(ops)))
-    _append(db, ops)
-    return ops[-1]
-
-
-def _links(heads: Sequence[_Head]) -> list[tuple[tuple[str, ...], int]]:
-    """The children and the clock of each op of the chain that names all heads."""
-    clocks = {head.hash: head.clock for head in heads}
-    links: list[tuple[tuple[str, ...], int]] = []
-    clock = 0
-    for children in chain_of_children([head.hash for head in heads]):
-        clock = 1 + max(clock, *(clocks[child] for child in children))
-        links.append((children, clock))
-    return links
-
-
-def _add_again(db: sqlite3.Connection, identity: Identity, known: _Known, record: Record, now: int) -> Write:
-    if known.exists:
-        raise StoreError(
-            "already_registered",
-            f"{known.kind} {known.id[:12]} is registered already: update it, or leave out the id for a new one",
-        )
-    _check_owner(known, identity)
-    return _write_up(db, identity, known, record, now)
-
-
-def _append(db: sqlite3.Connection, ops: Sequence[Write]) -> None:
-    batch = Batch(db)
-    links = [(check(op), op.body) for op in ops]
-    batch.load(link for link, _ in links)
-    for link, body in links:
-        batch.append(link, body)
-    batch.flush()
+    def _take(self, op: Write) -> Write:
+        checked = check(op)
+        if op.children:
+            self._batch.load([checked])
+        self._batch.append(checked, op.body)
+        self._counter += 1
+        return op
 
 
 def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:

@@ -153,7 +153,11 @@ class Peers:
             if void:
                 next_index, running_sum = 0, _NO_SUM
             if row is None or void:
-                _write_cursor(db, name, head.epoch, next_index, running_sum, self._clock())
+                db.execute(
+                    "INSERT OR REPLACE INTO cursors (peer, epoch, next_index, running_sum, used_at) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (name, head.epoch, next_index, running_sum, self._clock()),
+                )
                 _forget_old_epochs(db, name, head.epoch)
             again = _first_to_read_again(db, name, head.epoch)
             db.execute("UPDATE peers SET epoch = ? WHERE name = ?", (head.epoch, name))
@@ -355,13 +359,6 @@ def _normal(address: str) -> str:
 # How: cursors
 
 
-def _write_cursor(db: sqlite3.Connection, peer: str, epoch: str, next_index: int, total: str, now: int) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO cursors (peer, epoch, next_index, running_sum, used_at) VALUES (?, ?, ?, ?, ?)",
-        (peer, epoch, next_index, total, now),
-    )
-
-
 def _move_cursor(db: sqlite3.Connection, peer: str, moved: Cursor, now: int) -> None:
     db.execute(
         "UPDATE cursors SET next_index = ?, running_sum = ?, used_at = ? WHERE peer = ? AND epoch = ?",
@@ -381,6 +378,8 @@ def _forget_old_epochs(db: sqlite3.Connection, peer: str, current: str) -> None:
 def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int | None:
     """Where reading again must begin: at what a later reader may read, at what there is room for by now, or where
     reading again was broken off."""
+    from tui_registry.replica.log.arrivals import has_room
+
     again, unsupported, version, evicted = db.execute(
         "SELECT again_index, unsupported_index, unsupported_version, evicted_index FROM cursors "
         "WHERE peer = ? AND epoch = ?",
@@ -389,8 +388,6 @@ def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int |
     due = {"again_index": again}
     if version != READER_VERSION:
         due["unsupported_index"] = unsupported
-    from tui_registry.replica.log.arrivals import has_room
-
     if evicted is not None and has_room(db):
         due["evicted_index"] = evicted
     first = min((index for index in due.values() if index is not None), default=None)
