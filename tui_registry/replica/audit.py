@@ -154,7 +154,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
 
     No more than a few thousand ops are in memory at a time, however long the log is.
     """
-    # The copy goes to a file. Within a transaction SQLite lets this be said before the first temporary table only; this
+    # The copy goes to a file. Within a transaction SQLite accepts this only before the first temporary table, and this
     # is the only one that a writer makes.
     db.execute("PRAGMA temp_store = FILE")
     db.execute("CREATE TEMP TABLE survivors AS SELECT idx, body FROM ops ORDER BY idx")

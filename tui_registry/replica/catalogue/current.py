@@ -77,7 +77,7 @@ class Entry(NamedTuple):
         record: the plain record, exact.
         heads: all heads, ascending; what `update` and `delete` want as `seen`.
         live_heads: the heads that are Ups, the winner first.
-        problems: the authoring rules it breaks, in this registry's eyes.
+        problems: the authoring rules it breaks, given the models that are known here.
         mine: signed by this replica's identity.
         owner_name: the local name of the owner's key, None when the user has not named it.
         size: bytes of the winning op.

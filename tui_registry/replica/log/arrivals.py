@@ -26,9 +26,9 @@ from tui_registry.replica.store.stored import chunks, marks
 
 # The word index writes a segment for each transaction: large ones are quicker by a third.
 _APPLIED_AT_ONCE = 8_192
-# Operations to a transaction from which on others are likely to follow.
+# After a transaction of so many operations others are likely to follow.
 _BULK = 1_024
-# What strangers may make us hold on to.
+# Bounds on what strangers can make this replica store.
 MAX_PENDING = 20_000
 MAX_PENDING_BYTES = 64 * 2**20
 MAX_REJECTED = 10_000
@@ -200,7 +200,7 @@ def storing(pool: Pool, arrivals: Sequence[Arrival], *, bulk: bool | None = None
     """A write transaction for so many operations.
 
     Args:
-        bulk: others are likely to follow; by their number where it is not said.
+        bulk: others are likely to follow; None to decide by the number of operations.
     """
     with _calm(len(arrivals)), pool.write(bulk=len(arrivals) >= _BULK if bulk is None else bulk) as db:
         yield db
@@ -373,7 +373,7 @@ def _mark_evicted(db: sqlite3.Connection, peer: str, epoch: str, entry: int) -> 
 
 
 def _mark_known(pool: Pool, arrivals: Sequence[Arrival]) -> None:
-    """Spare the verification of bytes that the log holds already: a claimed hash alone spares nothing."""
+    """Mark what the log holds byte for byte: that is not verified again. A claimed hash alone proves nothing."""
     with pool.read() as db:
         if db.execute("SELECT size FROM replica").fetchone() == (0,):
             return
@@ -434,8 +434,8 @@ def _calm(operations: int) -> AbstractContextManager[None]:
     return collecting_seldom() if operations >= _BULK else nullcontext()
 
 
-# Objects that may come before the next search. By default it is 700: a batch of operations, which is all in use and has
-# no cycles, would be searched over and over, for an eighth of what storing it costs.
+# Allocations between two runs of the garbage collector. By default it is 700: a batch of operations, which is all in
+# use and has no cycles, would be searched again and again, for an eighth of what storing it costs.
 _SELDOM = 100_000
 
 _guard = threading.Lock()
@@ -445,7 +445,7 @@ _usual = gc.get_threshold()
 
 @contextmanager
 def collecting_seldom() -> Iterator[None]:
-    """Search seldom until the block, and every other such block in the process, has ended."""
+    """Let the garbage collector run seldom until this block, and every other one like it in the process, has ended."""
     global _bulks, _usual
     with _guard:
         if not _bulks:

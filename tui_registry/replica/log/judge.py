@@ -124,7 +124,7 @@ def _checked(claim: Sequence[str], children: tuple[str, ...], derived: Sequence[
 def main() -> None:
     """Answer until the pipe closes. The parent decides about ctrl+c."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What is read of an operation has no cycles: to search it for them costs a fifteenth of checking it.
+    # Reading an operation makes no reference cycles: searching for them costs a fifteenth of checking it.
     gc.set_threshold(100_000)
     while (data := receive(sys.stdin.buffer)) is not None:
         send(sys.stdout.buffer, pack(judge(marshal.loads(data))))  # noqa: S302 - from our parent

@@ -142,7 +142,7 @@ class _Turn:
         """
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._batch.has_key(identifier):
-            # Its heads are read from the log, where those taken before must stand by then.
+            # Its heads are read from the log, so what was taken before must be written.
             self.flush()
             known = _read_known(self._db, identifier)
             if known is not None and known.kind == kind:

@@ -26,7 +26,7 @@ Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
 
 # One owner's operations are looked for among so many at the near end first: those of a busy owner all lie there.
 _NEAR = 2_000
-# So many operations are looked at for what was there before one: a stranger's record may lead on and on.
+# At most so many operations are followed to what was there before one: a stranger can make a history long.
 _MOST = 500
 _END_OF_LOG = 2**63 - 1
 
@@ -524,7 +524,7 @@ def _value_before(
             else:
                 below += link
         if record is None and not (below or writes):
-            # What was deleted twice is what was there before the first time.
+            # It was deleted already: what counts is what was there before the first removal.
             for removal in removals:
                 times.add(removal.updated_at)
                 below += _parts_at(db, removal.place)[1]

@@ -25,7 +25,7 @@ _HALF_A_URL = re.compile(r"[^/]*:").match
 
 _KEPT_EPOCHS = 4
 _NO_SUM = "0" * 64
-# What this program can read: an unsupported op is worth another look when it changes.
+# Which operations this program can read: when it changes, unsupported ones are read again.
 READER_VERSION = f"rules-{RULES_VERSION}"
 
 
@@ -184,7 +184,7 @@ class Peers:
             outcome = store(db, arrivals, name, now, epoch=cursor.epoch)
             total = int(cursor.running_sum, 16)
             for arrival in arrivals[max(0, cursor.next_index - start) :]:
-                # What claims no hash counts as nothing: its peer's sums will not come out.
+                # An entry that claims no hash counts as 0: the sums will differ, as they must.
                 total += int(arrival.claimed or "0", 16)
             moved = Cursor(cursor.epoch, stop, max(stop, cursor.next_index), f"{total % 2**256:064x}")
             _move_cursor(db, name, moved, now)
@@ -391,7 +391,7 @@ def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int |
     if evicted is not None and has_room(db):
         due["evicted_index"] = evicted
     first = min((index for index in due.values() if index is not None), default=None)
-    # What is due is one stretch from now on; what cannot be kept this time either is marked again on the way.
+    # What is due is read again as one stretch; what cannot be kept this time either is marked again on the way.
     cleared = ", ".join(f"{column} = NULL" for column in due)
     db.execute(f"UPDATE cursors SET {cleared} WHERE peer = ? AND epoch = ?", (peer, epoch))
     db.execute("UPDATE cursors SET again_index = ? WHERE peer = ? AND epoch = ?", (first, peer, epoch))

@@ -61,7 +61,7 @@ class Verifier:
     def _borrow(self, count: int) -> _Helpers | None:
         with self._guard:
             now = time.monotonic()
-            # A lull ends the burst: a handful of lines now and then never starts a process.
+            # A pause ends a burst: a handful of lines now and then never starts a process.
             self._seen = count + (self._seen if now - self._used_at < _IDLE_SECONDS else 0)
             self._used_at = now
             cores = os.cpu_count() or 1
@@ -103,7 +103,7 @@ class _Helpers:
         self._free: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
         self._all = [
             subprocess.Popen(
-                # -P: or Python would look for our modules in the current folder first, whoever filled that.
+                # -P: else Python would look for our modules in the current folder first, which anybody may have filled.
                 [sys.executable, "-P", "-m", "tui_registry.replica.log.judge"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -23,7 +23,6 @@ IS_KIND = "c.kind = ?"
 IS_INVALID = "is_invalid(c.rid)"
 LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
-# The column holds a line for each label, and LIKE compares as NOCASE does.
 
 _TEXT_COLUMNS = "{name description tags capabilities tools} :"
 
@@ -53,10 +52,10 @@ _COLUMNS = {
 
 
 class Compiled(NamedTuple):
-    """A query in the forms that ways of reading need; `whole` alone, or `match` with `rest`, is all of it.
+    """A query in the forms that the ways of reading need; `whole` says the same as `match` and `rest` together.
 
     Attributes:
-        eyes: what it was compiled with.
+        context: what it was compiled with.
         parts: what must hold, all of it.
         match: an FTS5 expression over `words` for all that the index can answer, None when that is nothing. It knows no
             numbers, only their classes, so it may find more than the query does.
@@ -69,7 +68,7 @@ class Compiled(NamedTuple):
         conflicts: the query asks for records in conflict.
     """
 
-    eyes: Eyes
+    context: Context
     parts: tuple[Node, ...] = ()
     match: str | None = None
     rest: Condition = _ALWAYS
@@ -86,12 +85,12 @@ class Compiled(NamedTuple):
 
         Made when it is asked for: which look-up is the cheaper one the index must tell, and for a phrase that costs as
         much as the search."""
-        return _all(self.parts, self.eyes)
+        return _all(self.parts, self.context)
 
     @property
     def columns(self) -> Condition | None:
         """The same for all but free text, None where more than columns must be asked."""
-        condition = _all([part for part in self.parts if not isinstance(part, Text)], self.eyes)
+        condition = _all([part for part in self.parts if not isinstance(part, Text)], self.context)
         return None if asks_words(condition[0]) else condition
 
     @property
@@ -109,7 +108,7 @@ class Compiled(NamedTuple):
         return len(self.parts) == 1 and bool(self.ranges)
 
 
-class Eyes(NamedTuple):
+class Context(NamedTuple):
     """Whose registry it is, and what it knows.
 
     Attributes:
@@ -126,39 +125,39 @@ class Eyes(NamedTuple):
 
 
 def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
-    """`Eyes.owners` from local names by address."""
+    """`Context.owners` from local names by address."""
     found: dict[str, list[str]] = {}
     for address, name in names.items():
         found.setdefault(fold_case(name), []).append(address)
     return found
 
 
-def compile_query(node: Node | None, eyes: Eyes) -> Compiled:
+def compile_query(node: Node | None, context: Context) -> Compiled:
     """The conditions that hold for exactly the records that `query.matches` accepts."""
     if node is None:
-        return Compiled(eyes)
+        return Compiled(context)
     parts = node.nodes if isinstance(node, And) else (node,)
     found: list[tuple[Node, str]] = []
     excluded: list[str] = []
     left: list[Node] = []
     for part in parts:
-        if isinstance(part, Not) and (match := _match(part.node, eyes)) is not None:
+        if isinstance(part, Not) and (match := _match(part.node, context)) is not None:
             excluded.append(match)
-        elif (match := _match(part, eyes)) is not None:
+        elif (match := _match(part, context)) is not None:
             found.append((part, match))
         else:
             left.append(part)
-            if (cover := _cover(part, eyes)) is not None:
+            if (cover := _cover(part, context)) is not None:
                 found.append((part, cover))
     match = _both(match for _, match in found)
     if excluded:
         match = f"({match or _everything()}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
     ids = (hex_range(part.value, 64) for part in parts if isinstance(part, Match) and part.field == "id")
     return Compiled(
-        eyes,
+        context,
         parts,
         match,
-        _all(left, eyes),
+        _all(left, context),
         _both(match for part, match in found if isinstance(part, Text)),
         tuple(match for part, match in found if not isinstance(part, Text)),
         tuple(_bounds(part) for part in parts if isinstance(part, Range)),
@@ -173,7 +172,7 @@ def asks_words(condition: str) -> bool:
     return LISTED in condition or LOOKED_UP in condition
 
 
-def text_match(text: Text, eyes: Eyes, columns: str = _TEXT_COLUMNS, *, at_start: bool = False) -> str:
+def text_match(text: Text, context: Context, columns: str = _TEXT_COLUMNS, *, at_start: bool = False) -> str:
     """The FTS5 expression of free text.
 
     Args:
@@ -182,7 +181,7 @@ def text_match(text: Text, eyes: Eyes, columns: str = _TEXT_COLUMNS, *, at_start
     """
     anchor = "^ " if at_start else ""
     *before, last = text.words
-    known = eyes.begin_with(last) if text.prefix else None
+    known = context.begin_with(last) if text.prefix else None
     if known is None:
         return f'{columns} {anchor}"{" ".join(text.words)}"{" *" if text.prefix else ""}'
     phrases = " OR ".join(f'{anchor}"{" ".join((*before, word))}"' for word in (known or (last,)))
@@ -198,38 +197,38 @@ def _everything() -> str:
     return f"facets : ({' OR '.join(facet_word('kind', kind) for kind in KIND_CODES_BY_NAME)})"
 
 
-def _match(node: Node, eyes: Eyes) -> str | None:
+def _match(node: Node, context: Context) -> str | None:
     """The node as an FTS5 expression, None where the index cannot answer it."""
     match node:
         case Text():
-            return text_match(node, eyes)
+            return text_match(node, context)
         case Match():
-            return _facet(node, eyes)
+            return _facet(node, context)
         case Range():
             words, is_exact = words_between(*_asked(node))
             return _any(words) if is_exact else None
         case Not():
-            match = _match(node.node, eyes)
+            match = _match(node.node, context)
             return None if match is None else f"({_everything()}) NOT ({match})"
         case And() | Or():
-            parts = [_match(part, eyes) for part in node.nodes]
+            parts = [_match(part, context) for part in node.nodes]
             if any(part is None for part in parts):
                 return None
             return (" AND " if isinstance(node, And) else " OR ").join(f"({part})" for part in parts)
 
 
-def _cover(node: Node, eyes: Eyes) -> str | None:
+def _cover(node: Node, context: Context) -> str | None:
     """An FTS5 expression that finds every record the node does, and perhaps others; None where there is no such."""
     match node:
         case Range():
             return _any(words_between(*_asked(node))[0])
         case And():
-            return _both(cover for part in node.nodes if (cover := _cover(part, eyes)) is not None)
+            return _both(cover for part in node.nodes if (cover := _cover(part, context)) is not None)
         case Or():
-            each = [_cover(part, eyes) for part in node.nodes]
+            each = [_cover(part, context) for part in node.nodes]
             return None if None in each else " OR ".join(f"({cover})" for cover in each)
         case _:
-            return _match(node, eyes)
+            return _match(node, context)
 
 
 def _both(matches: Iterable[str]) -> str | None:
@@ -245,20 +244,20 @@ def _any(words: Sequence[str]) -> str | None:
     return f"facets : ({' OR '.join(words)})" if words else None
 
 
-def _facet(node: Match, eyes: Eyes) -> str | None:
+def _facet(node: Match, context: Context) -> str | None:
     match node.field:
         case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has":
             return f'facets : "{facet_word(node.field, node.value)}"'
         case "model":
             return f'facets : "{hex_word("model", node.value)}" *'
         case "owner":
-            named = [hex_word("owner", address) for address in eyes.owners.get(_as_name(node.value), ())]
+            named = [hex_word("owner", address) for address in context.owners.get(_as_name(node.value), ())]
             prefix = _owner_prefix(node.value)
             begins = [f'"{hex_word("owner", prefix)}" *'] if prefix else []
             options = [*begins, *(f'"{word}"' for word in named)]
             return f"facets : ({' OR '.join(options)})" if options else None
-        case "is" if node.value == "mine" and eyes.address:
-            return f'facets : "{hex_word("owner", eyes.address)}"'
+        case "is" if node.value == "mine" and context.address:
+            return f'facets : "{hex_word("owner", context.address)}"'
         case _:
             return None
 
@@ -273,30 +272,30 @@ def _owner_prefix(value: str) -> str | None:
     return digits if 1 <= len(digits) <= 40 and not digits.strip("0123456789abcdef") else None
 
 
-def _all(nodes: Sequence[Node], eyes: Eyes) -> Condition:
-    parts = [_condition(node, eyes) for node in nodes]
+def _all(nodes: Sequence[Node], context: Context) -> Condition:
+    parts = [_condition(node, context) for node in nodes]
     if not parts:
         return _ALWAYS
     return " AND ".join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
 
 
-def _condition(node: Node, eyes: Eyes) -> Condition:
+def _condition(node: Node, context: Context) -> Condition:
     """The node as an SQL condition that is never NULL; of columns where there are any, else of words."""
     match node:
         case Not():
-            condition, parameters = _condition(node.node, eyes)
+            condition, parameters = _condition(node.node, context)
             return f"NOT ({condition})", parameters
         case And() | Or():
-            parts = [_condition(part, eyes) for part in node.nodes]
+            parts = [_condition(part, context) for part in node.nodes]
             word = " AND " if isinstance(node, And) else " OR "
             return word.join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
         case Range():
             column, low, high = _bounds(node)
             return f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?", [low, high]
         case Match():
-            return _column_condition(node, eyes.address) or _by_words(node, eyes)
+            return _column_condition(node, context.address) or _by_words(node, context)
         case Text():
-            return _by_words(node, eyes)
+            return _by_words(node, context)
 
 
 def _bounds(node: Range) -> tuple[str, int, int]:
@@ -307,7 +306,7 @@ def _bounds(node: Range) -> tuple[str, int, int]:
 
 
 def _column_condition(node: Match, address: str) -> Condition | None:
-    """A condition of columns alone; None where they do not tell.
+    """A condition of columns alone; None where they cannot answer it.
 
     Args:
         address: the replica's own, 40 hex digits, "" before there is one.
@@ -335,13 +334,13 @@ def _column_condition(node: Match, address: str) -> Condition | None:
             return None
 
 
-def _by_words(node: Node, eyes: Eyes) -> Condition:
-    match = _match(node, eyes)
+def _by_words(node: Node, context: Context) -> Condition:
+    match = _match(node, context)
     if match is None:
         # An owner's name that nobody has, or `is:mine` before there is a key.
         return "0", []
-    # A list of all that hold a common word would be most of the registry.
-    return (LISTED if eyes.is_rare(match) else LOOKED_UP), [match]
+    # A list of all rows with a common word would be most of the registry.
+    return (LISTED if context.is_rare(match) else LOOKED_UP), [match]
 
 
 def _is_kind(node: Node) -> TypeGuard[Match]:

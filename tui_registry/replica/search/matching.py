@@ -1,6 +1,6 @@
 """What a search matches: listed where it is little, bounded where it is not. Windows, counts and facets begin here.
 
-Looking at the first few thousand matches tells which it is, so nothing is ever listed or counted as a whole.
+Looking at the first few thousand matches decides which, so nothing is ever listed or counted as a whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tui_registry.errors import Kind
 from tui_registry.query.errors import QueryError
 from tui_registry.query.nodes import Query, Sort
 from tui_registry.replica.catalogue.current import Row
-from tui_registry.replica.search.compile import IS_INVALID, Compiled, Condition, Eyes, Parameter, asks_words
+from tui_registry.replica.search.compile import IS_INVALID, Compiled, Condition, Context, Parameter, asks_words
 
 # So many matches are listed at most, and so many are counted; beyond that a bound is given. Fewer where each must be
 # checked by its row, which costs a microsecond or two.
@@ -26,7 +26,7 @@ _JUDGED = 1_000
 _LOOKED_UP = 200
 # Rows looked at for a bound.
 _SAMPLED = 2_000
-# Matches whose density tells about how many there are.
+# The newest matches: how densely they lie gives an estimate of how many there are.
 _NEWEST = 1_000
 _SMALL_PART = 0.25
 
@@ -53,7 +53,7 @@ class Ask(NamedTuple):
     limit: int
     cursor: str | None
     now: int
-    eyes: Eyes
+    context: Context
     backwards: bool = False
 
 
@@ -137,7 +137,7 @@ def estimate(db: sqlite3.Connection, match: str) -> float:
 
 
 def rarity(db: sqlite3.Connection) -> Callable[[str], bool]:
-    """What `Eyes.is_rare` asks, answered once for each expression."""
+    """What `Context.is_rare` asks, answered once for each expression."""
     known: dict[str, bool] = {}
     statement = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
 

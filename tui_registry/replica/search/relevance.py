@@ -25,7 +25,7 @@ from tui_registry.replica.search.matching import Ask, Found, State, most_selecti
 _BLOCK = 1_000
 # So many matches are ranked as a whole.
 _RANKED = 2_000
-# A block with less than this part of a window: many more follow before the window is full.
+# A block that gives less than this part of a window: many more would be read to fill it.
 _POOR = 0.25
 _NO_CEILING = 2**62
 # The name begins with the words; the name holds them; the rest.
@@ -141,11 +141,11 @@ class _Tier(NamedTuple):
 
 def _tiers(ask: Ask, compiled: Compiled, wanted: list[str]) -> list[_Tier]:
     last = ask.query.texts[-1].prefix
-    begins = text_match(Text(tuple(wanted), last), ask.eyes, "name :", at_start=True)
-    named = " AND ".join(f"({text_match(text, ask.eyes, 'name :')})" for text in ask.query.texts)
+    begins = text_match(Text(tuple(wanted), last), ask.context, "name :", at_start=True)
+    named = " AND ".join(f"({text_match(text, ask.context, 'name :')})" for text in ask.query.texts)
     everything = _Tier("words", f"({compiled.match}) NOT (({named}) OR ({begins}))", compiled.rest)
-    # All free text holds of a name that holds all of it; of the rest of the query columns must tell.
-    columns = _name_tells(ask, compiled)
+    # A name with all the words satisfies all free text; the rest of the query must be answered by columns.
+    columns = _beside_the_name(ask, compiled)
     if columns is not None:
         return [
             _Tier("names", begins, columns, compiled.filters),
@@ -159,8 +159,8 @@ def _tiers(ask: Ask, compiled: Compiled, wanted: list[str]) -> list[_Tier]:
     ]
 
 
-def _name_tells(ask: Ask, compiled: Compiled) -> Condition | None:
-    """What must hold of a record besides a name with all the words in it, None where columns cannot tell."""
+def _beside_the_name(ask: Ask, compiled: Compiled) -> Condition | None:
+    """What must hold of a record besides a name with all the words in it, None where columns cannot answer it."""
     query, where = ask.query, ask.query.where
     if isinstance(where, Or) and all(isinstance(part, Text) for part in where.nodes):
         return ("1", []) if ask.kind is None else (IS_KIND, [KIND_CODES[ask.kind]])

@@ -20,7 +20,7 @@ from tui_registry.query.fields import FIELDS
 from tui_registry.query.nodes import And, Match, Node, Query, Sort
 from tui_registry.replica.catalogue.current import Page, check_among, read_shown
 from tui_registry.replica.search import matching, relevance, vocabulary, walking
-from tui_registry.replica.search.compile import Compiled, Eyes, by_folded_name, compile_query
+from tui_registry.replica.search.compile import Compiled, Context, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
 from tui_registry.replica.store.connection import Pool
@@ -65,9 +65,16 @@ class Searcher:
         parsed = self._parse(query, saved, whole)
         order = None if sort is None else _read_sort(sort)
         stamp = _stamp(query, kind, sort, backwards)
-        with self._looking(parsed, unwanted, own_names) as (db, eyes):
+        with self._looking(parsed, unwanted, own_names) as (db, context):
             ask = Ask(
-                parsed, kind, order, min(limit, _MOST_ROWS), _unstamped(cursor, stamp), self._clock(), eyes, backwards
+                parsed,
+                kind,
+                order,
+                min(limit, _MOST_ROWS),
+                _unstamped(cursor, stamp),
+                self._clock(),
+                context,
+                backwards,
             )
             page = _window(db, ask)
             if page.next is not None:
@@ -79,8 +86,8 @@ class Searcher:
     def facets(self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool) -> Facets:
         """What the matches of a query have in common, counted."""
         parsed = self._parse(query, self._searches.named_in(query), whole)
-        with self._looking(parsed, unwanted) as (db, eyes):
-            return read_facets(db, _compiled(parsed, kind, eyes))
+        with self._looking(parsed, unwanted) as (db, context):
+            return read_facets(db, _compiled(parsed, kind, context))
 
     def known_values(self, field: str, prefix: str, limit: int) -> list[FacetValue]:
         """The values that records here have, the most frequent first."""
@@ -107,7 +114,7 @@ class Searcher:
     @contextmanager
     def _looking(
         self, parsed: Query, unwanted: Unwanted, own_names: bool = True
-    ) -> Iterator[tuple[sqlite3.Connection, Eyes]]:
+    ) -> Iterator[tuple[sqlite3.Connection, Context]]:
         names = self._names.all() if own_names and parsed.asks("owner") else {}
         with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
             if parsed.asks("is", "invalid"):
@@ -116,7 +123,7 @@ class Searcher:
             address = self._key.known_address(db) if parsed.asks("is", "mine") else ""
             yield (
                 db,
-                Eyes(address, by_folded_name(names), vocabulary.beginnings(db), matching.rarity(db)),
+                Context(address, by_folded_name(names), vocabulary.beginnings(db), matching.rarity(db)),
             )
 
     def _did_you_mean(
@@ -134,7 +141,7 @@ class Searcher:
             )
             found = other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows
         except sqlite3.OperationalError as error:
-            # The search itself has its answer by now; only who does not want it any more is told so.
+            # The search itself has its answer: only a caller that wants it no more is told of the interruption.
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):
                 raise
             return None
@@ -150,13 +157,13 @@ def _window(db: sqlite3.Connection, ask: Ask) -> Page:
         QueryError: the cursor is not one of this search's.
     """
     sort = ask.query.sort or ask.sort or Sort("relevance" if ask.query.texts else "updated", not ask.query.texts)
-    asked = _compiled(ask.query, ask.kind, ask.eyes)
+    asked = _compiled(ask.query, ask.kind, ask.context)
     state, counted = _read_cursor(ask.cursor)
     rids = matching.listed(db, asked)
     if sort.key == "relevance" and ask.query.texts and asked.match is not None and not ask.backwards:
         found, after = relevance.window(db, ask, asked, rids, state)
     else:
-        # Relevance has no other end to begin from, and without text there is none.
+        # Relevance cannot be read from its end, and without free text there is none.
         order = Sort("updated", True) if sort.key == "relevance" else sort
         found, after = walking.window(db, ask, asked, rids, order, state)
     if after is None and ask.cursor is None:
@@ -167,9 +174,9 @@ def _window(db: sqlite3.Connection, ask: Ask) -> Page:
     return Page([row for _, row in found], cursor, max(total, len(found)), exact)
 
 
-def _compiled(query: Query, kind: Kind | None, eyes: Eyes) -> Compiled:
+def _compiled(query: Query, kind: Kind | None, context: Context) -> Compiled:
     """The conditions of a query over one kind, or both for None."""
-    return compile_query(_with_kind(query.where, kind), eyes)
+    return compile_query(_with_kind(query.where, kind), context)
 
 
 def _with_kind(node: Node | None, kind: Kind | None) -> Node | None:

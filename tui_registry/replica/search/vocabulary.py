@@ -35,10 +35,10 @@ _SIZE_LABELS = {value: label for _, value, label in _SIZES}
 _NAMED_AT_MOST = 64
 _SCANNED = 100_000
 _COMPARED = 5_000
-# Likeness, of 100: so much is a typo, and so much is near enough when there is nothing nearer.
+# Similarity, of 100: from the first on a word is taken for a typo, from the second on where there is no nearer one.
 _NEAR = 80.0
 _ENOUGH = 70.0
-# Values are few, and some of three letters.
+# Values are few, and some have only three letters.
 _ALIKE = 60.0
 _LAST = "\U0010ffff"
 
@@ -83,7 +83,7 @@ def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
     order = [value for _, value, _ in _SIZES]
     values["size"].sort(key=lambda item: order.index(item.value))
     if compiled.is_everything:
-        # Of the whole registry the replica keeps count.
+        # For the whole registry the replica keeps the counts.
         values.update({field: found for field in FACET_FIELDS if (found := known_values(db, field, "", _MOST_VALUES))})
     return Facets(values, rids is not None or (compiled.is_everything and len(rows) < _LOOKED_AT))
 
@@ -99,7 +99,7 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
 
 
 def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
-    """What `Eyes.begin_with` asks, answered once for each word."""
+    """What `Context.begin_with` asks, answered once for each word."""
     known: dict[str, Sequence[str] | None] = {}
 
     def begin_with(word: str) -> Sequence[str] | None:
@@ -119,8 +119,8 @@ def nearest_word(db: sqlite3.Connection, word: str, begins: bool) -> str | None:
         return word
     from rapidfuzz import fuzz, process
 
-    # Typos seldom touch the first letter, and the vocabulary is in order: one stretch of it is enough to look at, and
-    # mostly a short one.
+    # Typos seldom touch the first letter, and the vocabulary is sorted: looking at one stretch of it is enough, mostly
+    # a short one.
     for start, enough in ((word[:2], _NEAR), (word[0], _ENOUGH)):
         stretch = _between(db, start, start + _LAST, _SCANNED)
         alike = [known for known in stretch if abs(len(known) - len(word)) <= 3]
@@ -142,7 +142,7 @@ def nearest_value(db: sqlite3.Connection, field: str, value: str) -> str | None:
         return same or value
     from rapidfuzz import fuzz, process
 
-    # What is proposed is shown, and typed for the person: nothing that would have to be made safe first.
+    # A proposal is shown, and typed for the person: only values that need no escaping.
     plain = [found for found in known if safe_text(found) == found]
     best = process.extractOne(wanted, plain, processor=fold_case, scorer=fuzz.ratio, score_cutoff=_ALIKE)
     return None if best is None else best[0]

@@ -25,7 +25,7 @@ from tui_registry.replica.search.matching import (
     stale_cursor,
 )
 
-# So many matches are read and ordered as a whole; more are passed on the walk, which a list makes cheap.
+# So many matches are read and ordered as a whole; with more of them the walk skips what is not in their list.
 _FEW = 2_000
 # So many matches and more are not listed for a walk: looking at row after row fills a window sooner. A look at columns
 # costs a microsecond or two, one at the word index seventy.
@@ -108,9 +108,9 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
     if asks_words(compiled.whole[0]) and (
         compiled.columns is None or compiled.words is None or estimate(db, compiled.words) <= _MANY_WORDS
     ):
-        # Unless most of what has the other columns has the words as well, looking them up costs too much.
+        # Unless most rows that match the columns have the words too, looking the words up row by row costs too much.
         many = _MANY_WORDS
-    # A range in the order itself makes the walk begin and end with it: nothing is passed for its sake.
+    # Where the range is on the column of the order, the walk begins and ends with it and passes no other rows.
     in_order = any(RANGE_INDEXES.get(column) == _SORT_INDEXES[sort.key] for column, _, _ in compiled.ranges)
     if in_index > many and (in_order or in_index > _LONGEST or in_index * _share(db, compiled) > many):
         return compiled.whole

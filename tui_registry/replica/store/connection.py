@@ -152,7 +152,7 @@ class Pool:
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        # Threads that each hold a slot and wait for a second one would wait for ever once they hold them all.
+        # Threads that each hold a slot and wait for a second one would deadlock once they hold them all.
         if getattr(self._held, "slot", False):
             raise RuntimeError("a thread borrows one reader at a time")
         with self._slots:

@@ -108,7 +108,7 @@ def _load_or_make(data_dir: Path, *, may_make: bool) -> crdt.Identity:
                 )
             _make(path, crdt.Identity.generate().secret())
         if may_make:
-            # Also where another process made it and had no time to: what follows is signed with it.
+            # Also where another process made it and was not done: what follows is signed with it.
             sync_folder(data_dir)
         text = path.read_text("ascii", "replace").strip()
         if path.stat().st_mode & 0o077:
