@@ -25,12 +25,12 @@ from tui_registry.cli.keystore import write_keystore
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.errors import RegistryError
+from tui_registry.present.pulls import Progress
 from tui_registry.replica.log import arrivals
 from tui_registry.replica.store import connection as pool
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.sync import Bounds, publish, pull
-from tui_registry.sync.events import Progress
 from tui_registry.sync.tiles import pack, spans
 
 Say = Callable[[str], None]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.importers.made import at
 from tui_registry.importers.drafting import Draft
-from tui_registry.importers.estimate import put_requirements
+from tui_registry.importers.weights import put_requirements
 from tui_registry.records.authoring import check
 
 GB = 1024**3

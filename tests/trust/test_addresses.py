@@ -14,7 +14,7 @@ from tests.trust.peers import served
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.importers.addresses import read_from_address
-from tui_registry.importers.errors import SourceError
+from tui_registry.importers.untrusted import SourceError
 from tui_registry.sync import pull_all
 
 LOG = FakeLog.of(roots(ALICE, 3))

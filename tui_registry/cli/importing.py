@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 
 from tui_registry.cli.drafts import with_settings
 from tui_registry.cli.output import out, out_json, problem_json, problem_line, terminal_width
 from tui_registry.cli.table import Column, Table
 from tui_registry.datastore import Datastore
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record, RegistryError
-from tui_registry.importers.found import Finding, Found, Operations, Skipped
+from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
+from tui_registry.present.imports import (
+    Candidate,
+    Finding,
+    Found,
+    ImportOutcome,
+    Operations,
+    OperationsTaken,
+    Skipped,
+    judged,
+    passed_over,
+    taken,
+)
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
@@ -23,27 +33,6 @@ _COLUMNS = (
     Column("ID", 12, spare=2),
     Column("SOURCE", 36, spare=1),
 )
-
-
-@dataclass(slots=True)
-class Line:
-    """What is told of one finding.
-
-    Attributes:
-        status: `ready`, `registered`, `here` (already), `invalid`, `failed`, `skipped` or, of operations, `stored`.
-        origins: where values of a foreign description came from, by the field's path.
-        notes: what could not be read in it.
-    """
-
-    source: str
-    status: str
-    kind: Kind | None = None
-    record: Record | None = None
-    id: str | None = None
-    problems: tuple[Problem, ...] = ()
-    operations: dict[str, Json] | None = None
-    origins: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 class Import:
@@ -59,27 +48,21 @@ class Import:
         explain: bool = False,
     ) -> None:
         """`explain` tells each value with its origin; a draft that is the only one is explained in any case."""
-        self.counts: Counter[str] = Counter()
+        self.outcome = ImportOutcome()
         self._datastore = datastore
         self._register = register
         self._settings = list(settings)
         self._as_json = as_json
         self._explain = explain
-        self._waiting: list[Line] = []
+        self._waiting: list[Candidate] = []
         self._table = Table(_COLUMNS, terminal_width())
         self._titled = as_json
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything was wrong with what was found."""
-        return bool(self.counts["invalid"] or self.counts["failed"])
 
     def take(self, found: Found) -> None:
         """Judge a finding; it is registered and told with those around it."""
         match found:
             case Skipped():
-                problem = Problem("", "warning", "skipped", found.sentence)
-                self._waiting.append(Line(found.source, "skipped", problems=(problem,)))
+                self._waiting.append(passed_over(found))
             case Operations():
                 self.finish()
                 self._waiting.append(self._take_operations(found))
@@ -90,73 +73,45 @@ class Import:
 
     def finish(self) -> None:
         """Register and tell what was judged."""
-        lines, self._waiting = self._waiting, []
+        found, self._waiting = self._waiting, []
         if self._register:
-            self._register_all([line for line in lines if line.status == "ready" and line.record is not None])
-        alone = len(lines) == 1 and not self.counts
-        for line in lines:
-            self.counts[line.status] += 1
-            self._tell(line, explained=self._explain or alone)
+            self._register_all([one for one in found if one.status == "ready" and one.record is not None])
+        alone = len(found) == 1 and not self.outcome.counts
+        for one in found:
+            self.outcome.add(one)
+            self._tell(one, explained=self._explain or alone)
 
     def summary(self) -> str:
         """The last line, for people."""
-        words = {"here": "here already"}
-        said = ", ".join(f"{exact(count)} {words.get(status, status)}" for status, count in self.counts.items())
-        return said if self._register or not self.counts["ready"] else f"{said}: --register registers what is ready"
+        return self.outcome.summary(registering=self._register)
 
-    def _judge(self, finding: Finding) -> Line:
+    def _judge(self, finding: Finding) -> Candidate:
         kind, record = finding.kind, finding.record
-        line = Line(finding.source, "invalid", kind, record, problems=finding.problems)
-        line.origins, line.notes = finding.origins, finding.notes
         if kind is None or record is None:
-            return line
+            return judged(finding)
         if self._settings:
             try:
-                line.record = record = with_settings(kind, record, self._settings)
-                if line.origins:
-                    line.origins = {**line.origins, **{path: "--set" for path, _ in self._settings}}
+                record = with_settings(kind, record, self._settings)
             except InvalidRecord as error:
-                line.problems = error.problems
-                return line
+                return judged(finding, error.problems)
+            set_here = {path: "--set" for path, _ in self._settings} if finding.origins else {}
+            finding = replace(finding, record=record, origins={**finding.origins, **set_here})
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._datastore.entry(identifier, kind) is not None:
-            line.status, line.id = "here", identifier
-            return line
-        line.problems = tuple(self._datastore.check(kind, record))
-        if not any(problem.severity == "error" for problem in line.problems):
-            line.status = "ready"
-        return line
+            return judged(finding, here_as=identifier)
+        return judged(finding, self._datastore.check(kind, record))
 
-    def _register_all(self, lines: Sequence[Line]) -> None:
-        drafts = [(line.kind, line.record) for line in lines if line.kind is not None and line.record is not None]
-        for line, outcome in zip(lines, self._datastore.add_all(drafts), strict=True):
-            if isinstance(outcome, RegistryError):
-                _fail(line, outcome)
-            else:
-                line.status, line.id = "registered", outcome.key
+    def _register_all(self, ready: Sequence[Candidate]) -> None:
+        drafts = [(one.kind, one.record) for one in ready if one.kind is not None and one.record is not None]
+        for one, outcome in zip(ready, self._datastore.add_all(drafts), strict=True):
+            one.end_in(outcome if isinstance(outcome, RegistryError) else outcome.key)
 
-    def _take_operations(self, found: Operations) -> Line:
-        line = Line(str(found.path), "ready")
-        if not self._register:
-            line.operations = {"operations": sum(1 for _ in found.lines())}
-            return line
-        report = self._datastore.apply(found.lines(), source="file")
-        line.status = "failed" if report.rejected else "stored"
-        line.operations = {
-            "operations": report.total,
-            "applied": report.applied,
-            "known": report.known,
-            "pending": report.pending,
-            "unsupported": report.unsupported,
-            "rejected": len(report.rejected),
-        }
-        line.problems = tuple(
-            Problem(f"operation {rejection.place + 1}", "error", rejection.code, rejection.sentence)
-            for rejection in report.rejected[:20]
-        )
-        return line
+    def _take_operations(self, found: Operations) -> Candidate:
+        if self._register:
+            return taken(found, self._datastore.apply(found.lines(), source="file"))
+        return Candidate(str(found.path), "ready", operations=OperationsTaken(sum(1 for _ in found.lines())))
 
-    def _tell(self, line: Line, *, explained: bool) -> None:
+    def _tell(self, line: Candidate, *, explained: bool) -> None:
         if self._as_json:
             name = None if line.record is None else line.record["name"]
             out_json(
@@ -170,17 +125,14 @@ class Import:
                     "notes": list(line.notes),
                     "origins": dict(line.origins),
                     "record": line.record,
-                    **(line.operations or {}),
+                    **line.counts,
                 }
             )
             return
         if not self._titled:
             self._titled = True
             out(self._table.header())
-        name = "" if line.record is None else str(line.record["name"])
-        if line.operations is not None:
-            name = ", ".join(f"{exact(n)} {word}" for word, n in line.operations.items() if isinstance(n, int) and n)
-        out(self._table.line((line.status, line.kind or "", name, (line.id or "")[:12], line.source)))
+        out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], line.source)))
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
         for note in line.notes:
@@ -205,8 +157,3 @@ def _shown(record: Record, path: str) -> str:
         case {"Other": other}:
             return safe_text(str(other), 80)
     return safe_text(str(value), 80)
-
-
-def _fail(line: Line, error: RegistryError) -> None:
-    line.status = "here" if error.code == "already_registered" else "failed"
-    line.problems = (Problem("", "error", error.code, safe_text(error.sentence)),)

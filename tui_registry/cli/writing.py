@@ -11,7 +11,7 @@ from tui_registry.cli.output import note, out, out_json, problem_line
 from tui_registry.cli.registry import entry_json
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import InvalidRecord
-from tui_registry.importers.documents import Finding
+from tui_registry.present.imports import Finding
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import safe_text
 

@@ -9,15 +9,13 @@ from tui_registry.cli.parser import examples, words
 
 def arguments(parser: ArgumentParser) -> None:
     """What `import` takes."""
+    from tui_registry.importers.formats import help_lines
+
     parser.description = (
         "Read descriptions of models and agents into drafts, and say what is wrong with them. With --register the\n"
         "drafts without errors are signed with this replica's key and registered; without it nothing is stored.\n\n"
         "SOURCE is a file, a folder (read with the folders in it) or an address. What it is, its content tells:\n"
-        "  models   GGUF and safetensors (split ones too, headers only, also at an address), Hugging Face folders\n"
-        "           and model cards, a repository of the Hub (https://huggingface.co/OWNER/NAME, or a file in it),\n"
-        "           an Ollama server, such as http://127.0.0.1:11434\n"
-        "  agents   A2A agent cards (a file, or the agent's address), an MCP server.json\n"
-        "  both     JSON and YAML (one record, or a list of them), what 'export' writes\n"
+        f"{help_lines(108)}\n"
         "Each value of a foreign description is told with where it came from, and what could not be read is noted.\n"
         "Records that are here already are left alone. Operations ('export --ops') are signed already: they are\n"
         "checked and stored as they are, whoever signed them.\n\n"
@@ -55,6 +53,7 @@ def run(args: Namespace) -> int:
     from tui_registry.cli.registry import open_registry
     from tui_registry.cli.writing import key_explained
     from tui_registry.importers import read_source
+    from tui_registry.importers.formats import FILES
     from tui_registry.text import safe_text
 
     source: str = args.source
@@ -63,12 +62,10 @@ def run(args: Namespace) -> int:
         for found in read_source(source, args.kind):
             work.take(found)
         work.finish()
-    if not work.counts:
-        raise FileError(
-            f"there are no descriptions in {safe_text(source)}: GGUF, safetensors, model cards, JSON and YAML are read"
-        )
+    if not work.outcome.counts:
+        raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
-    return 1 if work.failed else 0
+    return 1 if work.outcome.failed else 0
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from tui_registry.crdt.claims import claimed_hash, digest_of
-from tui_registry.crdt.op import OpError
+from tui_registry.crdt.op import OpError, claimed_hash, digest_of
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.judge import Checked, Verdict, judge
 from tui_registry.replica.log.verifier import Verifier

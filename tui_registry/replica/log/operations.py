@@ -5,13 +5,13 @@ People see the last arrived first, and reach windows of it by place.
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.op import MAX_CHILDREN
-from tui_registry.crdt.register import winner
 from tui_registry.errors import Kind, Record
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool
@@ -164,7 +164,7 @@ class Log:
     def renew_epoch(self) -> None:
         """Give the log another epoch, because others were given another log under this one. They begin anew."""
         with self._pool.write() as db:
-            db.execute("UPDATE replica SET epoch = ?", (secrets.token_hex(16),))
+            db.execute("UPDATE replica SET epoch = ?", (os.urandom(16).hex(),))
 
     def lines(self, start: int, stop: int) -> list[bytes]:
         """The exact bytes of ops start..stop of the log, without line ends."""

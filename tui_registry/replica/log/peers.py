@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui_registry.crdt.version import RULES_VERSION
+from tui_registry.crdt.op import RULES_VERSION
 from tui_registry.errors import Problem
 from tui_registry.replica.store.connection import Pool, StoreError
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
+from tui_registry.query.fields import alike
 from tui_registry.query.folding import fold_case
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
 from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
@@ -247,7 +248,7 @@ def _any(words: Sequence[str]) -> str | None:
 def _facet(node: Match, context: Context) -> str | None:
     match node.field:
         case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has":
-            return f'facets : "{facet_word(node.field, node.value)}"'
+            return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
         case "model":
             return f'facets : "{hex_word("model", node.value)}" *'
         case "owner":
@@ -326,7 +327,8 @@ def _column_condition(node: Match, address: str) -> Condition | None:
         case "has", "formfile":
             return "c.has_formfile", []
         case ("type" | "framework" | "license" | "quant") as field, value:
-            return f"coalesce(c.{_COLUMNS[field]}, '') = ? COLLATE NOCASE", [value]
+            values = alike(field, value)
+            return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
         case ("tag" | "cap" | "tool") as field, value if "\n" not in value:
             escaped = _ESCAPED.sub(r"\\\g<0>", value)
             return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]

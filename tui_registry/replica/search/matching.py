@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tui_registry.errors import Kind
-from tui_registry.query.errors import QueryError
-from tui_registry.query.nodes import Query, Sort
+from tui_registry.query.nodes import Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Row
 from tui_registry.replica.search.compile import IS_INVALID, Compiled, Condition, Context, Parameter, asks_words
 

@@ -15,11 +15,10 @@ from functools import partial
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
-from tui_registry.query.errors import QueryError
 from tui_registry.query.fields import FIELDS
-from tui_registry.query.nodes import And, Match, Node, Query, Sort
+from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, check_among, read_shown
-from tui_registry.replica.search import matching, relevance, vocabulary, walking
+from tui_registry.replica.search import matching, vocabulary, walking
 from tui_registry.replica.search.compile import Compiled, Context, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
@@ -161,6 +160,8 @@ def _window(db: sqlite3.Connection, ask: Ask) -> Page:
     state, counted = _read_cursor(ask.cursor)
     rids = matching.listed(db, asked)
     if sort.key == "relevance" and ask.query.texts and asked.match is not None and not ask.backwards:
+        from tui_registry.replica.search import relevance  # a list is read without it
+
         found, after = relevance.window(db, ask, asked, rids, state)
     else:
         # Relevance cannot be read from its end, and without free text there is none.

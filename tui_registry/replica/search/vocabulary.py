@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from tui_registry.licences import usual
 from tui_registry.query.folding import fold_case
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, field_and_value
 from tui_registry.replica.catalogue.word_index import SHORTEST_KNOWN, facet_word
@@ -95,6 +96,8 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
         "ORDER BY records DESC, value LIMIT ?",
         (field, len(prefix), prefix, limit),
     )
+    if field == "license":
+        return _most(_folded(Counter(dict(rows))))
     return [FacetValue(value, value, records) for value, records in rows]
 
 
@@ -156,6 +159,14 @@ def _most(counted: Counter[str]) -> list[FacetValue]:
     return [FacetValue(value, _SIZE_LABELS.get(value, value), records) for value, records in items[:_MOST_VALUES]]
 
 
+def _folded(licences: Counter[str]) -> Counter[str]:
+    """The numbers of records by licence, where those of all spellings of a licence count for its usual one."""
+    found: Counter[str] = Counter()
+    for licence, records in licences.items():
+        found[usual(licence)] += records
+    return found
+
+
 def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
     """The values of rows by field. Column by column, as one call for a column costs a tenth of one for each value."""
     columns = zip(*rows, strict=True) if rows else [()] * 8
@@ -165,7 +176,7 @@ def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
         "kind": Counter({KINDS_BY_CODE[code]: records for code, records in Counter(kinds).items()}),
         "type": Counter(types),
         "framework": Counter(frameworks),
-        "license": Counter(licences),
+        "license": _folded(Counter(licences)),
         "quant": Counter(value for value in quantizations if value is not None),
         "size": Counter({_SIZES[number][1]: records for number, records in classes.items()}),
         "owner": Counter({owner.hex(): records for owner, records in Counter(owners).items()}),

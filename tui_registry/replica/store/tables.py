@@ -5,12 +5,12 @@ Once released, a version of the tables stays as it is.
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 import time
 from pathlib import Path
 
-from tui_registry.crdt.version import RULES_VERSION
+from tui_registry.crdt.op import RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
 APPLICATION_ID = 0x74756972  # "tuir"
@@ -105,7 +105,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, index_version: int) -> 
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(
                 "INSERT INTO replica (one, epoch, fingerprint, rules_version, index_version) VALUES (1, ?, ?, ?, ?)",
-                (secrets.token_hex(16), "0" * 64, RULES_VERSION, index_version),
+                (os.urandom(16).hex(), "0" * 64, RULES_VERSION, index_version),
             )
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")

@@ -14,6 +14,7 @@ from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.importers import is_address
+from tui_registry.importers.formats import NAMES
 from tui_registry.text import safe_text
 from tui_registry.tui.actions import bindings_for
 from tui_registry.tui.forms.inputs import SafeInput
@@ -22,11 +23,7 @@ from tui_registry.tui.importing import Survey, survey
 from tui_registry.tui.paths import PathOffer, common_start, offers
 from tui_registry.tui.screens.dialog import Dialog
 
-_ABOUT = (
-    "GGUF, safetensors, a model's folder, card or address on the Hugging Face Hub, Ollama, an A2A agent card, an MCP "
-    "server, JSON or YAML of ours. "
-    "Nothing is signed before you have seen it."
-)
+_ABOUT = f"{NAMES}. Nothing is signed before you have seen it."
 
 
 class ImportSource(Dialog[Survey]):
