@@ -39,8 +39,7 @@ from tui_registry.node.responses import _STATUS
 from tui_registry.present.pulls import SyncError
 from tui_registry.records import authoring, derive_id, schema, wire
 from tui_registry.records.wire import canonical_bytes
-from tui_registry.replica.pending import MAX_PENDING, MAX_PENDING_BYTES
-from tui_registry.replica.refused import MAX_REJECTED
+from tui_registry.replica.log.arrivals import MAX_PENDING, MAX_PENDING_BYTES, MAX_REJECTED
 from tui_registry.sync import comparing as ranges
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.tiles import MAX_SIZE, Span, Unpacker, pack, parse_head, spell_head
@@ -275,10 +274,10 @@ def test_this_program_takes_the_operations_and_answers_as_the_page_says(tmp_path
         assert [row.id for row in registry.conflicts()] == [ops[0].key]
         assert registry.apply(LOG).applied == 1
         assert registry.get_model(ops[0].key) is None
-        head = registry.head()
+        head = registry.log.head()
         assert head.fingerprint == json.loads(EXAMPLES["head"])["fingerprint"]
         asked = json.loads(EXAMPLES["get-question"])["hashes"]
-        assert b"\n".join(registry.ops_by_hash(asked, 2**22)).decode() == EXAMPLES["get-answer"]
+        assert b"\n".join(registry.log.by_hash(asked, 2**22)).decode() == EXAMPLES["get-answer"]
 
 
 def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:

@@ -11,8 +11,7 @@ from tests.cli.test_writing import Terminal
 from tests.seeds import seed
 from tui_registry.__main__ import main
 from tui_registry.cli import look
-from tui_registry.datastore import Datastore, HistoryEntry
-from tui_registry.datastore.base import now
+from tui_registry.datastore import Datastore, HistoryEntry, now
 
 
 def test_undo_brings_the_version_before_back_as_one_more_operation(cli: Cli, own: str) -> None:
@@ -119,11 +118,11 @@ def test_history_of_a_record_is_read_to_its_end_and_no_further_than_asked(
 def test_a_record_deleted_on_two_machines_is_restored(cli: Cli, own: str, data_dir: Path, tmp_path: Path) -> None:
     before = cli("show", own, "--json").json["record"]
     with Datastore.open(data_dir) as here, Datastore.open(tmp_path / "there", clock=lambda: now() + 60) as there:
-        there.replace_identity(here.identity())
-        there.apply(here.log_lines(0, 10))
+        there.key.replace(here.key.identity())
+        there.apply(here.log.lines(0, 10))
         for datastore in (here, there):
             datastore.delete("model", own, datastore.heads(own))
-        assert here.apply(there.log_lines(0, 10)).applied == 1
+        assert here.apply(there.log.lines(0, 10)).applied == 1
         assert len(here.heads(own)) == 2
     restored = cli("restore", own, "--json")
     assert restored.code == 0

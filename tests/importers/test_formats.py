@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 
 import pytest
 
+from tui_registry.cli.commands import COMMANDS
 from tui_registry.importers.formats import FILES, FORMATS, NAMES, WEIGHTS, Format, help_lines, reader_of
 
 FOREIGN = [each for each in FORMATS if each.module != "own_documents"]

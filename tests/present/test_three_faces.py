@@ -27,7 +27,7 @@ def lived(data_dir: Path, tmp_path: Path) -> tuple[str, str, str]:
     me = owner("me")
     with Datastore.open(data_dir) as here, Datastore.open(tmp_path / "there") as there:
         for datastore in (here, there):
-            datastore.replace_identity(me)
+            datastore.key.replace(me)
 
         def write(datastore: Datastore, key: str, version: str) -> None:
             entry = datastore.entry(key)
@@ -35,10 +35,10 @@ def lived(data_dir: Path, tmp_path: Path) -> tuple[str, str, str]:
             datastore.update("model", key, {**entry.record, "version": version}, entry.heads)
 
         def apart(key: str) -> None:
-            there.apply(here.log_lines(0, here.head().size))
+            there.apply(here.log.lines(0, here.log.head().size))
             write(there, key, "2.0.0")
             write(here, key, "3.0.0")
-            here.apply(there.log_lines(0, there.head().size))
+            here.apply(there.log.lines(0, there.log.head().size))
 
         full, rivals, gone = (here.add("model", make_record("model", name)).key for name in ("full", "rivals", "gone"))
         apart(full)
@@ -65,7 +65,7 @@ def on_the_command_line(table: str, deeds: set[str]) -> dict[str, tuple[str, str
 
 def test_every_face_says_the_same_of_an_operation(cli: Cli, data_dir: Path, lived: tuple[str, str, str]) -> None:
     with Datastore.open(data_dir) as datastore:
-        operations = datastore.operations(limit=100).rows
+        operations = datastore.log.operations(limit=100).rows
         of_records = {entry.hash: entry for key in lived for entry in datastore.history(key)}
     told = {operation.hash[:12]: (operation.did, standing(operation)) for operation in operations}
     assert {did for did, _ in told.values()} == {"registered", "edited", "settled", "deleted", "brought back"}
@@ -102,7 +102,7 @@ def test_show_has_the_rows_of_the_detail_in_their_words(cli: Cli, data_dir: Path
 
 def test_the_app_lists_an_operation_in_the_same_words(data_dir: Path, lived: tuple[str, str, str]) -> None:
     with Datastore.open(data_dir) as datastore:
-        operations = datastore.operations(limit=100).rows
+        operations = datastore.log.operations(limit=100).rows
         around = Surroundings(0, {}, datastore.address)
     plain = Style()
     for operation in operations:

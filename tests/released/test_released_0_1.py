@@ -108,9 +108,9 @@ def served(released: Path, data_dir: Path) -> Iterator[str]:
 
 def test_its_replica_holds_what_it_said(replica: Path, said: dict[str, Any]) -> None:
     with Datastore.open(replica, clock=lambda: NOW) as registry:
-        head = registry.head()
+        head = registry.log.head()
         assert {"size": head.size, "fingerprint": head.fingerprint, "node": head.node} == said["head"]
-        assert [line.decode() for line in registry.log_lines(0, head.size)] == said["log"]
+        assert [line.decode() for line in registry.log.lines(0, head.size)] == said["log"]
         assert registry.address == said["address"] == owner("released").address
         entries = [
             {
@@ -130,12 +130,12 @@ def test_its_replica_holds_what_it_said(replica: Path, said: dict[str, Any]) -> 
 def test_its_replica_holds_what_is_local_too(replica: Path, said: dict[str, Any]) -> None:
     with Datastore.open(replica, clock=lambda: NOW) as registry:
         asked = ("name", "address", "next_index", "pending", "rejected", "unsupported", "last_error")
-        assert [{name: getattr(peer, name) for name in asked} for peer in registry.peers()] == said["peers"]
-        assert sorted(found.code for found in registry.quarantine()) == said["refused"]
-        assert registry.owner_names() == said["names"]
-        assert [[draft.key, dict(draft.fields)] for draft in registry.drafts()] == said["drafts"]
-        assert registry.saved_searches() == said["searches"]
-        assert registry.search_history() == said["searched"]
+        assert [{name: getattr(peer, name) for name in asked} for peer in registry.peers.all()] == said["peers"]
+        assert sorted(found.code for found in registry.log.quarantine()) == said["refused"]
+        assert registry.names.all() == said["names"]
+        assert [[draft.key, dict(draft.fields)] for draft in registry.drafts.all()] == said["drafts"]
+        assert registry.searches.saved() == said["searches"]
+        assert registry.searches.history() == said["searched"]
         # Each of those sections holds something, so that none of them is compared with nothing.
         assert all(said.values())
 
@@ -151,7 +151,7 @@ def test_its_replica_is_written_on_with_its_key(replica: Path, said: dict[str, A
         assert new.actor == said["address"]
         assert registry.conflicts() == []
         assert [row.name for row in registry.search("newcomer").rows] == ["newcomer"]
-        assert registry.head().size == said["head"]["size"] + 3
+        assert registry.log.head().size == said["head"]["size"] + 3
         assert registry.verify().sound
 
 
@@ -166,7 +166,7 @@ def test_what_waited_in_it_is_let_go_once_its_child_comes(replica: Path, said: d
         entry = registry.entry(edited["id"])
         assert entry is not None
         assert entry.record["version"] == "0.4.0"
-        assert registry.peers()[0].pending == 0
+        assert registry.peers.all()[0].pending == 0
 
 
 # ---- its program ----------------------------------------------------------------------------------------------------
@@ -195,10 +195,10 @@ async def test_its_node_is_pulled_from_by_this_program(
     released: Path, replica: Path, said: dict[str, Any], tmp_path: Path
 ) -> None:
     with served(released, replica) as url, Datastore.open(tmp_path / "here", clock=lambda: NOW) as here:
-        here.add_peer("old", url)
+        here.peers.add("old", url)
         result = await pull(here, "old")
         assert (result.error, result.applied) == (None, said["head"]["size"])
-        assert here.head().fingerprint == said["head"]["fingerprint"]
+        assert here.log.head().fingerprint == said["head"]["fingerprint"]
         assert {entry.id: entry.record for entry in here.entries()} == {
             entry["id"]: entry["record"] for entry in said["entries"]
         }
@@ -207,7 +207,7 @@ async def test_its_node_is_pulled_from_by_this_program(
         pushed = await push(here, "old")
         assert (pushed.applied, pushed.rejected) == (1, 0)
         assert (await pull(here, "old")).error is None
-        assert here.peers()[0].identical
+        assert here.peers.all()[0].identical
 
 
 def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, 
         run(released, there, "peer", "add", "new", node.url)
         run(released, there, "sync")
         assert new.key in run(released, there, "search", "of-today", "--json")
-        fingerprint = here.head().fingerprint
+        fingerprint = here.log.head().fingerprint
     with Datastore.open(there, clock=lambda: NOW) as after:
-        assert after.head().fingerprint == fingerprint
+        assert after.log.head().fingerprint == fingerprint
         assert after.verify().sound

@@ -143,8 +143,8 @@ def test_what_every_command_says_of_a_replica_that_strangers_filled(
 def own_record(folder: Path, deleted: bool) -> str:
     """The id of a new record that is this replica's own, with such a word wherever an author may sign one."""
     with Datastore.open(folder, clock=lambda: NOW + 60) as datastore:
-        identity = datastore.identity()
-        record = record_of("model", f"{STRINGS['clipboard']} {datastore.head().size}", by=identity)
+        identity = datastore.key.identity()
+        record = record_of("model", f"{STRINGS['clipboard']} {datastore.log.head().size}", by=identity)
         sound: Record = {"version": "1.0.0", "license": "MIT", "tags": ["x"], "formfile_template": ""}
         op = sign_up(identity, "model", {**record, **sound})
         assert datastore.apply([op.body]).applied == 1

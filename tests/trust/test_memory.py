@@ -87,7 +87,7 @@ async def test_a_pull_remembers_a_bounded_number_of_missing_operations(
     lines = [op.body for op in ORPHANS]
     answer = answering([], log_of([*lines[:2], *[b"x"] * 254, *lines[2:]]))
     async with hostile(answer) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         assert (await pull(here, "them", bounds=Bounds(batch_ops=1))).pending == len(ORPHANS)
     (question,) = [json.loads(ask.body)["hashes"] for ask in peer.asks if ask.path == "/sync/ops/get"]
     assert len(question) == 2

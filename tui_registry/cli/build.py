@@ -274,11 +274,11 @@ def _current(datastore: Datastore, prefix: str, *, allow_conflict: bool) -> Sign
     Raises:
         StoreError: `not_found`, `ambiguous`, or `conflict`.
     """
-    kind, identifier = datastore.resolve(prefix)
+    kind, identifier = datastore.find(prefix)
     history = datastore.history(identifier)
     current = next((entry for entry in history if entry.is_winner), None)
     first = next((entry.record for entry in history if not entry.children and entry.record is not None), None)
-    bodies = [] if current is None else datastore.ops_by_hash([current.hash], MAX_OP_BYTES)
+    bodies = [] if current is None else datastore.log.by_hash([current.hash], MAX_OP_BYTES)
     if current is None or first is None or not bodies:  # deleted by another process since
         raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it was deleted just now")
     live = [entry for entry in history if entry.is_head and not entry.is_rm]

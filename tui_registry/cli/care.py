@@ -52,7 +52,7 @@ def identity(args: Namespace) -> int:
                 _name(datastore, args)
             case _:
                 _confirm(datastore, args, "a new key")
-                _changed(datastore, datastore.replace_identity(None), as_json=args.json)
+                _changed(datastore, datastore.key.replace(None), as_json=args.json)
     return 0
 
 
@@ -60,9 +60,9 @@ def identity(args: Namespace) -> int:
 
 
 def _show(datastore: Datastore, *, as_json: bool) -> None:
-    path, fault = datastore.key_file, None
+    path, fault = datastore.key.file, None
     try:
-        address = datastore.identity().address
+        address = datastore.key.identity().address
     except StoreError as error:
         # The database remembers the address, and so which backup of the key is the right one.
         address, fault = datastore.address, error
@@ -80,7 +80,7 @@ def _show(datastore: Datastore, *, as_json: bool) -> None:
 def _export(datastore: Datastore, args: Namespace) -> None:
     from tui_registry.cli.keystore import ask_passphrase, write_keystore
 
-    identity, path = datastore.identity(), Path(args.file)
+    identity, path = datastore.key.identity(), Path(args.file)
     write_keystore(path, identity, ask_passphrase(args.passphrase_file, new=True))
     if args.json:
         out_json({"address": identity.address, "file": str(path)})
@@ -94,12 +94,12 @@ def _import(datastore: Datastore, args: Namespace) -> None:
     text = read_text(args.file, MAX_BYTES)
     identity = read_keystore(text, ask_passphrase(args.passphrase_file, new=False))
     _confirm(datastore, args, f"the key of 0x{identity.address}")
-    _changed(datastore, datastore.replace_identity(identity), as_json=args.json)
+    _changed(datastore, datastore.key.replace(identity), as_json=args.json)
 
 
 def _confirm(datastore: Datastore, args: Namespace, what: str) -> None:
     """Ask before a key that has signed records is put aside."""
-    if not args.yes and datastore.key_file.exists():
+    if not args.yes and datastore.key.file.exists():
         sign = f"sign with {what} from now on"
         confirm(
             f"{sign[0].upper()}{sign[1:]}? Records of the present key can then not be edited.",
@@ -126,13 +126,13 @@ def _name(datastore: Datastore, args: Namespace) -> None:
     Raises:
         StoreError: `not_found` when there is no name to forget.
     """
-    names, address, name = datastore.owner_names(), args.address, args.name
+    names, address, name = datastore.names.all(), args.address, args.name
     if args.forget:
         if address is None or name is not None:
             raise UsageError("--forget takes an address and nothing else: 'identity name' tells all that have a name")
         if address not in names:
             raise StoreError("not_found", f"the key 0x{address} has no name here")
-        datastore.name_owner(address, "")
+        datastore.names.set(address, "")
         _tell_name(address, None, as_json=args.json)
     elif address is None:
         for named in sorted(names, key=lambda each: (names[each], each)):
@@ -144,7 +144,7 @@ def _name(datastore: Datastore, args: Namespace) -> None:
     elif not name.strip():
         raise UsageError("the name is empty: --forget takes a name away")
     else:
-        datastore.name_owner(address, name)
+        datastore.names.set(address, name)
         _tell_name(address, name.strip(), as_json=args.json)
 
 

@@ -84,8 +84,8 @@ def prepared() -> Iterator[Datastore]:
                 datastore.add(kind, record)
             for publisher, owner in sample.owners.items():
                 if publisher != UNNAMED:
-                    datastore.name_owner(owner.address, publisher)
-            datastore.add_peer(NEIGHBOUR, _url(node, Path(folder)))
+                    datastore.names.set(owner.address, publisher)
+            datastore.peers.add(NEIGHBOUR, _url(node, Path(folder)))
             yield datastore
 
 

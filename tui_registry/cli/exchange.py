@@ -35,19 +35,19 @@ def peer(args: Namespace) -> int:
     with open_registry(args) as datastore:
         match args.action:
             case "add":
-                added = datastore.add_peer(args.name, args.address)
+                added = datastore.peers.add(args.name, args.address)
                 if args.json:
                     out_json(_peer_json(added))
                 else:
                     out(f"added peer {added.name}: 'tui-registry sync {added.name}' pulls from it")
             case "remove":
-                datastore.remove_peer(args.name)
+                datastore.peers.remove(args.name)
                 if args.json:
                     out_json({"name": args.name, "removed": True})
                 else:
                     out(f"removed peer {args.name}; what came from it stays")
             case _:
-                _list_peers(datastore.peers(), as_json=args.json)
+                _list_peers(datastore.peers.all(), as_json=args.json)
     return 0
 
 
@@ -57,7 +57,7 @@ def sync(args: Namespace) -> int:
 
     names: list[str] = list(dict.fromkeys(args.peers))
     with open_registry(args) as datastore:
-        names = names or [peer.name for peer in datastore.peers()]
+        names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
         return asyncio.run(_sync(datastore, names, push=args.push, as_json=args.json))
@@ -265,9 +265,9 @@ def _write_operations(datastore: Datastore) -> None:
     # Bytes: an operation is its exact spelling, whatever stdout's encoding.
     sys.stdout.flush()
     stream = sys.stdout.buffer
-    size = datastore.head().size
+    size = datastore.log.head().size
     for start in range(0, size, _LINES_AT_ONCE):
-        for line in datastore.log_lines(start, min(start + _LINES_AT_ONCE, size)):
+        for line in datastore.log.lines(start, min(start + _LINES_AT_ONCE, size)):
             stream.write(line + b"\n")
     stream.flush()
 

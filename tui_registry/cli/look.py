@@ -78,7 +78,7 @@ def history(args: Namespace) -> int:
 def quarantine(args: Namespace) -> int:
     """List what was refused."""
     with open_registry(args) as datastore:
-        refused = datastore.quarantine(args.limit)
+        refused = datastore.log.quarantine(args.limit)
     if args.json:
         for found in refused:
             out_json(_refused_json(found))
@@ -194,7 +194,7 @@ def _count(args: Namespace, query: str) -> int:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
     with query_explained(query), open_registry(args) as datastore:
         facets = datastore.facets(query, whole=True)
-        counts = list(_counts(facets, datastore.owner_names()))
+        counts = list(_counts(facets, datastore.names.all()))
     if args.json:
         for count in counts:
             out_json({**count._asdict(), "exact": facets.exact})
@@ -228,7 +228,7 @@ def _counts(facets: Facets, names: dict[str, str]) -> Iterator[_Count]:
 def _save(args: Namespace, query: str) -> int:
     name: str = args.save.removeprefix("@")
     with query_explained(query), open_registry(args) as datastore:
-        datastore.save_search(name, query)
+        datastore.searches.save(name, query)
     note(f"saved: 'search @{name}' asks it")
     return 0
 
@@ -236,13 +236,13 @@ def _save(args: Namespace, query: str) -> int:
 def _forget(args: Namespace) -> int:
     name: str = args.forget.removeprefix("@")
     with open_registry(args) as datastore:
-        datastore.drop_search(name)
+        datastore.searches.drop(name)
     return 0
 
 
 def _list_saved(args: Namespace) -> int:
     with open_registry(args) as datastore:
-        saved = datastore.saved_searches()
+        saved = datastore.searches.saved()
     widest = max(map(len, saved), default=0)
     for name, query in saved.items():
         if args.json:
@@ -317,7 +317,7 @@ def _list_operations(datastore: Datastore, args: Namespace) -> None:
     from tui_registry.present.deeds import by_whom
 
     table = Table(_OPERATIONS, terminal_width())
-    names = datastore.owner_names()
+    names = datastore.names.all()
     now, shown = int(time.time()), 0
     for found in _recent(datastore, mine=args.mine, limit=OPERATIONS_SHOWN if args.limit is None else args.limit):
         shown += 1
@@ -339,7 +339,7 @@ def _list_history(datastore: Datastore, args: Namespace) -> None:
     from tui_registry.present.amounts import moment
     from tui_registry.present.deeds import standing
 
-    kind, identifier = datastore.resolve(args.id, deleted=True)
+    kind, identifier = datastore.find(args.id, deleted=True)
     entries = _of_record(datastore, identifier, args.limit or 0)
     if args.json:
         for entry in entries:
@@ -365,7 +365,7 @@ def _list_history(datastore: Datastore, args: Namespace) -> None:
 
 def _recent(datastore: Datastore, *, mine: bool, limit: int) -> Iterator[Operation]:
     def read(most: int, before: int | None) -> Sequence[Operation]:
-        return datastore.operations(mine=mine, limit=most, before=before).rows
+        return datastore.log.operations(mine=mine, limit=most, before=before).rows
 
     return _windows(read, limit, _READ_AT_ONCE)
 

@@ -33,7 +33,7 @@ def find(datastore: Datastore, prefix: str, kind: Kind | None = None) -> Entry:
     Raises:
         StoreError: `not_found`, or `ambiguous` with the candidates.
     """
-    found, identifier = datastore.resolve(prefix, kind)
+    found, identifier = datastore.find(prefix, kind)
     entry = datastore.entry(identifier, found)
     if entry is None:  # deleted by another process since
         raise StoreError("not_found", f"there is no {found} {identifier[:12]} here: it was deleted just now")

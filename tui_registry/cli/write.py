@@ -84,7 +84,7 @@ def undo(args: Namespace) -> int:
 def restore(args: Namespace) -> int:
     """Bring the record back."""
     with open_registry(args) as datastore:
-        kind, identifier = datastore.resolve(args.id, deleted=True)
+        kind, identifier = datastore.find(args.id, deleted=True)
         if datastore.entry(identifier, kind) is not None:
             raise StoreError(
                 "not_deleted", f"{kind} {identifier[:12]} is not deleted: 'undo' takes back its last change"
@@ -172,10 +172,10 @@ def _set_value(present: Json, text: str) -> Json:
 @contextmanager
 def key_explained(datastore: Datastore) -> Iterator[None]:
     """After a block that signed this key's first operation, say where the key is and why to keep a copy."""
-    before = datastore.own_ops()
+    before = datastore.key.operations()
     yield
-    if before == 0 and datastore.own_ops():
-        place = safe_text(str(datastore.key_file))
+    if before == 0 and datastore.key.operations():
+        place = safe_text(str(datastore.key.file))
         note(
             f"the key that signs your records is {place}, and without it nobody can change them, you included: "
             f"{KEEP_A_COPY}"

@@ -54,7 +54,7 @@ def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
     router = APIRouter(tags=["about"])
 
     async def health() -> Response:
-        head = await run_in_threadpool(datastore.head)
+        head = await run_in_threadpool(datastore.log.head)
         told = {"status": "ok", "version": tui_registry.__version__, "node": head.node, "ops": head.size}
         return Response(json.dumps(told), media_type="application/json")
 

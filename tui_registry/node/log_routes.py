@@ -60,7 +60,7 @@ class _Log:
         self._pushers = Pushers(bounds.pushers)
 
     async def head(self, request: Request) -> Response:
-        body = spell_head(await run_in_threadpool(self._datastore.head), ranges=True)
+        body = spell_head(await run_in_threadpool(self._datastore.log.head), ranges=True)
         return _answer(request, body, etag_of(body), "max-age=2", "application/json")
 
     async def tile(self, epoch: str, name: str, request: Request) -> Response:
@@ -79,7 +79,7 @@ class _Log:
         wanted = [item for item in hashes if isinstance(item, str) and _HASH.fullmatch(item)]
         if len(wanted) != len(hashes):
             raise wrong("hashes", "must hold hashes of 64 lower-case hex digits and nothing else")
-        lines = await run_in_threadpool(self._datastore.ops_by_hash, wanted, bounds.answer_bytes)
+        lines = await run_in_threadpool(self._datastore.log.by_hash, wanted, bounds.answer_bytes)
         return Response(b"".join(line + b"\n" for line in lines), 200, None, _NDJSON)
 
     async def push(self, request: Request) -> Response:
@@ -167,7 +167,7 @@ class _Reconciling:
 
     async def _snapshot(self, epoch: str, size: Json) -> _Snapshot:
         """The snapshot that a question is about; a question without a size takes the latest."""
-        head = await run_in_threadpool(self._datastore.head)
+        head = await run_in_threadpool(self._datastore.log.head)
         if head.epoch != epoch:
             raise _MOVED
         if head.size > self._bounds.reconcile_ops:
@@ -186,7 +186,7 @@ class _Reconciling:
         return kept
 
     def _make(self) -> _Snapshot:
-        head, packed = self._datastore.log_keys()
+        head, packed = self._datastore.log.keys()
         return _Snapshot(head.epoch, Keys(packed))
 
 
@@ -235,7 +235,7 @@ class _Tiles:
 
     def _made(self, key: tuple[str, Span]) -> _Tile | None:
         _, span = key
-        lines = self._datastore.log_lines(span.start, span.end) if span.end < 2**63 else []
+        lines = self._datastore.log.lines(span.start, span.end) if span.end < 2**63 else []
         # After the lines: a log that is rewritten in between has another epoch by now. And lines that were lacking may
         # have come between the two reads: nobody may keep half a tile.
         if not self._is_there(key) or len(lines) != span.end - span.start:
@@ -247,7 +247,7 @@ class _Tiles:
 
     def _is_there(self, key: tuple[str, Span]) -> bool:
         epoch, span = key
-        head = self._datastore.head()
+        head = self._datastore.log.head()
         return head.epoch == epoch and head.size >= span.end
 
     def _find(self, key: tuple[str, Span]) -> _Tile | None:

@@ -142,7 +142,7 @@ class _Records:
         if not _ID_OR_PREFIX.fullmatch(record_id):
             sentence = f"'{record_id[:80]}' is not an id: an id is up to 64 hex digits, GET /{self._kind}s lists them"
             raise NodeError("not_found", sentence)
-        _, full_id = self._datastore.resolve(record_id, self._kind)
+        _, full_id = self._datastore.find(record_id, self._kind)
         entry = self._datastore.entry(full_id, self._kind)
         if entry is None:
             raise NodeError("not_found", f"there is no {self._kind} with that id")

@@ -92,7 +92,7 @@ async def reconcile(
     with suppress(SyncError, RangeError):
         found = await _differ(datastore, transport, head, bounds)
         if found is not None and await _fetch(datastore, transport, found.missing, keep, bounds):
-            return await in_thread(datastore.skip_entries, peer, head.epoch, found.size, found.fingerprint)
+            return await in_thread(datastore.peers.skip_entries, peer, head.epoch, found.size, found.fingerprint)
     return None
 
 
@@ -130,7 +130,7 @@ async def _differ(datastore: Datastore, transport: Transport, head: Head, bounds
             todo += parts
         if len(missing) > bounds.reconcile_missing:
             return None
-    return _Difference(size, fingerprint, await in_thread(datastore.unknown, sorted(set(missing))))
+    return _Difference(size, fingerprint, await in_thread(datastore.log.unknown, sorted(set(missing))))
 
 
 async def _fetch(datastore: Datastore, transport: Transport, missing: list[str], keep: Keep, bounds: Bounds) -> bool:
@@ -144,11 +144,11 @@ async def _fetch(datastore: Datastore, transport: Transport, missing: list[str],
             return False
         await keep(lines)
         wanted -= useful
-    return not await in_thread(datastore.unknown, missing)
+    return not await in_thread(datastore.log.unknown, missing)
 
 
 def _own_keys(datastore: Datastore) -> Keys:
-    _, packed = datastore.log_keys()
+    _, packed = datastore.log.keys()
     return Keys(packed)
 
 

@@ -74,7 +74,7 @@ async def pull(
     Raises:
         StoreError: code `not_found`: there is no such peer.
     """
-    peer = await in_thread(datastore.peer, peer_name)
+    peer = await in_thread(datastore.peers.get, peer_name)
     return await _pull(datastore, peer, emit, cancel, turn_over, bounds or Bounds())
 
 
@@ -96,9 +96,9 @@ async def pull_all(
     """
     bounds = bounds or Bounds()
     if names is None:
-        names = [peer.name for peer in await in_thread(datastore.peers)]
+        names = [peer.name for peer in await in_thread(datastore.peers.all)]
     # Read before the first pull: one that is removed while it waits for its turn ends nobody else's.
-    peers = [await in_thread(datastore.peer, name) for name in names]
+    peers = [await in_thread(datastore.peers.get, name) for name in names]
     turns = Turns(bounds)
 
     async def one(peer: Peer) -> PullResult:
@@ -168,7 +168,7 @@ async def _close(datastore: Datastore, running: _Pull, peer: Peer, error: Regist
     if error is not None and error.code in _ENDED_EARLY:
         # Nothing is wrong with the peer: it is only behind by what was not read yet.
         said = None
-    await in_thread(datastore.finish_pull, peer.name, running.head, said, etag, whole=error is None)
+    await in_thread(datastore.peers.finish_pull, peer.name, running.head, said, etag, whole=error is None)
 
 
 def _reasons(
@@ -235,7 +235,7 @@ class _Pull:
         looked_again = read_again = False
         while True:
             self.head, self.etag = remote.head, remote.etag
-            cursor = await in_thread(self._datastore.begin_pull, self._peer.name, remote.head)
+            cursor = await in_thread(self._datastore.peers.begin_pull, self._peer.name, remote.head)
             await self._announce(cursor, remote.head)
             remote, cursor = await self._reconciled(transport, remote, cursor)
             start = cursor.start
@@ -296,14 +296,14 @@ class _Pull:
 
     async def _announce(self, cursor: Cursor, head: Head) -> None:
         self._restarted = self._restarted or cursor.restarted
-        ours = (await in_thread(self._datastore.head)).size
+        ours = (await in_thread(self._datastore.log.head)).size
         self._emit(Started(self._peer.name, head.size, ours, cursor.start, cursor.restarted))
 
     async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
         """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
         if self._compared or not transport.answers:
             return remote, cursor
-        ours = await in_thread(self._datastore.head)
+        ours = await in_thread(self._datastore.log.head)
         if not is_worth_it(cursor, remote.head, ours, self._bounds):
             return remote, cursor
         self._compared = True
@@ -321,7 +321,7 @@ class _Pull:
 
     async def _keep(self, lines: list[bytes]) -> ApplyReport:
         """Store operations that were asked for by hash."""
-        report = await in_thread(self._datastore.store_missing, self._peer.name, lines)
+        report = await in_thread(self._datastore.apply, lines, source=self._peer.name)
         self._count(report, None)
         return report
 
@@ -336,7 +336,7 @@ class _Pull:
         def check(lines: list[bytes]) -> Coroutine[None, None, list[Arrival]]:
             nonlocal start
             first, start = start, start + len(lines)
-            return in_thread(self._datastore.check_lines, lines, first)
+            return in_thread(self._datastore.log.check_lines, lines, first)
 
         tiles = fetch_ahead(transport, remote.head.epoch, wanted, self._bounds)
         batches = in_batches(tiles, start, self._bounds)
@@ -347,7 +347,7 @@ class _Pull:
 
     async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> Cursor:
         start = cursor.start
-        report, cursor = await in_thread(self._datastore.store_entries, self._peer.name, cursor, arrivals)
+        report, cursor = await in_thread(self._datastore.peers.store_entries, self._peer.name, cursor, arrivals)
         self._read += len(arrivals)
         self._count(report, start)
         self._spoilt.note(arrivals, report.rejected)
@@ -360,10 +360,10 @@ class _Pull:
         """Ask for sound copies of what was spoilt, and for the children that are missing."""
         if not transport.answers or not (self._missing or self._spoilt.claimed):
             return
-        spoilt = await in_thread(self._datastore.unknown, sorted(self._spoilt.claimed))
+        spoilt = await in_thread(self._datastore.log.unknown, sorted(self._spoilt.claimed))
         self._missing.update(await self._spoilt.ask(transport, spoilt, self._keep))
         # What was missing from one batch may have come with a later one, or just now.
-        missing = await in_thread(self._datastore.unknown, sorted(self._missing))
+        missing = await in_thread(self._datastore.log.unknown, sorted(self._missing))
         await _ask_for_children(transport, set(missing), self._keep, self._bounds)
         if self.head is not None:
             self._tell(self.head.size, self.head)

@@ -23,17 +23,17 @@ async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = 
     from tui_registry.sync.http_transport import HttpTransport
 
     bounds = bounds or Bounds()
-    peer = await in_thread(datastore.peer, peer_name)
+    peer = await in_thread(datastore.peers.get, peer_name)
     if not is_url(peer.address):
         raise SyncError(peer.name, "not_accepted", "a directory takes no operations. Write one with `export --log`")
-    ours = await in_thread(datastore.head)
+    ours = await in_thread(datastore.log.head)
     tally, offered = Tally(), 0
     async with HttpTransport(peer.name, peer.address, bounds) as transport:
         theirs = await transport.head()
         if theirs is not None and (theirs.head.size, theirs.head.fingerprint) == (ours.size, ours.fingerprint):
             return PushResult(peer=peer.name, offered=0)
         for start in range(0, ours.size, 2 * TILE_OPS):
-            lines = await in_thread(datastore.log_lines, start, min(start + 2 * TILE_OPS, ours.size))
+            lines = await in_thread(datastore.log.lines, start, min(start + 2 * TILE_OPS, ours.size))
             for part in _parts(lines, bounds):
                 tally = tally.plus(read_report(await transport.offer(part)))
                 offered += len(part)

@@ -40,8 +40,7 @@ from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import check
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.wire import check_shape
-from tui_registry.replica.checked import Checked
-from tui_registry.replica.judge import judge
+from tui_registry.replica.log.judge import Checked, judge
 from tui_registry.settings import SettingsError, load_settings
 from tui_registry.sync.comparing import Keys, Range, RangeError, compare, read_question
 from tui_registry.sync.comparing import describe as describe_range

@@ -96,7 +96,7 @@ class Desk:
         if wanted.duplicate_of is not None:
             entry = self._entry(wanted.kind, wanted.duplicate_of)
             return Opened(FormState.duplicating(entry.kind, entry.record), new_key(), f"Copy of {_name(entry)}")
-        others = tuple(draft for draft in self._datastore.drafts() if draft.kind in KINDS)
+        others = tuple(draft for draft in self._datastore.drafts.all() if draft.kind in KINDS)
         return Opened(FormState.blank(wanted.kind), new_key(), f"Register {_a(wanted.kind)}", others=others)
 
     def check(self, kind: Kind, record: Record) -> tuple[tuple[Problem, ...], dict[str, str]]:
@@ -128,9 +128,9 @@ class Desk:
         with self._writing:
             if self._closed:
                 return draft.key
-            if not self._datastore.replace_draft(self._stored, draft):
+            if not self._datastore.drafts.replace(self._stored, draft):
                 draft = draft._replace(key=beside(draft.key))
-                self._datastore.save_draft(draft)
+                self._datastore.drafts.save(draft)
             self._stored = draft
             return draft.key
 
@@ -140,7 +140,7 @@ class Desk:
         Raises:
             RegistryError: it could not be removed.
         """
-        self._datastore.drop_draft(key)
+        self._datastore.drafts.drop(key)
 
     def close(self, key: str) -> None:
         """Remove this form's draft; none is kept from here on.
@@ -187,9 +187,9 @@ class Desk:
 
     def _drop(self, key: str) -> None:
         # What another form wrote there since is not this one's to remove
-        there = self._datastore.draft(key)
+        there = self._datastore.drafts.get(key)
         if there is not None and self._stored is not None and there.fields == self._stored.fields:
-            self._datastore.drop_draft(key)
+            self._datastore.drafts.drop(key)
 
     def _overtaken(self, kind: Kind, record_id: str) -> Outcome:
         try:
@@ -210,7 +210,7 @@ class Desk:
             notice = "this record is signed by another key: what you see is a copy to register as new"
             return Opened(state, new_key(), f"Copy of {_name(entry)}", notice=notice)
         state = FormState.editing(kind, record_id, entry.record, entry.heads)
-        draft = draft or self._datastore.draft(edit_key(kind, record_id))
+        draft = draft or self._datastore.drafts.get(edit_key(kind, record_id))
         if draft is None:
             return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}")
         from_draft(draft, state)
@@ -231,12 +231,12 @@ class Desk:
         state.texts = to_texts(kind, record)
         state.bring(found.origins, notes)
         notice, key = "this record is registered here: saving changes it to what was read", edit_key(kind, identifier)
-        if self._datastore.draft(key) is not None:
+        if self._datastore.drafts.get(key) is not None:
             notice, key = f"{notice}; your earlier draft of it is kept", beside(key)
         return Opened(state, key, f"Edit {_name(entry)}", notice=notice)
 
     def _continue(self, key: str) -> Opened:
-        draft = self._datastore.draft(key)
+        draft = self._datastore.drafts.get(key)
         if draft is None:
             raise RegistryError("not_found", "this draft is no longer here")
         if draft.record_id is None:
