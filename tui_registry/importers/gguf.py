@@ -111,9 +111,7 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
     put_licence(
         draft, header.text("general.license"), f"general.license {_IN}", name=header.text("general.license.name")
     )
-    kind = _type_of(header, architecture)
-    if kind is not None:
-        draft.put("model_type", kind, f"the architecture {shown(architecture)} {_IN}")
+    draft.put("model_type", _type_of(header, architecture), f"the architecture {shown(architecture)} {_IN}")
     draft.put("framework", {"Other": "GGML"}, "the file is GGUF, the format of GGML")
     draft.put("context_length", header.number(f"{architecture}.context_length"), f"{architecture}.context_length {_IN}")
     draft.add("tags", header.texts("general.tags"), f"general.tags {_IN}")

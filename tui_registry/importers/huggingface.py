@@ -83,11 +83,6 @@ def read_model_folder(folder: Path) -> Draft:
     return draft
 
 
-def owns_folders(folder: Path) -> bool:
-    """Whether the folders in a model's folder are parts of it, each with a configuration of its own."""
-    return (folder / PIPELINE).is_file()
-
-
 def read_card_draft(path: Path) -> Draft:
     """The draft that a card alone gives, with the configuration beside it when there is one.
 
@@ -314,5 +309,5 @@ def _put_context(draft: Draft, config: Mapping[str, Json]) -> None:
 READER = Reader(
     document=read_document,
     text=TextReader(is_card, read_card_draft, read_text, add_card_beside),
-    folder=FolderReader(is_model_folder, read_model_folder, owns_folders),
+    folder=FolderReader(is_model_folder, read_model_folder),
 )

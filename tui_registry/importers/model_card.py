@@ -132,9 +132,8 @@ def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
     _put_framework(draft, card.text("library_name"), tags)
     task = card.text("pipeline_tag")
     kind = _TASKS.get(task)
-    if kind is not None:
-        # The author says what the model is for; a configuration only how it is built.
-        draft.replace("model_type", kind, f"pipeline_tag {task} {IN_CARD}")
+    # The author says what the model is for; a configuration only how it is built.
+    draft.replace("model_type", kind, f"pipeline_tag {task} {IN_CARD}")
     if before_weights:
         return
     if card.note is not None:

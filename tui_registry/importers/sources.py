@@ -178,9 +178,12 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         model = folder_reader(place)
         if model is not None:
             yield finding_of(partial(model.read, place), str(place), kind)
-            if model.owns_folders(place):
+            if not _WITH_PARTS.isdisjoint(names):
                 folders.clear()
         yield from _read_files(place, names, kind, is_model=model is not None)
+
+
+_WITH_PARTS = {each.folder.has_parts for each in FORMATS if each.folder is not None}
 
 
 def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: bool) -> Iterator[Found]:
