@@ -45,8 +45,8 @@ def read_gguf(path: Path) -> Draft:
 
 
 def header_end(beginning: bytes, size: int, _name: str) -> int:
-    """How much of a file of that size to read for its header, as far as its beginning tells; no more than is there when
-    the header is whole. Nothing in a header tells its length, so each time the answer is twice as much.
+    """How many bytes of a file to read for its header; `len(beginning)` once the header is whole. A header does not
+    state its length, so the answer is twice as many each time.
 
     Raises:
         SourceError: the header is broken, or does not end.
@@ -224,7 +224,7 @@ def read_gguf_header(file: IO[bytes]) -> GgufHeader:
     """Read the header of an open file that begins with the magic.
 
     Raises:
-        SourceError: the header is broken, cut off or larger than any honest one.
+        SourceError: the header is broken, cut off or larger than real models have.
     """
     return _Parser(file).parse()
 

@@ -245,7 +245,7 @@ def is_config(value: Json) -> TypeGuard[dict[str, Json]]:
 
 
 def put_config(draft: Draft, config: Mapping[str, Json]) -> int | None:
-    """Give the draft what the configuration tells.
+    """Give the draft what the configuration states.
 
     Returns:
         The bits of a packed weight, when the weights are quantised.
@@ -274,7 +274,7 @@ def put_dtype(draft: Draft, config: Mapping[str, Json]) -> None:
 
 
 def type_of(config: Mapping[str, Json]) -> tuple[str, str] | None:
-    """The type that the configuration tells, and by which key."""
+    """The type that the configuration implies, and by which key."""
     if "vision_config" in config and ("text_config" in config or "llm_config" in config):
         # CLIP and SigLIP have both too, and embed; they have no generation.
         name = config.get("model_type")
