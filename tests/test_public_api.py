@@ -1,4 +1,4 @@
-"""The Python API that stays stable (DESIGN section 5)."""
+"""The Python API that stays stable: what README promises to programs."""
 
 from __future__ import annotations
 

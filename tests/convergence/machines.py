@@ -14,11 +14,10 @@ from tests.crdt.model import State
 from tests.replica.replicas import fresh_replica
 from tui_registry.datastore import DATABASE, ApplyReport, Cursor, Datastore
 from tui_registry.errors import Json
+from tui_registry.present.pulls import SyncError
 from tui_registry.replica.identity import KEY_FILE
-from tui_registry.sync import ranges
-from tui_registry.sync.errors import SyncError
-from tui_registry.sync.heads import RemoteHead
-from tui_registry.sync.tiles import Span
+from tui_registry.sync import comparing
+from tui_registry.sync.tiles import RemoteHead, Span
 
 if TYPE_CHECKING:
     from tui_registry.replica.arrivals import Arrival
@@ -171,12 +170,12 @@ class Near:
 
     async def reconcile(self, epoch: str, size: int | None, questions: Json) -> Json:
         self._asked()
-        asked = ranges.read_question(questions)
+        asked = comparing.read_question(questions)
         head, packed = self._there.store.log_keys()
         if head.epoch != epoch or size not in (None, head.size):
             raise SyncError(self._there.name, "http_409", "has another log by now")
-        keys = ranges.Keys(packed)
-        told: list[Json] = [ranges.describe(keys, low, high) for low, high in asked]
+        keys = comparing.Keys(packed)
+        told: list[Json] = [comparing.describe(keys, low, high) for low, high in asked]
         return {"size": keys.size, "fingerprint": keys.fingerprint, "ranges": told}
 
     async def __aenter__(self) -> Self:

@@ -25,14 +25,12 @@ from tui_registry.datastore import Peer
 from tui_registry.sync import (
     Bounds,
     PullResult,
+    comparing,
     publish,
     publishing,
     pull,
     pull_all,
     pulling,
-    ranges,
-    reading,
-    reconciling,
     tiles,
 )
 
@@ -80,10 +78,9 @@ class World:
         self._seen: dict[tuple[str, str], int] = {}
         for module in (tiles, publishing):
             self._stack.enter_context(patch.object(module, "TILE_OPS", TILE_OPS))
-        self._stack.enter_context(patch.multiple(ranges, _FEW=2, _PARTS=3))
-        self._stack.enter_context(patch.object(reconciling, "_OPS_A_QUESTION", 1))
+        self._stack.enter_context(patch.multiple(comparing, _FEW=2, _PARTS=3, _OPS_A_QUESTION=1))
         if not thorough:
-            for module in (pulling, reading, reconciling):
+            for module in (pulling, comparing):
                 self._stack.enter_context(patch.object(module, "in_thread", here))
             self._stack.enter_context(patch.object(concurrent.futures, "ThreadPoolExecutor", Here))
         self._stack.enter_context(patch.object(pulling, "open_transport", self._open_transport))
@@ -312,7 +309,7 @@ class World:
     def _open_transport(self, peer: Peer, bounds: Bounds) -> object:
         if peer.name in self._near:
             return self._near[peer.name]
-        from tui_registry.sync.directory import DirTransport
+        from tui_registry.sync.transport import DirTransport
 
         return DirTransport(peer.name, peer.address, bounds)
 

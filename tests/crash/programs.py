@@ -26,11 +26,11 @@ from tui_registry.datastore import Datastore, Draft
 from tui_registry.datastore import exchange as datastore_exchange
 from tui_registry.datastore import writing as datastore_writing
 from tui_registry.errors import RegistryError
+from tui_registry.present.pulls import Progress
 from tui_registry.replica import connection as pool
 from tui_registry.replica.connection import Pool
 from tui_registry.replica.identity import KEY_FILE
 from tui_registry.sync import Bounds, publish, pull
-from tui_registry.sync.events import Progress
 from tui_registry.sync.tiles import pack, spans
 
 Say = Callable[[str], None]

@@ -12,7 +12,7 @@ from tests.node.conftest import client, refused
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, running
-from tui_registry.node.etags import etag_of
+from tui_registry.node.requests import etag_of
 from tui_registry.sync.tiles import Span, pack
 
 
@@ -75,7 +75,7 @@ def test_a_tile_is_packed_and_hashed_once_for_all_who_ask(store: Datastore, monk
 
     monkeypatch.setattr(Span, "from_name", heard)
     monkeypatch.setattr(store, "log_lines", read)
-    monkeypatch.setattr("tui_registry.node.log.etag_of", hash_of)
+    monkeypatch.setattr("tui_registry.node.log_routes.etag_of", hash_of)
     path = f"/sync/{store.head().epoch}/entries/0.10.ndjson.gz"
     with running(store) as address, client(address) as reader, ThreadPoolExecutor(at_once) as pool:
         answers = list(pool.map(reader.get, [path] * at_once))

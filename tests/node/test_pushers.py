@@ -10,7 +10,7 @@ from tests.crdt.making import root, write_on
 from tests.node.conftest import client
 from tui_registry.datastore import Datastore
 from tui_registry.node import Address, NodeBounds, running
-from tui_registry.node.pushers import OTHERS, Pushers
+from tui_registry.node.log_routes import OTHERS, Pushers
 from tui_registry.replica import pending
 
 BASE = root(name="base")

@@ -24,8 +24,7 @@ from tui_registry.datastore import Cursor, Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.node import Address, NodeBounds, running
 from tui_registry.sync import Bounds, Finished, Progress, PullResult, pull
-from tui_registry.sync.ranges import Keys, describe, read_question
-from tui_registry.sync.reconciling import is_worth_it
+from tui_registry.sync.comparing import Keys, describe, is_worth_it, read_question
 
 
 def timed(owner: Identity, count: int) -> list[Op]:

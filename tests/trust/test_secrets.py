@@ -364,7 +364,7 @@ def test_the_token_is_compared_in_constant_time(
         compared.append((one, other))
         return compare(one, other)
 
-    monkeypatch.setattr("tui_registry.node.token.hmac.compare_digest", watched)
+    monkeypatch.setattr("tui_registry.node.requests.hmac.compare_digest", watched)
     for credentials in (f"Bearer {token}", "Bearer x", f"Basic {token}", "", f"Bearer {token[:-1]}"):
         caller.post("/models", json={}, headers={"authorization": credentials})
     said = [token, "x", token, "", token[:-1]]

@@ -16,7 +16,7 @@ from tests.sync.logs import ALICE, FakeLog, roots
 from tests.trust.peers import served
 from tui_registry.datastore import Datastore
 from tui_registry.sync import Bounds, Event, Started, publish, pull, pull_all
-from tui_registry.sync.http import HttpTransport
+from tui_registry.sync.http_transport import HttpTransport
 
 HEAD = b'{"epoch":"%s","size":0,"fingerprint":"%s","node":"%s"}' % (b"e" * 32, b"0" * 64, b"a" * 40)
 FLOODS = {

@@ -217,5 +217,8 @@ async def test_however_fast_progress_is_told_it_is_drawn_calmly(
 
 
 def progress(done: int) -> Progress:
-    so_far = PullResult("lab", None, done, done, 0, 0, 0, 0, (), done * 100, 1.0, restarted=False, error=None)
+    so_far = PullResult(
+        peer="lab", head=None, read=done, applied=done, rejections=(), bytes=done * 100, seconds=1.0, restarted=False,
+        error=None,
+    )  # fmt: skip
     return Progress(done, OPS, so_far)

@@ -9,7 +9,7 @@ from importlib import resources
 
 from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
 from tui_registry.errors import KINDS, Json, Kind, Record
-from tui_registry.records.reading import read_record
+from tui_registry.records.as_written import read_record
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.records.wire import derive_id
 

@@ -6,8 +6,8 @@ from tui_registry.cli.registry import read_file
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present.imports import Finding
+from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
-from tui_registry.records.reading import read_record
 
 
 def read_document(name: str) -> tuple[Json, str]:

@@ -10,8 +10,8 @@ from tui_registry.cli.listing import pointed
 from tui_registry.cli.output import note, out, out_json, terminal_width
 from tui_registry.cli.registry import open_registry
 from tui_registry.cli.table import Column, Table
-from tui_registry.query.errors import QueryError
-from tui_registry.query.facets import with_term
+from tui_registry.query.editing import with_term
+from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:

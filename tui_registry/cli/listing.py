@@ -13,7 +13,7 @@ from tui_registry.cli.registry import entry_json, open_registry
 from tui_registry.cli.table import Column, Table
 from tui_registry.datastore import Datastore, Row
 from tui_registry.errors import Kind
-from tui_registry.query.errors import QueryError
+from tui_registry.query.nodes import QueryError
 from tui_registry.text import address_short, age, count_words, exact, safe_text
 
 _PAGE = 200

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.present.imports import Finding
-from tui_registry.records.reading import read_record
+from tui_registry.records.as_written import read_record
+from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import FIELDS, Field, Integer, Many, Optional, Struct, Text, Variant
-from tui_registry.records.versions import version_fault
 from tui_registry.text import exact, safe_text
 
 NO_LICENCE = "unknown"  # no SPDX expression, so the authoring rule asks; the default would claim a licence

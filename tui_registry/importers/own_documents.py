@@ -9,8 +9,8 @@ from typing import TypeGuard
 
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.present.imports import Finding
+from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import DocumentError, load_document
-from tui_registry.records.reading import read_record
 from tui_registry.records.schema import FIELDS, ID_FIELD
 from tui_registry.text import safe_text
 

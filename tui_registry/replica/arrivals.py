@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui_registry.crdt.claims import claimed_hash
-from tui_registry.crdt.op import OpError
+from tui_registry.crdt.op import OpError, claimed_hash
 from tui_registry.replica.checked import Checked
 from tui_registry.replica.connection import Pool
 from tui_registry.replica.judge import Verdict

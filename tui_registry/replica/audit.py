@@ -7,11 +7,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from tui_registry.crdt.op import Op, OpError
+from tui_registry.crdt.key_state import heads, winner
+from tui_registry.crdt.op import RULES_VERSION, Op, OpError
 from tui_registry.crdt.parsing import parse_op
-from tui_registry.crdt.register import heads, winner
 from tui_registry.crdt.rules import Ancestor, check_against
-from tui_registry.crdt.version import RULES_VERSION
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.replica.batch import Batch
 from tui_registry.replica.checked import Checked, check, derive

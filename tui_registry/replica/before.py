@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.op import MAX_CHILDREN
-from tui_registry.crdt.register import winner
 from tui_registry.errors import Kind, Record
 from tui_registry.replica.columns import KINDS_BY_CODE
 from tui_registry.replica.stored import chunks, marks, parts_of, read_heads, read_record, stored_id

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from tui_registry.crdt.register import winner
+from tui_registry.crdt.key_state import winner
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.replica.columns import KIND_CODES, KINDS_BY_CODE
 from tui_registry.replica.conditions import hex_range

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
+from tui_registry.query.fields import alike
 from tui_registry.query.folding import fold_case
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
 from tui_registry.replica.classes import words_between
@@ -216,7 +217,7 @@ def _any(words: Sequence[str]) -> str | None:
 def _facet(node: Match, eyes: Eyes) -> str | None:
     match node.field:
         case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has":
-            return f'facets : "{facet_word(node.field, node.value)}"'
+            return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
         case "model":
             return f'facets : "{hex_word("model", node.value)}" *'
         case "owner":

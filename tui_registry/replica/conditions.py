@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tui_registry.query.fields import alike
 from tui_registry.query.nodes import Match, Range
 from tui_registry.replica.columns import FACET_LETTERS, KIND_CODES_BY_NAME
 
@@ -70,7 +71,8 @@ def column_condition(node: Match, address: str) -> Condition | None:
         case "has", "formfile":
             return "c.has_formfile", []
         case ("type" | "framework" | "license" | "quant") as field, value:
-            return f"coalesce(c.{_COLUMNS[field]}, '') = ? COLLATE NOCASE", [value]
+            values = alike(field, value)
+            return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
         case ("tag" | "cap" | "tool") as field, value if "\n" not in value:
             escaped = _ESCAPED.sub(r"\\\g<0>", value)
             return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Any, NamedTuple
 
+from tui_registry.licences import usual
 from tui_registry.replica import matching
 from tui_registry.replica.columns import KINDS_BY_CODE, read_labels
 from tui_registry.replica.compile import Compiled
@@ -81,12 +82,22 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
         "ORDER BY records DESC, value LIMIT ?",
         (field, len(prefix), prefix, limit),
     )
+    if field == "license":
+        return _most(_folded(Counter(dict(rows))))
     return [FacetValue(value, value, records) for value, records in rows]
 
 
 def _most(counted: Counter[str]) -> list[FacetValue]:
     items = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return [FacetValue(value, _SIZE_LABELS.get(value, value), records) for value, records in items[:_VALUES]]
+
+
+def _folded(licences: Counter[str]) -> Counter[str]:
+    """The numbers of records by licence, where those of all spellings of a licence count for its usual one."""
+    found: Counter[str] = Counter()
+    for licence, records in licences.items():
+        found[usual(licence)] += records
+    return found
 
 
 def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
@@ -98,7 +109,7 @@ def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
         "kind": Counter({KINDS_BY_CODE[code]: records for code, records in Counter(kinds).items()}),
         "type": Counter(types),
         "framework": Counter(frameworks),
-        "license": Counter(licences),
+        "license": _folded(Counter(licences)),
         "quant": Counter(value for value in quantizations if value is not None),
         "size": Counter({_SIZES[number][1]: records for number, records in classes.items()}),
         "owner": Counter({owner.hex(): records for owner, records in Counter(owners).items()}),

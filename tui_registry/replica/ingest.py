@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tui_registry.crdt.claims import digest_of
-from tui_registry.crdt.op import OpError
+from tui_registry.crdt.op import OpError, digest_of
 from tui_registry.replica import pending
 from tui_registry.replica.arrivals import Arrival
 from tui_registry.replica.batch import Batch

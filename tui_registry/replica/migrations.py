@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from tui_registry.crdt.version import RULES_VERSION
+from tui_registry.crdt.op import RULES_VERSION
 from tui_registry.replica.columns import INDEX_VERSION
 from tui_registry.replica.connection import BUSY_SECONDS, Pool
 from tui_registry.replica.errors import StoreError, damaged, said_plainly

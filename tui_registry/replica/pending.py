@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from tui_registry.crdt.claims import digest_of
+from tui_registry.crdt.op import digest_of
 from tui_registry.replica.arrivals import Arrival
 from tui_registry.replica.judge import judge
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from tui_registry.crdt.version import RULES_VERSION
+from tui_registry.crdt.op import RULES_VERSION
 from tui_registry.replica.arrivals import Arrival
 from tui_registry.replica.ingest import Outcome, store
 from tui_registry.replica.peers import no_such_peer

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tui_registry.errors import Kind
-from tui_registry.query.errors import QueryError
 from tui_registry.query.fields import FIELDS
-from tui_registry.query.nodes import And, Match, Node, Query, Sort
+from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.columns import KINDS_BY_CODE
 from tui_registry.replica.compile import Compiled, Eyes, compile_query
 from tui_registry.replica.rows import Page, Row

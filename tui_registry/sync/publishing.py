@@ -11,8 +11,7 @@ from tui_registry.datastore import Datastore, Head
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError
 from tui_registry.sync.bounds import TILE_OPS
-from tui_registry.sync.heads import HeadError, parse_head, spell_head
-from tui_registry.sync.tiles import Span, pack, spans
+from tui_registry.sync.tiles import LogError, Span, pack, parse_head, spans, spell_head
 from tui_registry.text import address_short, safe_text
 
 
@@ -103,7 +102,7 @@ def _entries(root: Path, head: Head) -> Path:
 def _head_before(root: Path) -> Head | None:
     try:
         return parse_head((root / "sync" / "head").read_bytes()).head
-    except (FileNotFoundError, HeadError):
+    except (FileNotFoundError, LogError):
         return None
 
 

@@ -60,7 +60,7 @@ def _write_records(datastore: Datastore, query: str) -> None:
     from tui_registry.cli.listing import pointed
     from tui_registry.cli.output import out_json
     from tui_registry.cli.registry import entry_json
-    from tui_registry.query.errors import QueryError
+    from tui_registry.query.nodes import QueryError
 
     try:
         for entry in datastore.entries(query, whole=True):

@@ -11,7 +11,7 @@ _ID = "the record's id, or a beginning that only it has"
 
 def arguments(parser: ArgumentParser) -> None:
     """What `formfile` takes."""
-    from tui_registry.formfile.help import LANGUAGE
+    from tui_registry.formfile.editor import LANGUAGE
 
     parser.description = (
         "Formfiles: check, format and render them, write one for a record, and hand a record over to a builder as a\n"
@@ -63,7 +63,7 @@ def run(args: Namespace) -> int:
             return formfile_bundles.run(args)
         case "language":
             from tui_registry.cli.output import out
-            from tui_registry.formfile.help import LANGUAGE
+            from tui_registry.formfile.editor import LANGUAGE
 
             out(LANGUAGE.rstrip("\n"))
             return 0

@@ -19,17 +19,17 @@ from tui_registry.formfile.bundle import (
     Bundle,
     BundleError,
     SignedRecord,
+    check_bundle,
     digest,
     make_bundle,
 )
-from tui_registry.formfile.model import Name
-from tui_registry.formfile.verify_bundle import check_bundle
+from tui_registry.formfile.language import Name
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.records.wire import derive_id
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.formfile.model import Mode
+    from tui_registry.formfile.language import Mode
 
 _STDOUT = "-"
 

@@ -15,7 +15,7 @@ from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Entry
-    from tui_registry.formfile.model import Mode
+    from tui_registry.formfile.language import Mode
 
 # As the wire limits have it; the language itself knows no length.
 _LONGEST_TEMPLATE = 24_576

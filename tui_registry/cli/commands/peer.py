@@ -102,6 +102,8 @@ def _state(peer: Peer) -> str:
 
 
 def _json(peer: Peer) -> dict[str, Json]:
+    from tui_registry.present.pulls import kept_out
+
     return {
         "name": peer.name,
         "address": peer.address,
@@ -110,9 +112,7 @@ def _json(peer: Peer) -> dict[str, Json]:
         "their_size": peer.their_size,
         "read": peer.next_index,
         "identical": peer.identical,
-        "rejected": peer.rejected,
-        "pending": peer.pending,
-        "unsupported": peer.unsupported,
+        **{count.name: number for count, number in kept_out(peer)},
         "last_sync": peer.last_sync,
         "last_try": peer.last_try,
         "last_error": peer.last_error,

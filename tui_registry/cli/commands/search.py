@@ -11,7 +11,7 @@ from tui_registry.cli.parser import examples, words
 
 def arguments(parser: ArgumentParser) -> None:
     """What `search` takes."""
-    from tui_registry.query.grammar import GRAMMAR
+    from tui_registry.query.sentences import GRAMMAR
 
     parser.usage = "tui-registry search [options] QUERY"
     parser.description = f"Find models and agents by words and fields.\n\n{list_options.LIMITS}"
@@ -70,7 +70,7 @@ def _save(args: Namespace, query: str) -> int:
     from tui_registry.cli.listing import pointed
     from tui_registry.cli.output import note
     from tui_registry.cli.registry import open_registry
-    from tui_registry.query.errors import QueryError
+    from tui_registry.query.nodes import QueryError
 
     name: str = args.save.removeprefix("@")
     try:

@@ -9,7 +9,7 @@ from tui_registry.cli.parser import examples
 
 def arguments(parser: ArgumentParser) -> None:
     """What `serve` takes."""
-    from tui_registry.node.bounds import DEFAULT_PORT
+    from tui_registry.node.limits import DEFAULT_PORT
 
     parser.description = (
         "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"

@@ -10,7 +10,7 @@ from tui_registry.cli.parser import examples, words
 if TYPE_CHECKING:
     from tui_registry.datastore import Datastore
     from tui_registry.errors import Json
-    from tui_registry.sync import Event, PullResult, PushResult
+    from tui_registry.present.pulls import Event, PullResult, PushResult
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -71,8 +71,9 @@ async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: 
 
 async def _push(datastore: Datastore, name: str, *, as_json: bool) -> bool:
     from tui_registry.cli.output import note, out, out_json
-    from tui_registry.sync import SyncError, push
-    from tui_registry.text import exact, safe_text
+    from tui_registry.present.pulls import SyncError
+    from tui_registry.sync import push
+    from tui_registry.text import safe_text
 
     try:
         result = await push(datastore, name)
@@ -81,11 +82,8 @@ async def _push(datastore: Datastore, name: str, *, as_json: bool) -> bool:
         return False
     if as_json:
         out_json(_push_json(result))
-    elif not result.offered:
-        out(f"{name}: has everything that is here")
     else:
-        came = f"{exact(result.applied)} new to it, {exact(result.rejected)} rejected"
-        out(f"{name}: offered {exact(result.offered)}, {came}")
+        out(safe_text(result.sentence))
     return True
 
 
@@ -99,7 +97,7 @@ class _Progress:
         self._at: dict[str, str] = {}
 
     def take(self, event: Event) -> None:
-        from tui_registry.sync import Progress, Started
+        from tui_registry.present.pulls import Progress, Started
         from tui_registry.text import exact
 
         if isinstance(event, Started):
@@ -117,20 +115,15 @@ class _Progress:
 
 
 def _json(result: PullResult) -> dict[str, Json]:
+    from tui_registry.present.pulls import rejection_json
+
     return {
         "peer": result.peer,
         "ok": result.ok,
         "theirs": None if result.head is None else result.head.size,
         "read": result.read,
-        "applied": result.applied,
-        "known": result.known,
-        "pending": result.pending,
-        "rejected": result.rejected,
-        "unsupported": result.unsupported,
-        "rejections": [
-            {"index": rejection.place, "code": rejection.code, "sentence": rejection.sentence}
-            for rejection in result.rejections
-        ],
+        **result.counts(),
+        "rejections": [rejection_json(rejection) for rejection in result.rejections],
         "restarted": result.restarted,
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
@@ -139,12 +132,4 @@ def _json(result: PullResult) -> dict[str, Json]:
 
 
 def _push_json(result: PushResult) -> dict[str, Json]:
-    return {
-        "pushed_to": result.peer,
-        "offered": result.offered,
-        "applied": result.applied,
-        "known": result.known,
-        "pending": result.pending,
-        "rejected": result.rejected,
-        "unsupported": result.unsupported,
-    }
+    return {"pushed_to": result.peer, "offered": result.offered, **result.counts()}

@@ -13,7 +13,7 @@ from textual.widgets import OptionList, TextArea
 from textual.widgets.option_list import Option
 
 from tui_registry.formfile import Completion, complete, tokens
-from tui_registry.formfile.highlighter import TokenKind
+from tui_registry.formfile.editor import TokenKind
 from tui_registry.text import safe_text
 from tui_registry.tui.actions import bindings_for
 from tui_registry.tui.forms.inputs import SafeArea

@@ -14,7 +14,7 @@ from tui_registry.tui.widgets.peer_table import PeerTable
 from tui_registry.tui.widgets.peer_view import PeerView, Pulling, outcome
 
 if TYPE_CHECKING:
-    from tui_registry.sync import PullResult
+    from tui_registry.present.pulls import PullResult
 
 
 class SyncScreen(PeersScreen):
