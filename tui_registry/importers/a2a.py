@@ -67,9 +67,7 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     draft.add("capabilities", offered, f"capabilities {_IN}")
     tags = [tag for skill in skills for tag in texts_at(skill, "tags")]
     draft.add("tags", tags[: 4 * _MOST], f"tags of the skills {_IN}")
-    kinds = _model_types(card)
-    if kinds:
-        draft.put("compatible_model_types", kinds, f"the input modes {_IN}")
+    draft.put("compatible_model_types", _model_types(card), f"the input modes {_IN}")
     _note_guards(draft, card)
     return draft
 

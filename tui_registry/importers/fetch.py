@@ -47,7 +47,7 @@ class Answer:
 
     Attributes:
         status: of a file that was asked for in part 206, or 200 for its beginning.
-        size: of such a file as a whole, None when the host does not tell.
+        size: of such a file as a whole, None when the host does not state it.
     """
 
     url: httpx.URL

@@ -6,6 +6,7 @@ refusals follow. Nothing is imported here: help needs the words alone, and a fil
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -62,10 +63,12 @@ class Folder(NamedTuple):
     Attributes:
         names: of files one of which it has.
         stands_for_it: the file among them that means the whole folder when it is imported alone.
+        has_parts: the file among them with which the folders in it are parts of it, too.
     """
 
     names: tuple[str, ...]
     stands_for_it: str
+    has_parts: str
 
 
 class Server(NamedTuple):
@@ -180,6 +183,7 @@ FORMATS = (
         folder=Folder(
             names=("config.json", "model_index.json", "adapter_config.json"),
             stands_for_it="config.json",
+            has_parts="model_index.json",
         ),
     ),
     # What no other format knows is read as one of ours.
@@ -201,8 +205,6 @@ READ_BY_HEADER = [each.name for each in FORMATS if any(weights.suffix for weight
 
 def help_lines(width: int) -> str:
     """What can be imported, one paragraph for each kind, indented."""
-    import textwrap
-
     return "\n".join(
         textwrap.fill(
             ", ".join(each.help for each in FORMATS if each.kind == kind), width,
@@ -250,12 +252,10 @@ class FolderReader(NamedTuple):
     Attributes:
         is_one: whether a folder is one model; no error is raised.
         read: its draft.
-        owns_folders: whether the folders in it are parts of it, too.
     """
 
     is_one: Callable[[Path], bool]
     read: Callable[[Path], Draft]
-    owns_folders: Callable[[Path], bool]
 
 
 class Reader(NamedTuple):

@@ -45,8 +45,8 @@ def read_gguf(path: Path) -> Draft:
 
 
 def header_end(beginning: bytes, size: int, _name: str) -> int:
-    """How much of a file of that size to read for its header, as far as its beginning tells; no more than is there when
-    the header is whole. Nothing in a header tells its length, so each time the answer is twice as much.
+    """How many bytes of a file to read for its header; `len(beginning)` once the header is whole. A header does not
+    state its length, so the answer is twice as many each time.
 
     Raises:
         SourceError: the header is broken, or does not end.
@@ -111,9 +111,7 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
     put_licence(
         draft, header.text("general.license"), f"general.license {_IN}", name=header.text("general.license.name")
     )
-    kind = _type_of(header, architecture)
-    if kind is not None:
-        draft.put("model_type", kind, f"the architecture {shown(architecture)} {_IN}")
+    draft.put("model_type", _type_of(header, architecture), f"the architecture {shown(architecture)} {_IN}")
     draft.put("framework", {"Other": "GGML"}, "the file is GGUF, the format of GGML")
     draft.put("context_length", header.number(f"{architecture}.context_length"), f"{architecture}.context_length {_IN}")
     draft.add("tags", header.texts("general.tags"), f"general.tags {_IN}")
@@ -226,7 +224,7 @@ def read_gguf_header(file: IO[bytes]) -> GgufHeader:
     """Read the header of an open file that begins with the magic.
 
     Raises:
-        SourceError: the header is broken, cut off or larger than any honest one.
+        SourceError: the header is broken, cut off or larger than real models have.
     """
     return _Parser(file).parse()
 

@@ -83,11 +83,6 @@ def read_model_folder(folder: Path) -> Draft:
     return draft
 
 
-def owns_folders(folder: Path) -> bool:
-    """Whether the folders in a model's folder are parts of it, each with a configuration of its own."""
-    return (folder / PIPELINE).is_file()
-
-
 def read_card_draft(path: Path) -> Draft:
     """The draft that a card alone gives, with the configuration beside it when there is one.
 
@@ -250,7 +245,7 @@ def is_config(value: Json) -> TypeGuard[dict[str, Json]]:
 
 
 def put_config(draft: Draft, config: Mapping[str, Json]) -> int | None:
-    """Give the draft what the configuration tells.
+    """Give the draft what the configuration states.
 
     Returns:
         The bits of a packed weight, when the weights are quantised.
@@ -279,7 +274,7 @@ def put_dtype(draft: Draft, config: Mapping[str, Json]) -> None:
 
 
 def type_of(config: Mapping[str, Json]) -> tuple[str, str] | None:
-    """The type that the configuration tells, and by which key."""
+    """The type that the configuration implies, and by which key."""
     if "vision_config" in config and ("text_config" in config or "llm_config" in config):
         # CLIP and SigLIP have both too, and embed; they have no generation.
         name = config.get("model_type")
@@ -314,5 +309,5 @@ def _put_context(draft: Draft, config: Mapping[str, Json]) -> None:
 READER = Reader(
     document=read_document,
     text=TextReader(is_card, read_card_draft, read_text, add_card_beside),
-    folder=FolderReader(is_model_folder, read_model_folder, owns_folders),
+    folder=FolderReader(is_model_folder, read_model_folder),
 )

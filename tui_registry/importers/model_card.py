@@ -127,14 +127,13 @@ def card_draft(card: Card, source: str, otherwise: str) -> Draft:
 
 
 def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
-    """Give the draft what a card tells; `before_weights` only what the weights cannot know better."""
+    """Give the draft what a card states; with `before_weights` only what the weights cannot show better."""
     tags = card.texts("tags")
     _put_framework(draft, card.text("library_name"), tags)
     task = card.text("pipeline_tag")
     kind = _TASKS.get(task)
-    if kind is not None:
-        # The author says what the model is for; a configuration only how it is built.
-        draft.replace("model_type", kind, f"pipeline_tag {task} {IN_CARD}")
+    # The author says what the model is for; a configuration only how it is built.
+    draft.replace("model_type", kind, f"pipeline_tag {task} {IN_CARD}")
     if before_weights:
         return
     if card.note is not None:

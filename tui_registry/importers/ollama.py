@@ -113,15 +113,10 @@ _CAPABILITIES = {
 
 
 def _put_type(draft: Draft, capabilities: list[str], family: str) -> None:
-    origin = f"capabilities in {SHOW}"
-    if "embedding" in capabilities:
-        draft.put("model_type", "Embedding", origin)
-    elif "vision" in capabilities or "audio" in capabilities:
-        draft.put("model_type", "Multimodal", origin)
-    elif capabilities:
-        draft.put("model_type", "LLM", origin)
-    elif "bert" in family.lower():
-        draft.put("model_type", "Embedding", f"family in {TAGS}")
+    kinds = {"embedding": "Embedding", "vision": "Multimodal", "audio": "Multimodal"}
+    kind = next((kind for word, kind in kinds.items() if word in capabilities), "LLM" if capabilities else None)
+    draft.put("model_type", kind, f"capabilities in {SHOW}")
+    draft.put("model_type", "Embedding" if "bert" in family.lower() else None, f"family in {TAGS}")
 
 
 def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json]) -> None:
@@ -138,9 +133,7 @@ def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json
         draft.put("quantization", quantization.value, f"quantization_level in {TAGS} ({shown(level)})")
         draft.add("tags", [quantization.scheme], f"quantization_level in {TAGS}")
     form = text_at(details, "format")
-    if form:
-        framework = "GGML" if form.lower() == "gguf" else form
-        draft.put("framework", {"Other": framework}, f"format {shown(form)} in {TAGS}")
+    draft.put("framework", {"Other": "GGML" if form.lower() == "gguf" else form}, f"format {shown(form)} in {TAGS}")
 
 
 def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:

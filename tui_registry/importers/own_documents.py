@@ -38,7 +38,7 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
 
     Args:
         document: an object of fields, with or without `kind`, or `{"kind": ..., "record": {...}}` as we export it.
-        kind: what it must be; None to tell from the document.
+        kind: what it must be; None to find out from the document.
         base: the record whose values stay where the document has none; without it the defaults do.
     """
     if not isinstance(document, dict):
@@ -64,7 +64,7 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
 
 
 def kind_of(fields: Mapping[str, Json]) -> Kind | None:
-    """The kind that the fields' names tell, None when they fit both or neither."""
+    """The kind by the names of the fields, None when they fit both or neither."""
     fitting: list[Kind] = [kind for kind in KINDS if any(name in _ONLY[kind] for name in fields)]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -86,7 +86,7 @@ def is_operation(value: Json) -> bool:
 
 
 def is_ours(value: Json) -> bool:
-    """Whether a value is an export, an operation or a record that tells its kind."""
+    """Whether a value is an export, an operation or a record whose kind is clear."""
     if is_export(value) or is_operation(value):
         return True
     return isinstance(value, dict) and (value.get("kind") in ("model", "agent") or kind_of(value) is not None)
@@ -138,8 +138,8 @@ _NO_HEADS = "must be the list of 64-digit hashes that 'show --json' gave"
 
 
 def _guard(beside: Mapping[str, Json]) -> tuple[str | None, tuple[str, ...], list[Problem]]:
-    """The id and the heads beside the record. Damaged ones are told, never taken for none: the edit would then go on
-    top of changes, or into a record, that its editor was not shown."""
+    """The id and the heads beside the record. Damaged ones are problems, not taken for missing: else the edit would go
+    on top of changes, or into a record, that its editor was not shown."""
     faults = []
     identifier, heads = beside.get("id"), beside.get("heads")
     if identifier is not None and not _is_id(identifier):  # null: a line of `import --json` that is not signed yet

@@ -70,7 +70,7 @@ def read_safetensors(path: Path) -> Draft:
 
 
 def put_weights(draft: Draft, weights: Weights, *, bits: int | None = None) -> None:
-    """Give a model's draft what its tensors tell. What the draft has already stays."""
+    """Give a model's draft what can be read from its tensors. What the draft has already stays."""
     for note in weights.notes:
         draft.note(note)
     of_files = "" if weights.files == 1 else f" in {weights.files} files"
@@ -82,10 +82,10 @@ def put_weights(draft: Draft, weights: Weights, *, bits: int | None = None) -> N
 
 
 def header_end(beginning: bytes, size: int, name: str) -> int:
-    """How much of a file of that size to read for its header, as far as its beginning tells.
+    """How many bytes of a file to read for its header, by the length that it begins with.
 
     Raises:
-        SourceError: the header would be longer than any honest one.
+        SourceError: the header would be longer than real models have.
     """
     length = int.from_bytes(beginning[:_LENGTH], "little")
     if length > _MOST_HEADER:
@@ -125,7 +125,7 @@ class Weights:
         """The weights that the tensors hold; packed ones count as what they unpack to.
 
         Args:
-            bits: of a packed weight, where the quantisation's configuration tells.
+            bits: of a packed weight, where the quantisation's configuration states it.
         """
         tensors = self.tensors.items()
         return sum(unpacked(name, tensor.dtype, tensor.elements, self.tensors, bits) for name, tensor in tensors)
@@ -288,8 +288,8 @@ def unpacked(name: str, dtype: str, elements: int, names: Container[str], bits: 
     """How many weights a tensor of that name holds.
 
     Args:
-        names: of all tensors, which tell bitsandbytes' packing.
-        bits: of a packed weight; 4 where nobody says.
+        names: of all tensors; those of bitsandbytes show its packing.
+        bits: of a packed weight; 4 where it is not known.
     """
     if name.endswith(_BESIDE):
         return 0

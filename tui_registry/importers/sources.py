@@ -39,7 +39,7 @@ def read_source(source: str | Path, kind: Kind | None = None) -> Iterator[Found]
 
     Args:
         source: a path, or an address that begins with http:// or https://.
-        kind: what the descriptions must be; None to tell from each.
+        kind: what the descriptions must be; None to find out from each.
 
     Raises:
         SourceError: the source itself cannot be read. What is wrong with something in it is a finding.
@@ -80,7 +80,7 @@ def _is_folder(path: Path) -> bool:
 # A line of our export holds a record, its heads and its problems.
 _MAX_LINE_BYTES = 4 * MAX_OP_BYTES
 _LINES = (".ndjson", ".jsonl")
-# Names of descriptions: a file called so is told when it describes nothing, any other is passed over in silence.
+# Names of descriptions: a file named so is reported when it describes nothing, any other is passed over silently.
 _NAMED = (".json", ".yaml", ".yml", *_LINES)
 _TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
 _REFUSALS = {suffix: text.otherwise for text in _TEXTS for suffix in text.suffixes}
@@ -178,9 +178,12 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         model = folder_reader(place)
         if model is not None:
             yield finding_of(partial(model.read, place), str(place), kind)
-            if model.owns_folders(place):
+            if not _WITH_PARTS.isdisjoint(names):
                 folders.clear()
         yield from _read_files(place, names, kind, is_model=model is not None)
+
+
+_WITH_PARTS = {each.folder.has_parts for each in FORMATS if each.folder is not None}
 
 
 def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: bool) -> Iterator[Found]:
@@ -201,7 +204,7 @@ def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: b
 
 
 def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator[Found]:
-    """A folder holds other files too: one whose kind cannot be told is passed over, not an error."""
+    """A folder holds other files too: one whose kind is not clear is passed over, and is no error."""
     if any(path.name == text.beside for text in _TEXTS):
         # Beside weights it is read with them.
         if not any(form in WEIGHTS for form in forms.values()) and _is_text(path):

@@ -3,7 +3,6 @@ JSON is read strictly, and nothing is taken for granted about the types of its v
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO, TypeGuard
 
 from tui_registry.errors import Json, RegistryError
+from tui_registry.records.documents import NotJsonError, strict_json
 from tui_registry.text import exact, safe_text
 
 
@@ -172,16 +172,9 @@ def parse_json(raw: bytes, what: str) -> Json:
         SourceError: it is none; the sentence begins with `what`.
     """
     try:
-        value: Json = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refused)
-    except UnicodeDecodeError:
-        raise SourceError(f"{what} holds bytes that are not UTF-8") from None
-    except _TwiceError as error:
-        raise SourceError(f"{what} names {safe_text(str(error), 40)} twice") from None
-    except RecursionError:
-        raise SourceError(f"{what} is nested too deep") from None
-    except ValueError:  # numbers of thousands of digits too
-        raise SourceError(f"{what} is not JSON") from None
-    return value
+        return strict_json(raw)
+    except NotJsonError as error:
+        raise SourceError(f"{what} {error}") from None
 
 
 def parse_object(raw: bytes, what: str) -> dict[str, Json]:
@@ -220,22 +213,3 @@ def objects_at(value: Mapping[str, Json], *keys: str) -> list[dict[str, Json]]:
 def is_whole(value: Json) -> TypeGuard[int]:
     """Whether a value is a whole number; Python takes true and false for numbers, too."""
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-# How: one name, one value
-
-
-class _TwiceError(Exception):
-    pass
-
-
-def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
-    return value
-
-
-def _refused(name: str) -> Json:
-    raise ValueError(name)

@@ -22,7 +22,7 @@ class Quantization(NamedTuple):
     Attributes:
         value: as a record has it.
         scheme: such as `Q4_K_M`; empty where `value` says all.
-        bits: of one weight, about; None when nobody can say.
+        bits: of one weight, about; None when it is not known.
     """
 
     value: Json
@@ -96,7 +96,7 @@ def put_quantization(draft: Draft, quantization: Quantization | None, origin: st
 
 
 def bits_of(value: Json) -> float | None:
-    """The bits that one weight takes, about, where the quantisation alone tells."""
+    """The bits that one weight takes, about, where the quantisation alone determines them."""
     return _BITS.get(value) if isinstance(value, str) else None
 
 

@@ -1,4 +1,4 @@
-"""An import, as the command line and the app tell it: what sources give, what became of each, and the sentences.
+"""An import as the command line and the app describe it: what sources give, what became of each, and the sentences.
 
 Plain data and words: nothing here reads a file, asks a replica or signs.
 """
@@ -26,7 +26,7 @@ class Finding:
 
     Attributes:
         source: where it stands: a file, with the line in a file of many.
-        kind: None when the description does not tell.
+        kind: None when the description does not make it clear.
         record: the draft, complete and in order; None when it cannot be read.
         problems: why it cannot be read. The authoring rules come later, from the Datastore.
         id: of the record it is a copy of, where it is one of our exports and says so beside the record.
