@@ -82,9 +82,8 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
         "ORDER BY records DESC, value LIMIT ?",
         (field, len(prefix), prefix, limit),
     )
-    if field == "license":
-        return _most(_folded(Counter(dict(rows))))
-    return [FacetValue(value, value, records) for value, records in rows]
+    counted = _folded(Counter(dict(rows))).most_common() if field == "license" else rows
+    return [FacetValue(value, value, records) for value, records in counted]
 
 
 def _most(counted: Counter[str]) -> list[FacetValue]:
