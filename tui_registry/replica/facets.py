@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from tui_registry.licences import usual
+from tui_registry.query.fields import FACETS
 from tui_registry.replica import matching
 from tui_registry.replica.columns import KINDS_BY_CODE, read_labels
 from tui_registry.replica.compile import Compiled
@@ -16,7 +17,7 @@ from tui_registry.replica.compile import Compiled
 _LOOKED_AT = 5_000
 _VALUES = 30
 
-FACET_FIELDS = ("kind", "type", "framework", "license", "quant", "size", "tag", "cap", "tool", "owner")
+FACET_FIELDS = tuple(FACETS)
 
 # Classes of size by parameters: (largest, what the query language calls the class, what people call it).
 _SIZES = (
