@@ -62,7 +62,7 @@ _SPDX: Final = {
     "WTFPL": "",
 }
 # Licences of models and data sets by the identifiers of https://huggingface.co/docs/hub/repositories-licenses. Until
-# 0.1 an author was told to write `LicenseRef-` and that word, so records carry those references as well (`alike`).
+# 0.1 the authoring rule proposed `LicenseRef-` and that word, so records carry those references as well (`alike`).
 _MODELS: Final = {
     "LicenseRef-Llama-2": "llama2",
     "LicenseRef-Llama-3": "llama3",
@@ -167,10 +167,9 @@ def searched(value: str) -> tuple[str, ...]:
     Ids of the GNU licences without `only` or `or-later` are given up by SPDX, and records still carry them.
     """
     exact, by_name = _search_index()
-    canonical = exact.get(value.lower())
-    return (
-        (canonical,) if canonical is not None else by_name.get(_key(value)) or by_name.get(_squeezed(value), (value,))
-    )
+    if value.lower() in exact:
+        return (exact[value.lower()],)
+    return by_name.get(_key(value)) or by_name.get(_squeezed(value), (value,))
 
 
 def searched_families() -> Iterator[tuple[str, tuple[str, ...]]]:

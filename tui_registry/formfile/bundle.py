@@ -180,7 +180,7 @@ def too_large(name: str, size: int) -> BundleError:
 
 
 def spell_json(value: Json) -> bytes:
-    """JSON as the files of a bundle spell it: for people to read, and ASCII throughout, so that no terminal minds."""
+    """JSON as the files of a bundle spell it: for people to read, and ASCII throughout, which every terminal shows."""
     return json.dumps(value, indent=2).encode("ascii") + b"\n"
 
 

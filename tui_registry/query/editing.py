@@ -191,7 +191,7 @@ def _is_begun(text: str, token: Token) -> bool:
 # ---- completions: what could be typed at the cursor ------------------------------------------------------------------
 
 # (field name, what was typed so far) -> (value, number of records) pairs that exist. Asked for the names of saved
-# searches as the field "@"; the number is then of no meaning.
+# searches as the field "@"; the number then means nothing.
 Values: TypeAlias = Callable[[str, str], Sequence[tuple[str, int]]]
 
 MAX_COMPLETIONS: Final = 50

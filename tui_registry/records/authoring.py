@@ -101,13 +101,13 @@ def _template(template: str) -> tuple[Problem, ...]:
         return ()
     faults = _parsed(template).problems
     # A stranger's template has up to 12,000 lines, and with them as many faults: some are enough, errors before others.
-    told = faults if len(faults) <= _TEMPLATE_FAULTS else sorted(faults, key=_is_mild)[:_TEMPLATE_FAULTS]
+    shown = faults if len(faults) <= _TEMPLATE_FAULTS else sorted(faults, key=_is_mild)[:_TEMPLATE_FAULTS]
     problems = [
         Problem("formfile_template", fault.severity, fault.code, f"line {fault.line}: {fault.sentence}")
-        for fault in told
+        for fault in shown
     ]
-    if len(told) < len(faults):
-        sentence = f"{len(faults) - len(told):,} more problems: see `tui-registry formfile lint`"
+    if len(shown) < len(faults):
+        sentence = f"{len(faults) - len(shown):,} more problems: see `tui-registry formfile lint`"
         problems.append(Problem("formfile_template", "warning", "more_problems", sentence))
     return tuple(problems)
 

@@ -1,8 +1,8 @@
 """The fields of a record as a table: names, order, widths, defaults, wire limits, and what people call them.
 
-Everything that walks a record without knowing it by heart (canonical bytes, limits, reading files, forms) walks this
-table; see protocol.md, Records and Wire limits. Plain data only: no pydantic here, because every operation that
-arrives from a peer passes through.
+Whatever treats all fields of a record alike (canonical bytes, limits, reading files, forms) reads this table; see
+protocol.md, Records and Wire limits. Plain data only: no pydantic here, because every operation that arrives from a
+peer passes through.
 """
 
 from __future__ import annotations

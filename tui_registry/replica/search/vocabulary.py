@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tui_registry.licences import usual
+from tui_registry.query.fields import FACETS
 from tui_registry.query.folding import fold_case
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, field_and_value
 from tui_registry.replica.catalogue.word_index import SHORTEST_KNOWN, facet_word
@@ -20,7 +21,7 @@ from tui_registry.text import safe_text
 _LOOKED_AT = 5_000
 _MOST_VALUES = 30
 
-FACET_FIELDS = ("kind", "type", "framework", "license", "quant", "size", "tag", "cap", "tool", "owner")
+FACET_FIELDS = tuple(FACETS)
 
 # Classes of size by parameters: (largest, what the query language calls the class, what people call it).
 _SIZES = (
@@ -96,9 +97,8 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
         "ORDER BY records DESC, value LIMIT ?",
         (field, len(prefix), prefix, limit),
     )
-    if field == "license":
-        return _most(_folded(Counter(dict(rows))))
-    return [FacetValue(value, value, records) for value, records in rows]
+    counted = _folded(Counter(dict(rows))).most_common() if field == "license" else rows
+    return [FacetValue(value, value, records) for value, records in counted]
 
 
 def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
