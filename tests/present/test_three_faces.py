@@ -95,7 +95,7 @@ def test_show_has_the_rows_of_the_detail_in_their_words(cli: Cli, data_dir: Path
     assert entry is not None
     shown = [line.strip() for line in cli("show", key).out.splitlines()]
     for row in (*signature_rows(entry), *fact_rows(entry.record)):
-        assert (f"{row.label:<14}{row.text}" in shown) is row.stated
+        assert (f"{row.plain:<14}{row.text}" in shown) is row.stated
     assert f"{'needs':<14}{', '.join(needs(entry.record))}" in shown
     assert "2 vCPUs, " in cli("show", key).out
 

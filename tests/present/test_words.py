@@ -36,7 +36,7 @@ def entry_of(record: Record, **facts: object) -> Entry:
 
 
 def shown(rows: list[Row]) -> dict[str, str]:
-    return {row.label: row.text for row in rows}
+    return {row.plain: row.text for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,19 @@ def test_every_field_that_an_author_writes_has_a_row(kind: Kind) -> None:
 
 def test_what_a_record_leaves_open_is_said_in_words_and_marked() -> None:
     rows = fact_rows(make_record("model", "x", parameters=0, context_length=None))
-    said = {row.label: (row.text, row.stated) for row in rows}
-    assert said["parameters"] == said["context"] == said["reads"] == ("not stated", False)
+    said = {row.plain: (row.text, row.stated) for row in rows}
+    assert said["parameters"] == said["context"] == said["input speed"] == ("not stated", False)
     assert said["quantisation"] == said["tags"] == ("none", False)
     assert said["licence"] == ("MIT", True)
 
 
 def test_what_it_needs_is_the_same_on_one_line_and_in_rows() -> None:
     record = make_record("model", "x", resource_requirements=GPU)
-    assert needs(record) == ["1 vCPU", "16,400 MB memory", "20 GB disk", "GPU with 16 GB VRAM", "3,584 CUDA cores"]
+    assert needs(record) == ["1 vCPU", "16,400 MB memory", "20 GB disk", "GPU with 16 GB memory", "3,584 CUDA cores"]
     assert better_with(record) == ["8 vCPUs", "32 GB memory", "1 TB disk"]
     rows = shown(requirement_rows(record))
     assert (rows["vCPUs"], rows["memory"], rows["recommended disk"]) == ("1", "16,400 MB", "1 TB")
-    assert (rows["GPU"], rows["VRAM"], rows["tensor cores"]) == ("required", "16 GB", "not stated")
+    assert (rows["GPU"], rows["GPU memory"], rows["tensor cores"]) == ("required", "16 GB", "not stated")
 
 
 def test_text_of_strangers_is_safe_in_every_row() -> None:
@@ -115,7 +115,7 @@ def test_whose_signature_it_is() -> None:
 
 def test_the_live_version_that_is_shown_is_the_current_one_and_the_others_are_its_rivals() -> None:
     entry = entry_of(make_record("model", "x", owner_id="b" * 40, updated_at=NOW), live_heads=("1" * 64, "2" * 64))
-    heads = [(row.label, row.text) for row in signature_rows(entry) if row.label in ("current", "rival")]
+    heads = [(row.plain, row.text) for row in signature_rows(entry) if row.plain in ("current", "rival")]
     assert heads == [("current", "1" * 64), ("rival", "2" * 64)]
     assert warnings(entry, NOW) == [deeds.conflict(2)]
     assert "2 versions are live, the current one is shown" in deeds.conflict(2)
@@ -140,7 +140,7 @@ def test_an_undo_is_asked_and_told_with_what_it_changes(tmp_path: Path) -> None:
         lines = undone.detail(plan).split("\n")
         assert lines[:2] == ["Licence: Apache-2.0 → MIT", "vCPUs: 4 → 1"]
         assert lines[-1].startswith("This is one more signed operation")
-        assert [row.label for row, _ in changed_rows(plan.now, plan.then)][:2] == ["licence", "vCPUs"]
+        assert [row.plain for row, _ in changed_rows(plan.now, plan.then)][:2] == ["licence", "vCPUs"]
         assert (undone.answer(plan), undone.done(plan)) == ("Undo", "“mine” is as it was before")
 
         datastore.delete("model", key, datastore.heads(key))

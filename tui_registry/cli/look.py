@@ -269,7 +269,7 @@ def _described(entry: Entry) -> Iterator[str]:
         yield safe_text(str(record["description"]), newlines=True)
     yield ""
     rows = [*signature_rows(entry), *(row for row in fact_rows(record) if row.stated), *time_rows(record, now)]
-    lines = [(row.label, row.text) for row in rows]
+    lines = [(row.plain, row.text) for row in rows]
     lines += [("needs", ", ".join(needs(record))), ("better with", ", ".join(better_with(record)))]
     for label, text in lines:
         yield f"  {label:<{_LABEL}}{text}"

@@ -214,7 +214,7 @@ def _question(plan: Undo) -> str:
     asked = undone.question(plan, f" ({plan.id[:12]})")
     if plan.now is None or plan.then is None:
         return asked
-    changed = [row.label for row, _ in changed_rows(plan.now, plan.then)]
+    changed = [row.plain for row, _ in changed_rows(plan.now, plan.then)]
     return f"{asked.removesuffix('?')}: {', '.join(changed) or 'only the time'}?"
 
 

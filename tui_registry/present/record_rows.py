@@ -1,16 +1,19 @@
 """A record's detail as rows of label and text. The command line and the app choose rows and lay them out.
 
-Records come from strangers: all text here is safe to show. To show a new field, give it a row in `_FIELDS`.
+Which fields there are and what people call them stands in `records.schema`; a field that is new there is shown here.
+Records come from strangers: all text is made safe to show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_registry.errors import Json, Record
 from tui_registry.present.amounts import gigabytes, memory, moment, parameters, speed, tokens, vcpus
 from tui_registry.present.deeds import conflict
+from tui_registry.records.schema import FIELDS, ID_FIELD, Field, FieldType, Flag, Integer, Many, Optional, Struct, Unit
 from tui_registry.text import age, exact, safe_text, size_bytes
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ class Row(NamedTuple):
 
     Attributes:
         path: of the field, such as `resource_requirements.min_vcpus`; empty where the row is no field of the record.
-        label: in lower case, but for names such as `vCPUs` and `GPU`.
+        label: as it begins a sentence, such as `Licence`.
         text: never empty: a value that the record leaves open is said in words, such as `not stated`.
         stated: False where the record leaves the value open; a short view may leave such rows out.
     """
@@ -31,6 +34,11 @@ class Row(NamedTuple):
     label: str
     text: str
     stated: bool = True
+
+    @property
+    def plain(self) -> str:
+        """The label in lower case, but for names: `licence`, `vCPUs`, `GPU memory`."""
+        return self.label if self.label[1:2].isupper() else self.label[:1].lower() + self.label[1:]
 
 
 def identity_rows(record: Record) -> list[Row]:
@@ -51,18 +59,19 @@ def requirement_rows(record: Record) -> list[Row]:
 def time_rows(record: Record, now: int) -> list[Row]:
     """When it was made and last changed; `now` in Unix seconds."""
     return [
-        Row(f"{label}_at", label, moment(_number(record.get(f"{label}_at")), now)) for label in ("created", "updated")
+        Row(path, label, moment(_number(record.get(path)), now))
+        for path, label in (("created_at", "Created"), ("updated_at", "Updated"))
     ]
 
 
 def signature_rows(entry: Entry) -> list[Row]:
     """The id, who signed it, and the operations whose versions are live, the current one first."""
     owner = safe_text(str(entry.record["owner_id"]))
-    heads = [Row("", "rival" if place else "current", head) for place, head in enumerate(entry.live_heads)]
+    heads = [Row("", "Rival" if place else "Current", head) for place, head in enumerate(entry.live_heads)]
     return [
-        Row("", "id", entry.id),
-        Row("owner_id", "owner", f"0x{owner}, {signed_by(entry)}"),
-        Row("", "operation", size_bytes(entry.size)),
+        Row("", "Id", entry.id),
+        Row("owner_id", "Owner", f"0x{owner}, {signed_by(entry)}"),
+        Row("", "Operation", size_bytes(entry.size)),
         *heads,
     ]
 
@@ -82,12 +91,12 @@ def signed_by(entry: Entry, keys_so_called: int = 1) -> str:
 
 
 def needs(record: Record) -> list[str]:
-    """The least that it runs on: `4 vCPUs`, `16 GB memory`, `20 GB disk`, `GPU with 16 GB VRAM`, ..."""
+    """The least that it runs on: `4 vCPUs`, `16 GB memory`, `20 GB disk`, `GPU with 16 GB memory`, ..."""
     values = _requirements(record)
     words = _machine(values, "min")
     if values.get("requires_gpu"):
         vram = values.get("min_vram_gb")
-        words.append("GPU" if vram is None else f"GPU with {gigabytes(_number(vram))} VRAM")
+        words.append("GPU" if vram is None else f"GPU with {gigabytes(_number(vram))} memory")
         for name, label in (("cuda_cores", "CUDA cores"), ("tensor_cores", "tensor cores")):
             if values.get(name) is not None:
                 words.append(f"{exact(_number(values[name]))} {label}")
@@ -118,13 +127,16 @@ def changed_rows(before: Record | None, after: Record | None) -> list[tuple[Row,
     if before is None or after is None:
         return []
     as_it_was, as_it_is = _flat(before), _flat(after)
-    pairs = zip(_rows(as_it_was), _rows(as_it_is), strict=True)
-    return [(then, now) for then, now in pairs if as_it_was[then.path] != as_it_is[now.path]]
+    then = {row.path: row for row in _rows(as_it_was)}
+    return [(then[now.path], now) for now in _rows(as_it_is) if as_it_was[now.path] != as_it_is[now.path]]
 
 
 # How
 
 _NEEDS = "resource_requirements."
+# Set by the Datastore, and shown by rows of their own.
+_GIVEN = frozenset(("owner_id", "created_at", "updated_at", *ID_FIELD.values()))
+_IDENTITY = frozenset(("name", "version", "description", "formfile_template"))
 
 
 class _Field(NamedTuple):
@@ -133,14 +145,16 @@ class _Field(NamedTuple):
     section: str
     label: str
     says: Callable[[Json], str]
-    none: str = "none"
+    none: str
 
 
 def _rows(values: Mapping[str, Json], section: str = "") -> Iterator[Row]:
-    """The rows of a section, or of all. A field that records of this kind do not have gives none."""
-    for path, field in _FIELDS.items():
-        if path in values and section in ("", field.section):
-            text = "" if values[path] is None else field.says(values[path])
+    """The rows of a section, or of all, in the order of the record."""
+    fields = _fields()
+    for path, value in values.items():
+        field = fields.get(path)
+        if field is not None and section in ("", field.section):
+            text = "" if value is None else field.says(value)
             yield Row(path, field.label, text or field.none, bool(text))
 
 
@@ -191,35 +205,42 @@ def _required(value: Json) -> str:
     return "required" if value else "not required"
 
 
-_UNSTATED = "not stated"
-
-_FIELDS: dict[str, _Field] = {
-    "name": _Field("identity", "name", _text),
-    "version": _Field("identity", "version", _text),
-    "description": _Field("identity", "description", _text),
-    "formfile_template": _Field("identity", "Formfile", _text),
-    "model_type": _Field("facts", "type", _variant),
-    "agent_type": _Field("facts", "type", _variant),
-    "framework": _Field("facts", "framework", _variant),
-    "license": _Field("facts", "licence", _text),
-    "parameters": _Field("facts", "parameters", _count, _UNSTATED),
-    "quantization": _Field("facts", "quantisation", _variant),
-    "context_length": _Field("facts", "context", _amount(tokens), _UNSTATED),
-    "input_tokens_per_second": _Field("facts", "reads", _amount(speed), _UNSTATED),
-    "output_tokens_per_second": _Field("facts", "writes", _amount(speed), _UNSTATED),
-    "compatible_model_types": _Field("facts", "works with", _list, "no model type that it names"),
-    "preferred_models": _Field("facts", "prefers", _list, "no model in particular"),
-    "capabilities": _Field("facts", "capabilities", _list),
-    "tools": _Field("facts", "tools", _list),
-    "tags": _Field("facts", "tags", _list),
-    f"{_NEEDS}min_vcpus": _Field("requirements", "vCPUs", _amount(exact)),
-    f"{_NEEDS}recommended_vcpus": _Field("requirements", "recommended vCPUs", _amount(exact)),
-    f"{_NEEDS}min_memory_mb": _Field("requirements", "memory", _amount(memory)),
-    f"{_NEEDS}recommended_memory_mb": _Field("requirements", "recommended memory", _amount(memory)),
-    f"{_NEEDS}min_disk_gb": _Field("requirements", "disk", _amount(gigabytes)),
-    f"{_NEEDS}recommended_disk_gb": _Field("requirements", "recommended disk", _amount(gigabytes)),
-    f"{_NEEDS}requires_gpu": _Field("requirements", "GPU", _required),
-    f"{_NEEDS}min_vram_gb": _Field("requirements", "VRAM", _amount(gigabytes), _UNSTATED),
-    f"{_NEEDS}cuda_cores": _Field("requirements", "CUDA cores", _amount(exact), _UNSTATED),
-    f"{_NEEDS}tensor_cores": _Field("requirements", "tensor cores", _amount(exact), _UNSTATED),
+_WORDS: dict[Unit, Callable[[int], str]] = {
+    "": exact, "count": parameters, "tokens": tokens, "mb": memory, "gb": gigabytes, "time": exact,
+}  # fmt: skip
+# What the type and the unit do not say
+_SAYS = {
+    "parameters": _count,
+    "input_tokens_per_second": _amount(speed),
+    "output_tokens_per_second": _amount(speed),
 }
+_NONE = {"compatible_model_types": "no model type that it names", "preferred_models": "no model in particular"}
+
+
+def _inner(field: Field) -> FieldType:
+    return field.type.of if isinstance(field.type, Optional) else field.type
+
+
+def _says(field: Field) -> Callable[[Json], str]:
+    match _inner(field):
+        case Integer():
+            return _SAYS.get(field.name) or _amount(_WORDS[field.unit])
+        case Many():
+            return _list
+        case Flag():
+            return _required
+    return _variant
+
+
+@cache
+def _fields() -> dict[str, _Field]:
+    """Every field that an author fills in, by its path, for both kinds of record."""
+    found = {}
+    for field in (*FIELDS["model"], *FIELDS["agent"]):
+        leaves = field.type.fields if isinstance(field.type, Struct) else ()
+        for leaf in leaves or (field,):
+            section = "requirements" if leaves else "identity" if leaf.name in _IDENTITY else "facts"
+            none = _NONE.get(leaf.name, "not stated" if isinstance(_inner(leaf), Integer) else "none")
+            if leaf.name not in _GIVEN:
+                found[f"{_NEEDS if leaves else ''}{leaf.name}"] = _Field(section, leaf.label, _says(leaf), none)
+    return found

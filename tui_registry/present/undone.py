@@ -28,7 +28,7 @@ def detail(undo: Undo) -> str:
     """Lines below the question: each field that would change, and what the history keeps."""
     changes = changed_rows(undo.now, undo.then)
     lines = [
-        f"{_capital(now.label)}: {safe_text(now.text, _LONGEST)} → {safe_text(then.text, _LONGEST)}"
+        f"{now.label}: {safe_text(now.text, _LONGEST)} → {safe_text(then.text, _LONGEST)}"
         for now, then in changes[:_SHOWN]
     ]
     if len(changes) > _SHOWN:
@@ -52,8 +52,3 @@ def done(undo: Undo) -> str:
         return f"{undo.name} is back"
     # The name may be one of the things that came back.
     return f"“{safe_text(str(undo.then['name']), _LONGEST)}” is as it was before"
-
-
-def _capital(label: str) -> str:
-    """The label as a sentence begins, but for those that begin with a name, such as `vCPUs`."""
-    return label[0].upper() + label[1:] if label[:2].islower() else label
