@@ -214,5 +214,5 @@ def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, 
         assert new.key in run(released, there, "search", "of-today", "--json")
         fingerprint = here.log.head().fingerprint
     with Datastore.open(there, clock=lambda: NOW) as after:
-        assert after.head().fingerprint == fingerprint
+        assert after.log.head().fingerprint == fingerprint
         assert after.verify().sound
