@@ -31,7 +31,7 @@ from tui_registry.node.log_routes import log_routes
 from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
 from tui_registry.query import parse
-from tui_registry.query.lexer import quoted
+from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 
