@@ -9,11 +9,11 @@ from pathlib import Path
 from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
+from tui_registry.tui.register.field_row import FieldRow
+from tui_registry.tui.register.formfile_area import FormfileArea
 
 from tests.tui.driving import settle
 from tui_registry.datastore import Datastore
-from tui_registry.tui.register.field_row import FieldRow
-from tui_registry.tui.register.formfile_area import FormfileArea
 
 Scene = Callable[[Pilot[None]], Awaitable[None]]
 
@@ -126,12 +126,12 @@ async def to_field(pilot: Pilot[None], name: str) -> None:
 
 def furnish(datastore: Datastore) -> None:
     """Let the demo's replica have a past: a peer that is down, edits of one's own, and what was refused."""
-    datastore.add_peer("old-node", "http://127.0.0.1:9")
+    datastore.peers.add("old-node", "http://127.0.0.1:9")
     first, second = list(datastore.entries("is:mine"))[:2]
     datastore.update(first.kind, first.id, {**first.record, "version": "1.1.0"}, first.heads)
     datastore.delete(second.kind, second.id, second.heads)
     datastore.add(second.kind, second.record)
-    lines = datastore.log_lines(0, 3)
+    lines = datastore.log.lines(0, 3)
     spoilt = [lines[0].replace(b'"name":"', b'"name":"Official-', 1), lines[1][:700], lines[2].replace(b"MIT", b"mit")]
     datastore.apply([line for line in spoilt if line not in lines], source="old-node")
     datastore.apply([b"GET / HTTP/1.1"], source="push:192.0.2.7")

@@ -63,8 +63,8 @@ async def take(datastore: Datastore, name: str, scene: Scene) -> None:
         path = HERE / f"{name}.svg"
         path.write_text(tight(_FONTS.sub("", app.export_screenshot(title="tui_registry"))), "utf-8")
         print(path.name)
-    for draft in datastore.drafts():
-        datastore.drop_draft(draft.key)
+    for draft in datastore.drafts.all():
+        datastore.drafts.drop(draft.key)
 
 
 async def main(names: list[str]) -> None:

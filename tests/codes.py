@@ -9,8 +9,8 @@ from types import ModuleType
 
 # Where each maker of problems takes the code: the number of arguments in front of it.
 _MAKERS = {"_error": 1, "_warning": 1, "_fail": 1, "Problem": 2, "LicenceFault": 1, "FormfileProblem": 3}
-# `add` of a Report takes a line more in front than that of a LineReport.
-_ADD = "add"
+# `add` of a Report takes a line more in front than that of a LineReport; a reader of values raises what cannot be borne.
+_ADD = ("add", "Refused")
 
 
 def codes_of(*modules: ModuleType) -> set[str]:
@@ -41,7 +41,7 @@ def _codes(tree: ast.Module) -> Iterator[str]:
 
 def _arguments(call: ast.Call) -> Iterator[ast.expr]:
     name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-    if name == _ADD and len(call.args) >= 2:
+    if name in _ADD and len(call.args) >= 2:
         starred = [argument for argument in call.args if isinstance(argument, ast.Starred)]
         yield starred[0] if starred else call.args[-2]
     elif name in _MAKERS and len(call.args) > _MAKERS[name]:

@@ -1,4 +1,4 @@
-"""The Python API that stays stable (DESIGN section 5)."""
+"""The Python API that stays stable: what README promises to programs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import tui_registry
 from tests.seeds import owner, signed
 from tui_registry import AIAgent, AIModel, Datastore, InvalidRecord, OpError, check_op, datastore, parse_op
+from tui_registry.replica.log import arrivals
 
 
 @pytest.mark.parametrize("name", tui_registry.__all__)
@@ -96,8 +97,8 @@ MISTAKES: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "facets, kind": (lambda d: d.facets(kind="x"), ValueError, "not 'x'"),
     "entries, kind": (lambda d: list(d.entries(kind="x")), ValueError, "not 'x'"),
     "entry, kind": (lambda d: d.entry(TINY.key, "x"), ValueError, "not 'x'"),
-    "resolve, kind": (lambda d: d.resolve(TINY.key, "x"), ValueError, "not 'x'"),
-    "resolve": (lambda d: d.resolve(5), TypeError, "the beginning of an id is text, not int"),
+    "resolve, kind": (lambda d: d.find(TINY.key, "x"), ValueError, "not 'x'"),
+    "resolve": (lambda d: d.find(5), TypeError, "the beginning of an id is text, not int"),
     "search, query": (lambda d: d.search(None), TypeError, "a query is text, not NoneType"),
     "facets, query": (lambda d: d.facets(5), TypeError, "a query is text, not int"),
     "search, sort": (lambda d: d.search(sort=5), TypeError, "an order is text, not int"),
@@ -105,7 +106,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "search, limit": (lambda d: d.search(limit=2.5), TypeError, "a limit is a whole number of rows, not float"),
     "list_models": (lambda d: d.list_models(limit=0), ValueError, "a limit is 1 row or more, not 0"),
     "list_agents": (lambda d: d.list_agents(limit=-1), ValueError, "a limit is 1 row or more, not -1"),
-    "name_owner": (lambda d: d.name_owner("abcd", "x"), ValueError, "an address is 40 hex digits, not 'abcd'"),
+    "name_owner": (lambda d: d.names.set("abcd", "x"), ValueError, "an address is 40 hex digits, not 'abcd'"),
     "apply, str": (lambda d: d.apply([TINY, TINY.to_json().decode()]), TypeError, "an operation is bytes .*, not str"),
     "apply, one": (lambda d: d.apply(TINY.to_json()), TypeError, "an operation is bytes .*, not int"),
 }  # fmt: skip
@@ -122,7 +123,7 @@ def test_a_programs_mistake_is_an_error_in_words_and_writes_nothing(empty: Datas
     wrong, kind_of_error, words = MISTAKES[what]
     with pytest.raises(kind_of_error, match=words):
         wrong(empty)
-    assert (empty.stats().ops, empty.owner_names()) == (0, {})
+    assert (empty.stats().ops, empty.names.all()) == (0, {})
 
 
 @pytest.mark.parametrize(("given", "is_a"), [(5, "int"), (b"here", "bytes"), (["here"], "list")])
@@ -144,7 +145,7 @@ def test_apply_takes_operations_and_their_bytes(tmp_path: Path) -> None:
 def test_a_list_with_something_else_in_it_is_applied_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datastore.exchange, "_APPLIED_AT_ONCE", 1)
+    monkeypatch.setattr(arrivals, "_APPLIED_AT_ONCE", 1)
     with Datastore.open(tmp_path) as registry:
         with pytest.raises(TypeError):
             registry.apply([TINY, *(signed(owner("me"), "model", name) for name in "abc"), None])  # type: ignore[list-item]

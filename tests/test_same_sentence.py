@@ -13,12 +13,12 @@ from tests.codes import codes_of
 from tests.formfile import rules as of_formfiles
 from tests.formfile.test_every_rule import below_a_name
 from tests.records.rules import ENOUGH, RULES, Rule, agent, model
-from tui_registry import formfile
+from tui_registry import formfile, licences
 from tui_registry.__main__ import main
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.node import node_token, running
-from tui_registry.records import authoring, licences, versions, wire
+from tui_registry.records import authoring, wire
 from tui_registry.text import safe_text
 from tui_registry.tui.register.desk import Desk
 from tui_registry.tui.register.form_state import FormState
@@ -149,4 +149,4 @@ def test_no_rule_is_left_out() -> None:
         "more_problems",
     }
     tested |= {rule.code for rule in of_formfiles.RULES}
-    assert codes_of(authoring, licences, versions, wire, formfile) - OUT_OF_REACH - UNWRITTEN == tested
+    assert codes_of(authoring, licences, wire, formfile) - OUT_OF_REACH - UNWRITTEN == tested

@@ -1,4 +1,4 @@
-"""The start-up promises (DESIGN section 10): what a command does not need, it does not import."""
+"""The start-up promises: what a command does not need, it does not import, so that it starts at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui_registry.datastore import Datastore
 SCREENS = {"textual", "rich"}
 NETWORK = {"httpx", "fastapi", "uvicorn", "starlette", "asyncio"}
 TYPES = {"pydantic", "pydantic_core"}
-KEYS = {"coincurve", "Crypto", "eth_keyfile"}
+KEYS = {"btclib_secp256k1", "Crypto", "eth_keyfile"}
 
 _SCRIPT = """
 import sys
@@ -97,7 +97,7 @@ def test_registering_imports_no_screens_network_or_types(tmp_path: Path) -> None
     names = imported(tmp_path, "register", "model", "-", given="name: x\nparameters: 7b\n")
     # Spelling an op is pydantic_core's; the record types are not needed.
     assert not names & (SCREENS | NETWORK | {"pydantic"})
-    assert "coincurve" in names
+    assert "btclib_secp256k1" in names
 
 
 def test_a_pull_imports_no_screens(replica: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .records import Other as Other
     from .records import QuantizationType as QuantizationType
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     **dict.fromkeys(("AgentOp", "Identity", "ModelOp", "OpError", "check_op", "parse_op"), ".crdt"),

@@ -8,7 +8,7 @@ Kind: TypeAlias = Literal["model", "agent"]
 KINDS: tuple[Kind, ...] = ("model", "agent")
 
 Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
-# A record exactly as serde prints it: every field present, in the order of DESIGN section 3.
+# A record exactly as serde prints it: every field present, in the order of `records.schema`.
 Record: TypeAlias = dict[str, Json]
 
 Severity: TypeAlias = Literal["error", "warning"]

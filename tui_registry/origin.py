@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
-from collections.abc import AsyncIterator, Mapping
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import httpcore
 import httpx
 
+from tui_registry.text import safe_text
+
+_E = TypeVar("_E", bound=BaseException)
 _CHUNK = 65_536
 # Pieces of a body that are taken before others in this event loop have their turn.
 _AT_ONCE = 64
@@ -42,6 +48,23 @@ class TooLargeError(Exception):
     """A body of more bytes than its bound."""
 
 
+# What asking raises, beside `TooLargeError`; `Origin.failure` puts it in words.
+FAILURES = (RedirectError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+
+
+class Failure(NamedTuple):
+    """Why there is no answer.
+
+    Attributes:
+        code: `refused`, `unreachable`, `timeout`, `insecure`, `protocol` or `redirect`.
+        reason: for people, with what to do; safe to show. It begins in lower case, to stand behind the name of whoever
+            was asked and a colon.
+    """
+
+    code: str
+    reason: str
+
+
 def read_url(text: str) -> httpx.URL:
     """The URL in a text; its scheme may be any.
 
@@ -71,6 +94,7 @@ class Origin:
             redirects: followed for one GET. connections: open at once.
         """
         self.received = 0
+        self._host = url.host
         self._redirects = redirects
         self._timeout = timeout
         self._client = httpx.AsyncClient(
@@ -98,7 +122,7 @@ class Origin:
 
     @asynccontextmanager
     async def post(self, url: httpx.URL, content: bytes, media_type: str) -> AsyncIterator[httpx.Response]:
-        """The answer to a POST; what is said to one place is carried to no other. Raises as `get`."""
+        """The answer to a POST. Redirects are not followed: the content is for this origin alone. Raises as `get`."""
         headers = {"content-type": media_type, "content-length": str(len(content))}
         async with self._sent(self._request("POST", url, headers, content)) as response:
             yield response
@@ -126,6 +150,37 @@ class Origin:
                 await asyncio.sleep(0)
         if gathered:
             yield bytes(gathered)
+
+    def failure(self, error: Exception, *, server: str, if_refused: str, if_trusted: str) -> Failure:
+        """One of `FAILURES` in words.
+
+        Args:
+            server: what was expected there, such as `a node`.
+            if_refused: what to look at where nothing listens, such as "Is `serve` running there?".
+            if_trusted: what to do about a redirect to a place that one trusts, such as `add it as a peer`.
+        """
+        if isinstance(error, RedirectError):
+            return Failure("redirect", _astray(error, if_trusted))
+        if isinstance(error, httpx.InvalidURL):  # the origin's own was read before: it is what a redirect names
+            return Failure("redirect", "redirects to something that is no web address. Check the address")
+        if isinstance(error, httpx.ConnectTimeout):
+            return Failure("timeout", f"no connection within {self._timeout.connect or 0:g} s. Is it switched on?")
+        if isinstance(error, httpx.TimeoutException):
+            return Failure("timeout", f"silent for {self._timeout.read or 0:g} s in the middle of an answer")
+        if isinstance(error, httpx.ProtocolError):
+            return Failure("protocol", f"does not speak HTTP as {server} does, or hung up in the middle. Try again")
+        if isinstance(error, httpx.ProxyError):
+            return Failure("unreachable", "the proxy of this machine did not let us through")
+        if _cause(error, socket.gaierror) is not None:
+            return Failure("unreachable", f"no such host: {_quoted(self._host)}. Check the address")
+        if (tls := _cause(error, ssl.SSLError)) is not None:
+            return Failure("insecure", f"its TLS certificate cannot be trusted ({_quoted(tls.reason or 'no reason')})")
+        if _cause(error, ConnectionRefusedError) is not None:
+            return Failure("refused", f"connection refused. {if_refused}")
+        system = _cause(error, OSError)
+        if system is not None and system.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            return Failure("unreachable", "no route to that host. Is the network up?")
+        return Failure("unreachable", "the connection broke. Try again")
 
     async def __aenter__(self) -> Origin:
         await self._client.__aenter__()
@@ -176,3 +231,37 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+# How: failures in words
+
+
+def _astray(error: RedirectError, if_trusted: str) -> str:
+    match error.why:
+        case "nowhere":
+            return f"redirects to {_quoted(error.target)}, which is no web address"
+        case "elsewhere":
+            return f"redirects to another place, {_quoted(error.target)}. If you trust that one, {if_trusted}"
+        case "circles":
+            return "sends us round in circles: too many redirects. Check the address"
+
+
+def _quoted(text: str) -> str:
+    return safe_text(text, 60)
+
+
+def _cause(error: BaseException, wanted: type[_E]) -> _E | None:
+    """The first exception of that type among an error and its causes, groups included."""
+    return next((found for found in _causes(error) if isinstance(found, wanted)), None)
+
+
+def _causes(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:
+    if error is None or depth > 12:
+        return
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _causes(inner, depth + 1)
+    yield from _causes(error.__cause__, depth + 1)
+    if error.__context__ is not error.__cause__:
+        yield from _causes(error.__context__, depth + 1)

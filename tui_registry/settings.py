@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from tui_registry.durable import drafted, sync_folder
 from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
 
@@ -160,21 +161,11 @@ def _with_setting(text: str, key: str, value: str) -> bytes:
 
 
 def _replace(path: Path, raw: bytes) -> None:
-    import tempfile
-
     # Where the file is a link, such as into a folder of dotfiles, what it leads to is replaced.
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
+    with drafted(path, raw) as draft:
         if path.exists():
             draft.chmod(path.stat().st_mode & 0o777)
         draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    sync_folder(path.parent)

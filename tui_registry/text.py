@@ -1,6 +1,6 @@
 """Text at the edge: foreign text made safe to show, and numbers as people write and read them. Pure, no I/O.
 
-`safe_text` is the one gate between what strangers wrote and a terminal (DESIGN section 9). It knows nothing of the
+`safe_text` is the one gate between what strangers wrote and a terminal. It knows nothing of the
 markup of Textual: a widget still takes its result as `Content`/`Text`, never as a bare str.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import cache
 from typing import Final
 
@@ -41,6 +42,15 @@ def safe_text(text: str, limit: int | None = None, newlines: bool = False) -> st
         kept = text[: max(0, limit - 1)].rstrip(_ZWJ)
         text = kept + ELLIPSIS if limit > 0 else ""
     return text
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """The known word that `word` was most likely meant to be, or None; compared as they are spelt."""
+    # Needed on the way to an error only.
+    from difflib import get_close_matches
+
+    close = get_close_matches(word[:64], list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
 
 
 _ZWJ: Final = "\u200d"

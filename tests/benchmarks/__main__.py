@@ -73,7 +73,7 @@ def _pull(folder: Path, address: str) -> tuple[Spent, int]:
     def work() -> None:
         nonlocal received
         with Datastore.open(folder, clock=lambda: NOW) as datastore:
-            datastore.add_peer("bench", address)
+            datastore.peers.add("bench", address)
             result = asyncio.run(pull(datastore, "bench"))
             assert result.ok, result.sentence
             received = result.bytes

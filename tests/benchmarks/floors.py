@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.replica.checked import derive
-from tui_registry.replica.columns import KINDS_BY_CODE, known_words
-from tui_registry.replica.derived import count_values, index_words, learn_words
-from tui_registry.replica.stored import record_of
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, count_values, derive
+from tui_registry.replica.catalogue.word_index import index_words, known_words, learn_words
+from tui_registry.replica.store.stored import record_of
 
 _TABLES = ("keys", "ops", "catalogue")
 _BATCH = 8_192

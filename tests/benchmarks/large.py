@@ -19,8 +19,9 @@ from tui_registry.crdt.spelling import spell
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.records.schema import ID_FIELD
-from tui_registry.replica.batch import Batch
-from tui_registry.replica.checked import Checked, derive
+from tui_registry.replica.catalogue.derived import derive
+from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.judge import Checked
 
 _BATCH = 10_000
 _SAMPLE = 300

@@ -153,7 +153,7 @@ def test_a_directory_that_cannot_be_written_gets_a_sentence(cli: Cli, data_dir: 
 
 
 def test_a_full_disk_gets_a_sentence_and_loses_nothing(cli: Cli, seeded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui_registry.replica.connection import Pool
+    from tui_registry.replica.store.connection import Pool
 
     connect = Pool.connect
 

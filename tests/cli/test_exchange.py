@@ -66,7 +66,7 @@ def test_a_file_is_no_peer_and_a_folder_that_is_not_there_yet_may_be_one(cli: Cl
     said = cli("peer", "add", "stick", "log.tar")
     assert is_one_sentence(said, "that is a file, not a directory")
     with Datastore.open() as datastore:
-        (problem,) = datastore.check_peer("stick", "log.tar")
+        (problem,) = datastore.peers.check("stick", "log.tar")
     assert said.err == f"tui-registry: {problem.sentence}\n"
     assert cli("peer", "add", "stick", "not/there/yet").code == 0
     assert cli("peer", "add", "strangers", "~nobody-of-that-name/log").code == 0
@@ -118,7 +118,7 @@ def test_sync_without_peers_says_how_to_add_one(cli: Cli) -> None:
 def test_serve_says_where_it_listens_and_another_replica_pulls_from_it(cli: Cli, tmp_path: Path) -> None:
     with Datastore.open(tmp_path / "hub") as datastore:
         seed(datastore, 20)
-        fingerprint = datastore.head().fingerprint
+        fingerprint = datastore.log.head().fingerprint
     with serving(tmp_path / "hub") as (process, ready):
         assert ready["port"] > 0
         cli("peer", "add", "hub", ready["url"])
@@ -130,7 +130,7 @@ def test_serve_says_where_it_listens_and_another_replica_pulls_from_it(cli: Cli,
         assert "Traceback" not in process.stderr.read()
     assert cli("sync", "hub").code == 1
     with Datastore.open(tmp_path / "data") as datastore:
-        assert datastore.head().fingerprint == fingerprint
+        assert datastore.log.head().fingerprint == fingerprint
 
 
 def test_sync_push_offers_what_is_here_to_a_node_that_takes_it(cli: Cli, own: str, tmp_path: Path) -> None:

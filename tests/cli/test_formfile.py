@@ -330,7 +330,7 @@ def test_a_text_alone_is_read_without_types_keys_network_or_screens(tmp_path: Pa
     assert not set(names) & {
         "pydantic",
         "pydantic_core",
-        "coincurve",
+        "btclib_secp256k1",
         "Crypto",
         "httpx",
         "textual",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Cli, is_one_sentence
 from tests.formfile.bundles import MAKER, NAME, VALUES, changed, root, sample, update
-from tui_registry.cli.commands.formfile_bundles import read_signed
+from tui_registry.cli.build import read_signed
 from tui_registry.datastore import Datastore
 from tui_registry.formfile.bundle import make_bundle
 

@@ -76,7 +76,7 @@ def test_operations_are_stored_as_they_are_signed(cli: Cli, seeded: Path, tmp_pa
     said = cli("--data-dir", str(elsewhere), "import", "backup", "--register", "--json")
     assert (said.code, said.json["applied"], said.json["known"]) == (0, 12, 0)
     with Datastore.open(elsewhere) as there, Datastore.open(seeded) as here:
-        assert there.head().fingerprint == here.head().fingerprint
+        assert there.log.head().fingerprint == here.log.head().fingerprint
     again = cli("--data-dir", str(elsewhere), "import", "backup", "--register", "--json").json
     assert (again["applied"], again["known"]) == (0, 12)
 
@@ -84,7 +84,7 @@ def test_operations_are_stored_as_they_are_signed(cli: Cli, seeded: Path, tmp_pa
 def test_a_forged_operation_is_told_and_the_good_ones_stay(cli: Cli, tmp_path: Path) -> None:
     with Datastore.open(tmp_path / "source") as source:
         seed(source, 3)
-        lines = source.log_lines(0, 3)
+        lines = source.log.lines(0, 3)
     forged = lines[1].replace(b"made for tests", b"made for theft")
     (tmp_path / "ops").write_bytes(b"\n".join([lines[0], forged, b"x" * 100_000, lines[2]]) + b"\n")
     said = cli("import", "ops", "--register", "--json")

@@ -94,7 +94,7 @@ def test_show_says_that_a_stranger_is_one_until_named(cli: Cli, seeded: Path) ->
     first = cli("list", "models", "--json", "--limit", "1").json
     assert "signed by a key you have not named" in cli("show", first["id"]).out
     with Datastore.open(seeded) as datastore:
-        datastore.name_owner(first["record"]["owner_id"], "the lab")
+        datastore.names.set(first["record"]["owner_id"], "the lab")
     assert "which you call the lab" in cli("show", first["id"]).out
 
 
@@ -124,7 +124,7 @@ def test_history_shows_every_operation_of_a_deleted_record(cli: Cli, own: str) -
     assert lines[0]["children"] == [lines[1]["hash"]]
     assert [line["record"] and line["record"]["version"] for line in lines] == [None, "1.1.0", "1.0.0"]
     table = cli("history", own[:10]).out
-    assert all(word in table for word in ("delete", "write", "register"))
+    assert all(word in table for word in ("deleted", "edited", "registered"))
 
 
 @pytest.mark.parametrize("width", ["40", "80", "200"])
@@ -138,7 +138,7 @@ def test_no_command_lets_hostile_text_reach_the_terminal(
     )  # fmt: skip
     with Datastore.open(data_dir) as datastore:
         assert datastore.apply([op.to_json()]).applied == 1
-        datastore.name_owner(owner("villain").address, HOSTILE)
+        datastore.names.set(owner("villain").address, HOSTILE)
     for words in (
         ("list", "models"), ("list", "models", "--json"), ("search", "red"), ("show", op.key),
         ("show", op.key, "--json"),
@@ -163,7 +163,7 @@ def test_export_writes_every_record_as_list_does(cli: Cli, seeded: Path) -> None
 
 def test_export_ops_writes_the_exact_bytes_of_the_log(cli: Cli, seeded: Path) -> None:
     with Datastore.open(seeded) as datastore:
-        log = datastore.log_lines(0, 12)
+        log = datastore.log.lines(0, 12)
     assert cli("export", "--ops").out.encode().splitlines() == log
 
 

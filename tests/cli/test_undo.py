@@ -10,9 +10,8 @@ from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.cli.test_writing import Terminal
 from tests.seeds import seed
 from tui_registry.__main__ import main
-from tui_registry.cli.commands import history
-from tui_registry.datastore import Datastore, HistoryEntry
-from tui_registry.datastore.base import now
+from tui_registry.cli import look
+from tui_registry.datastore import Datastore, HistoryEntry, now
 
 
 def test_undo_brings_the_version_before_back_as_one_more_operation(cli: Cli, own: str) -> None:
@@ -52,7 +51,7 @@ def test_undoing_a_registration_deletes_it_and_restore_brings_it_back(cli: Cli, 
 def test_restore_brings_back_what_was_deleted_in_an_earlier_run(cli: Cli, own: str) -> None:
     cli("delete", own, "--yes")
     said = cli("restore", own)
-    assert said.out == f"restored model my-finetune, id {own}\n"
+    assert said.out == f"brought back model my-finetune, id {own}\n"
     assert cli("show", own).code == 0
 
 
@@ -85,7 +84,7 @@ def test_history_without_an_id_lists_what_happened_last_first(cli: Cli, data_dir
 
 
 def test_history_of_everything_is_read_to_its_end(cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "_READ_AT_ONCE", 2)
+    monkeypatch.setattr(look, "_READ_AT_ONCE", 2)
     with Datastore.open(data_dir) as datastore:
         seed(datastore, 7)
     for limit, count in (("0", 7), ("3", 3), ("4", 4), ("100", 7)):
@@ -96,7 +95,7 @@ def test_history_of_everything_is_read_to_its_end(cli: Cli, data_dir: Path, monk
 def test_history_of_a_record_is_read_to_its_end_and_no_further_than_asked(
     cli: Cli, own: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "_RECORDS_READ_AT_ONCE", 2)
+    monkeypatch.setattr(look, "_RECORDS_READ_AT_ONCE", 2)
     for number in range(1, 5):
         cli("update", own, "-", given=f"version: 1.{number}.0\n")
     versions = [f"1.{number}.0" for number in (4, 3, 2, 1, 0)]
@@ -119,11 +118,11 @@ def test_history_of_a_record_is_read_to_its_end_and_no_further_than_asked(
 def test_a_record_deleted_on_two_machines_is_restored(cli: Cli, own: str, data_dir: Path, tmp_path: Path) -> None:
     before = cli("show", own, "--json").json["record"]
     with Datastore.open(data_dir) as here, Datastore.open(tmp_path / "there", clock=lambda: now() + 60) as there:
-        there.replace_identity(here.identity())
-        there.apply(here.log_lines(0, 10))
+        there.key.replace(here.key.identity())
+        there.apply(here.log.lines(0, 10))
         for datastore in (here, there):
             datastore.delete("model", own, datastore.heads(own))
-        assert here.apply(there.log_lines(0, 10)).applied == 1
+        assert here.apply(there.log.lines(0, 10)).applied == 1
         assert len(here.heads(own)) == 2
     restored = cli("restore", own, "--json")
     assert restored.code == 0

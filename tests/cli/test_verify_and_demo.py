@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tui_registry.cli.demo import NEIGHBOUR, _served, _url, prepared
-from tui_registry.cli.demo_records import UNNAMED, own_records, sample_ops
+from tui_registry.cli.demo import NEIGHBOUR, UNNAMED, _served, _url, own_records, prepared, sample_ops
 from tui_registry.crdt import Op, check_op
 from tui_registry.datastore import Datastore
 from tui_registry.records.authoring import check
@@ -83,11 +82,11 @@ def test_the_demo_runs_nothing_that_lies_in_the_current_folder(tmp_path: Path, m
 
 def test_the_demo_shows_a_peer_owners_a_conflict_and_problems(data_dir: Path) -> None:
     with prepared() as datastore:
-        (peer,) = datastore.peers()
+        (peer,) = datastore.peers.all()
         assert peer.name == NEIGHBOUR
         assert peer.address.startswith("http://127.0.0.1:")
         assert peer.last_sync is None
-        assert len(datastore.owner_names()) > 10
+        assert len(datastore.names.all()) > 10
         assert [row.name for row in datastore.conflicts()] == ["two-desks-embedder"]
         assert [row.name for row in datastore.search("is:invalid").rows] == ["weekend-chat"]
         assert datastore.search("is:mine").total == len(own_records())

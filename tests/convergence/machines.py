@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -14,14 +14,29 @@ from tests.crdt.model import State
 from tests.replica.replicas import fresh_replica
 from tui_registry.datastore import DATABASE, ApplyReport, Cursor, Datastore
 from tui_registry.errors import Json
-from tui_registry.replica.identity import KEY_FILE
-from tui_registry.sync import ranges
-from tui_registry.sync.errors import SyncError
-from tui_registry.sync.heads import RemoteHead
-from tui_registry.sync.tiles import Span
+from tui_registry.present.pulls import SyncError
+from tui_registry.replica.log.peers import Peers
+from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.key import KEY_FILE
+from tui_registry.sync import comparing
+from tui_registry.sync.tiles import RemoteHead, Span
 
 if TYPE_CHECKING:
-    from tui_registry.replica.arrivals import Arrival
+    from tui_registry.crdt import Op
+    from tui_registry.replica.log.arrivals import Arrival
+
+
+class WatchedPeers(Peers):
+    """The part of a `Watched` that stores what is pulled."""
+
+    def __init__(self, store: Watched, pool: Pool, clock: Callable[[], int]) -> None:
+        super().__init__(pool, clock)
+        self._store = store
+
+    def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
+        done = super().store_entries(name, cursor, arrivals)
+        self._store.held.update(arrival.body for arrival in arrivals)
+        return done
 
 
 class Watched(Datastore):
@@ -29,14 +44,15 @@ class Watched(Datastore):
 
     held: set[bytes]
 
-    def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
-        done = super().store_entries(name, cursor, arrivals)
-        self.held.update(arrival.body for arrival in arrivals)
-        return done
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
+        super().__init__(data_dir, pool, clock)
+        self.peers = WatchedPeers(self, pool, clock)
 
-    def store_missing(self, name: str, lines: Sequence[bytes]) -> ApplyReport:
-        done = super().store_missing(name, lines)
-        self.held.update(lines)
+    def apply(self, ops: Iterable[bytes | Op], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
+        """Also what a pull asks for by hash."""
+        taken = [*ops]
+        done = super().apply(taken, source=source, keep_pending=keep_pending)
+        self.held.update(op if isinstance(op, bytes) else op.to_json() for op in taken)
         return done
 
 
@@ -75,7 +91,7 @@ class Machine:
             (folder / KEY_FILE).write_text(self.identity.secret().hex())
         self.store = self._opened(fresh_replica(), set())
         # Copies of one fresh database would be one log to their readers.
-        self.store.renew_epoch()
+        self.store.log.renew_epoch()
 
     @property
     def held(self) -> set[bytes]:
@@ -88,7 +104,7 @@ class Machine:
 
     @property
     def log(self) -> list[bytes]:
-        return self.store.log_lines(0, self.store.head().size)
+        return self.store.log.lines(0, self.store.log.head().size)
 
     def shown(self) -> Shown:
         """What the replica makes of what was stored in it."""
@@ -133,7 +149,7 @@ class Machine:
 
         if self._folder is None:
             store = Watched(Path("memory"), MemoryPool(image), clock)
-            store._use(self.identity)
+            store.key.use(self.identity)
         else:
             (self._folder / DATABASE).write_bytes(image)
             store = Watched.open(self._folder, clock=clock)
@@ -153,30 +169,30 @@ class Near:
 
     async def head(self, etag: str | None = None) -> RemoteHead | None:
         self._asked()
-        head = self._there.store.head()
+        head = self._there.store.log.head()
         mark = f"{head.epoch} {head.size} {head.fingerprint}"
         return None if etag == mark else RemoteHead(head, ranges=True, etag=mark)
 
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         self._asked()
-        head = self._there.store.head()
+        head = self._there.store.log.head()
         if (head.epoch, max(head.size, span.end)) != (epoch, head.size):
             raise SyncError(self._there.name, "vanished", "has no such tile")
-        return self._there.store.log_lines(span.start, span.end)
+        return self._there.store.log.lines(span.start, span.end)
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         self._asked()
         # One at a time: an answer may be a prefix.
-        return self._there.store.ops_by_hash(hashes, 1)
+        return self._there.store.log.by_hash(hashes, 1)
 
     async def reconcile(self, epoch: str, size: int | None, questions: Json) -> Json:
         self._asked()
-        asked = ranges.read_question(questions)
-        head, packed = self._there.store.log_keys()
+        asked = comparing.read_question(questions)
+        head, packed = self._there.store.log.keys()
         if head.epoch != epoch or size not in (None, head.size):
             raise SyncError(self._there.name, "http_409", "has another log by now")
-        keys = ranges.Keys(packed)
-        told: list[Json] = [ranges.describe(keys, low, high) for low, high in asked]
+        keys = comparing.Keys(packed)
+        told: list[Json] = [comparing.describe(keys, low, high) for low, high in asked]
         return {"size": keys.size, "fingerprint": keys.fingerprint, "ranges": told}
 
     async def __aenter__(self) -> Self:

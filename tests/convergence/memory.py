@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
-from tui_registry.replica.connection import Pool
+from tui_registry.replica.store.connection import Pool
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -126,7 +126,7 @@ def test_a_seed_is_a_schedule() -> None:
 
 
 def test_a_schedule_that_fails_says_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui_registry.replica.batch.winner", lambda heads: None)
+    monkeypatch.setattr("tui_registry.replica.log.append.winner", lambda heads: None)
     with event_loop() as loop, pytest.raises(AssertionError) as raised:
         for number in range(20):
             play(f"{SEED}:{number}", loop)

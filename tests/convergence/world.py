@@ -22,17 +22,16 @@ from tests.crdt.model import Fact
 from tests.replica.replicas import PLACE, assert_agrees
 from tui_registry.crdt import Op
 from tui_registry.datastore import Peer
+from tui_registry.replica.log import arrivals
 from tui_registry.sync import (
     Bounds,
     PullResult,
+    comparing,
     publish,
     publishing,
     pull,
     pull_all,
     pulling,
-    ranges,
-    reading,
-    reconciling,
     tiles,
 )
 
@@ -80,12 +79,11 @@ class World:
         self._seen: dict[tuple[str, str], int] = {}
         for module in (tiles, publishing):
             self._stack.enter_context(patch.object(module, "TILE_OPS", TILE_OPS))
-        self._stack.enter_context(patch.multiple(ranges, _FEW=2, _PARTS=3))
-        self._stack.enter_context(patch.object(reconciling, "_OPS_A_QUESTION", 1))
+        self._stack.enter_context(patch.multiple(comparing, _FEW=2, _PARTS=3, _OPS_A_QUESTION=1))
         if not thorough:
-            for module in (pulling, reading, reconciling):
+            for module in (pulling, comparing):
                 self._stack.enter_context(patch.object(module, "in_thread", here))
-            self._stack.enter_context(patch.object(concurrent.futures, "ThreadPoolExecutor", Here))
+            self._stack.enter_context(patch.object(arrivals, "ThreadPoolExecutor", Here))
         self._stack.enter_context(patch.object(pulling, "open_transport", self._open_transport))
         self.machines = [
             Machine(f"m{at}", owner, self._home / f"m{at}" if thorough else None) for at, owner in enumerate(owners)
@@ -112,7 +110,7 @@ class World:
         text = f"number {self._made} {WORDS[word % 6]}"
         record = value(machine.identity, slot, first_name(slot), 0, text)
         entry, heads = machine.store.entry(key), machine.store.heads(key)
-        size = machine.store.head().size
+        size = machine.store.log.head().size
         if not heads:
             # Without an id: the clock and the name give it, the same on every machine of this owner.
             machine.now = START + slot
@@ -130,7 +128,7 @@ class World:
         key, kind = slot_key(machine.identity, slot), SLOTS[slot]
         if machine.store.entry(key) is None:
             return
-        size = machine.store.head().size
+        size = machine.store.log.head().size
         machine.now = START + later
         op = machine.store.delete(kind, key, machine.store.heads(key))
         self._wrote(machine, op, size, f"{machine.name} removes {kind}")
@@ -249,17 +247,17 @@ class World:
         while learned:
             learned = False
             for to, source in meetings:
-                before = self._machine(to).store.head()
-                if before[1:3] == self._machine(source).store.head()[1:3]:
+                before = self._machine(to).store.log.head()
+                if before[1:3] == self._machine(source).store.log.head()[1:3]:
                     continue
                 if by_pushing:
-                    self.push(source, to, 0, self._machine(source).store.head().size)
+                    self.push(source, to, 0, self._machine(source).store.log.head().size)
                 else:
                     self.pull(to, source)
-                learned = learned or self._machine(to).store.head().size != before.size
+                learned = learned or self._machine(to).store.log.head().size != before.size
         union = model.state(line for machine in self.machines for line in machine.held)
         for at, machine in enumerate(self.machines):
-            assert machine.store.head().fingerprint == union.fingerprint, f"{machine.name} is not where all are"
+            assert machine.store.log.head().fingerprint == union.fingerprint, f"{machine.name} is not where all are"
             assert set(machine.state.valid) == set(union.valid)
             assert machine.shown()[:2] == Shown.of(union)[:2]
             self.check(at, thorough=self._thorough)
@@ -273,7 +271,7 @@ class World:
         if thorough:
             assert_agrees(machine.store, expected, SEARCHED[:2], each_entry=len(expected.keys) < 8)
             return
-        head, stats = machine.store.head(), machine.store.stats()
+        head, stats = machine.store.log.head(), machine.store.stats()
         assert (head.size, head.fingerprint) == (len(expected.valid), expected.fingerprint)
         assert machine.shown() == Shown.of(expected)
         assert (stats.records, stats.conflicts) == (len(expected.catalogue), len(expected.conflicts))
@@ -291,7 +289,7 @@ class World:
 
     def _wrote(self, machine: Machine, op: Op, size: int, what: str) -> None:
         assert machine.store.heads(op.key) == (op.hash,), "a write by its owner leaves nothing unseen"
-        machine.held.update(machine.store.log_lines(size, machine.store.head().size))
+        machine.held.update(machine.store.log.lines(size, machine.store.log.head().size))
         self.done.append(what)
         self.check(self.machines.index(machine), thorough=self._thorough)
 
@@ -312,7 +310,7 @@ class World:
     def _open_transport(self, peer: Peer, bounds: Bounds) -> object:
         if peer.name in self._near:
             return self._near[peer.name]
-        from tui_registry.sync.directory import DirTransport
+        from tui_registry.sync.transport import DirTransport
 
         return DirTransport(peer.name, peer.address, bounds)
 
@@ -320,14 +318,14 @@ class World:
         return self._loop.run_until_complete(pull(reader.store, self._peer(reader, name, address), bounds=self._bounds))
 
     def _peer(self, reader: Machine, name: str, address: str) -> str:
-        if not any(peer.name == name for peer in reader.store.peers()):
-            reader.store.add_peer(name, address)
+        if not any(peer.name == name for peer in reader.store.peers.all()):
+            reader.store.peers.add(name, address)
         return name
 
     def _pulled(self, reader: Machine, there: Machine, name: str, result: PullResult, what: str) -> None:
         self.done.append(what)
         assert not result.rejected, "an honest log holds nothing to refuse"
-        head = there.store.head()
+        head = there.store.log.head()
         place = (reader.name, name)
         if result.error is None:
             self._seen[place] = there.restored
@@ -338,7 +336,7 @@ class World:
         # A cursor of a log that is no more is noticed when all of the new one was read.
         if found and self._seen.get(place, there.restored) == there.restored:
             ((next_index, running_sum),) = found
-            read = there.store.log_lines(0, next_index)
+            read = there.store.log.lines(0, next_index)
             assert len(read) == next_index
             assert reader.held.issuperset(read), "the cursor is ahead of the operations"
             hashes = [fact.hash for line in read if isinstance(fact := model.judge(line), Fact)]

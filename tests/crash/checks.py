@@ -13,8 +13,8 @@ from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
 from tests.replica.replicas import rows
 from tests.seeds import NOW
 from tui_registry.datastore import Datastore
-from tui_registry.replica.columns import INDEX_VERSION
-from tui_registry.replica.identity import KEY_FILE
+from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.store.key import KEY_FILE
 
 _INSTANCES = 'SELECT term, doc, col, "offset" FROM temp.{0}_seen'
 
@@ -45,7 +45,7 @@ def assert_sound(nursery: Nursery, program: str, base: Path, acknowledged: list[
             report = datastore.verify()
             assert report.sound, (report.invalid, report.repaired)
             assert indexed_words(home) == words
-        key = datastore.identity()
+        key = datastore.key.identity()
         assert (home / REPLICA / KEY_FILE).stat().st_mode & 0o777 == 0o600
         assert datastore.address == key.address
     if (home / LOG / "sync" / "head").exists():
@@ -73,14 +73,14 @@ def _assert_kept(datastore: Datastore, home: Path, acknowledged: list[str]) -> N
         if what == "op":
             assert value in ops, "an acknowledged operation is lost"
         elif what == "draft":
-            assert datastore.draft(value) is not None, "an acknowledged draft is lost"
+            assert datastore.drafts.get(value) is not None, "an acknowledged draft is lost"
         elif what == "key":
             assert value in _keys(home), "a private key is lost"
         facts[what] = value
     if "epoch" in facts:
-        assert datastore.head().epoch == facts["epoch"]
+        assert datastore.log.head().epoch == facts["epoch"]
     if "address" in facts:
-        assert datastore.identity().address == facts["address"], "an acknowledged key is lost"
+        assert datastore.key.identity().address == facts["address"], "an acknowledged key is lost"
     if "published" in facts:
         head = home / LOG / "sync" / "head"
         assert head.exists(), "an acknowledged log is lost"

@@ -19,25 +19,25 @@ from pathlib import Path
 from tests.crash.places import DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, REPLICA
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
-from tui_registry.cli.commands.formfile_files import write_file
+from tui_registry import datastore as door
 from tui_registry.cli.keystore import write_keystore
+from tui_registry.cli.registry import write_file
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
-from tui_registry.datastore import exchange as datastore_exchange
-from tui_registry.datastore import writing as datastore_writing
 from tui_registry.errors import RegistryError
-from tui_registry.replica import connection as pool
-from tui_registry.replica.connection import Pool
-from tui_registry.replica.identity import KEY_FILE
+from tui_registry.present.pulls import Progress
+from tui_registry.replica.log import arrivals
+from tui_registry.replica.store import connection as pool
+from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.sync import Bounds, publish, pull
-from tui_registry.sync.events import Progress
 from tui_registry.sync.tiles import pack, spans
 
 Say = Callable[[str], None]
 
 TILE_OPS = 8
-datastore_writing._ADDED_AT_ONCE = 4
-datastore_exchange._BULK = TILE_OPS
+door._ADDED_AT_ONCE = 4
+arrivals._BULK = TILE_OPS
 
 
 def opened(home: Path) -> Datastore:
@@ -50,7 +50,7 @@ def opened(home: Path) -> Datastore:
 def first_start(home: Path, say: Say) -> None:
     """A registry from nothing: schema, key, first record."""
     with opened(home) as datastore:
-        say(f"epoch {datastore.head().epoch}")
+        say(f"epoch {datastore.log.head().epoch}")
         say(f"address {datastore.address}")
         say(f"op {datastore.add('model', make_record('model', 'first')).hash}")
 
@@ -59,13 +59,13 @@ def neighbours_key(home: Path, say: Say) -> None:
     """Sign with a key whose maker, another process, was killed before it synced the folder."""
     with opened(home) as datastore:
         # SQLite syncs the folder when it makes a WAL: that is over by now.
-        datastore.save_draft(Draft("new model", "model", None, (), {}, 0))
+        datastore.drafts.save(Draft("new model", "model", None, (), {}, 0))
         key = home / REPLICA / KEY_FILE
         if not key.exists():
             # On a full disk the neighbour gets nowhere, and it is this process that makes a key, or says why not.
             with suppress(OSError):
                 _write_key(key)
-        say(f"address {datastore.identity().address}")
+        say(f"address {datastore.key.identity().address}")
         say(f"op {datastore.add('model', make_record('model', 'signed')).hash}")
 
 
@@ -91,7 +91,7 @@ def local_writes(home: Path, say: Say) -> None:
         say(f"op {datastore.delete('model', ops[2].key, [ops[2].hash]).hash}")
         assert ops[2].record is not None
         say(f"op {datastore.add('model', {**ops[2].record, 'version': '2.0.0'}).hash}")
-        datastore.save_draft(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))
+        datastore.drafts.save(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))
         say("draft new model")
 
 
@@ -130,15 +130,15 @@ def repair(home: Path, say: Say) -> None:
     """Verify a log with an operation that does not belong there: it is rewritten, with a new epoch."""
     with opened(home) as datastore:
         datastore.verify()
-        say(f"epoch {datastore.head().epoch}")
+        say(f"epoch {datastore.log.head().epoch}")
 
 
 def new_key(home: Path, say: Say) -> None:
     """Sign with another key from now on."""
     with opened(home) as datastore:
-        say(f"key {datastore.identity().secret().hex()}")
-        datastore.replace_identity()
-        say(f"key {datastore.identity().secret().hex()}")
+        say(f"key {datastore.key.identity().secret().hex()}")
+        datastore.key.replace()
+        say(f"key {datastore.key.identity().secret().hex()}")
         say(f"address {datastore.address}")
         say(f"op {datastore.add('model', make_record('model', 'by another')).hash}")
 
@@ -170,11 +170,11 @@ def read_log(home: Path, say: Say) -> None:
     if reader.exists():
         shutil.rmtree(reader)
     with Datastore.open(reader, clock=lambda: NOW) as datastore:
-        datastore.add_peer("log", str(home / LOG))
+        datastore.peers.add("log", str(home / LOG))
         result = asyncio.run(pull(datastore, "log"))
         assert result.error is None, result.error
         assert result.head is not None
-        assert datastore.head().fingerprint == result.head.fingerprint
+        assert datastore.log.head().fingerprint == result.head.fingerprint
 
 
 _WRITING = (first_start, neighbours_key, local_writes, pull_log, import_records, upgrade, repair, new_key)
@@ -194,10 +194,10 @@ def prepare(name: str, base: Path) -> None:
         return
     with opened(home) as datastore:
         seed(datastore, 10)
-        datastore.identity()
+        datastore.key.identity()
         if name == "pull_log":
             _write_log(base, _entries())
-            datastore.add_peer("stick", str(base / LOG))
+            datastore.peers.add("stick", str(base / LOG))
     if name == "whole_files":
         (home / FORMFILE).write_bytes(b"FROM the/old\n")
     if name == "upgrade":

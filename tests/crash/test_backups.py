@@ -43,7 +43,7 @@ async def test_peers_notice_a_restored_backup_by_the_running_sum_and_converge(
     with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
         write(a, "lost", LOST)
         publish(a, tmp_path / "log")
-        b.add_peer("a", str(tmp_path / "log"))
+        b.peers.add("a", str(tmp_path / "log"))
         assert (await pull(b, "a")).error is None
         assert state(b) == state(a)
     shutil.rmtree(tmp_path / "a")
@@ -60,21 +60,21 @@ async def test_peers_notice_a_restored_backup_by_the_running_sum_and_converge(
         assert result.restarted == wiped
         assert b.stats().ops == BEFORE + LOST + written
         publish(b, tmp_path / "log of b")
-        a.add_peer("b", str(tmp_path / "log of b"))
+        a.peers.add("b", str(tmp_path / "log of b"))
         assert (await pull(a, "b")).applied == LOST
         assert state(a) == state(b)
-        assert a.head().fingerprint == b.head().fingerprint
+        assert a.log.head().fingerprint == b.log.head().fingerprint
         # And once more, now that nothing is new.
         publish(a, tmp_path / "log")
         assert (await pull(b, "a")).applied == 0
-        assert b.peer("a").identical
+        assert b.peers.get("a").identical
 
 
 async def test_a_restored_reader_reads_again_what_it_lost(tmp_path: Path) -> None:
     with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
         seed(a, BEFORE)
         publish(a, tmp_path / "log")
-        b.add_peer("a", str(tmp_path / "log"))
+        b.peers.add("a", str(tmp_path / "log"))
         await pull(b, "a")
     shutil.copytree(tmp_path / "b", tmp_path / "backup")
     with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:
@@ -101,7 +101,7 @@ async def test_a_copied_replica_that_is_written_on_both_machines_converges_with_
             write(here, name, 2)
         for here, there, log in ((a, twin, "log of twin"), (twin, a, "log of a")):
             publish(there, tmp_path / log)
-            here.add_peer("other", str(tmp_path / log))
+            here.peers.add("other", str(tmp_path / log))
             assert (await pull(here, "other")).error is None
         assert state(a) == state(twin)
         assert [row.id for row in a.conflicts()] == [shared.key]

@@ -13,7 +13,7 @@ from tests.replica.programs import Program
 from tests.replica.replicas import rows
 from tests.seeds import make_record
 from tui_registry.datastore import Datastore, StoreError
-from tui_registry.replica import connection
+from tui_registry.replica.store import connection
 
 # Writes until it is told to stop: adds a record, edits it, says both hashes when the calls have returned.
 WRITES_ON = """
@@ -108,7 +108,7 @@ def test_a_locked_database_is_told_in_words_and_written_again_when_it_is_free(da
             lambda: datastore.update("model", first.key, first.record, [first.hash]),
             lambda: datastore.delete("model", first.key, [first.hash]),
             lambda: datastore.apply([first.body, b"{}"]),
-            lambda: datastore.add_peer("lab", "http://10.0.0.7:8420"),
+            lambda: datastore.peers.add("lab", "http://10.0.0.7:8420"),
             lambda: list(datastore.add_all([("model", make_record("model", "one of many"))])),
             datastore.verify,
         ):
@@ -139,7 +139,7 @@ def test_the_lock_of_a_killed_process_is_gone_with_it(datastore: Datastore) -> N
 
 def test_a_first_start_on_a_locked_database_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("tui_registry.replica.migrations.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("tui_registry.replica.store.tables.BUSY_SECONDS", 0.05)
     path = tmp_path / "registry.sqlite3"
     with Program(HOLDS, path, "EXCLUSIVE") as program:
         assert program.says() == "held"

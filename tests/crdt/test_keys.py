@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
+import pickle
 
 import pytest
 from hypothesis import given, settings
@@ -156,3 +158,11 @@ def test_s_may_be_half_the_order_and_no_more() -> None:
     assert not any(recover(digest, r + bytes(32), rec) for rec in range(4))
     assert not any(recover(digest, bytes(32) + r, rec) for rec in range(4))
     assert not any(recover(digest, N.to_bytes(32, "big") + (1).to_bytes(32, "big"), rec) for rec in range(4))
+
+
+def test_a_key_is_neither_pickled_nor_copied() -> None:
+    for copied in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(
+            TypeError, match=r"^cannot pickle an Identity: its key is for the key file and the keystore only$"
+        ):
+            copied(key_of("a"))

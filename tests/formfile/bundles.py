@@ -7,11 +7,21 @@ import json
 from typing import Any
 
 from tests.seeds import NOW, owner, signed
-from tui_registry.cli.commands.formfile_bundles import read_signed
+from tui_registry.cli.build import read_signed
 from tui_registry.crdt import Op, sign_up
 from tui_registry.errors import Json, Record
-from tui_registry.formfile.archive import read_archive, write_archive
-from tui_registry.formfile.bundle import FORMFILE, MANIFEST, OP, RECORD, SIZES, Bundle, SignedRecord, make_bundle
+from tui_registry.formfile.bundle import (
+    FORMFILE,
+    MANIFEST,
+    OP,
+    RECORD,
+    SIZES,
+    Bundle,
+    SignedRecord,
+    make_bundle,
+    read_archive,
+    write_archive,
+)
 
 MAKER = owner("bundle maker")
 NAME = "research crew"

@@ -13,13 +13,20 @@ from hypothesis import strategies as st
 
 from tests.formfile.bundles import MAKER, NAME, TEMPLATE, VALUES, files, root, sample, signed_record, update
 from tests.seeds import signed
-from tui_registry.cli.commands.formfile_bundles import read_signed
+from tui_registry.cli.build import read_signed
 from tui_registry.crdt import parse_op
 from tui_registry.errors import RegistryError
 from tui_registry.formfile import parse
-from tui_registry.formfile.archive import LATEST, ArchiveError, read_archive, write_archive
-from tui_registry.formfile.bundle import Bundle, BundleError, make_bundle
-from tui_registry.formfile.verify_bundle import check_bundle
+from tui_registry.formfile.bundle import (
+    LATEST,
+    ArchiveError,
+    Bundle,
+    BundleError,
+    check_bundle,
+    make_bundle,
+    read_archive,
+    write_archive,
+)
 
 
 def check(data: bytes) -> Bundle:

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 
 from tests.formfile.bundles import NAME, VALUES, changed, files, root, sample, update
 from tests.seeds import owner
-from tui_registry.cli.commands.formfile_bundles import read_signed
+from tui_registry.cli.build import read_signed
 from tui_registry.crdt import sign_rm
-from tui_registry.formfile.archive import write_archive
-from tui_registry.formfile.bundle import MAX_BUNDLE_BYTES, BundleError, make_bundle
-from tui_registry.formfile.verify_bundle import check_bundle
+from tui_registry.formfile.bundle import MAX_BUNDLE_BYTES, BundleError, check_bundle, make_bundle, write_archive
 
 BUNDLE = sample()
 FILES = files(BUNDLE)

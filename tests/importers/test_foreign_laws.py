@@ -11,11 +11,10 @@ from tests.importers.test_a2a import CARD_0_3, CARD_1_0
 from tests.importers.test_huggingface import CONFIG
 from tests.importers.test_mcp import SERVER, SNAKE
 from tests.importers.test_ollama import SHOW, TAGS
-from tui_registry.importers.card import parse_card
-from tui_registry.importers.card_values import card_draft
 from tui_registry.importers.drafting import Draft
-from tui_registry.importers.foreign import read_foreign
+from tui_registry.importers.model_card import card_draft, parse_card
 from tui_registry.importers.ollama import read_tags
+from tui_registry.importers.recognising import read_foreign
 from tui_registry.records.schema import FIELDS
 from tui_registry.records.wire import check_shape, wire_problems
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.importers.made import F32, LIST, LLAMA, TEXT, U32, U64, at, gguf, text
 from tui_registry.importers import Finding, SourceError, read_source
-from tui_registry.importers.gguf_header import read_gguf_header
+from tui_registry.importers.gguf import read_gguf_header
 
 
 def read(path: Path) -> Finding:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.importers.made import LLAMA, TEXT, U32, gguf, safetensors, tensor
 from tui_registry.importers import Finding, SourceError, read_source
-from tui_registry.importers.gguf_header import read_gguf_header
+from tui_registry.importers.gguf import read_gguf_header
+from tui_registry.importers.recognising import form_of
 from tui_registry.importers.safetensors import read_weights
-from tui_registry.importers.sources import form_of
 from tui_registry.records.wire import check_shape
 
 GOOD = [

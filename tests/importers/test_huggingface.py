@@ -10,8 +10,8 @@ import pytest
 
 from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
 from tui_registry.importers import Finding, read_source
-from tui_registry.importers.card import parse_card
-from tui_registry.importers.config import type_of
+from tui_registry.importers.huggingface import type_of
+from tui_registry.importers.model_card import parse_card
 
 CARD = """---
 license: llama3.1

@@ -6,7 +6,7 @@ import pytest
 
 from tui_registry.importers.drafting import Draft
 from tui_registry.importers.licences import put_licence, spdx
-from tui_registry.records.licences import licence_fault
+from tui_registry.licences import licence_fault
 
 # https://huggingface.co/docs/hub/repositories-licenses
 HUB = (

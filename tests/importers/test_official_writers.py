@@ -13,10 +13,10 @@ import pytest
 
 from tests.importers.made import at
 from tui_registry.importers import Finding, read_source
-from tui_registry.importers.card import parse_card
-from tui_registry.importers.gguf_header import BLOCKS, read_gguf_header
-from tui_registry.importers.quantizations import of_file_type, of_tensor_types
+from tui_registry.importers.gguf import BLOCKS, read_gguf_header
+from tui_registry.importers.model_card import parse_card
 from tui_registry.importers.safetensors import read_index, read_weights
+from tui_registry.importers.weights import of_file_type, of_tensor_types
 
 gguf: Any = pytest.importorskip("gguf")
 np: Any = pytest.importorskip("numpy")
@@ -151,7 +151,7 @@ def test_a_file_of_the_safetensors_package_is_counted(tmp_path: Path, dtype: str
     weights = read_weights(path)
     assert weights.parameters() == sum(math.prod(tensor.shape) for tensor in tensors.values())
     assert weights.metadata == {"format": "pt"}
-    assert {name: tensor.dtype for name, tensor in weights.items()}["a"] == dtype
+    assert {name: tensor.dtype for name, tensor in weights.tensors.items()}["a"] == dtype
     found = finding(path)
     assert at(found, "quantization") == wanted
     assert at(found, "parameters") == 608

@@ -11,8 +11,7 @@ import pytest
 
 from tests.importers.made import at, safetensors, tensor
 from tui_registry.importers import Finding, read_source
-from tui_registry.importers.packing import unpacked
-from tui_registry.importers.safetensors import read_weights
+from tui_registry.importers.safetensors import read_weights, unpacked
 
 TINY = {"__metadata__": {"format": "pt"}, "a": tensor("BF16", (4, 8), 0, 64), "b": tensor("F32", (2,), 64, 72)}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_DEFAULT = "what is left out, or None, is the default"
+_DEFAULT = "what is left out is the default, and None says the same as False"
+_SLOWER = "a signature that was looked at once more is the same signature"
 _LIBRARY = "the curve library refuses such a number by itself, with the same outcome"
 _CHECKED = "the clock of a checked op names its signer: the value for a missing one is never used"
 
@@ -34,8 +35,14 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         'return b"".join(actor.encode() + clock[actor].to_bytes(8, ) for actor in sorted(clock))',
     ): _DEFAULT,
     ("op.hashed_rm", "updated_at.to_bytes(8, signed=True),"): _DEFAULT,
-    ("keys.address_of", "return _address(key.format(compressed=None))"): _DEFAULT,
-    ("keys.recover", "return _address(key.format(compressed=None))"): _DEFAULT,
+    (
+        "keys.Identity.__init__",
+        "self.address = _address(keys.pubkey_from_prvkey(secret, compressed=None))",
+    ): _DEFAULT,
+    ("keys.Identity.sign", "return recovery.sign(digest, self._secret, verify=None)"): _DEFAULT,
+    ("keys.Identity.sign", "return recovery.sign(digest, self._secret, )"): _SLOWER,
+    ("keys.Identity.sign", "return recovery.sign(digest, self._secret, verify=True)"): _SLOWER,
+    ("keys.recover", "return _address(recovery.recover(digest, signature, rec, compressed=None))"): _DEFAULT,
     ("keys.recover", "r, s = signature[:33], signature[32:]"): _LIBRARY,
     ("keys.recover", "if not (_ZERO <= r < _ORDER and _ZERO < s <= _HALF_ORDER):"): _LIBRARY,
     ("keys.recover", "if not (_ZERO < r <= _ORDER and _ZERO < s <= _HALF_ORDER):"): _LIBRARY,

@@ -12,7 +12,7 @@ from tests.node.conftest import client, refused
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, running
-from tui_registry.node.etags import etag_of
+from tui_registry.node.requests import etag_of
 from tui_registry.sync.tiles import Span, pack
 
 
@@ -33,17 +33,17 @@ def test_tiles_are_kept_as_far_as_the_bound_allows(
     names = ["0.10", "0.10-20", "0.20-30"]
     packed = [pack(lines[:10]), pack(lines[10:20]), pack(lines[20:])]
     found: list[int] = []
-    log_lines = store.log_lines
+    log_lines = store.log.lines
 
     def watched(start: int, stop: int) -> list[bytes]:
         found.append(start // 10)
         return log_lines(start, stop)
 
-    monkeypatch.setattr(store, "log_lines", watched)
+    monkeypatch.setattr(store.log, "lines", watched)
     bounds = NodeBounds(tile_cache_bytes=int(room * max(map(len, packed))))
     with running(store, bounds=bounds) as address, client(address) as reader:
         for tile in asked:
-            path = f"/sync/{store.head().epoch}/entries/{names[tile]}.ndjson.gz"
+            path = f"/sync/{store.log.head().epoch}/entries/{names[tile]}.ndjson.gz"
             assert reader.get(path).content == packed[tile]
     assert found == read
 
@@ -56,7 +56,7 @@ def test_a_tile_is_packed_and_hashed_once_for_all_who_ask(store: Datastore, monk
     all_asked = threading.Event()
     reads: list[int] = []
     hashed: list[bytes] = []
-    from_name, log_lines = Span.from_name, store.log_lines
+    from_name, log_lines = Span.from_name, store.log.lines
 
     def heard(name: str) -> Span | None:
         asked.append(name)
@@ -74,9 +74,9 @@ def test_a_tile_is_packed_and_hashed_once_for_all_who_ask(store: Datastore, monk
         return etag_of(content)
 
     monkeypatch.setattr(Span, "from_name", heard)
-    monkeypatch.setattr(store, "log_lines", read)
-    monkeypatch.setattr("tui_registry.node.log.etag_of", hash_of)
-    path = f"/sync/{store.head().epoch}/entries/0.10.ndjson.gz"
+    monkeypatch.setattr(store.log, "lines", read)
+    monkeypatch.setattr("tui_registry.node.log_routes.etag_of", hash_of)
+    path = f"/sync/{store.log.head().epoch}/entries/0.10.ndjson.gz"
     with running(store) as address, client(address) as reader, ThreadPoolExecutor(at_once) as pool:
         answers = list(pool.map(reader.get, [path] * at_once))
     assert [answer.content for answer in answers] == [pack(lines)] * at_once

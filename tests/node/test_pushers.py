@@ -10,8 +10,8 @@ from tests.crdt.making import root, write_on
 from tests.node.conftest import client
 from tui_registry.datastore import Datastore
 from tui_registry.node import Address, NodeBounds, running
-from tui_registry.node.pushers import OTHERS, Pushers
-from tui_registry.replica import pending
+from tui_registry.node.log_routes import OTHERS, Pushers
+from tui_registry.replica.log import arrivals
 
 BASE = root(name="base")
 
@@ -50,14 +50,14 @@ def test_what_one_pushes_is_blamed_on_none_but_him(store: Datastore) -> None:
         for place in ("127.0.0.2", "127.0.0.3"):
             with pusher(address, place) as caller:
                 assert len(caller.post("/sync/ops", content=f"from {place}\n".encode()).json()["rejected"]) == 1
-    assert {(found.source, found.start) for found in store.quarantine()} == {
+    assert {(found.source, found.start) for found in store.log.quarantine()} == {
         ("push:127.0.0.2", b"from 127.0.0.2"),
         ("push:127.0.0.3", b"from 127.0.0.3"),
     }
 
 
 def test_a_flood_of_one_pusher_drives_out_nothing_of_another(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending, "MAX_PENDING", 10)
+    monkeypatch.setattr(arrivals, "MAX_PENDING", 10)
     waiting = write_on(BASE, description="honest")
     missing = write_on(BASE, description="never sent")
     flood = b"".join(write_on(missing, description=str(number)).body + b"\n" for number in range(40))
@@ -75,4 +75,4 @@ def test_a_flood_of_one_pusher_drives_out_nothing_of_another(store: Datastore, m
 def test_those_beyond_the_bound_are_taken_all_the_same(store: Datastore) -> None:
     with running(store, accept_ops=True, bounds=NodeBounds(pushers=0)) as address, client(address) as caller:
         assert caller.post("/sync/ops", content=BASE.body + b"\nnonsense\n").json()["applied"] == 1
-    assert [found.source for found in store.quarantine()] == [OTHERS]
+    assert [found.source for found in store.log.quarantine()] == [OTHERS]

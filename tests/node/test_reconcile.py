@@ -24,8 +24,7 @@ from tui_registry.datastore import Cursor, Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.node import Address, NodeBounds, running
 from tui_registry.sync import Bounds, Finished, Progress, PullResult, pull
-from tui_registry.sync.ranges import Keys, describe, read_question
-from tui_registry.sync.reconciling import is_worth_it
+from tui_registry.sync.comparing import Keys, describe, is_worth_it, read_question
 
 
 def timed(owner: Identity, count: int) -> list[Op]:
@@ -74,16 +73,16 @@ def other(tmp_path: Path) -> Iterator[Datastore]:
 async def compared(here: Datastore, address: Address, bounds: Bounds = BOUNDS) -> tuple[PullResult, Wire]:
     """A pull that counts what goes over the wire."""
     async with counted(address.host, address.port) as wire:
-        if "hub" in {peer.name for peer in here.peers()}:
-            here.remove_peer("hub")
-        here.add_peer("hub", wire.url)
+        if "hub" in {peer.name for peer in here.peers.all()}:
+            here.peers.remove("hub")
+        here.peers.add("hub", wire.url)
         return await pull(here, "hub", bounds=bounds), wire
 
 
 def agree(here: Datastore, there: Datastore) -> None:
-    assert here.head().fingerprint == there.head().fingerprint
-    assert here.peer("hub").identical
-    assert here.peer("hub").next_index == there.head().size
+    assert here.log.head().fingerprint == there.log.head().fingerprint
+    assert here.peers.get("hub").identical
+    assert here.peers.get("hub").next_index == there.log.head().size
 
 
 # ---- between honest ones -----------------------------------------------------------------------------------------------------
@@ -117,7 +116,7 @@ async def test_a_peer_restored_from_a_backup_is_compared_and_not_read_again(othe
     with Datastore.open(tmp_path / "hub") as hub:
         hub.apply(LINES[1_300:], source="test")
         with running(hub) as address:
-            other.add_peer("hub", address.url)
+            other.peers.add("hub", address.url)
             assert (await pull(other, "hub", bounds=BOUNDS)).read == 1_500  # nothing was here to compare it with
     with Datastore.open(tmp_path / "backup") as backup:
         backup.apply([root(BOB, "since", at=T0 + 9_000).to_json()], source="test")
@@ -125,13 +124,13 @@ async def test_a_peer_restored_from_a_backup_is_compared_and_not_read_again(othe
             result = await pull(other, "hub", bounds=BOUNDS)
     assert (result.ok, result.restarted, result.read, result.applied) == (True, True, 0, 1)
     assert result.bytes < 20_000
-    assert other.peer("hub").next_index == 1_301
-    assert not other.peer("hub").identical  # we have more
+    assert other.peers.get("hub").next_index == 1_301
+    assert not other.peers.get("hub").identical  # we have more
 
 
 async def test_what_comes_after_the_nodes_last_look_is_read_from_the_tiles(node: Node, most: Datastore) -> None:
     async with httpx.AsyncClient(base_url=node.address.url, trust_env=False, timeout=30) as reader:
-        body = {"epoch": node.store.head().epoch, "ranges": []}
+        body = {"epoch": node.store.log.head().epoch, "ranges": []}
         asked = (await reader.post("/sync/reconcile", json=body)).json()
         node.store.apply(bodies(timed(BOB, 100)), source="test")
         again = (await reader.post("/sync/reconcile", json=body)).json()
@@ -153,7 +152,7 @@ async def test_a_log_that_grows_between_its_head_and_its_comparison_is_looked_at
         await reply.whole(200, node.reader.post("/sync/reconcile", json=json.loads(ask.body)).content)
 
     async with relayed(node.address, answer, None) as peer:
-        most.add_peer("hub", peer.url)
+        most.peers.add("hub", peer.url)
         result = await pull(most, "hub", bounds=BOUNDS)
     assert (result.ok, result.read, result.applied) == (True, 0, 11)
     assert peer.paths.count("/sync/head") == 2
@@ -161,7 +160,7 @@ async def test_a_log_that_grows_between_its_head_and_its_comparison_is_looked_at
 
 
 async def test_progress_is_told(node: Node, most: Datastore) -> None:
-    most.add_peer("hub", node.address.url)
+    most.peers.add("hub", node.address.url)
     events: list[object] = []
     await pull(most, "hub", bounds=BOUNDS, emit=events.append)
     told = [event for event in events if isinstance(event, Progress)]
@@ -192,10 +191,10 @@ async def read_whole(
 ) -> int:
     """Pull through such a relay, which must read the whole log; how many comparisons were asked for."""
     async with relayed(node.address, instead, gives) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         result = await pull(here, "hub", bounds=bounds)
-    assert (result.ok, result.read) == (True, node.store.head().size), result.sentence
-    assert set(here.unknown([op.hash for op in OPS])) <= set(node.store.unknown([op.hash for op in OPS]))
+    assert (result.ok, result.read) == (True, node.store.log.head().size), result.sentence
+    assert set(here.log.unknown([op.hash for op in OPS])) <= set(node.store.log.unknown([op.hash for op in OPS]))
     return peer.paths.count("/sync/reconcile")
 
 
@@ -214,7 +213,7 @@ async def test_logs_that_have_nothing_in_common_are_given_up_after_a_few_questio
 ) -> None:
     other.apply(bodies(timed(BOB, 1_500)), source="test")
     assert 1 < await read_whole(node, other) <= 4
-    assert other.head().size == 3_000
+    assert other.log.head().size == 3_000
 
 
 async def test_more_missing_than_is_asked_for_is_read_instead(node: Node, most: Datastore) -> None:
@@ -334,7 +333,7 @@ def test_a_question_of_another_shape_or_about_another_log_is_refused(
     node: Node, body: Json, status: int, code: str
 ) -> None:
     if isinstance(body, dict) and body.get("epoch") == "EPOCH":
-        body = {**body, "epoch": node.store.head().epoch}
+        body = {**body, "epoch": node.store.log.head().epoch}
     refused(node.reader.post("/sync/reconcile", json=body), status, code)
 
 
@@ -344,21 +343,21 @@ def test_a_question_that_is_too_large_is_refused(node: Node) -> None:
 
 def test_a_log_beyond_the_bound_is_not_compared(store: Datastore) -> None:
     with running(store, bounds=NodeBounds(reconcile_ops=1_499)) as address, client(address) as reader:
-        body = {"epoch": store.head().epoch, "ranges": []}
+        body = {"epoch": store.log.head().epoch, "ranges": []}
         refused(reader.post("/sync/reconcile", json=body), 501, "not_offered")
 
 
 def test_asking_often_looks_the_log_through_once(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
-    read = node.store.log_keys
+    read = node.store.log.keys
 
     def counted_read() -> Any:
         nonlocal looks
         looks += 1
         return read()
 
-    monkeypatch.setattr(node.store, "log_keys", counted_read)
-    body = {"epoch": node.store.head().epoch, "ranges": [[None, None]]}
+    monkeypatch.setattr(node.store.log, "keys", counted_read)
+    body = {"epoch": node.store.log.head().epoch, "ranges": [[None, None]]}
     answers = {node.reader.post("/sync/reconcile", json=body).content for _ in range(5)}
     assert (looks, len(answers)) == (1, 1)
     assert len(answers.pop()) < 5 * 1024

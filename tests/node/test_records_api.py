@@ -137,8 +137,8 @@ def test_a_tag_that_is_held_spares_reading_again_weak_or_in_a_list(node: Node) -
 
 def test_a_stranger_learns_no_saved_search_and_no_name_of_an_owner(node: Node) -> None:
     made = node.writer.post("/models", json=MODEL).json()
-    node.store.save_search("private", "my-finetune")
-    node.store.name_owner(made["owner_id"], "secret-client")
+    node.store.searches.save("private", "my-finetune")
+    node.store.names.set(made["owner_id"], "secret-client")
     # As their owner asks, both are known.
     assert [row.id for row in node.store.search("@private owner:secret-client").rows] == [made["model_id"]]
 
@@ -172,7 +172,7 @@ def test_a_write_without_the_token_is_refused_with_the_same_words(node: Node, he
         seen.add(str(refused(response, 401, "unauthorized")["detail"]))
         assert response.headers["www-authenticate"] == "Bearer"
     assert len(seen) == 1
-    assert node.store.head().size == 0
+    assert node.store.log.head().size == 0
 
 
 def test_the_scheme_may_be_written_in_any_case(node: Node) -> None:
@@ -205,7 +205,7 @@ def test_the_authoring_rules_answer_with_their_own_codes_and_sentences(node: Nod
     found = {problem["path"]: problem for problem in problems}
     assert {"version", "license"} <= set(found)
     assert set(found["version"]) == {"path", "severity", "code", "sentence"}
-    assert node.store.head().size == 0
+    assert node.store.log.head().size == 0
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_body_that_is_no_json_is_refused_with_its_place(node: Node, body: byte
     assert response.status_code in (400, 422), response.text
     refused(response, response.status_code, response.json()["code"])
     assert response.json()["code"] in ("document", "bad_body", "invalid")
-    assert node.store.head().size == 0
+    assert node.store.log.head().size == 0
 
 
 def test_the_id_in_the_body_must_be_the_one_in_the_path(node: Node) -> None:
@@ -353,7 +353,7 @@ def test_a_refused_method_is_told_all_methods_of_the_path(node: Node) -> None:
 
 def test_head_is_answered_like_get_without_the_body(node: Node) -> None:
     location = node.writer.post("/models", json=MODEL).headers["location"]
-    head = node.store.head()
+    head = node.store.log.head()
     tile = f"/sync/{head.epoch}/entries/0.{head.size}.ndjson.gz"
     for path in ("/health", "/models?q=my", location, "/sync/head", tile, "/docs", "/openapi.json", "/agents/ff"):
         got, only_head = node.reader.get(path), node.reader.head(path)

@@ -19,10 +19,11 @@ import httpx
 import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+import tui_registry
 from tests.node.conftest import Node, client, refused
 from tui_registry.datastore import Datastore
 from tui_registry.node import TOKEN_FILE, Address, NodeBounds, NodeError, node_token, running, serve
-from tui_registry.node.token import is_token
+from tui_registry.node.requests import is_token
 from tui_registry.query import GRAMMAR
 
 HASTY = NodeBounds(
@@ -308,6 +309,16 @@ def test_the_docs_name_every_route_and_load_nothing_from_elsewhere(node: Node) -
     # The same text as `--help search` and the help screen have.
     assert escape(GRAMMAR) in page.text
     assert "resource_requirements.min_vram_gb" in page.text
+
+
+def test_the_protocol_is_served_as_it_is_packaged_and_the_docs_lead_to_it(node: Node) -> None:
+    page = node.reader.get("/docs/protocol")
+    assert page.content == Path(tui_registry.__file__).with_name("protocol.md").read_bytes()
+    assert page.text.startswith("# ")
+    assert page.headers["content-type"] == "text/plain; charset=utf-8"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert node.reader.head("/docs/protocol").status_code == 200
+    assert "href=docs/protocol>" in node.reader.get("/docs").text
 
 
 def test_openapi_describes_the_plans_routes_and_our_problems(node: Node) -> None:

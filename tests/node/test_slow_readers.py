@@ -55,7 +55,7 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 
 
 def tile(store: Datastore) -> str:
-    head = store.head()
+    head = store.log.head()
     return f"/sync/{head.epoch}/entries/0.{head.size}.ndjson.gz"
 
 
@@ -105,7 +105,7 @@ def held_up(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 def whole(said: bytes, store: Datastore) -> None:
     """The answer is the tile that this log has."""
-    assert said.partition(b"\r\n\r\n")[2] == pack(store.log_lines(0, _LARGE))
+    assert said.partition(b"\r\n\r\n")[2] == pack(store.log.lines(0, _LARGE))
 
 
 def is_whole(said: bytes) -> bool:
@@ -237,7 +237,7 @@ def test_asking_again_for_a_tile_does_not_keep_its_room(large: Datastore) -> Non
         said = [begun(first), begun(second)]
         assert reader.get(_PAGE).status_code == 200
         # Nobody reads it by now, so it has room again.
-        assert reader.get(path).content == pack(large.log_lines(0, _LARGE))
+        assert reader.get(path).content == pack(large.log.lines(0, _LARGE))
         assert not any(is_whole(start + rest(raw)) for start, raw in zip(said, (first, second), strict=True))
 
 

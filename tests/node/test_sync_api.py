@@ -34,7 +34,7 @@ def lines_of(content: bytes) -> list[bytes]:
 def test_the_head_says_what_the_log_holds_and_costs_nothing_twice(node: Node) -> None:
     node.store.apply(bodies(roots(ALICE, 3)), source="test")
     first = node.reader.get("/sync/head")
-    head = node.store.head()
+    head = node.store.log.head()
     said = first.json()
     assert (said["epoch"], said["size"], said["fingerprint"]) == (head.epoch, 3, head.fingerprint)
     assert said["node"] == node.store.address
@@ -47,7 +47,7 @@ def test_the_head_says_what_the_log_holds_and_costs_nothing_twice(node: Node) ->
 
 def test_a_head_or_tile_that_is_held_is_not_sent_again_weak_or_in_a_list(node: Node) -> None:
     node.store.apply(bodies(roots(ALICE, 3)), source="test")
-    for path in ("/sync/head", f"/sync/{node.store.head().epoch}/entries/0.3.ndjson.gz"):
+    for path in ("/sync/head", f"/sync/{node.store.log.head().epoch}/entries/0.3.ndjson.gz"):
         first = node.reader.get(path)
         etag, cached = first.headers["etag"], first.headers["cache-control"]
         for header in (etag, f"W/{etag}", "*", f'"other", {etag}', f'"other",W/{etag}'):
@@ -55,14 +55,14 @@ def test_a_head_or_tile_that_is_held_is_not_sent_again_weak_or_in_a_list(node: N
             assert (again.status_code, again.content) == (304, b""), (path, header)
             assert (again.headers["etag"], again.headers["cache-control"]) == (etag, cached)
         assert node.reader.get(path, headers={"if-none-match": '"other", W/"more"'}).content == first.content
-    missing = f"/sync/{node.store.head().epoch}/entries/7.ndjson.gz"
+    missing = f"/sync/{node.store.log.head().epoch}/entries/7.ndjson.gz"
     refused(node.reader.get(missing, headers={"if-none-match": "*"}), 404, "no_tile")
 
 
 def test_tiles_hold_what_their_names_say(node: Node) -> None:
     lines = bodies(roots(ALICE, 300))
     node.store.apply(lines, source="test")
-    base = f"/sync/{node.store.head().epoch}/entries"
+    base = f"/sync/{node.store.log.head().epoch}/entries"
     for name, expected in (
         ("0.ndjson.gz", lines[:256]),
         ("1.44.ndjson.gz", lines[256:]),
@@ -88,7 +88,7 @@ def test_tiles_hold_what_their_names_say(node: Node) -> None:
 )  # fmt: skip
 def test_tiles_that_are_not_there_are_not_found(node: Node, name: str) -> None:
     node.store.apply(bodies(roots(ALICE, 300)), source="test")
-    refused(node.reader.get(f"/sync/{node.store.head().epoch}/entries/{name}"), 404, "no_tile")
+    refused(node.reader.get(f"/sync/{node.store.log.head().epoch}/entries/{name}"), 404, "no_tile")
 
 
 def test_a_tile_that_fills_up_while_it_is_read_is_never_served_short(
@@ -96,16 +96,16 @@ def test_a_tile_that_fills_up_while_it_is_read_is_never_served_short(
 ) -> None:
     lines = bodies(roots(ALICE, 4))
     node.store.apply(lines[:3], source="test")
-    read = node.store.log_lines
+    read = node.store.log.lines
 
     def overtaken(start: int, stop: int) -> list[bytes]:
         found = read(start, stop)
         node.store.apply(lines[3:], source="test")
         return found
 
-    path = f"/sync/{node.store.head().epoch}/entries/0.4.ndjson.gz"
+    path = f"/sync/{node.store.log.head().epoch}/entries/0.4.ndjson.gz"
     with monkeypatch.context() as patched:
-        patched.setattr(node.store, "log_lines", overtaken)
+        patched.setattr(node.store.log, "lines", overtaken)
         refused(node.reader.get(path), 404, "no_tile")
     assert lines_of(node.reader.get(path).content) == lines
 
@@ -158,17 +158,17 @@ def test_a_question_that_is_too_large_is_refused(node: Node) -> None:
 
 async def test_a_pull_from_a_node_makes_both_replicas_the_same(node: Node, other: Datastore) -> None:
     node.store.apply(bodies(roots(ALICE, 700)), source="test")
-    other.add_peer("hub", node.address.url)
+    other.peers.add("hub", node.address.url)
     result = await pull(other, "hub")
     assert (result.ok, result.applied) == (True, 700)
-    assert other.peer("hub").identical
-    assert other.peer("hub").node == node.store.address
+    assert other.peers.get("hub").identical
+    assert other.peers.get("hub").node == node.store.address
 
 
 async def test_a_poll_that_finds_nothing_new_costs_at_most_500_bytes_both_ways(node: Node, other: Datastore) -> None:
     node.store.apply(bodies(roots(ALICE, 10)), source="test")
     async with counted(node.address.host, node.address.port) as wire:
-        other.add_peer("hub", wire.url)
+        other.peers.add("hub", wire.url)
         await pull(other, "hub")
         wire.reset()
         result = await pull(other, "hub")
@@ -180,7 +180,7 @@ async def test_new_operations_cost_little_more_than_their_compressed_bytes(node:
     ops = roots(ALICE, 700)
     node.store.apply(bodies(ops[:300]), source="test")
     async with counted(node.address.host, node.address.port) as wire:
-        other.add_peer("hub", wire.url)
+        other.peers.add("hub", wire.url)
         await pull(other, "hub")
         node.store.apply(bodies(ops[300:]), source="test")
         wire.reset()
@@ -194,7 +194,7 @@ async def test_new_operations_cost_little_more_than_their_compressed_bytes(node:
 
 async def test_push_is_refused_unless_it_was_allowed(node: Node, other: Datastore) -> None:
     other.apply(bodies(roots(ALICE, 3)), source="test")
-    other.add_peer("hub", node.address.url)
+    other.peers.add("hub", node.address.url)
     with pytest.raises(SyncError, match="does not take operations") as caught:
         await push(other, "hub")
     assert caught.value.code == "not_accepted"
@@ -204,7 +204,7 @@ async def test_push_is_refused_unless_it_was_allowed(node: Node, other: Datastor
 async def test_a_push_is_checked_like_a_pull(store: Datastore, other: Datastore) -> None:
     other.apply(bodies(roots(ALICE, 600)), source="test")
     with running(store, accept_ops=True) as address, client(address) as reader:
-        other.add_peer("hub", address.url)
+        other.peers.add("hub", address.url)
         first = await push(other, "hub")
         assert (first.offered, first.applied) == (600, 600)
         other.apply(bodies(roots(BOB, 1)), source="test")
@@ -215,14 +215,14 @@ async def test_a_push_is_checked_like_a_pull(store: Datastore, other: Datastore)
         assert [found["code"] for found in report["rejected"]] == ["hash", "malformed"]
         refused(reader.post("/sync/ops", content=b"no line end"), 400, "no_operations")
         refused(reader.post("/sync/ops", content=b"x\n" * 5000), 413, "too_large")
-    assert store.head().fingerprint == other.head().fingerprint
+    assert store.log.head().fingerprint == other.log.head().fingerprint
 
 
 async def test_a_peer_that_has_everything_is_offered_nothing(node: Node, other: Datastore) -> None:
     ops = bodies(roots(ALICE, 3))
     node.store.apply(ops, source="test")
     other.apply(reversed(ops), source="test")
-    other.add_peer("hub", node.address.url)
+    other.peers.add("hub", node.address.url)
     # Not even asked whether it takes operations, which it does not.
     assert (await push(other, "hub")).offered == 0
 
@@ -231,11 +231,11 @@ def test_pushes_end_when_there_is_no_room(store: Datastore) -> None:
     with running(store, accept_ops=True, bounds=NodeBounds(push_store_bytes=1)) as address, client(address) as reader:
         body = root(ALICE, "one").to_json() + b"\n"
         refused(reader.post("/sync/ops", content=body), 507, "full")
-    assert store.head().size == 0
+    assert store.log.head().size == 0
 
 
 async def test_a_push_to_a_directory_is_told(other: Datastore, tmp_path: Path) -> None:
-    other.add_peer("usb", str(tmp_path))
+    other.peers.add("usb", str(tmp_path))
     with pytest.raises(SyncError, match="a directory takes no operations"):
         await push(other, "usb")
 

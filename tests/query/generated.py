@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.query import Document, Node
-from tui_registry.query.amounts import LARGEST
+from tui_registry.query.fields import LARGEST
 from tui_registry.query.nodes import Match, Query, Range, Sort, Text, conjunction, disjunction, negation
 
 NOW = 1_790_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui_registry.query import FIELDS, Completion, complete
-from tui_registry.query.completions import MAX_COMPLETIONS
+from tui_registry.query.editing import MAX_COMPLETIONS
 
 EXISTING = {
     "license": {"MIT": 5, "Apache-2.0": 9, "GPL-3.0": 1},

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from tui_registry.query import FIELDS, GRAMMAR, parse, spellings
-from tui_registry.query.fields import field_names, find_field
-from tui_registry.query.synonyms import TABLES, normalise
+from tui_registry.query import FACETS, FIELDS, GRAMMAR, parse, spellings
+from tui_registry.query.fields import field_names, find_field, normalise, other_spellings
 from tui_registry.records import schema
 
 
@@ -38,7 +37,7 @@ def test_names_and_aliases_are_found_in_any_case() -> None:
 
 
 def test_each_canonical_value_and_each_other_spelling_normalises_to_itself() -> None:
-    for field, table in TABLES.items():
+    for field, table in other_spellings().items():
         for value, others in table.items():
             assert value in normalise(field, value.upper())
             for other in others.split():
@@ -54,6 +53,11 @@ def test_the_table_of_spellings_is_documented_whole() -> None:
 
 
 def test_the_tables_hold_every_variant_that_records_have() -> None:
-    assert set(TABLES["type"]) == {*schema.MODEL_TYPES, *schema.AGENT_TYPES}
-    assert set(TABLES["framework"]) == {*schema.MODEL_FRAMEWORKS, *schema.AGENT_FRAMEWORKS}
-    assert set(TABLES["quant"]) == set(schema.QUANTIZATION_TYPES)
+    assert set(other_spellings()["type"]) == {*schema.MODEL_TYPES, *schema.AGENT_TYPES}
+    assert set(other_spellings()["framework"]) == {*schema.MODEL_FRAMEWORKS, *schema.AGENT_FRAMEWORKS}
+    assert set(other_spellings()["quant"]) == set(schema.QUANTIZATION_TYPES)
+
+
+def test_every_facet_narrows_by_a_field_of_the_language() -> None:
+    assert all(facet.name == name and facet.term in FIELDS and facet.title for name, facet in FACETS.items())
+    assert FACETS["size"].term == "params"

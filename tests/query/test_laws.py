@@ -23,7 +23,7 @@ from tui_registry.query import (
     with_term,
     without_term,
 )
-from tui_registry.query.parser import MAX_LENGTH
+from tui_registry.query.syntax import MAX_LENGTH
 from tui_registry.text import safe_text
 
 

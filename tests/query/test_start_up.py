@@ -21,9 +21,7 @@ def loaded_by(code: str) -> set[str]:
 def test_parsing_loads_nothing_heavy() -> None:
     modules = loaded_by("from tui_registry.query import parse; parse('llama license:apache2 -tag:x')")
     assert not modules & {"pydantic", "textual", "rapidfuzz", "sqlite3", "difflib", "yaml", "datetime", "fractions"}
-    assert not modules & {
-        f"tui_registry.query.{name}" for name in ("amounts", "dates", "grammar", "completions", "evaluate")
-    }
+    assert not modules & {f"tui_registry.query.{name}" for name in ("intervals", "sentences", "editing", "evaluate")}
 
 
 def test_public_names_are_never_shadowed_by_modules() -> None:

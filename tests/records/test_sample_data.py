@@ -14,10 +14,10 @@ import pytest
 from packaging.licenses import canonicalize_license_expression
 from semver import Version
 
-from tui_registry.cli.demo_records import naming_models
+from tui_registry.cli.demo import naming_models
 from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import check
-from tui_registry.records.reading import read_record
 from tui_registry.records.schema import (
     AGENT_FRAMEWORKS,
     AGENT_TYPES,

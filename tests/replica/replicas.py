@@ -14,7 +14,7 @@ from tests.crdt.model import Fact, State, judge
 from tests.seeds import NOW
 from tui_registry.datastore import DATABASE, Datastore, Row
 from tui_registry.query.folding import searched_text, words
-from tui_registry.replica.columns import variant_text
+from tui_registry.replica.catalogue.word_index import variant_text
 
 # Commits are as durable as in the product; a file system in memory makes that cheap where there is one.
 _MEMORY = Path("/dev/shm")
@@ -66,7 +66,7 @@ def assert_agrees(
     """
     # the log: every valid op once, children first; and its counters
     assert_log([body for (body,) in rows(datastore, "SELECT body FROM ops ORDER BY idx")], state)
-    head, stats = datastore.head(), datastore.stats()
+    head, stats = datastore.log.head(), datastore.stats()
     catalogue = state.catalogue
     assert (head.size, head.fingerprint) == (len(state.valid), state.fingerprint)
     kinds = [fact.kind for fact in catalogue.values()]

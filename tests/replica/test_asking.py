@@ -78,9 +78,9 @@ def test_a_program_gets_no_records_for_half_a_question() -> None:
                 partial(next, datastore.entries(query, whole=True)),
                 partial(datastore.facets, query, whole=True),
                 # What is kept is typed to its end.
-                partial(datastore.save_search, "name", query),
+                partial(datastore.searches.save, "name", query),
             )
             for ask in asked:
                 with pytest.raises(QueryError):
                     ask()
-        assert datastore.saved_searches() == {}
+        assert datastore.searches.saved() == {}

@@ -11,8 +11,8 @@ import pytest
 from tests.replica.conftest import Clock
 from tests.seeds import owner, signed
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.replica.collector import searching_seldom
-from tui_registry.replica.connection import Pool
+from tui_registry.replica.log.arrivals import collecting_seldom
+from tui_registry.replica.store.connection import Pool
 
 _MEGABYTE = 2**20
 
@@ -53,8 +53,8 @@ def test_what_a_bulk_committed_is_there_for_others_at_once(pool: Pool) -> None:
 
 def test_the_collector_is_as_before_when_the_last_of_several_bulks_has_ended() -> None:
     before = gc.get_threshold()
-    with searching_seldom():
-        one, other = searching_seldom(), searching_seldom()
+    with collecting_seldom():
+        one, other = collecting_seldom(), collecting_seldom()
         one.__enter__()
         other.__enter__()
         assert gc.get_threshold() > before
@@ -85,6 +85,6 @@ def test_ops_that_come_in_bulk_are_stored_as_those_that_come_one_by_one(tmp_path
         assert bulk.apply(lines).applied == 1_100
         for start in range(0, 1_100, 100):
             few.apply(lines[start : start + 100])
-        assert bulk.head()._replace(epoch="", node="") == few.head()._replace(epoch="", node="")
+        assert bulk.log.head()._replace(epoch="", node="") == few.log.head()._replace(epoch="", node="")
         assert bulk.search("model-77").rows == few.search("model-77").rows
         assert bulk.verify().sound

@@ -10,7 +10,7 @@ from tests.crdt.making import root, write_on
 from tests.replica.replicas import database, replica, rows
 from tests.seeds import stranger_ops
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, StoreError
-from tui_registry.replica import pending, pulling
+from tui_registry.replica.log import arrivals, peers
 
 EPOCH = "ab" * 16
 NODE = "cd" * 20
@@ -21,7 +21,7 @@ UNSUPPORTED = b'{"Dataset":{"Up":{"hash":"' + b"11" * 32 + b'"}}}'
 @pytest.fixture
 def datastore() -> Iterator[Datastore]:
     with replica() as opened:
-        opened.add_peer("lab", "http://127.0.0.1:1")
+        opened.peers.add("lab", "http://127.0.0.1:1")
         yield opened
 
 
@@ -37,16 +37,16 @@ def head_of(lines: Sequence[bytes], epoch: str = EPOCH) -> Head:
 
 def store(datastore: Datastore, cursor: Cursor, lines: Sequence[bytes]) -> tuple[ApplyReport, Cursor]:
     """The entries from the cursor's start on."""
-    return datastore.store_entries("lab", cursor, datastore.check_lines(lines, cursor.start))
+    return datastore.peers.store_entries("lab", cursor, datastore.log.check_lines(lines, cursor.start))
 
 
 def pull(datastore: Datastore, lines: Sequence[bytes], epoch: str = EPOCH, at_once: int = 5) -> Cursor:
     """What a pull of a log that holds these lines does."""
     head = head_of(lines, epoch)
-    cursor = first = datastore.begin_pull("lab", head)
+    cursor = first = datastore.peers.begin_pull("lab", head)
     while cursor.start < head.size:
         _, cursor = store(datastore, cursor, lines[cursor.start : cursor.start + at_once])
-    datastore.finish_pull("lab", head, None)
+    datastore.peers.finish_pull("lab", head, None)
     return first
 
 
@@ -61,21 +61,21 @@ def test_the_first_pull_reads_everything_and_the_next_only_what_is_new(datastore
     assert (again.start, again.restarted) == (8, False)
     assert pull(datastore, OPS).start == 8
     assert datastore.stats().ops == 12
-    assert datastore.peer("lab").next_index == 12
-    assert datastore.peer("lab").identical
+    assert datastore.peers.get("lab").next_index == 12
+    assert datastore.peers.get("lab").identical
 
 
 def test_reading_goes_on_where_the_last_stored_batch_ended(datastore: Datastore) -> None:
-    cursor = datastore.begin_pull("lab", head_of(OPS))
+    cursor = datastore.peers.begin_pull("lab", head_of(OPS))
     report, cursor = store(datastore, cursor, OPS[:5])
     assert (report.applied, cursor.start, cursor.next_index) == (5, 5, 5)
     # The pull ends here, as by a kill; another begins.
-    assert datastore.begin_pull("lab", head_of(OPS)).start == 5
+    assert datastore.peers.begin_pull("lab", head_of(OPS)).start == 5
 
 
 def test_a_head_that_shrinks_voids_the_cursor(datastore: Datastore) -> None:
     pull(datastore, OPS)
-    cursor = datastore.begin_pull("lab", head_of(OPS[:4]))
+    cursor = datastore.peers.begin_pull("lab", head_of(OPS[:4]))
     assert (cursor.start, cursor.next_index, cursor.running_sum, cursor.restarted) == (0, 0, "0" * 64, True)
     assert pull(datastore, OPS[:4]).start == 0
     assert stored(datastore) == [(EPOCH, 4, total(OPS[:4]), None, None)]
@@ -87,28 +87,28 @@ def test_sums_that_disagree_at_the_same_size_void_the_cursor(datastore: Datastor
     first = pull(datastore, other)
     assert (first.start, first.restarted) == (0, True)
     assert datastore.stats().ops == 7
-    assert not datastore.begin_pull("lab", head_of(other)).restarted
+    assert not datastore.peers.begin_pull("lab", head_of(other)).restarted
 
 
 def test_another_epoch_is_another_log_and_the_former_cursor_stays(datastore: Datastore) -> None:
     pull(datastore, OPS[:6])
     assert pull(datastore, OPS[:3], "cd" * 16).start == 0
-    assert datastore.begin_pull("lab", head_of(OPS[:6])).start == 6
+    assert datastore.peers.begin_pull("lab", head_of(OPS[:6])).start == 6
 
 
 def test_the_cursors_of_a_peer_that_changes_its_epoch_at_each_look_are_bounded(datastore: Datastore) -> None:
     for number in range(40):
         pull(datastore, OPS[:2], f"{number:032x}")
     assert len(stored(datastore)) <= 6
-    assert datastore.begin_pull("lab", head_of(OPS[:2], f"{39:032x}")).start == 2
+    assert datastore.peers.begin_pull("lab", head_of(OPS[:2], f"{39:032x}")).start == 2
 
 
 def test_an_exception_between_storing_and_commit_leaves_both_as_they_were(
     datastore: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cursor = datastore.begin_pull("lab", head_of(OPS))
+    cursor = datastore.peers.begin_pull("lab", head_of(OPS))
     _, cursor = store(datastore, cursor, OPS[:4])
-    before = stored(datastore), datastore.head(), datastore.stats(), rows(datastore, "SELECT * FROM catalogue")
+    before = stored(datastore), datastore.log.head(), datastore.stats(), rows(datastore, "SELECT * FROM catalogue")
 
     class Interrupted(BaseException):
         pass
@@ -116,19 +116,19 @@ def test_an_exception_between_storing_and_commit_leaves_both_as_they_were(
     def interrupted(*_: object, **__: object) -> None:
         raise Interrupted
 
-    arrivals = datastore.check_lines(OPS[4:8], cursor.start)
+    arrivals = datastore.log.check_lines(OPS[4:8], cursor.start)
     with monkeypatch.context() as patched:
         # The last thing that storing does, after the ops and the cursor have been written.
-        patched.setattr(pulling, "_mark_unsupported", interrupted)
+        patched.setattr(peers, "_mark_unsupported", interrupted)
         with pytest.raises(Interrupted):
-            datastore.store_entries("lab", cursor, [*arrivals, *datastore.check_lines([UNSUPPORTED], 8)])
+            datastore.peers.store_entries("lab", cursor, [*arrivals, *datastore.log.check_lines([UNSUPPORTED], 8)])
     assert (
         stored(datastore),
-        datastore.head(),
+        datastore.log.head(),
         datastore.stats(),
         rows(datastore, "SELECT * FROM catalogue"),
     ) == before
-    report, moved = datastore.store_entries("lab", cursor, arrivals)
+    report, moved = datastore.peers.store_entries("lab", cursor, arrivals)
     assert (report.applied, moved.next_index) == (4, 8)
     assert datastore.verify().sound
 
@@ -136,7 +136,7 @@ def test_an_exception_between_storing_and_commit_leaves_both_as_they_were(
 def test_the_cursor_is_never_ahead_of_the_ops_for_another_reader(datastore: Datastore) -> None:
     """At each commit, as another connection sees it: the sum of the cursor is the sum of the log."""
     seen = []
-    cursor = datastore.begin_pull("lab", head_of(OPS))
+    cursor = datastore.peers.begin_pull("lab", head_of(OPS))
     other = database(datastore)
     for start in range(0, len(OPS), 3):
         _, cursor = store(datastore, cursor, OPS[start : start + 3])
@@ -154,15 +154,15 @@ def test_a_rejected_op_does_not_stop_a_pull_and_is_not_read_again(datastore: Dat
     pull(datastore, lines)
     assert datastore.stats().ops == 11
     assert stored(datastore)[0][1] == len(lines)
-    assert datastore.peer("lab").rejected == 2
-    assert datastore.begin_pull("lab", head_of(lines)).start == len(lines)
+    assert datastore.peers.get("lab").rejected == 2
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == len(lines)
 
 
 def test_known_ops_move_the_cursor_too(datastore: Datastore) -> None:
     datastore.apply(OPS, source="elsewhere")
     pull(datastore, OPS)
     assert stored(datastore) == [(EPOCH, 12, total(OPS), None, None)]
-    assert datastore.peer("lab").identical
+    assert datastore.peers.get("lab").identical
 
 
 # ---- what was not kept ---------------------------------------------------------------------------------------------
@@ -179,24 +179,24 @@ def test_an_unsupported_entry_is_remembered_and_read_again_after_an_upgrade(
     # The same program does not read it again...
     assert pull(datastore, lines).start == 13
     # ... a later one does, and forgets nothing when it is stopped on the way.
-    monkeypatch.setattr(pulling, "READER_VERSION", "a later version")
-    assert datastore.begin_pull("lab", head_of(lines)).start == 3
-    assert datastore.begin_pull("lab", head_of(lines)).start == 3
-    cursor = datastore.begin_pull("lab", head_of(lines))
+    monkeypatch.setattr(peers, "READER_VERSION", "a later version")
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == 3
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == 3
+    cursor = datastore.peers.begin_pull("lab", head_of(lines))
     _, cursor = store(datastore, cursor, lines[3:6])
     assert cursor.start == 6
     assert (cursor.next_index, cursor.running_sum) == (13, total(lines))
     # The pull ends here: what had not been read again is not forgotten, though entry 3 is this reader's own now.
-    assert datastore.begin_pull("lab", head_of(lines)).start == 6
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == 6
     assert pull(datastore, lines).start == 6
     assert pull(datastore, lines).start == 13
-    monkeypatch.setattr(pulling, "READER_VERSION", "one later still")
-    assert datastore.begin_pull("lab", head_of(lines)).start == 3
+    monkeypatch.setattr(peers, "READER_VERSION", "one later still")
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == 3
 
 
 @pytest.fixture
 def _room_for_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending, "MAX_PENDING", 4)
+    monkeypatch.setattr(arrivals, "MAX_PENDING", 4)
 
 
 def waiting(count: int, name: str = "w") -> tuple[list[bytes], list[bytes]]:
@@ -215,7 +215,7 @@ def test_an_evicted_entry_is_remembered_and_read_again_when_room_returns(datasto
     assert pull(datastore, lines).start == 10
     datastore.apply(roots[:4], source="elsewhere")
     assert datastore.stats().pending == 0
-    assert datastore.begin_pull("lab", head_of(lines)).start == 4
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == 4
     datastore.apply(roots[4:], source="elsewhere")
     pull(datastore, lines)
     assert datastore.stats().ops == 20
@@ -227,15 +227,15 @@ def test_there_is_no_room_to_read_again_while_what_waits_is_too_large(
 ) -> None:
     roots, lines = waiting(10)
     size = sum(map(len, lines))
-    monkeypatch.setattr(pending, "MAX_PENDING_BYTES", 6 * size // 10)
+    monkeypatch.setattr(arrivals, "MAX_PENDING_BYTES", 6 * size // 10)
     pull(datastore, lines)
     waits = datastore.stats().pending
     assert 0 < waits < 10
     # Few enough, and yet reading again would only put them out again.
-    assert datastore.begin_pull("lab", head_of(lines)).start == 10
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == 10
     datastore.apply(roots[:waits], source="elsewhere")
     assert datastore.stats().pending == 0
-    assert datastore.begin_pull("lab", head_of(lines)).start == waits
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == waits
 
 
 def test_an_entry_that_came_again_under_another_epoch_is_marked_there_when_it_is_evicted(
@@ -244,7 +244,7 @@ def test_an_entry_that_came_again_under_another_epoch_is_marked_there_when_it_is
     roots, lines = waiting(3)
     pull(datastore, lines)
     pull(datastore, lines[::-1], "cd" * 16)
-    monkeypatch.setattr(pending, "MAX_PENDING", 0)
+    monkeypatch.setattr(arrivals, "MAX_PENDING", 0)
     datastore.apply(waiting(1, "other")[1], source="elsewhere")
     assert datastore.stats().pending == 0
     monkeypatch.undo()
@@ -258,11 +258,11 @@ def test_a_pull_that_reads_again_and_is_stopped_forgets_no_unkept_entry(datastor
     roots, lines = waiting(10)
     pull(datastore, lines)
     datastore.apply(roots[:4], source="elsewhere")
-    cursor = datastore.begin_pull("lab", head_of(lines))
+    cursor = datastore.peers.begin_pull("lab", head_of(lines))
     assert cursor.start == 4
     datastore.apply(roots[4:6], source="elsewhere")
     store(datastore, cursor, lines[4:6])  # and there it ends
-    assert datastore.begin_pull("lab", head_of(lines)).start == 6
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start == 6
 
 
 @pytest.mark.usefixtures("_room_for_four")
@@ -286,8 +286,8 @@ def test_an_evicted_entry_before_it_does_not_hide_an_unsupported_one(
     datastore.apply(roots, source="elsewhere")
     pull(datastore, lines)
     assert datastore.stats().ops == 20
-    monkeypatch.setattr(pulling, "READER_VERSION", "a later version")
-    assert datastore.begin_pull("lab", head_of(lines)).start <= 10
+    monkeypatch.setattr(peers, "READER_VERSION", "a later version")
+    assert datastore.peers.begin_pull("lab", head_of(lines)).start <= 10
 
 
 # ---- peers ---------------------------------------------------------------------------------------------------------
@@ -302,28 +302,28 @@ def test_peers_are_named_once_and_forgotten_with_their_cursors_but_not_their_ops
         ("x", "http://a:b@x", "bad_address"), ("x", "http://x?y", "bad_address"), ("x", "http://x:99999", "bad_address"),
     ):  # fmt: skip
         with pytest.raises(StoreError) as raised:
-            datastore.add_peer(name, address)
+            datastore.peers.add(name, address)
         assert raised.value.code == code, (name, address)
-    datastore.remove_peer("lab")
+    datastore.peers.remove("lab")
     assert stored(datastore) == []
-    assert datastore.peers() == []
+    assert datastore.peers.all() == []
     assert datastore.stats().ops == 4
     with pytest.raises(StoreError) as raised:
-        datastore.remove_peer("lab")
+        datastore.peers.remove("lab")
     assert raised.value.code == "not_found"
     with pytest.raises(StoreError):
-        datastore.begin_pull("lab", head_of(OPS))
+        datastore.peers.begin_pull("lab", head_of(OPS))
 
 
 def test_a_failed_pull_leaves_its_sentence_and_the_last_good_one_its_time(datastore: Datastore) -> None:
     pull(datastore, OPS[:4])
-    good = datastore.peer("lab").last_sync
+    good = datastore.peers.get("lab").last_sync
     assert good is not None
-    datastore.finish_pull("lab", None, "lab does not answer")
-    peer = datastore.peer("lab")
+    datastore.peers.finish_pull("lab", None, "lab does not answer")
+    peer = datastore.peers.get("lab")
     assert (peer.last_error, peer.last_sync) == ("lab does not answer", good)
-    datastore.finish_pull("lab", head_of(OPS[:4]), None)
-    assert datastore.peer("lab").last_error is None
+    datastore.peers.finish_pull("lab", head_of(OPS[:4]), None)
+    assert datastore.peers.get("lab").last_error is None
 
 
 # ---- the log that others read --------------------------------------------------------------------------------------
@@ -338,12 +338,12 @@ def test_ops_asked_for_by_hash_come_children_first_without_the_unknown_and_no_mo
         chain.append(write_on(chain[-1], description=str(number)))
     datastore.apply(op.body for op in chain)
     hashes = [op.hash for op in reversed(chain)]
-    assert datastore.ops_by_hash([*hashes, "00" * 32, *hashes], 10**9) == [op.body for op in chain]
+    assert datastore.log.by_hash([*hashes, "00" * 32, *hashes], 10**9) == [op.body for op in chain]
     two = len(chain[0].body) + len(chain[1].body) + 2
-    assert datastore.ops_by_hash(hashes, two) == [op.body for op in chain[:2]]
-    assert datastore.ops_by_hash(hashes, two - 1) == [chain[0].body]
-    assert datastore.ops_by_hash(hashes, 1) == [chain[0].body]  # one op at least
-    assert datastore.ops_by_hash(["00" * 32], 10**9) == []
-    assert datastore.ops_by_hash([], 10**9) == []
-    assert datastore.log_lines(1, 3) == [chain[1].body, chain[2].body]
-    assert datastore.log_lines(6, 100) == []
+    assert datastore.log.by_hash(hashes, two) == [op.body for op in chain[:2]]
+    assert datastore.log.by_hash(hashes, two - 1) == [chain[0].body]
+    assert datastore.log.by_hash(hashes, 1) == [chain[0].body]  # one op at least
+    assert datastore.log.by_hash(["00" * 32], 10**9) == []
+    assert datastore.log.by_hash([], 10**9) == []
+    assert datastore.log.lines(1, 3) == [chain[1].body, chain[2].body]
+    assert datastore.log.lines(6, 100) == []

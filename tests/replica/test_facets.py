@@ -14,8 +14,8 @@ from tests.replica.test_search import OWNERS, document, narrow, registries
 from tests.seeds import seed, signed
 from tui_registry.query import FIELDS, Document, matches, parse
 from tui_registry.query.evaluate import number_of, values_of
-from tui_registry.replica import facets as replica_facets
-from tui_registry.replica.facets import FACET_FIELDS, Facets
+from tui_registry.replica.search import vocabulary
+from tui_registry.replica.search.vocabulary import FACET_FIELDS, Facets
 from tui_registry.tui.browse.reading import TERMS
 
 TEXTS = (
@@ -29,7 +29,7 @@ TEXTS = (
     "updated:2026",
     "is:mine",
 )
-SIZES = [(value, label) for _, value, label in replica_facets._SIZES]
+SIZES = [(value, label) for _, value, label in vocabulary._SIZES]
 
 
 def counted(documents: list[Document]) -> dict[str, Counter[str]]:
@@ -57,7 +57,7 @@ def test_facets_count_what_the_matches_have(bodies: list[bytes], texts: set[str]
     with replica() as datastore:
         datastore.apply(bodies)
         for owner in OWNERS:
-            datastore.name_owner(owner.address, "My Lab")
+            datastore.names.set(owner.address, "My Lab")
         documents = [document(datastore, row) for row in datastore.search(limit=1000).rows]
         for text in [*sorted(texts), *map(str, trees)]:
             note(text)
@@ -70,7 +70,7 @@ def test_facets_count_what_the_matches_have(bodies: list[bytes], texts: set[str]
 
 @pytest.mark.parametrize("text", ["number", "kind:model", "-tag:llama", "params:>1b"])
 def test_beyond_the_bound_facets_say_that_they_are_a_part(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica_facets, "_LOOKED_AT", 6)
+    monkeypatch.setattr(vocabulary, "_LOOKED_AT", 6)
     with replica() as datastore, narrow():
         seed(datastore, 40)
         facets = datastore.facets(text)
@@ -79,7 +79,7 @@ def test_beyond_the_bound_facets_say_that_they_are_a_part(text: str, monkeypatch
 
 
 def test_of_the_whole_registry_facets_are_exact_however_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica_facets, "_LOOKED_AT", 6)
+    monkeypatch.setattr(vocabulary, "_LOOKED_AT", 6)
     with replica() as datastore:
         seed(datastore, 40)
         kinds = {item.value: item.records for item in datastore.facets().values["kind"]}

@@ -9,9 +9,10 @@ import pytest
 
 from tests.replica.replicas import replica
 from tests.seeds import seed
-from tui_registry.datastore import Datastore, searching
+from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
-from tui_registry.replica import connection, vocabulary
+from tui_registry.replica.search import searcher, vocabulary
+from tui_registry.replica.store import connection
 
 QUERIES = ("llama", "", "sort:name", "tag:llama params:>1b", "-llama", "is:invalid", "id:a", "updated:<7d OR chat")
 
@@ -31,7 +32,7 @@ def test_what_takes_too_long_is_stopped_in_words_and_the_next_search_is_answered
 ) -> None:
     found = datastore.search(query)
     with monkeypatch.context() as hasty:
-        hasty.setattr(searching, "PATIENCE_SECONDS", -1.0)
+        hasty.setattr(searcher, "PATIENCE_SECONDS", -1.0)
         for ask in (datastore.search, datastore.facets):
             with pytest.raises(RegistryError) as stopped:
                 ask(query)

@@ -14,8 +14,7 @@ import pytest
 from tests.replica.replicas import database, rows, vocabulary
 from tests.seeds import NOW, make_record, seed
 from tui_registry.datastore import DATABASE, Datastore, StoreError
-from tui_registry.replica.migrations import APPLICATION_ID, SCHEMA_VERSION
-from tui_registry.replica.schema import VERSIONS
+from tui_registry.replica.store.tables import APPLICATION_ID, SCHEMA_VERSION, VERSIONS
 
 
 def refused(folder: Path) -> str:
@@ -48,7 +47,7 @@ def test_opening_never_replays_the_log(tmp_path: Path) -> None:
     with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
         assert len(datastore.search().rows) == 7
         assert [row.name for row in datastore.search("mine").rows] == ["mine"]
-        assert datastore.stats().ops == datastore.head().size == 7
+        assert datastore.stats().ops == datastore.log.head().size == 7
 
 
 def test_the_schema_version_is_the_number_of_steps_that_lead_to_it(tmp_path: Path) -> None:
@@ -62,18 +61,18 @@ def test_the_schema_version_is_the_number_of_steps_that_lead_to_it(tmp_path: Pat
 def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
     with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
         seed(datastore, 6)
-        before = datastore.stats(), datastore.head(), datastore.search().rows
+        before = datastore.stats(), datastore.log.head(), datastore.search().rows
     with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
-        assert (datastore.stats(), datastore.head(), datastore.search().rows) == before
+        assert (datastore.stats(), datastore.log.head(), datastore.search().rows) == before
 
 
 def test_the_epoch_is_random_and_made_with_the_database(tmp_path: Path) -> None:
     epochs = []
     for name in ("one", "two"):
         with Datastore.open(tmp_path / name) as datastore:
-            epochs.append(datastore.head().epoch)
+            epochs.append(datastore.log.head().epoch)
         with Datastore.open(tmp_path / name) as datastore:
-            assert datastore.head().epoch == epochs[-1]
+            assert datastore.log.head().epoch == epochs[-1]
     assert len(set(epochs)) == 2
     assert all(len(epoch) == 32 and not epoch.strip("0123456789abcdef") for epoch in epochs)
 
@@ -264,7 +263,7 @@ def test_a_database_at_its_size_limit_is_told_as_a_full_disk_and_nothing_is_writ
         db.execute(f"PRAGMA max_page_count = {pages + 2}")
     code, count = filled(datastore)
     assert code == "disk_full"
-    assert datastore.stats().records == len(datastore.search(limit=1000).rows) == datastore.head().size == 1 + count
+    assert datastore.stats().records == len(datastore.search(limit=1000).rows) == datastore.log.head().size == 1 + count
     with datastore._pool.write() as db:
         db.execute("PRAGMA max_page_count = 1073741823")
     datastore.add("model", make_record("model", "after"))

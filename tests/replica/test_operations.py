@@ -10,20 +10,20 @@ from tests.seeds import NOW, make_record, owner, seed, signed
 from tui_registry.crdt import sign_rm, sign_up
 from tui_registry.datastore import Datastore, HistoryEntry, NothingToUndo, carry_out, plan_undo, read_deleted
 from tui_registry.errors import Record
-from tui_registry.replica import before, catalogue, operations
-from tui_registry.replica.operations import Operation
-from tui_registry.replica.stored import parts_of
+from tui_registry.replica.log import operations
+from tui_registry.replica.log.operations import Operation
+from tui_registry.replica.store.stored import parts_of
 
 
 @pytest.fixture
 def datastore(tmp_path: Path) -> Datastore:
     opened = Datastore.open(tmp_path, clock=lambda: NOW)
-    opened.replace_identity(owner("me"))
+    opened.key.replace(owner("me"))
     return opened
 
 
 def everything(datastore: Datastore, *, mine: bool = False) -> list[Operation]:
-    return datastore.operations(mine=mine, limit=10_000).rows
+    return datastore.log.operations(mine=mine, limit=10_000).rows
 
 
 def edited(datastore: Datastore, key: str, version: str) -> None:
@@ -171,9 +171,9 @@ def test_looking_at_the_history_makes_no_key(tmp_path: Path) -> None:
         gone = signed(owner("them"), "model", "gone")
         removal = sign_rm(owner("them"), "model", gone.key, children=[gone.hash], clock=2, updated_at=NOW)
         datastore.apply(op.to_json() for op in (gone, removal))
-        assert datastore.operations(mine=True).total == 0
-        assert datastore.operations().total == 4
-        assert datastore.last_deleted() is None
+        assert datastore.log.operations(mine=True).total == 0
+        assert datastore.log.operations().total == 4
+        assert datastore.log.last_deleted() is None
         shown = read_deleted(datastore, gone.key)
         assert shown is not None
         assert (shown.entry.mine, shown.by) == (False, owner("them").address)
@@ -198,8 +198,7 @@ def test_the_history_of_a_record_is_read_window_by_window_and_no_more_of_it_than
         read.append(body)
         return parts_of(body)
 
-    for module in (catalogue, before):
-        monkeypatch.setattr(module, "parts_of", count)
+    monkeypatch.setattr(operations, "parts_of", count)
     for limit in (1, 3, 8, 100):
         windows: list[HistoryEntry] = []
         while page := datastore.history(key, limit=limit, before=windows[-1].place if windows else None):
@@ -288,11 +287,11 @@ def test_what_two_machines_with_many_heads_deleted_side_by_side_comes_back_as_it
     shown = datastore.entry(root.key)
     assert shown is not None
     with Datastore.open(tmp_path / "other", clock=lambda: NOW + 60) as other:
-        other.replace_identity(owner("me"))
+        other.key.replace(owner("me"))
         other.apply(ops)
         deleted(other, root.key)
         deleted(datastore, root.key)
-        datastore.apply(other.log_lines(20, 22))
+        datastore.apply(other.log.lines(20, 22))
     assert len(datastore.heads(root.key)) == 2
     read = read_deleted(datastore, root.key)
     assert read is not None
@@ -307,7 +306,7 @@ def test_what_two_machines_with_many_heads_deleted_side_by_side_comes_back_as_it
 def test_what_was_there_before_is_not_looked_for_without_end(
     datastore: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(before, "_MOST", 3)
+    monkeypatch.setattr(operations, "_MOST", 3)
     root = signed(owner("me"), "model", "gone", version="1.2.3")
     ops = [root]
     for clock in range(2, 9):
@@ -343,14 +342,14 @@ def test_windows_from_either_end_join_to_the_whole(
     expected = [row for row in whole if row.actor == datastore.address or not mine]
     downwards: list[Operation] = []
     while True:
-        page = datastore.operations(mine=mine, limit=4, before=downwards[-1].place if downwards else None)
+        page = datastore.log.operations(mine=mine, limit=4, before=downwards[-1].place if downwards else None)
         assert page.total == len(expected)
         if not page.rows:
             break
         downwards += page.rows
     assert downwards == expected
     upwards: list[Operation] = []
-    while page := datastore.operations(mine=mine, limit=4, after=upwards[0].place if upwards else -1).rows:
+    while page := datastore.log.operations(mine=mine, limit=4, after=upwards[0].place if upwards else -1).rows:
         upwards = page + upwards
     assert upwards == expected
 
@@ -359,12 +358,12 @@ def test_what_was_deleted_last_and_is_still_deleted_is_found_in_any_later_run(tm
     with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
         seed(datastore, 5)
         keys = [datastore.add("model", make_record("model", name)).key for name in ("a", "b", "c")]
-        assert datastore.last_deleted() is None
+        assert datastore.log.last_deleted() is None
         deleted(datastore, keys[1])
         deleted(datastore, keys[0])
     with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
-        assert datastore.last_deleted() == keys[0]
+        assert datastore.log.last_deleted() == keys[0]
         datastore.add("model", {**make_record("model", "a"), "model_id": keys[0]})
-        assert datastore.last_deleted() == keys[1]
-        datastore.replace_identity(owner("another"))
-        assert datastore.last_deleted() is None
+        assert datastore.log.last_deleted() == keys[1]
+        datastore.key.replace(owner("another"))
+        assert datastore.log.last_deleted() is None

@@ -13,8 +13,7 @@ from tests.crdt.model import ORDER
 from tests.replica.replicas import assert_agrees, replica, rows
 from tui_registry.crdt import Op
 from tui_registry.datastore import ApplyReport, Datastore
-from tui_registry.replica import pending as waiting
-from tui_registry.replica import refused
+from tui_registry.replica.log import arrivals
 
 
 def chain(length: int, name: str = "tiny") -> list[Op]:
@@ -72,7 +71,7 @@ def test_a_long_chain_delivered_backwards_one_by_one_and_as_one_batch() -> None:
             one.apply([body], source="anyone")
         other.apply(reversed(ops), source="anyone")
         assert one.stats().ops == other.stats().ops == 120
-        assert one.head().fingerprint == other.head().fingerprint
+        assert one.log.head().fingerprint == other.log.head().fingerprint
         assert one.stats().pending == other.stats().pending == 0
 
 
@@ -177,8 +176,8 @@ def test_good_ops_in_a_batch_are_kept_beside_bad_ones() -> None:
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MAX_PENDING", 8)
-    monkeypatch.setattr(refused, "MAX_REJECTED", 6)
+    monkeypatch.setattr(arrivals, "MAX_PENDING", 8)
+    monkeypatch.setattr(arrivals, "MAX_REJECTED", 6)
 
 
 def waiting_ops(count: int, by: str) -> list[bytes]:
@@ -227,7 +226,7 @@ def test_an_op_that_an_honest_source_holds_is_not_forgotten_when_a_greedy_one_he
 
 
 def test_pending_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MAX_PENDING_BYTES", 20_000)
+    monkeypatch.setattr(arrivals, "MAX_PENDING_BYTES", 20_000)
     with replica() as datastore:
         base = root()
         for number in range(30):

@@ -10,9 +10,9 @@ import pytest
 
 from tests.replica.replicas import replica
 from tests.seeds import owner, seed, signed
-from tui_registry.datastore.searching import Searching
-from tui_registry.replica import connection
-from tui_registry.replica.search import Ask
+from tui_registry.replica.search.matching import Ask
+from tui_registry.replica.search.searcher import Searcher
+from tui_registry.replica.store import connection
 
 # Finds nothing as it is typed, and names no saved search for all its "@".
 TYPED, MEANT = 'mistrl "llama@chat"', 'mistral "llama@chat"'
@@ -21,15 +21,15 @@ TYPED, MEANT = 'mistrl "llama@chat"', 'mistral "llama@chat"'
 def test_suggestions_to_as_many_searches_at_once_as_there_are_readers_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     readers = connection._READERS
     all_hold_one = threading.Barrier(readers)
-    suggested = Searching._did_you_mean
+    suggested = Searcher._did_you_mean
 
     def suggest_together(
-        self: Searching, db: sqlite3.Connection, query: str, saved: None, ask: Ask, unwanted: None
+        self: Searcher, db: sqlite3.Connection, query: str, saved: None, ask: Ask, unwanted: None
     ) -> str | None:
         all_hold_one.wait()
         return suggested(self, db, query, saved, ask, unwanted)
 
-    monkeypatch.setattr(Searching, "_did_you_mean", suggest_together)
+    monkeypatch.setattr(Searcher, "_did_you_mean", suggest_together)
     with replica() as datastore, ThreadPoolExecutor(readers) as threads:
         datastore.apply([signed(owner("them"), "model", "mistral", tags=["llama@chat"]).body])
         pages = list(threads.map(datastore.search, [TYPED] * readers))
@@ -57,6 +57,6 @@ def test_looking_for_what_is_mine_makes_no_key(query: str) -> None:
 def test_a_saved_search_in_a_query_that_finds_nothing_is_kept_in_the_suggestion() -> None:
     with replica() as datastore:
         seed(datastore, 60)
-        datastore.save_search("agents", "kind:agent")
+        datastore.searches.save("agents", "kind:agent")
         page = datastore.search("@agents mistrl")
         assert (page.rows, page.did_you_mean) == ([], "@agents mistral")

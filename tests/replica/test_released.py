@@ -14,9 +14,8 @@ from tests.replica.released.freeze import FOLDER, fill
 from tests.replica.replicas import database, vocabulary
 from tests.seeds import NOW, make_record, owner
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.replica.columns import INDEX_VERSION
-from tui_registry.replica.migrations import SCHEMA_VERSION
-from tui_registry.replica.schema import VERSIONS
+from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.store.tables import SCHEMA_VERSION, VERSIONS
 
 RELEASED = range(1, SCHEMA_VERSION + 1)
 
@@ -66,7 +65,7 @@ def test_a_replica_that_an_earlier_release_left_holds_all_that_it_held(
         assert tables(datastore) == tables(today)
         assert vocabulary(datastore) == vocabulary(today)
         assert list(datastore.entries()) == list(today.entries())
-        assert datastore.drafts() == today.drafts()
+        assert datastore.drafts.all() == today.drafts.all()
         assert datastore.verify().sound
 
 
@@ -74,7 +73,7 @@ def test_a_replica_that_an_earlier_release_left_holds_all_that_it_held(
 def test_a_replica_that_an_earlier_release_left_is_written_on(version: int, tmp_path: Path) -> None:
     folder = left_by(version, tmp_path / "left")
     with Datastore.open(folder, clock=lambda: NOW) as datastore:
-        datastore.replace_identity(owner("released"))
+        datastore.key.replace(owner("released"))
         (row,) = datastore.search("is:conflict").rows
         entry = datastore.entry(row.id)
         assert entry is not None

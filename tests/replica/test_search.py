@@ -22,7 +22,7 @@ from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query import Document, QueryError, matches, parse
 from tui_registry.query.folding import fold_case, words
-from tui_registry.replica import matching, relevance, walking
+from tui_registry.replica.search import matching, relevance, walking
 
 OWNERS = [key_of("search one"), key_of("search two")]
 NAMES = (
@@ -164,8 +164,8 @@ def test_search_finds_exactly_what_the_query_means(
 ) -> None:
     with bounds(), replica() as datastore:
         datastore.apply(bodies)
-        datastore.name_owner(OWNERS[0].address, "My Lab")
-        datastore.name_owner(OWNERS[1].address, "my-lab")
+        datastore.names.set(OWNERS[0].address, "My Lab")
+        datastore.names.set(OWNERS[1].address, "my-lab")
         everything = datastore.search(limit=1000).rows
         assert {row.id for row in everything} == set(model.state(bodies).catalogue)
         documents = {row.id: document(datastore, row) for row in everything}

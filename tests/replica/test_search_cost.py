@@ -9,7 +9,7 @@ import pytest
 from tests.replica.replicas import replica, rows
 from tests.seeds import owner, seed, signed
 from tui_registry.datastore import Datastore, Page
-from tui_registry.replica import matching, relevance
+from tui_registry.replica.search import matching, relevance
 
 _RANKED_ROWS = re.compile(r"^SELECT c\.rid, c\.updated_at, c\.name FROM json_each\('\[(.*?)\]'\)").match
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.crdt.making import root
-from tui_registry.replica.checked import Checked
-from tui_registry.replica.verifier import Verifier
+from tui_registry.replica.log.judge import Checked
+from tui_registry.replica.log.verifier import Verifier
 
 
 def test_judging_in_helpers_runs_nothing_that_lies_in_the_current_folder(

@@ -36,13 +36,13 @@ def shown(datastore: Datastore) -> tuple[object, ...]:
 
 
 def test_a_sound_replica_is_found_sound_and_left_as_it_is(datastore: Datastore) -> None:
-    before, head = shown(datastore), datastore.head()
+    before, head = shown(datastore), datastore.log.head()
     steps: list[tuple[int, int]] = []
     report = datastore.verify(lambda done, whole: steps.append((done, whole)))
     assert report.sound
     assert (report.ops, report.records) == (14, 11)
     assert steps[-1] == (14, 14)
-    assert (shown(datastore), datastore.head()) == (before, head)
+    assert (shown(datastore), datastore.log.head()) == (before, head)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_a_sound_replica_is_found_sound_and_left_as_it_is(datastore: Datastore) 
     ],
 )
 def test_derived_tables_are_set_right_from_the_log(datastore: Datastore, statement: str, said: str | None) -> None:
-    before, head = shown(datastore), datastore.head()
+    before, head = shown(datastore), datastore.log.head()
     spoil(datastore, statement)
     report = datastore.verify()
     assert report.invalid == []
     if said is not None:
         assert any(said in sentence for sentence in report.repaired)
         assert not report.sound
-    assert (shown(datastore), datastore.head()) == (before, head)
+    assert (shown(datastore), datastore.log.head()) == (before, head)
     assert datastore.verify().sound
 
 
@@ -75,23 +75,23 @@ def test_derived_tables_are_set_right_from_the_log(datastore: Datastore, stateme
 def test_an_op_whose_bytes_went_bad_is_taken_out_with_what_names_it_and_the_epoch_is_renewed(
     datastore: Datastore, place: int, body: str
 ) -> None:
-    head = datastore.head()
-    before = datastore.log_lines(0, 100)
-    datastore.add_peer("lab", "http://127.0.0.1:1")
-    datastore.begin_pull("lab", Head("ab" * 16, 5, "0" * 64, "cd" * 20))
+    head = datastore.log.head()
+    before = datastore.log.lines(0, 100)
+    datastore.peers.add("lab", "http://127.0.0.1:1")
+    datastore.peers.begin_pull("lab", Head("ab" * 16, 5, "0" * 64, "cd" * 20))
     spoil(datastore, f"UPDATE ops SET body = {body} WHERE idx = {place}")
     report = datastore.verify()
     # The root of the fork takes the three ops on top of it along.
     assert {item.place for item in report.invalid} == ({10, 11, 12, 13} if place == 10 else {place})
     assert report.repaired
-    after = datastore.head()
+    after = datastore.log.head()
     assert after.epoch != head.epoch
     assert after.size == head.size - len(report.invalid)
     assert rows(datastore, "SELECT count(*) FROM cursors") == [(0,)]
     assert datastore.verify().sound
     # What was lost comes again from any peer.
     assert datastore.apply(before, source="lab").applied == len(report.invalid)
-    assert datastore.head().fingerprint == head.fingerprint
+    assert datastore.log.head().fingerprint == head.fingerprint
     assert datastore.verify().sound
 
 
@@ -100,7 +100,7 @@ def test_repairing_a_log_again_and_again_holds_a_part_of_it_in_memory(
 ) -> None:
     monkeypatch.setattr(audit, "_CHUNK", 4)
     datastore.apply(root(name=f"large {number}", description="d" * 9_000).body for number in range(120))
-    whole = sum(map(len, datastore.log_lines(0, 200)))
+    whole = sum(map(len, datastore.log.lines(0, 200)))
     for left in (133, 132):
         # The first repair also loads what later ones have at hand.
         spoil(datastore, "UPDATE ops SET body = x'00' WHERE idx = 0")
@@ -109,7 +109,7 @@ def test_repairing_a_log_again_and_again_holds_a_part_of_it_in_memory(
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert len(report.invalid) == 1
-        assert datastore.head().size == left
+        assert datastore.log.head().size == left
     assert peak < whole // 2
     # Nor does SQLite hold its copy of the log there.
     writer = datastore._pool._writer
@@ -123,14 +123,14 @@ def test_an_op_that_lost_its_child_is_taken_out(datastore: Datastore) -> None:
     report = datastore.verify()
     assert {(item.place, item.code) for item in report.invalid} == {(11, "child"), (12, "child"), (13, "child")}
     assert datastore.verify().sound
-    assert datastore.head().size == 10
+    assert datastore.log.head().size == 10
     datastore.add("model", make_record("model", "after"))
     assert datastore.verify().sound
 
 
 @pytest.mark.parametrize("column", ["clock", "created_at", "updated_at"])
 def test_a_row_that_says_something_else_than_its_op_is_found(datastore: Datastore, column: str) -> None:
-    before = datastore.log_lines(0, 100)
+    before = datastore.log.lines(0, 100)
     spoil(datastore, f"UPDATE ops SET {column} = {column} + 1 WHERE idx = 4")
     assert [item.place for item in datastore.verify().invalid] == [4]
     assert datastore.apply(before, source="lab").applied == 1
@@ -139,14 +139,14 @@ def test_a_row_that_says_something_else_than_its_op_is_found(datastore: Datastor
 
 @pytest.mark.parametrize("place", [0, 4, 13])
 def test_a_gap_in_the_log_is_closed_under_a_new_epoch(datastore: Datastore, place: int) -> None:
-    before, head = datastore.log_lines(0, 100), datastore.head()
+    before, head = datastore.log.lines(0, 100), datastore.log.head()
     spoil(datastore, f"DELETE FROM ops WHERE idx = {place}")
     report = datastore.verify()
     assert (report.ops, report.invalid) == (13, [])
     assert report.repaired
-    assert datastore.head().size == len(datastore.log_lines(0, 13)) == 13
+    assert datastore.log.head().size == len(datastore.log.lines(0, 13)) == 13
     # Whoever read the old log to its end would otherwise never see what takes the lost op's place.
-    assert datastore.head().epoch != head.epoch
+    assert datastore.log.head().epoch != head.epoch
     datastore.add("model", make_record("model", "after"))
     assert datastore.verify().sound
     assert datastore.apply(before, source="lab").applied == 1
@@ -154,19 +154,19 @@ def test_a_gap_in_the_log_is_closed_under_a_new_epoch(datastore: Datastore, plac
 
 
 def test_an_op_without_the_row_of_its_key_is_taken_out(datastore: Datastore) -> None:
-    before, head = datastore.log_lines(0, 100), datastore.head()
+    before, head = datastore.log.lines(0, 100), datastore.log.head()
     spoil(datastore, "DELETE FROM keys WHERE rid = 2")
     assert len(datastore.verify().invalid) == 1
     assert datastore.verify().sound
     assert datastore.apply(before, source="lab").applied == 1
-    assert datastore.head().fingerprint == head.fingerprint
+    assert datastore.log.head().fingerprint == head.fingerprint
     assert datastore.verify().sound
 
 
 def test_two_verifications_at_once_take_out_what_is_bad_and_nothing_else(datastore: Datastore) -> None:
     """The one that comes second finds another log than the one it checked, and says so."""
     spoil(datastore, "UPDATE ops SET body = x'00' WHERE idx = 0")
-    head = datastore.head()
+    head = datastore.log.head()
 
     def second(done: int, whole: int) -> None:
         with Datastore.open(datastore.data_dir) as other:
@@ -176,4 +176,4 @@ def test_two_verifications_at_once_take_out_what_is_bad_and_nothing_else(datasto
         datastore.verify(second)
     assert raised.value.code == "locked"
     assert datastore.verify().sound
-    assert datastore.head().size == head.size - 1
+    assert datastore.log.head().size == head.size - 1

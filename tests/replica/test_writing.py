@@ -33,9 +33,9 @@ def code_of(raised: pytest.ExceptionInfo[RegistryError]) -> str:
 def state_of(datastore: Datastore) -> tuple[object, ...]:
     """Everything that a refused write must leave as it was."""
     return (
-        datastore.log_lines(0, 10_000),
+        datastore.log.lines(0, 10_000),
         datastore.stats(),
-        datastore.head(),
+        datastore.log.head(),
         rows(datastore, "SELECT * FROM catalogue"),
         vocabulary(datastore),
     )
@@ -160,7 +160,7 @@ def test_add_all_gives_an_op_or_the_error_of_each_in_order(datastore: Datastore)
 def test_add_all_writes_what_one_add_after_the_other_writes(datastore: Datastore, tmp_path: Path, clock: Clock) -> None:
     """Ids taken within the same call, a deleted record, a refusal between, a model that a later agent prefers."""
     with Datastore.open(tmp_path / "one by one", clock=clock) as one:
-        one.replace_identity(datastore.identity())
+        one.key.replace(datastore.key.identity())
         _compare_with_single_adds(datastore, one)
 
 
@@ -189,7 +189,7 @@ def _compare_with_single_adds(datastore: Datastore, one: Datastore) -> None:
         else:
             assert one.add(kind, record).to_json() == outcome.to_json()
     assert [isinstance(outcome, RegistryError) for outcome in outcomes].count(True) == 2
-    assert datastore.head().fingerprint == one.head().fingerprint
+    assert datastore.log.head().fingerprint == one.log.head().fingerprint
     assert datastore.verify().sound
 
 
@@ -276,7 +276,7 @@ def test_update_and_delete_of_what_is_not_here_are_not_found(datastore: Datastor
 def test_an_update_names_all_heads_and_so_resolves_a_conflict(datastore: Datastore) -> None:
     root = datastore.add("model", make_record("model", "tiny"))
     other = sign_up(  # the same key on another machine
-        datastore.identity(), "model", {**root.record, "description": "elsewhere"}, children=[root.hash], clock=2
+        datastore.key.identity(), "model", {**root.record, "description": "elsewhere"}, children=[root.hash], clock=2
     )  # fmt: skip
     datastore.update("model", root.key, make_record("model", "tiny"), [root.hash])
     datastore.apply([other.to_json()])
@@ -292,7 +292,9 @@ def test_a_write_on_more_than_16_heads_is_a_chain_in_one_transaction(datastore: 
     root = datastore.add("model", make_record("model", "tiny"))
     assert root.record is not None
     forks = [
-        sign_up(datastore.identity(), "model", {**root.record, "description": str(n)}, children=[root.hash], clock=2)
+        sign_up(
+            datastore.key.identity(), "model", {**root.record, "description": str(n)}, children=[root.hash], clock=2
+        )
         for n in range(35)
     ]
     datastore.apply(op.to_json() for op in forks)
@@ -300,7 +302,7 @@ def test_a_write_on_more_than_16_heads_is_a_chain_in_one_transaction(datastore: 
     assert len(seen) == 35
     last = datastore.update("model", root.key, make_record("model", "merged"), seen)
     assert datastore.heads(root.key) == (last.hash,)
-    chain = datastore.log_lines(36, 100)
+    chain = datastore.log.lines(36, 100)
     assert len(chain) == 3  # 16 heads, then 15, then 4
     assert [len(model._read(body)["Model"]["Up"]["op"]["op"]["children"]) for body in chain] == [16, 16, 5]
     assert datastore.verify().sound
@@ -315,7 +317,7 @@ def test_a_removal_of_more_than_16_heads_is_a_chain_too(datastore: Datastore) ->
     assert root.record is not None
     datastore.apply(
         sign_up(
-            datastore.identity(), "model", {**root.record, "description": str(n)}, children=[root.hash], clock=2
+            datastore.key.identity(), "model", {**root.record, "description": str(n)}, children=[root.hash], clock=2
         ).to_json()
         for n in range(20)
     )
@@ -331,11 +333,11 @@ def test_an_op_from_here_is_valid_anywhere(datastore: Datastore, tmp_path: Path)
         datastore.update(kind, key, make_record(kind, "second"), datastore.heads(key))
         datastore.delete(kind, key, datastore.heads(key))
         datastore.add(kind, {**make_record(kind, "third"), ID_FIELD[kind]: key})
-    lines = datastore.log_lines(0, 100)
+    lines = datastore.log.lines(0, 100)
     assert len(model.state(lines).valid) == 8
     with Datastore.open(tmp_path / "another") as other:
         assert other.apply(lines).applied == 8
-        assert other.head().fingerprint == datastore.head().fingerprint
+        assert other.log.head().fingerprint == datastore.log.head().fingerprint
 
 
 # ---- typed forms, numbers, times -----------------------------------------------------------------------------------
@@ -396,13 +398,13 @@ def test_a_size_that_no_op_may_have_is_refused_before_anything_is_written(datast
 def test_names_of_owners_are_local_and_can_be_taken_back(datastore: Datastore) -> None:
     theirs = signed(owner("stranger"), "model", "theirs")
     datastore.apply([theirs.to_json()])
-    size = datastore.head().size
-    datastore.name_owner(owner("stranger").address, "  My Lab ")
-    assert datastore.owner_names() == {owner("stranger").address: "My Lab"}
+    size = datastore.log.head().size
+    datastore.names.set(owner("stranger").address, "  My Lab ")
+    assert datastore.names.all() == {owner("stranger").address: "My Lab"}
     assert entry_of(datastore, theirs.key).owner_name == "My Lab"
     assert [row.id for row in datastore.search('owner:"my lab"').rows] == [theirs.key]
-    assert datastore.head().size == size
-    datastore.name_owner(owner("stranger").address, "")
+    assert datastore.log.head().size == size
+    datastore.names.set(owner("stranger").address, "")
     assert entry_of(datastore, theirs.key).owner_name is None
 
 
@@ -424,18 +426,18 @@ def test_history_lists_every_op_newest_first(datastore: Datastore, clock: Clock)
 
 def test_a_prefix_resolves_to_the_one_record_or_says_what_to_do(datastore: Datastore) -> None:
     keys = [datastore.add("model", make_record("model", f"name {number}")).key for number in range(40)]
-    assert datastore.resolve(keys[0]) == ("model", keys[0])
-    assert datastore.resolve("0x" + keys[0][:20].upper()) == ("model", keys[0])
+    assert datastore.find(keys[0]) == ("model", keys[0])
+    assert datastore.find("0x" + keys[0][:20].upper()) == ("model", keys[0])
     with pytest.raises(StoreError) as raised:
-        datastore.resolve(next(key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1))
+        datastore.find(next(key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1))
     assert code_of(raised) == "ambiguous"
     for nothing in ("", "xyz", "ab" * 33, keys[0][:20] + "0" * 44):
         with pytest.raises(StoreError) as raised:
-            datastore.resolve(nothing)
+            datastore.find(nothing)
         assert code_of(raised) == "not_found"
     with pytest.raises(StoreError):
-        datastore.resolve(keys[0], "agent")
+        datastore.find(keys[0], "agent")
     datastore.delete("model", keys[0], datastore.heads(keys[0]))
     with pytest.raises(StoreError):
-        datastore.resolve(keys[0])
-    assert datastore.resolve(keys[0], deleted=True) == ("model", keys[0])
+        datastore.find(keys[0])
+    assert datastore.find(keys[0], deleted=True) == ("model", keys[0])

@@ -23,11 +23,11 @@ async def test_a_batch_is_stored_and_told_while_the_next_one_is_still_on_its_way
 
     def emit(event: Event) -> None:
         if isinstance(event, Progress):
-            stored.append(here.head().size)
+            stored.append(here.log.head().size)
             told.set()
 
     async with hostile(but(honest(log), "/1.44.ndjson.gz", late)) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         result = await pull(here, "hub", emit=emit, bounds=_BY_TILE)
     assert (result.ok, stored) == (True, [256, 300])
 
@@ -43,7 +43,7 @@ async def test_an_op_that_a_later_batch_releases_is_not_pending_in_the_result(he
             told.append(event.so_far.pending)
 
     async with hostile(honest(log)) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         result = await pull(here, "hub", emit=emit, bounds=_BY_TILE)
     assert (result.applied, result.pending, told[:2]) == (300, 1, [2, 1])
     assert here.stats().pending == result.pending

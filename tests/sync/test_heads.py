@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_registry.datastore import Head
-from tui_registry.sync.heads import MAX_SIZE, HeadError, parse_head, spell_head
+from tui_registry.sync.tiles import MAX_SIZE, LogError, parse_head, spell_head
 
 HEAD = Head("0123456789abcdef" * 2, 12, "ab" * 32, "cd" * 20)
 TREE = json.loads(spell_head(HEAD, ranges=True))
@@ -36,7 +36,7 @@ def test_members_of_a_later_version_are_ignored() -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_member_is_named(member: str, value: object) -> None:
-    with pytest.raises(HeadError, match=f"whose {member} is not") as caught:
+    with pytest.raises(LogError, match=f"whose {member} is not") as caught:
         parse_head(json.dumps({**TREE, member: value}).encode())
     assert caught.value.code == "bad_head"
 
@@ -55,12 +55,12 @@ def test_a_wrong_member_is_named(member: str, value: object) -> None:
     ],
 )
 def test_what_is_no_head_at_all_is_told_apart(data: bytes, said: str) -> None:
-    with pytest.raises(HeadError, match=said) as caught:
+    with pytest.raises(LogError, match=said) as caught:
         parse_head(data)
     assert caught.value.code == "not_a_node"
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_give_a_head_or_the_declared_error(data: bytes) -> None:
-    with suppress(HeadError):
+    with suppress(LogError):
         parse_head(data)

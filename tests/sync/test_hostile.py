@@ -33,7 +33,7 @@ async def pulled(
     here: Datastore, answer: Answer, bounds: Bounds | None = None
 ) -> AsyncIterator[tuple[PullResult, Peer]]:
     async with hostile(answer) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         yield await pull(here, "them", bounds=bounds), peer
 
 
@@ -45,7 +45,7 @@ def expect(result: PullResult, here: Datastore, code: str, said: str) -> None:
     assert re.search(said, result.sentence), result.sentence
     assert result.sentence.isprintable()
     assert len(result.sentence) < 400
-    assert here.peer("them").last_error == result.sentence.removeprefix("them: ")
+    assert here.peers.get("them").last_error == result.sentence.removeprefix("them: ")
 
 
 # Nobody there, or somebody else
@@ -54,12 +54,12 @@ def expect(result: PullResult, here: Datastore, code: str, said: str) -> None:
 async def test_down(here: Datastore) -> None:
     async with hostile(always(200)) as peer:
         url = peer.url
-    here.add_peer("them", url)
+    here.peers.add("them", url)
     expect(await pull(here, "them"), here, "refused", "connection refused. Is `serve` running there")
 
 
 async def test_no_such_host(here: Datastore) -> None:
-    here.add_peer("them", "http://no-such-host.invalid:8420")
+    here.peers.add("them", "http://no-such-host.invalid:8420")
     expect(await pull(here, "them"), here, "unreachable", "no such host: no-such-host.invalid")
 
 
@@ -131,7 +131,7 @@ async def test_a_slow_drip_ends_with_the_whole_request(here: Datastore, log: Fak
 
     for path in ("/sync/head", ".ndjson.gz"):
         async with hostile(but(honest(log), path, drip)) as peer:
-            here.add_peer("them", peer.url)
+            here.peers.add("them", peer.url)
             result = await pull(here, "them", bounds=Bounds(head_seconds=0.4, request_seconds=0.4, tile_bytes=1 << 30))
             if path == "/sync/head":
                 expect(result, here, "timeout", "did not finish one answer within 0.4 s")
@@ -139,7 +139,7 @@ async def test_a_slow_drip_ends_with_the_whole_request(here: Datastore, log: Fak
                 # Not gzip from its second byte on, or out of time: whichever is noticed first.
                 assert result.error is not None
                 assert result.error.code in ("timeout", "bad_tile")
-            here.remove_peer("them")
+            here.peers.remove("them")
 
 
 # Redirects
@@ -198,18 +198,18 @@ async def test_a_head_that_promises_less_than_there_is(here: Datastore, log: Fak
     log.size = 5
     async with pulled(here, honest(log)) as (result, _):
         expect(result, here, "bad_head", "fingerprints differ")
-        assert here.head().size == 5
+        assert here.log.head().size == 5
 
 
 async def test_a_fingerprint_that_lies(here: Datastore, log: FakeLog) -> None:
     log.fingerprint = "00" * 32
     async with hostile(honest(log)) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         for _ in range(2):
             result = await pull(here, "them")
             expect(result, here, "bad_head", "fingerprints differ")
-            assert here.head().size == 20
-            assert not here.peer("them").identical
+            assert here.log.head().size == 20
+            assert not here.peers.get("them").identical
 
 
 async def test_an_epoch_that_changes_at_every_look(here: Datastore, log: FakeLog) -> None:
@@ -223,10 +223,10 @@ async def test_an_epoch_that_changes_at_every_look(here: Datastore, log: FakeLog
         await honest(log)(ask, reply)
 
     async with hostile(answer) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         for _ in range(10):
             assert (await pull(here, "them")).ok
-    assert here.head().size == 20
+    assert here.log.head().size == 20
 
 
 async def test_a_tile_with_too_few_too_many_or_other_lines(here: Datastore, log: FakeLog) -> None:
@@ -240,10 +240,10 @@ async def test_a_tile_with_too_few_too_many_or_other_lines(here: Datastore, log:
         (pack(lines) + b"\n", "after the end"),
     ):
         async with hostile(but(honest(log), ".gz", always(200, data))) as peer:
-            here.add_peer("them", peer.url)
+            here.peers.add("them", peer.url)
             expect(await pull(here, "them"), here, "bad_tile", f"tile 0.20.ndjson.gz .*{said}")
-            assert (here.head().size, here.peer("them").next_index) == (0, 0)
-            here.remove_peer("them")
+            assert (here.log.head().size, here.peers.get("them").next_index) == (0, 0)
+            here.peers.remove("them")
 
 
 async def test_a_gzip_bomb(here: Datastore, log: FakeLog) -> None:
@@ -267,7 +267,7 @@ async def test_an_endless_body(here: Datastore, log: FakeLog) -> None:
             await reply.raw(b" " * 65_536)
 
     async with hostile(but(honest(log), "head", endless)) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         expect(await pull(here, "them"), here, "too_large", "its head is larger")
 
 
@@ -285,10 +285,10 @@ async def test_an_endless_body_of_gzip_that_never_unpacks_to_anything(here: Data
 async def test_good_tiles_before_a_bad_one_stay(here: Datastore) -> None:
     log = FakeLog.of(roots(ALICE, 600))
     async with hostile(but(honest(log), "/2.88.ndjson.gz", always(200, b"junk"))) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         expect(await pull(here, "them"), here, "bad_tile", "tile 2.88")
-    assert here.head().size == 512
-    assert here.peer("them").next_index == 512
+    assert here.log.head().size == 512
+    assert here.peers.get("them").next_index == 512
 
 
 # Operations that break rules
@@ -302,7 +302,7 @@ async def test_a_forged_operation_is_rejected_and_the_rest_is_kept(here: Datasto
         assert (result.ok, result.applied, result.rejected) == (True, 20, 1)
         assert [(found.place, found.code) for found in result.rejections] == [(7, "hash")]
         assert "them: 20 new, 1 rejected (hash: " in result.sentence
-        assert here.peer("them").rejected == 1
+        assert here.peers.get("them").rejected == 1
 
 
 async def test_a_strangers_name_on_anothers_record_is_rejected(here: Datastore, log: FakeLog) -> None:
@@ -319,7 +319,7 @@ async def test_operations_out_of_order_arrive_all_the_same(here: Datastore) -> N
     third = edit(ALICE, second, clock=3, description="three")
     async with pulled(here, honest(FakeLog.of([third, second, first]))) as (result, _):
         assert result.ok
-        assert here.head().size == 3
+        assert here.log.head().size == 3
         assert here.stats().pending == 0
 
 
@@ -372,7 +372,7 @@ async def test_a_bad_answer_to_a_question_is_told_and_costs_nothing(here: Datast
     async with pulled(here, but(honest(log), "/ops/get", answer)) as (result, _):
         assert result.error is not None
         assert result.error.code == code
-        assert here.head().size == 20
+        assert here.log.head().size == 20
 
 
 async def test_answers_that_are_junk_do_not_go_on_for_ever(here: Datastore) -> None:
@@ -413,10 +413,10 @@ async def test_one_honest_peer_among_bad_ones_is_enough(here: Datastore) -> None
         peers = [hostile(answer) for answer in bad]
         opened = [await peer.__aenter__() for peer in peers]
         for index, peer in enumerate(opened):
-            here.add_peer(f"bad-{index}", peer.url)
-        here.add_peer("good", good.url)
+            here.peers.add(f"bad-{index}", peer.url)
+        here.peers.add("good", good.url)
         results = await pull_all(here)
         for entered in peers:
             await entered.__aexit__(None, None, None)
     assert results[-1].ok
-    assert here.peer("good").identical
+    assert here.peers.get("good").identical

@@ -31,9 +31,9 @@ def files(directory: Path) -> set[str]:
 
 def test_a_log_is_written_under_the_paths_that_a_node_serves(there: Datastore, tmp_path: Path) -> None:
     published = publish(there, tmp_path / "log")
-    entries = f"sync/{there.head().epoch}/entries"
+    entries = f"sync/{there.log.head().epoch}/entries"
     assert files(tmp_path / "log") == {"sync/head", f"{entries}/0.ndjson.gz", f"{entries}/1.44.ndjson.gz"}
-    assert (published.tiles, published.head) == (2, there.head())
+    assert (published.tiles, published.head) == (2, there.log.head())
     assert json.loads((tmp_path / "log/sync/head").read_bytes())["size"] == 300
 
 
@@ -79,14 +79,14 @@ async def test_any_static_file_server_will_do(there: Datastore, here: Datastore,
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        here.add_peer("cdn", f"http://127.0.0.1:{server.server_port}/log")
+        here.peers.add("cdn", f"http://127.0.0.1:{server.server_port}/log")
         result = await pull(here, "cdn")
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
     assert (result.ok, result.applied) == (True, 300)
-    assert here.peer("cdn").identical
+    assert here.peers.get("cdn").identical
 
 
 # Directories from strangers
@@ -104,11 +104,11 @@ def laid_out(directory: Path, log: FakeLog) -> Path:
 
 
 async def told(here: Datastore, directory: Path) -> str:
-    here.add_peer("usb", str(directory))
+    here.peers.add("usb", str(directory))
     result = await pull(here, "usb")
     assert result.error is not None
     assert result.sentence.startswith("usb: ")
-    assert (here.head().size, here.peer("usb").next_index) == (0, 0)
+    assert (here.log.head().size, here.peers.get("usb").next_index) == (0, 0)
     return f"{result.error.code} {result.sentence}"
 
 

@@ -28,7 +28,7 @@ def there(replica: Open) -> Datastore:
 
 
 def same(one: Datastore, other: Datastore) -> bool:
-    mine, theirs = one.head(), other.head()
+    mine, theirs = one.log.head(), other.log.head()
     return (mine.size, mine.fingerprint) == (theirs.size, theirs.fingerprint)
 
 
@@ -36,18 +36,18 @@ async def test_a_pull_from_a_directory_makes_both_replicas_the_same(
     here: Datastore, there: Datastore, tmp_path: Path
 ) -> None:
     publish(there, tmp_path / "stick")
-    here.add_peer("usb", str(tmp_path / "stick"))
+    here.peers.add("usb", str(tmp_path / "stick"))
     result = await pull(here, "usb")
     assert (result.ok, result.read, result.applied) == (True, 626, 626)
     assert same(here, there)
-    assert here.peer("usb").identical
+    assert here.peers.get("usb").identical
     assert here.search("record-00007").rows[0].name == "record-00007"
     assert here.stats().models == 599
 
 
 async def test_events_tell_the_whole_story_in_order(here: Datastore, there: Datastore, tmp_path: Path) -> None:
     publish(there, tmp_path / "stick")
-    here.add_peer("usb", str(tmp_path / "stick"))
+    here.peers.add("usb", str(tmp_path / "stick"))
     events: list[Event] = []
     result = await pull(here, "usb", emit=events.append, bounds=Bounds(batch_ops=256))
     started, *progress, finished = events
@@ -59,7 +59,7 @@ async def test_events_tell_the_whole_story_in_order(here: Datastore, there: Data
 
 async def test_a_second_pull_reads_only_what_is_new(here: Datastore, there: Datastore, tmp_path: Path) -> None:
     publish(there, tmp_path / "stick")
-    here.add_peer("usb", str(tmp_path / "stick"))
+    here.peers.add("usb", str(tmp_path / "stick"))
     await pull(here, "usb")
     assert (await pull(here, "usb")).read == 0
     there.apply(bodies(roots(BOB, 3, "late")), source="test")
@@ -71,7 +71,7 @@ async def test_a_second_pull_reads_only_what_is_new(here: Datastore, there: Data
 
 async def test_small_batches_and_large_ones_end_the_same(here: Datastore, there: Datastore, tmp_path: Path) -> None:
     publish(there, tmp_path / "stick")
-    here.add_peer("usb", str(tmp_path / "stick"))
+    here.peers.add("usb", str(tmp_path / "stick"))
     bounds = Bounds(batch_ops=1, requests_at_once=1, unread_tiles=1, unread_bytes=1)
     assert (await pull(here, "usb", bounds=bounds)).applied == 626
     assert same(here, there)
@@ -89,15 +89,15 @@ async def test_a_peer_says_nothing_changed_and_the_state_stays_identical(here: D
             await honest(log)(ask, reply)
 
     async with hostile(with_etag) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         await pull(here, "hub")
-        before = here.peer("hub")
+        before = here.peers.get("hub")
         assert before.identical
         asked = len(peer.asks)
         assert (await pull(here, "hub")).ok
         assert len(peer.asks) == asked + 1
-        assert here.peer("hub").identical
-        assert here.peer("hub").etag == before.etag
+        assert here.peers.get("hub").identical
+        assert here.peers.get("hub").etag == before.etag
 
 
 async def test_the_tail_that_became_full_is_looked_for_once_more(here: Datastore) -> None:
@@ -115,10 +115,10 @@ async def test_the_tail_that_became_full_is_looked_for_once_more(here: Datastore
             await honest(now)(ask, reply)
 
     async with hostile(growing) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         result = await pull(here, "hub")
     assert (result.ok, result.applied) == (True, 300)
-    assert here.peer("hub").identical
+    assert here.peers.get("hub").identical
 
 
 async def test_children_that_are_missing_are_asked_for_in_the_same_pull(here: Datastore) -> None:
@@ -138,11 +138,11 @@ async def test_children_that_are_missing_are_asked_for_in_the_same_pull(here: Da
         await reply.whole(200, b"".join(found))
 
     async with hostile(answering) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         result = await pull(here, "hub")
     assert questions == [[second.hash], [first.hash]]
     assert result.ok
-    assert here.head().size == 3
+    assert here.log.head().size == 3
     assert here.stats().pending == 0
 
 
@@ -157,7 +157,7 @@ async def test_children_that_nobody_has_are_asked_for_a_bounded_number_of_times(
         await reply.whole(200, b"")
 
     async with hostile(but(honest(log), "/ops/get", empty)) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         result = await pull(here, "hub", bounds=Bounds(missing_hashes=10, missing_rounds=3))
     assert result.ok
     assert (result.pending, rounds) == (40, 3)
@@ -167,7 +167,7 @@ async def test_children_that_nobody_has_are_asked_for_a_bounded_number_of_times(
 async def test_a_static_log_needs_no_answers(here: Datastore, instead: Answer) -> None:
     first = root(ALICE, "lost")
     async with hostile(but(honest(FakeLog.of([edit(ALICE, first)])), "/ops/get", instead)) as peer:
-        here.add_peer("cdn", peer.url)
+        here.peers.add("cdn", peer.url)
         assert (await pull(here, "cdn")).ok
 
 
@@ -175,7 +175,7 @@ async def test_cancel_keeps_what_is_stored_and_the_next_pull_goes_on(
     here: Datastore, there: Datastore, tmp_path: Path
 ) -> None:
     publish(there, tmp_path / "stick")
-    here.add_peer("usb", str(tmp_path / "stick"))
+    here.peers.add("usb", str(tmp_path / "stick"))
     cancel = asyncio.Event()
 
     def stop_after_the_first_batch(event: Event) -> None:
@@ -186,9 +186,9 @@ async def test_cancel_keeps_what_is_stored_and_the_next_pull_goes_on(
     stopped = await pull(here, "usb", emit=stop_after_the_first_batch, cancel=cancel, bounds=bounds)
     assert stopped.error is not None
     assert stopped.error.code == "stopped"
-    kept = here.head().size
+    kept = here.log.head().size
     assert 256 <= kept < 626
-    assert here.peer("usb").next_index == kept
+    assert here.peers.get("usb").next_index == kept
     result = await pull(here, "usb")
     assert (result.ok, result.read) == (True, 626 - kept)
     assert same(here, there)
@@ -196,7 +196,7 @@ async def test_cancel_keeps_what_is_stored_and_the_next_pull_goes_on(
 
 async def test_a_cancelled_task_leaves_whole_transactions(here: Datastore, there: Datastore, tmp_path: Path) -> None:
     publish(there, tmp_path / "stick")
-    here.add_peer("usb", str(tmp_path / "stick"))
+    here.peers.add("usb", str(tmp_path / "stick"))
     events: asyncio.Queue[Event] = asyncio.Queue()
     task = asyncio.create_task(pull(here, "usb", emit=events.put_nowait, bounds=Bounds(batch_ops=256)))
     while not isinstance(await events.get(), Progress):
@@ -204,7 +204,7 @@ async def test_a_cancelled_task_leaves_whole_transactions(here: Datastore, there
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert here.peer("usb").next_index == here.head().size
+    assert here.peers.get("usb").next_index == here.log.head().size
     await pull(here, "usb")
     assert same(here, there)
 
@@ -212,9 +212,9 @@ async def test_a_cancelled_task_leaves_whole_transactions(here: Datastore, there
 async def test_a_peer_that_fails_does_not_hurt_another(here: Datastore, there: Datastore, tmp_path: Path) -> None:
     publish(there, tmp_path / "stick")
     async with hostile(always(200, b"<html>Log in</html>")) as hotel:
-        here.add_peer("gone", str(tmp_path / "nowhere"))
-        here.add_peer("hotel", hotel.url)
-        here.add_peer("usb", str(tmp_path / "stick"))
+        here.peers.add("gone", str(tmp_path / "nowhere"))
+        here.peers.add("hotel", hotel.url)
+        here.peers.add("usb", str(tmp_path / "stick"))
         events: list[Event] = []
         results = await pull_all(here, emit=events.append)
     assert {result.peer: result.error.code if result.error else "ok" for result in results} == {
@@ -224,8 +224,8 @@ async def test_a_peer_that_fails_does_not_hurt_another(here: Datastore, there: D
     }
     assert same(here, there)
     assert {event.peer for event in events if isinstance(event, Failed)} == {"gone", "hotel"}
-    assert "web page" in (here.peer("hotel").last_error or "")
-    assert here.peer("usb").last_error is None
+    assert "web page" in (here.peers.get("hotel").last_error or "")
+    assert here.peers.get("usb").last_error is None
 
 
 async def test_two_peers_with_the_same_ops_are_pulled_together(
@@ -233,7 +233,7 @@ async def test_two_peers_with_the_same_ops_are_pulled_together(
 ) -> None:
     for name in ("one", "two"):
         publish(there, tmp_path / name)
-        here.add_peer(name, str(tmp_path / name))
+        here.peers.add(name, str(tmp_path / name))
     results = await pull_all(here, bounds=Bounds(batch_ops=256))
     assert sum(result.applied for result in results) == 626
     assert sum(result.known for result in results) == 626
@@ -249,9 +249,9 @@ async def test_endless_peers_do_not_keep_an_honest_one_waiting(here: Datastore, 
         await asyncio.Event().wait()
 
     async with hostile(never) as peer:
-        here.add_peer("a-drip", peer.url)
-        here.add_peer("b-drip", peer.url + "/again")
-        here.add_peer("usb", str(tmp_path / "stick"))
+        here.peers.add("a-drip", peer.url)
+        here.peers.add("b-drip", peer.url + "/again")
+        here.peers.add("usb", str(tmp_path / "stick"))
         first, second, honest_one = await pull_all(here, bounds=Bounds(peers_at_once=1, turn_seconds=1.0))
     assert [result.error.code for result in (first, second) if result.error] == ["turn_over"] * 2
     assert honest_one.ok
@@ -259,24 +259,24 @@ async def test_endless_peers_do_not_keep_an_honest_one_waiting(here: Datastore, 
 
 
 async def test_an_unknown_peer_is_told_before_anything_is_pulled(here: Datastore, tmp_path: Path) -> None:
-    here.add_peer("usb", str(tmp_path))
+    here.peers.add("usb", str(tmp_path))
     with pytest.raises(StoreError) as caught:
         await pull_all(here, ["usb", "nobody"])
     assert caught.value.code == "not_found"
-    assert here.peer("usb").last_try is None
+    assert here.peers.get("usb").last_try is None
 
 
 async def test_a_log_that_began_anew_is_read_from_its_start(here: Datastore) -> None:
     ops = roots(ALICE, 5)
     log = FakeLog.of(ops[:4])
     async with hostile(lambda ask, reply: honest(log)(ask, reply)) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         await pull(here, "hub")
         log.lines, log.fingerprint = FakeLog.of(ops).lines, FakeLog.of(ops).fingerprint
         log.epoch = "f" * 32
         result = await pull(here, "hub")
     assert (result.read, result.known, result.applied) == (5, 4, 1)
-    assert here.peer("hub").identical
+    assert here.peers.get("hub").identical
 
 
 async def test_a_peer_restored_from_a_backup_is_read_again_whether_shorter_or_longer(here: Datastore) -> None:
@@ -284,7 +284,7 @@ async def test_a_peer_restored_from_a_backup_is_read_again_whether_shorter_or_lo
     log = FakeLog.of(ops[:6])
     events: list[Event] = []
     async with hostile(lambda ask, reply: honest(log)(ask, reply)) as peer:
-        here.add_peer("hub", peer.url)
+        here.peers.add("hub", peer.url)
         await pull(here, "hub")
         for restored in (ops[:3], [ops[9], *ops[:3], *ops[6:9]]):
             now = FakeLog.of(restored)
@@ -293,7 +293,7 @@ async def test_a_peer_restored_from_a_backup_is_read_again_whether_shorter_or_lo
             result = await pull(here, "hub", emit=events.append)
             assert result.ok
             assert result.restarted
-    assert here.head().size == 10
+    assert here.log.head().size == 10
 
 
 def _head(log: FakeLog) -> bytes:

@@ -34,7 +34,7 @@ def test_a_killed_pull_goes_on_where_it_was(replica: Open, tmp_path: Path) -> No
     there.apply(bodies(roots(ALICE, 1000)), source="test")
     publish(there, tmp_path / "stick")
     with Datastore.open(tmp_path / "killed") as store:
-        store.add_peer("usb", str(tmp_path / "stick"))
+        store.peers.add("usb", str(tmp_path / "stick"))
     for at in (256, 768):
         command = [sys.executable, "-c", _PULL_AND_STOP_AT_THE_FIRST_BATCH, str(tmp_path / "killed"), str(at)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -45,11 +45,11 @@ def test_a_killed_pull_goes_on_where_it_was(replica: Open, tmp_path: Path) -> No
                     break
         assert process.returncode == -signal.SIGKILL
         with Datastore.open(tmp_path / "killed") as store:
-            assert store.head().size == store.peer("usb").next_index >= at
-            assert store.peer("usb").last_sync is None
+            assert store.log.head().size == store.peers.get("usb").next_index >= at
+            assert store.peers.get("usb").last_sync is None
     with Datastore.open(tmp_path / "killed") as store:
-        before = store.head().size
+        before = store.log.head().size
         result = asyncio.run(pull(store, "usb"))
         assert (result.ok, result.read, result.known) == (True, 1000 - before, 0)
-        assert store.peer("usb").identical
+        assert store.peers.get("usb").identical
         assert store.verify().sound

@@ -44,7 +44,7 @@ def log_with(ops: list[Op], *places: int) -> FakeLog:
 
 async def pulled(here: Datastore, answer: Answer, bounds: Bounds | None = None) -> tuple[PullResult, Peer]:
     async with hostile(answer) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         return await pull(here, "them", bounds=bounds), peer
 
 
@@ -56,21 +56,21 @@ async def test_a_spoilt_entry_is_asked_for_in_the_same_pull_and_heals(here: Data
     result, peer = await pulled(here, answering(GOOD, log_with(GOOD, 2, 4)))
     assert (result.ok, result.applied, result.rejected) == (True, 6, 2)
     assert questions(peer) == [sorted((GOOD[2].hash, GOOD[4].hash))]
-    assert here.head().fingerprint == fingerprint(GOOD)
-    assert here.peer("them").identical
-    assert [found.source for found in here.quarantine()] == ["them", "them"]
+    assert here.log.head().fingerprint == fingerprint(GOOD)
+    assert here.peers.get("them").identical
+    assert [found.source for found in here.log.quarantine()] == ["them", "them"]
 
 
 async def test_what_waits_for_a_spoilt_entry_comes_with_it(here: Datastore) -> None:
     ops = [*GOOD, *CHAIN]
     result, peer = await pulled(here, answering(ops, log_with(ops, 6)))
-    assert (result.ok, here.head().size, here.stats().pending) == (True, 8, 0)
+    assert (result.ok, here.log.head().size, here.stats().pending) == (True, 8, 0)
     assert questions(peer) == [[FIRST.hash]]
 
 
 async def test_a_healed_entry_whose_children_are_missing_brings_them_too(here: Datastore) -> None:
     result, peer = await pulled(here, answering(CHAIN, log_with([*GOOD, CHAIN[1]], 6)))
-    assert (result.ok, here.head().size, here.stats().pending) == (True, 8, 0)
+    assert (result.ok, here.log.head().size, here.stats().pending) == (True, 8, 0)
     assert questions(peer) == [[CHAIN[1].hash], [FIRST.hash]]
 
 
@@ -79,7 +79,7 @@ async def test_the_same_bytes_again_change_nothing(here: Datastore) -> None:
     again = but(honest(log), "/ops/get", always(200, log.lines[3] + b"\n"))
     result, peer = await pulled(here, again)
     assert (result.ok, result.applied, result.rejected) == (True, 5, 1)
-    assert len(questions(peer)) == len(here.quarantine()) == 1
+    assert len(questions(peer)) == len(here.log.quarantine()) == 1
 
 
 @pytest.mark.parametrize("answer", [always(500), always(200, b"junk"), always(200, b""), always(404)])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS, Bounds
-from tui_registry.sync.tiles import Span, TileError, Unpacker, pack, spans, split
+from tui_registry.sync.tiles import LogError, Span, Unpacker, pack, spans, split
 
 LIMIT = Bounds().tile_bytes
 
@@ -67,7 +67,7 @@ def test_a_gzip_bomb_is_cut_off_at_the_bound() -> None:
     bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = b"".join(bomb.compress(bytes(1 << 20)) for _ in range(64)) + bomb.flush()
     unpacker = Unpacker(1 << 20)
-    with pytest.raises(TileError, match="more than 1,048,576 bytes") as caught:
+    with pytest.raises(LogError, match="more than 1,048,576 bytes") as caught:
         unpacker.feed(packed)
     assert caught.value.code == "too_large"
 
@@ -89,7 +89,7 @@ def test_a_gzip_bomb_is_cut_off_at_the_bound() -> None:
     ],
 )
 def test_what_is_not_the_tile_its_name_promises_is_refused_in_words(data: bytes, reason: str) -> None:
-    with pytest.raises(TileError, match=reason):
+    with pytest.raises(LogError, match=reason):
         unpack(data, 2)
 
 
@@ -99,7 +99,7 @@ def test_no_data_is_no_lines() -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_give_lines_or_the_declared_error(data: bytes) -> None:
-    with suppress(TileError):
+    with suppress(LogError):
         unpack(data, 2)
-    with suppress(TileError):
+    with suppress(LogError):
         assert b"".join(line + b"\n" for line in split(data, len(data))) == data

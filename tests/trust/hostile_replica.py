@@ -68,6 +68,6 @@ def fill(folder: Path) -> None:
             tree["Model"]["Up"]["op"]["op"]["value"][text] = 1
             lines.append(json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode())
             datastore.apply(lines, source=f"source-{number}")
-            datastore.add_peer(f"peer-{number}", f"/nowhere/{number}/{text[:200].replace(chr(58), chr(46))}")
-            datastore.finish_pull(f"peer-{number}", None, f"it said {text}")
-        datastore.name_owner(STRANGER.address, STRINGS["clipboard"])
+            datastore.peers.add(f"peer-{number}", f"/nowhere/{number}/{text[:200].replace(chr(58), chr(46))}")
+            datastore.peers.finish_pull(f"peer-{number}", None, f"it said {text}")
+        datastore.names.set(STRANGER.address, STRINGS["clipboard"])

@@ -47,9 +47,9 @@ async def pull_lines(here: Datastore, name: str, lines: Sequence[bytes]) -> Pull
 async def pull_from(here: Datastore, name: str, answer: Answer, bounds: Bounds | None = None) -> PullResult:
     """Pull once from whoever answers so, as a peer of that name that stays known afterwards."""
     async with AsyncExitStack() as stack:
-        if name in {known.name for known in here.peers()}:
-            here.remove_peer(name)
-        here.add_peer(name, await _url_of(stack, here, answer))
+        if name in {known.name for known in here.peers.all()}:
+            here.peers.remove(name)
+        here.peers.add(name, await _url_of(stack, here, answer))
         return await pull(here, name, bounds=bounds)
 
 
@@ -57,7 +57,7 @@ async def pull_from_all(here: Datastore, answers: dict[str, Answer], bounds: Bou
     """Pull once from all of them together."""
     async with AsyncExitStack() as stack:
         for name, answer in answers.items():
-            here.add_peer(name, await _url_of(stack, here, answer))
+            here.peers.add(name, await _url_of(stack, here, answer))
         return await pull_all(here, bounds=bounds)
 
 
@@ -65,7 +65,7 @@ async def _url_of(stack: AsyncExitStack, here: Datastore, answer: Answer) -> str
     """Where such a peer listens. A port that was closed may be given out again, while its peer is still known."""
     while True:
         url = (await stack.enter_async_context(hostile(answer))).url
-        if url not in {known.address for known in here.peers()}:
+        if url not in {known.address for known in here.peers.all()}:
             return url
 
 

@@ -14,7 +14,7 @@ from tests.trust.peers import served
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.importers.addresses import read_from_address
-from tui_registry.importers.errors import SourceError
+from tui_registry.importers.untrusted import SourceError
 from tui_registry.sync import pull_all
 
 LOG = FakeLog.of(roots(ALICE, 3))
@@ -29,10 +29,10 @@ NOWHERE = ["http://xn--/", "//xn--a/", "//xn--#\xdf", "http://xn--" + "a" * 80 +
 @pytest.mark.parametrize("address", NO_ADDRESS, ids=ascii)
 def test_an_address_that_nobody_can_be_asked_at_is_refused_in_words(here: Datastore, address: str) -> None:
     with pytest.raises(RegistryError) as refused:
-        here.add_peer("them", address)
+        here.peers.add("them", address)
     assert refused.value.code == "bad_address"
     assert refused.value.sentence.isprintable()
-    assert [problem.code for problem in here.check_peer("them", address)] == ["bad_address"]
+    assert [problem.code for problem in here.peers.check("them", address)] == ["bad_address"]
 
 
 @pytest.mark.parametrize(
@@ -49,23 +49,23 @@ def test_an_address_that_nobody_can_be_asked_at_is_refused_in_words(here: Datast
     ids=ascii,
 )
 def test_an_address_of_a_name_or_a_folder_is_taken(here: Datastore, address: str) -> None:
-    here.add_peer("them", address)
+    here.peers.add("them", address)
 
 
 @pytest.mark.parametrize("address", [*NO_HOST[:-1], "/tmp/\0", "http://\0/"], ids=ascii)
 async def test_an_address_that_was_taken_once_costs_its_peer_only(here: Datastore, address: str) -> None:
-    here.add_peer("bad", "http://x")
+    here.peers.add("bad", "http://x")
     with closing(sqlite3.connect(here.data_dir / "registry.sqlite3")) as db:  # as an earlier release kept it
         db.execute("UPDATE peers SET address = ?", (address,))
         db.commit()
     async with hostile(honest(LOG)) as good:
-        here.add_peer("good", good.url)
+        here.peers.add("good", good.url)
         bad, pulled = await pull_all(here)
     assert (pulled.ok, pulled.applied) == (True, 3)
     assert bad.error is not None
     assert bad.error.code == ("unexpected" if address.startswith("/") else "unreachable")
     assert bad.sentence.isprintable()
-    assert here.peer("bad").last_error == bad.sentence.removeprefix("bad: ")
+    assert here.peers.get("bad").last_error == bad.sentence.removeprefix("bad: ")
 
 
 @pytest.mark.parametrize("location", NOWHERE, ids=ascii)
@@ -73,12 +73,12 @@ async def test_an_address_that_was_taken_once_costs_its_peer_only(here: Datastor
 async def test_a_redirect_to_no_host_costs_its_peer_only(here: Datastore, path: str, location: str) -> None:
     elsewhere = but(honest(LOG), path, always(302, location=location))
     async with hostile(elsewhere) as peer, hostile(honest(LOG)) as good:
-        here.add_peer("bad", peer.url)
-        here.add_peer("good", good.url)
+        here.peers.add("bad", peer.url)
+        here.peers.add("good", good.url)
         bad, pulled = await pull_all(here)
         assert len([ask for ask in peer.paths if ask.endswith(path)]) == 1
     assert pulled.ok
-    assert here.head().size == 3
+    assert here.log.head().size == 3
     assert bad.error is not None
     assert bad.error.code == "redirect"
     assert bad.sentence == "bad: redirects to something that is no web address. Check the address"

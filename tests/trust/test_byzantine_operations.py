@@ -25,7 +25,7 @@ from tests.trust.spoiling import (
 )
 from tui_registry.crdt import Op
 from tui_registry.datastore import Datastore, Quarantined
-from tui_registry.replica import pending, refused
+from tui_registry.replica.log import arrivals
 
 CODES = {"malformed", "limit", "key", "hash", "signature", "actor", "owner", "id", "child", "clock", "time"}
 ATTACKS = attacks()
@@ -50,8 +50,8 @@ async def test_an_operation_that_breaks_a_rule_is_refused_and_the_rest_is_kept(h
     count = len(attack.lines)
     assert (result.applied, result.pending) == (len(sent) - count, 0)
     assert (result.rejected, result.unsupported) == ((0, count) if unsupported else (count, 0))
-    shown = here.quarantine()
-    assert len(shown) == result.rejected == here.stats().rejected == here.peer("mallory").rejected
+    shown = here.log.quarantine()
+    assert len(shown) == result.rejected == here.stats().rejected == here.peers.get("mallory").rejected
     for found, line in zip(reversed(shown), attack.lines, strict=False):
         is_shown(found, "mallory", attack.code, line)
     for rejection in result.rejections:
@@ -75,7 +75,7 @@ async def test_any_byte_changed_is_another_operation_and_refused(here: Datastore
     assert result.ok, result.sentence
     assert (result.applied, result.known, result.pending) == (len(needed) + len(AFTER), 0, 0)
     assert result.rejected + result.unsupported == len(sent) > 3 * len(op.body)
-    shown = here.quarantine(limit=10_000)
+    shown = here.log.quarantine(limit=10_000)
     assert len(shown) == result.rejected
     assert {found.code for found in shown} <= CODES
     assert {found.source for found in shown} == {"relay"}
@@ -92,14 +92,14 @@ async def test_another_counter_in_the_dot_is_the_same_operation(here: Datastore,
     result = await pull_lines(here, "relay", [*(child.body for child in before), *sent])
     assert (result.applied, result.known, result.rejected) == (len(before) + 1, 3, 0)
     assert (await pull_lines(here, "honest", [op.body])).known == 1
-    assert here.head().fingerprint == model.state([*(child.body for child in before), op.body]).fingerprint
+    assert here.log.head().fingerprint == model.state([*(child.body for child in before), op.body]).fingerprint
 
 
 async def test_a_child_that_never_comes_keeps_an_operation_waiting_and_nothing_else(here: Datastore) -> None:
     orphan = write_on(WRITE)
     result = await pull_lines(here, "mallory", [SOUND[0], orphan.body, *AFTER])
     assert (result.ok, result.applied, result.pending, result.rejected) == (True, 4, 1, 0)
-    assert here.peer("mallory").pending == 1
+    assert here.peers.get("mallory").pending == 1
     assert_agrees(here, model.state([SOUND[0], orphan.body, *AFTER]))
     # Whoever has the child: it comes, and what waited with it.
     assert (await pull_lines(here, "honest", [BASE.body, WRITE.body])).ok
@@ -147,46 +147,46 @@ async def test_a_strangers_own_records_are_a_strangers_own(here: Datastore) -> N
 async def test_what_a_peer_makes_us_remember_of_its_faults_is_bounded(
     here: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refused, "MAX_REJECTED", 20)
+    monkeypatch.setattr(arrivals, "MAX_REJECTED", 20)
     flood = [b'{"Model":{"%d":%s}}' % (number, b"[" * 60_000) for number in range(300)]
     result = await pull_lines(here, "flood", [*AFTER, *flood])
     assert (result.applied, result.rejected, len(result.rejections)) == (3, 300, 20)
-    shown = here.quarantine(limit=1000)
+    shown = here.log.quarantine(limit=1000)
     assert len(shown) == here.stats().rejected == 20
     assert max(len(found.start) for found in shown) == 1024
-    assert here.peer("flood").rejected == 300
+    assert here.peers.get("flood").rejected == 300
     # The last ones are the ones that are kept, and a later peer's fault is seen.
     assert shown[0].start == flood[-1][:1024]
     assert (await pull_lines(here, "other", [b"{}"])).rejected == 1
-    assert here.quarantine()[0].source == "other"
+    assert here.log.quarantine()[0].source == "other"
     assert here.stats().rejected == 20
 
 
 async def test_a_flood_of_waiting_operations_drives_out_nobody_elses(
     here: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending, "MAX_PENDING", 30)
+    monkeypatch.setattr(arrivals, "MAX_PENDING", 30)
     flood = [write_on(WRITE, description=f"flood {number}").body for number in range(200)]
     waiting = write_on(BASE, description="honest")
     assert (await pull_lines(here, "honest", [waiting.body])).pending == 1
     assert (await pull_lines(here, "flood", [*AFTER, *flood])).applied == 3
     assert here.stats().pending <= 30
-    assert here.peer("honest").pending == 1
+    assert here.peers.get("honest").pending == 1
     assert (await pull_lines(here, "late", [BASE.body])).applied >= 1
     assert here.heads(BASE.key) == (waiting.hash,)
 
 
 async def test_many_peers_that_flood_share_one_bound_in_bytes(here: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending, "MAX_PENDING_BYTES", 40_000)
+    monkeypatch.setattr(arrivals, "MAX_PENDING_BYTES", 40_000)
     waiting = write_on(BASE, description="honest")
     assert (await pull_lines(here, "honest", [waiting.body])).pending == 1
     for peer in range(6):
         flood = [write_on(WRITE, description=f"{peer} {number} {'x' * 3000}").body for number in range(20)]
         assert (await pull_lines(here, f"flood-{peer}", flood)).ok
-    held = sum(peer.pending for peer in here.peers())
+    held = sum(peer.pending for peer in here.peers.all())
     assert held == here.stats().pending
     assert held * 3000 <= 40_000 + 3000
-    assert here.peer("honest").pending == 1
+    assert here.peers.get("honest").pending == 1
 
 
 async def test_a_chain_without_a_beginning_is_asked_for_a_few_times_only(here: Datastore) -> None:
@@ -208,5 +208,5 @@ async def test_children_nobody_asked_for_are_judged_as_any_other_line(here: Data
     answer = but(honest(log_of([BASE.body, write_on(WRITE).body])), "/ops/get", always(200, unasked))
     result = await pull_from(here, "chatty", answer)
     assert (result.ok, result.applied, result.rejected) == (True, 4, 1)
-    assert [found.code for found in here.quarantine()] == ["hash"]
+    assert [found.code for found in here.log.quarantine()] == ["hash"]
     assert here.stats().pending == 0

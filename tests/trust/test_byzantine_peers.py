@@ -35,8 +35,8 @@ def expect(result: PullResult, here: Datastore, code: str) -> None:
     assert result.error.code == code, result.sentence
     assert result.sentence.startswith(f"{result.peer}: ")
     assert result.sentence.isprintable()
-    assert here.peer(result.peer).last_error == result.sentence.removeprefix(f"{result.peer}: ")
-    assert not here.peer(result.peer).identical
+    assert here.peers.get(result.peer).last_error == result.sentence.removeprefix(f"{result.peer}: ")
+    assert not here.peers.get(result.peer).identical
 
 
 # ---- heads that lie ----------------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def expect(result: PullResult, here: Datastore, code: str) -> None:
 async def test_a_log_that_shrinks_is_read_anew_and_takes_nothing_from_us(here: Datastore) -> None:
     log = log_of(LINES)
     async with hostile(lambda ask, reply: honest(log)(ask, reply)) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         assert (await pull(here, "them")).applied == len(LINES)
         log = log_of(LINES[:4])
         result = await pull(here, "them")
@@ -58,7 +58,7 @@ async def test_a_log_that_shrinks_is_read_anew_and_takes_nothing_from_us(here: D
 async def test_a_log_that_grows_from_another_past_is_read_anew(here: Datastore) -> None:
     log = log_of(LINES[:5])
     async with hostile(lambda ask, reply: honest(log)(ask, reply)) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         assert (await pull(here, "them")).applied == 5
         # The same epoch and the same size or more, but entries that we have read are others now.
         log = log_of([*LINES[2:], LINES[0]])
@@ -83,19 +83,19 @@ async def test_a_tile_that_is_another_one_at_each_look_costs_its_peer_only(here:
         await reply.whole(200, pack(shifted))
 
     async with hostile(answer) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         assert (await pull(here, "them")).rejected == 1
         # It was read, and says that it is as it was: there is nothing to ask it for, and nothing identical about it.
         assert (await pull(here, "them")).read == 0
-        assert (looks, here.peer("them").identical) == (1, False)
+        assert (looks, here.peers.get("them").identical) == (1, False)
         for _ in range(3):
-            here.remove_peer("them")
-            here.add_peer("them", peer.url)
+            here.peers.remove("them")
+            here.peers.add("them", peer.url)
             assert (await pull(here, "them")).rejected == 1
     async with hostile(honest(log_of(LINES))) as peer:
-        here.add_peer("honest", peer.url)
+        here.peers.add("honest", peer.url)
         assert (await pull(here, "honest")).ok
-        assert here.peer("honest").identical
+        assert here.peers.get("honest").identical
     assert_agrees(here, model.state(LINES))
 
 
@@ -110,7 +110,7 @@ async def test_an_epoch_that_changes_at_each_look_fills_no_disk(here: Datastore)
         await honest(log)(ask, reply)
 
     async with hostile(answer) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         for _ in range(12):
             assert (await pull(here, "them")).ok
     assert rows(here, "SELECT count(*) <= 5 FROM cursors") == [(1,)]
@@ -163,10 +163,10 @@ async def test_a_head_that_cannot_be_is_told_and_believed_in_nothing(
     log = log_of(LINES)
     log.extra = said
     async with hostile(honest(log)) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         for _ in range(2):
             expect(await pull(here, "them"), here, code)
-    assert here.head().size in (0, 5, len(LINES))
+    assert here.log.head().size in (0, 5, len(LINES))
     assert here.stats().pending == here.stats().rejected == 0
 
 
@@ -204,14 +204,14 @@ async def test_a_redirect_that_leaves_the_peer_is_not_followed(here: Datastore, 
         await reply.whole(302, location=location.replace("{port}", port))
 
     async with hostile(but(honest(log_of(LINES)), path, elsewhere)) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         result = await pull(here, "them", bounds=BOUNDS)
         asked = [ask for ask in peer.paths if ask.endswith(path)]
     # Nowhere at all is here again, which ends as a circle; a name that cannot be one is no HTTP.
     assert len(asked) == (BOUNDS.redirects + 1 if location in ("", "http://") else 1)
     expect(result, here, "redirect" if location.isprintable() else "protocol")
     assert len(result.sentence) < 300
-    assert here.head().size == 0
+    assert here.log.head().size == 0
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ async def test_a_question_is_not_carried_to_another_place(here: Datastore) -> No
     answer = but(honest(log), "/ops/get", always(307, location="http://127.0.0.1:1/"))
     result = await pull_from(here, "them", answer)
     expect(result, here, "http_307")
-    assert here.head().size == len(LINES)
+    assert here.log.head().size == len(LINES)
 
 
 # ---- one honest path among twenty bad peers ------------------------------------------------------------------------------------
@@ -326,10 +326,10 @@ async def test_one_honest_path_among_more_than_twenty_bad_peers_is_enough(here: 
     # Two hops: the honest peer has it from another; and neither is known to be honest.
     with replica() as first, replica() as second, running(first) as origin:
         first.apply(LINES, source="")
-        second.add_peer("origin", origin.url)
+        second.peers.add("origin", origin.url)
         assert (await pull(second, "origin")).ok
         with running(second) as relay:
-            here.add_peer("m-honest", relay.url)
+            here.peers.add("m-honest", relay.url)
             results = {
                 result.peer: result
                 for result in await pull_from_all(here, {name: make() for name, (make, _) in BAD.items()}, BOUNDS)
@@ -343,10 +343,10 @@ async def test_one_honest_path_among_more_than_twenty_bad_peers_is_enough(here: 
         if code is not None:
             expect(result, here, code)
     assert_agrees(here, model.state([*LINES, *FORGED, *FLOOD, *(line for _, line in every_byte(WRITE.body)[::7])]))
-    assert here.head().size == len(LINES)
-    blamed = {found.source for found in here.quarantine(limit=10_000)}
+    assert here.log.head().size == len(LINES)
+    blamed = {found.source for found in here.log.quarantine(limit=10_000)}
     assert blamed == {"spoiler", "high-s", "forger", "byte-turner"}
-    assert here.peer("of-the-future").unsupported == 300
+    assert here.peers.get("of-the-future").unsupported == 300
 
 
 async def test_replicas_that_met_the_bad_peers_in_another_order_agree() -> None:
@@ -357,10 +357,10 @@ async def test_replicas_that_met_the_bad_peers_in_another_order_agree() -> None:
             for name in order:
                 await pull_from(datastore, name, BAD[name][0]())
             assert (await pull_from(datastore, "honest", answering(LINES, log_of(LINES)))).ok
-        assert one.head().fingerprint == other.head().fingerprint
-        assert one.head().size == len(LINES)
+        assert one.log.head().fingerprint == other.log.head().fingerprint
+        assert one.log.head().size == len(LINES)
         for name in chosen:
-            assert one.peer(name).rejected == other.peer(name).rejected
+            assert one.peers.get(name).rejected == other.peers.get(name).rejected
 
 
 async def test_a_bad_peer_cannot_keep_a_later_one_from_being_heard(here: Datastore) -> None:

@@ -13,7 +13,8 @@ from tests.cli.conftest import Cli, Said
 from tests.seeds import NOW
 from tests.trust.hostile_replica import OPS, record_of
 from tests.trust.strings import STRINGS, dangers
-from tui_registry.cli.parser import SUMMARIES, build_parser
+from tui_registry.cli import commands
+from tui_registry.cli.parser import build_parser
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Record
@@ -63,8 +64,8 @@ FREE = [words for words in COMMANDS if any(True for _ in lines_of(words, "x", "c
 
 
 def test_the_parser_names_every_command_there_is() -> None:
-    assert {words[0] for words in COMMANDS} == set(SUMMARIES)
-    assert len(FREE) > len(SUMMARIES)
+    assert {words[0] for words in COMMANDS} == set(commands.COMMANDS)
+    assert len(FREE) > len(commands.COMMANDS)
 
 
 @pytest.mark.parametrize("words", FREE, ids=" ".join)
@@ -122,7 +123,7 @@ ANSWERS: dict[str, list[Words]] = {
 }
 
 
-@pytest.mark.parametrize("command", sorted(set(SUMMARIES) - {"demo"}))
+@pytest.mark.parametrize("command", sorted(set(commands.COMMANDS) - {"demo"}))
 def test_what_every_command_says_of_a_replica_that_strangers_filled(
     cli: Cli, filled: Path, tmp_path: Path, command: str
 ) -> None:
@@ -142,8 +143,8 @@ def test_what_every_command_says_of_a_replica_that_strangers_filled(
 def own_record(folder: Path, deleted: bool) -> str:
     """The id of a new record that is this replica's own, with such a word wherever an author may sign one."""
     with Datastore.open(folder, clock=lambda: NOW + 60) as datastore:
-        identity = datastore.identity()
-        record = record_of("model", f"{STRINGS['clipboard']} {datastore.head().size}", by=identity)
+        identity = datastore.key.identity()
+        record = record_of("model", f"{STRINGS['clipboard']} {datastore.log.head().size}", by=identity)
         sound: Record = {"version": "1.0.0", "license": "MIT", "tags": ["x"], "formfile_template": ""}
         op = sign_up(identity, "model", {**record, **sound})
         assert datastore.apply([op.body]).applied == 1

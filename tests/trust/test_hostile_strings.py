@@ -16,7 +16,7 @@ from tests.sync.hostile import Answer, always, but, honest
 from tests.trust.hostile_replica import CASES, OPS, RIVALS, STRANGER, record_of
 from tests.trust.peers import log_of, served
 from tests.trust.strings import STRINGS, dangers
-from tui_registry.cli.table import cell_width
+from tui_registry.cli.output import cell_width
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind

@@ -17,9 +17,9 @@ from tests.sync.logs import EPOCH, FakeLog
 from tests.trust.peers import answering, log_of, pull_from
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, running
-from tui_registry.sync import Bounds, pull, reading
-from tui_registry.sync.ahead import fetch_ahead
-from tui_registry.sync.http import HttpTransport
+from tui_registry.sync import Bounds, pull, pulling
+from tui_registry.sync.concurrency import fetch_ahead
+from tui_registry.sync.http_transport import HttpTransport
 from tui_registry.sync.tiles import spans
 
 # A line of two bytes is fifty as an object, and one refused is hundreds.
@@ -82,12 +82,12 @@ async def test_tiles_wait_to_be_stored_up_to_a_number_of_bytes(here: Datastore) 
 async def test_a_pull_remembers_a_bounded_number_of_missing_operations(
     here: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_MISSING_KEPT", 2)
+    monkeypatch.setattr(pulling, "_MISSING_KEPT", 2)
     # A batch is a tile at least: two of them wait in the first one, three in the second.
     lines = [op.body for op in ORPHANS]
     answer = answering([], log_of([*lines[:2], *[b"x"] * 254, *lines[2:]]))
     async with hostile(answer) as peer:
-        here.add_peer("them", peer.url)
+        here.peers.add("them", peer.url)
         assert (await pull(here, "them", bounds=Bounds(batch_ops=1))).pending == len(ORPHANS)
     (question,) = [json.loads(ask.body)["hashes"] for ask in peer.asks if ask.path == "/sync/ops/get"]
     assert len(question) == 2

@@ -56,8 +56,8 @@ def test_no_more_than_asked_for(cli: Cli, refusing: Path) -> None:
     assert len(cli("quarantine", "--limit", "2", "--json").lines) == 2
     assert cli("quarantine", "--limit", "-1").code == cli("quarantine", "--limit", "many").code == 2
     with Datastore.open(refusing) as datastore:
-        assert datastore.quarantine(0) == []
-        (latest,) = datastore.quarantine(1)
+        assert datastore.log.quarantine(0) == []
+        (latest,) = datastore.log.quarantine(1)
         assert isinstance(latest, Quarantined)
         assert (latest.source, latest.received_at) == (f"peer-{len(FORGED) - 1}", NOW + 3_600 * (len(FORGED) - 1))
 
@@ -68,14 +68,15 @@ def test_what_is_refused_again_is_shown_once_with_its_last_sender(refusing: Path
         before = datastore.stats().rejected
         datastore.apply([line, line], source="again")
         assert datastore.stats().rejected == before
-        assert datastore.quarantine(1)[0].source == "again"
+        assert datastore.log.quarantine(1)[0].source == "again"
 
 
 def test_a_refusal_falls_with_the_rules_that_made_it(refusing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui_registry.replica import audit, migrations
+    from tui_registry.replica import audit
+    from tui_registry.replica.store import tables
 
-    for module in (audit, migrations):
+    for module in (audit, tables):
         monkeypatch.setattr(module, "RULES_VERSION", 99)
     with Datastore.open(refusing) as datastore:
-        assert datastore.quarantine() == []
+        assert datastore.log.quarantine() == []
         assert datastore.stats().ops == 1

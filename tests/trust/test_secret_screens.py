@@ -9,12 +9,12 @@ from tests.trust.test_secrets import SECRET, holds
 from tests.tui.driving import WIDE, press, running, screen_text
 from tui_registry.crdt import Identity
 from tui_registry.datastore import Datastore
-from tui_registry.replica.identity import KEY_FILE
+from tui_registry.replica.store.key import KEY_FILE
 
 
 async def test_no_screen_shows_the_key(tmp_path: Path) -> None:
     with Datastore.open(tmp_path / "data", clock=lambda: NOW) as datastore:
-        datastore.replace_identity(Identity(SECRET))
+        datastore.key.replace(Identity(SECRET))
         datastore.add("model", make_record("model", "mine", license="Apache-2.0"))
         seed(datastore, 3)
         async with running(datastore, WIDE) as (app, pilot):

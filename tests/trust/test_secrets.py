@@ -29,7 +29,7 @@ from tui_registry.cli.keystore import write_keystore
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.node import TOKEN_FILE, NodeError, node_token, running
-from tui_registry.replica.identity import KEY_FILE
+from tui_registry.replica.store.key import KEY_FILE
 
 PHRASE = "correct horse battery staple"
 SECRET = bytes(range(1, 33))
@@ -64,7 +64,7 @@ def mode(path: Path) -> int:
 def keyed(cli: Cli, data_dir: Path) -> Path:
     """A replica whose key is known, with a record of its own and a stranger's."""
     with Datastore.open(data_dir) as datastore:
-        datastore.replace_identity(Identity(SECRET))
+        datastore.key.replace(Identity(SECRET))
         datastore.add("model", make_record("model", "mine", license="Apache-2.0"))
         seed(datastore, 3)
     return data_dir
@@ -327,7 +327,7 @@ WRITES += [(method, path.replace("models", "agents")) for method, path in WRITES
 @pytest.mark.parametrize(("method", "path"), WRITES)
 def test_no_write_without_the_token(serving: tuple[Datastore, httpx.Client, str], method: str, path: str) -> None:
     datastore, caller, token = serving
-    before = datastore.head()
+    before = datastore.log.head()
     (row,) = datastore.search("is:mine").rows
     url = path.replace("{id}", row.id)
     body = {"name": "x", "license": "MIT"}
@@ -349,7 +349,7 @@ def test_no_write_without_the_token(serving: tuple[Datastore, httpx.Client, str]
         assert caller.request(method, url, json=body, params=elsewhere).status_code == 401
         cookies = {"cookie": "; ".join(f"{name}={value}" for name, value in elsewhere.items())}
         assert caller.request(method, url, json=body, headers=cookies).status_code == 401
-    assert datastore.head() == before
+    assert datastore.log.head() == before
 
 
 def test_the_token_is_compared_in_constant_time(
@@ -364,7 +364,7 @@ def test_the_token_is_compared_in_constant_time(
         compared.append((one, other))
         return compare(one, other)
 
-    monkeypatch.setattr("tui_registry.node.token.hmac.compare_digest", watched)
+    monkeypatch.setattr("tui_registry.node.requests.hmac.compare_digest", watched)
     for credentials in (f"Bearer {token}", "Bearer x", f"Basic {token}", "", f"Bearer {token[:-1]}"):
         caller.post("/models", json={}, headers={"authorization": credentials})
     said = [token, "x", token, "", token[:-1]]
@@ -393,7 +393,7 @@ def test_a_token_file_without_a_token_is_told_without_what_stands_in_it(data_dir
 def test_no_answer_of_the_node_names_a_place_of_its_machine(serving: tuple[Datastore, httpx.Client, str]) -> None:
     datastore, caller, token = serving
     (row,) = datastore.search("is:mine").rows
-    head = datastore.head()
+    head = datastore.log.head()
     writer = {"authorization": f"Bearer {token}"}
     asked = [
         ("GET", "/"), ("GET", "/models"), ("GET", f"/models/{row.id}"), ("GET", "/models/zzz"), ("GET", "/models/%00"),
@@ -440,13 +440,13 @@ def test_a_node_whose_replica_breaks_says_so_and_no_more(serving: tuple[Datastor
     for method, url in [
         ("GET", "/models"), ("GET", f"/models/{row.id}"), ("GET", "/models?q=llama"), ("POST", "/models"),
         ("PUT", f"/models/{row.id}"), ("DELETE", f"/models/{row.id}"), ("POST", "/models/search"),
-        ("GET", f"/sync/{datastore.head().epoch}/entries/0.1.ndjson.gz"), ("POST", "/sync/ops/get"), ("POST", "/sync/reconcile"),
+        ("GET", f"/sync/{datastore.log.head().epoch}/entries/0.1.ndjson.gz"), ("POST", "/sync/ops/get"), ("POST", "/sync/reconcile"),
     ]:  # fmt: skip
         body = {"name": "x", "license": "MIT"} if method in ("POST", "PUT") else None
         if url == "/sync/ops/get":
             body = {"hashes": ["ab" * 32]}  # type: ignore[dict-item]
         if url == "/sync/reconcile":
-            body = {"epoch": datastore.head().epoch, "ranges": []}  # type: ignore[dict-item]
+            body = {"epoch": datastore.log.head().epoch, "ranges": []}  # type: ignore[dict-item]
         if url.endswith("search"):
             body = {"query": "llama"}
         answer = caller.request(method, url, json=body, headers=writer)

@@ -16,7 +16,7 @@ from tests.sync.logs import ALICE, FakeLog, roots
 from tests.trust.peers import served
 from tui_registry.datastore import Datastore
 from tui_registry.sync import Bounds, Event, Started, publish, pull, pull_all
-from tui_registry.sync.http import HttpTransport
+from tui_registry.sync.http_transport import HttpTransport
 
 HEAD = b'{"epoch":"%s","size":0,"fingerprint":"%s","node":"%s"}' % (b"e" * 32, b"0" * 64, b"a" * 40)
 FLOODS = {
@@ -64,7 +64,7 @@ async def test_a_drive_that_does_not_answer_keeps_nothing_from_ending(
     here: Datastore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(here, tmp_path / "stick")
-    here.add_peer("stick", str(tmp_path / "stick"))
+    here.peers.add("stick", str(tmp_path / "stick"))
     readers: list[threading.Thread] = []
     answers = threading.Event()
     read = os.read
@@ -92,12 +92,12 @@ async def test_a_peer_that_is_removed_while_it_waits_for_its_turn_ends_nobody_el
     log = FakeLog.of(roots(ALICE, 3))
 
     def emit(event: Event) -> None:
-        if isinstance(event, Started) and "second" in {peer.name for peer in here.peers()}:
-            here.remove_peer("second")
+        if isinstance(event, Started) and "second" in {peer.name for peer in here.peers.all()}:
+            here.peers.remove("second")
 
     async with hostile(honest(log)) as first, hostile(honest(log)) as second, hostile(honest(log)) as third:
         for name, peer in (("first", first), ("second", second), ("third", third)):
-            here.add_peer(name, peer.url)
+            here.peers.add(name, peer.url)
         results = await pull_all(here, emit=emit, bounds=Bounds(peers_at_once=1))
     assert [None if result.error is None else result.error.code for result in results] == [None, "not_found", None]
-    assert here.peer("third").identical
+    assert here.peers.get("third").identical

@@ -26,7 +26,7 @@ NARROW, WIDE = (80, 24), (160, 50)
 def replica(folder: Path, strangers: int = 0) -> Iterator[Datastore]:
     """A replica with a clock that stands still, an own key, and records of a stranger."""
     with Datastore.open(folder, clock=lambda: NOW) as datastore:
-        datastore.replace_identity(owner("me"))
+        datastore.key.replace(owner("me"))
         if strangers:
             seed(datastore, strangers)
         yield datastore

@@ -34,15 +34,15 @@ def fill(folder: Path) -> None:
         report = datastore.apply(lines, source="stranger")
         assert not report.rejected, report.rejected[:3]
         for place, text in enumerate(TEXTS):
-            datastore.name_owner(owner(f"owner {place}").address, text)
+            datastore.names.set(owner(f"owner {place}").address, text)
             bad = json.dumps({text: {text: text}}, ensure_ascii=False).encode(errors="replace")
             datastore.apply([text.replace("\n", "").encode(), bad], source=f"{text[:60]} {place}")
-            datastore.add_peer(f"peer-{place}", f"/nowhere/{place}/{text[:200].replace(chr(58), chr(46))}")
-            datastore.finish_pull(f"peer-{place}", None, f"it said {text}")
-            datastore.save_draft(Draft(f"new:{place}", "model", None, (), dict.fromkeys(_TYPED, text)))
-            datastore.remember_search(text)
+            datastore.peers.add(f"peer-{place}", f"/nowhere/{place}/{text[:200].replace(chr(58), chr(46))}")
+            datastore.peers.finish_pull(f"peer-{place}", None, f"it said {text}")
+            datastore.drafts.save(Draft(f"new:{place}", "model", None, (), dict.fromkeys(_TYPED, text)))
+            datastore.searches.remember(text)
             with suppress(QueryError):
-                datastore.save_search(f"search-{place}", text)
+                datastore.searches.save(f"search-{place}", text)
         _own(datastore)
 
 

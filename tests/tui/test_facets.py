@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from tests.seeds import make_record, owner
 from tests.tui.driving import NARROW, WIDE, list_of, notice_changes, press, replica, running, screen_text, settle
-from tui_registry.replica.facets import Facets, FacetValue
+from tui_registry.replica.search.vocabulary import Facets, FacetValue
 from tui_registry.tui.app import RegistryApp
 from tui_registry.tui.browse.facet_lines import FEW, count_text, facet_lines, toggled
 from tui_registry.tui.browse.facet_panel import FacetPanel
@@ -150,7 +150,7 @@ async def test_the_cursor_of_the_filters_stays_on_its_value(tmp_path: Path) -> N
 
 async def test_an_owner_goes_by_the_name_one_gave_the_key(tmp_path: Path) -> None:
     with replica(tmp_path, 10) as datastore:
-        datastore.name_owner(owner("stranger").address, "some-lab")
+        datastore.names.set(owner("stranger").address, "some-lab")
         async with running(datastore, WIDE) as (app, pilot):
             await press(pilot, "f", "G", "space")
             assert "[x] some-lab" in screen_text(app)

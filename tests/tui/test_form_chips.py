@@ -167,7 +167,7 @@ async def test_what_is_still_being_typed_is_part_of_the_record_and_of_the_draft(
         await go_to(pilot, "tags")
         await write(pilot, "chat, cod")
         await press(pilot, "escape")
-    (draft,) = datastore.drafts()
+    (draft,) = datastore.drafts.all()
     assert draft.fields["tags"] == "chat, cod"
 
 

@@ -55,7 +55,7 @@ def keep(desk: Desk, opened: Opened, key: str, **texts: str) -> str:
 
 
 def typed_in(datastore: Datastore, path: str) -> list[str]:
-    return sorted(draft.fields[path] for draft in datastore.drafts())
+    return sorted(draft.fields[path] for draft in datastore.drafts.all())
 
 
 def test_a_killed_process_leaves_its_draft(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_two_processes_on_one_draft_keep_what_each_typed(tmp_path: Path, of: str
         if of == "an edit":
             wanted = Wanted("model", record_id=ours.add("model", model()).key)
         else:
-            ours.save_draft(Draft("new:1", "model", None, (), {"name": "begun"}))
+            ours.drafts.save(Draft("new:1", "model", None, (), {"name": "begun"}))
             wanted = Wanted("model", draft_key="new:1")
         here, there = Desk(ours), Desk(others)
         mine, theirs = opened_form(here, wanted), opened_form(there, wanted)
@@ -98,7 +98,7 @@ def test_two_processes_on_one_draft_keep_what_each_typed(tmp_path: Path, of: str
 def test_a_form_that_is_left_does_not_remove_what_another_one_wrote(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Datastore.open(folder, clock=clock) as ours, Datastore.open(folder, clock=clock) as others:
-        ours.save_draft(Draft("new:1", "model", None, (), {"name": "begun"}))
+        ours.drafts.save(Draft("new:1", "model", None, (), {"name": "begun"}))
         here, there = Desk(ours), Desk(others)
         opened_form(here, Wanted("model", draft_key="new:1"))
         theirs = opened_form(there, Wanted("model", draft_key="new:1"))
@@ -113,7 +113,7 @@ async def test_a_form_whose_draft_was_changed_elsewhere_says_that_both_are_kept(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await settled(pilot)
         await typed(pilot, "mine")
-        datastore.save_draft(Draft(edit_key("model", record_id), "model", record_id, (), {"name": "theirs"}))
+        datastore.drafts.save(Draft(edit_key("model", record_id), "model", record_id, (), {"name": "theirs"}))
         app.form.keep_draft()
         await settled(pilot)
         assert "yours is kept beside it" in lines(app)
@@ -137,7 +137,7 @@ def test_a_second_import_of_an_own_record_leaves_the_draft_of_the_first(datastor
         assert ("earlier draft" in form.notice) == (version == "3.0.0")
         assert keep(desk, form, form.key) == form.key
     assert typed_in(datastore, "version") == ["2.0.0", "3.0.0"]
-    assert {draft.record_id for draft in datastore.drafts()} == {record_id}
+    assert {draft.record_id for draft in datastore.drafts.all()} == {record_id}
 
 
 async def test_a_draft_of_an_earlier_version_opens_with_the_fields_that_came_since(datastore: Datastore) -> None:
@@ -145,7 +145,7 @@ async def test_a_draft_of_an_earlier_version_opens_with_the_fields_that_came_sin
     entry = datastore.entry(record_id)
     assert entry is not None
     fields = {"name": "renamed", "was:name": "llama", "a_field_of_old": "kept"}
-    datastore.save_draft(Draft(edit_key("model", record_id), "model", record_id, entry.heads, fields))
+    datastore.drafts.save(Draft(edit_key("model", record_id), "model", record_id, entry.heads, fields))
     app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await settled(pilot)
@@ -155,13 +155,13 @@ async def test_a_draft_of_an_earlier_version_opens_with_the_fields_that_came_sin
         await typed(pilot, "2.0.0")
         await pilot.press("escape")
         await settled(pilot)
-    (draft,) = datastore.drafts()
+    (draft,) = datastore.drafts.all()
     assert (draft.fields["name"], draft.fields["version"]) == ("renamed", "2.0.0")
     assert draft.fields["a_field_of_old"] == "kept"
 
 
 async def test_a_draft_of_a_kind_that_is_not_known_yet_waits_for_its_version(datastore: Datastore) -> None:
-    datastore.save_draft(Draft("new:1", "dataset", None, (), {"name": "later"}))  # type: ignore[arg-type]
+    datastore.drafts.save(Draft("new:1", "dataset", None, (), {"name": "later"}))  # type: ignore[arg-type]
     app = FormApp(datastore, RegisterScreen("model"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await settled(pilot)
@@ -173,7 +173,7 @@ async def test_a_draft_of_a_kind_that_is_not_known_yet_waits_for_its_version(dat
 
 async def test_a_draft_that_comes_back_shows_what_is_wrong_with_it(datastore: Datastore) -> None:
     wrong = {"name": "half an idea", "version": "one", "context_length": "many"}
-    datastore.save_draft(Draft("new:1", "model", None, (), wrong))
+    datastore.drafts.save(Draft("new:1", "model", None, (), wrong))
     app = FormApp(datastore, RegisterScreen("model", draft_key="new:1"))
     async with app.run_test(size=(160, 50), notifications=True) as pilot:
         await settled(pilot)

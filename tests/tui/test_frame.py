@@ -29,8 +29,8 @@ async def test_the_title_line_tells_replica_address_and_records(tmp_path: Path) 
 
 async def test_the_title_line_names_failing_peers_also_where_it_is_narrow(tmp_path: Path) -> None:
     with replica(tmp_path, 2) as datastore:
-        datastore.add_peer("hub", "http://127.0.0.1:1")
-        datastore.finish_pull("hub", None, "connection refused", None)
+        datastore.peers.add("hub", "http://127.0.0.1:1")
+        datastore.peers.finish_pull("hub", None, "connection refused", None)
         async with running(datastore, NARROW) as (app, _):
             assert "! 1 peer failing" in screen_text(app).split("\n")[0]
 

@@ -167,14 +167,14 @@ async def test_a_long_log_is_read_in_windows_and_its_ends_are_near(tmp_path: Pat
         for number in range(3):
             datastore.add("model", make_record("model", f"mine-{number}"))
         reads: list[int] = []
-        real = datastore.operations
+        real = datastore.log.operations
 
         def counted(**how):  # type: ignore[no-untyped-def]
             page = real(**how)
             reads.append(len(page.rows))
             return page
 
-        datastore.operations = counted  # type: ignore[method-assign]
+        datastore.log.operations = counted  # type: ignore[method-assign]
         async with running(datastore) as (app, pilot):
             await press(pilot, "4", "m")
             assert operations(app).total == 1_503
@@ -215,5 +215,5 @@ async def test_an_operation_can_be_copied_as_it_travels(past: Path, monkeypatch:
     with replica(past) as datastore:
         async with running(datastore) as (app, pilot):
             await press(pilot, "4", "y", "o")
-            assert app.clipboard.encode() == datastore.log_lines(10, 11)[0]
+            assert app.clipboard.encode() == datastore.log.lines(10, 11)[0]
             assert "the operation" in status(app)

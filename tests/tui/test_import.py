@@ -71,7 +71,7 @@ async def test_a_model_is_registered_from_a_gguf_file_without_the_mouse(
         entry = datastore.entry(found.id)
         assert entry is not None
         assert (entry.record["license"], entry.record["context_length"]) == ("Apache-2.0", 8192)
-        assert datastore.drafts() == []
+        assert datastore.drafts.all() == []
 
 
 async def test_what_a_person_changes_no_longer_comes_from_the_file(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_an_import_that_was_left_is_a_draft_that_still_knows_its_origins(t
             await ask_for(pilot, path)
             await press(pilot, "escape")
             assert app.screen is browse_of(app)
-            (draft,) = datastore.drafts()
+            (draft,) = datastore.drafts.all()
             assert draft.fields["name"] == "Tiny Llama"
             app.push_screen(RegisterScreen("model", draft_key=draft.key))
             await settle(pilot)
@@ -147,7 +147,7 @@ async def test_a_finding_that_was_opened_and_left_goes_on_from_its_draft(tmp_pat
             await press(pilot, "enter")
             assert "one!" in screen_text(app)
             await press(pilot, "escape")
-        assert [draft.fields["name"] for draft in datastore.drafts()] == ["one!"]
+        assert [draft.fields["name"] for draft in datastore.drafts.all()] == ["one!"]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,18 @@ from hypothesis import strategies as st
 from tests.seeds import make_record, owner, signed
 from tests.tui.driving import replica
 from tui_registry.datastore import Datastore
-from tui_registry.replica.operations import Operation, Operations
+from tui_registry.replica.log.operations import Log, Operation, Operations
 from tui_registry.tui.history.log_windows import WINDOW, LogSpan, LogWindows, newest, read_log
 
 
 class MadeUp(Datastore):
+    """A replica with a `MadeUpLog`."""
+
+    def __init__(self, size: int) -> None:
+        self.log = MadeUpLog(size)
+
+
+class MadeUpLog(Log):
     """A log of operations of which only the place matters, one in three of them this replica's own."""
 
     def __init__(self, size: int) -> None:
@@ -56,23 +63,23 @@ def test_wherever_one_looks_the_operations_that_belong_there_come(
         # Twice where the log has grown meanwhile
         while (span := windows.missing(low, low + length)) is not None:
             read(windows, datastore, span, mine=mine)
-        places = [place for place in range(datastore.size) if not mine or place % 3 == 1]
+        places = [place for place in range(datastore.log.size) if not mine or place % 3 == 1]
         for rank in range(low, min(low + length + 1, windows.total)):
             row = windows.row(rank)
             assert row is not None
             assert row.place == places[rank]
-        datastore.size += more
+        datastore.log.size += more
 
 
 def test_the_oldest_of_ones_own_is_reached_from_its_end_not_through_all_others() -> None:
     datastore, windows = MadeUp(9_000), LogWindows(whole=False)
     read(windows, datastore, LogSpan(2_900, 2_999), mine=True)
-    datastore.read = 0
+    datastore.log.read = 0
     span = windows.missing(0, 50)
     assert span is not None
     assert span.upwards
     read(windows, datastore, span, mine=True)
-    assert datastore.read <= WINDOW
+    assert datastore.log.read <= WINDOW
 
 
 def test_what_grew_is_told_and_what_was_read_stays_in_its_rank(tmp_path: Path) -> None:

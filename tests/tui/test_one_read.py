@@ -79,14 +79,14 @@ async def test_two_keys_at_a_choice_choose_once(tmp_path: Path, keys: str | list
 @pytest.mark.parametrize("key", ["enter", "escape", "y", "n"])
 async def test_two_keys_at_a_question_answer_once(tmp_path: Path, key: str) -> None:
     with replica(tmp_path) as datastore:
-        datastore.add_peer("lab", str(tmp_path / "log"))
+        datastore.peers.add("lab", str(tmp_path / "log"))
         async with running(datastore) as (app, pilot):
             await press(pilot, "3", "d")
             assert isinstance(app.screen, ConfirmScreen)
             below = app.screen_stack[-2]
             await in_one_read(pilot, key, key)
             assert app.screen is below or key == "escape"
-            assert bool(datastore.peers()) == (key != "y")
+            assert bool(datastore.peers.all()) == (key != "y")
 
 
 async def test_enter_twice_at_a_line_answers_once(tmp_path: Path) -> None:
@@ -96,12 +96,12 @@ async def test_enter_twice_at_a_line_answers_once(tmp_path: Path) -> None:
             assert isinstance(app.screen, AskScreen)
             await in_one_read(pilot, "enter", "enter")
             assert app.screen is browse_of(app)
-            assert datastore.saved_searches() == {"Llamas": "kind:agent"}
+            assert datastore.searches.saved() == {"Llamas": "kind:agent"}
 
 
 async def test_enter_twice_in_the_list_of_searches_takes_one(tmp_path: Path) -> None:
     with replica(tmp_path, 3) as datastore:
-        datastore.save_search("agents", "kind:agent")
+        datastore.searches.save("agents", "kind:agent")
         async with running(datastore) as (app, pilot):
             await press(pilot, "@")
             assert isinstance(app.screen, SearchesScreen)
@@ -123,7 +123,7 @@ async def test_enter_twice_at_the_colours_keeps_one(tmp_path: Path, monkeypatch:
 
 async def test_enter_twice_in_the_list_of_drafts_opens_the_draft(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
-        datastore.save_draft(Draft("new:1", "model", None, (), {"name": "half an idea"}))
+        datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "half an idea"}))
         async with running(datastore) as (app, pilot):
             await press(pilot, "2")
             assert isinstance(app.screen, DraftList)
@@ -186,7 +186,7 @@ async def test_a_form_left_while_another_mode_is_shown_makes_way_for_a_new_one(t
                     await pilot.pause()
                 assert app.get_screen_stack("register")[-1] is form
             await settle(pilot)
-            assert [draft.fields["name"] for draft in datastore.drafts()] == ["hello"]
+            assert [draft.fields["name"] for draft in datastore.drafts.all()] == ["hello"]
             assert app.current_mode == "sync"
             await press(pilot, "2")
             assert app.current_mode == "register"
@@ -248,7 +248,7 @@ async def test_a_record_that_comes_back_while_another_mode_is_shown_leads_nobody
 
 async def test_the_offer_of_a_draft_waits_until_its_form_is_shown_again(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
-        datastore.save_draft(Draft("new:1", "model", None, (), {"name": "half an idea"}))
+        datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "half an idea"}))
         async with running(datastore) as (app, pilot):
             await with_a_click(pilot, "2", "browse", DraftList)
             assert app.screen is browse_of(app)

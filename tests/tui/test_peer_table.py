@@ -32,7 +32,7 @@ async def test_it_is_never_drawn_without_its_columns(
 ) -> None:
     monkeypatch.setattr("tui_registry.tui.sync.peers.PeerTable", Watched)
     with replica(tmp_path) as datastore:
-        datastore.add_peer("lab", str(tmp_path / "log"))
+        datastore.peers.add("lab", str(tmp_path / "log"))
         async with syncing(datastore, size) as (app, pilot):
             table = app.screen.query_one(Watched)
             await pilot.resize_terminal(size[0] - 10, size[1])
@@ -46,4 +46,4 @@ async def test_a_number_that_is_no_port_is_named(tmp_path: Path) -> None:
         async with syncing(datastore) as (app, pilot):
             await type_peer(pilot, "far", "http://127.0.0.1:99999")
             assert "99999 is not a port: 1 to 65535" in screen_text(app)
-            assert not datastore.peers()
+            assert not datastore.peers.all()

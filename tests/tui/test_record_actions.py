@@ -81,7 +81,7 @@ async def test_on_a_strangers_record_e_and_d_say_whose_it_is_and_offer_a_duplica
     with replica(tmp_path) as datastore:
         seed(datastore, 1)
         stranger = datastore.search().rows[0].owner
-        datastore.name_owner(stranger, "my-lab")
+        datastore.names.set(stranger, "my-lab")
         async with running(datastore) as (app, pilot):
             await press(pilot, key)
             text = screen_text(app)
@@ -133,15 +133,15 @@ async def test_a_key_gets_a_local_name_and_the_detail_shows_it(tmp_path: Path) -
             await press(pilot, "o")
             assert isinstance(app.screen, AskScreen)
             await press(pilot, *"lab", "enter")
-            assert list(datastore.owner_names().values()) == ["lab"]
+            assert list(datastore.names.all().values()) == ["lab"]
             assert "lab (0x" in screen_text(app)
             assert "not named" not in screen_text(app)
 
 
 async def test_two_keys_of_one_name_are_marked(tmp_path: Path) -> None:
     with replica(tmp_path, 1) as datastore:
-        datastore.name_owner(datastore.search().rows[0].owner, "twin")
-        datastore.name_owner(owner("other").address, "twin")
+        datastore.names.set(datastore.search().rows[0].owner, "twin")
+        datastore.names.set(owner("other").address, "twin")
         async with running(datastore, WIDE) as (app, _):
             assert "2 keys have this name" in " ".join(screen_text(app).split())
 

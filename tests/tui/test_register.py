@@ -65,7 +65,7 @@ async def test_a_model_is_registered_by_keyboard_alone(datastore: Datastore) -> 
     assert isinstance(needs, dict)
     assert (needs["recommended_memory_mb"], needs["requires_gpu"], needs["min_vram_gb"]) == (16_384, True, 12)
     assert saved.id in app.outcome.text
-    assert datastore.drafts() == []
+    assert datastore.drafts.all() == []
 
 
 async def test_an_agent_is_registered_by_keyboard_alone(datastore: Datastore) -> None:
@@ -229,7 +229,7 @@ async def test_leaving_an_untouched_form_leaves_no_draft(datastore: Datastore) -
         await pilot.press("escape")
         await settled(pilot)
     assert app.results == [None]
-    assert datastore.drafts() == []
+    assert datastore.drafts.all() == []
 
 
 async def test_quitting_keeps_what_was_typed_a_moment_ago(datastore: Datastore) -> None:
@@ -238,7 +238,7 @@ async def test_quitting_keeps_what_was_typed_a_moment_ago(datastore: Datastore) 
         await settled(pilot)
         await pilot.press("x", "y")
         await pilot.press("ctrl+q")
-    assert [draft.fields["name"] for draft in datastore.drafts()] == ["xy"]
+    assert [draft.fields["name"] for draft in datastore.drafts.all()] == ["xy"]
 
 
 async def test_a_draft_is_discarded_only_after_a_question(datastore: Datastore) -> None:
@@ -252,10 +252,10 @@ async def test_a_draft_is_discarded_only_after_a_question(datastore: Datastore) 
         await settled(pilot)
         await pilot.press("d")
         await settled(pilot)
-        assert len(datastore.drafts()) == 1
+        assert len(datastore.drafts.all()) == 1
         await pilot.press("y")
         await settled(pilot)
-        assert datastore.drafts() == []
+        assert datastore.drafts.all() == []
         await pilot.press("escape")
         await settled(pilot)
         assert app.form.state.texts["name"] == ""

@@ -12,7 +12,7 @@ from tui_registry.crdt import Identity, sign_up
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Record
 from tui_registry.records.wire import derive_id
-from tui_registry.replica.reports import Draft
+from tui_registry.replica.unshared import Draft, Drafts
 from tui_registry.tui.register.merge import DifferenceList, MergeScreen
 from tui_registry.tui.register.register_screen import RegisterScreen, Saved
 
@@ -125,7 +125,7 @@ async def test_a_draft_of_an_edit_meets_the_change_that_came_in_between(datastor
     assert app.results == [None, Saved("model", record_id)]
     record = _record(datastore, record_id)
     assert (record["name"], record["version"]) == ("mine", "1.0.1")
-    assert datastore.drafts() == []
+    assert datastore.drafts.all() == []
 
 
 async def test_register_offers_the_draft_of_an_edit_too(datastore: Datastore) -> None:
@@ -200,15 +200,23 @@ async def test_a_duplicate_is_a_new_record_with_the_same_fields(datastore: Datas
 class _FullDisk(Datastore):
     """A replica whose disk takes no record and, when told so, no draft."""
 
-    drafts_too = False
+    def __init__(self, data_dir, pool, clock):  # type: ignore[no-untyped-def]
+        super().__init__(data_dir, pool, clock)
+        self.drafts = _NoDrafts(pool, clock)
 
     def add(self, kind, record):  # type: ignore[no-untyped-def]
         raise StoreError("disk_full", "the disk of /data is full. Nothing was written: make room and try again")
 
-    def replace_draft(self, before: Draft | None, draft: Draft) -> bool:
-        if self.drafts_too:
+
+class _NoDrafts(Drafts):
+    """When told so, none is taken."""
+
+    full = False
+
+    def replace(self, before: Draft | None, draft: Draft) -> bool:
+        if self.full:
             raise StoreError("disk_full", "the disk of /data is full")
-        return super().replace_draft(before, draft)
+        return super().replace(before, draft)
 
 
 async def test_a_full_disk_keeps_the_form_and_says_what_to_do(tmp_path: Path) -> None:
@@ -222,9 +230,9 @@ async def test_a_full_disk_keeps_the_form_and_says_what_to_do(tmp_path: Path) ->
             await settled(pilot)
             assert "make room" in app.outcome.text
             assert app.form.state.texts["name"] == "kept"
-            assert [draft.fields["name"] for draft in datastore.drafts()] == ["kept"]
+            assert [draft.fields["name"] for draft in datastore.drafts.all()] == ["kept"]
 
-            datastore.drafts_too = True
+            datastore.drafts.full = True
             await pilot.press("!", "escape")
             await settled(pilot)
             assert "Leave, and lose what you typed?" in lines(app)

@@ -60,7 +60,7 @@ async def test_hostile_texts_are_shown_safely_and_survive_an_edit_elsewhere(data
 
 async def test_hostile_texts_in_drafts_problems_and_merges_are_data(datastore: Datastore) -> None:
     for number, text in enumerate(HOSTILE):
-        datastore.save_draft(Draft(f"new:{number}", "model", None, (), {"name": text, "license": text}))
+        datastore.drafts.save(Draft(f"new:{number}", "model", None, (), {"name": text, "license": text}))
     app = FormApp(datastore, RegisterScreen("model"))
     async with app.run_test(size=(100, 40), notifications=True) as pilot:
         await settled(pilot)

@@ -19,7 +19,7 @@ async def test_a_search_is_saved_under_a_name_and_asked_with_it(tmp_path: Path) 
     with replica(tmp_path, 30) as datastore:
         async with running(datastore, query="kind:agent") as (app, pilot):
             await press(pilot, "ctrl+s", *"helpers", "enter")
-            assert datastore.saved_searches() == {"helpers": "kind:agent"}
+            assert datastore.searches.saved() == {"helpers": "kind:agent"}
             assert "@helpers" in status(app)
             await press(pilot, "escape", "slash", *"@hel")
             assert list_of(app).total == 30
@@ -33,10 +33,10 @@ async def test_a_bad_name_is_told_and_can_be_put_right(tmp_path: Path) -> None:
     with replica(tmp_path, 3) as datastore:
         async with running(datastore, query="kind:agent") as (app, pilot):
             await press(pilot, "ctrl+s", *"no way", "enter")
-            assert datastore.saved_searches() == {}
+            assert datastore.searches.saved() == {}
             assert "letters, digits" in " ".join(screen_text(app).split())
             await press(pilot, "end", *["backspace"] * 4, *"-way", "enter")
-            assert datastore.saved_searches() == {"no-way": "kind:agent"}
+            assert datastore.searches.saved() == {"no-way": "kind:agent"}
             assert app.screen is browse_of(app)
 
 
@@ -49,8 +49,8 @@ async def test_there_is_nothing_to_save_without_a_search(tmp_path: Path) -> None
 
 async def test_saved_searches_are_listed_asked_and_forgotten(tmp_path: Path) -> None:
     with replica(tmp_path, 30) as datastore:
-        datastore.save_search("alpha", "kind:agent")
-        datastore.save_search("beta", "kind:model llama")
+        datastore.searches.save("alpha", "kind:agent")
+        datastore.searches.save("beta", "kind:model llama")
         async with running(datastore) as (app, pilot):
             await press(pilot, "@")
             assert "@beta" in screen_text(app)
@@ -58,12 +58,12 @@ async def test_saved_searches_are_listed_asked_and_forgotten(tmp_path: Path) -> 
             assert query_of(app) == "@beta"
             assert list_of(app).total == datastore.search("kind:model llama").total
             await press(pilot, "@", "d")
-            assert datastore.saved_searches() == {"beta": "kind:model llama"}
+            assert datastore.searches.saved() == {"beta": "kind:model llama"}
 
 
 async def test_the_palette_finds_a_saved_search(tmp_path: Path) -> None:
     with replica(tmp_path, 30) as datastore:
-        datastore.save_search("alpha", "kind:agent")
+        datastore.searches.save("alpha", "kind:agent")
         async with running(datastore) as (app, pilot):
             await press(pilot, "ctrl+p", *"search: @alpha")
             await press(pilot, "enter")
@@ -77,7 +77,7 @@ async def test_up_goes_back_through_the_searches_of_before_and_down_forward(tmp_
         async with running(datastore) as (app, pilot):
             for query in ("llama", "mistral"):
                 await press(pilot, "slash", "ctrl+u", *query, "enter")
-            assert datastore.search_history() == ["mistral", "llama"] or set(datastore.search_history()) == {
+            assert datastore.searches.history() == ["mistral", "llama"] or set(datastore.searches.history()) == {
                 "mistral", "llama",
             }  # fmt: skip
             await press(pilot, "escape", "slash", *"qw", "up")
@@ -94,7 +94,7 @@ async def test_a_search_that_was_only_tried_is_not_remembered(tmp_path: Path) ->
     with replica(tmp_path, 3) as datastore:
         async with running(datastore) as (_, pilot):
             await press(pilot, "slash", *"llama", "escape")
-            assert datastore.search_history() == []
+            assert datastore.searches.history() == []
 
 
 def test_the_past_skips_what_stands_in_the_line_and_ends_at_its_end() -> None:

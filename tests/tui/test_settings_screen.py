@@ -118,16 +118,16 @@ async def test_names_of_keys_are_changed_and_forgotten(tmp_path: Path) -> None:
     with replica(tmp_path / "data") as datastore:
         seed(datastore, 1)
         stranger = owner("stranger").address
-        datastore.name_owner(stranger, "my-lab")
+        datastore.names.set(stranger, "my-lab")
         async with running(datastore) as (app, pilot):
             await press(pilot, "5", "d")
             assert status(app).startswith("put the cursor on a name")
             await press(pilot, "G", "enter")
             await press(pilot, *"our lab", "enter")
-            assert dict(datastore.owner_names()) == {stranger: "our lab"}
+            assert dict(datastore.names.all()) == {stranger: "our lab"}
             assert "our lab" in screen_text(app)
             await press(pilot, "G", "d", "y")
-            assert not dict(datastore.owner_names())
+            assert not dict(datastore.names.all())
             assert "our lab" not in screen_text(app)
 
 

@@ -8,8 +8,8 @@ import pytest
 from textual.widgets import Input
 
 from tests.tui.driving import WIDE, list_of, press, replica, running, screen_text, settle
-from tui_registry.datastore import searching
-from tui_registry.replica import connection
+from tui_registry.replica.search import searcher
+from tui_registry.replica.store import connection
 
 
 async def test_a_search_that_takes_too_long_says_so_and_keeps_the_last_results(
@@ -21,7 +21,7 @@ async def test_a_search_that_takes_too_long_says_so_and_keeps_the_last_results(
             agents = list_of(app).total
             assert agents == datastore.search("kind:agent").total > 0
             with monkeypatch.context() as hasty:
-                hasty.setattr(searching, "PATIENCE_SECONDS", -1.0)
+                hasty.setattr(searcher, "PATIENCE_SECONDS", -1.0)
                 hasty.setattr(connection, "_STEPS", 1)
                 app.screen.query_one(Input).value = "llama"
                 await settle(pilot)

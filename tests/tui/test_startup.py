@@ -30,7 +30,7 @@ async def main():
 
 asyncio.run(main())
 """
-_HEAVY = {"pydantic", "coincurve", "Crypto", "fastapi", "uvicorn", "httpx", "yaml", "rapidfuzz"}
+_HEAVY = {"pydantic", "btclib_secp256k1", "Crypto", "fastapi", "uvicorn", "httpx", "yaml", "rapidfuzz"}
 
 
 def test_the_first_frame_with_records_needs_no_heavy_module(tmp_path: Path) -> None:

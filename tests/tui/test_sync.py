@@ -101,13 +101,13 @@ async def test_a_peer_with_less_than_this_replica_is_up_to_date_and_one_with_mor
     here.apply(op.to_json() for op in stranger_ops(3, by="others"))
     folder = tmp_path / "stick"
     publish(neighbour, folder)
-    here.add_peer("stick", str(folder))
+    here.peers.add("stick", str(folder))
     async with syncing(here) as (app, pilot):
         await press(pilot, "s")
         assert "up to date" in screen_text(app)
         # What another process saw of the peer is shown as well.
         neighbour.apply(op.to_json() for op in stranger_ops(7, by="late"))
-        here.finish_pull("stick", neighbour.head(), None)
+        here.peers.finish_pull("stick", neighbour.log.head(), None)
         await notice_changes(pilot)
         assert "behind by 7" in screen_text(app)
 
@@ -117,7 +117,7 @@ async def test_a_peer_that_is_down_says_so_in_a_sentence_and_retry_works_once_it
     here: Datastore, neighbour: Datastore, size: tuple[int, int]
 ) -> None:
     with serving(neighbour) as address:
-        here.add_peer("hub", address.url)
+        here.peers.add("hub", address.url)
     async with syncing(here, size) as (app, pilot):
         await press(pilot, "s")
         await notice_changes(pilot)
@@ -137,9 +137,9 @@ async def test_a_peer_that_is_down_says_so_in_a_sentence_and_retry_works_once_it
 
 async def test_one_failing_peer_hurts_no_other(here: Datastore, tmp_path: Path) -> None:
     async with hostile(always(200, b"<!doctype html><title>router login</title>")) as router:
-        here.add_peer("router", router.url)
-        here.add_peer("stick", str(static_log(tmp_path / "stick", 5)))
-        here.add_peer("attic", str(tmp_path / "nowhere"))
+        here.peers.add("router", router.url)
+        here.peers.add("stick", str(static_log(tmp_path / "stick", 5)))
+        here.peers.add("attic", str(tmp_path / "nowhere"))
         async with syncing(here, WIDE) as (app, pilot):
             await press(pilot, "S")
             await notice_changes(pilot)
@@ -154,12 +154,12 @@ async def test_one_failing_peer_hurts_no_other(here: Datastore, tmp_path: Path) 
 
 async def test_the_cursor_stays_on_its_peer_when_peers_come_and_go(here: Datastore, tmp_path: Path) -> None:
     for name in ("delta", "echo"):
-        here.add_peer(name, str(tmp_path / name))
+        here.peers.add(name, str(tmp_path / name))
     async with syncing(here) as (app, pilot):
         await press(pilot, "j")
         assert peer_under_cursor(app).name == "echo"
         with Datastore.open(here.data_dir) as other_process:
-            other_process.add_peer("alpha", str(tmp_path / "alpha"))
+            other_process.peers.add("alpha", str(tmp_path / "alpha"))
         await notice_changes(pilot)
         assert peer_under_cursor(app).name == "echo"
         assert sync_of(app).query_one(PeerTable).cursor == 2
@@ -170,24 +170,24 @@ async def test_the_cursor_stays_on_its_peer_when_peers_come_and_go(here: Datasto
 
 
 async def test_a_removed_peer_is_gone_and_what_came_from_it_stays(here: Datastore, tmp_path: Path) -> None:
-    here.add_peer("stick", str(static_log(tmp_path / "stick", 5)))
+    here.peers.add("stick", str(static_log(tmp_path / "stick", 5)))
     async with syncing(here) as (app, pilot):
         await press(pilot, "s", "d")
         assert isinstance(app.screen, ConfirmScreen)
         assert "came from it stay" in screen_text(app)
         await press(pilot, "escape")
-        assert here.peers()
+        assert here.peers.all()
         await press(pilot, "d", "enter")
-        assert here.peers()  # Enter alone changes nothing
+        assert here.peers.all()  # Enter alone changes nothing
         await press(pilot, "d", "y")
-        assert not here.peers()
+        assert not here.peers.all()
         assert here.stats().records == 5
         assert "no peers yet" in screen_text(app)
         assert "what came from it stays" in status(app)
 
 
 async def test_y_copies_the_address(here: Datastore) -> None:
-    here.add_peer("hub", "https://hub.example:8420")
+    here.peers.add("hub", "https://hub.example:8420")
     async with syncing(here) as (app, pilot):
         await press(pilot, "y")
         assert app.clipboard == "https://hub.example:8420"
@@ -197,7 +197,7 @@ async def test_y_copies_the_address(here: Datastore) -> None:
 
 
 async def test_what_cannot_be_added_is_said_below_its_field_once_that_was_left(here: Datastore) -> None:
-    here.add_peer("hub", "http://hub.example:8420")
+    here.peers.add("hub", "http://hub.example:8420")
     async with syncing(here, WIDE) as (app, pilot):
         await press(pilot, "a", *"hub")
         assert "already" not in screen_text(app)
@@ -215,7 +215,7 @@ async def test_what_cannot_be_added_is_said_below_its_field_once_that_was_left(h
         await press(pilot, "enter")
         assert "the peer hub has that address already" in screen_text(app)
         await press(pilot, "escape")
-        assert [peer.name for peer in here.peers()] == ["hub"]
+        assert [peer.name for peer in here.peers.all()] == ["hub"]
 
 
 @pytest.mark.parametrize("address", ["ftp://hub.example", "http://", "http://me:secret@hub.example", "http://hub/?q=1"])
@@ -226,7 +226,7 @@ async def test_what_the_datastore_refuses_is_said_in_its_words(here: Datastore, 
         await press(pilot, "enter")
         assert isinstance(app.screen, AddPeerScreen)
         assert "http://HOST[:PORT]" in screen_text(app)
-        assert not here.peers()
+        assert not here.peers.all()
 
 
 # The registry of actions
@@ -250,7 +250,7 @@ def test_every_footer_has_at_most_seven_keys_that_fit_into_eighty_columns(footer
 async def test_a_redirect_with_markup_in_it_runs_nothing(here: Datastore) -> None:
     evil = "http://evil.example/[@click=app.quit]x[/]"
     async with hostile(always(302, location=evil)) as peer:
-        here.add_peer("evil", peer.url)
+        here.peers.add("evil", peer.url)
         async with syncing(here, WIDE) as (app, pilot):
             await press(pilot, "s")
             assert "redirects to" in screen_text(app)

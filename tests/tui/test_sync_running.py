@@ -42,17 +42,17 @@ def here(tmp_path: Path) -> Iterator[Datastore]:
 async def pull_until_stuck(app: RegistryApp, pilot: Pilot[None], lab: Peer, gate: Gate) -> int:
     """Add the peer, pull, and wait until something is stored and the rest does not come; returns the cursor."""
     datastore = app.datastore
-    datastore.add_peer("lab", lab.url)
+    datastore.peers.add("lab", lab.url)
     await notice_changes(pilot)
     await pilot.press("s")
 
     def told() -> bool:
         progress = peer_under_cursor(app).pulling
         done = 0 if progress is None else progress.done
-        return gate.waiting > 0 and done == datastore.peer("lab").next_index == STORED
+        return gate.waiting > 0 and done == datastore.peers.get("lab").next_index == STORED
 
     await until(pilot, told)
-    return datastore.peer("lab").next_index
+    return datastore.peers.get("lab").next_index
 
 
 @BOTH
@@ -85,7 +85,7 @@ async def test_a_stopped_pull_keeps_what_it_stored_and_the_next_goes_on_from_the
     async with stuck_at_the_last_tile() as (lab, gate), syncing(here) as (app, pilot):
         await pull_until_stuck(app, pilot, lab, gate)
         await press(pilot, "c")
-        done = here.peer("lab").next_index
+        done = here.peers.get("lab").next_index
         assert 0 < done == here.stats().records
         assert status(app) == f"lab: stopped at {done:,} of {OPS:,}, which are kept; s goes on from there"
         text = screen_text(app)
@@ -112,14 +112,14 @@ async def test_a_running_pull_is_not_begun_twice_and_its_peer_not_removed(here: 
 
 
 async def test_the_rows_of_other_peers_can_be_used_while_one_is_being_pulled(here: Datastore, tmp_path: Path) -> None:
-    here.add_peer("stick", str(static_log(tmp_path / "stick", 9)))
+    here.peers.add("stick", str(static_log(tmp_path / "stick", 9)))
     async with stuck_at_the_last_tile() as (lab, gate), syncing(here) as (app, pilot):
-        here.add_peer("lab", lab.url)
+        here.peers.add("lab", lab.url)
         await notice_changes(pilot)
         await pilot.press("k", "s")
         await until(pilot, lambda: gate.waiting > 0)
         await pilot.press("j", "s")
-        await until(pilot, lambda: here.peer("stick").last_sync is not None)
+        await until(pilot, lambda: here.peers.get("stick").last_sync is not None)
         await until(pilot, lambda: "up to date" in screen_text(app))
         assert "1 pull running" in screen_text(app)
         await pilot.press("c")
@@ -135,7 +135,7 @@ async def test_peers_beyond_the_first_eight_wait_for_their_turn_and_can_be_stopp
     async with AsyncExitStack() as stack:
         slow = await stack.enter_async_context(hostile(gate))
         for number in range(many):
-            here.add_peer(f"p{number}", f"{slow.url}/{number}")
+            here.peers.add(f"p{number}", f"{slow.url}/{number}")
         app, pilot = await stack.enter_async_context(syncing(here))
         await pilot.press("S")
         await until(pilot, lambda: gate.waiting == many - 1)
@@ -144,7 +144,7 @@ async def test_peers_beyond_the_first_eight_wait_for_their_turn_and_can_be_stopp
         assert peer_under_cursor(app).name == f"p{many - 1}"
         await pilot.press("c")
         await until(pilot, lambda: "stopped before its turn came" in status(app))
-        assert here.peer(f"p{many - 1}").last_try is None
+        assert here.peers.get(f"p{many - 1}").last_try is None
         await press(pilot, "C")
         assert gate.waiting == many - 1
         assert status(app) == f"{many - 1} pulls: nothing new, {many - 1} stopped"
@@ -161,12 +161,12 @@ async def test_peers_that_are_slow_without_end_keep_no_peer_waiting_that_is_aske
         arrived.release()
         await asyncio.Event().wait()
 
-    here.add_peer("stick", str(static_log(tmp_path / "stick", 9)))
+    here.peers.add("stick", str(static_log(tmp_path / "stick", 9)))
     ends: list[PullEnded] = []
     pulls = Pulls(here, lambda message: ends.append(message) if isinstance(message, PullEnded) else None, bounds)
     async with hostile(never) as slow, asyncio.TaskGroup() as group, asyncio.timeout(120):
         for name in ("one", "two"):
-            here.add_peer(name, f"{slow.url}/{name}")
+            here.peers.add(name, f"{slow.url}/{name}")
             pulls.enlist(name)
             group.create_task(pulls.run(name))
         for _ in range(bounds.peers_at_once):
@@ -187,7 +187,7 @@ async def test_quitting_stops_a_pull_at_a_transaction_boundary(here: Datastore) 
             await pull_until_stuck(app, pilot, lab, gate)
             await pilot.press("ctrl+q")
         assert here.verify().sound
-        assert 0 < here.peer("lab").next_index == here.head().size
+        assert 0 < here.peers.get("lab").next_index == here.log.head().size
 
 
 async def test_however_fast_progress_is_told_it_is_drawn_calmly(
@@ -217,5 +217,8 @@ async def test_however_fast_progress_is_told_it_is_drawn_calmly(
 
 
 def progress(done: int) -> Progress:
-    so_far = PullResult("lab", None, done, done, 0, 0, 0, 0, (), done * 100, 1.0, restarted=False, error=None)
+    so_far = PullResult(
+        peer="lab", head=None, read=done, applied=done, rejections=(), bytes=done * 100, seconds=1.0, restarted=False,
+        error=None,
+    )  # fmt: skip
     return Progress(done, OPS, so_far)

@@ -1,4 +1,4 @@
-"""The demo: a throw-away replica with sample records, and a second one, served on loopback, that has more of them."""
+"""`demo`: a throw-away replica with sample records, and a second one, served on loopback, that has more of them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import tui_registry
-from tui_registry.cli.demo_records import UNNAMED, own_records, sample_ops
+from tui_registry.cli.output import UsageError, note, out, out_json
+from tui_registry.cli.registry import need_terminal
+from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
 from tui_registry.datastore import Datastore
-from tui_registry.errors import Json, RegistryError
-from tui_registry.text import safe_text
+from tui_registry.errors import KINDS, Json, Kind, Record, RegistryError
+from tui_registry.records.as_written import read_record
+from tui_registry.records.schema import ID_FIELD
+from tui_registry.records.wire import derive_id
+from tui_registry.settings import SETTINGS_FILE
+from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.cli.run import Screens
 
 NEIGHBOUR = "neighbour"
 
@@ -32,6 +45,21 @@ class DemoError(RegistryError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__("demo", sentence)
+
+
+def demo(args: Namespace) -> int:
+    """Build the demo, then open the screens on it."""
+    if args.data_dir is not None:
+        raise UsageError("the demo has a directory of its own, which vanishes: leave out --data-dir")
+    if args.check:
+        with prepared() as datastore:
+            return _check(datastore, as_json=args.json)
+    need_terminal("'tui-registry demo --check' does without")
+    screens: Screens = args.screens
+    with prepared() as datastore:
+        # The person's settings are read; changes of them are written into the demo's directory only.
+        screens(datastore, query="", settings_file=datastore.data_dir / SETTINGS_FILE)
+    return 0
 
 
 @contextmanager
@@ -56,15 +84,37 @@ def prepared() -> Iterator[Datastore]:
                 datastore.add(kind, record)
             for publisher, owner in sample.owners.items():
                 if publisher != UNNAMED:
-                    datastore.name_owner(owner.address, publisher)
-            datastore.add_peer(NEIGHBOUR, _url(node, Path(folder)))
+                    datastore.names.set(owner.address, publisher)
+            datastore.peers.add(NEIGHBOUR, _url(node, Path(folder)))
             yield datastore
+
+
+# How
+
+
+def _check(datastore: Datastore, *, as_json: bool) -> int:
+    import asyncio
+
+    from tui_registry.sync import pull_all
+
+    before = datastore.stats().records
+    (result,) = asyncio.run(pull_all(datastore, [NEIGHBOUR]))
+    stats = datastore.stats()
+    sound = result.ok and not result.rejected and not stats.pending and stats.records > before
+    if as_json:
+        out_json({"sound": sound, "records": before, "pulled": stats.records - before, "conflicts": stats.conflicts})
+    else:
+        pulled = f"{exact(stats.records - before)} more pulled from {NEIGHBOUR}"
+        out(f"demo: {exact(before)} records, {pulled}, {exact(stats.conflicts)} in conflict")
+    if not sound:
+        note(safe_text(result.sentence))
+    return 0 if sound else 1
 
 
 @contextmanager
 def _served(replica: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The replica as a node in a process of its own, ended with the block."""
-    # The same program from the same place, wherever the person stands: -P keeps the current folder out of it.
+    # This same installation, whatever the working directory holds: -P keeps that off the import path.
     root = str(Path(tui_registry.__file__).parent.parent)
     serve = ["serve", "--port", "0", "--json", "--data-dir", str(replica)]
     command = [sys.executable, "-P", "-m", "tui_registry", *serve]
@@ -106,7 +156,7 @@ def _url(node: subprocess.Popen[bytes], folder: Path) -> str:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let a closed terminal or a kill end the demo in order, or its node and its directory would stay."""
+    """Turn SIGTERM and SIGHUP into an exit, so that the node is ended and the directory removed."""
 
     def leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what `signal` calls
         raise SystemExit(128 + number)
@@ -117,3 +167,151 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+# The records: the sample, signed by throw-away owners, and a few that show conflicts, problems and editing
+
+UNNAMED = "hobbyist"
+
+_DAY = 86_400
+# An older version of every fourth record, so that histories have something to show.
+_EDITED = 4
+_BETWEEN = 40 * _DAY
+_FOR_THE_DEMO = ("publisher", "updated_days_ago", "preferred_model_names")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The ops of each record, children first, and the owners by the handle of their publisher."""
+
+    records: Sequence[Sequence[ModelOp | AgentOp]]
+    owners: Mapping[str, Identity]
+
+
+def sample_ops(now: int) -> Sample:
+    """The sample as it would have come from its publishers by `now`, in Unix seconds. Other keys at each call."""
+    text = (resources.files("tui_registry") / "data" / "sample.json").read_text(encoding="utf-8")
+    document: dict[str, list[dict[str, Json]]] = json.loads(text)
+    items: list[tuple[Kind, dict[str, Json]]] = [(kind, item) for kind in KINDS for item in document[f"{kind}s"]]
+    owners = {_handle(item): Identity.generate() for _, item in items}
+    models: dict[Json, str] = {}
+    records: list[list[ModelOp | AgentOp]] = []
+    for number, (kind, item) in enumerate(items):
+        owner = owners[_handle(item)]
+        updated = now - _whole(item["updated_days_ago"]) * _DAY
+        created = updated - (_BETWEEN if number % _EDITED == 0 else 0)
+        record = _record(kind, item, owner, created, models)
+        if kind == "model":
+            models[record["name"]] = str(record["model_id"])
+        first = {**record, "tags": []} if created != updated else record
+        ops = [sign_up(owner, kind, first)]
+        if created != updated:
+            later = {**record, "updated_at": updated}
+            ops.append(sign_up(owner, kind, later, children=[ops[0].hash], clock=2, counter=2))
+        records.append(ops)
+    owners[UNNAMED] = hobbyist = Identity.generate()
+    return Sample([_conflict(hobbyist, now), _careless(hobbyist, now), *records], owners)
+
+
+def own_records() -> list[tuple[Kind, Record]]:
+    """Records for the demo's own key to sign, so that editing and deleting can be tried."""
+    return [
+        (
+            "model",
+            read_record(
+                "model",
+                {
+                    "name": "my-support-finetune",
+                    "version": "1.1.0",
+                    "description": "Your record: edit it with e, delete it with d.",
+                    "license": "Apache-2.0",
+                    "parameters": 7_000_000_000,
+                    "quantization": "INT4",
+                    "context_length": 32_768,
+                    "tags": ["support", "finetune"],
+                    "capabilities": ["chat"],
+                },
+            ),
+        ),
+        (
+            "agent",
+            read_record(
+                "agent",
+                {
+                    "name": "my-inbox-agent",
+                    "description": "Your record as well: sorts mail and drafts answers.",
+                    "agent_type": "Assistant",
+                    "framework": "CustomPython",
+                    "tags": ["mail"],
+                    "tools": ["imap", "calendar"],
+                },
+            ),
+        ),
+    ]
+
+
+def naming_models(template: str, preferred: Sequence[str]) -> str:
+    """The template with a MODEL line for each preferred model: ids hold their owner, another one at each start."""
+    name, rest = template.split("\n", 1)
+    return "\n".join([name, *(f"MODEL preferred:{identifier}" for identifier in preferred), rest])
+
+
+def _record(kind: Kind, item: Mapping[str, Json], owner: Identity, at: int, models: Mapping[Json, str]) -> Record:
+    fields = {name: value for name, value in item.items() if name not in _FOR_THE_DEMO}
+    names = item.get("preferred_model_names")
+    if isinstance(names, list):
+        preferred = [models[name] for name in names]
+        fields["preferred_models"] = list(preferred)
+        if template := str(fields.get("formfile_template", "")):
+            fields["formfile_template"] = naming_models(template, preferred)
+    return _owned(kind, fields, owner, at)
+
+
+def _owned(kind: Kind, fields: Mapping[str, Json], owner: Identity, at: int) -> Record:
+    """The record as its owner signs it first."""
+    identifier = derive_id(kind, owner.address, str(fields["name"]), at)
+    given: dict[str, Json] = {"owner_id": owner.address, ID_FIELD[kind]: identifier, "created_at": at, "updated_at": at}
+    return read_record(kind, {**fields, **given})
+
+
+def _conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
+    """One key used on two machines that had not pulled: two versions, neither knowing the other."""
+    fields: dict[str, Json] = {
+        "name": "two-desks-embedder",
+        "version": "0.3.0",
+        "description": "Edited on two machines at once: a conflict, until its owner writes again.",
+        "model_type": "Embedding",
+        "parameters": 33_000_000,
+        "context_length": 512,
+        "tags": ["embedding"],
+    }
+    root = _owned("model", fields, owner, now - 20 * _DAY)
+    first = sign_up(owner, "model", root)
+    desk = {**root, "version": "0.4.0", "updated_at": now - 2 * _DAY}
+    laptop = {**root, "version": "0.3.1", "context_length": 8192, "updated_at": now - 3 * _DAY}
+    return [
+        first,
+        *(sign_up(owner, "model", side, children=[first.hash], clock=2, counter=2) for side in (desk, laptop)),
+    ]
+
+
+def _careless(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
+    """Valid for everybody and shown, with the problems that its author was not told of."""
+    fields: dict[str, Json] = {
+        "name": "weekend-chat",
+        "version": "1.0",
+        "description": "A record from a careless program, with problems for you to see.",
+        "license": "apache",
+        "tags": ["Weekend Project", "chat"],
+    }
+    return [sign_up(owner, "model", _owned("model", fields, owner, now - 5 * _DAY))]
+
+
+def _handle(item: Mapping[str, Json]) -> str:
+    return str(item["publisher"])
+
+
+def _whole(value: Json) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value

@@ -1,19 +1,59 @@
-"""An import as it runs: findings are judged, registered in few transactions, and told one by one, in their order."""
+"""`import`: findings are checked, registered in few transactions, and printed one by one, in their order."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from tui_registry.cli.drafts import with_settings
-from tui_registry.cli.output import out, out_json, problem_json, problem_line, terminal_width
-from tui_registry.cli.table import Column, Table
+from tui_registry.cli.output import (
+    Column,
+    FileError,
+    Table,
+    note,
+    out,
+    out_json,
+    problem_json,
+    problem_line,
+    terminal_width,
+)
+from tui_registry.cli.registry import open_registry
+from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record, RegistryError
-from tui_registry.importers.found import Finding, Found, Operations, Skipped
+from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
+from tui_registry.importers import read_source
+from tui_registry.importers.formats import FILES
+from tui_registry.present.imports import (
+    Candidate,
+    Finding,
+    Found,
+    ImportOutcome,
+    Operations,
+    OperationsTaken,
+    Skipped,
+    judged,
+    passed_over,
+    taken,
+)
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
+
+
+def import_drafts(args: Namespace) -> int:
+    """Show the drafts, or register them."""
+    source: str = args.source
+    with open_registry(args) as datastore, key_explained(datastore):
+        work = _Import(datastore, register=args.register, settings=args.set, as_json=args.json, explain=args.explain)
+        for found in read_source(source, args.kind):
+            work.take(found)
+        work.finish()
+    if not work.outcome.counts:
+        raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
+    note(work.summary())
+    return 1 if work.outcome.failed else 0
+
+
+# How
 
 _AT_ONCE = 500
 _COLUMNS = (
@@ -25,28 +65,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(slots=True)
-class Line:
-    """What is told of one finding.
-
-    Attributes:
-        status: `ready`, `registered`, `here` (already), `invalid`, `failed`, `skipped` or, of operations, `stored`.
-        origins: where values of a foreign description came from, by the field's path.
-        notes: what could not be read in it.
-    """
-
-    source: str
-    status: str
-    kind: Kind | None = None
-    record: Record | None = None
-    id: str | None = None
-    problems: tuple[Problem, ...] = ()
-    operations: dict[str, Json] | None = None
-    origins: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-class Import:
+class _Import:
     """Takes findings one after the other; `finish` must follow the last."""
 
     def __init__(
@@ -56,30 +75,24 @@ class Import:
         register: bool,
         settings: Sequence[tuple[str, str]],
         as_json: bool,
-        explain: bool = False,
+        explain: bool,
     ) -> None:
-        """`explain` tells each value with its origin; a draft that is the only one is explained in any case."""
-        self.counts: Counter[str] = Counter()
+        """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
+        self.outcome = ImportOutcome()
         self._datastore = datastore
         self._register = register
         self._settings = list(settings)
         self._as_json = as_json
         self._explain = explain
-        self._waiting: list[Line] = []
+        self._waiting: list[Candidate] = []
         self._table = Table(_COLUMNS, terminal_width())
         self._titled = as_json
 
-    @property
-    def failed(self) -> bool:
-        """Whether anything was wrong with what was found."""
-        return bool(self.counts["invalid"] or self.counts["failed"])
-
     def take(self, found: Found) -> None:
-        """Judge a finding; it is registered and told with those around it."""
+        """Check a finding. It is registered and printed with the next batch."""
         match found:
             case Skipped():
-                problem = Problem("", "warning", "skipped", found.sentence)
-                self._waiting.append(Line(found.source, "skipped", problems=(problem,)))
+                self._waiting.append(passed_over(found))
             case Operations():
                 self.finish()
                 self._waiting.append(self._take_operations(found))
@@ -89,74 +102,46 @@ class Import:
             self.finish()
 
     def finish(self) -> None:
-        """Register and tell what was judged."""
-        lines, self._waiting = self._waiting, []
+        """Register and print what was taken since the last batch."""
+        found, self._waiting = self._waiting, []
         if self._register:
-            self._register_all([line for line in lines if line.status == "ready" and line.record is not None])
-        alone = len(lines) == 1 and not self.counts
-        for line in lines:
-            self.counts[line.status] += 1
-            self._tell(line, explained=self._explain or alone)
+            self._register_all([one for one in found if one.status == "ready" and one.record is not None])
+        alone = len(found) == 1 and not self.outcome.counts
+        for one in found:
+            self.outcome.add(one)
+            self._tell(one, explained=self._explain or alone)
 
     def summary(self) -> str:
         """The last line, for people."""
-        words = {"here": "here already"}
-        said = ", ".join(f"{exact(count)} {words.get(status, status)}" for status, count in self.counts.items())
-        return said if self._register or not self.counts["ready"] else f"{said}: --register registers what is ready"
+        return self.outcome.summary(registering=self._register)
 
-    def _judge(self, finding: Finding) -> Line:
+    def _judge(self, finding: Finding) -> Candidate:
         kind, record = finding.kind, finding.record
-        line = Line(finding.source, "invalid", kind, record, problems=finding.problems)
-        line.origins, line.notes = finding.origins, finding.notes
         if kind is None or record is None:
-            return line
+            return judged(finding)
         if self._settings:
             try:
-                line.record = record = with_settings(kind, record, self._settings)
-                if line.origins:
-                    line.origins = {**line.origins, **{path: "--set" for path, _ in self._settings}}
+                record = with_settings(kind, record, self._settings)
             except InvalidRecord as error:
-                line.problems = error.problems
-                return line
+                return judged(finding, error.problems)
+            set_here = {path: "--set" for path, _ in self._settings} if finding.origins else {}
+            finding = replace(finding, record=record, origins={**finding.origins, **set_here})
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._datastore.entry(identifier, kind) is not None:
-            line.status, line.id = "here", identifier
-            return line
-        line.problems = tuple(self._datastore.check(kind, record))
-        if not any(problem.severity == "error" for problem in line.problems):
-            line.status = "ready"
-        return line
+            return judged(finding, here_as=identifier)
+        return judged(finding, self._datastore.check(kind, record))
 
-    def _register_all(self, lines: Sequence[Line]) -> None:
-        drafts = [(line.kind, line.record) for line in lines if line.kind is not None and line.record is not None]
-        for line, outcome in zip(lines, self._datastore.add_all(drafts), strict=True):
-            if isinstance(outcome, RegistryError):
-                _fail(line, outcome)
-            else:
-                line.status, line.id = "registered", outcome.key
+    def _register_all(self, ready: Sequence[Candidate]) -> None:
+        drafts = [(one.kind, one.record) for one in ready if one.kind is not None and one.record is not None]
+        for one, outcome in zip(ready, self._datastore.add_all(drafts), strict=True):
+            one.end_in(outcome if isinstance(outcome, RegistryError) else outcome.key)
 
-    def _take_operations(self, found: Operations) -> Line:
-        line = Line(str(found.path), "ready")
-        if not self._register:
-            line.operations = {"operations": sum(1 for _ in found.lines())}
-            return line
-        report = self._datastore.apply(found.lines(), source="file")
-        line.status = "failed" if report.rejected else "stored"
-        line.operations = {
-            "operations": report.total,
-            "applied": report.applied,
-            "known": report.known,
-            "pending": report.pending,
-            "unsupported": report.unsupported,
-            "rejected": len(report.rejected),
-        }
-        line.problems = tuple(
-            Problem(f"operation {rejection.place + 1}", "error", rejection.code, rejection.sentence)
-            for rejection in report.rejected[:20]
-        )
-        return line
+    def _take_operations(self, found: Operations) -> Candidate:
+        if self._register:
+            return taken(found, self._datastore.apply(found.lines(), source="file"))
+        return Candidate(str(found.path), "ready", operations=OperationsTaken(sum(1 for _ in found.lines())))
 
-    def _tell(self, line: Line, *, explained: bool) -> None:
+    def _tell(self, line: Candidate, *, explained: bool) -> None:
         if self._as_json:
             name = None if line.record is None else line.record["name"]
             out_json(
@@ -170,21 +155,18 @@ class Import:
                     "notes": list(line.notes),
                     "origins": dict(line.origins),
                     "record": line.record,
-                    **(line.operations or {}),
+                    **line.counts,
                 }
             )
             return
         if not self._titled:
             self._titled = True
             out(self._table.header())
-        name = "" if line.record is None else str(line.record["name"])
-        if line.operations is not None:
-            name = ", ".join(f"{exact(n)} {word}" for word, n in line.operations.items() if isinstance(n, int) and n)
-        out(self._table.line((line.status, line.kind or "", name, (line.id or "")[:12], line.source)))
+        out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], line.source)))
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
-        for note in line.notes:
-            out(f"  note: {safe_text(note)}")
+        for remark in line.notes:
+            out(f"  note: {safe_text(remark)}")
         if explained and line.record is not None:
             for path, origin in line.origins.items():
                 out(f"  {path}: {_shown(line.record, path)}  <- {safe_text(origin)}")
@@ -205,8 +187,3 @@ def _shown(record: Record, path: str) -> str:
         case {"Other": other}:
             return safe_text(str(other), 80)
     return safe_text(str(value), 80)
-
-
-def _fail(line: Line, error: RegistryError) -> None:
-    line.status = "here" if error.code == "already_registered" else "failed"
-    line.problems = (Problem("", "error", error.code, safe_text(error.sentence)),)

@@ -9,13 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from tui_registry.cli.errors import FileError, UsageError
+from tui_registry.cli.output import FileError, UsageError
 from tui_registry.crdt import Identity
 from tui_registry.durable import drafted, give_new_name, sync_folder
 from tui_registry.errors import Json, RegistryError
 from tui_registry.text import safe_text
 
-_MAX_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 _LEAST_CHARACTERS = 8
 # A keystore names its own cost: a stranger's must not take all memory or all day (128 * n * r bytes).
 _MOST_SCRYPT_BYTES = 512 * 2**20
@@ -105,7 +105,7 @@ def _first_line(name: str) -> str:
 
 def _document(text: str) -> dict[str, Json]:
     try:
-        document: Json = json.loads(text[:_MAX_BYTES])
+        document: Json = json.loads(text[:MAX_BYTES])
     except (ValueError, RecursionError):
         raise KeystoreError("the file is not a keystore: it is not JSON") from None
     crypto = document.get("crypto", document.get("Crypto")) if isinstance(document, dict) else None

@@ -1,18 +1,43 @@
-"""Where words go: data on stdout, messages on stderr, and nothing foreign to a terminal as it is."""
+"""What a command prints: data and tables on stdout; messages, questions and progress on stderr; errors of the line.
+
+Text from others is made safe before it reaches a terminal.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 from tui_registry.cli.parser import PROGRAM
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
-from tui_registry.text import safe_text
+from tui_registry.text import ELLIPSIS, exact, safe_text
 
-_ROOMY = 120
+
+class UsageError(RegistryError):
+    """The line asks for something that makes no sense, such as a deletion nobody can confirm; exit code 2."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("usage", sentence)
+
+
+class FileError(RegistryError):
+    """A file named on the line that cannot be read or written; exit code 1."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("file", sentence)
+
+
+class StoppedError(RegistryError):
+    """The person said no, or something did not come to its end; the sentence may be empty. Exit code 1."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("stopped", sentence)
 
 
 def out(text: str = "") -> None:
@@ -64,7 +89,7 @@ def terminal_width() -> int:
     if columns.isascii() and columns.isdecimal() and len(columns) < 5 and int(columns) > 0:
         return int(columns)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             return os.get_terminal_size(stream.fileno()).columns or _ROOMY
     return _ROOMY
 
@@ -72,3 +97,163 @@ def terminal_width() -> int:
 def on_terminal() -> bool:
     """Whether stdout is a terminal."""
     return sys.stdout.isatty()
+
+
+def confirm(question: str, deed: str, stopped: str) -> None:
+    """Ask the person at the terminal, on stderr; anything but a yes ends the command.
+
+    Args:
+        question: with safe names.
+        deed, stopped: for the sentences: nobody can be asked whether to `deed`; the answer was no.
+
+    Raises:
+        UsageError: nobody can be asked.
+        StoppedError: the answer was no.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"nobody can be asked whether to {deed}: say --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise StoppedError(stopped)
+
+
+# Tables: fixed columns, one that takes what the terminal has left, and columns that give way first
+
+
+class Column(NamedTuple):
+    """A column.
+
+    Attributes:
+        title: over it.
+        width: in cells; the least one, for the column that grows.
+        right: numbers align right.
+        grows: takes what the line has left, up to `most` cells.
+        spare: left out on narrow terminals, the highest first; 0 always stays.
+    """
+
+    title: str
+    width: int
+    right: bool = False
+    grows: bool = False
+    most: int = 60
+    spare: int = 0
+
+
+class Table:
+    """Lays out rows one by one, so that a list of a million records streams."""
+
+    def __init__(self, columns: Sequence[Column], width: int) -> None:
+        """
+        Args:
+            columns: at most one of them grows.
+            width: of the terminal, in cells.
+        """
+        shown = list(range(len(columns)))
+        while _needed(columns, shown) > width and any(columns[index].spare for index in shown):
+            shown.remove(max(shown, key=lambda index: columns[index].spare))
+        left = max(0, width - _needed(columns, shown))
+        self._columns = [(index, _width(columns[index], left)) for index in shown]
+        self._all = columns
+
+    def header(self) -> str:
+        """The titles."""
+        return self.line([column.title for column in self._all])
+
+    def line(self, cells: Sequence[str], note: str = "") -> str:
+        """One row. Cells may be foreign text; `note` follows the last column."""
+        parts = []
+        for index, width in self._columns:
+            text = fitted(safe_text(cells[index]), width)
+            space = " " * (width - cell_width(text))
+            parts.append(space + text if self._all[index].right else text + space)
+        parts += [note] if note else []
+        return (" " * _GAP).join(parts).rstrip()
+
+
+def cell_width(text: str) -> int:
+    """How many cells a terminal gives a safe text."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(character) for character in text)
+
+
+def fitted(text: str, width: int) -> str:
+    """The text, cut to `width` cells with an ellipsis."""
+    if cell_width(text) <= width:
+        return text
+    kept, used = [], 0
+    for character in text:
+        wide = cell_width(character)
+        if used + wide > width - 1:
+            break
+        kept.append(character)
+        used += wide
+    return "".join(kept) + ELLIPSIS
+
+
+# Progress: a line on stderr that says how far something is, where stderr is a terminal; nothing elsewhere
+
+
+class StatusLine:
+    """One line that is written over; call `clear` before anything else is written."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+        self._next = 0.0
+        self._visible = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Show safe text in place of the former one, some times a second at most."""
+        now = time.monotonic()
+        if not self._visible or now < self._next:
+            return
+        self._next = now + _SECONDS_BETWEEN
+        text = fitted(text, max(10, terminal_width() - 1))
+        width = cell_width(text)
+        sys.stderr.write("\r" + text + " " * max(0, self._shown - width))
+        sys.stderr.flush()
+        self._shown = width
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r" + " " * self._shown + "\r")
+            sys.stderr.flush()
+            self._shown = 0
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback `(done, of)` that shows how far it is."""
+    line = StatusLine()
+
+    def show(done: int, of: int) -> None:
+        percent = f" {100 * done // of}%" if of else ""
+        line.show(f"{doing} {exact(done)} of {exact(of)}{percent}")
+
+    try:
+        yield show
+    finally:
+        line.clear()
+
+
+# How
+
+_ROOMY = 120
+_GAP = 2
+_SECONDS_BETWEEN = 0.1
+
+
+def _needed(columns: Sequence[Column], shown: Sequence[int]) -> int:
+    return sum(columns[index].width for index in shown) + _GAP * (len(shown) - 1)
+
+
+def _width(column: Column, left: int) -> int:
+    return min(column.width + left, column.most) if column.grows else column.width
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

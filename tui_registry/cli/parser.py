@@ -1,4 +1,4 @@
-"""The command line's grammar: a table of commands, and a parser that loads a command's module when it is named."""
+"""The command line's parser, built on the table of commands, and its help."""
 
 from __future__ import annotations
 
@@ -6,59 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import IO, NamedTuple, NoReturn
+from itertools import groupby
+from typing import IO, NoReturn
 
 from tui_registry import __version__
+from tui_registry.cli.commands import COMMANDS, PAGES, directory, words
 
 PROGRAM = "tui-registry"
-
-# Group -> commands, each with what it is for. A command's code is in `cli/commands/`.
-COMMANDS: dict[str, dict[str, str]] = {
-    "Look": {
-        "list": "list models or agents, newest first",
-        "search": "find records by words and fields",
-        "show": "one record in full",
-        "history": "every operation of a record, or the last ones of this replica",
-    },
-    "Write": {
-        "register": "sign and register a record from a JSON or YAML file",
-        "import": "read files or folders into drafts, and register them",
-        "update": "change a record of yours",
-        "delete": "delete a record of yours",
-        "undo": "undo the last operation on a record of yours",
-        "restore": "bring back a deleted record of yours",
-    },
-    "Build": {
-        "formfile": "check, format and render Formfiles, and build bundles of records",
-    },
-    "Exchange": {
-        "peer": "add, list and remove the peers to pull from",
-        "sync": "pull from peers",
-        "serve": "serve this replica as a node over HTTP",
-        "export": "write records, operations or a static log",
-    },
-    "Care": {
-        "verify": "re-check every stored operation",
-        "quarantine": "the operations that were refused, from whom and why",
-        "identity": "the key that signs your records, and your names for those of others",
-        "demo": "look around in sample data, without touching your replica",
-        "help": "help on a command, and the query language",
-    },
-}
-SUMMARIES: dict[str, str] = {name: summary for group in COMMANDS.values() for name, summary in group.items()}
-
-
-class Command(NamedTuple):
-    """What each module of `cli/commands/` offers.
-
-    Attributes:
-        arguments: declares the command's arguments, description and examples on its parser.
-        run: does it, with the parsed arguments, and says the exit code.
-    """
-
-    arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
 
 
 def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
@@ -73,44 +27,27 @@ def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", type=directory, metavar="DIR")
     parser.add_argument("--query", type=words, metavar="QUERY", dest="open_on")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandParser)
-    for name in SUMMARIES:
+    for name, command in COMMANDS.items():
         if line is None or name in line:
-            commands.add_parser(name, command=name)
+            commands.add_parser(name, arguments=command.arguments)
     return parser
 
 
-def load_command(name: str) -> Command:
-    """The code behind a command of `SUMMARIES`."""
-    # `list`, `import` and `help` are words of Python's own.
-    shadows = "_" if name in ("list", "import", "help") else ""
-    module = import_module(f"tui_registry.cli.commands.{name}{shadows}")
-    return Command(module.arguments, module.run)
+def explain(args: argparse.Namespace) -> int:
+    """`help`: a page of the package, or the help of a command or of them all."""
+    topic: str | None = args.topic
+    if topic in PAGES:
+        from importlib import resources  # late: it imports three compression libraries
 
-
-def examples(*lines: str) -> str:
-    """The epilog of a command's help."""
-    return "\n".join(("examples:", *(f"  {line}" for line in lines)))
-
-
-def words(typed: str) -> str:
-    """Words from the line that are searched for or kept. File names are bytes, and may be any."""
-    try:
-        typed.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("is not text in this terminal's encoding") from None
-    return typed
-
-
-def directory(typed: str) -> str:
-    """A directory from the line."""
-    if not typed:
-        raise argparse.ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
-    return typed
+        sys.stdout.write(resources.files("tui_registry").joinpath(PAGES[topic]).read_text("utf-8"))
+        return 0
+    # Leaves with 0, as --help does.
+    build_parser().parse_args(["--help"] if topic is None else [topic, "--help"])
+    return 0
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Made anew for each argument that is declared: it looks for the width itself, as argparse's way imports `shutil`,
-    which imports three compression libraries."""
+    """argparse's, with the width found without `shutil`, which imports three compression libraries."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_help_width())
@@ -143,14 +80,15 @@ class _CommandParser(_Parser):
     """The parser of one command, or of one of its actions (`peer add`). A command gets its arguments when it is met in
     the line."""
 
-    def __init__(self, *, prog: str | None = None, command: str = "", description: str | None = None) -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            allow_abbrev=False,
-            formatter_class=_HelpFormatter,
-        )
-        self._declare: Callable[[argparse.ArgumentParser], None] | None = None
+    def __init__(
+        self,
+        *,
+        prog: str | None = None,
+        description: str | None = None,
+        arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+    ) -> None:
+        super().__init__(prog=prog, description=description, allow_abbrev=False, formatter_class=_HelpFormatter)
+        self._arguments = arguments
         self.add_argument(
             "--data-dir",
             type=directory,
@@ -158,13 +96,11 @@ class _CommandParser(_Parser):
             default=argparse.SUPPRESS,
             help="the replica's directory (default: $TUI_REGISTRY_DATA_DIR, else the user data directory)",
         )
-        if command:
-            self._declare = lambda parser: load_command(command).arguments(parser)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Declare the arguments, then parse. What is left over is told here: this parser's help lists what it takes."""
+        """Declare the arguments, then parse. Unknown words are refused here, so that the hint names this command."""
         self.declare()
         parsed, left = super().parse_known_args(args, namespace)
         if left:
@@ -172,10 +108,10 @@ class _CommandParser(_Parser):
         return parsed, left
 
     def declare(self) -> None:
-        """Load the command's arguments, once."""
-        declare, self._declare = self._declare, None
-        if declare is not None:
-            declare(self)
+        """Declare the command's arguments, once."""
+        arguments, self._arguments = self._arguments, None
+        if arguments is not None:
+            arguments(self)
 
 
 class _TopParser(_Parser):
@@ -184,7 +120,7 @@ class _TopParser(_Parser):
             from difflib import get_close_matches
 
             typed = message.partition("invalid choice: ")[2].partition(" (")[0]
-            near = get_close_matches(typed.strip("'"), SUMMARIES, n=1)
+            near = get_close_matches(typed.strip("'"), COMMANDS, n=1)
             message = f"there is no command {typed}" + (f": did you mean {near[0]}?" if near else "")
         super().error(message)
 
@@ -195,8 +131,8 @@ class _TopParser(_Parser):
             "",
             "A decentralised registry of AI models and agents. Without a command it opens the terminal interface.",
         ]
-        for group, commands in COMMANDS.items():
-            lines += ["", f"{group}:", *(f"  {name:<10} {summary}" for name, summary in commands.items())]
+        for room, commands in groupby(COMMANDS.values(), lambda command: command.room):
+            lines += ["", f"{room}:", *(f"  {command.name:<10} {command.summary}" for command in commands)]
         lines += [
             "",
             "options:",

@@ -1,22 +1,24 @@
-"""What most commands begin with: the replica, a record by its id, and a record as programs see it."""
+"""What a line names, opened: the replica, a record in it, and files to read and write."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.errors import FileError, UsageError
-from tui_registry.cli.output import problem_json
+from tui_registry.cli.output import FileError, UsageError, on_terminal, problem_json
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
+from tui_registry.query.nodes import QueryError
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
     from tui_registry.errors import Kind
 
-STDIN = "-"
+STDIN = STDOUT = "-"
 
 
 def open_registry(args: argparse.Namespace) -> Datastore:
@@ -31,7 +33,7 @@ def find(datastore: Datastore, prefix: str, kind: Kind | None = None) -> Entry:
     Raises:
         StoreError: `not_found`, or `ambiguous` with the candidates.
     """
-    found, identifier = datastore.resolve(prefix, kind)
+    found, identifier = datastore.find(prefix, kind)
     entry = datastore.entry(identifier, found)
     if entry is None:  # deleted by another process since
         raise StoreError("not_found", f"there is no {found} {identifier[:12]} here: it was deleted just now")
@@ -39,7 +41,7 @@ def find(datastore: Datastore, prefix: str, kind: Kind | None = None) -> Entry:
 
 
 def entry_json(entry: Entry) -> dict[str, Json]:
-    """A record as `list`, `search`, `show` and `export` give it to programs (DESIGN section 8)."""
+    """A record as `list`, `search`, `show` and `export` give it to programs."""
     return {
         "kind": entry.kind,
         "id": entry.id,
@@ -49,32 +51,113 @@ def entry_json(entry: Entry) -> dict[str, Json]:
     }
 
 
-def read_file(name: str, most: int) -> str:
+@contextmanager
+def query_explained(query: str) -> Iterator[None]:
+    """Add to an error of the query where it is and what to write instead."""
+    try:
+        yield
+    except QueryError as error:
+        corrected = error.corrected(query)
+        hint = f": try {corrected}" if corrected is not None else ""
+        place = f" (at character {error.position + 1})" if query else ""
+        raise QueryError(f"{error.sentence}{place}{hint}", error.position, error.length) from error
+
+
+def need_terminal(instead: str) -> None:
+    """Refuse to open screens where nobody sees them."""
+    if not (sys.stdin.isatty() and on_terminal()):
+        raise UsageError(f"the screens need a terminal, and this is a pipe or a file: {instead}")
+
+
+# Files
+
+
+def shown_name(name: str) -> str:
+    """What a file is called in messages."""
+    return "stdin" if name == STDIN else safe_text(name)
+
+
+def read_bytes(name: str, most: int) -> bytes:
+    """The bytes of a file, or of stdin for `-`, but no more than `most + 1`.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    with _file_errors(name, "read"):
+        if name == STDIN:
+            return sys.stdin.buffer.read(most + 1)
+        with Path(name).open("rb") as file:
+            return file.read(most + 1)
+
+
+def read_text(name: str, most: int) -> str:
     """The text of a file, or of stdin for `-`; at most `most` bytes.
 
     Raises:
         FileError: it cannot be read, is too big or is not UTF-8.
     """
-    shown = "stdin" if name == STDIN else name
-    try:
-        if name == STDIN:
-            raw = sys.stdin.buffer.read(most + 1)
-        else:
-            with Path(name).open("rb") as file:
-                raw = file.read(most + 1)
-    except OSError as error:
-        raise FileError(f"{shown} cannot be read: {(error.strerror or 'no reason given').lower()}") from error
-    except ValueError as error:  # a NUL
-        raise FileError(f"{safe_text(shown)} is no name of a file") from error
+    raw = read_bytes(name, most)
     if len(raw) > most:
-        raise FileError(f"{shown} has more than {most:,} bytes: no record is that long")
+        raise FileError(f"{shown_name(name)} has more than {most:,} bytes: no record is that long")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise FileError(f"{shown} is not UTF-8 text (byte {error.start:,}): save it as UTF-8") from None
+        place = f"byte {error.start:,}"
+        raise FileError(f"{shown_name(name)} is not UTF-8 text ({place}): save it as UTF-8") from None
 
 
-def need_terminal(instead: str) -> None:
-    """Refuse to open screens where nobody sees them."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(f"the screens need a terminal, and this is a pipe or a file: {instead}")
+def write_text(text: str) -> None:
+    """A text on stdout: exactly as it is for a file or a pipe, made safe for a terminal."""
+    if on_terminal():
+        sys.stdout.write(safe_text(text, newlines=True))
+    else:
+        write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes on stdout.
+
+    Raises:
+        UsageError: it is a terminal.
+    """
+    if on_terminal():
+        raise UsageError("a terminal cannot show this: send it to a file or a pipe")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def write_file(name: str, data: bytes, mode: int | None) -> None:
+    """Write a file in one step: others see the old one or the new one, and a failure or a power cut leaves one of them.
+
+    Args:
+        mode: of the file, before the umask; None keeps that of the file which is there.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    from tui_registry.durable import drafted, sync_folder
+
+    with _file_errors(name, "written"):
+        path = Path(name).resolve()
+        if path.exists() and not path.is_file():
+            # A device or a pipe: it is written to, never replaced.
+            path.write_bytes(data)
+            return
+        with drafted(path, data, 0o600 if mode is None else mode) as draft:
+            if mode is None:
+                draft.chmod(path.stat().st_mode & 0o7777)
+            draft.replace(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def _file_errors(name: str, deed: str) -> Iterator[None]:
+    """Say what the system says of a file that cannot be `read` or `written`."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or "no reason given").lower()
+        raise FileError(f"{shown_name(name)} cannot be {deed}: {reason}") from error
+    except ValueError as error:  # a NUL
+        raise FileError(f"{safe_text(name)} is no name of a file") from error

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from tui_registry.cli.parser import PROGRAM, build_parser, load_command
-from tui_registry.cli.streams import close_quietly, prepare_streams
+from tui_registry.cli.commands import COMMANDS
+from tui_registry.cli.parser import PROGRAM, build_parser
 
 if TYPE_CHECKING:
     import argparse
@@ -51,7 +51,7 @@ def run(argv: Sequence[str], screens: Screens) -> int:
         code = INTERRUPTED
     except BrokenPipeError:
         # The reader, such as `head`, has all it wants.
-        close_quietly()
+        _close_quietly()
         code = OK
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
@@ -61,18 +61,18 @@ def run(argv: Sequence[str], screens: Screens) -> int:
 
 
 def _run(argv: Sequence[str], screens: Screens) -> int:
-    prepare_streams()
+    _prepare_streams()
     args = build_parser(argv).parse_args(argv)
     args.screens = screens
     if args.command is None:
         return _open_screens(args, screens)
     if args.open_on is not None:
-        from tui_registry.cli.errors import UsageError
+        from tui_registry.cli.output import UsageError
 
         raise UsageError("--query opens the terminal interface and goes with no command: use 'search QUERY'")
-    command = load_command(args.command)
+    run_command = COMMANDS[args.command].run
     gc.enable()
-    return command.run(args)
+    return run_command(args)
 
 
 def _open_screens(args: argparse.Namespace, screens: Screens) -> int:
@@ -85,8 +85,7 @@ def _open_screens(args: argparse.Namespace, screens: Screens) -> int:
 
 
 def _explain(error: Exception) -> int:
-    from tui_registry.cli.errors import UsageError
-    from tui_registry.cli.output import note, report
+    from tui_registry.cli.output import UsageError, note, report
     from tui_registry.errors import RegistryError
     from tui_registry.text import safe_text
 
@@ -97,9 +96,32 @@ def _explain(error: Exception) -> int:
         note("the disk is full: make room and try again")
         return FAILED
     if isinstance(error, OSError) and error.errno == errno.EBADF:
-        close_quietly()
+        _close_quietly()
         note("stdout is closed, and there was something to write to it")
         return FAILED
     what = safe_text(f"{type(error).__name__}: {error}", 300)
     note(f"this should not happen ({what}). Please report it; {DEBUG_VARIABLE}=1 shows where it came from")
     return FAILED
+
+
+def _prepare_streams() -> None:
+    """Open the null device in place of a closed stream (`>&-`), and let a terminal of another encoding show an escape
+    for a character that it lacks instead of ending the command.
+
+    What is written to a closed stdout is an error all the same, or `export >&-` would pass for a backup.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # It gets the number of the closed one, so that no file opened later is taken for the stream.
+            handle = os.open(os.devnull, os.O_RDWR if name == "stderr" else os.O_RDONLY)
+            setattr(sys, name, os.fdopen(handle, "w" if number else "r", encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None and (stream.encoding or "").lower().replace("-", "") != "utf8":
+            reconfigure(errors="backslashreplace")
+
+
+def _close_quietly() -> None:
+    """After a reader went away: keep the interpreter from complaining about it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -5,35 +5,27 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .claims import claimed_hash as claimed_hash
-    from .claims import digest_of as digest_of
-    from .keys import Identity as Identity
-    from .op import AgentOp as AgentOp
-    from .op import ModelOp as ModelOp
-    from .op import Op as Op
-    from .op import OpError as OpError
-    from .parsing import parse_op as parse_op
-    from .register import heads as heads
-    from .register import winner as winner
-    from .rules import Ancestor as Ancestor
-    from .rules import check_against as check_against
-    from .rules import check_alone as check_alone
-    from .rules import check_op as check_op
-    from .rules import claim_of as claim_of
-    from .sign import chain_of_children as chain_of_children
-    from .sign import sign_rm as sign_rm
-    from .sign import sign_up as sign_up
-    from .version import RULES_VERSION as RULES_VERSION
+    from .key_state import heads, winner
+    from .keys import Identity
+    from .op import RULES_VERSION, AgentOp, ModelOp, Op, OpError, claimed_hash, digest_of
+    from .parsing import parse_op
+    from .rules import Ancestor, check_against, check_alone, check_op, claim_of
+    from .sign import chain_of_children, sign_rm, sign_up
 
-_HOMES = {
-    **dict.fromkeys(("claimed_hash", "digest_of"), ".claims"),
-    "Identity": ".keys",
-    **dict.fromkeys(("AgentOp", "ModelOp", "Op", "OpError"), ".op"),
-    "parse_op": ".parsing",
-    **dict.fromkeys(("heads", "winner"), ".register"),
-    **dict.fromkeys(("Ancestor", "check_against", "check_alone", "check_op", "claim_of"), ".rules"),
-    "RULES_VERSION": ".version",
-    **dict.fromkeys(("chain_of_children", "sign_rm", "sign_up"), ".sign"),
-}
-__all__ = sorted(_HOMES)
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+__all__ = [
+    "RULES_VERSION", "AgentOp", "Ancestor", "Identity", "ModelOp", "Op", "OpError", "chain_of_children",
+    "check_against", "check_alone", "check_op", "claim_of", "claimed_hash", "digest_of", "heads", "parse_op",
+    "sign_rm", "sign_up", "winner",
+]  # fmt: skip
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        **dict.fromkeys(("heads", "winner"), ".key_state"),
+        "Identity": ".keys",
+        **dict.fromkeys(("RULES_VERSION", "AgentOp", "ModelOp", "Op", "OpError", "claimed_hash", "digest_of"), ".op"),
+        "parse_op": ".parsing",
+        **dict.fromkeys(("Ancestor", "check_against", "check_alone", "check_op", "claim_of"), ".rules"),
+        **dict.fromkeys(("chain_of_children", "sign_rm", "sign_up"), ".sign"),
+    },
+)

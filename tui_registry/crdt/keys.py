@@ -1,4 +1,4 @@
-"""Keys, addresses and recoverable signatures on secp256k1 (libsecp256k1 through coincurve).
+"""Keys, addresses and recoverable signatures on secp256k1 (libsecp256k1 through btclib-secp256k1).
 
 An address is the last 20 bytes of Keccak-256 of the uncompressed public key without its 0x04 byte, as 40 lower-case
 hex digits (Ethereum yellow paper, section 4.1 and appendix F, without the checksum spelling).
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import secrets
 from functools import lru_cache
+from typing import NoReturn
 
-from coincurve import PrivateKey, PublicKey
+from btclib_secp256k1 import keys, recovery
 from Crypto.Hash import keccak
 
 _N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -21,7 +22,7 @@ _ZERO = bytes(32)
 class Identity:
     """A secp256k1 key pair that signs this replica's operations. Its `repr` shows the address, never the key."""
 
-    __slots__ = ("_key", "address")
+    __slots__ = ("_secret", "address")
 
     def __init__(self, secret: bytes) -> None:
         """
@@ -33,8 +34,8 @@ class Identity:
         """
         if len(secret) != 32 or not _ZERO < secret < _ORDER:
             raise ValueError("a private key is 32 bytes, as a number from 1 to the order of secp256k1 less 1")
-        self._key = PrivateKey(secret)
-        self.address = address_of(self._key.public_key)
+        self._secret = secret
+        self.address = _address(keys.pubkey_from_prvkey(secret, compressed=False))
 
     @classmethod
     def generate(cls) -> Identity:
@@ -47,20 +48,19 @@ class Identity:
 
     def sign(self, digest: bytes) -> tuple[bytes, int]:
         """Sign 32 bytes themselves (RFC 6979, low s): the 64 bytes r||s and the recovery id 0..3."""
-        signature = self._key.sign_recoverable(digest, hasher=None)
-        return signature[:64], signature[64]
+        # Recovering the key from each signature just made would cost three times what signing does; a signature that
+        # went wrong in memory breaks rule 4, and no replica takes it.
+        return recovery.sign(digest, self._secret, verify=False)
 
     def secret(self) -> bytes:
         """The 32 secret bytes, for the key file and the keystore only."""
-        return bytes(self._key.secret)
+        return self._secret
 
     def __repr__(self) -> str:
         return f"Identity(0x{self.address})"
 
-
-def address_of(key: PublicKey) -> str:
-    """The address of a public key, 40 lower-case hex digits."""
-    return _address(key.format(compressed=False))
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle an Identity: its key is for the key file and the keystore only")
 
 
 def recover(digest: bytes, signature: bytes, rec: int) -> str | None:
@@ -72,10 +72,9 @@ def recover(digest: bytes, signature: bytes, rec: int) -> str | None:
     if not (_ZERO < r < _ORDER and _ZERO < s <= _HALF_ORDER):
         return None
     try:
-        key = PublicKey.from_signature_and_message(signature + bytes((rec,)), digest, hasher=None)
-    except Exception:  # coincurve raises bare Exception where no point fits
+        return _address(recovery.recover(digest, signature, rec, compressed=False))
+    except ValueError:  # no point fits
         return None
-    return _address(key.format(compressed=False))
 
 
 # A registry has many operations by few owners: Keccak in Python's C library binding costs more than the look-up.

@@ -1,16 +1,18 @@
-"""Operations as they travel: one JSON object, one spelling, one hash (DESIGN section 4)."""
+"""Operations as they travel: one JSON object, one spelling, one hash; see protocol.md, Operations."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from tui_registry import records
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD
 
-if TYPE_CHECKING:
-    from tui_registry.records import AIAgent, AIModel
+# Of the validity rules: remembered rejections fall when this number changes.
+RULES_VERSION = 1
 
 MAX_CHILDREN = 16
 MAX_COUNTER = 2**63 - 1
@@ -128,11 +130,9 @@ class ModelOp(Op):
     kind = "model"
 
     @property
-    def value(self) -> AIModel | None:
+    def value(self) -> records.AIModel | None:
         """The model that an Up writes, as a typed record."""
-        from tui_registry.records import AIModel
-
-        return None if self.record is None else AIModel.from_plain(self.record)
+        return None if self.record is None else records.AIModel.from_plain(self.record)
 
 
 class AgentOp(Op):
@@ -142,11 +142,9 @@ class AgentOp(Op):
     kind = "agent"
 
     @property
-    def value(self) -> AIAgent | None:
+    def value(self) -> records.AIAgent | None:
         """The agent that an Up writes, as a typed record."""
-        from tui_registry.records import AIAgent
-
-        return None if self.record is None else AIAgent.from_plain(self.record)
+        return None if self.record is None else records.AIAgent.from_plain(self.record)
 
 
 def hashed_up(children: tuple[str, ...], canonical: bytes, clock: Mapping[str, int]) -> bytes:
@@ -155,7 +153,7 @@ def hashed_up(children: tuple[str, ...], canonical: bytes, clock: Mapping[str, i
 
 
 def hashed_rm(kind: Kind, key: str, children: tuple[str, ...], clock: Mapping[str, int], updated_at: int) -> bytes:
-    """What the hash of an Rm is taken over (DESIGN section 4)."""
+    """What the hash of an Rm is taken over; see protocol.md, Hashes and signatures."""
     return b"".join(
         (
             b"tui_registry/rm/1\0",
@@ -167,6 +165,24 @@ def hashed_rm(kind: Kind, key: str, children: tuple[str, ...], clock: Mapping[st
             updated_at.to_bytes(8, "big", signed=True),
         )
     )
+
+
+def claimed_hash(body: bytes) -> str | None:
+    """The hash that an op's bytes end in, None where they end otherwise; nothing of them is checked.
+
+    It only says which question they answer.
+    """
+    match = _LAST_MEMBER.search(body)
+    return None if match is None else match[1].decode()
+
+
+# The one spelling of an op ends in its hash: within the members of an Up, or of an Rm.
+_LAST_MEMBER = re.compile(rb'"hash":"([0-9a-f]{64})"\}{3,4}\Z')
+
+
+def digest_of(body: bytes) -> bytes:
+    """The digest of 32 bytes by which whole bytes are kept: a hash that they claim says nothing about them."""
+    return hashlib.blake2b(body, digest_size=32).digest()
 
 
 def id_of(kind: Kind, record: Record) -> str:

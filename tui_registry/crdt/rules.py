@@ -1,6 +1,6 @@
 """The validity rules: a function of an operation and its ancestors, never of a clock, a setting or arrival order.
 
-The numbers are those of DESIGN section 4; the lowest-numbered broken rule gives the code.
+The numbers are those of protocol.md, Validity; the lowest-numbered broken rule gives the code.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def sign_rm(
 
 
 def chain_of_children(heads: Sequence[str]) -> list[tuple[str, ...]]:
-    """Split heads into the children of a chain of ops, none naming more than 16 (DESIGN section 4, "State of a key").
+    """Split heads into the children of a chain of ops, none naming more than 16; see protocol.md, State of a key.
 
     The first op names the first 16 heads by hash; each next one names the op before it, which the caller adds, and up
     to 15 more.

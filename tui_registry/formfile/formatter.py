@@ -1,13 +1,28 @@
-"""Writing a Formfile in its one canonical layout."""
+"""Writing a Formfile: in its one canonical layout, and with its placeholders filled in."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Mapping
 
-from . import model
-from .model import Declaration, Formfile, Instruction, Line, Template
-from .parser import parse
-from .words import CONTROL, quote_free_text, quote_word
+from tui_registry.frozen import Frozen
+
+from . import language
+from .language import (
+    RECORD_PLACEHOLDERS,
+    Declaration,
+    Formfile,
+    FormfileProblem,
+    Instruction,
+    Line,
+    LineReport,
+    Mode,
+    Report,
+    Template,
+)
+from .lines import parse
+from .words import CONTROL, PLACEHOLDER, free_text, placeholders, quote_free_text, quote_word, split_words
 
 
 def format(text: str) -> str:  # noqa: A001 - the public name; the builtin is not used here
@@ -26,13 +41,8 @@ def format_parsed(formfile: Formfile) -> str:
     written: list[str] = []
     for line in formfile.lines:
         written.extend([line.raw] if line.number in broken else _lines(line))
-    tidy: list[str] = []
-    for piece in written:
-        if piece or (tidy and tidy[-1]):
-            tidy.append(piece)
-    while tidy and not tidy[-1]:
-        tidy.pop()
-    return "".join(f"{piece}\n" for piece in tidy)
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(written).strip("\n"))
+    return f"{text}\n" if text else ""
 
 
 def written(instruction: Instruction) -> str:
@@ -69,29 +79,29 @@ def _comment(text: str) -> str:
 
 def _value(instruction: Instruction) -> str:
     match instruction:
-        case model.Name(value=text) | model.Description(value=text):
+        case language.Name(value=text) | language.Description(value=text):
             return quote_free_text(text)
-        case model.Run(command=text):
+        case language.Run(command=text):
             return text
-        case model.Model(presence=presence, model_id=model_id):
+        case language.Model(presence=presence, model_id=model_id):
             return quote_word(f"{presence}:{model_id}")
-        case model.Vcpu(count=number) | model.Memory(megabytes=number) | model.Disk(gigabytes=number):
+        case language.Vcpu(count=number) | language.Memory(megabytes=number) | language.Disk(gigabytes=number):
             return _number(number)
-        case model.Gpu(model=name, count=count):
+        case language.Gpu(model=name, count=count):
             return quote_word(name if count == 1 else f"{name}:{_number(count)}")
-        case model.User():
+        case language.User():
             return _user(instruction)
-        case model.Workdir(path=path):
+        case language.Workdir(path=path):
             return quote_word(path)
-        case model.Copy(source=source, destination=destination):
+        case language.Copy(source=source, destination=destination):
             return f"{quote_word(source)} {quote_word(destination)}"
-        case model.Install(packages=packages):
+        case language.Install(packages=packages):
             return " ".join(quote_word(package) for package in packages)
-        case model.Env():
+        case language.Env():
             return _env(instruction)
-        case model.Entrypoint():
+        case language.Entrypoint():
             return _entrypoint(instruction)
-        case model.Expose(ports=ports):
+        case language.Expose(ports=ports):
             return " ".join(_number(port) for port in ports)
     raise TypeError(f"no spelling for {type(instruction).__name__}")
 
@@ -100,7 +110,7 @@ def _number(value: int | Template) -> str:
     return quote_word(value.text) if isinstance(value, Template) else str(value)
 
 
-def _user(user: model.User) -> str:
+def _user(user: language.User) -> str:
     def flag(value: bool | Template | None) -> str | None:
         return value.text if isinstance(value, Template) else None if value is None else str(value).lower()
 
@@ -119,15 +129,137 @@ def _user(user: model.User) -> str:
     return " ".join(f"{key}:{quote_word(text, first=False)}" for key, text in given.items() if text is not None)
 
 
-def _env(env: model.Env) -> str:
+def _env(env: language.Env) -> str:
     scope = "" if env.scope == "system" else f"{quote_word(f'--scope={env.scope}:{env.owner}')} "
     return f"{scope}{env.key}={quote_word(env.value, first=False) if env.value else ''}"
 
 
-def _entrypoint(entrypoint: model.Entrypoint) -> str:
+def _entrypoint(entrypoint: language.Entrypoint) -> str:
     words = [entrypoint.command, *entrypoint.args]
     plain = not words[0].startswith("[") and all(word and quote_word(word) == word for word in words)
     if entrypoint.written == "words" and plain:
         return " ".join(words)
     array = json.dumps(words, ensure_ascii=False)
     return CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", array)
+
+
+# ---- filling in placeholders -----------------------------------------------------------------------------------------
+
+
+class Rendered(Frozen):
+    """A Formfile without placeholders, in canonical layout; lines and columns of `problems` are the template's."""
+
+    text: str
+    problems: tuple[FormfileProblem, ...]
+
+
+class Placeholder(Frozen):
+    """A placeholder as a form asks for it: `default` is None when a value has to be given."""
+
+    name: str
+    default: str | None
+    from_record: bool
+
+
+def render(text: str, values: Mapping[str, str], mode: Mode = "lint") -> Rendered:
+    """Fills in every placeholder: from `values`, else from its declared default.
+
+    Values are quoted as their place needs it, so a value stays one word; only after INSTALL and EXPOSE a value with
+    spaces becomes several. In RUN a value is put into the command as it is: quoting for the shell is the author's part.
+    The declarations are left out of the result. What secrets the values hold is not reported.
+
+    Args:
+        text: the template.
+        values: by name; those that no placeholder asks for are ignored. A value is one line.
+        mode: how the result is checked.
+    """
+    template = parse(text, mode, secrets=False)
+    defaults = {d.name: d.default for d in reversed(template.declarations) if d.default is not None}
+    given = {**defaults, **values}
+    report = Report(mode)
+    lines = [_render_line(line, given, LineReport(report, line.number)) for line in template.lines]
+    # Checked line by line as in the template, so that problems carry its line numbers.
+    checked = parse("\n".join("#" if line is None else line for line in lines), mode, secrets=False)
+    # A placeholder that is left over has its own, better problem by now.
+    problems = [*report.problems, *(p for p in checked.problems if p.code != "placeholder_undeclared")]
+    problems.sort(key=lambda problem: (problem.line, problem.column))
+    return Rendered(format("\n".join(line for line in lines if line is not None)), tuple(problems))
+
+
+def wanted(formfile: Formfile) -> tuple[Placeholder, ...]:
+    """The placeholders that the instructions use, in the order of their first use."""
+    defaults = {declaration.name: declaration.default for declaration in reversed(formfile.declarations)}
+    names: dict[str, None] = {}
+    for line in formfile.lines:
+        if not isinstance(line.holds, Declaration) and line.raw.lstrip()[:1] != "#":
+            names.update(dict.fromkeys(name for name, _ in placeholders(_without_comment(line))))
+    return tuple(
+        Placeholder(name, defaults.get(name), name in RECORD_PLACEHOLDERS and name not in defaults) for name in names
+    )
+
+
+def _without_comment(line: Line) -> str:
+    return line.raw[: line.holds.span.end - 1] if isinstance(line.holds, Instruction) else line.raw
+
+
+def _render_line(line: Line, given: Mapping[str, str], report: LineReport) -> str | None:
+    """The line with its values, None for a declaration."""
+    if isinstance(line.holds, Declaration):
+        return None
+    if "{{" not in line.raw or line.raw.lstrip().startswith("#"):
+        return line.raw
+    value = _without_comment(line)
+    tail = line.raw[len(value) :]
+    return _fill(value, line.holds, _filler(given, value, report), report) + tail
+
+
+def _filler(given: Mapping[str, str], value: str, report: LineReport) -> Callable[[str], str]:
+    refused = {
+        name: at for name, at in reversed(list(placeholders(value))) if (name not in given) or _refused(given[name])
+    }
+    for name, at in refused.items():
+        short = name[:40]
+        if name not in given:
+            report.add(
+                at, "placeholder_missing", f"'{short}' has no value: give one, or declare '#? {short} = default'"
+            )
+        else:
+            report.add(at, "placeholder_value", f"the value of '{short}' {_refused(given[name])}")
+
+    def fill(text: str) -> str:
+        return PLACEHOLDER.sub(lambda m: m.group() if m.group(1) in refused else given[m.group(1)], text)
+
+    return fill
+
+
+def _refused(value: str) -> str:
+    if "\n" in value or "\r" in value:
+        return "has a line break: an instruction is one line"
+    if CONTROL.search(value):
+        return "holds a control character: delete it"
+    return "holds '{{', which would be read as a placeholder" if "{{" in value else ""
+
+
+def _fill(value: str, holds: Instruction | Declaration | None, fill: Callable[[str], str], report: LineReport) -> str:
+    start = len(value) - len(value.lstrip())
+    keyword = holds.keyword if isinstance(holds, Instruction) else ""
+    if not keyword or keyword == "RUN":
+        return fill(value)
+    name, rest = value.split(None, 1)
+    if keyword in ("NAME", "DESCRIPTION"):
+        text = " ".join(fill(free_text(rest).text).split())
+        written = quote_free_text(text)
+        if free_text(written).text != text:
+            report.add(start, "placeholder_value", f"{keyword} cannot hold both kinds of quotes and a ' #'")
+        return f"{name} {written}"
+    if keyword == "ENTRYPOINT" and rest.lstrip().startswith("["):
+        return f"{name} {_fill_array(rest, fill)}"
+    words = [fill(word.text) for word in split_words(rest).words]
+    if keyword in ("INSTALL", "EXPOSE"):
+        words = [part for word in words for part in word.split()]
+    return " ".join([name, *(quote_word(word) for word in words)])
+
+
+def _fill_array(text: str, fill: Callable[[str], str]) -> str:
+    items = json.loads(text)
+    return json.dumps([fill(item) for item in items if isinstance(item, str)], ensure_ascii=False)

@@ -11,10 +11,10 @@ import binascii
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from tui_registry.errors import Json
+from tui_registry.frozen import Frozen
 
 from . import formatter
 from .language import BY_NAME, USER_KEYS
@@ -26,8 +26,7 @@ _BASE64 = re.compile(r"(?:data:[a-z0-9.+/;=-]{0,80};base64,)?([A-Za-z0-9+/_=\s-]
 _MOST_ITEMS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(Frozen):
     """A Formfile as plain text, the form it came in, and what was changed or could not be kept."""
 
     text: str

@@ -123,9 +123,7 @@ def quote_word(value: str, *, first: bool = True) -> str:
 
 def free_text(text: str, start: int = 0) -> FreeText:
     """The rest of a line as one text. Quotes around all of it protect a ` #`; apostrophes inside are letters."""
-    begin = start
-    while begin < len(text) and text[begin].isspace():
-        begin += 1
+    begin = len(text) - len(text[start:].lstrip())
     quoted = _quoted_text(text, begin)
     if quoted is not None:
         return quoted
@@ -143,9 +141,7 @@ def _quoted_text(text: str, begin: int) -> FreeText | None:
     close = text.find(text[begin], begin + 1)
     if close < 0:
         return None
-    after = close + 1
-    while after < len(text) and text[after].isspace():
-        after += 1
+    after = len(text) - len(text[close + 1 :].lstrip())
     inside = one_spelling(text[begin + 1 : close].strip())
     if after == len(text):
         return FreeText(inside, True, None)

@@ -7,18 +7,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft, shown
-from tui_registry.importers.values import object_at, objects_at, text_at, texts_at
-from tui_registry.importers.versions import put_version
+from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.formats import Reader
+from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
 
-WELL_KNOWN = "/.well-known/agent-card.json"
+if TYPE_CHECKING:
+    import httpx
+
+    from tui_registry.importers.fetch import Fetcher
+
 _IN = "in the agent card"
 _MOST = 64
 
 
-def is_agent_card(value: Json) -> bool:
+def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
+    """The draft in a document, None when it is no agent card."""
+    return [read_agent_card(value, source)] if is_agent_card(value) else None
+
+
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] | None:
+    """The draft of the agent whose card lies at the well-known place of a host; None when there is no card.
+
+    Raises:
+        SourceError: the host does not answer, or with what cannot be read.
+    """
+    answer = await fetcher.get(url.copy_with(raw_path=place.encode()))
+    return read_document(answer.document(), str(answer.url), "") if answer.status == 200 else None
+
+
+def is_agent_card(value: Json) -> TypeGuard[dict[str, Json]]:
     """Whether a document reads as an agent card."""
     return (
         isinstance(value, dict)
@@ -37,7 +57,7 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     about = [text_at(card, "description"), *reached]
     more = " and the interfaces" if reached else ""
     draft.put("description", "\n\n".join(part for part in about if part), f"description{more} {_IN}")
-    # The card tells how an agent is reached, not what it is built with.
+    # The card says how an agent is reached, not what it is built with.
     draft.put("framework", {"Other": "A2A"}, "not stated; A2A is how it is reached")
     skills = objects_at(card, "skills")[:_MOST]
     names = [_skill(skill) for skill in skills]
@@ -47,9 +67,7 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     draft.add("capabilities", offered, f"capabilities {_IN}")
     tags = [tag for skill in skills for tag in texts_at(skill, "tags")]
     draft.add("tags", tags[: 4 * _MOST], f"tags of the skills {_IN}")
-    kinds = _model_types(card)
-    if kinds:
-        draft.put("compatible_model_types", kinds, f"the input modes {_IN}")
+    draft.put("compatible_model_types", _model_types(card), f"the input modes {_IN}")
     _note_guards(draft, card)
     return draft
 
@@ -104,3 +122,6 @@ def _note_guards(draft: Draft, card: Mapping[str, Json]) -> None:
         draft.note(f"the agent asks for credentials ({', '.join(shown(name, 30) for name in schemes[:4])})")
     if objects_at(card, "signatures"):
         draft.note("the card is signed; its signatures were not checked")
+
+
+READER = Reader(document=read_document, ask=ask_host)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
-from tui_registry.importers.documents import Finding
-from tui_registry.records.reading import read_record
+from tui_registry.importers.untrusted import SourceError
+from tui_registry.present.imports import Finding
+from tui_registry.records.as_written import read_record
+from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import FIELDS, Field, Integer, Many, Optional, Struct, Text, Variant
 from tui_registry.text import exact, safe_text
 
@@ -144,10 +146,47 @@ class Draft:
         return list[Json](fitting[: of.most])
 
 
+def finding_of(read: Callable[[], Draft], source: str, kind: Kind | None) -> Finding:
+    """The finding that reading a draft ends in: the draft, or why there is none. Nothing is raised."""
+    try:
+        draft = read()
+    except SourceError as error:
+        return Finding(source, kind, None, (Problem("", "error", "header", error.sentence),))
+    return draft.finding().wanted_as(kind)
+
+
+def put_version(draft: Draft, version: str, origin: str) -> None:
+    """Give the draft its version; one that is no SemVer and cannot be completed is left out, with a note."""
+    version = version.strip()
+    if not version or draft.has("version"):
+        return
+    if version_fault(version) is None:
+        draft.put("version", version, origin)
+        return
+    match = _SHORT.fullmatch(version)
+    if match is not None:
+        whole = ".".join(str(int(part or "0")) for part in match.group(1, 2, 3)) + (match[4] or "")
+        if version_fault(whole) is None:
+            draft.put("version", whole, f"{origin}, where it is {shown(version)}")
+            return
+    draft.note(f"the version {shown(version)} is not SemVer, so the draft has the default ({origin})")
+
+
+# `v1.2`, `1`, `1.2.0-rc.1`: numbers that only lack a part. Dates and names are another matter.
+_SHORT = re.compile(
+    r"v?([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:\.([0-9]{1,4}))?([-+][0-9A-Za-z.+-]+)?", re.ASCII | re.IGNORECASE
+)
+
+
 def slug(text: str) -> str:
     """A tag as the authoring rules ask for it: `Text Generation` -> `text-generation`, `C++` -> `c`; maybe empty."""
     plain = unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode().lower().replace("'", "")
     return re.sub(r"[^a-z0-9]+", "-", plain)[:128].strip("-")
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """A foreign word inside a sentence: safe, on one line, short."""
+    return safe_text(" ".join(text[: 4 * limit].split()), limit)
 
 
 def _clean(text: str) -> str:
@@ -166,8 +205,3 @@ def _type_of(kind: Kind, path: str) -> object:
         of = next(field.type for field in fields if field.name == name)
         fields = of.fields if isinstance(of, Struct) else ()
     return of
-
-
-def shown(text: str, limit: int = 60) -> str:
-    """A foreign word inside a sentence: safe, on one line, short."""
-    return safe_text(" ".join(text[: 4 * limit].split()), limit)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 import httpx
 
 from tui_registry.errors import Json
-from tui_registry.importers.errors import SourceError
+from tui_registry.importers.untrusted import SourceError
 from tui_registry.origin import Origin, RedirectError, TooLargeError, read_url
+from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import exact, safe_text
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -40,24 +43,32 @@ class FetchBounds:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
-
-    status: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some bytes of a file.
+    """What came back from an address.
 
     Attributes:
-        status: 206 for what was asked for, 200 for the beginning of the whole; others come with no bytes.
-        size: of the whole file, None when the host does not tell.
+        status: of a file that was asked for in part 206, or 200 for its beginning.
+        size: of such a file as a whole, None when the host does not state it.
     """
 
+    url: httpx.URL
     status: int
     body: bytes
-    size: int | None
+    size: int | None = None
+
+    def document(self) -> Json:
+        """The JSON or YAML in the body.
+
+        Raises:
+            SourceError: there is none.
+        """
+        try:
+            return load_document(self.text(), PurePosixPath(self.url.path).name or "answer")
+        except DocumentError as error:
+            raise SourceError(f"{_quoted(str(self.url))}: {error.sentence}") from None
+
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 stay recognisable as such."""
+        return self.body.decode("utf-8", "surrogateescape")
 
 
 class ElsewhereError(SourceError):
@@ -119,9 +130,9 @@ class Fetcher:
             SourceError: there is none, or it is too long.
         """
         async with self._asking(url), self._origin.get(url) as response:
-            return Answer(response.status_code, await self._body(response))
+            return Answer(url, response.status_code, await self._body(response))
 
-    async def piece(self, url: httpx.URL, start: int, count: int) -> Piece:
+    async def piece(self, url: httpx.URL, start: int, count: int) -> Answer:
         """At most `count` bytes of a file, from `start` on (RFC 9110, section 14.2); the rest is not waited for.
 
         Raises:
@@ -130,7 +141,7 @@ class Fetcher:
         wanted = {"range": f"bytes={start}-{start + count - 1}"}
         async with self._asking(url), self._origin.get(url, wanted) as response:
             if response.status_code not in (200, 206):
-                return Piece(response.status_code, b"", None)
+                return Answer(url, response.status_code, b"")
             first, size = _span(response)
             if first != start:
                 raise SourceError(f"{_quoted(url.host)} does not give parts of files: download it and import the file")
@@ -139,13 +150,23 @@ class Fetcher:
                 body += chunk
                 if len(body) >= count:
                     break
-            return Piece(response.status_code, bytes(body[:count]), size)
+            return Answer(url, response.status_code, bytes(body[:count]), size)
 
     async def post(self, url: httpx.URL, body: Json) -> Answer:
         """The answer to a POST of JSON; redirects are not followed. Raises as `get`."""
         content = json.dumps(body).encode()
         async with self._asking(url), self._origin.post(url, content, "application/json") as response:
-            return Answer(response.status_code, await self._body(response))
+            return Answer(url, response.status_code, await self._body(response))
+
+    async def each(self, ask: Callable[[S], Awaitable[T]], items: Iterable[S], *, at_once: int) -> list[T]:
+        """What `ask` finds out about each of these, in their order."""
+        turn = asyncio.Semaphore(at_once)
+
+        async def in_turn(item: S) -> T:
+            async with turn:
+                return await ask(item)
+
+        return await asyncio.gather(*map(in_turn, items))
 
     async def __aenter__(self) -> Fetcher:
         await self._origin.__aenter__()
@@ -156,28 +177,10 @@ class Fetcher:
 
     @asynccontextmanager
     async def _asking(self, url: httpx.URL) -> AsyncIterator[None]:
-        """Whatever goes wrong on the way, in words."""
-        host = _quoted(url.host)
         try:
             yield
-        except RedirectError as error:
-            sentence = self._astray(url, error)
-            raise (
-                ElsewhereError(sentence, error.target) if error.why == "elsewhere" else SourceError(sentence)
-            ) from None
-        except TooLargeError:
-            raise SourceError(f"{host} answers with more than can be read at once") from None
-        except httpx.ConnectError as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise SourceError(f"the TLS certificate of {host} cannot be trusted") from None
-            raise SourceError(f"no answer from {host}: is it running, and is the address right?") from None
-        except httpx.TimeoutException:
-            raise SourceError(f"{host} was silent for {self._bounds.silent_seconds:g} s") from None
-        except httpx.InvalidURL:  # ours was read before: it is what a redirect names
-            raise SourceError(f"{host} redirects to what is no web address") from None
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            reason = safe_text(str(error) or type(error).__name__, 120)
-            raise SourceError(f"{host} did not answer as web servers do ({reason})") from None
+        except (RedirectError, TooLargeError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+            raise self._in_words(url, error) from None
 
     async def _body(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
@@ -193,15 +196,29 @@ class Fetcher:
                 "if it is a model, download it and import the file"
             ) from None
 
-    def _astray(self, url: httpx.URL, error: RedirectError) -> str:
-        match error.why:
-            case "nowhere":
-                return f"{_quoted(str(url))} redirects to what is no web address"
-            case "elsewhere":
-                where = f"{_quoted(str(url))} redirects to another place, {_quoted(error.target)}"
-                return f"{where}: if you trust that one, import it"
-            case "circles":
-                return f"{_quoted(str(self._url))} sends us round in circles: too many redirects"
+    def _in_words(self, url: httpx.URL, error: Exception) -> SourceError:
+        """Whatever went wrong on the way, for people."""
+        host, address = _quoted(url.host), _quoted(str(url))
+        match error:
+            case RedirectError(why="nowhere"):
+                return SourceError(f"{address} redirects to what is no web address")
+            case RedirectError(why="elsewhere"):
+                where = f"{address} redirects to another place, {_quoted(error.target)}"
+                return ElsewhereError(f"{where}: if you trust that one, import it", error.target)
+            case RedirectError():
+                return SourceError(f"{_quoted(str(self._url))} sends us round in circles: too many redirects")
+            case TooLargeError():
+                return SourceError(f"{host} answers with more than can be read at once")
+            case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                return SourceError(f"the TLS certificate of {host} cannot be trusted")
+            case httpx.ConnectError():
+                return SourceError(f"no answer from {host}: is it running, and is the address right?")
+            case httpx.TimeoutException():
+                return SourceError(f"{host} was silent for {self._bounds.silent_seconds:g} s")
+            case httpx.InvalidURL():  # ours was read before: it is what a redirect names
+                return SourceError(f"{host} redirects to what is no web address")
+        reason = safe_text(str(error) or type(error).__name__, 120)
+        return SourceError(f"{host} did not answer as web servers do ({reason})")
 
 
 def _span(response: httpx.Response) -> tuple[int, int | None]:

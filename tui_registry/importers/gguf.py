@@ -1,22 +1,30 @@
-"""A GGUF file, or one of several it is split into -> the draft of a model."""
+"""A GGUF file, or one of several that a model is split into -> the draft of a model.
+
+Only the header is read: metadata and the shapes of the tensors, never their data.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Versions 2 and 3, either byte order.
+"""
 
 from __future__ import annotations
 
 import re
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft, shown
-from tui_registry.importers.errors import SourceError
-from tui_registry.importers.estimate import put_requirements
-from tui_registry.importers.files import opened
-from tui_registry.importers.gguf_header import GgufHeader, read_gguf_header
+from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.licences import put_licence
-from tui_registry.importers.quantizations import of_file_type, of_tensor_types
-from tui_registry.importers.versions import put_version
-from tui_registry.text import exact, size_bytes
+from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
+from tui_registry.importers.weights import of_file_type, of_tensor_types, put_quantization, put_requirements, split_of
+from tui_registry.text import exact, safe_text, size_bytes
 
+MAGIC = b"GGUF"
 _IN = "in the GGUF header"
 
 
@@ -26,66 +34,64 @@ def read_gguf(path: Path) -> Draft:
     Raises:
         SourceError: the file cannot be read, or its header is broken.
     """
-    with opened(path) as file:
-        header = read_gguf_header(file)
-    model = _Model(header, header.parameters, header.file_size, dict(header.elements), 1)
+    header, parts = _header(path), 1
     draft = Draft("model", str(path))
     count = header.number("split.count") or 1
     if count > 1:
-        model = _joined(draft, path, header, count)
-    _describe(draft, path, model.header)
-    _measure(draft, model)
+        header, parts = _joined(draft, path, header, count)
+    _describe(draft, path, header)
+    _measure(draft, header, parts)
     return draft
 
 
-def first_part(path: Path) -> Path:
-    """The first part of a split model that a name is a part of; else the path itself."""
-    match = _PART.fullmatch(path.name)
-    return path if match is None else path.with_name(f"{match[1]}-00001-of-{match[3]}{match[4]}")
+def header_end(beginning: bytes, size: int, _name: str) -> int:
+    """How many bytes of a file to read for its header; `len(beginning)` once the header is whole. A header does not
+    state its length, so the answer is twice as many each time.
+
+    Raises:
+        SourceError: the header is broken, or does not end.
+    """
+    try:
+        read_gguf_header(BytesIO(beginning))
+    except CutOffError:
+        if len(beginning) >= min(size, _MOST_BYTES):
+            raise
+        return 2 * len(beginning)
+    return len(beginning)
 
 
-_PART = re.compile(r"(.+)-([0-9]{5})-of-([0-9]{5})(\.[A-Za-z]{1,12})", re.ASCII)
-_MOST_PARTS = 1_000
+def _header(path: Path) -> GgufHeader:
+    with opened(path) as file:
+        return read_gguf_header(file)
 
 
-class _Model(NamedTuple):
-    header: GgufHeader  # of the first part, which has the metadata
-    parameters: int
-    weights: int  # bytes of all parts that are there
-    elements: dict[int, int]
-    parts: int
+def _joined(draft: Draft, path: Path, header: GgufHeader, count: int) -> tuple[GgufHeader, int]:
+    """The header of a model of several parts, as far as they lie beside each other, and how many there are.
 
-
-def _joined(draft: Draft, path: Path, header: GgufHeader, count: int) -> _Model:
-    """A model of several parts, as far as they lie beside each other."""
-    match = _PART.fullmatch(path.name)
-    if match is None or int(match[3]) != count or not 0 < count <= _MOST_PARTS:
+    The first part has the metadata; elements and bytes are those of all.
+    """
+    split = split_of(path.name)
+    if split is None or split.total != count or count > _MOST_PARTS:
         draft.note(
             f"this is one of {exact(count)} parts, but its name does not say which one: only this part was counted"
         )
-        return _Model(header, header.parameters, header.file_size, dict(header.elements), 1)
-    first, elements, weights, missing = header, dict[int, int](), 0, list[int]()
+        return header, 1
+    first, elements, size, missing = header, Counter[int](), 0, list[int]()
     for number in range(1, count + 1):
-        part = path.with_name(f"{match[1]}-{number:05}-of-{match[3]}{match[4]}")
+        part = path.with_name(split.part(number))
         try:
-            read = header if part == path else _part(part)
+            read = header if part == path else _header(part)
         except SourceError:
             missing.append(number)
             continue
         first = read if number == 1 else first
-        weights += read.file_size
-        for kind, elements_of_kind in read.elements.items():
-            elements[kind] = elements.get(kind, 0) + elements_of_kind
+        size += read.file_size
+        elements.update(read.elements)
     if missing:
         are = "part" if len(missing) == 1 else "parts"
         numbers = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         draft.note(f"{are} {numbers} of {count} cannot be read beside it: only the others were counted")
-    return _Model(first, sum(elements.values()), weights, elements, count - len(missing))
-
-
-def _part(path: Path) -> GgufHeader:
-    with opened(path) as file:
-        return read_gguf_header(file)
+    return replace(first, elements=elements, file_size=size), count - len(missing)
 
 
 # ---- what it is ----------------------------------------------------------------------------------------------------
@@ -98,15 +104,14 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
             draft.note(f"{shown(key)} {_IN} is not UTF-8 or too long, and was left out")
     if not draft.put("name", header.text("general.name"), f"general.name {_IN}"):
         draft.put("name", header.text("general.basename"), f"general.basename {_IN}")
-        draft.put("name", _stem(path), "the file's name")
+        split = split_of(path.name)
+        draft.put("name", path.stem if split is None else split.stem, "the file's name")
     put_version(draft, header.text("general.version"), f"general.version {_IN}")
     draft.put("description", header.text("general.description"), f"general.description {_IN}")
     put_licence(
         draft, header.text("general.license"), f"general.license {_IN}", name=header.text("general.license.name")
     )
-    kind = _type_of(header, architecture)
-    if kind is not None:
-        draft.put("model_type", kind, f"the architecture {shown(architecture)} {_IN}")
+    draft.put("model_type", _type_of(header, architecture), f"the architecture {shown(architecture)} {_IN}")
     draft.put("framework", {"Other": "GGML"}, "the file is GGUF, the format of GGML")
     draft.put("context_length", header.number(f"{architecture}.context_length"), f"{architecture}.context_length {_IN}")
     draft.add("tags", header.texts("general.tags"), f"general.tags {_IN}")
@@ -146,35 +151,246 @@ def _type_of(header: GgufHeader, architecture: str) -> str | None:
     return "LLM"
 
 
-def _stem(path: Path) -> str:
-    match = _PART.fullmatch(path.name)
-    return match[1] if match is not None else path.stem
-
-
 # ---- how big it is -------------------------------------------------------------------------------------------------
 
 
-def _measure(draft: Draft, model: _Model) -> None:
-    header, parts = model.header, model.parts
+def _measure(draft: Draft, header: GgufHeader, parts: int) -> None:
     of_parts = "" if parts == 1 else f" of {parts} parts"
-    draft.put("parameters", model.parameters or None, f"the shapes of the tensors{of_parts}")
-    if not model.parameters:
+    draft.put("parameters", header.parameters or None, f"the shapes of the tensors{of_parts}")
+    if not header.parameters:
         draft.note("the file has no tensors, so it has no parameters to count")
     number = header.number("general.file_type")
     quantization = None if number is None else of_file_type(number)
     origin = f"general.file_type {number} {_IN}"
     if quantization is None:
-        quantization, origin = of_tensor_types(model.elements), "the type of most tensors"
-    bits = None
-    if quantization is not None:
-        bits = quantization.bits
-        value: Json = quantization.value
-        draft.put("quantization", value, f"{origin} ({quantization.scheme})" if quantization.scheme else origin)
-        draft.add("tags", [quantization.scheme], origin)
+        quantization, origin = of_tensor_types(header.elements), "the type of most tensors"
+    put_quantization(draft, quantization, origin, tagged=True)
+    bits = None if quantization is None else quantization.bits
     if header.size is not None and header.size > header.file_size and parts == 1:
         draft.note(
             f"the file is cut off: its tensors need {size_bytes(header.size)}, it has {size_bytes(header.file_size)}"
         )
         put_requirements(draft, header.size, "the tensors", bits=bits)
     else:
-        put_requirements(draft, model.weights, "the file" if parts == 1 else f"{parts} files", bits=bits)
+        put_requirements(draft, header.file_size, "the file" if parts == 1 else f"{parts} files", bits=bits)
+
+
+# ---- the header ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """What a header says.
+
+    Attributes:
+        values: metadata that is a number, true or false, or text; lists of text only under `general.`.
+        unreadable: keys whose text is not UTF-8 or too long to keep.
+        tensors: how many there are.
+        elements: GGML type -> the number of elements in tensors of that type.
+        size: bytes that the file needs for its tensor data to be whole; None when a type is not known.
+        file_size: bytes that it has.
+    """
+
+    version: int
+    values: Mapping[str, Json]
+    unreadable: tuple[str, ...]
+    tensors: int
+    elements: Mapping[int, int]
+    size: int | None
+    file_size: int
+
+    @property
+    def parameters(self) -> int:
+        """The number of elements in all tensors."""
+        return sum(self.elements.values())
+
+    def text(self, key: str) -> str:
+        """A value that is text, else nothing."""
+        value = self.values.get(key)
+        return value if isinstance(value, str) else ""
+
+    def texts(self, key: str) -> list[str]:
+        """A value that is a list of text, else nothing."""
+        value = self.values.get(key)
+        return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+    def number(self, key: str) -> int | None:
+        """A value that is a whole number, else None."""
+        value = self.values.get(key)
+        return value if is_whole(value) else None
+
+
+def read_gguf_header(file: IO[bytes]) -> GgufHeader:
+    """Read the header of an open file that begins with the magic.
+
+    Raises:
+        SourceError: the header is broken, cut off or larger than real models have.
+    """
+    return _Parser(file).parse()
+
+
+# Far above the largest models of today: a vocabulary of 260,000 words with its merges takes 15 MB, and the models with
+# the most tensors have some thousands.
+_MOST_BYTES = 64 * 1024 * 1024
+_MOST_PARTS = 1_000
+_MOST_VALUES = 65_536
+_MOST_TENSORS = 200_000
+_MOST_ITEMS = 4_000_000
+_MOST_DEPTH = 4
+_MOST_DIMENSIONS = 8
+_LONGEST_KEY = 65_535
+_LONGEST_NAME = 1_024
+_LONGEST_TEXT = 65_536
+_LONGEST_LIST = 1_024
+_MOST_ELEMENTS = 2**63
+
+_TEXT, _LIST = 8, 9
+# Type of a value -> its struct code.
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+
+# GGML type -> elements and bytes of a block.
+BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 40), 10: (256, 84),
+    11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74),
+    18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2),
+    26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+    40: (64, 36), 41: (128, 18),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Parser:
+    file: IO[bytes]
+    reader: HeaderReader = field(init=False)
+    order: str = "<"
+    items: int = 0  # of lists, against `_MOST_ITEMS`
+    unreadable: list[str] = field(default_factory=list)
+
+    def parse(self) -> GgufHeader:
+        self.reader = reader = HeaderReader(self.file, _MOST_BYTES, "the GGUF header")
+        if reader.take(4) != MAGIC:
+            raise SourceError("is no GGUF file")
+        version = self._version()
+        tensor_count, value_count = self._number("Q"), self._number("Q")
+        if value_count > _MOST_VALUES:
+            raise reader.fail(f"claims {exact(value_count)} values: no model has that many")
+        if tensor_count > _MOST_TENSORS:
+            raise reader.fail(f"claims {exact(tensor_count)} tensors: no model has that many")
+        values = self._values(value_count)
+        elements, size = self._tensors(tensor_count, values.get("general.alignment"))
+        return GgufHeader(
+            version, values, tuple(self.unreadable), tensor_count, elements, size, reader.file_size
+        )  # fmt: skip
+
+    def _version(self) -> int:
+        raw = self.reader.take(4)
+        version = int.from_bytes(raw, "little")
+        if version & 0xFFFF == 0 and version:  # the format has no other sign of its byte order
+            self.order = ">"
+            version = int.from_bytes(raw, "big")
+        if version not in (2, 3):
+            raise self.reader.fail(f"is of version {exact(version)}: versions 2 and 3 are read")
+        return version
+
+    def _number(self, code: str) -> int:
+        (number,) = struct.unpack(self.order + code, self.reader.take(struct.calcsize("<" + code)))
+        return int(number)
+
+    # Metadata
+
+    def _values(self, count: int) -> dict[str, Json]:
+        values: dict[str, Json] = {}
+        for _ in range(count):
+            raw = self._bytes(_LONGEST_KEY, "a key")
+            try:
+                key = raw.decode()
+            except UnicodeDecodeError:
+                raise self.reader.fail("has a key that is not UTF-8") from None
+            if key in values:
+                raise self.reader.fail(f"has the key {safe_text(key, 60)} twice")
+            values[key] = self._value(key, self._number("I"))
+        return {key: value for key, value in values.items() if value is not None}
+
+    def _value(self, key: str, kind: int) -> Json:
+        if kind == _TEXT:
+            return self._text(key)
+        if kind == _LIST:
+            return self._list(key, 1)
+        return self._scalar(key, kind)
+
+    def _scalar(self, key: str, kind: int) -> Json:
+        code = _SCALARS.get(kind)
+        if code is None:
+            raise self.reader.fail(f"has a value of an unknown type, {exact(kind)}, at {safe_text(key, 60)}")
+        value: Json = struct.unpack(self.order + code, self.reader.take(struct.calcsize("<" + code)))[0]
+        return value
+
+    def _text(self, key: str) -> str | None:
+        length = self._number("Q")
+        if length > _LONGEST_TEXT:
+            self.reader.skip(length)
+            self._give_up(key)
+            return None
+        try:
+            return self.reader.take(length).decode()
+        except UnicodeDecodeError:
+            self._give_up(key)
+            return None
+
+    def _list(self, key: str, depth: int) -> Json:
+        kind, count = self._number("I"), self._number("Q")
+        if kind in _SCALARS:
+            self.reader.skip(count * struct.calcsize("<" + _SCALARS[kind]))
+            return None
+        self.items += count * (1 if kind == _TEXT else 16)
+        if self.items > _MOST_ITEMS:
+            raise self.reader.fail(f"claims a list of {exact(count)} items at {safe_text(key, 60)}: that is too long")
+        if kind == _TEXT:
+            if not key.startswith("general.") or count > _LONGEST_LIST:
+                self.reader.skip_texts(count, struct.Struct(self.order + "Q"))
+                return None
+            texts = [self._text(key) for _ in range(count)]
+            return [text for text in texts if text is not None]
+        if kind != _LIST:
+            raise self.reader.fail(f"has a list of an unknown type, {exact(kind)}, at {safe_text(key, 60)}")
+        if depth >= _MOST_DEPTH:
+            raise self.reader.fail(f"nests lists deeper than {_MOST_DEPTH} levels at {safe_text(key, 60)}")
+        for _ in range(count):
+            self._list(key, depth + 1)
+        return None
+
+    def _give_up(self, key: str) -> None:
+        if key not in self.unreadable:
+            self.unreadable.append(key)
+
+    def _bytes(self, most: int, what: str) -> bytes:
+        length = self._number("Q")
+        if length > most:
+            raise self.reader.fail(f"has {what} of {exact(length)} bytes: at most {exact(most)} are allowed")
+        return self.reader.take(length)
+
+    # Tensors
+
+    def _tensors(self, count: int, alignment: Json) -> tuple[dict[int, int], int | None]:
+        elements: Counter[int] = Counter()
+        end: int | None = 0
+        for _ in range(count):
+            self._bytes(_LONGEST_NAME, "a tensor's name")
+            dimensions = self._number("I")
+            if dimensions > _MOST_DIMENSIONS:
+                raise self.reader.fail(f"has a tensor of {exact(dimensions)} dimensions: at most 8 are read")
+            number = 1
+            for size in struct.unpack(f"{self.order}{dimensions}Q", self.reader.take(8 * dimensions)):
+                number *= size
+            kind, offset = self._number("I"), self._number("Q")
+            elements[kind] += number
+            if elements[kind] >= _MOST_ELEMENTS:
+                raise self.reader.fail("has tensors of more elements than any machine holds")
+            block = BLOCKS.get(kind)
+            end = None if block is None or end is None else max(end, offset + -(-number // block[0]) * block[1])
+        step = alignment if isinstance(alignment, int) and 0 < alignment <= 2**20 else 32
+        data = -(-self.reader.position // step) * step
+        return dict(elements), None if end is None else data + end
+
+
+READER = Reader(weights=WeightsReader(read_gguf, header_end))

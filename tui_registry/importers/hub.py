@@ -7,8 +7,8 @@ What is asked: https://huggingface.co/docs/hub/api (`/api/models/{id}`) and the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -16,14 +16,8 @@ from urllib.parse import quote
 import httpx
 
 from tui_registry.errors import Json, Kind
-from tui_registry.importers.documents import Finding
-from tui_registry.importers.drafting import Draft, shown
-from tui_registry.importers.errors import SourceError
-from tui_registry.importers.estimate import put_requirements
-from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, Piece, fetched
-from tui_registry.importers.files import parse_json
-from tui_registry.importers.foreign import finding_of
-from tui_registry.importers.headers import BOUNDS, lay_down
+from tui_registry.importers.drafting import Draft, finding_of, shown
+from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, fetched
 from tui_registry.importers.huggingface import (
     ADAPTER,
     CARD,
@@ -33,8 +27,11 @@ from tui_registry.importers.huggingface import (
     chosen_weights,
     read_model_folder,
 )
-from tui_registry.importers.quantizations import of_dtypes
-from tui_registry.importers.weights import read_weights_file
+from tui_registry.importers.recognising import read_weights_file
+from tui_registry.importers.remote_headers import BOUNDS, lay_down
+from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object
+from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of
+from tui_registry.present.imports import Finding
 from tui_registry.text import exact, safe_text
 
 _MOST_PARTS = 48
@@ -106,7 +103,6 @@ def read_repository(repository: Repository, kind: Kind | None, hub: Hub, bounds:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", re.ASCII)
 # One file, or one in a folder: nothing that could lead out of ours.
 _FILE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._+-]{0,120}/)?[A-Za-z0-9_-][A-Za-z0-9._+-]{0,180}", re.ASCII)
-_PART = re.compile(r"(.+)-([0-9]{5})-of-([0-9]{5})(\.gguf)", re.ASCII | re.IGNORECASE)
 
 
 class _Asked:
@@ -147,15 +143,13 @@ class _Asked:
     async def _told(self) -> Mapping[str, Json]:
         """What the Hub says of the repository: its files, and what it counted itself."""
         revision = "" if self._of.revision == "main" else f"/revision/{quote(self._of.revision, safe='')}"
-        answer = await self._get(f"/api/models/{self._of.name}{revision}?blobs=true")
+        answer = await self._fetcher.get(httpx.URL(f"{self._hub.base}/api/models/{self._of.name}{revision}?blobs=true"))
         where = f"{self._hub.base}/{self._of.name}"
         if answer.status in (401, 403, 404):
             raise SourceError(f"{where} is not there, or not for everybody to see")
         if answer.status != 200:
             raise SourceError(f"{where} cannot be asked: the Hub answers with status {answer.status}")
-        told = parse_json(answer.body, "the Hub's answer")
-        if not isinstance(told, dict):
-            raise SourceError("the Hub's answer is no JSON object")
+        told = parse_object(answer.body, "the Hub's answer")
         if told.get("gated"):
             self._notes.append("the files are given only to those who agreed to its terms: what is open was read")
         return told
@@ -166,15 +160,12 @@ class _Asked:
         name = self._of.file.rpartition("/")[2]
         if _FILE.fullmatch(name) is None:
             raise SourceError(f"{shown(name)} is no name of a file that can be read here")
-        parts = [self._of.file]
-        match = _PART.fullmatch(self._of.file)
-        if match is not None and 1 < int(match[3]) <= _MOST_PARTS:
-            parts = [f"{match[1]}-{number:05}-of-{match[3]}{match[4]}" for number in range(1, int(match[3]) + 1)]
+        split = split_of(self._of.file, ".gguf")
+        parts = split.parts() if split is not None and 1 < split.total <= _MOST_PARTS else [self._of.file]
         for part in parts:
             await lay_down(self._piece, self._address(part), folder / part.rpartition("/")[2])
         await self._fetch(CARD, folder)
-        found = read_weights_file(folder / name, "gguf", kind)
-        return Finding(source, found.kind, found.record, found.problems, origins=found.origins, notes=found.notes)
+        return replace(read_weights_file(folder / name, "gguf", kind), source=source)
 
     async def _fetch(self, name: str, folder: Path) -> None:
         """Copy a small file; one that cannot be had is a note."""
@@ -205,25 +196,20 @@ class _Asked:
         revision = quote(self._of.revision, safe="")
         return httpx.URL(f"{self._hub.base}/{self._of.name}/resolve/{revision}/{quote(name)}")
 
-    async def _get(self, path: str) -> Answer:
-        return await self._fetcher.get(httpx.URL(f"{self._hub.base}{path}"))
-
     async def _get_file(self, name: str) -> Answer:
-        url = self._address(name)
-        try:
-            return await self._fetcher.get(url)
-        except ElsewhereError as error:
-            target = self._allowed(error)
-            async with Fetcher(target, self._bounds) as fetcher:
-                return await fetcher.get(target)
+        return await self._followed(self._address(name), lambda fetcher, url: fetcher.get(url))
 
-    async def _piece(self, url: httpx.URL, start: int, count: int) -> Piece:
+    async def _piece(self, url: httpx.URL, start: int, count: int) -> Answer:
+        return await self._followed(url, lambda fetcher, url: fetcher.piece(url, start, count))
+
+    async def _followed(self, url: httpx.URL, ask: Callable[[Fetcher, httpx.URL], Awaitable[Answer]]) -> Answer:
+        """What a file's address gives, or the address that it leads to at a host of the Hub's."""
         try:
-            return await self._fetcher.piece(url, start, count)
+            return await ask(self._fetcher, url)
         except ElsewhereError as error:
             target = self._allowed(error)
             async with Fetcher(target, self._bounds) as fetcher:
-                return await fetcher.piece(target, start, count)
+                return await ask(fetcher, target)
 
     def _allowed(self, error: ElsewhereError) -> httpx.URL:
         """Where a download leads to, if that is a host of the Hub's."""
@@ -238,8 +224,7 @@ class _Asked:
 
 def _files_in(told: Mapping[str, Json]) -> list[str]:
     """The files of the repository that could be read here, by name."""
-    siblings = told.get("siblings")
-    named = [one.get("rfilename") for one in siblings if isinstance(one, dict)] if isinstance(siblings, list) else []
+    named = [one.get("rfilename") for one in objects_at(told, "siblings")]
     return sorted(name for name in named if isinstance(name, str) and _FILE.fullmatch(name))
 
 
@@ -256,10 +241,9 @@ def _add_told(draft: Draft, told: Mapping[str, Json], names: list[str]) -> None:
     if isinstance(safetensors, dict) and not draft.has("parameters"):
         draft.put("parameters", _count(safetensors.get("total")), "what the Hub counted in the safetensors")
         dtypes = safetensors.get("parameters")
-        counts = {name: number for name, number in dtypes.items() if _count(number)} if isinstance(dtypes, dict) else {}
-        quantization = of_dtypes({name: number for name, number in counts.items() if isinstance(number, int)})
-        if quantization is not None:
-            draft.put("quantization", quantization.value, "the dtype that the Hub counted most")
+        counted = dtypes.items() if isinstance(dtypes, dict) else ()
+        quantization = of_dtypes({name: number for name, value in counted if (number := _count(value))})
+        put_quantization(draft, quantization, "the dtype that the Hub counted most")
     if isinstance(gguf, dict):
         draft.put("parameters", _count(gguf.get("total")), "what the Hub read in a GGUF file")
         draft.put("context_length", _count(gguf.get("context_length")), "what the Hub read in a GGUF file")
@@ -277,4 +261,4 @@ _SAID_WITHOUT_HEADERS = ("nothing tells the size", "there are no safetensors", "
 
 
 def _count(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63 else None
+    return value if is_whole(value) and 0 < value < 2**63 else None

@@ -1,29 +1,45 @@
-"""A Hugging Face model folder, or its card alone -> the draft of a model."""
+"""A model as the Hugging Face Hub keeps it -> its draft: a folder with `config.json` and the like, or a card alone.
+
+The keys of `config.json`: the configuration classes of https://huggingface.co/docs/transformers.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeGuard, TypeVar
 
 from tui_registry.errors import Json
 from tui_registry.importers import safetensors
-from tui_registry.importers.card import Card, read_card
-from tui_registry.importers.card_values import IN_CARD, card_draft, put_card, title_of
-from tui_registry.importers.config import is_config, put_config, put_dtype, read_object
 from tui_registry.importers.drafting import Draft, shown
-from tui_registry.importers.errors import SourceError
-from tui_registry.importers.estimate import put_requirements
+from tui_registry.importers.formats import FolderReader, Reader, TextReader
+from tui_registry.importers.model_card import (
+    IN_CARD,
+    NO_CARD,
+    Card,
+    card_draft,
+    is_card,
+    put_card,
+    read_card,
+    read_text,
+    title_of,
+)
+from tui_registry.importers.untrusted import SourceError, is_whole, parse_object, read_bounded, texts_at
+from tui_registry.importers.weights import of_config, put_quantization, put_requirements
 
 CARD, CONFIG, PIPELINE, ADAPTER = "README.md", "config.json", "model_index.json", "adapter_config.json"
 INDEXES = ("model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.json")
+
+
+T = TypeVar("T")
 
 
 def is_model_folder(folder: Path) -> bool:
     """Whether a folder holds a model as the Hub stores it: by its configuration, not by its card alone."""
     for name, is_one in ((CONFIG, is_config), (PIPELINE, _is_pipeline), (ADAPTER, _is_adapter)):
         try:
-            if (folder / name).is_file() and is_one(read_object(folder / name)):
+            if (folder / name).is_file() and is_one(_read_object(folder / name)):
                 return True
         except (SourceError, OSError):
             continue
@@ -37,8 +53,10 @@ def read_model_folder(folder: Path) -> Draft:
         SourceError: nothing in it can be read.
     """
     draft = Draft("model", str(folder))
-    objects = {name: found for name in (CONFIG, PIPELINE, ADAPTER) if (found := _object(draft, folder / name))}
-    card = _card(draft, folder / CARD)
+    objects = {
+        name: found for name in (CONFIG, PIPELINE, ADAPTER) if (found := _noted(draft, _read_object, folder / name))
+    }
+    card = _noted(draft, read_card, folder / CARD)
     if not objects and card is None:
         raise SourceError("holds neither a configuration nor a model card that can be read")
     config = objects.get(CONFIG, {})
@@ -75,31 +93,47 @@ def read_card_draft(path: Path) -> Draft:
         return read_model_folder(path.parent)
     card = read_card(path)
     if card is None:
-        raise SourceError("is no model card: it has no front matter with a licence, tags or the like")
+        raise SourceError(NO_CARD)
     return card_draft(card, str(path), path.absolute().parent.name)
+
+
+def read_document(value: Json, source: str, name: str) -> list[Draft] | None:
+    """The draft that a configuration alone gives, None when the document is none."""
+    if not is_config(value):
+        return None
+    draft = Draft("model", source)
+    draft.put("name", name, "the name of the file or folder")
+    put_config(draft, value)
+    put_dtype(draft, value)
+    put_requirements(draft, None, "")
+    return [draft]
+
+
+def add_card_beside(draft: Draft, path: Path) -> None:
+    """Give the draft of a file what the model card in the same folder says, if there is one that can be read."""
+    try:
+        beside = path.parent / CARD
+        card = read_card(beside) if beside.is_file() else None
+    except (SourceError, OSError):
+        return
+    if card is not None:
+        put_card(draft, card)
 
 
 # ---- the folder ----------------------------------------------------------------------------------------------------
 
 
-def _object(draft: Draft, path: Path) -> dict[str, Json]:
-    if not path.is_file():
-        return {}
+def _noted(draft: Draft, read: Callable[[Path], T], path: Path) -> T | None:
+    """What can be read in a file; None where there is none, and with a note where it cannot be read."""
     try:
-        return read_object(path)
-    except SourceError as error:
-        draft.note(error.sentence)
-        return {}
-
-
-def _card(draft: Draft, path: Path) -> Card | None:
-    if not path.is_file():
-        return None
-    try:
-        return read_card(path)
+        return read(path) if path.is_file() else None
     except SourceError as error:
         draft.note(error.sentence)
         return None
+
+
+def _read_object(path: Path) -> dict[str, Json]:
+    return parse_object(read_bounded(path, _MOST_BYTES, path.name), path.name)
 
 
 def _put_name(draft: Draft, folder: Path, card: Card | None, config: Mapping[str, Json]) -> None:
@@ -138,9 +172,9 @@ def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, bits: int | None
 
 
 def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
-    for name in INDEXES:
-        if (folder / name).is_file():
-            return safetensors.read_index(folder / name)
+    index = _index_in(folder)
+    if index is not None:
+        return safetensors.read_index(index)
     found = [*folder.glob("*.safetensors"), *(folder.glob("*/*.safetensors") if pipeline else ())]
     chosen = _of_one_model(sorted(file.relative_to(folder).as_posix() for file in found), pipeline)
     return safetensors.read_all([folder / name for name in chosen]) if chosen else None
@@ -148,15 +182,19 @@ def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
 
 def chosen_weights(folder: Path, names: Sequence[str]) -> list[str]:
     """Which of these safetensors `read_model_folder` would read, were they in a folder that has all the other files."""
-    for name in INDEXES:
-        if (folder / name).is_file():
-            try:
-                return [part for part in safetensors.parts_of(folder / name) if part in names]
-            except SourceError:
-                return []
+    index = _index_in(folder)
+    if index is not None:
+        try:
+            return [part for part in safetensors.parts_of(index) if part in names]
+        except SourceError:
+            return []
     weights = [name for name in names if name.endswith(".safetensors")]
     pipeline = (folder / PIPELINE).is_file()
     return _of_one_model([name for name in weights if pipeline or "/" not in name], pipeline)
+
+
+def _index_in(folder: Path) -> Path | None:
+    return next((folder / name for name in INDEXES if (folder / name).is_file()), None)
 
 
 def _of_one_model(names: list[str], pipeline: bool) -> list[str]:
@@ -174,9 +212,102 @@ def _of_one_model(names: list[str], pipeline: bool) -> list[str]:
 _VARIANT = re.compile(r"\.(?:fp16|bf16|non_ema|fp32)\b")
 
 
-def _is_pipeline(value: Json) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("_class_name"), str)
+def _is_pipeline(value: Mapping[str, Json]) -> bool:
+    return isinstance(value.get("_class_name"), str)
 
 
-def _is_adapter(value: Json) -> bool:
-    return isinstance(value, dict) and "peft_type" in value
+def _is_adapter(value: Mapping[str, Json]) -> bool:
+    return "peft_type" in value
+
+
+# ---- config.json ----------------------------------------------------------------------------------------------------
+
+_MOST_BYTES = 1024 * 1024
+_IN = "in config.json"
+
+# The first that is there: how families of models call the same thing.
+_CONTEXT = (
+    "max_position_embeddings", "max_sequence_length", "n_positions", "max_seq_len", "seq_length", "n_ctx",
+    "model_max_length",
+)  # fmt: skip
+_INNER = ("text_config", "llm_config", "language_config", "thinker_config")
+_DTYPES: Mapping[str, str] = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16"}
+
+
+def is_config(value: Json) -> TypeGuard[dict[str, Json]]:
+    """Whether a document reads as the configuration of a model."""
+    if not isinstance(value, dict):
+        return False
+    architectures = value.get("architectures")
+    return (isinstance(architectures, list) and all(isinstance(name, str) for name in architectures)) or (
+        isinstance(value.get("model_type"), str) and ("transformers_version" in value or "hidden_size" in value)
+    )
+
+
+def put_config(draft: Draft, config: Mapping[str, Json]) -> int | None:
+    """Give the draft what the configuration states.
+
+    Returns:
+        The bits of a packed weight, when the weights are quantised.
+    """
+    layers = [config, *(inner for name in _INNER if isinstance(inner := config.get(name), dict))]
+    for layer in layers:
+        _put_context(draft, layer)
+    quantized = config.get("quantization_config")
+    bits: int | None = None
+    if isinstance(quantized, dict):
+        put_quantization(draft, of_config(quantized), f"quantization_config {_IN}")
+        number = quantized.get("bits", quantized.get("w_bit"))
+        bits = number if is_whole(number) else None
+    kind = type_of(config)
+    if kind is not None:
+        draft.put("model_type", kind[0], f"{kind[1]} {_IN}")
+    return bits
+
+
+def put_dtype(draft: Draft, config: Mapping[str, Json]) -> None:
+    """The dtype that the weights were saved in; the weights themselves know better, so ask them first."""
+    for name in ("dtype", "torch_dtype"):
+        dtype = config.get(name)
+        if isinstance(dtype, str):
+            draft.put("quantization", _DTYPES.get(dtype.removeprefix("torch.")), f"{name} {_IN}")
+
+
+def type_of(config: Mapping[str, Json]) -> tuple[str, str] | None:
+    """The type that the configuration implies, and by which key."""
+    if "vision_config" in config and ("text_config" in config or "llm_config" in config):
+        # CLIP and SigLIP have both too, and embed; they have no generation.
+        name = config.get("model_type")
+        embeds = isinstance(name, str) and name in ("clip", "siglip", "siglip2", "chinese_clip", "align")
+        return ("Embedding" if embeds else "Multimodal"), "vision_config and text_config"
+    names = texts_at(config, "architectures")[:4]
+    kinds = (kind for name in names for ends, kind in _ARCHITECTURES if name.endswith(ends))
+    return next(((kind, "architectures") for kind in kinds), None)
+
+
+_ARCHITECTURES: tuple[tuple[str | tuple[str, ...], str], ...] = (
+    (("ForSpeechSeq2Seq", "ForCTC", "ForAudioClassification", "ForTextToWaveform"), "AudioProcessing"),
+    ("WhisperForConditionalGeneration", "AudioProcessing"),
+    (
+        ("VLForConditionalGeneration", "VLMoeForConditionalGeneration", "ForVision2Seq", "ForImageTextToText"),
+        "Multimodal",
+    ),
+    (("LMHeadModel", "ForCausalLM", "T5ForConditionalGeneration", "BartForConditionalGeneration"), "LLM"),
+    (("BertModel", "RobertaModel", "MPNetModel", "BertForMaskedLM", "NomicBertModel"), "Embedding"),
+)
+
+
+def _put_context(draft: Draft, config: Mapping[str, Json]) -> None:
+    for name in _CONTEXT:
+        value = config.get(name)
+        # Some configurations write 1e30 for "no limit".
+        if is_whole(value) and 0 < value < 2**32:
+            draft.put("context_length", value, f"{name} {_IN}")
+            return
+
+
+READER = Reader(
+    document=read_document,
+    text=TextReader(is_card, read_card_draft, read_text, add_card_beside),
+    folder=FolderReader(is_model_folder, read_model_folder),
+)

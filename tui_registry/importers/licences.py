@@ -1,6 +1,6 @@
 """Licences as model cards, headers and servers spell them -> SPDX expressions, or a word that a rule then asks about.
 
-The identifiers of model cards: https://huggingface.co/docs/hub/repositories-licenses.
+Which spelling means which expression is in `tui_registry.licences`, for authors and importers alike.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from tui_registry.importers.drafting import NO_LICENCE, Draft, shown
+from tui_registry.licences import meant, names_none, reference
 
 
 class Licence(NamedTuple):
@@ -42,18 +43,18 @@ def spdx(identifier: str, name: str = "") -> Licence:
     What is not on the SPDX list but a known licence of models becomes a `LicenseRef-`.
     """
     word = " ".join(identifier.split())
-    lower = word.lower()
-    if lower in _OTHER:
-        if name.strip() and name.strip().lower() not in _OTHER:
-            return spdx(name) if _listed(name) or name.strip().lower() in _KNOWN else Licence(_reference(name))
-        return Licence(NO_LICENCE if lower != "other" else word, f"the licence is given as {shown(word)}: name it")
-    if lower in _FAMILIES:
+    if names_none(word):
+        if not names_none(name):
+            named = meant(name)
+            return Licence(named[0] if len(named) == 1 else _reference(name))
+        return Licence(
+            NO_LICENCE if word.lower() != "other" else word, f"the licence is given as {shown(word)}: name it"
+        )
+    expressions = meant(word)
+    if len(expressions) == 1:
+        return Licence(expressions[0])
+    if expressions:
         return Licence(word, f"{shown(word)} is a family of licences: name the one that is meant")
-    if lower in _KNOWN:
-        return Licence(_KNOWN[lower])
-    listed = _listed(word)
-    if listed is not None:
-        return Licence(listed)
     return Licence(word[:128], f"{shown(word)} is not known as a licence: check it")
 
 
@@ -66,36 +67,6 @@ def recognised(text: str) -> str | None:
     return None
 
 
-_OTHER = frozenset({"other", "unknown", "none", "custom", "proprietary", "n/a", "na", "noassertion", "unlicensed"})
-_FAMILIES = frozenset({"bsd", "cc", "gpl", "lgpl", "agpl", "gfdl", "mpl", "epl", "artistic", "afl", "rail"})
-_REF = "LicenseRef-"
-_KNOWN = {
-    **{f"llama{version}": f"{_REF}Llama-{version}" for version in ("2", "3", "3.1", "3.2", "3.3", "4")},
-    "apache2": "Apache-2.0",
-    "apache 2.0": "Apache-2.0",
-    "apache license 2.0": "Apache-2.0",
-    "mit license": "MIT",
-    "gemma": f"{_REF}Gemma",
-    "openrail": f"{_REF}OpenRAIL",
-    "openrail++": f"{_REF}CreativeML-OpenRAIL-PlusPlus-M",
-    "creativeml-openrail-m": f"{_REF}CreativeML-OpenRAIL-M",
-    "bigscience-openrail-m": f"{_REF}BigScience-OpenRAIL-M",
-    "bigscience-bloom-rail-1.0": f"{_REF}BigScience-BLOOM-RAIL-1.0",
-    "bigcode-openrail-m": f"{_REF}BigCode-OpenRAIL-M",
-    "deepfloyd-if-license": f"{_REF}DeepFloyd-IF",
-    "apple-ascl": f"{_REF}Apple-ASCL",
-    "apple-amlr": f"{_REF}Apple-AMLR",
-    "fair-noncommercial-research-license": f"{_REF}FAIR-Noncommercial-Research",
-    "intel-research": f"{_REF}Intel-Research",
-    "h-research": f"{_REF}H-Research",
-    "grok2-community": f"{_REF}Grok-2-Community",
-    "c-uda": "C-UDA-1.0",
-    "lgpl-lr": "LGPLLR",
-    "odc-by": "ODC-By-1.0",
-    "odbl": "ODbL-1.0",
-    "pddl": "PDDL-1.0",
-    "cc0": "CC0-1.0",
-}
 _TITLES = tuple(
     (re.compile(pattern), identifier)
     for pattern, identifier in (
@@ -115,19 +86,7 @@ _TITLES = tuple(
 )
 
 
-def _listed(word: str) -> str | None:
-    """The expression as SPDX spells it, None when it is none."""
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
-    if not word.isascii() or len(word) > 200:
-        return None
-    try:
-        return str(canonicalize_license_expression(word.strip()))
-    except InvalidLicenseExpression:
-        return None
-
-
 def _reference(name: str) -> str:
     """A name as a reference: `Yi License (v1)` -> `LicenseRef-Yi-License-v1`."""
-    own = re.sub(r"[^A-Za-z0-9.]+", "-", name.strip().removeprefix(_REF)).strip("-.")[:64].strip("-.")
-    return _REF + own if own else NO_LICENCE
+    own = reference(name.strip().removeprefix("LicenseRef-"))
+    return f"LicenseRef-{own}" if own else NO_LICENCE

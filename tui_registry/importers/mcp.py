@@ -9,22 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft, shown
-from tui_registry.importers.values import object_at, objects_at, text_at, texts_at
-from tui_registry.importers.versions import put_version
+from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.formats import Reader
+from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
 
 _IN = "in server.json"
 _MOST = 64
 _MOST_SERVERS = 1_000
 
 
-def servers_in(value: Json) -> list[dict[str, Json]]:
+def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
+    """The drafts of the servers in a document, None when it is no such document."""
+    servers = servers_in(value)
+    many = len(servers) > 1
+    return [read_server(server, f"{source}[{n}]" if many else source) for n, server in enumerate(servers)] or None
+
+
+def servers_in(value: Json) -> list[Mapping[str, Json]]:
     """The descriptions of servers that a document holds, none when it is no such document."""
     if not isinstance(value, dict):
         return []
     listed = objects_at(value, "servers")
     if listed:
-        inner = [object_at(item, "server") or item for item in listed[:_MOST_SERVERS]]
+        inner: list[Mapping[str, Json]] = [object_at(item, "server") or item for item in listed[:_MOST_SERVERS]]
         return inner if all(_is_server(item) for item in inner) else []
     inner_one = object_at(value, "server") or value
     return [inner_one] if _is_server(inner_one) else []
@@ -124,3 +131,6 @@ def _note_needs(
     status = text_at(server, "status")
     if status and status != "active":
         draft.note(f"its status is {shown(status, 40)}")
+
+
+READER = Reader(document=read_document)

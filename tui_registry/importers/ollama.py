@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
 from tui_registry.importers.drafting import Draft, shown
-from tui_registry.importers.errors import SourceError
-from tui_registry.importers.estimate import put_requirements
-from tui_registry.importers.files import parse_json
+from tui_registry.importers.formats import Reader
 from tui_registry.importers.licences import put_licence, recognised
-from tui_registry.importers.quantizations import of_scheme
-from tui_registry.importers.values import object_at, text_at, texts_at
+from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
+from tui_registry.importers.weights import of_scheme, put_requirements
 from tui_registry.text import exact, parse_count
 
 if TYPE_CHECKING:
@@ -26,7 +23,12 @@ _MOST_MODELS = 500
 _AT_ONCE = 4
 
 
-def is_tags(value: Json) -> bool:
+def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
+    """The drafts of the models in a document, None when it is no answer of `/api/tags`."""
+    return read_tags(value, source) if is_tags(value) else None
+
+
+def is_tags(value: Json) -> TypeGuard[dict[str, Json]]:
     """Whether a document is the answer of `/api/tags`."""
     models = value.get("models") if isinstance(value, dict) else None
     return isinstance(models, list) and all(
@@ -35,50 +37,46 @@ def is_tags(value: Json) -> bool:
     )
 
 
-def read_tags(value: Json, source: str, shows: Mapping[str, Json] | None = None) -> list[Draft]:
+def read_tags(value: Mapping[str, Json], source: str, shows: Mapping[str, Json] | None = None) -> list[Draft]:
     """The drafts of the models that `/api/tags` lists.
 
     Args:
         value: its answer; `is_tags` holds.
         shows: the answers of `/api/show` by the models' names, as far as there are any.
     """
-    models = value.get("models") if isinstance(value, dict) else None
+    models = objects_at(value, "models")
     drafts = []
-    for model in models[:_MOST_MODELS] if isinstance(models, list) else []:
-        if isinstance(model, dict):
-            show = (shows or {}).get(str(model.get("name")))
-            drafts.append(_draft(model, show if isinstance(show, dict) else None, source))
-    if isinstance(models, list) and len(models) > _MOST_MODELS and drafts:
+    for model in models[:_MOST_MODELS]:
+        show = (shows or {}).get(str(model.get("name")))
+        drafts.append(_draft(model, show if isinstance(show, dict) else None, source))
+    if len(models) > _MOST_MODELS:
         drafts[-1].note(f"the server has {exact(len(models))} models: only the first {exact(_MOST_MODELS)} were read")
     return drafts
 
 
-async def ask_server(fetcher: Fetcher, url: httpx.URL) -> list[Draft] | None:
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] | None:
     """The drafts of all models of a server, None when `/api/tags` is not there.
 
     Raises:
         SourceError: it answers with something else.
     """
-    answer = await fetcher.get(url.copy_with(raw_path=TAGS.encode()))
+    answer = await fetcher.get(url.copy_with(raw_path=place.encode()))
     if answer.status != 200:
         return None
     value = parse_json(answer.body, "the answer of /api/tags")
-    if not is_tags(value) or not isinstance(value, dict):
+    if not is_tags(value):
         raise SourceError("the answer of /api/tags lists no models as Ollama does")
-    models = value["models"]
-    names = [str(model["name"]) for model in models if isinstance(model, dict)] if isinstance(models, list) else []
-    turn = asyncio.Semaphore(_AT_ONCE)
+    names = [str(model["name"]) for model in objects_at(value, "models")[:_MOST_MODELS]]
 
     async def show(name: str) -> Json:
-        async with turn:
-            try:
-                answer = await fetcher.post(url.copy_with(raw_path=SHOW.encode()), {"model": name})
-                return parse_json(answer.body, "the answer of /api/show") if answer.status == 200 else None
-            except SourceError:
-                return None
+        try:
+            answer = await fetcher.post(url.copy_with(raw_path=SHOW.encode()), {"model": name})
+            return parse_json(answer.body, "the answer of /api/show") if answer.status == 200 else None
+        except SourceError:
+            return None
 
-    shown_models = await asyncio.gather(*(show(name) for name in names[:_MOST_MODELS]))
-    return read_tags(value, str(url), dict(zip(names, shown_models, strict=False)))
+    shows = await fetcher.each(show, names, at_once=_AT_ONCE)
+    return read_tags(value, str(url), dict(zip(names, shows, strict=True)))
 
 
 def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str) -> Draft:
@@ -115,15 +113,10 @@ _CAPABILITIES = {
 
 
 def _put_type(draft: Draft, capabilities: list[str], family: str) -> None:
-    origin = f"capabilities in {SHOW}"
-    if "embedding" in capabilities:
-        draft.put("model_type", "Embedding", origin)
-    elif "vision" in capabilities or "audio" in capabilities:
-        draft.put("model_type", "Multimodal", origin)
-    elif capabilities:
-        draft.put("model_type", "LLM", origin)
-    elif "bert" in family.lower():
-        draft.put("model_type", "Embedding", f"family in {TAGS}")
+    kinds = {"embedding": "Embedding", "vision": "Multimodal", "audio": "Multimodal"}
+    kind = next((kind for word, kind in kinds.items() if word in capabilities), "LLM" if capabilities else None)
+    draft.put("model_type", kind, f"capabilities in {SHOW}")
+    draft.put("model_type", "Embedding" if "bert" in family.lower() else None, f"family in {TAGS}")
 
 
 def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json]) -> None:
@@ -140,9 +133,7 @@ def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json
         draft.put("quantization", quantization.value, f"quantization_level in {TAGS} ({shown(level)})")
         draft.add("tags", [quantization.scheme], f"quantization_level in {TAGS}")
     form = text_at(details, "format")
-    if form:
-        framework = "GGML" if form.lower() == "gguf" else form
-        draft.put("framework", {"Other": framework}, f"format {shown(form)} in {TAGS}")
+    draft.put("framework", {"Other": "GGML" if form.lower() == "gguf" else form}, f"format {shown(form)} in {TAGS}")
 
 
 def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
@@ -160,3 +151,6 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
     else:
         put_licence(draft, "unknown", f"the licence's text in {SHOW}")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
+
+
+READER = Reader(document=read_document, ask=ask_host)

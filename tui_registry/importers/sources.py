@@ -1,34 +1,35 @@
 """Files, folders and addresses -> what is in them: drafts, operations that are signed already, what was passed over.
 
-What a file holds is told by its content. Its name counts only where content cannot tell: YAML has no sign of its own.
+The content of a file says what it holds. Its name counts only where content cannot tell: YAML has no sign of its own.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Kind, Problem
-from tui_registry.importers.documents import Finding, kind_of, read_draft, read_text
-from tui_registry.importers.errors import SourceError as SourceError
-from tui_registry.importers.files import lines_of, opened
-from tui_registry.importers.found import Found as Found
-from tui_registry.importers.found import Operations as Operations
-from tui_registry.importers.found import Skipped as Skipped
+from tui_registry.importers.drafting import finding_of
+from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
+from tui_registry.importers.own_documents import is_export, is_operation, is_ours, read_drafts, read_text
+from tui_registry.importers.recognising import (
+    folder_reader,
+    form_of,
+    read_foreign,
+    read_weights_file,
+    stands_for_folder,
+    text_reader,
+)
+from tui_registry.importers.untrusted import SourceError, lines_of, opened
+from tui_registry.importers.weights import split_of
+from tui_registry.present.imports import Finding, Found, Operations, Skipped
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, DocumentError, load_document
 from tui_registry.records.schema import MAX_OP_BYTES
-
-# A line of our export holds a record, its heads and its problems.
-_MAX_LINE_BYTES = 4 * MAX_OP_BYTES
-_HEAD = 4096
-_LINES = (".ndjson", ".jsonl")
-_MARKDOWN = (".md", ".markdown")
-_NAMED = (".json", ".yaml", ".yml", *_LINES)
-_UNKNOWN = Problem(
-    "", "error", "document", "is nothing that can be read here: GGUF, safetensors, model cards, JSON and YAML are"
-)
+from tui_registry.text import safe_text
 
 
 def read_source(source: str | Path, kind: Kind | None = None) -> Iterator[Found]:
@@ -38,122 +39,24 @@ def read_source(source: str | Path, kind: Kind | None = None) -> Iterator[Found]
 
     Args:
         source: a path, or an address that begins with http:// or https://.
-        kind: what the descriptions must be; None to tell from each.
+        kind: what the descriptions must be; None to find out from each.
 
     Raises:
         SourceError: the source itself cannot be read. What is wrong with something in it is a finding.
     """
     if isinstance(source, str) and is_address(source):
+        # Files are read without a library for the network.
         from tui_registry.importers.addresses import read_from_address
 
         yield from read_from_address(source, kind)
         return
     path = _path(source)
-    if _is_folder(path):
-        from tui_registry.importers.folders import read_folder
-
-        yield from read_folder(path, kind)
-    else:
-        yield from read_file(path, kind)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        # A name longer than the system takes: opening it says so, in words.
-        return False
+    yield from read_folder(path, kind) if _is_folder(path) else read_file(path, kind)
 
 
 def is_address(source: str) -> bool:
     """Whether a source is an address, not a path."""
     return source.strip().lower().startswith(("http://", "https://"))
-
-
-def read_file(path: Path, kind: Kind | None = None) -> Iterator[Found]:
-    """What one file holds. Raises as `read_source`."""
-    with opened(path) as file:
-        form = form_of(file)
-        if form == "text":
-            yield from _read_text_file(file, path, kind)
-            return
-    if form == "binary":
-        yield Finding(str(path), kind, None, (_UNKNOWN,))
-        return
-    from tui_registry.importers.weights import read_weights_file
-
-    yield read_weights_file(path, form, kind)
-
-
-def form_of(file: IO[bytes]) -> str:
-    """What an open file is by its content: `gguf`, `safetensors`, `index`, `text` or `binary`. Its position stays."""
-    head = file.read(_HEAD)
-    file.seek(0)
-    if head.startswith(b"GGUF"):
-        return "gguf"
-    if head[8:9] == b"{" and b"\0" in head[:8]:
-        return "safetensors"
-    if b"\0" in head:
-        return "binary"
-    return "index" if head.lstrip().startswith(b"{") and b'"weight_map"' in head else "text"
-
-
-# ---- text ----------------------------------------------------------------------------------------------------------
-
-
-def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[Found]:
-    first = next(lines_of(file, _MAX_LINE_BYTES), (0, b""))[1]
-    value = _whole_object(first)
-    if value is not None and _is_operation(value):
-        yield Operations(path)
-        return
-    file.seek(0)
-    if value is not None and (_is_export(value) or path.suffix.lower() in _LINES):
-        for number, line in lines_of(file, _MAX_LINE_BYTES):
-            yield from read_text(line.decode("utf-8", "surrogateescape"), f"{path}:{number}", kind)
-        return
-    text = file.read(MAX_DOCUMENT_BYTES + 1).decode("utf-8", "surrogateescape")
-    yield from read_description(text, path, kind)
-
-
-def read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]:
-    """The descriptions in the text of one file, ours or a foreign one. Nothing is raised."""
-    source = str(path)
-    if text.removeprefix("\ufeff").startswith("---") or path.suffix.lower() in _MARKDOWN:
-        from tui_registry.importers.card import parse_card
-        from tui_registry.importers.foreign import finding_of
-        from tui_registry.importers.huggingface import read_card_draft
-
-        if parse_card(text) is not None:
-            return [finding_of(lambda: read_card_draft(path), source, kind)]
-        if path.suffix.lower() in _MARKDOWN:
-            sentence = "is no model card: it does not begin with front matter that names a licence, tags or the like"
-            return [Finding(source, kind, None, (Problem("", "error", "document", sentence),))]
-    try:
-        document = load_document(text, source)
-    except DocumentError:
-        if path.suffix.lower() not in _NAMED and not text.lstrip().startswith(("{", "[")):
-            return [Finding(source, kind, None, (_UNKNOWN,))]
-        return read_text(text, source, kind)  # says it in words, with the place
-    if isinstance(document, dict):
-        found = _read_foreign(document, path, kind)
-        if found is not None:
-            return found
-    items = document if isinstance(document, list) else [document]
-    named = [f"{source}[{index}]" for index in range(len(items))] if isinstance(document, list) else [source]
-    return [read_draft(item, name, kind) for item, name in zip(items, named, strict=True)]
-
-
-def _read_foreign(document: dict[str, Json], path: Path, kind: Kind | None) -> list[Finding] | None:
-    if document.get("kind") in ("model", "agent"):
-        return None  # ours, and it says so
-    from tui_registry.importers.foreign import checked, finding_of, read_foreign
-    from tui_registry.importers.huggingface import CONFIG, is_model_folder, read_model_folder
-
-    if path.name == CONFIG and is_model_folder(path.parent):
-        return [finding_of(lambda: read_model_folder(path.parent), str(path.parent), kind)]
-    drafts = read_foreign(document, str(path), path.stem)
-    return None if drafts is None else [checked(draft.finding(), kind) for draft in drafts]
 
 
 def _path(source: str | Path) -> Path:
@@ -164,34 +67,188 @@ def _path(source: str | Path) -> Path:
         return path
 
 
-def _whole_object(line: bytes) -> dict[str, Json] | None:
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # A name longer than the system takes: opening it says so, in words.
+        return False
+
+
+# ---- one file ------------------------------------------------------------------------------------------------------
+
+# A line of our export holds a record, its heads and its problems.
+_MAX_LINE_BYTES = 4 * MAX_OP_BYTES
+_LINES = (".ndjson", ".jsonl")
+# Names of descriptions: a file named so is reported when it describes nothing, any other is passed over silently.
+_NAMED = (".json", ".yaml", ".yml", *_LINES)
+_TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
+_REFUSALS = {suffix: text.otherwise for text in _TEXTS for suffix in text.suffixes}
+_UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: {FILES} are")
+
+
+def read_file(path: Path, kind: Kind | None = None) -> Iterator[Found]:
+    """What one file holds. Raises as `read_source`."""
+    with opened(path) as file:
+        form = form_of(file)
+        if form == "text":
+            yield from _read_text_file(file, path, kind)
+            return
+    yield Finding(str(path), kind, None, (_UNKNOWN,)) if form == "binary" else read_weights_file(path, form, kind)
+
+
+def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[Found]:
+    value = _first_line(file)
+    if is_operation(value):
+        yield Operations(path, partial(_operations_in, path))
+        return
+    file.seek(0)
+    if is_export(value) or (isinstance(value, dict) and path.suffix.lower() in _LINES):
+        for number, line in lines_of(file, _MAX_LINE_BYTES):
+            yield from read_text(line.decode("utf-8", "surrogateescape"), f"{path}:{number}", kind)
+        return
+    yield from _read_description(file.read(MAX_DOCUMENT_BYTES + 1).decode("utf-8", "surrogateescape"), path, kind)
+
+
+def _first_line(file: IO[bytes]) -> Json:
+    """The value in the first line that is not blank, None when it is no JSON."""
+    line = next(lines_of(file, _MAX_LINE_BYTES), (0, b""))[1]
     try:
         value: Json = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value
 
 
-def _is_export(value: dict[str, Json]) -> bool:
-    return isinstance(value.get("record"), dict) and "kind" in value
+def _operations_in(path: Path) -> Iterator[bytes]:
+    with opened(path) as file:
+        for _, line in lines_of(file, MAX_OP_BYTES + 2):
+            yield line
 
 
-def _is_operation(value: dict[str, Json]) -> bool:
-    inner = value.get("Model", value.get("Agent"))
-    return len(value) == 1 and isinstance(inner, dict) and ("Up" in inner or "Rm" in inner)
+def _read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]:
+    """The descriptions in the text of one file, ours or a foreign one. Nothing is raised."""
+    source, suffix = str(path), path.suffix.lower()
+    reader = text_reader(text)
+    if reader is not None:
+        return [finding_of(partial(reader.read_file, path), source, kind)]
+    if suffix in _REFUSALS:
+        return [Finding(source, kind, None, (Problem("", "error", "document", _REFUSALS[suffix]),))]
+    try:
+        document = load_document(text, source)
+    except DocumentError:
+        if suffix not in _NAMED and not text.lstrip().startswith(("{", "[")):
+            return [Finding(source, kind, None, (_UNKNOWN,))]
+        return read_text(text, source, kind)  # says it in words, with the place
+    found = _read_foreign(document, path, kind)
+    return read_drafts(document, source, kind) if found is None else found
 
 
-def describes_lines(first: bytes) -> bool:
-    """Whether the first line of a file of lines is ours: an export, an operation or a record that tells its kind."""
-    value = _whole_object(first)
-    return value is not None and (_is_export(value) or _is_operation(value) or _tells_kind(value))
+def _read_foreign(document: Json, path: Path, kind: Kind | None) -> list[Finding] | None:
+    if isinstance(document, dict) and document.get("kind") in ("model", "agent"):
+        return None  # ours, and it says so
+    named = isinstance(document, dict) and stands_for_folder(path.name)
+    folder = folder_reader(path.parent) if named else None
+    if folder is not None:
+        return [finding_of(partial(folder.read, path.parent), str(path.parent), kind)]
+    drafts = read_foreign(document, str(path), path.stem)
+    return None if drafts is None else [draft.finding().wanted_as(kind) for draft in drafts]
 
 
-def _tells_kind(value: dict[str, Json]) -> bool:
-    return value.get("kind") in ("model", "agent") or kind_of(value) is not None
+# ---- a folder: a folder of the Hub is one model, and so is a split model -------------------------------------------
 
 
-__all__ = [
-    "Found", "Operations", "Skipped", "SourceError", "describes_lines", "form_of", "is_address", "read_description",
-    "read_file", "read_source",
-]  # fmt: skip
+def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
+    """What the files below a folder hold, in order of their names; hidden ones are left out.
+
+    Raises:
+        SourceError: a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise SourceError(f"{safe_text(str(error.filename))} cannot be read ({error.strerror})") from error
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        place = Path(parent)
+        # In place, as os.walk asks: hidden folders hold tools' files, and the order must not depend on the disk.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if "snapshots" in folders and "blobs" in folders:
+            folders.remove("blobs")  # the Hub's cache: snapshots are links to the blobs
+        names = sorted(name for name in names if not name.startswith("."))
+        model = folder_reader(place)
+        if model is not None:
+            yield finding_of(partial(model.read, place), str(place), kind)
+            if not _WITH_PARTS.isdisjoint(names):
+                folders.clear()
+        yield from _read_files(place, names, kind, is_model=model is not None)
+
+
+_WITH_PARTS = {each.folder.has_parts for each in FORMATS if each.folder is not None}
+
+
+def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: bool) -> Iterator[Found]:
+    forms = {name: _form(place / name) for name in names}
+    listed = {WEIGHTS[form].stands_for for form in forms.values() if form in WEIGHTS}
+    done: set[Path] = set()
+    for name, form in forms.items():
+        path = place / name
+        weights = WEIGHTS.get(form)
+        if weights is not None:
+            first = _first_part(path)
+            # The folder's model, an index or a first part stands for the others.
+            if not ((is_model and weights.in_folder) or form in listed or first in done):
+                done.add(first)
+                yield read_weights_file(first if first.is_file() else path, form, kind)
+        elif form == "text" and not is_model:
+            yield from _read_text(path, forms, kind)
+
+
+def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator[Found]:
+    """A folder holds other files too: one whose kind is not clear is passed over, and is no error."""
+    if any(path.name == text.beside for text in _TEXTS):
+        # Beside weights it is read with them.
+        if not any(form in WEIGHTS for form in forms.values()) and _is_text(path):
+            yield from read_file(path, kind)
+        return
+    suffix = path.suffix.lower()
+    try:
+        with opened(path) as file:
+            if suffix not in _NAMED and not file.read(64).lstrip().startswith(b"{"):
+                return
+            file.seek(0)
+            if suffix in _LINES and not is_ours(_first_line(file)):
+                yield Skipped(str(path), "its lines describe no records")
+                return
+        for found in read_file(path, kind):
+            if not isinstance(found, Finding) or found.kind is not None or found.record is not None:
+                yield found
+            elif suffix in _NAMED:
+                first = found.problems[0]
+                yield Skipped(found.source, first.sentence) if first.code in ("kind", "type") else found
+    except SourceError as error:
+        if suffix in _NAMED:
+            yield Skipped(str(path), error.sentence)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file is of a format of text."""
+    try:
+        with opened(path) as file:
+            return text_reader(file.read(MAX_DOCUMENT_BYTES).decode("utf-8", "replace")) is not None
+    except SourceError:
+        return False
+
+
+def _first_part(path: Path) -> Path:
+    """The first part of a split model that a name is a part of; else the path itself."""
+    split = split_of(path.name)
+    return path if split is None else path.with_name(split.part(1))
+
+
+def _form(path: Path) -> str:
+    """What a file is by its content; `text` too when it cannot be read: its name decides whether people are told."""
+    try:
+        with opened(path) as file:
+            return form_of(file)
+    except SourceError:
+        return "text"

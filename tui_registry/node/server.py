@@ -1,4 +1,4 @@
-"""Running a node: binding, announcing the real port, ending cleanly, and patience that has an end."""
+"""Running a node: its token, binding, announcing the real port, ending cleanly, and how long clients may take."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import contextlib
 import errno
 import ipaddress
 import os
+import re
+import secrets
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import anyio.to_thread
@@ -20,11 +23,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tui_registry.datastore import Datastore
-from tui_registry.node.app import create_app
-from tui_registry.node.bounds import DEFAULT_PORT, PIECE, NodeBounds
-from tui_registry.node.problems import NodeError, problem
-from tui_registry.node.token import node_token
+from tui_registry.durable import drafted, give_new_name, sweep
+from tui_registry.node.api import create_app
+from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
+from tui_registry.node.responses import NodeError, problem
 from tui_registry.text import safe_text
+
+TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,34 @@ def running(
         finally:
             server.should_exit = True
             thread.join()
+
+
+def node_token(data_dir: Path) -> str:
+    """The bearer token that a write over REST needs: `node.token` beside the replica (mode 0600), made on first use.
+
+    Raises:
+        NodeError: code `token`: the file cannot be read, written, or holds no token.
+    """
+    path = data_dir / TOKEN_FILE
+    try:
+        if not path.exists():
+            # Whole before it has its name: a second process never reads half a token.
+            text = secrets.token_urlsafe(32) + "\n"
+            with drafted(path, text.encode()) as draft, contextlib.suppress(FileExistsError):
+                give_new_name(draft, path)
+        path.chmod(0o600)
+        sweep(data_dir, TOKEN_FILE)
+        with path.open("rb") as file:
+            token = file.read(256).decode("ascii", "replace").strip()
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno is not None else type(error).__name__
+        raise NodeError("token", f"{safe_text(str(path))}: {why}") from None
+    if not _TOKEN.fullmatch(token):
+        raise NodeError("token", f"{safe_text(str(path))} holds no token: delete it, and `serve` makes a new one")
+    return token
+
+
+# How
 
 
 def _prepared(

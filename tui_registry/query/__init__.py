@@ -13,93 +13,33 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .completions import Completion as Completion
-    from .completions import complete as complete
-    from .corrections import corrected as corrected
-    from .errors import QueryError as QueryError
-    from .evaluate import Document as Document
-    from .evaluate import matches as matches
-    from .facets import chosen as chosen
-    from .facets import has_term as has_term
-    from .facets import with_term as with_term
-    from .facets import without_term as without_term
-    from .fields import FIELDS as FIELDS
-    from .fields import Field as Field
-    from .folding import searched_text as searched_text
-    from .folding import words as words
-    from .grammar import GRAMMAR as GRAMMAR
-    from .nodes import And as And
-    from .nodes import Match as Match
-    from .nodes import Node as Node
-    from .nodes import Not as Not
-    from .nodes import Or as Or
-    from .nodes import Query as Query
-    from .nodes import Range as Range
-    from .nodes import Sort as Sort
-    from .nodes import Text as Text
-    from .parser import parse as parse
-    from .sentences import describe as describe
-    from .synonyms import spellings as spellings
+    from .editing import Completion, chosen, complete, corrected, has_term, with_term, without_term
+    from .evaluate import Document, matches
+    from .fields import FACETS, FIELDS, Facet, Field, spellings
+    from .folding import searched_text, words
+    from .nodes import And, Match, Node, Not, Or, Query, QueryError, Range, Sort, Text
+    from .sentences import GRAMMAR, describe
+    from .syntax import parse
 
 __all__ = [
-    "FIELDS",
-    "GRAMMAR",
-    "And",
-    "Completion",
-    "Document",
-    "Field",
-    "Match",
-    "Node",
-    "Not",
-    "Or",
-    "Query",
-    "QueryError",
-    "Range",
-    "Sort",
-    "Text",
-    "chosen",
-    "complete",
-    "corrected",
-    "describe",
-    "has_term",
-    "matches",
-    "parse",
-    "searched_text",
-    "spellings",
-    "with_term",
-    "without_term",
-    "words",
-]
+    "FACETS", "FIELDS", "GRAMMAR", "And", "Completion", "Document", "Facet", "Field", "Match", "Node", "Not", "Or",
+    "Query", "QueryError", "Range", "Sort", "Text", "chosen", "complete", "corrected", "describe", "has_term",
+    "matches", "parse", "searched_text", "spellings", "with_term", "without_term", "words",
+]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "FIELDS": ".fields",
-        "GRAMMAR": ".grammar",
-        "And": ".nodes",
-        "Completion": ".completions",
-        "Document": ".evaluate",
-        "Field": ".fields",
-        "Match": ".nodes",
-        "Node": ".nodes",
-        "Not": ".nodes",
-        "Or": ".nodes",
-        "Query": ".nodes",
-        "QueryError": ".errors",
-        "Range": ".nodes",
-        "Sort": ".nodes",
-        "Text": ".nodes",
-        "describe": ".sentences",
-        "has_term": ".facets",
-        "matches": ".evaluate",
-        "searched_text": ".folding",
-        "spellings": ".synonyms",
-        "chosen": ".facets",
-        "with_term": ".facets",
-        "without_term": ".facets",
-        "words": ".folding",
-        "complete": ".completions",
-        "corrected": ".corrections",
-        "parse": ".parser",
+        **dict.fromkeys(
+            ("Completion", "chosen", "complete", "corrected", "has_term", "with_term", "without_term"), ".editing"
+        ),
+        **dict.fromkeys(("Document", "matches"), ".evaluate"),
+        **dict.fromkeys(("FACETS", "FIELDS", "Facet", "Field", "spellings"), ".fields"),
+        **dict.fromkeys(("searched_text", "words"), ".folding"),
+        **dict.fromkeys(
+            ("And", "Match", "Node", "Not", "Or", "Query", "QueryError", "Range", "Sort", "Text"), ".nodes"
+        ),
+        **dict.fromkeys(("GRAMMAR", "describe"), ".sentences"),
+        "parse": ".syntax",
     },
 )

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
 
-from .amounts import LARGEST
-from .fields import FIELDS, Field
+from .fields import FIELDS, LARGEST, Field, alike
 from .folding import fold_case, searched_text, words
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
 
@@ -45,7 +44,7 @@ def values_of(field: Field, document: Document) -> list[str]:
 
 def number_of(field: Field, document: Document) -> int | None:
     """The number that a document states in a field, clamped to 2^63-1 as catalogue columns are; None when it states
-    none, which is what 0 parameters mean (DESIGN 3)."""
+    none, which is what 0 parameters mean."""
     value = _at(document, field)
     if not isinstance(value, int) or isinstance(value, bool) or (field.name == "params" and value == 0):
         return None
@@ -92,7 +91,8 @@ def _has_value(field: Field, value: str, document: Document) -> bool:
             return True
         name = document.owner_name
         return name is not None and not value.startswith("0x") and fold_case(name) == fold_case(value)
-    return any(fold_case(held) == fold_case(value) for held in values_of(field, document))
+    meant = {fold_case(one) for one in alike(field.name, value)}
+    return any(fold_case(held) in meant for held in values_of(field, document))
 
 
 def _has_flag(value: str, document: Document) -> bool:

@@ -1,8 +1,15 @@
-"""The one table of fields: the parser, the completions, the help text and the evaluator all read it."""
+"""The one table of fields, and how people spell their values: parser, completions, help and evaluator read it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Final, Literal, TypeAlias
+
+from tui_registry import licences
+from tui_registry.frozen import Frozen
+
+from .folding import fold_case
 
 Shape: TypeAlias = Literal[
     "kind", "word", "hex", "owner", "count", "tokens", "mb", "gb", "whole", "time", "flag", "sort"
@@ -11,10 +18,21 @@ Shape: TypeAlias = Literal[
 # Of whole numbers in a record's own unit; `time` is whole Unix seconds.
 NUMBERS: Final = frozenset({"count", "tokens", "mb", "gb", "whole"})
 RANGES: Final = NUMBERS | {"time"}
+# The orders of results -> in words, ascending and descending.
+SORTS: Final = {
+    "relevance": ("best match first", "best match first"),
+    "name": ("by name, A to Z", "by name, Z to A"),
+    "updated": ("least recently updated first", "most recently updated first"),
+    "created": ("oldest first", "newest first"),
+    "params": ("fewest parameters first", "most parameters first"),
+    "context": ("shortest context first", "longest context first"),
+}
+# What the columns of a catalogue can hold: a larger number of a record is kept, and compared, as this one.
+LARGEST: Final = 2**63 - 1
 
 
-class Field:
-    """One field of the language; a constant. (A plain class: a NamedTuple or dataclass costs each start-up half a ms.)
+class Field(Frozen):
+    """One field of the language.
 
     Attributes:
         name: as the query's normal form writes it.
@@ -28,29 +46,29 @@ class Field:
         options: the only values, where they are few and fixed.
     """
 
-    __slots__ = ("aliases", "examples", "help", "label", "many", "name", "options", "paths", "shape")
+    name: str
+    shape: Shape
+    label: str
+    help: str
+    examples: tuple[str, ...]
+    paths: tuple[str, str] = ("", "")
+    many: bool = False
+    aliases: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
-    def __init__(
-        self,
-        name: str,
-        shape: Shape,
-        label: str,
-        help: str,  # noqa: A002 -- the word for it, as in argparse
-        examples: tuple[str, ...],
-        paths: tuple[str, str] = ("", ""),
-        many: bool = False,
-        aliases: tuple[str, ...] = (),
-        options: tuple[str, ...] = (),
-    ) -> None:
-        self.name: Final = name
-        self.shape: Final[Shape] = shape
-        self.label: Final = label
-        self.help: Final = help
-        self.examples: Final = examples
-        self.paths: Final = paths
-        self.many: Final = many
-        self.aliases: Final = aliases
-        self.options: Final = options
+
+class Facet(Frozen):
+    """One thing that the matches of a search are counted by.
+
+    Attributes:
+        name: what answers call it.
+        title: what heads its values, in the singular or plural that a person reads them in.
+        term: the field of the language whose terms narrow a search to one of its values.
+    """
+
+    name: str
+    title: str
+    term: str
 
 
 def find_field(name: str) -> Field | None:
@@ -61,6 +79,39 @@ def find_field(name: str) -> Field | None:
 def field_names() -> list[str]:
     """Every name and alias."""
     return list(_NAMES)
+
+
+def normalise(field: str, value: str) -> tuple[str, ...]:
+    """The values that a search for `field:value` is for: one, or a family's members. Never none.
+
+    The case is put right, a known other spelling becomes the registry's, the name of a family becomes its members, and
+    anything else stays as it is (records may hold any text as `Other`). For searching only: what may be signed is the
+    authoring rules' business. `field:=value` is taken literally and never comes here.
+    """
+    if field == "license":
+        return licences.searched(value)
+    if field not in _SPELLINGS:
+        return (value,)
+    return (_known(field).get(_squeezed(value), value),)
+
+
+def alike(field: str, value: str) -> tuple[str, ...]:
+    """The values that count as this one where a field of a record is compared with it; itself comes first."""
+    return licences.alike(value) if field == "license" else (value,)
+
+
+def other_spellings() -> dict[str, dict[str, str]]:
+    """By field: canonical value -> its other spellings, separated by spaces."""
+    return {**_SPELLINGS, "license": dict(licences.SPELLINGS)}
+
+
+def spellings() -> str:
+    """The table in plain text, for the documentation: a line for each value that has other spellings."""
+    lines: list[str] = []
+    for field, table in other_spellings().items():
+        lines += [f"{field}:{value}  also  {', '.join(others.split())}" for value, others in table.items() if others]
+    lines += [f"license:{family}  any of  {', '.join(members)}" for family, members in licences.searched_families()]
+    return "\n".join(lines)
 
 
 _NEEDS: Final = "resource_requirements."
@@ -105,7 +156,83 @@ _TABLE: Final = (
           ("is:mine",), options=("mine", "conflict", "invalid")),
     Field("has", "flag", "has", "formfile: it carries a Formfile", ("has:formfile",), options=("formfile",)),
     Field("sort", "sort", "sort", "order of the results; with - the largest or latest first",
-          ("sort:-params", "sort:name"), options=("relevance", "name", "updated", "created", "params", "context")),
+          ("sort:-params", "sort:name"), options=tuple(SORTS)),
 )  # fmt: skip
 FIELDS: Final[dict[str, Field]] = {field.name: field for field in _TABLE}
 _NAMES: Final[dict[str, str]] = {name: field.name for field in _TABLE for name in (field.name, *field.aliases)}
+
+FACETS: Final[Mapping[str, Facet]] = {
+    facet.name: facet
+    for facet in (
+        Facet("kind", "KIND", "kind"),
+        Facet("type", "TYPE", "type"),
+        Facet("framework", "FRAMEWORK", "framework"),
+        Facet("license", "LICENCE", "license"),
+        Facet("quant", "QUANTISATION", "quant"),
+        Facet("size", "SIZE", "params"),
+        Facet("tag", "TAGS", "tag"),
+        Facet("cap", "CAPABILITIES", "cap"),
+        Facet("tool", "TOOLS", "tool"),
+        Facet("owner", "OWNER", "owner"),
+    )
+}
+
+# Canonical value -> other spellings, squeezed: lower case, without spaces and `-_./`.
+_TYPES: Final = {
+    "LLM": "llms languagemodel largelanguagemodel textgeneration",
+    "Embedding": "embeddings embedder embed sentencesimilarity featureextraction",
+    "Multimodal": "vlm vision visionlanguage imagetexttotext",
+    "AudioProcessing": "audio speech asr tts stt",
+    "ImageGeneration": "image images texttoimage text2image t2i diffusion",
+    "Chatbot": "chatbots bot",
+    "Assistant": "assistants",
+    "DataAnalyst": "analyst dataanalysts dataanalysis",
+    "CodeGenerator": "coder codegen coding codegeneration",
+    "ContentCreator": "writer contentcreation",
+    "Researcher": "research researchers",
+}
+_FRAMEWORKS: Final = {
+    "PyTorch": "torch",
+    "TensorFlow": "tf",
+    "ONNX": "onnxruntime",
+    "JAX": "flax",
+    "CoreML": "",
+    "LangChain": "",
+    "AutoGPT": "",
+    "CrewAI": "crew",
+    "LlamaIndex": "gptindex",
+    "BabyAGI": "",
+    "CustomRust": "rust",
+    "CustomPython": "python",
+    "CustomJS": "js javascript customjavascript",
+}
+_QUANTISATIONS: Final = {
+    "FP32": "float32 f32",
+    "FP16": "float16 f16 half",
+    "BF16": "bfloat16",
+    "INT8": "8bit",
+    "INT4": "4bit",
+    "GPTQ": "",
+    "GGUF": "",
+    "AWQ": "",
+}
+_SPELLINGS: Final[dict[str, dict[str, str]]] = {
+    "type": _TYPES,
+    "framework": _FRAMEWORKS,
+    "quant": _QUANTISATIONS,
+}
+_PUNCTUATION: Final = {ord(character): None for character in " -_./"}
+
+
+@cache
+def _known(field: str) -> dict[str, str]:
+    """Canonical values by squeezed spelling; made when a field is first searched for."""
+    return {
+        spelling: value
+        for value, others in _SPELLINGS[field].items()
+        for spelling in (_squeezed(value), *others.split())
+    }
+
+
+def _squeezed(value: str) -> str:
+    return fold_case(value).translate(_PUNCTUATION)

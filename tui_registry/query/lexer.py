@@ -62,11 +62,6 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
-def quoted(text: str) -> str:
-    """The text in quotes, as `tokens` reads it back."""
-    return _QUOTE + text.replace("\\", "\\\\").replace(_QUOTE, '\\"') + _QUOTE
-
-
 def _token(text: str, at: int) -> Token:
     character = text[at]
     if character == "(":

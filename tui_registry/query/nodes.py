@@ -1,67 +1,53 @@
-"""What a query is once it is read: small frozen values that compare by content.
+"""What a query is once it is read: small frozen values that compare by content, and their text in normal form.
 
-They are written by hand on a base of a few lines, because eight frozen dataclasses cost 5 ms of every start-up and this
-costs 0.2. `match` statements, `==`, `hash` and `repr` work as they do on dataclasses.
+`parse(str(query)) == query`, as long as it fits the language's bounds. What cannot be read is a `QueryError`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias, Union, dataclass_transform
+from typing import TypeAlias, Union
+
+from tui_registry.errors import RegistryError
+from tui_registry.frozen import Frozen
+
+from .fields import FIELDS, normalise
 
 
-@dataclass_transform(frozen_default=True)
-class _Value:
-    """A frozen value whose fields are its slots."""
+class QueryError(RegistryError):
+    """A query that cannot be read. Code `query`.
 
-    __slots__: ClassVar[tuple[str, ...]] = ()
-    __match_args__: ClassVar[tuple[str, ...]] = ()
+    Attributes:
+        position: 0-based index of the first character that is wrong in the text given to `parse`.
+        length: how many characters are wrong, at least 1 (it may reach past the end of the text).
+        suggestion: what could stand in place of `text[position : position + length]`, or None.
+    """
 
-    def __init__(self, *values: object, **named: object) -> None:
-        names = self.__match_args__
-        if len(values) + len(named) != len(names):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(names)}")
-        for name, value in zip(names, values, strict=False):
-            object.__setattr__(self, name, value)
-        for name in names[len(values) :]:
-            object.__setattr__(self, name, named[name])
+    def __init__(self, sentence: str, position: int, length: int = 1, suggestion: str | None = None) -> None:
+        super().__init__("query", sentence)
+        self.position = position
+        self.length = max(1, length)
+        self.suggestion = suggestion
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen")
-
-    def _content(self) -> tuple[object, ...]:
-        return tuple([getattr(self, name) for name in self.__match_args__])
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        assert isinstance(other, _Value)
-        return self._content() == other._content()
-
-    def __hash__(self) -> int:
-        return hash((type(self).__name__, self._content()))
-
-    def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
-        return f"{type(self).__name__}({inside})"
+    def corrected(self, text: str) -> str | None:
+        """The query's text with the suggestion in its place, or None without a suggestion."""
+        if self.suggestion is None:
+            return None
+        return text[: self.position] + self.suggestion + text[self.position + self.length :]
 
 
-class Text(_Value):
-    """Words that stand next to each other, in this order, in one of the searched text fields (`folding.TEXT_FIELDS`).
+class Text(Frozen):
+    """Words that stand next to each other, in this order, in one of the searched text fields (`words.TEXT_FIELDS`).
 
     Attributes:
         words: at least one, folded as `folding.words` folds them.
         prefix: True when the last word may be the beginning of a longer one.
     """
 
-    __slots__ = __match_args__ = ("words", "prefix")
     words: tuple[str, ...]
     prefix: bool
 
 
-class Match(_Value):
+class Match(Frozen):
     """A field that has a value. `fields.FIELDS[field].shape` says how it is compared:
 
     `word`: equal but for the case of A-Z (with any of the list where the record holds a list);
@@ -71,12 +57,11 @@ class Match(_Value):
     the owner's local name equals it but for the case of A-Z.
     """
 
-    __slots__ = __match_args__ = ("field", "value")
     field: str
     value: str
 
 
-class Range(_Value):
+class Range(Frozen):
     """A number or time of a record between two bounds, both inclusive; None is open. At least one bound is given.
 
     In the unit of the record's own field (a count, tokens, MB for `mem`, GB for `vram` and `disk`, Unix seconds), never
@@ -84,45 +69,40 @@ class Range(_Value):
     (null, 0 parameters, or a kind without the field) is in no range; `Not` of a range holds for it.
     """
 
-    __slots__ = __match_args__ = ("field", "low", "high")
     field: str
     low: int | None
     high: int | None
 
 
-class Not(_Value):
+class Not(Frozen):
     """Everything that `node` does not match. The parser never nests one directly in another."""
 
-    __slots__ = __match_args__ = ("node",)
     node: Node
 
 
-class And(_Value):
+class And(Frozen):
     """All of two or more nodes, none of them an And."""
 
-    __slots__ = __match_args__ = ("nodes",)
     nodes: tuple[Node, ...]
 
 
-class Or(_Value):
+class Or(Frozen):
     """Any of two or more nodes, none of them an Or."""
 
-    __slots__ = __match_args__ = ("nodes",)
     nodes: tuple[Node, ...]
 
 
 Node: TypeAlias = Union[Text, Match, Range, Not, And, Or]
 
 
-class Sort(_Value):
+class Sort(Frozen):
     """An order of results; `key` is relevance (never descending), name, updated, created, params or context."""
 
-    __slots__ = __match_args__ = ("key", "descending")
     key: str
     descending: bool
 
 
-class Query(_Value):
+class Query(Frozen, uncompared=("unfinished",)):
     """A query that was read. `str()` of it is a normal form that reads as an equal query.
 
     Attributes:
@@ -131,13 +111,9 @@ class Query(_Value):
         unfinished: something at the end was left out because it is still being typed; no part of equality.
     """
 
-    __slots__ = __match_args__ = ("where", "sort", "unfinished")
     where: Node | None
     sort: Sort | None
     unfinished: bool
-
-    def _content(self) -> tuple[object, ...]:
-        return (self.where, self.sort)
 
     @property
     def texts(self) -> tuple[Text, ...]:
@@ -150,9 +126,10 @@ class Query(_Value):
         return any(match.field == field and value in (None, match.value) for match in found)
 
     def __str__(self) -> str:
-        from .printing import query_text
-
-        return query_text(self)
+        parts = [] if self.where is None else [_Writer(self.texts).write(self.where)]
+        if self.sort is not None:
+            parts.append(f"sort:{'-' if self.sort.descending else ''}{self.sort.key}")
+        return " ".join(parts)
 
 
 def positive_texts(node: Node | None, negated: bool = False) -> list[Text]:
@@ -196,3 +173,77 @@ def disjunction(parts: list[Node]) -> Node | None:
 def negation(node: Node) -> Node:
     """The opposite; two negations are none."""
     return node.node if isinstance(node, Not) else Not(node)
+
+
+def value_text(field: str, value: str) -> str:
+    """What stands after `field:` to mean exactly this value: with `=` where it would be read as another spelling, in
+    quotes where it has to be."""
+    bare = value and not any(character in '"(),' or character.isspace() for character in value)
+    literal = value.startswith("=") or normalise(field, value) != (value,)
+    return f"{'=' if literal else ''}{value if bare else quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, as `tokens` reads it back."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def one_field(node: Or) -> str | None:
+    """The field of an Or that is a list of values of one field, or None."""
+    fields = {part.field if isinstance(part, Match) else None for part in node.nodes}
+    return fields.pop() if len(fields) == 1 else None
+
+
+def _range_text(bounds: Range) -> str:
+    # Imported for a range only: most queries have none, and dates need a clock's modules.
+    from .intervals import bounds_text
+
+    return bounds_text(FIELDS[bounds.field], (bounds.low, bounds.high))
+
+
+class _Writer:
+    """Writes a tree in one pass.
+
+    The parser takes the last unquoted word that is looked for as the beginning of a word, so which words may stand
+    without quotes depends on how many such beginnings are still to come.
+    """
+
+    def __init__(self, texts: tuple[Text, ...]) -> None:
+        self.beginnings: int = sum(_is_beginning(text) for text in texts)
+
+    def write(self, node: Node, negated: bool = False, tight: bool = False) -> str:
+        """The text of a node; `tight` where an operator binds more closely than OR."""
+        match node:
+            case Text():
+                return self._words(node, negated)
+            case Match(field, value):
+                return f"{field}:{value_text(field, value)}"
+            case Range(field):
+                return f"{field}:{_range_text(node)}"
+            case Not(inner):
+                text = self.write(inner, not negated, True)
+                return f"-({text})" if isinstance(inner, And) else f"-{text}"
+            case And(nodes):
+                return " ".join([self.write(part, negated, True) for part in nodes])
+            case Or(nodes):
+                name = one_field(node)
+                if name is not None:
+                    values = [value_text(name, part.value) for part in nodes if isinstance(part, Match)]
+                    return f"{name}:{','.join(values)}"
+                branches = " OR ".join([self.write(part, negated) for part in nodes])
+                return f"({branches})" if tight else branches
+
+    def _words(self, text: Text, negated: bool) -> str:
+        phrase = " ".join(text.words)
+        if len(text.words) > 1:
+            return quoted(phrase) + ("*" if text.prefix else "")
+        if negated:
+            return phrase + ("*" if text.prefix else "")
+        if text.prefix:
+            self.beginnings -= 1
+            return phrase + ("*" if self.beginnings else "")
+        return phrase if self.beginnings else quoted(phrase)
+
+
+def _is_beginning(text: Text) -> bool:
+    return text.prefix and len(text.words) == 1

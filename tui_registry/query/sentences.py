@@ -1,13 +1,29 @@
-"""A query in words, as one line: what a search box shows under it, and what `--explain` prints."""
+"""The language in words, from the parser's own tables, and a query in words: for help and the line under a search."""
 
 from __future__ import annotations
 
+from typing import Final
+
+from tui_registry.records.schema import MAX_TIME
 from tui_registry.text import safe_text
 
-from . import amounts
-from .fields import FIELDS
-from .nodes import And, Match, Node, Not, Or, Query, Range, Text
-from .printing import one_field
+from .fields import FIELDS, RANGES, SORTS
+from .intervals import amount, bounds_text, moment_text
+from .nodes import And, Match, Node, Not, Or, Query, Range, Text, one_field
+from .syntax import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
+
+
+def describe(query: Query) -> str:
+    """The query in one line of plain words, safe to show."""
+    parts = ["everything" if query.where is None else _words(query.where)]
+    if query.sort is not None:
+        parts.append(SORTS[query.sort.key][query.sort.descending])
+    if query.unfinished:
+        parts.append("without its unfinished end")
+    return safe_text("; ".join(parts))
+
+
+# ---- a query in words ------------------------------------------------------------------------------------------------
 
 _FLAGS = {
     "mine": "signed by your key",
@@ -15,24 +31,6 @@ _FLAGS = {
     "invalid": "breaking a rule",
     "formfile": "carrying a Formfile",
 }
-_ORDERS = {
-    "relevance": ("best match first", "best match first"),
-    "name": ("by name, A to Z", "by name, Z to A"),
-    "updated": ("least recently updated first", "most recently updated first"),
-    "created": ("oldest first", "newest first"),
-    "params": ("fewest parameters first", "most parameters first"),
-    "context": ("shortest context first", "longest context first"),
-}
-
-
-def describe(query: Query) -> str:
-    """The query in one line of plain words, safe to show."""
-    parts = ["everything" if query.where is None else _words(query.where)]
-    if query.sort is not None:
-        parts.append(_ORDERS[query.sort.key][query.sort.descending])
-    if query.unfinished:
-        parts.append("without its unfinished end")
-    return safe_text("; ".join(parts))
 
 
 def _words(node: Node, inner: bool = False) -> str:
@@ -74,9 +72,9 @@ def _range(bounds: Range) -> str:
         return f"{field.label} that no record can have"
     if field.shape == "time":
         return f"{field.label} {_times(low, high)}"
-    first = None if low is None else amounts.amount(field, low)
-    last = None if high is None else amounts.amount(field, high)
-    text = amounts.range_text(field, bounds)
+    first = None if low is None else amount(field, low)
+    last = None if high is None else amount(field, high)
+    text = bounds_text(field, (low, high))
     if low == high:
         return f"{field.label} exactly {_spoken(first or '')}"
     if first is not None and last is not None:
@@ -88,21 +86,68 @@ def _range(bounds: Range) -> str:
     return f"{field.label} {word} {_spoken(text.removeprefix(sign))}"
 
 
-def _spoken(amount: str) -> str:
+def _spoken(number_text: str) -> str:
     """`7.6b` -> `7.6 B`, `32k` -> `32 k`, `16gb` -> `16 GB`."""
-    digits = amount.rstrip("kmgbt")
-    unit = amount[len(digits) :]
+    digits = number_text.rstrip("kmgbt")
+    unit = number_text[len(digits) :]
     number = f"{int(digits):,}" if digits.isdigit() else digits
     return f"{number} {unit if unit == 'k' else unit.upper()}" if unit else number
 
 
 def _times(low: int | None, high: int | None) -> str:
-    from .dates import LATEST, moment_text, range_text
-
     if low is None and high is not None:
-        return f"before {moment_text(high + 1)}" if high < LATEST else "at any time"
+        return f"before {moment_text(high + 1)}" if high < MAX_TIME else "at any time"
     if high is None:
         return f"since {moment_text(low or 0)}"
-    text = range_text(Range("updated", low, high))
+    text = bounds_text(FIELDS["updated"], (low, high))
     first, dots, last = text.partition("..")
     return f"from {first} to {last}" if dots else f"in {text}" if len(text) < 10 else f"on {text}"
+
+
+# ---- the language in words -------------------------------------------------------------------------------------------
+
+_TEXT: Final = """\
+Words
+  llama chat            records with both words, in the name, description, tags, capabilities or tools;
+                        the last word may be the beginning of one: `lla` finds llama
+  "code llama"          these words, next to each other
+  lla*                  a word that begins so, anywhere in the query
+  -chat                 without this word"""
+
+_VALUES: Final = """\
+Values
+  type:LLM,Embedding    any of several
+  tag:"two words"       in quotes, with spaces or commas in it
+  license:apache2       other spellings are understood: Apache-2.0; license:gpl is the whole family
+  license:=GPL-3.0      exactly this spelling
+  params:<=8b           < <= > >= = and a..b, a.., ..b; k, m, b and t are thousands
+  ctx:>=32k mem:<16gb   for tokens and sizes k, m, gb and tb are powers of 1024
+  updated:>2026-01-31   dates are whole days, months (2026-01) or years (2026), in UTC
+  updated:<7d           ages: less than 7 days ago; h, d, w, mo (30 days), y (365 days)
+  A record that does not state a number is found by no comparison of it."""
+
+_COMBINING: Final = f"""\
+Together
+  a b, a AND b          both
+  a OR b                either; binds less closely than AND
+  -a, NOT a             not
+  ( )                   groups
+  @name                 the saved search of that name
+  Operators are in capitals. At most {MAX_LENGTH:,} characters, {MAX_TERMS} terms, {MAX_DEPTH} levels of parentheses."""
+
+
+def _fields() -> str:
+    lines = ["Fields"]
+    for field in FIELDS.values():
+        lines.append(f"  {field.examples[0]:<22}{field.help}")
+        if field.options and field.shape != "flag":
+            lines.append(f"{'':24}one of {', '.join(field.options)}")
+        if field.shape in RANGES:
+            lines += [f"  {other}" for other in field.examples[1:]]
+        if field.aliases:
+            lines.append(f"{'':24}also written {' '.join(f'{alias}:' for alias in field.aliases)}")
+    return "\n".join(lines)
+
+
+# For `search --help`, the help screen and the node's pages.
+GRAMMAR: Final = "\n\n".join((_TEXT, _fields(), _VALUES, _COMBINING))

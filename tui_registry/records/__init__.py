@@ -5,71 +5,52 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .authoring import check as check
-    from .documents import DocumentError as DocumentError
-    from .documents import load_document as load_document
-    from .reading import read_record as read_record
-    from .schema import FIELDS as FIELDS
-    from .schema import defaults as defaults
+    from .as_written import read_record
+    from .authoring import check
+    from .documents import DocumentError, load_document
+    from .schema import FIELDS, defaults
     from .types import (
-        AgentFramework as AgentFramework,
+        AgentFramework,
+        AgentResourceRequirements,
+        AgentType,
+        AIAgent,
+        AIModel,
+        ModelFramework,
+        ModelResourceRequirements,
+        ModelType,
+        Other,
+        QuantizationType,
     )
-    from .types import (
-        AgentResourceRequirements as AgentResourceRequirements,
-    )
-    from .types import (
-        AgentType as AgentType,
-    )
-    from .types import (
-        AIAgent as AIAgent,
-    )
-    from .types import (
-        AIModel as AIModel,
-    )
-    from .types import (
-        ModelFramework as ModelFramework,
-    )
-    from .types import (
-        ModelResourceRequirements as ModelResourceRequirements,
-    )
-    from .types import (
-        ModelType as ModelType,
-    )
-    from .types import (
-        Other as Other,
-    )
-    from .types import (
-        QuantizationType as QuantizationType,
-    )
-    from .wire import ShapeError as ShapeError
-    from .wire import canonical_bytes as canonical_bytes
-    from .wire import derive_id as derive_id
-    from .wire import wire_limits as wire_limits
-    from .wire import wire_problems as wire_problems
+    from .wire import ShapeError, canonical_bytes, derive_id, wire_limits, wire_problems
 
-_HOMES = {
-    "check": ".authoring",
-    "DocumentError": ".documents",
-    "load_document": ".documents",
-    "read_record": ".reading",
-    "FIELDS": ".schema",
-    "defaults": ".schema",
-    **dict.fromkeys(
-        (
-            "AIAgent",
-            "AIModel",
-            "AgentFramework",
-            "AgentResourceRequirements",
-            "AgentType",
-            "ModelFramework",
-            "ModelResourceRequirements",
-            "ModelType",
-            "Other",
-            "QuantizationType",
+__all__ = [
+    "FIELDS", "AIAgent", "AIModel", "AgentFramework", "AgentResourceRequirements", "AgentType", "DocumentError",
+    "ModelFramework", "ModelResourceRequirements", "ModelType", "Other", "QuantizationType", "ShapeError",
+    "canonical_bytes", "check", "defaults", "derive_id", "load_document", "read_record", "wire_limits", "wire_problems",
+]  # fmt: skip
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "read_record": ".as_written",
+        "check": ".authoring",
+        **dict.fromkeys(("DocumentError", "load_document"), ".documents"),
+        **dict.fromkeys(("FIELDS", "defaults"), ".schema"),
+        **dict.fromkeys(
+            (
+                "AIAgent",
+                "AIModel",
+                "AgentFramework",
+                "AgentResourceRequirements",
+                "AgentType",
+                "ModelFramework",
+                "ModelResourceRequirements",
+                "ModelType",
+                "Other",
+                "QuantizationType",
+            ),
+            ".types",
         ),
-        ".types",
-    ),
-    **dict.fromkeys(("ShapeError", "canonical_bytes", "derive_id", "wire_limits", "wire_problems"), ".wire"),
-}
-__all__ = sorted(_HOMES)
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+        **dict.fromkeys(("ShapeError", "canonical_bytes", "derive_id", "wire_limits", "wire_problems"), ".wire"),
+    },
+)

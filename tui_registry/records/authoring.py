@@ -1,4 +1,4 @@
-"""The authoring rules: what form, CLI, API and Datastore check before a record is signed (DESIGN section 3).
+"""The authoring rules: what form, CLI, API and Datastore check before a record is signed.
 
 They are advice to an author, not part of the protocol: a peer's record that breaks them is still shown, with its
 problems. Works on plain records; wire limits come along as problems of their own, so that a form shows all at once.
@@ -14,9 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
-from tui_registry.records.licences import licence_fault
+from tui_registry.licences import licence_fault
 from tui_registry.records.schema import FIELDS, MAX_OP_BYTES
-from tui_registry.records.versions import version_fault
 from tui_registry.records.wire import ShapeError, check_shape, wire_problems
 from tui_registry.text import safe_text
 
@@ -102,13 +101,13 @@ def _template(template: str) -> tuple[Problem, ...]:
         return ()
     faults = _parsed(template).problems
     # A stranger's template has up to 12,000 lines, and with them as many faults: some are enough, errors before others.
-    told = faults if len(faults) <= _TEMPLATE_FAULTS else sorted(faults, key=_is_mild)[:_TEMPLATE_FAULTS]
+    shown = faults if len(faults) <= _TEMPLATE_FAULTS else sorted(faults, key=_is_mild)[:_TEMPLATE_FAULTS]
     problems = [
         Problem("formfile_template", fault.severity, fault.code, f"line {fault.line}: {fault.sentence}")
-        for fault in told
+        for fault in shown
     ]
-    if len(told) < len(faults):
-        sentence = f"{len(faults) - len(told):,} more problems: see `tui-registry formfile lint`"
+    if len(shown) < len(faults):
+        sentence = f"{len(faults) - len(shown):,} more problems: see `tui-registry formfile lint`"
         problems.append(Problem("formfile_template", "warning", "more_problems", sentence))
     return tuple(problems)
 
@@ -268,3 +267,51 @@ def _items(record: Record, field: str, broken: set[str]) -> Iterator[tuple[str, 
 
 def _show(text: str) -> str:
     return safe_text(text, 40)
+
+
+# ---- versions: SemVer 2.0.0 (https://semver.org/spec/v2.0.0.html), and if not, which one was meant -------------------
+
+
+@lru_cache(maxsize=4096)
+def version_fault(version: str) -> str | None:
+    """A sentence that says what to write instead, or None when the version is SemVer."""
+    if _is_semver(version):
+        return None
+    meant = _meant(version)
+    write = meant if meant is not None else "a version such as 0.1.0"
+    return f"{safe_text(version, 40)} is not SemVer: write {write}"
+
+
+def _is_semver(version: str) -> bool:
+    if _PLAIN(version):
+        return True
+    # semver 3.0 takes other scripts' digits and a line end after the version; the specification does not.
+    if not version.isascii() or not version.isprintable():
+        return False
+    from semver import Version
+
+    return Version.is_valid(version)
+
+
+# Three plain numbers need no library to be recognised: most versions, and the import of semver costs 5 ms.
+_PLAIN = re.compile(r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)").fullmatch
+
+# `v1.2`, `1`, `1.2.3.4`, `1.0rc1`, `1.0.0.dev3`, `2024-05-01`, `1.0_beta`: up to three numbers, then whatever follows.
+_LOOSE = re.compile(r"[vV=\s]*([0-9]{1,9})(?:[.-]([0-9]{1,9}))?(?:[.-]([0-9]{1,9}))?([0-9A-Za-z.+_\s-]*)", re.ASCII)
+
+
+def _meant(version: str) -> str | None:
+    match = _LOOSE.fullmatch(version.strip())
+    if match is None:
+        return None
+    numbers = ".".join(str(int(part or "0")) for part in match.group(1, 2, 3))
+    rest, plus, build = match[4].partition("+")
+    release = _identifiers(rest)
+    tail = _identifiers(build) if plus else []
+    meant = numbers + ("-" + ".".join(release) if release else "") + ("+" + ".".join(tail) if tail else "")
+    return meant if _is_semver(meant) else None
+
+
+def _identifiers(text: str) -> list[str]:
+    parts = (part.strip("-") for part in re.split(r"[.\s_]+", text))
+    return [str(int(part)) if part.isdigit() else part for part in parts if part]

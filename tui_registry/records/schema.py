@@ -1,12 +1,13 @@
-"""The fields of a record as a table: names, order, widths, defaults and wire limits (DESIGN section 3).
+"""The fields of a record as a table: names, order, widths, defaults, wire limits, and what people call them.
 
-Everything that walks a record without knowing it by heart (canonical bytes, limits, reading files, forms) walks this
-table. Plain data only: no pydantic here, because every operation that arrives from a peer passes through.
+Whatever treats all fields of a record alike (canonical bytes, limits, reading files, forms) reads this table; see
+protocol.md, Records and Wire limits. Plain data only: no pydantic here, because every operation that arrives from a
+peer passes through.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias, Union
+from typing import Literal, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import Json, Kind, Record
 
@@ -63,12 +64,24 @@ class Struct(NamedTuple):
 FieldType: TypeAlias = Union[Text, Integer, Flag, Variant, Optional, Many, Struct]
 
 
+# What a number counts, and so how people write and read it: things by the thousand, tokens, MB, GB, Unix seconds; ""
+# where a plain number says it all.
+Unit: TypeAlias = Literal["count", "tokens", "mb", "gb", "time", ""]
+
+
 class Field(NamedTuple):
-    """One field of a record; `default` is in plain JSON form."""
+    """One field of a record.
+
+    Attributes:
+        default: in plain JSON form.
+        label: what people call it where it stands alone, such as `Recommended memory`.
+    """
 
     name: str
     type: FieldType
     default: Json
+    label: str
+    unit: Unit = ""
 
 
 MODEL_TYPES = ("LLM", "Embedding", "Multimodal", "AudioProcessing", "ImageGeneration")
@@ -103,27 +116,27 @@ _LABELS = Many(Text(128, least=1), 64)
 
 _MODEL_NEEDS = Struct(
     (
-        Field("min_vcpus", U8, 1),
-        Field("recommended_vcpus", U8, 2),
-        Field("min_memory_mb", U64, 1024),
-        Field("recommended_memory_mb", U64, 4096),
-        Field("min_disk_gb", U64, 10),
-        Field("recommended_disk_gb", U64, 20),
-        Field("requires_gpu", Flag(), False),
-        Field("min_vram_gb", Optional(U64), None),
-        Field("cuda_cores", Optional(U32), None),
-        Field("tensor_cores", Optional(U32), None),
+        Field("min_vcpus", U8, 1, "vCPUs"),
+        Field("recommended_vcpus", U8, 2, "Recommended vCPUs"),
+        Field("min_memory_mb", U64, 1024, "Memory", "mb"),
+        Field("recommended_memory_mb", U64, 4096, "Recommended memory", "mb"),
+        Field("min_disk_gb", U64, 10, "Disk", "gb"),
+        Field("recommended_disk_gb", U64, 20, "Recommended disk", "gb"),
+        Field("requires_gpu", Flag(), False, "GPU"),
+        Field("min_vram_gb", Optional(U64), None, "GPU memory", "gb"),
+        Field("cuda_cores", Optional(U32), None, "CUDA cores"),
+        Field("tensor_cores", Optional(U32), None, "Tensor cores"),
     )
 )
 
 _AGENT_NEEDS = Struct(
     (
-        Field("min_vcpus", U8, 1),
-        Field("recommended_vcpus", U8, 1),
-        Field("min_memory_mb", U64, 512),
-        Field("recommended_memory_mb", U64, 1024),
-        Field("min_disk_gb", U64, 5),
-        Field("recommended_disk_gb", U64, 10),
+        Field("min_vcpus", U8, 1, "vCPUs"),
+        Field("recommended_vcpus", U8, 1, "Recommended vCPUs"),
+        Field("min_memory_mb", U64, 512, "Memory", "mb"),
+        Field("recommended_memory_mb", U64, 1024, "Recommended memory", "mb"),
+        Field("min_disk_gb", U64, 5, "Disk", "gb"),
+        Field("recommended_disk_gb", U64, 10, "Recommended disk", "gb"),
     )
 )
 
@@ -134,44 +147,44 @@ def _needs_default(needs: Struct) -> Json:
 
 FIELDS: dict[Kind, tuple[Field, ...]] = {
     "model": (
-        Field("model_id", _HASH, NULL_HASH),
-        Field("name", _NAME, ""),
-        Field("owner_id", _OWNER, NULL_HASH),
-        Field("version", _VERSION, "0.1.0"),
-        Field("description", _DESCRIPTION, ""),
-        Field("license", _LICENSE, "MIT"),
-        Field("model_type", Variant(MODEL_TYPES), "LLM"),
-        Field("framework", Variant(MODEL_FRAMEWORKS), "PyTorch"),
-        Field("parameters", U64, 0),
-        Field("quantization", Optional(Variant(QUANTIZATION_TYPES)), None),
-        Field("context_length", Optional(U32), None),
-        Field("input_tokens_per_second", Optional(U32), None),
-        Field("output_tokens_per_second", Optional(U32), None),
-        Field("tags", _LABELS, []),
-        Field("created_at", I64, 0),
-        Field("updated_at", I64, 0),
-        Field("formfile_template", _TEMPLATE, ""),
-        Field("resource_requirements", _MODEL_NEEDS, _needs_default(_MODEL_NEEDS)),
-        Field("capabilities", _LABELS, []),
+        Field("model_id", _HASH, NULL_HASH, "Id"),
+        Field("name", _NAME, "", "Name"),
+        Field("owner_id", _OWNER, NULL_HASH, "Owner"),
+        Field("version", _VERSION, "0.1.0", "Version"),
+        Field("description", _DESCRIPTION, "", "Description"),
+        Field("license", _LICENSE, "MIT", "Licence"),
+        Field("model_type", Variant(MODEL_TYPES), "LLM", "Type"),
+        Field("framework", Variant(MODEL_FRAMEWORKS), "PyTorch", "Framework"),
+        Field("parameters", U64, 0, "Parameters", "count"),
+        Field("quantization", Optional(Variant(QUANTIZATION_TYPES)), None, "Quantisation"),
+        Field("context_length", Optional(U32), None, "Context", "tokens"),
+        Field("input_tokens_per_second", Optional(U32), None, "Input speed", "count"),
+        Field("output_tokens_per_second", Optional(U32), None, "Output speed", "count"),
+        Field("tags", _LABELS, [], "Tags"),
+        Field("created_at", I64, 0, "Created", "time"),
+        Field("updated_at", I64, 0, "Updated", "time"),
+        Field("formfile_template", _TEMPLATE, "", "Formfile"),
+        Field("resource_requirements", _MODEL_NEEDS, _needs_default(_MODEL_NEEDS), "Requirements"),
+        Field("capabilities", _LABELS, [], "Capabilities"),
     ),
     "agent": (
-        Field("agent_id", _HASH, NULL_HASH),
-        Field("name", _NAME, ""),
-        Field("owner_id", _OWNER, NULL_HASH),
-        Field("version", _VERSION, "0.1.0"),
-        Field("description", _DESCRIPTION, ""),
-        Field("license", _LICENSE, "MIT"),
-        Field("agent_type", Variant(AGENT_TYPES), "Assistant"),
-        Field("framework", Variant(AGENT_FRAMEWORKS), "LangChain"),
-        Field("compatible_model_types", Many(Variant(MODEL_TYPES), 16), ["LLM"]),
-        Field("preferred_models", _LABELS, []),
-        Field("tags", _LABELS, []),
-        Field("created_at", I64, 0),
-        Field("updated_at", I64, 0),
-        Field("formfile_template", _TEMPLATE, ""),
-        Field("resource_requirements", _AGENT_NEEDS, _needs_default(_AGENT_NEEDS)),
-        Field("capabilities", _LABELS, []),
-        Field("tools", _LABELS, []),
+        Field("agent_id", _HASH, NULL_HASH, "Id"),
+        Field("name", _NAME, "", "Name"),
+        Field("owner_id", _OWNER, NULL_HASH, "Owner"),
+        Field("version", _VERSION, "0.1.0", "Version"),
+        Field("description", _DESCRIPTION, "", "Description"),
+        Field("license", _LICENSE, "MIT", "Licence"),
+        Field("agent_type", Variant(AGENT_TYPES), "Assistant", "Type"),
+        Field("framework", Variant(AGENT_FRAMEWORKS), "LangChain", "Framework"),
+        Field("compatible_model_types", Many(Variant(MODEL_TYPES), 16), ["LLM"], "Works with"),
+        Field("preferred_models", _LABELS, [], "Prefers"),
+        Field("tags", _LABELS, [], "Tags"),
+        Field("created_at", I64, 0, "Created", "time"),
+        Field("updated_at", I64, 0, "Updated", "time"),
+        Field("formfile_template", _TEMPLATE, "", "Formfile"),
+        Field("resource_requirements", _AGENT_NEEDS, _needs_default(_AGENT_NEEDS), "Requirements"),
+        Field("capabilities", _LABELS, [], "Capabilities"),
+        Field("tools", _LABELS, [], "Tools"),
     ),
 }
 

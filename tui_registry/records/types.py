@@ -1,4 +1,4 @@
-"""The record types: `AIModel` and `AIAgent`, with the names, order, widths and defaults of DESIGN section 3.
+"""The record types: `AIModel` and `AIAgent`, with the names, order, widths and defaults of `schema`.
 
 Constructing one checks types and widths, nothing more: empty names, NULs and negative times are fine here. Wire limits
 and authoring rules are asked for with `validate()`. Importing this module imports pydantic; lists and searches do not.
@@ -198,7 +198,7 @@ class _Record(_Checked):
         return self.model_dump(mode="json", warnings=False)
 
     def canonical_bytes(self) -> bytes:
-        """The bytes that are hashed and signed: bincode 1 over the fields in order (DESIGN section 3)."""
+        """The bytes that are hashed and signed: see protocol.md, Canonical bytes."""
         return wire.canonical_bytes(self.kind, self.to_plain())
 
     # pydantic's deprecated classmethod of this name is of no use here, and `validate()` is our stable public API.

@@ -1,7 +1,8 @@
 """Canonical bytes, shape and wire limits of plain records.
 
 Canonical bytes are bincode 1 with its default options (fixed-width little-endian integers, u64 lengths, u32 variant
-indices) over the fields in order; see DESIGN section 3 and <https://github.com/bincode-org/bincode/blob/v1.3.3/docs/spec.md>.
+indices) over the fields in order; see protocol.md, Canonical bytes, and
+<https://github.com/bincode-org/bincode/blob/v1.3.3/docs/spec.md>.
 Shape (names, order, types, widths) and bytes come from one walk: what can be encoded has the right shape.
 """
 
@@ -70,7 +71,7 @@ def wire_limits(kind: Kind, record: Record) -> Problem | None:
 
 
 def derive_id(kind: Kind, owner_id: str, name: str, created_at: int) -> str:
-    """The id of a new record: 64 hex digits, bound to owner, name and second of creation (DESIGN section 3, "Ids")."""
+    """The id of a new record: 64 hex digits, bound to owner, name and second of creation; see protocol.md, Ids."""
     import hashlib  # the OpenSSL behind it is not loaded by those who only read
 
     parts = (kind.encode(), owner_id.encode(), name.encode(), created_at.to_bytes(8, "big", signed=True))

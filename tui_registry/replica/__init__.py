@@ -1,4 +1,11 @@
-"""Where the registry lives: SQLite schema and migrations, op log, catalogue of current records, search.
+"""Where the registry lives: one SQLite file, in parts that the Datastore opens and holds.
 
-The Datastore is the one door to this layer; what it hands out is defined in `rows`.
+    store/      connections, tables, stored operations, the key file
+    catalogue/  what is derived from the log: columns, words, current records
+    log/        appending: local writes, arrivals, peers; the log as others read it
+    search/     a query answered: compile, match, order, facets, vocabulary
+    unshared    what never leaves this replica: drafts, saved searches, names of owners
+    audit       the whole replica checked and repaired
+
+A folder imports only from those above it (`log` and `search` not from each other), and none imports the Datastore.
 """

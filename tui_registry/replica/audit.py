@@ -6,31 +6,52 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from tui_registry.crdt.op import Op, OpError
+from tui_registry.crdt.key_state import heads, winner
+from tui_registry.crdt.op import RULES_VERSION, Op, OpError
 from tui_registry.crdt.parsing import parse_op
-from tui_registry.crdt.register import heads, winner
 from tui_registry.crdt.rules import Ancestor, check_against
-from tui_registry.crdt.version import RULES_VERSION
 from tui_registry.errors import Kind, Record, RegistryError
-from tui_registry.replica.batch import Batch
-from tui_registry.replica.checked import Checked, check, derive
-from tui_registry.replica.columns import CATALOGUE_COLUMNS, INDEX_VERSION, KIND_CODES, KINDS_BY_CODE, known_words
-from tui_registry.replica.connection import Pool
-from tui_registry.replica.derived import (
+from tui_registry.replica.catalogue.derived import (
+    CATALOGUE_COLUMNS,
+    INDEX_VERSION,
     INSERT_CATALOGUE,
+    KIND_CODES,
+    KINDS_BY_CODE,
     count_values,
+    derive,
     field_and_value,
-    forget_all_words,
-    index_words,
-    learn_words,
 )
-from tui_registry.replica.errors import StoreError
-from tui_registry.replica.reports import Rejection, VerifyReport
-from tui_registry.replica.stored import Stored
+from tui_registry.replica.catalogue.word_index import forget_all_words, index_words, known_words, learn_words
+from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.arrivals import Rejection
+from tui_registry.replica.log.judge import Checked, check_bytes
+from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.stored import Stored
 
 _CHUNK = 1_000
 Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True, eq=False)
+class VerifyReport:
+    """What `verify` found: every stored op re-checked, derived tables rebuilt.
+
+    Attributes:
+        ops, records: how many were checked, and how many are current.
+        invalid: ops that break a rule; `place` is where it stands in the log.
+        repaired: what differed and was set right, a sentence each.
+    """
+
+    ops: int = 0
+    records: int = 0
+    invalid: list[Rejection] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        return not self.invalid and not self.repaired
 
 
 def audit(pool: Pool, progress: Progress) -> VerifyReport:
@@ -94,7 +115,7 @@ def _check_log(db: sqlite3.Connection, report: VerifyReport, progress: Progress)
             try:
                 if type(body) is not bytes:
                     raise OpError("malformed", "the operation's bytes are of another type")
-                op = check(body)
+                op = check_bytes(body)
                 batch.load([op])
                 _check_place(batch, op, idx, bad)
                 found = check_against(op.claim, [ancestor for ancestor, _ in batch.ancestors(op)])
@@ -132,7 +153,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
 
     No more than a few thousand ops are in memory at a time, however long the log is.
     """
-    # The copy goes to a file. Within a transaction SQLite lets this be said before the first temporary table only; this
+    # The copy goes to a file. Within a transaction SQLite accepts this only before the first temporary table, and this
     # is the only one that a writer makes.
     db.execute("PRAGMA temp_store = FILE")
     db.execute("CREATE TEMP TABLE survivors AS SELECT idx, body FROM ops ORDER BY idx")
@@ -148,7 +169,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     while rows := reading.fetchmany(_CHUNK):
         batch = Batch(db)
         for (body,) in rows:
-            op = check(body)
+            op = check_bytes(body)
             batch.load([op])
             batch.append(op, body)
         batch.flush()
@@ -174,7 +195,7 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
         for op, (idx, clock, was_head) in ops:
             is_head = op.hash in current
             if is_head:
-                stored.append(Stored(idx, op.hash, op.is_rm, clock, None))
+                stored.append(Stored(idx, op.hash, op.is_rm, clock))
                 records[idx] = op.record
             if is_head != was_head:
                 wrong_heads.append((is_head, idx))

@@ -16,7 +16,7 @@ class Bounds:
 
     Attributes:
         tile_bytes: of one tile once decompressed. Never less than 256 x 65,537: a smaller bound would let a stranger's
-            large but valid operations block a node's readers (DESIGN section 6).
+            large but valid operations block a node's readers (see protocol.md, Pulling).
         head_bytes, answer_bytes: of a head, and of the answer to a push or a comparison.
         connect_seconds, read_seconds: for a connection, and for each read.
         head_seconds, request_seconds: for a whole request, redirects and body included.

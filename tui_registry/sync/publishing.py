@@ -11,8 +11,7 @@ from tui_registry.datastore import Datastore, Head
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError
 from tui_registry.sync.bounds import TILE_OPS
-from tui_registry.sync.heads import HeadError, parse_head, spell_head
-from tui_registry.sync.tiles import Span, pack, spans
+from tui_registry.sync.tiles import LogError, Span, pack, parse_head, spans, spell_head
 from tui_registry.text import address_short, safe_text
 
 
@@ -54,7 +53,7 @@ def publish(
 
 
 def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None]) -> Published:
-    head = datastore.head()
+    head = datastore.log.head()
     before = _head_before(root)
     if before is not None and before.node != head.node:
         raise PublishError(
@@ -62,9 +61,9 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
             f"{safe_text(str(root))} holds the log of {address_short(before.node)}, not of this replica. "
             "Choose another directory",
         )
-    if before is not None and before.epoch == head.epoch and not datastore.begins_as(before):
+    if before is not None and before.epoch == head.epoch and not datastore.log.begins_as(before):
         # A restored backup: tiles of another log bear this epoch's names, here and in whoever's cache.
-        datastore.renew_epoch()
+        datastore.log.renew_epoch()
         return _publish(datastore, root, progress)
     entries = _entries(root, head)
     make_folder(entries, 0o777)
@@ -74,11 +73,11 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
     for span in spans(0, head.size, ranges=False):
         path = entries / span.name
         if not path.exists():
-            data = pack(datastore.log_lines(span.start, span.end))
+            data = pack(datastore.log.lines(span.start, span.end))
             _write(path, data)
             tiles, size = tiles + 1, size + len(data)
         progress(span.end, head.size)
-    if datastore.head().epoch != head.epoch:
+    if datastore.log.head().epoch != head.epoch:
         # The log was rewritten meanwhile: the tiles of the old epoch may hold lines of the new one.
         _clear(entries, keep=frozenset())
         return _publish(datastore, root, progress)
@@ -103,7 +102,7 @@ def _entries(root: Path, head: Head) -> Path:
 def _head_before(root: Path) -> Head | None:
     try:
         return parse_head((root / "sync" / "head").read_bytes()).head
-    except (FileNotFoundError, HeadError):
+    except (FileNotFoundError, LogError):
         return None
 
 

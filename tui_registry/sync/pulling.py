@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from typing import TypeAlias
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from tui_registry.datastore import Datastore, Peer
+from tui_registry.crdt import digest_of
+from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, Rejection
 from tui_registry.errors import RegistryError
+from tui_registry.present.pulls import (
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    PullResult,
+    Started,
+    SyncError,
+    Tally,
+    tally_of,
+)
 from tui_registry.sync.bounds import Bounds
-from tui_registry.sync.errors import SyncError
-from tui_registry.sync.events import Event, Failed, Finished, PullResult
-from tui_registry.sync.reading import Pull
-from tui_registry.sync.threads import in_thread
-from tui_registry.sync.transport import open_transport
-from tui_registry.sync.turns import Turns
+from tui_registry.sync.comparing import Keep, is_worth_it, reconcile
+from tui_registry.sync.concurrency import Turns, check_ahead, fetch_ahead, in_batches, in_thread
+from tui_registry.sync.tiles import RemoteHead, spans
+from tui_registry.sync.transport import Transport, answered, open_transport
 from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Arrival
 
 Emit: TypeAlias = Callable[[Event], None]
 
-
 # A pull that the user, or the turn of the next peer, ended before the peer's head.
 _ENDED_EARLY = frozenset({"stopped", "turn_over"})
+_REJECTIONS_SHOWN = 20
+_MISSING_KEPT = 65_536
+# The rules that a relay breaks by changing bytes. What breaks a later one was signed as it stands: no other bytes of it
+# would do better.
+_BY_A_RELAY = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
 
 
 def _ignore(event: Event) -> None:
@@ -55,35 +74,8 @@ async def pull(
     Raises:
         StoreError: code `not_found`: there is no such peer.
     """
-    peer = await in_thread(datastore.peer, peer_name)
+    peer = await in_thread(datastore.peers.get, peer_name)
     return await _pull(datastore, peer, emit, cancel, turn_over, bounds or Bounds())
-
-
-async def _pull(
-    datastore: Datastore,
-    peer: Peer,
-    emit: Emit,
-    cancel: asyncio.Event | None,
-    turn_over: asyncio.Event | None,
-    bounds: Bounds,
-) -> PullResult:
-    running = Pull(datastore, peer, bounds, emit)
-    error: RegistryError | None = None
-    try:
-        await _until(_read(running, peer, bounds), _reasons(peer, bounds, cancel, turn_over))
-    except asyncio.CancelledError:
-        with suppress(RegistryError):
-            await _close(datastore, running, peer, _stopped(peer))
-        raise
-    except Exception as failure:
-        error = _in_words(peer, failure)
-    try:
-        await _close(datastore, running, peer, error)
-    except Exception as failure:
-        error = error or _in_words(peer, failure)
-    result = running.result(error)
-    emit(Finished(peer.name, result) if error is None else Failed(peer.name, error.code, result.sentence, result))
-    return result
 
 
 async def pull_all(
@@ -104,9 +96,9 @@ async def pull_all(
     """
     bounds = bounds or Bounds()
     if names is None:
-        names = [peer.name for peer in await in_thread(datastore.peers)]
+        names = [peer.name for peer in await in_thread(datastore.peers.all)]
     # Read before the first pull: one that is removed while it waits for its turn ends nobody else's.
-    peers = [await in_thread(datastore.peer, name) for name in names]
+    peers = [await in_thread(datastore.peers.get, name) for name in names]
     turns = Turns(bounds)
 
     async def one(peer: Peer) -> PullResult:
@@ -118,7 +110,37 @@ async def pull_all(
     return [task.result() for task in tasks]
 
 
-async def _read(running: Pull, peer: Peer, bounds: Bounds) -> None:
+# How: one pull, from its beginning to its result
+
+
+async def _pull(
+    datastore: Datastore,
+    peer: Peer,
+    emit: Emit,
+    cancel: asyncio.Event | None,
+    turn_over: asyncio.Event | None,
+    bounds: Bounds,
+) -> PullResult:
+    running = _Pull(datastore, peer, bounds, emit)
+    error: RegistryError | None = None
+    try:
+        await _until(_read(running, peer, bounds), _reasons(peer, bounds, cancel, turn_over))
+    except asyncio.CancelledError:
+        with suppress(RegistryError):
+            await _close(datastore, running, peer, _stopped(peer))
+        raise
+    except Exception as failure:
+        error = _in_words(peer, failure)
+    try:
+        await _close(datastore, running, peer, error)
+    except Exception as failure:
+        error = error or _in_words(peer, failure)
+    result = running.result(error)
+    emit(Finished(peer.name, result) if error is None else Failed(peer.name, error.code, result.sentence, result))
+    return result
+
+
+async def _read(running: _Pull, peer: Peer, bounds: Bounds) -> None:
     async with open_transport(peer, bounds) as transport:
         await running.run(transport)
 
@@ -140,13 +162,13 @@ async def _until(work: Coroutine[None, None, None], reasons: Mapping[asyncio.Eve
             await asyncio.wait({task})
 
 
-async def _close(datastore: Datastore, running: Pull, peer: Peer, error: RegistryError | None) -> None:
+async def _close(datastore: Datastore, running: _Pull, peer: Peer, error: RegistryError | None) -> None:
     said = None if error is None else error.reason if isinstance(error, SyncError) else error.sentence
     etag = running.etag if error is None else None
     if error is not None and error.code in _ENDED_EARLY:
         # Nothing is wrong with the peer: it is only behind by what was not read yet.
         said = None
-    await in_thread(datastore.finish_pull, peer.name, running.head, said, etag, whole=error is None)
+    await in_thread(datastore.peers.finish_pull, peer.name, running.head, said, etag, whole=error is None)
 
 
 def _reasons(
@@ -173,3 +195,265 @@ def _in_words(peer: Peer, failure: Exception) -> RegistryError:
 
 def _stopped(peer: Peer) -> SyncError:
     return SyncError(peer.name, "stopped", "stopped on request. The next sync goes on from here")
+
+
+# How: what it reads and counts
+
+
+class _Pull:
+    """One pull: what it has read so far.
+
+    Attributes:
+        head, etag: the peer's, once known.
+    """
+
+    def __init__(self, datastore: Datastore, peer: Peer, bounds: Bounds, emit: Emit) -> None:
+        self.head: Head | None = None
+        self.etag: str | None = None
+        self._datastore = datastore
+        self._peer = peer
+        self._bounds = bounds
+        self._emit = emit
+        self._transport: Transport | None = None
+        self._began = time.monotonic()
+        self._report = ApplyReport()
+        self._rejected = 0
+        self._read = 0
+        self._restarted = False
+        self._missing: set[str] = set()
+        self._spoilt = _Spoilt(bounds.missing_hashes)
+        self._compared = False
+
+    async def run(self, transport: Transport) -> None:
+        """Read everything up to the peer's head, then the children that are missing here.
+
+        Raises:
+            SyncError, StoreError: what was stored before stays stored.
+        """
+        self._transport = transport
+        remote = await self._first_look(transport)
+        looked_again = read_again = False
+        while True:
+            self.head, self.etag = remote.head, remote.etag
+            cursor = await in_thread(self._datastore.peers.begin_pull, self._peer.name, remote.head)
+            await self._announce(cursor, remote.head)
+            remote, cursor = await self._reconciled(transport, remote, cursor)
+            start = cursor.start
+            try:
+                cursor = await self._entries(transport, remote, cursor)
+            except SyncError as error:
+                # A tail vanishes once its tile is full, and every tile does when a log is rewritten: look once more.
+                if error.code != "vanished" or looked_again:
+                    raise
+                looked_again = True
+                remote = await self._look(transport)
+                continue
+            if _fits(cursor, remote.head):
+                break
+            # The peer's log is not the one that the cursor is of (it was restored from a backup): begin_pull voids it.
+            if start == 0 or read_again:
+                self._expect_reason()
+                break
+            read_again = True
+        await self._children(transport)
+
+    def result(self, error: RegistryError | None) -> PullResult:
+        """What it came to."""
+        return PullResult(
+            peer=self._peer.name,
+            head=self.head,
+            read=self._read,
+            rejections=tuple(self._report.rejected),
+            bytes=self._transport.received if self._transport is not None else 0,
+            seconds=time.monotonic() - self._began,
+            restarted=self._restarted,
+            error=error,
+            **self._tally.counts(),
+        )
+
+    @property
+    def _tally(self) -> Tally:
+        # The report holds only the first of the rejections.
+        return replace(tally_of(self._report), rejected=self._rejected)
+
+    async def _first_look(self, transport: Transport) -> RemoteHead:
+        """The head, or the one remembered where the peer says that nothing changed."""
+        peer = self._peer
+        remembered = None
+        if peer.etag and peer.epoch and peer.their_size is not None and peer.their_fingerprint and peer.node:
+            head = Head(peer.epoch, peer.their_size, peer.their_fingerprint, peer.node)
+            remembered = RemoteHead(head, ranges=False, etag=peer.etag)
+        read = await transport.head(remembered.etag if remembered is not None else None)
+        if read is not None:
+            return read
+        return remembered or await self._look(transport)
+
+    async def _look(self, transport: Transport) -> RemoteHead:
+        read = await transport.head()
+        if read is None:
+            raise SyncError(self._peer.name, "protocol", "says that nothing changed without having been asked")
+        return read
+
+    async def _announce(self, cursor: Cursor, head: Head) -> None:
+        self._restarted = self._restarted or cursor.restarted
+        ours = (await in_thread(self._datastore.log.head)).size
+        self._emit(Started(self._peer.name, head.size, ours, cursor.start, cursor.restarted))
+
+    async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
+        """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
+        if self._compared or not transport.answers:
+            return remote, cursor
+        ours = await in_thread(self._datastore.log.head)
+        if not is_worth_it(cursor, remote.head, ours, self._bounds):
+            return remote, cursor
+        self._compared = True
+        moved = await reconcile(self._datastore, self._peer.name, transport, remote.head, self._keep, self._bounds)
+        if moved is None:
+            return remote, cursor
+        if moved.next_index > remote.head.size:
+            # The log has grown since its head was read.
+            looked = await self._look(transport)
+            if looked.head.epoch == remote.head.epoch:
+                remote = looked
+                self.head, self.etag = remote.head, remote.etag
+        self._tell(moved.next_index, remote.head)
+        return remote, moved
+
+    async def _keep(self, lines: list[bytes]) -> ApplyReport:
+        """Store operations that were asked for by hash."""
+        report = await in_thread(self._datastore.apply, lines, source=self._peer.name)
+        self._count(report, None)
+        return report
+
+    async def _entries(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> Cursor:
+        """Store the entries from the cursor up to the head; what came before an error is stored too.
+
+        One batch is stored while the next is checked and the ones after it are fetched.
+        """
+        wanted = spans(cursor.start, remote.head.size, ranges=remote.ranges)
+        start = cursor.start
+
+        def check(lines: list[bytes]) -> Coroutine[None, None, list[Arrival]]:
+            nonlocal start
+            first, start = start, start + len(lines)
+            return in_thread(self._datastore.log.check_lines, lines, first)
+
+        tiles = fetch_ahead(transport, remote.head.epoch, wanted, self._bounds)
+        batches = in_batches(tiles, start, self._bounds)
+        async with aclosing(check_ahead(batches, check)) as checked:
+            async for arrivals in checked:
+                cursor = await self._store(cursor, arrivals, remote.head)
+        return cursor
+
+    async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> Cursor:
+        start = cursor.start
+        report, cursor = await in_thread(self._datastore.peers.store_entries, self._peer.name, cursor, arrivals)
+        self._read += len(arrivals)
+        self._count(report, start)
+        self._spoilt.note(arrivals, report.rejected)
+        if len(self._missing) < _MISSING_KEPT:
+            self._missing.update(report.missing)
+        self._tell(cursor.start, head)
+        return cursor
+
+    async def _children(self, transport: Transport) -> None:
+        """Ask for sound copies of what was spoilt, and for the children that are missing."""
+        if not transport.answers or not (self._missing or self._spoilt.claimed):
+            return
+        spoilt = await in_thread(self._datastore.log.unknown, sorted(self._spoilt.claimed))
+        self._missing.update(await self._spoilt.ask(transport, spoilt, self._keep))
+        # What was missing from one batch may have come with a later one, or just now.
+        missing = await in_thread(self._datastore.log.unknown, sorted(self._missing))
+        await _ask_for_children(transport, set(missing), self._keep, self._bounds)
+        if self.head is not None:
+            self._tell(self.head.size, self.head)
+
+    def _count(self, report: ApplyReport, start: int | None) -> None:
+        """Add a batch; `start` is the log index of its first line, None where the lines are no entries."""
+        total = self._report
+        total.add(report)
+        self._rejected += len(report.rejected)
+        room = _REJECTIONS_SHOWN - len(total.rejected)
+        total.rejected += [_placed(rejection, start) for rejection in report.rejected[:room]]
+
+    def _tell(self, done: int, head: Head) -> None:
+        self._emit(Progress(done, head.size, self.result(None)))
+
+    def _expect_reason(self) -> None:
+        """A log that does not add up to its head is an error, unless operations in no sum of ours explain it."""
+        if not self._tally.in_no_sum:
+            raise SyncError(
+                self._peer.name,
+                "bad_head",
+                "its head does not fit its log: the fingerprints differ. What it sent and proved is kept",
+            )
+
+
+class _Spoilt:
+    """What one pull refused for its bytes: the first `most` entries. The operation whose hash they claim may be sound,
+    and the peer have it.
+
+    Attributes:
+        claimed: the hashes that they claim.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.claimed: set[str] = set()
+        self._most = most
+        self._refused: set[bytes] = set()
+
+    def note(self, arrivals: Sequence[Arrival], rejections: Sequence[Rejection]) -> None:
+        """Remember what was refused of a batch; a rejection's place is the arrival's in the batch."""
+        for rejection in rejections:
+            arrival = arrivals[rejection.place]
+            if rejection.code in _BY_A_RELAY and arrival.claimed is not None and len(self._refused) < self._most:
+                self.claimed.add(arrival.claimed)
+                self._refused.add(digest_of(arrival.body))
+
+    async def ask(self, transport: Transport, hashes: Sequence[str], keep: Keep) -> list[str]:
+        """Ask once for these hashes, and keep what comes unless it is what was refused.
+
+        Returns:
+            The children that what came waits for.
+        """
+        # The log was read to its end: a peer that does not answer this has kept nothing from us that it promised.
+        with suppress(SyncError):
+            lines = await transport.missing(sorted(hashes)) if hashes else []
+            fresh = [line for line in lines if digest_of(line) not in self._refused]
+            if fresh:
+                return (await keep(fresh)).missing
+        return []
+
+
+async def _ask_for_children(transport: Transport, missing: set[str], keep: Keep, bounds: Bounds) -> None:
+    """Ask until nothing is missing, the peer has no more, or the rounds are used up.
+
+    Args:
+        missing: hashes to begin with; children of what arrives are asked for in turn. A hash
+            that was answered, or that the peer does not have, is not asked for again.
+        keep: stores lines and reports what they wait for in turn.
+    """
+    settled: set[str] = set()
+    wanted = set(missing)
+    for _ in range(bounds.missing_rounds):
+        question = sorted(wanted)[: bounds.missing_hashes]
+        if not question:
+            return
+        lines = await transport.missing(question)
+        useful = answered(lines).intersection(question)
+        if not useful:
+            # The peer has none of these: an answer that is a prefix has at least the first.
+            settled.update(question)
+            wanted -= settled
+            continue
+        report = await keep(lines)
+        settled |= useful
+        wanted = (wanted | set(report.missing)) - settled
+
+
+def _fits(cursor: Cursor, head: Head) -> bool:
+    return cursor.next_index != head.size or cursor.running_sum == head.fingerprint
+
+
+def _placed(rejection: Rejection, start: int | None) -> Rejection:
+    return rejection._replace(place=-1 if start is None else start + rejection.place)

@@ -1,27 +1,83 @@
-"""Tiles: 256 operations, one a line, as gzip (DESIGN section 6). Names, spans, packing, bounded unpacking. No I/O."""
+"""A log as it travels (see protocol.md, Heads and Tiles): its head, one small JSON object, and its tiles, each 256
+operations, one a line, as gzip. Names, spans, packing; strict and bounded reading. No I/O."""
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tui_registry.datastore import Head
+from tui_registry.errors import Json
 from tui_registry.sync.bounds import TILE_OPS
 
+# The largest whole number that every JSON reader keeps exactly (RFC 8259, section 6).
+MAX_SIZE = 2**53 - 1
+_HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _NUMBER = "(0|[1-9][0-9]{0,15})"
 _NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}(?:-{_NUMBER})?)?\.ndjson\.gz", re.ASCII)
 _GZIP = 31  # zlib's wbits for one gzip member with its header and checksum
 _LEVEL = 6
 
 
-class TileError(ValueError):
-    """Bytes that are not the tile their name promises. `code` is `bad_tile` or `too_large`."""
+class LogError(ValueError):
+    """Bytes that are not the head or the tile that they should be. The text is the reason.
+
+    Attributes:
+        code: `not_a_node` or `bad_head` of a head; `bad_tile` or `too_large` of a tile.
+    """
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteHead:
+    """A peer's head. `ranges`: it serves parts of a tile that begin in its middle. `etag`: for the next look."""
+
+    head: Head
+    ranges: bool
+    etag: str | None = None
+
+
+def spell_head(head: Head, *, ranges: bool) -> bytes:
+    """A head as JSON bytes."""
+    tree: dict[str, Json] = {
+        "epoch": head.epoch,
+        "size": head.size,
+        "fingerprint": head.fingerprint,
+        "node": head.node,
+    }
+    if ranges:
+        tree["ranges"] = True
+    return json.dumps(tree, separators=(",", ":")).encode()
+
+
+def parse_head(data: bytes) -> RemoteHead:
+    """Read a head from a stranger. Members that this version does not know are ignored.
+
+    Raises:
+        LogError: the bytes are no JSON object (`not_a_node`), or a member is missing or wrong (`bad_head`).
+    """
+    try:
+        tree: Json = json.loads(data.decode())
+    except (ValueError, RecursionError):
+        start = data[:512].lstrip().lower()
+        what = "a web page" if start.startswith((b"<!doctype", b"<html", b"<")) else "something else"
+        raise LogError("not_a_node", f"answers with {what} where a registry's head should be") from None
+    if not isinstance(tree, dict):
+        raise LogError("not_a_node", "answers with JSON that is not a registry's head")
+    epoch = _digits(tree, "epoch", 32)
+    size = tree.get("size")
+    if type(size) is not int or not 0 <= size <= MAX_SIZE:
+        raise _wrong("size", f"a whole number from 0 to {MAX_SIZE}")
+    fingerprint = _digits(tree, "fingerprint", 64)
+    node = _digits(tree, "node", 40, "an address of ")
+    return RemoteHead(Head(epoch, size, fingerprint, node), tree.get("ranges") is True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +152,19 @@ class Unpacker:
         """Take the next bytes.
 
         Raises:
-            TileError: no gzip, more than the limit, or bytes after the end.
+            LogError: no gzip, more than the limit, or bytes after the end.
         """
         while data:
             if self._unzip.eof:
-                raise TileError("bad_tile", "has bytes after the end of its gzip data")
+                raise LogError("bad_tile", "has bytes after the end of its gzip data")
             try:
                 piece = self._unzip.decompress(data, self._limit - self._size + 1)
             except zlib.error:
-                raise TileError("bad_tile", "is not whole gzip data") from None
+                raise LogError("bad_tile", "is not whole gzip data") from None
             self._size += len(piece)
             if self._size > self._limit:
                 self._pieces.clear()
-                raise TileError("too_large", f"unpacks to more than {self._limit:,} bytes")
+                raise LogError("too_large", f"unpacks to more than {self._limit:,} bytes")
             self._pieces.append(piece)
             data = self._unzip.unconsumed_tail or self._unzip.unused_data
 
@@ -116,15 +172,15 @@ class Unpacker:
         """The lines, without their ends, once all bytes are in.
 
         Raises:
-            TileError: the data ends too early, or is not exactly `count` lines.
+            LogError: the data ends too early, or is not exactly `count` lines.
         """
         if not self._unzip.eof:
-            raise TileError("bad_tile", "ends in the middle of its gzip data")
+            raise LogError("bad_tile", "ends in the middle of its gzip data")
         data = b"".join(self._pieces)
         self._pieces.clear()
         lines = split(data, count)
         if len(lines) != count:
-            raise TileError("bad_tile", f"holds {len(lines):,} lines where its name promises {count:,}")
+            raise LogError("bad_tile", f"holds {len(lines):,} lines where its name promises {count:,}")
         return lines
 
 
@@ -132,19 +188,30 @@ def split(data: bytes, most: int) -> list[bytes]:
     """The lines of NDJSON, each ended by LF.
 
     Raises:
-        TileError: more than `most` lines, a line without an end, an empty line or a NUL: no operation is spelt so.
+        LogError: more than `most` lines, a line without an end, an empty line or a NUL: no operation is spelt so.
     """
     if not data:
         return []
     # Counted before they are made: a line costs far more as an object than the bytes that it takes in `data`.
     count = data.count(b"\n")
     if count > most:
-        raise TileError("bad_tile", f"holds {count:,} lines where at most {most:,} are due")
+        raise LogError("bad_tile", f"holds {count:,} lines where at most {most:,} are due")
     lines = data.split(b"\n")
     if lines.pop():
-        raise TileError("bad_tile", "does not end with a line end")
+        raise LogError("bad_tile", "does not end with a line end")
     if not all(lines):
-        raise TileError("bad_tile", "has an empty line")
+        raise LogError("bad_tile", "has an empty line")
     if b"\0" in data:
-        raise TileError("bad_tile", "has a NUL byte")
+        raise LogError("bad_tile", "has a NUL byte")
     return lines
+
+
+def _digits(tree: dict[str, Json], member: str, count: int, of: str = "") -> str:
+    value = tree.get(member)
+    if not isinstance(value, str) or len(value) != count or not _HEX.fullmatch(value):
+        raise _wrong(member, f"{of}{count} lower-case hex digits")
+    return value
+
+
+def _wrong(member: str, right: str) -> LogError:
+    return LogError("bad_head", f"sends a head whose {member} is not {right}")

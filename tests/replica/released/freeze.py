@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.seeds import NOW, make_record, owner, stranger_ops
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import DATABASE, Datastore, Draft, Head
-from tui_registry.replica.migrations import SCHEMA_VERSION
+from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
 _EPOCH = "e" * 32
@@ -19,12 +19,12 @@ _EPOCH = "e" * 32
 def fill(datastore: Datastore) -> None:
     """Always the same, but for the epoch: two owners' records, an edit, a deletion, a conflict, an operation that
     waits, two that were refused, a peer half read, drafts, searches, names."""
-    datastore.replace_identity(owner("released"))
+    datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
-    datastore.add_peer("lab", "http://127.0.0.1:1")
-    cursor = datastore.begin_pull("lab", Head(_EPOCH, 40, "0" * 64, owner("stranger").address))
-    datastore.store_entries("lab", cursor, datastore.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0))
-    datastore.add_peer("stick", "/media/stick")
+    datastore.peers.add("lab", "http://127.0.0.1:1")
+    cursor = datastore.peers.begin_pull("lab", Head(_EPOCH, 40, "0" * 64, owner("stranger").address))
+    datastore.peers.store_entries("lab", cursor, datastore.log.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0))
+    datastore.peers.add("stick", "/media/stick")
 
     kept = datastore.add("model", make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n"))
     assert kept.record is not None
@@ -39,11 +39,11 @@ def fill(datastore: Datastore) -> None:
     waits = sign_up(owner("released"), "model", {**kept.record, "name": "waits"}, children=[unseen.hash], clock=4)
     datastore.apply([twin.to_json(), waits.to_json(), b"{}"], source="a file")
 
-    datastore.save_draft(Draft("register model", "model", None, (), {"name": "half typ"}))
-    datastore.save_draft(Draft(f"edit {kept.key}", "model", kept.key, datastore.heads(kept.key), {"version": "2"}))
-    datastore.save_search("small", "kind:model params:<=8b")
-    datastore.remember_search("llama")
-    datastore.name_owner(owner("stranger").address, "my-lab")
+    datastore.drafts.save(Draft("register model", "model", None, (), {"name": "half typ"}))
+    datastore.drafts.save(Draft(f"edit {kept.key}", "model", kept.key, datastore.heads(kept.key), {"version": "2"}))
+    datastore.searches.save("small", "kind:model params:<=8b")
+    datastore.searches.remember("llama")
+    datastore.names.set(owner("stranger").address, "my-lab")
 
 
 def freeze(folder: Path = FOLDER) -> Path:

@@ -23,7 +23,7 @@ from tests.crdt.making import removal_of, root, write_on
 from tests.formfile.texts import EVERYTHING
 from tests.seeds import NOW, seed
 from tui_registry.cli import keystore
-from tui_registry.cli.commands.formfile_bundles import read_signed
+from tui_registry.cli.build import read_signed
 from tui_registry.crdt import OpError, parse_op
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import KINDS, InvalidRecord, Json
@@ -31,25 +31,21 @@ from tui_registry.formfile import complete as complete_formfile
 from tui_registry.formfile import format as format_formfile
 from tui_registry.formfile import parse as parse_formfile
 from tui_registry.formfile import recognise, render, tokens
-from tui_registry.formfile.bundle import BundleError, make_bundle
-from tui_registry.formfile.verify_bundle import check_bundle
-from tui_registry.importers.documents import read_text
-from tui_registry.node.bodies import members
+from tui_registry.formfile.bundle import BundleError, check_bundle, make_bundle
+from tui_registry.importers.own_documents import read_text
+from tui_registry.node.requests import members
+from tui_registry.present.pulls import read_report
 from tui_registry.query import QueryError, complete, describe, parse
+from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import check
 from tui_registry.records.documents import DocumentError, load_document
-from tui_registry.records.reading import read_record
 from tui_registry.records.wire import check_shape
-from tui_registry.replica.checked import Checked
-from tui_registry.replica.judge import judge
+from tui_registry.replica.log.judge import Checked, judge
 from tui_registry.settings import SettingsError, load_settings
-from tui_registry.sync.heads import HeadError, parse_head, spell_head
-from tui_registry.sync.pushing import PushResult
-from tui_registry.sync.pushing import _add as add_answer
-from tui_registry.sync.ranges import Keys, Range, RangeError, compare, read_question
-from tui_registry.sync.ranges import describe as describe_range
-from tui_registry.sync.ranges import question as ask_again
-from tui_registry.sync.tiles import Span, TileError, Unpacker, pack, split
+from tui_registry.sync.comparing import Keys, Range, RangeError, compare, read_question
+from tui_registry.sync.comparing import describe as describe_range
+from tui_registry.sync.comparing import question as ask_again
+from tui_registry.sync.tiles import LogError, Span, Unpacker, pack, parse_head, spell_head, split
 
 
 class Target(NamedTuple):
@@ -114,7 +110,7 @@ def tile(data: bytes) -> None:
         for piece in (data[:cut], data[cut : 2 * cut], data[2 * cut :]):
             unpacker.feed(piece)
         lines = unpacker.lines(data[0] % 4 + 1 if data else 1)
-    except TileError as error:
+    except LogError as error:
         assert error.code in ("bad_tile", "too_large")
         return
     assert all(line and b"\n" not in line for line in lines)
@@ -127,14 +123,13 @@ def answer(data: bytes) -> None:
     """NDJSON as an answer to a question, and the report on a push."""
     try:
         assert b"".join(line + b"\n" for line in split(data, len(data))) == data
-    except TileError as error:
+    except LogError as error:
         assert error.code == "bad_tile"
     try:
         told: Json = json.loads(data)
     except (ValueError, RecursionError):
         return
-    result = PushResult("them")
-    add_answer(result, told)
+    result = read_report(told)
     assert all(0 <= count <= 2**53 for count in (result.applied, result.known, result.pending, result.unsupported))
 
 
@@ -157,7 +152,7 @@ def head(data: bytes) -> None:
     """A head, and the names of tiles."""
     try:
         read = parse_head(data)
-    except HeadError as error:
+    except LogError as error:
         assert error.code in ("not_a_node", "bad_head")
         assert error.reason.isprintable()
     else:

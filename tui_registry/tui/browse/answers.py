@@ -6,7 +6,7 @@ from textual import work
 from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
-from tui_registry.query.errors import QueryError
+from tui_registry.query.nodes import QueryError
 from tui_registry.tui.browse.reading import read_windows, understand
 from tui_registry.tui.browse.saved_searches import SavedSearches
 from tui_registry.tui.kit.messages import Failed, QueryRefused, RowsRead

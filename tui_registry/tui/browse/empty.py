@@ -36,7 +36,7 @@ class EmptyState(Static):
             )
         )
         # Said before it matters: afterwards it is too late.
-        key = safe_text(str(host_of(self).datastore.key_file.absolute()))
+        key = safe_text(str(host_of(self).datastore.key.file.absolute()))
         content = content.append(f"\nYour key, which signs what you register, is {key}\n")
         content = content.append(
             "Without it nobody can change your records, you included.\n"

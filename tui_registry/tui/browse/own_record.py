@@ -85,7 +85,7 @@ class OwnRecordScreen(RecordScreen):
     @work(thread=True, exclusive=True, group="action")
     def _plan_undelete(self) -> None:
         try:
-            record_id = self.datastore.last_deleted()
+            record_id = self.datastore.log.last_deleted()
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
             return

@@ -69,9 +69,9 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
         # From before the rest: what is committed meanwhile shows at the next look.
         changes=changes,
         stats=datastore.stats(),
-        peers=tuple(datastore.peers()),
+        peers=tuple(datastore.peers.all()),
         address=datastore.address,
-        owners=dict(datastore.owner_names()),
+        owners=dict(datastore.names.all()),
     )
 
 
@@ -91,7 +91,7 @@ def understand(datastore: Datastore, question: Question, now: int, nothing_found
     text = question.query
     if not text.strip():
         return Understanding("newest first", reversible=True)
-    query = parse(text, now=now, saved=datastore.saved_searches() if "@" in text else None)
+    query = parse(text, now=now, saved=datastore.searches.saved() if "@" in text else None)
     reversible = not query.texts or (query.sort is not None and query.sort.key != "relevance")
     return Understanding(
         safe_text(describe(query), 300), reversible, nothing_found and bool(completions(datastore, text, len(text)))

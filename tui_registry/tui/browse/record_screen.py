@@ -241,7 +241,7 @@ class RecordScreen(CopyingScreen):
     @work(thread=True, group="write")
     def _name_owner(self, owner: str, name: str) -> None:
         try:
-            self.datastore.name_owner(owner, name)
+            self.datastore.names.set(owner, name)
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
         else:

@@ -73,7 +73,7 @@ class SavedSearches(MarkedRecords):
     @work(thread=True, group="write")
     def _save_search(self, name: str, query: str) -> None:
         try:
-            self.datastore.save_search(name, query)
+            self.datastore.searches.save(name, query)
         except RegistryError as error:
             if error.code == "bad_search_name":
                 self.post_message(NameRefused(name, query, error.sentence))
@@ -92,7 +92,7 @@ class SavedSearches(MarkedRecords):
     @work(thread=True, exclusive=True, group="searches")
     def _read_searches(self) -> None:
         try:
-            self.post_message(SearchesRead(self.datastore.saved_searches(), self.datastore.search_history(20)))
+            self.post_message(SearchesRead(self.datastore.searches.saved(), self.datastore.searches.history(20)))
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
 
@@ -113,7 +113,7 @@ class SavedSearches(MarkedRecords):
     @work(thread=True, group="write")
     def _forget_search(self, name: str) -> None:
         try:
-            self.datastore.drop_search(name)
+            self.datastore.searches.drop(name)
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
         else:

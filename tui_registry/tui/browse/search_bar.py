@@ -283,7 +283,7 @@ class SearchBar(Widget):
     @work(thread=True, exclusive=True, group="past")
     def _read_history(self) -> None:
         try:
-            self.post_message(PastRead(host_of(self).datastore.search_history()))
+            self.post_message(PastRead(host_of(self).datastore.searches.history()))
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
 
@@ -295,6 +295,6 @@ class SearchBar(Widget):
     @work(thread=True, group="write")
     def _remember(self, query: str) -> None:
         try:
-            host_of(self).datastore.remember_search(query)
+            host_of(self).datastore.searches.remember(query)
         except RegistryError as error:
             self.post_message(Failed(f"this search is not remembered: {error.sentence}"))

@@ -217,7 +217,7 @@ class HistoryScreen(OwnRecordScreen):
     @work(thread=True, group="write")
     def _copy_operation(self, digest: str) -> None:
         try:
-            (line,) = self.datastore.ops_by_hash([digest], 65_537)
+            (line,) = self.datastore.log.by_hash([digest], 65_537)
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
         else:

@@ -113,7 +113,7 @@ class LogWindows:
 
 def newest(datastore: Datastore, *, mine: bool) -> LogSpan:
     """The span of the newest operations, for a log of which nothing is known. Raises StoreError."""
-    total = datastore.operations(mine=mine, limit=0).total
+    total = datastore.log.operations(mine=mine, limit=0).total
     return LogSpan(max(0, total - WINDOW), total - 1)
 
 
@@ -131,13 +131,13 @@ def read_log(datastore: Datastore, span: LogSpan, unwanted: Callable[[], bool], 
         place = None if at is None else at[1]
         if span.upwards:
             rank = -1 if at is None else at[0]
-            page = datastore.operations(
+            page = datastore.log.operations(
                 mine=mine, limit=min(WINDOW, span.high - rank), after=-1 if place is None else place, unwanted=unwanted
             )
             first = rank + len(page.rows)
         else:
             most = WINDOW if at is None else min(WINDOW, at[0] - span.low)
-            page = datastore.operations(mine=mine, limit=most, before=place, unwanted=unwanted)
+            page = datastore.log.operations(mine=mine, limit=most, before=place, unwanted=unwanted)
             first = (page.total if at is None else at[0]) - 1
         yield LogReading(first, page.rows, page.total, span)
         if not page.rows:

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from tui_registry.errors import RegistryError
 from tui_registry.importers import is_address
+from tui_registry.importers.formats import NAMES
 from tui_registry.text import safe_text
 from tui_registry.tui.imports.survey import Survey, survey
 from tui_registry.tui.kit.actions import bindings_for
@@ -23,11 +24,7 @@ from tui_registry.tui.kit.dialog import Dialog
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
 
-_ABOUT = (
-    "GGUF, safetensors, a model's folder, card or address on the Hugging Face Hub, Ollama, an A2A agent card, an MCP "
-    "server, JSON or YAML of ours. "
-    "Nothing is signed before you have seen it."
-)
+_ABOUT = f"{NAMES}. Nothing is signed before you have seen it."
 
 
 class ImportSource(Dialog[Survey]):

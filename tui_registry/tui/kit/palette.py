@@ -54,7 +54,7 @@ class SearchesProvider(Provider):
         app = self.app
         if isinstance(app, RegistryHost):
             try:
-                self._saved = await asyncio.to_thread(app.datastore.saved_searches)
+                self._saved = await asyncio.to_thread(app.datastore.searches.saved)
             except RegistryError as error:
                 app.say(error.sentence, "problem")
 

@@ -15,7 +15,7 @@ from textual.widgets import Markdown, OptionList, Static, TextArea
 
 from tui_registry.errors import Problem
 from tui_registry.formfile import Completion, complete, tokens
-from tui_registry.formfile.highlighter import TokenKind
+from tui_registry.formfile.editor import TokenKind
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of

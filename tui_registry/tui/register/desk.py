@@ -92,7 +92,7 @@ class Desk:
         if wanted.duplicate_of is not None:
             entry = self._entry(wanted.kind, wanted.duplicate_of)
             return Opened(FormState.duplicating(entry.kind, entry.record), new_key(), f"Copy of {_name(entry)}")
-        others = tuple(draft for draft in self._datastore.drafts() if draft.kind in KINDS)
+        others = tuple(draft for draft in self._datastore.drafts.all() if draft.kind in KINDS)
         return Opened(FormState.blank(wanted.kind), new_key(), f"Register {_a(wanted.kind)}", others=others)
 
     def check(self, kind: Kind, record: Record) -> tuple[tuple[Problem, ...], dict[str, str]]:
@@ -124,9 +124,9 @@ class Desk:
         with self._writing:
             if self._closed:
                 return draft.key
-            if not self._datastore.replace_draft(self._stored, draft):
+            if not self._datastore.drafts.replace(self._stored, draft):
                 draft = draft._replace(key=beside(draft.key))
-                self._datastore.save_draft(draft)
+                self._datastore.drafts.save(draft)
             self._stored = draft
             return draft.key
 
@@ -137,7 +137,7 @@ class Desk:
             RegistryError: it could not be removed.
         """
         try:
-            self._datastore.drop_draft(key)
+            self._datastore.drafts.drop(key)
         except RegistryError as error:
             raise RegistryError(error.code, f"the draft could not be removed: {error.sentence}") from error
 
@@ -150,9 +150,9 @@ class Desk:
         with self._writing:
             self._closed = True
             # What another form wrote there since is not this one's to remove
-            there = self._datastore.draft(key)
+            there = self._datastore.drafts.get(key)
             if there is not None and self._stored is not None and there.fields == self._stored.fields:
-                self._datastore.drop_draft(key)
+                self._datastore.drafts.drop(key)
 
     def sign(self, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> str:
         """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`. No
@@ -194,7 +194,7 @@ class Desk:
             notice = "this record is signed by another key: what you see is a copy to register as new"
             return Opened(state, new_key(), f"Copy of {_name(entry)}", notice=notice)
         state = FormState.editing(kind, record_id, entry.record, entry.heads)
-        draft = draft or self._datastore.draft(edit_key(kind, record_id))
+        draft = draft or self._datastore.drafts.get(edit_key(kind, record_id))
         if draft is None:
             return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}")
         from_draft(draft, state)
@@ -215,12 +215,12 @@ class Desk:
         state.texts = to_texts(kind, record)
         state.bring(found.origins, notes)
         notice, key = "this record is registered here: saving changes it to what was read", edit_key(kind, identifier)
-        if self._datastore.draft(key) is not None:
+        if self._datastore.drafts.get(key) is not None:
             notice, key = f"{notice}; your earlier draft of it is kept", beside(key)
         return Opened(state, key, f"Edit {_name(entry)}", notice=notice)
 
     def _continue(self, key: str) -> Opened:
-        draft = self._datastore.draft(key)
+        draft = self._datastore.drafts.get(key)
         if draft is None:
             raise RegistryError("not_found", "this draft is no longer here")
         if draft.record_id is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui_registry.records.versions import version_fault
+from tui_registry.records.authoring import version_fault
 
 _LONGEST = 64
 

@@ -81,12 +81,12 @@ class SettingsScreen(CopyingScreen):
         worker = get_current_worker()
         path = self.host.settings_file or settings_path()
         try:
-            drafts = len(self.datastore.drafts())
+            drafts = len(self.datastore.drafts.all())
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
             return
         if not worker.is_cancelled:
-            data_dir, key_file = self.datastore.data_dir.absolute(), self.datastore.key_file.absolute()
+            data_dir, key_file = self.datastore.data_dir.absolute(), self.datastore.key.file.absolute()
             self.post_message(PlacesRead(Places(data_dir, key_file, path, Path(path).exists(), drafts)))
 
     @on(PlacesRead)
@@ -204,7 +204,7 @@ class SettingsScreen(CopyingScreen):
     def _name_owner(self, address: str, name: str) -> None:
         owner = address.removeprefix("0x")
         try:
-            self.datastore.name_owner(owner, name)
+            self.datastore.names.set(owner, name)
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
             return

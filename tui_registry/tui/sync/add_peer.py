@@ -86,7 +86,7 @@ class AddPeerScreen(Dialog[Peer]):
         try:
             wrong = wrong_in(datastore, name, address)
             if submitted and not wrong:
-                self.post_message(self.Added(datastore.add_peer(name, address)))
+                self.post_message(self.Added(datastore.peers.add(name, address)))
                 return
         except RegistryError as error:
             wrong = {ADDRESS: error.sentence}
@@ -147,7 +147,7 @@ def wrong_in(datastore: Datastore, name: str, address: str) -> dict[str, str]:
     Raises:
         StoreError: the database cannot be read.
     """
-    wrong = {problem.path: problem.sentence for problem in datastore.check_peer(name, address)}
+    wrong = {problem.path: problem.sentence for problem in datastore.peers.check(name, address)}
     if not name:
         wrong[NAME] = "give it a name, such as hub"
     if (ADDRESS not in wrong or ":" in address) and _LIKE_A_HOST(address):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual.content import Content
 
+from tui_registry.present.pulls import PullResult, Tally, kept_out
 from tui_registry.text import address_short, exact, safe_text, size_bytes
 from tui_registry.tui.browse.detail_text import moment
 from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.text_flow import field, paragraph, stack
 from tui_registry.tui.sync.peer_row import bar, percent, rate_text, state_text
 from tui_registry.tui.sync.peer_view import PeerView, Pulling
-
-if TYPE_CHECKING:
-    from tui_registry.sync import PullResult
 
 _LABEL: Final = 10
 _LONGEST: Final = 600
@@ -79,7 +77,7 @@ def _state(view: PeerView, width: int) -> list[Content]:
     return [
         *field("state", f"{bar(pulling.share, min(room - len(end), 60))}{end}", width, _LABEL),
         *field("", _so_far(pulling), width, _LABEL),
-        *field("so far", _counts(None if progress is None else progress.so_far), width, _LABEL),
+        *field("so far", (Tally() if progress is None else progress.so_far).brief, width, _LABEL),
     ]
 
 
@@ -95,7 +93,7 @@ def _said_in_full(state: str, view: PeerView) -> str:
         return f"{state} operations of its log: {key} reads on"
     if state == "never pulled":
         return f"never pulled: {key} reads its log"
-    if view.peer.rejected or view.peer.pending or view.peer.unsupported:
+    if any(number for _, number in kept_out(view.peer)):
         return "up to date: all of its log was read, and not all of it was kept"
     return "up to date: all of its log was read, and this replica has more"
 
@@ -119,33 +117,19 @@ def _cursor(view: PeerView) -> str:
 
 
 def _kept_out(view: PeerView) -> str:
-    peer = view.peer
-    words = [
-        f"{exact(peer.rejected)} rejected"
-        + (f" ({action('sync.quarantine').footer_key} shows why)" if peer.rejected else ""),
-        f"{exact(peer.pending)} pending" + (" (they wait for earlier ones)" if peer.pending else ""),
-        f"{exact(peer.unsupported)} unsupported" + (" (of a later version)" if peer.unsupported else ""),
-    ]
-    return " · ".join(words)
-
-
-def _counts(told: PullResult | None) -> str:
-    if told is None:
-        return "0 new"
-    words = [f"{exact(told.applied)} new"]
-    words += [f"{exact(told.known)} known"] if told.known else []
-    words += [f"{exact(told.rejected)} rejected"] if told.rejected else []
-    words += [f"{exact(told.pending)} pending"] if told.pending else []
+    words = []
+    for count, number in kept_out(view.peer):
+        why = count.kept_out or f"{action('sync.quarantine').footer_key} shows why"
+        words.append(f"{exact(number)} {count.name}" + (f" ({why})" if number else ""))
     return " · ".join(words)
 
 
 def _came_to(result: PullResult) -> str:
-    what = f"{exact(result.read)} read · {_counts(result)} · {size_bytes(result.bytes)} in {result.seconds:.1f} s"
+    what = f"{exact(result.read)} read · {result.brief} · {size_bytes(result.bytes)} in {result.seconds:.1f} s"
     if result.restarted:
         what += ". Its log began anew, and was read from its start"
-    if result.rejections:
-        first = result.rejections[0]
-        what += f". First rejection: {first.code}: {safe_text(first.sentence, 160)}"
+    if result.first_rejection is not None:
+        what += f". First rejection: {result.first_rejection}"
     return what
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tui_registry.datastore import Peer
+from tui_registry.present.pulls import Event, Progress, PullResult, Started
 from tui_registry.text import exact
 from tui_registry.tui.kit.messages import Tone
-
-if TYPE_CHECKING:
-    from tui_registry.sync import Event, Progress, PullResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,6 @@ class Pulling:
 
     def after(self, event: Event | None) -> Pulling:
         """What it is once this was told; None is told when its turn has come."""
-        from tui_registry.sync import Progress, Started
-
         if event is None:
             return replace(self, waiting=False)
         if isinstance(event, Started):

@@ -132,7 +132,7 @@ class PeersScreen(CopyingScreen):
     def _read(self, serial: int) -> None:
         worker = get_current_worker()
         try:
-            peers = self.datastore.peers()
+            peers = self.datastore.peers.all()
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
             return
@@ -189,7 +189,7 @@ class PeersScreen(CopyingScreen):
     @work(thread=True, group="write")
     def _remove(self, name: str) -> None:
         try:
-            self.datastore.remove_peer(name)
+            self.datastore.peers.remove(name)
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
         else:

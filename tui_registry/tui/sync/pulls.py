@@ -12,7 +12,8 @@ from tui_registry.datastore import Datastore, Peer
 from tui_registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from tui_registry.sync import Bounds, Event, PullResult, Turns
+    from tui_registry.present.pulls import Event, PullResult
+    from tui_registry.sync import Bounds, Turns
 
 
 class PullMoved(Message):
@@ -104,5 +105,5 @@ class Pulls:
 
 def _load() -> None:
     """Import what speaks to peers: it takes a moment, which the screen would feel."""
-    import tui_registry.sync.http  # noqa: F401
+    import tui_registry.sync.http_transport  # noqa: F401
     from tui_registry.sync import pull  # noqa: F401

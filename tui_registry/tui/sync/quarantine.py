@@ -82,7 +82,7 @@ class QuarantineScreen(CopyingScreen):
     def _read(self) -> None:
         worker = get_current_worker()
         try:
-            refused, sources = self.datastore.quarantine(MOST_LISTED), self.datastore.quarantine_sources()
+            refused, sources = self.datastore.log.quarantine(MOST_LISTED), self.datastore.log.quarantine_sources()
         except RegistryError as error:
             self.post_message(Failed(error.sentence))
             return

@@ -14,7 +14,7 @@ from tui_registry.tui.sync.peers import PeersScreen
 from tui_registry.tui.sync.pulls import PullEnded, PullMoved, Pulls
 
 if TYPE_CHECKING:
-    from tui_registry.sync import PullResult
+    from tui_registry.present.pulls import PullResult
 
 
 class SyncScreen(PeersScreen):

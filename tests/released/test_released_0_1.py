@@ -1,0 +1,223 @@
+"""Version 0.1.0 is out: what it left on disks opens and is written on, and its nodes and this program's still talk."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.released.make import FOLDER
+from tests.seeds import NOW, make_record, owner
+from tui_registry.crdt import sign_up
+from tui_registry.datastore import Datastore
+from tui_registry.node import running
+from tui_registry.sync import pull, push
+
+VERSION = "0.1.0"
+WHEEL = FOLDER / f"tui_registry-{VERSION}-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the release left: `replica/` and `said.json`. To be copied, not opened."""
+    place = tmp_path_factory.mktemp("left")
+    with tarfile.open(FOLDER / f"{VERSION}.tar.gz") as packed:
+        for entry in packed:
+            file = packed.extractfile(entry)
+            if file is None:
+                (place / entry.name).mkdir()
+            else:
+                (place / entry.name).write_bytes(file.read())
+    return place
+
+
+@pytest.fixture(scope="module")
+def said(left: Path) -> dict[str, Any]:
+    """What the release itself said that its replica holds."""
+    told: dict[str, Any] = json.loads((left / "said.json").read_text())
+    return told
+
+
+@pytest.fixture
+def replica(left: Path, tmp_path: Path) -> Path:
+    """A copy of the replica that the release left."""
+    copy = tmp_path / "replica"
+    copy.mkdir(mode=0o700)
+    for file in (left / "replica").iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+        (copy / file.name).chmod(0o600)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The released program's code, as it was installed."""
+    place = tmp_path_factory.mktemp("released")
+    with zipfile.ZipFile(WHEEL) as packed:
+        packed.extractall(place)
+    return place
+
+
+def by_release(released: Path, *words: str | Path) -> list[str | Path]:
+    return [sys.executable, "-m", "tui_registry", *words]
+
+
+def environment(released: Path) -> dict[str, str]:
+    """Where Python finds the released program, and nothing of this tree."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (released, FOLDER / "stand_in"))),
+        "PYTHONSAFEPATH": "1",
+    }
+
+
+def run(released: Path, data_dir: Path, *words: str) -> str:
+    """The output of a command of the released program."""
+    return subprocess.run(
+        by_release(released, "--data-dir", data_dir, *words),
+        env=environment(released), cwd=data_dir.parent, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+
+@contextmanager
+def served(released: Path, data_dir: Path) -> Iterator[str]:
+    """A node of the released program; its URL."""
+    words = by_release(released, "--data-dir", data_dir, "serve", "--port", "0", "--accept-ops", "--json")
+    node = subprocess.Popen(
+        words, env=environment(released), cwd=data_dir.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )  # fmt: skip
+    with node:
+        try:
+            assert node.stdout is not None
+            yield json.loads(node.stdout.readline())["url"]
+        finally:
+            node.terminate()
+
+
+# ---- its replica ----------------------------------------------------------------------------------------------------
+
+
+def test_its_replica_holds_what_it_said(replica: Path, said: dict[str, Any]) -> None:
+    with Datastore.open(replica, clock=lambda: NOW) as registry:
+        head = registry.log.head()
+        assert {"size": head.size, "fingerprint": head.fingerprint, "node": head.node} == said["head"]
+        assert [line.decode() for line in registry.log.lines(0, head.size)] == said["log"]
+        assert registry.address == said["address"] == owner("released").address
+        entries = [
+            {
+                "kind": entry.kind,
+                "id": entry.id,
+                "record": entry.record,
+                "heads": sorted(entry.heads),
+                "history": [step.hash for step in registry.history(entry.id)],
+            }
+            for entry in sorted(registry.entries(), key=lambda entry: entry.id)
+        ]
+        assert entries == said["entries"]
+        assert sorted(row.id for row in registry.conflicts()) == said["conflicts"]
+        assert registry.verify().sound
+
+
+def test_its_replica_holds_what_is_local_too(replica: Path, said: dict[str, Any]) -> None:
+    with Datastore.open(replica, clock=lambda: NOW) as registry:
+        asked = ("name", "address", "next_index", "pending", "rejected", "unsupported", "last_error")
+        assert [{name: getattr(peer, name) for name in asked} for peer in registry.peers.all()] == said["peers"]
+        assert sorted(found.code for found in registry.log.quarantine()) == said["refused"]
+        assert registry.names.all() == said["names"]
+        assert [[draft.key, dict(draft.fields)] for draft in registry.drafts.all()] == said["drafts"]
+        assert registry.searches.saved() == said["searches"]
+        assert registry.searches.history() == said["searched"]
+        # Each of those sections holds something, so that none of them is compared with nothing.
+        assert all(said.values())
+
+
+def test_its_replica_is_written_on_with_its_key(replica: Path, said: dict[str, Any]) -> None:
+    (torn,) = said["conflicts"]
+    with Datastore.open(replica, clock=lambda: NOW) as registry:
+        entry = registry.entry(torn)
+        assert entry is not None
+        registry.update(entry.kind, torn, {**entry.record, "description": "settled"}, entry.heads)
+        registry.delete("model", torn, registry.heads(torn))
+        new = registry.add("agent", make_record("agent", "newcomer"))
+        assert new.actor == said["address"]
+        assert registry.conflicts() == []
+        assert [row.name for row in registry.search("newcomer").rows] == ["newcomer"]
+        assert registry.log.head().size == said["head"]["size"] + 3
+        assert registry.verify().sound
+
+
+def test_what_waited_in_it_is_let_go_once_its_child_comes(replica: Path, said: dict[str, Any]) -> None:
+    stranger = owner("stranger")
+    edited = next(entry for entry in said["entries"] if entry["record"]["description"] == "Second edition")
+    unseen = sign_up(
+        stranger, "model", {**edited["record"], "version": "0.3.0"}, children=edited["heads"], clock=3
+    )  # fmt: skip
+    with Datastore.open(replica, clock=lambda: NOW) as registry:
+        assert registry.apply([unseen]).applied == 2
+        entry = registry.entry(edited["id"])
+        assert entry is not None
+        assert entry.record["version"] == "0.4.0"
+        assert registry.peers.all()[0].pending == 0
+
+
+# ---- its program ----------------------------------------------------------------------------------------------------
+
+
+def test_its_wheel_runs_and_says_its_version(released: Path, tmp_path: Path) -> None:
+    assert run(released, tmp_path / "data", "--version") == f"tui-registry {VERSION}\n"
+
+
+def test_its_wheel_fills_a_replica_as_it_did(released: Path, tmp_path: Path, said: dict[str, Any]) -> None:
+    """The script that made it is for that version: it must not follow what is renamed today."""
+    subprocess.run(
+        [sys.executable, FOLDER / "fill_0_1.py", tmp_path], env=environment(released), cwd=tmp_path, check=True
+    )  # fmt: skip
+    assert json.loads((tmp_path / "said.json").read_text()) == said
+
+
+def test_its_wheel_names_no_place_of_the_machine_that_made_it() -> None:
+    with zipfile.ZipFile(WHEEL) as packed:
+        for name in packed.namelist():
+            text = packed.read(name).decode()
+            assert not any(place in text for place in ("/root/", "/home/", "/work/", "/tmp/", "file://")), name
+
+
+async def test_its_node_is_pulled_from_by_this_program(
+    released: Path, replica: Path, said: dict[str, Any], tmp_path: Path
+) -> None:
+    with served(released, replica) as url, Datastore.open(tmp_path / "here", clock=lambda: NOW) as here:
+        here.peers.add("old", url)
+        result = await pull(here, "old")
+        assert (result.error, result.applied) == (None, said["head"]["size"])
+        assert here.log.head().fingerprint == said["head"]["fingerprint"]
+        assert {entry.id: entry.record for entry in here.entries()} == {
+            entry["id"]: entry["record"] for entry in said["entries"]
+        }
+        # And what is new here, it takes.
+        here.add("model", make_record("model", "pushed"))
+        pushed = await push(here, "old")
+        assert (pushed.applied, pushed.rejected) == (1, 0)
+        assert (await pull(here, "old")).error is None
+        assert here.peers.all()[0].identical
+
+
+def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, tmp_path: Path) -> None:
+    with Datastore.open(replica, clock=lambda: NOW) as here, running(here) as node:
+        new = here.add("agent", make_record("agent", "of-today"))
+        there = tmp_path / "there"
+        run(released, there, "peer", "add", "new", node.url)
+        run(released, there, "sync")
+        assert new.key in run(released, there, "search", "of-today", "--json")
+        fingerprint = here.log.head().fingerprint
+    with Datastore.open(there, clock=lambda: NOW) as after:
+        assert after.log.head().fingerprint == fingerprint
+        assert after.verify().sound

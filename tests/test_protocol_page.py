@@ -1,0 +1,466 @@
+"""The protocol page is complete and true: what it says is read here as a stranger would, and tried against its examples
+and against this program.
+
+The half of this file above "The page and this program" is a second implementation, made from the page: its tables of
+fields and enums are read from the page itself. Only recovering a key is the library's.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from Crypto.Hash import keccak
+
+import tui_registry
+from tests.codes import codes_of
+from tests.seeds import NOW
+from tui_registry import formfile, licences
+from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, parse_op
+from tui_registry.crdt import keys as curve
+from tui_registry.crdt.key_state import heads, winner
+from tui_registry.crdt.keys import recover
+from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
+from tui_registry.datastore import Datastore, Head, StoreError
+from tui_registry.errors import KINDS
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
+from tui_registry.node.requests import etag_of
+from tui_registry.node.responses import _STATUS
+from tui_registry.present.pulls import SyncError
+from tui_registry.records import authoring, derive_id, schema, wire
+from tui_registry.records.wire import canonical_bytes
+from tui_registry.replica.log.arrivals import MAX_PENDING, MAX_PENDING_BYTES, MAX_REJECTED
+from tui_registry.sync import comparing as ranges
+from tui_registry.sync.bounds import TILE_OPS, Bounds
+from tui_registry.sync.tiles import MAX_SIZE, Span, Unpacker, pack, parse_head, spell_head
+
+HOME = Path(tui_registry.__file__).parent
+PAGE_TEXT = (HOME / "protocol.md").read_text()
+EXAMPLES: dict[str, str] = dict(re.findall(r"```\w+ example=([\w-]+)\n(.*?)\n```", PAGE_TEXT, re.DOTALL))
+LOG = EXAMPLES["log"].encode().split(b"\n")
+
+
+def section(heading: str) -> str:
+    return PAGE_TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def table(text: str, title: str) -> list[list[str]]:
+    """The rows of the first table behind a title, each cell as written."""
+    rows = re.search(r"(?:^\|.*\n?)+", text[text.index(title) :], re.MULTILINE)
+    assert rows is not None
+    return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in rows[0].splitlines()[2:]]
+
+
+def bytes_of(name: str) -> bytes:
+    return bytes.fromhex(EXAMPLES[name].replace("\n", ""))
+
+
+# ---- A second implementation ----------------------------------------------------------------------------------------
+
+ENUMS = {name: re.findall(r"`(\w+)`", names) for name, names in table(section("Records"), "| enum |")}
+STRUCTS = {
+    name: [(field.strip("`"), of) for field, of, *_ in table(section("Records"), f"**{name}**")]
+    for name in ("AIModel", "AIAgent", "ModelResourceRequirements", "AgentResourceRequirements")
+}
+STRUCT_OF = {"Model": "AIModel", "Agent": "AIAgent"}
+SIZES = {"u8": 1, "u32": 4, "u64": 8, "i64": 8}
+
+
+def encoded(of: str, value: Any) -> bytes:
+    """A value as canonical bytes, by the type that the page's tables state."""
+    if of.endswith(" or null"):
+        return b"\0" if value is None else b"\1" + encoded(of.removesuffix(" or null"), value)
+    if match := re.fullmatch(r"list of (.+), \d+", of):
+        return u64(len(value)) + b"".join(encoded(match[1], item) for item in value)
+    if of.startswith(("text", "hex")):
+        return u64(len(value.encode())) + value.encode()
+    if of in SIZES:
+        return int(value).to_bytes(SIZES[of], "little", signed=of == "i64")
+    if of == "bool":
+        return b"\1" if value else b"\0"
+    if of in ENUMS:
+        if isinstance(value, dict):
+            return len(ENUMS[of]).to_bytes(4, "little") + encoded("text", value["Other"])
+        return ENUMS[of].index(value).to_bytes(4, "little")
+    assert list(value) == [name for name, _ in STRUCTS[of]]
+    return b"".join(encoded(inner, value[name]) for name, inner in STRUCTS[of])
+
+
+def u64(number: int) -> bytes:
+    return number.to_bytes(8, "little")
+
+
+def id_of(kind: str, record: dict[str, Any]) -> str:
+    preimage = [kind, record["owner_id"], record["name"]]
+    created = record["created_at"].to_bytes(8, "big", signed=True)
+    return sha3(b"\0".join([*(part.encode() for part in preimage), created]))
+
+
+def sha3(data: bytes) -> str:
+    return hashlib.sha3_256(data).hexdigest()
+
+
+@cache
+def read(line: bytes) -> tuple[str, str, dict[str, Any]]:
+    """Kind, form and members of an operation."""
+    ((variant, inner),) = json.loads(line).items()
+    ((form, members),) = inner.items()
+    return variant, form, members
+
+
+def preimage(line: bytes) -> bytes:
+    """What an operation's hash is taken over."""
+    variant, form, members = read(line)
+    if form == "Rm":
+        start = b"tui_registry/rm/1\0" + variant.lower().encode() + b"\0" + members["keyset"][0].encode()
+        end = members["updated_at"].to_bytes(8, "big", signed=True)
+        return start + joined(members["children"]) + clock(members["clock"]) + end
+    inner = members["op"]["op"]
+    record = encoded(STRUCT_OF[variant], inner["value"])
+    return joined(inner["children"]) + record + clock(inner["vclock"])
+
+
+def joined(children: list[str]) -> bytes:
+    return "".join(sorted(children)).encode()
+
+
+def clock(entries: dict[str, int]) -> bytes:
+    return b"".join(actor.encode() + entries[actor].to_bytes(8, "big") for actor in sorted(entries))
+
+
+def signed(line: bytes) -> dict[str, Any]:
+    """The members `hash` and `signature`, and what else both forms have, from wherever they stand."""
+    _, form, members = read(line)
+    if form == "Rm":
+        return {**members, "live": False, "key": members["keyset"][0]}
+    inner = members["op"]["op"]
+    return {
+        **members["op"],
+        "children": inner["children"],
+        "clock": inner["vclock"],
+        "live": True,
+        "key": members["key"],
+    }
+
+
+def state(lines: list[bytes], key: str) -> dict[str, Any]:
+    ops = [op for op in map(signed, lines) if op["key"] == key]
+    named = {child for op in ops for child in op["children"]}
+    heads = [op for op in ops if op["hash"] not in named]
+    live = sorted((-max(op["clock"].values()), op["hash"]) for op in heads if op["live"])
+    return {
+        "after": len(lines),
+        "heads": sorted(op["hash"] for op in heads),
+        "record": live[0][1] if live else None,
+    }
+
+
+def sum_of(hashes: Iterator[str] | list[str]) -> str:
+    return f"{sum(int(item, 16) for item in hashes) % 2**256:064x}"
+
+
+# The log of the example of reconciliation: pairs of key and hash in hex, ascending.
+KEYS = sorted(
+    (1767225600 + number).to_bytes(8, "big").hex() + hashlib.sha256(str(number).encode()).hexdigest()
+    for number in range(40)
+)
+
+
+def described(low: str | None, high: str | None) -> dict[str, Any]:
+    inside = [key for key in KEYS if (low or "") <= key and (high is None or key < high)]
+    if len(inside) <= 32:
+        return {"hashes": [key[16:] for key in inside]}
+    cuts = [len(inside) * number // 16 for number in range(17)]
+    return {
+        "parts": [
+            {
+                "to": inside[end] if end < len(inside) else high,
+                "count": end - start,
+                "digest": hashlib.sha256(bytes.fromhex("".join(inside[start:end]))).hexdigest(),
+                "fingerprint": sum_of([key[16:] for key in inside[start:end]]),
+            }
+            for start, end in pairwise(cuts)
+        ]
+    }
+
+
+def test_the_address_is_that_of_the_point() -> None:
+    _, secret, _, *point, _, address = EXAMPLES["key"].split()
+    assert secret == hashlib.sha256(b"tui_registry protocol page").hexdigest()
+    assert keccak.new(digest_bits=256, data=bytes.fromhex("".join(point))[1:]).hexdigest()[-40:] == address
+    assert Identity(bytes.fromhex(secret)).address == address
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_records_have_these_bytes_and_ids(kind: str) -> None:
+    record = json.loads(EXAMPLES[kind])
+    assert encoded(STRUCT_OF[kind.title()], record) == bytes_of(f"{kind}-bytes")
+    said = dict(line.split() for line in EXAMPLES["ids"].splitlines())
+    assert id_of(kind, record) == record[f"{kind}_id"] == said[kind]
+
+
+def test_the_operations_have_these_hashes_and_signatures() -> None:
+    for line in LOG:
+        op = signed(line)
+        assert sha3(preimage(line)) == op["hash"]
+        (signer,) = op["clock"]
+        digest, signature = bytes.fromhex(op["hash"]), op["signature"]
+        assert recover(digest, bytes.fromhex(signature["sig"]), signature["rec"]) == signer
+        assert json.dumps(json.loads(line), separators=(",", ":"), ensure_ascii=False).encode() == line
+    assert preimage(LOG[4]) == bytes_of("rm-preimage")
+
+
+def test_the_states_are_these() -> None:
+    said = json.loads(EXAMPLES["states"])
+    assert said == [state(LOG[:count], signed(LOG[0])["key"]) for count in (4, 5)]
+
+
+def test_the_head_and_the_tile_are_of_the_operations() -> None:
+    head = json.loads(EXAMPLES["head"])
+    assert (head["size"], head["fingerprint"]) == (5, sum_of([signed(line)["hash"] for line in LOG]))
+    assert gzip.decompress(bytes_of("tile")) == b"".join(line + b"\n" for line in LOG)
+    assert f'"{hashlib.sha256(EXAMPLES["head"].encode()).hexdigest()[:32]}"' in section("Heads")
+
+
+def test_the_answer_by_hash_has_children_first_and_nothing_unknown() -> None:
+    asked = json.loads(EXAMPLES["get-question"])["hashes"]
+    answer = EXAMPLES["get-answer"].encode().split(b"\n")
+    assert answer == [line for line in LOG if signed(line)["hash"] in asked]
+    assert len(answer) == 2 < len(asked)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_answers_of_a_reconciliation_are_these(number: int) -> None:
+    question, answer = EXAMPLES[f"reconcile-{number}"].split("\n", 1)
+    said = json.loads(answer)
+    assert said["ranges"] == [described(low, high) for low, high in json.loads(question)["ranges"]]
+    assert (said["size"], said["fingerprint"]) == (40, sum_of([key[16:] for key in KEYS]))
+
+
+# ---- The page and this program --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_this_program_gives_the_records_the_same_bytes_and_ids(kind: Any) -> None:
+    record = json.loads(EXAMPLES[kind])
+    assert canonical_bytes(kind, record) == bytes_of(f"{kind}-bytes")
+    assert derive_id(kind, record["owner_id"], record["name"], record["created_at"]) == record[f"{kind}_id"]
+
+
+def test_this_program_takes_the_operations_and_answers_as_the_page_says(tmp_path: Path) -> None:
+    ops = [parse_op(line) for line in LOG]
+    for op in ops:
+        check_op(op, [child for child in ops if child.hash in op.children])
+        assert claimed_hash(op.body) == op.hash
+    for said in json.loads(EXAMPLES["states"]):
+        of_key = [op for op in ops[: said["after"]] if op.key == ops[0].key]
+        assert [head.hash for head in heads(of_key)] == said["heads"]
+    with Datastore.open(tmp_path, clock=lambda: NOW) as registry:
+        assert registry.apply(LOG[3::-1]).applied == 4
+        record = registry.get_model(ops[0].key)
+        assert record is not None
+        chosen = next(op for op in ops if op.hash == json.loads(EXAMPLES["states"])[0]["record"])
+        assert record.to_plain() == chosen.record
+        assert [row.id for row in registry.conflicts()] == [ops[0].key]
+        assert registry.apply(LOG).applied == 1
+        assert registry.get_model(ops[0].key) is None
+        head = registry.log.head()
+        assert head.fingerprint == json.loads(EXAMPLES["head"])["fingerprint"]
+        asked = json.loads(EXAMPLES["get-question"])["hashes"]
+        assert b"\n".join(registry.log.by_hash(asked, 2**22)).decode() == EXAMPLES["get-answer"]
+
+
+def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:
+    with pytest.raises(OpError) as caught:
+        check_op(parse_op(EXAMPLES["spoilt"].encode()), [parse_op(LOG[0])])
+    assert caught.value.code == "hash"
+
+
+def test_this_program_spells_and_reads_the_head_and_the_tile() -> None:
+    told = json.loads(EXAMPLES["head"])
+    head = Head(told["epoch"], told["size"], told["fingerprint"], told["node"])
+    assert spell_head(head, ranges=True).decode() == EXAMPLES["head"]
+    assert parse_head(EXAMPLES["head"].encode()).head == head
+    assert etag_of(EXAMPLES["head"].encode()) in section("Heads")
+    unpacker = Unpacker(2**20)
+    unpacker.feed(bytes_of("tile"))
+    assert unpacker.lines(5) == LOG
+    assert gzip.decompress(pack(LOG)) == gzip.decompress(bytes_of("tile"))
+    assert f"`{Span(0, 0, 5).name}`" in section("Tiles")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_this_program_describes_the_ranges_so(number: int) -> None:
+    question, answer = EXAMPLES[f"reconcile-{number}"].split("\n", 1)
+    keys = ranges.Keys(bytes.fromhex("".join(KEYS)))
+    asked = ranges.read_question(json.loads(question)["ranges"])
+    assert [ranges.describe(keys, low, high) for low, high in asked] == json.loads(answer)["ranges"]
+
+
+def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> None:
+    links = chain_of_children([f"{number:064x}" for number in range(40)])
+    assert [len(link) for link in links] == [MAX_CHILDREN, MAX_CHILDREN - 1, 40 - 2 * MAX_CHILDREN + 1]
+    assert winner([]) is None
+
+
+# ---- Nothing is left out --------------------------------------------------------------------------------------------
+
+HEADINGS = (
+    "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
+    "State of a key", "Sync", "Heads", "Tiles", "Pulling", "Reconciliation", "Limits", "Error codes",
+)  # fmt: skip
+
+
+def test_the_page_has_the_headings_that_comments_point_to() -> None:
+    assert tuple(re.findall(r"^## (.+)$", PAGE_TEXT, re.MULTILINE)) == HEADINGS
+    pointed = {
+        heading
+        for file in HOME.rglob("*.py")
+        for heading in re.findall(r"protocol\.md,\s+([A-Z][a-z]+(?: [a-z]+)*)", file.read_text())
+    }
+    assert {heading for heading in pointed if not any(heading.startswith(known) for known in HEADINGS)} == set()
+
+
+def type_of(of: schema.FieldType, needs: str) -> str:
+    """A field's type in the page's words."""
+    match of:
+        case schema.Text():
+            return f"hex {of.hex_digits}" if of.hex_digits else f"text {of.least}..{of.most:,}"
+        case schema.Integer():
+            bits, is_signed = of.most.bit_length(), of.least < 0
+            return f"i{bits + 1}" if is_signed else f"u{bits}"
+        case schema.Flag():
+            return "bool"
+        case schema.Variant():
+            (name,) = [name for name, names in ENUMS.items() if tuple(names) == of.names]
+            return name
+        case schema.Optional():
+            return f"{type_of(of.of, needs)} or null"
+        case schema.Many():
+            return f"list of {type_of(of.of, needs)}, {of.most}"
+        case schema.Struct():
+            return needs
+
+
+def default_of(value: Any) -> str:
+    match value:
+        case "" | []:
+            return "empty"
+        case schema.NULL_HASH:
+            return "64 zeros"
+        case str():
+            return f"`{value}`"
+        case dict():
+            return "its defaults"
+        case list():
+            return f"`{json.dumps(value)}`"
+        case _:
+            return json.dumps(value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_has_every_field_with_its_type_and_default(kind: Any) -> None:
+    needs = f"{kind.title()}ResourceRequirements"
+    rows = [row[:3] for row in table(section("Records"), f"**AI{kind.title()}**")]
+    of_needs = [row[:3] for row in table(section("Records"), f"**{needs}**")]
+
+    def said(fields: tuple[schema.Field, ...]) -> list[list[str]]:
+        return [[f"`{field.name}`", type_of(field.type, needs), default_of(field.default)] for field in fields]
+
+    assert rows == said(schema.FIELDS[kind])
+    (inner,) = [field.type for field in schema.FIELDS[kind] if isinstance(field.type, schema.Struct)]
+    assert of_needs == said(inner.fields)
+
+
+@pytest.mark.parametrize(("title", "bounds"), [("| of a reader |", Bounds), ("| of a node |", NodeBounds)])
+def test_the_page_has_every_bound_with_its_value(title: str, bounds: type) -> None:
+    rows = {row[0].strip("`"): row[1] for row in table(section("Limits"), title)}
+    assert rows == {field.name: f"{int(field.default):,}" for field in dataclasses.fields(bounds)}
+
+
+def test_the_page_has_every_limit_with_its_value() -> None:
+    kept = {row[0].strip("`"): row[1] for row in table(section("Limits"), "| of what a replica keeps")}
+    assert kept == {
+        "MAX_PENDING": f"{MAX_PENDING:,}",
+        "MAX_PENDING_BYTES": f"{MAX_PENDING_BYTES:,}",
+        "MAX_REJECTED": f"{MAX_REJECTED:,}",
+    }
+    said: dict[str, tuple[str, ...]] = {
+        "Wire limits": (f"{schema.MAX_OP_BYTES:,} bytes", f"<= {schema.MAX_TIME}`"),
+        "Validity": (f"more than {MAX_CHILDREN} children", f"{schema.MAX_OP_BYTES:,}", f"0..{schema.MAX_TIME}"),
+        "Limits": (f"{MAX_COUNTER:,}", f"{TILE_OPS} operations a tile", f"{ranges.MAX_RANGES} ranges a question"),
+        "Heads": (f"0..2^{MAX_SIZE.bit_length()}-1",),
+        "Tiles": (f"{TILE_OPS} x {schema.MAX_OP_BYTES + 1:,} = {Bounds().tile_bytes:,} bytes",),
+        "Reconciliation": (
+            f"at most {ranges.MAX_RANGES} `ranges`",
+            f"{ranges._FEW} operations or fewer",
+            f"{ranges._PARTS} parts",
+            f"{ranges.KEY_BYTES} bytes, written as {2 * ranges.KEY_BYTES} hex digits",
+        ),
+        "Error codes": (
+            f"{PAGE} a page unless `limit` says 1..{MAX_PAGE}",
+            f"at most {MAX_QUESTION_TEXT:,} characters",
+        ),
+        "Records": (f"text {schema.OTHER_TEXT.least}..{schema.OTHER_TEXT.most}",),
+    }
+    for heading, words in said.items():
+        text = " ".join(section(heading).split())
+        assert [word for word in words if word not in text] == []
+    assert f"the order of the group, `{curve._ORDER.hex()}`" in " ".join(section("Validity").split())
+
+
+def test_the_page_has_every_code_of_a_node_with_its_status() -> None:
+    rows = {row[0].strip("`"): int(row[1]) for row in table(section("Error codes"), "| code |")}
+    assert rows.items() >= _STATUS.items()
+    made = set(constants(HOME / "node", {"NodeError": 0, "problem": 1})) - AT_START
+    assert made <= rows.keys()
+
+
+# Why a node does not start: said to its operator, never over HTTP.
+AT_START = {"cannot_bind", "not_loopback", "port_taken", "token"}
+# Codes of errors that never leave the command line or the screens.
+NEVER_TOLD = {"demo", "file", "keystore", "usage", "settings", "source", "import", "header", "skipped", "unreadable"}
+
+
+def constants(place: Path, makers: dict[str, int]) -> Iterator[str]:
+    """The codes that calls of these names are given, each name with the number of arguments in front of the code."""
+    for file in place.rglob("*.py") if place.is_dir() else [place]:
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call):
+                name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+                at = makers.get(name)
+                match call.args[at : at + 1] if at is not None else []:
+                    case [ast.Constant(value=str(code))]:
+                        yield code
+
+
+def documented(error: type[Exception]) -> set[str]:
+    """The codes in the docstring of an error."""
+    return set(re.findall(r"`([a-z_]+)`", error.__doc__ or "")) - {"code", "http_"}
+
+
+CODES: dict[str, Callable[[], set[str]]] = {
+    "operations": lambda: documented(OpError) | {*constants(HOME / "crdt", {"OpError": 0})},
+    "records": lambda: codes_of(wire, authoring, licences, formfile),
+    "documents": lambda: {*constants(HOME / "records", {"_FaultError": 0, "_fault": 1})},
+    "replicas": lambda: documented(StoreError) | {*constants(HOME, {"StoreError": 0})},
+    "peers": lambda: documented(SyncError) | {*constants(HOME, {"SyncError": 1, "PublishError": 0})},
+    "other errors": lambda: {*constants(HOME, {"RegistryError": 0, "Problem": 2})} - NEVER_TOLD,
+}
+
+
+@pytest.mark.parametrize("of", CODES)
+def test_the_page_has_every_code(of: str) -> None:
+    codes = CODES[of]()
+    assert codes
+    assert codes - set(re.findall(r"`(\w+)`", section("Error codes"))) == set()

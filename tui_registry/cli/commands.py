@@ -1,0 +1,634 @@
+"""The command line's table: every command with its room, what it is for, what it takes and what does it.
+
+To add a command, give it a row at the end of this module, a function that declares its arguments, and one in its room
+that does it. Nothing heavy is imported here: every line that is typed passes through.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from importlib import import_module
+from typing import NamedTuple
+
+# A table on a terminal ends after so many records, and a list of operations after so many.
+RECORDS_SHOWN = 100
+OPERATIONS_SHOWN = 50
+REFUSED_SHOWN = 200
+
+# What `help` prints beside the help of commands: the topic, and the page of the package.
+PAGES = {"protocol": "protocol.md"}
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        room: the group in which the help lists it.
+        summary: what it is for, on one line.
+        arguments: declares on its parser what it takes, its description and its examples.
+        place: the module of `cli/` and the function in it, imported once the command is run.
+    """
+
+    name: str
+    room: str
+    summary: str
+    arguments: Callable[[ArgumentParser], None]
+    place: str
+
+    @property
+    def run(self) -> Callable[[Namespace], int]:
+        """Does it, with the parsed arguments, and says the exit code."""
+        module, _, function = self.place.partition(".")
+        run: Callable[[Namespace], int] = getattr(import_module(f"tui_registry.cli.{module}"), function)
+        return run
+
+
+# Types of arguments
+
+
+def words(typed: str) -> str:
+    """Text that is searched for or stored. A shell may pass any bytes; this refuses those that are no text."""
+    try:
+        typed.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError("is not text in this terminal's encoding") from None
+    return typed
+
+
+def directory(typed: str) -> str:
+    """A directory; an empty word is a variable that is not set, and must not mean the person's own replica."""
+    if not typed:
+        raise ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
+    return typed
+
+
+def _count(typed: str) -> int:
+    if not typed.isascii() or not typed.isdecimal() or len(typed) > 9:
+        raise ValueError(typed)
+    return int(typed)
+
+
+_count.__name__ = "number"  # argparse says "invalid number value"
+
+
+def _setting(form: str, example: str) -> Callable[[str], tuple[str, str]]:
+    """The type of a `NAME=VALUE` argument; `form` and `example` are for the message that refuses another word."""
+
+    def read(typed: str) -> tuple[str, str]:
+        name, equals, value = words(typed).partition("=")
+        if not equals or not name.strip():
+            raise ArgumentTypeError(f"write {form}, such as {example}")
+        return name.strip(), value
+
+    return read
+
+
+def _address(typed: str) -> str:
+    digits = typed.lower().removeprefix("0x")
+    if not re.fullmatch(r"[0-9a-f]{40}", digits):
+        raise ArgumentTypeError("is not an address of 40 hex digits, as 'show' tells the owner's")
+    return digits
+
+
+def _host(typed: str) -> str:
+    # With brackets around an IPv6 address, as in a URL.
+    host = typed[1:-1] if typed.startswith("[") and typed.endswith("]") else typed
+    if not host:
+        raise ArgumentTypeError("needs an address of this machine, such as 127.0.0.1")
+    return host
+
+
+def _port(typed: str) -> int:
+    if not typed.isascii() or not typed.isdecimal() or len(typed) > 5 or int(typed) > 65_535:
+        raise ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(typed)
+
+
+# What several commands take
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(("examples:", *(f"  {line}" for line in lines)))
+
+
+def _id(parser: ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the record's id, or a beginning that only it has")
+
+
+def _file(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a JSON or YAML file, or - for stdin")
+
+
+def _yes(parser: ArgumentParser, about: str = "do not ask (needed where nobody can answer)") -> None:
+    parser.add_argument("--yes", action="store_true", help=about)
+
+
+def _json(parser: ArgumentParser, about: str = "a JSON object") -> None:
+    parser.add_argument("--json", action="store_true", help=about)
+
+
+_LINES = "one JSON object a line"
+
+_SORTS = ("updated", "created", "name", "params", "context")
+_LIMITS = f"""\
+Everything is listed, but a table on a terminal ends after {RECORDS_SHOWN} records unless --limit says otherwise.
+With --json each line is {{"kind", "id", "record", "heads", "problems"}}. IDs are shown by their beginning: a beginning
+that only one record has is enough for every command."""
+
+
+def _listing(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--sort",
+        metavar="KEY",
+        choices=[*_SORTS, *(f"-{key}" for key in _SORTS)],
+        help=f"{', '.join(_SORTS)}; with '-' before it downwards: --sort=-params",
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="at most N records, 0 for all (see below)")
+    _json(parser, _LINES)
+
+
+# Look
+
+
+def _list(parser: ArgumentParser) -> None:
+    parser.description = f"List models or agents, the last updated first.\n\n{_LIMITS}"
+    parser.epilog = _examples(
+        "tui-registry list models",
+        "tui-registry list models --sort=-params --limit 10",
+        "tui-registry list agents --json | jq -r .record.name",
+    )
+    parser.add_argument("kind", choices=["models", "agents"], metavar="models|agents")
+    _listing(parser)
+
+
+def _search(parser: ArgumentParser) -> None:
+    from tui_registry.query.sentences import GRAMMAR
+
+    parser.usage = "tui-registry search [options] QUERY"
+    parser.description = f"Find models and agents by words and fields.\n\n{_LIMITS}"
+    examples = _examples(
+        "tui-registry search llama",
+        "tui-registry search 'llama params:<=8b license:apache-2.0'",
+        "tui-registry search --json 'kind:model ctx:>=128k' | jq -r .id",
+        "tui-registry search -- -deprecated        (a query that begins with '-' comes after '--')",
+        "tui-registry search --facets kind:model        (how many have which licence, size, tag and so on)",
+        "tui-registry search --save small 'type:LLM params:<=8b'        (then: search @small llama)",
+    )
+    parser.epilog = f"{examples}\n\nthe query language:\n\n{GRAMMAR}"
+    parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="several words make one query")
+    _listing(parser)
+    saved = parser.add_mutually_exclusive_group()
+    saved.add_argument("--facets", action="store_true", help="count the values that the found records have, 30 a field")
+    saved.add_argument("--save", metavar="NAME", help="keep the query under a name, for @NAME, and list nothing")
+    saved.add_argument("--saved", action="store_true", help="list the saved searches")
+    saved.add_argument("--forget", metavar="NAME", help="forget a saved search")
+
+
+def _show(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Show one record in full. With --json it is one object,\n"
+        '{"kind", "id", "record", "heads", "problems"}, which can be edited and given to \'update\'.'
+    )
+    parser.epilog = _examples("tui-registry show 3fa9c1", "tui-registry show 3fa9c1 --json > record.json")
+    _id(parser)
+    _json(parser)
+
+
+def _history(parser: ArgumentParser) -> None:
+    parser.description = (
+        "List every operation of a record that this replica has, the last arrived first; deleted records too.\n"
+        "Without an ID, the last operations of the whole replica. With --json each line is one operation; those of\n"
+        "one record hold what was written."
+    )
+    parser.epilog = _examples(
+        "tui-registry history 3fa9c1",
+        "tui-registry history 3fa9c1 --json | jq -r .hash",
+        "tui-registry history --mine --limit 10",
+    )
+    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
+    at_most = f"at most N operations, 0 for all (without an ID: {OPERATIONS_SHOWN})"
+    parser.add_argument("--limit", type=_count, metavar="N", help=at_most)
+    _json(parser, _LINES)
+
+
+def _quarantine(parser: ArgumentParser) -> None:
+    parser.description = (
+        "List the operations that were refused, the latest first: who sent them, which rule they break and how their\n"
+        "bytes begin. They never became part of this replica. With --json each line is one operation."
+    )
+    parser.epilog = _examples("tui-registry quarantine", "tui-registry quarantine --json | jq -r .source")
+    at_most = "at most N operations (default: %(default)s)"
+    parser.add_argument("--limit", type=_count, default=REFUSED_SHOWN, metavar="N", help=at_most)
+    _json(parser, _LINES)
+
+
+# Write
+
+
+_YAML = """\
+a record in YAML (JSON works as well; every field but the name may be left out):
+
+  name: my-finetune
+  version: 1.0.0
+  license: Apache-2.0
+  parameters: 7.6b
+  context_length: 32k
+  tags: [chat, code]
+  resource_requirements:
+    requires_gpu: true
+    min_vram_gb: 16"""
+
+
+def _register(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Sign a record with this replica's key and register it. Id, owner and times are set here.\n"
+        "A record with errors is not stored; every problem is listed."
+    )
+    examples = _examples(
+        "tui-registry register model my-finetune.yaml",
+        "tui-registry register agent - < crew.json",
+        "tui-registry register model my-finetune.yaml --json | jq -r .id",
+    )
+    parser.epilog = f"{examples}\n\n{_YAML}"
+    parser.add_argument("kind", choices=("model", "agent"), metavar="model|agent")
+    _file(parser)
+    _json(parser, "print the registered record as a JSON object")
+
+
+def _update(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Change a record of yours. Fields that the file leaves out stay as they are.\n"
+        "A file made by 'show ID --json' carries the heads that you were shown: when the record has changed since,\n"
+        "the update is refused and nothing is written. Other files go on top of what is here now."
+    )
+    parser.epilog = _examples(
+        "echo 'version: 1.0.1' | tui-registry update 3fa9c1 -",
+        "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
+    )
+    _id(parser)
+    _file(parser)
+    _json(parser, "print the record as it is now as a JSON object")
+
+
+def _delete(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Delete a record of yours: sign its removal, which peers take over when they pull.\n"
+        "What was published stays in the history of every replica that has it."
+    )
+    parser.epilog = _examples("tui-registry delete 3fa9c1", "tui-registry delete 3fa9c1 --yes --json")
+    _id(parser)
+    _yes(parser)
+    _json(parser, "print what was deleted as a JSON object")
+
+
+def _undo(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Undo the last operation on a record of yours: the version before comes back, a deleted record is there\n"
+        "again, one that was only registered is deleted. It signs one more operation; the history keeps all that came\n"
+        "before, and undoing again takes the undo back."
+    )
+    parser.epilog = _examples("tui-registry undo 3fa9c1", "tui-registry undo 3fa9c1 --yes --json")
+    _id(parser)
+    _yes(parser)
+    _json(parser, "print the record as it is then as a JSON object")
+
+
+def _restore(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Bring back a record of yours that was deleted, as it was, under its id: sign one more operation.\n"
+        "'history --mine' lists what was deleted."
+    )
+    parser.epilog = _examples(
+        "tui-registry restore 3fa9c1",
+        "tui-registry history --mine --json | jq -r 'select(.deletes and .head).id'",
+    )
+    _id(parser)
+    _json(parser, "print the record as a JSON object")
+
+
+# Build
+
+
+def _formfile(parser: ArgumentParser) -> None:
+    from tui_registry.formfile.editor import LANGUAGE
+
+    parser.description = (
+        "Formfiles: check, format and render them, write one for a record, and hand a record over to a builder as a\n"
+        "bundle that proves by itself whose record it is."
+    )
+    examples = _examples(
+        "tui-registry formfile lint crew.formfile --record 3fa9c1",
+        "tui-registry formfile fmt crew.formfile --write",
+        "tui-registry formfile render --record 3fa9c1 --set port=8080",
+        "tui-registry formfile generate 3fa9c1 > crew.formfile",
+        "tui-registry formfile build 3fa9c1 -o crew.tar --set port=8080 --set-file passwd=passwd.txt",
+        "tui-registry formfile verify crew.tar",
+    )
+    language = LANGUAGE.rstrip("\n")
+    parser.epilog = f"{examples}\n\nthe language:\n\n{language}"
+    names = "lint|fmt|render|generate|language|build|verify"
+    actions = parser.add_subparsers(dest="action", metavar=names, required=True)
+
+    lint = actions.add_parser(
+        "lint",
+        description="List what is wrong with a Formfile, each with its place. Exits with 1 when there are errors.",
+    )
+    lint.add_argument("file", nargs="?", metavar="FILE", help=_FORMFILE)
+    lint.add_argument("--strict", action="store_true", help="what the builder would ignore or misread is an error")
+    lint.add_argument("--record", metavar="ID", help="say also where it disagrees with this record")
+    _json(lint, "one JSON object a line for each problem")
+
+    fmt = actions.add_parser(
+        "fmt", description="Write a Formfile in its one layout. A line with an error stays as it is."
+    )
+    fmt.add_argument("file", metavar="FILE", help="a file, or - for stdin")
+    how = fmt.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="print nothing, exit with 1 if the layout is another")
+    how.add_argument("--write", action="store_true", help="write the file anew instead of printing it")
+    _json(fmt)
+
+    render = actions.add_parser(
+        "render", description="Fill in the placeholders of a Formfile. With errors nothing is printed."
+    )
+    render.add_argument("file", nargs="?", metavar="FILE", help=_FORMFILE)
+    render.add_argument("--record", metavar="ID", help="take values from this record")
+    _placeholders(render)
+    _json(render, "a JSON object with the text and the problems")
+
+    generate = actions.add_parser("generate", description="Write a Formfile from what a record says it needs.")
+    _id(generate)
+    _json(generate)
+
+    actions.add_parser("language", description="Explain the language.")
+
+    build = actions.add_parser("build", description=_BUILD)
+    _id(build)
+    where = "where to (default: NAME-ID.tar in this directory), or - for stdout"
+    build.add_argument("-o", "--output", metavar="FILE", help=where)
+    _placeholders(build)
+    build.add_argument("--strict", action="store_true", help="refuse what the builder would ignore or misread")
+    build.add_argument("--allow-conflict", action="store_true", help="build the current one of several live heads")
+    _json(build, "print what was written as a JSON object")
+
+    verify = actions.add_parser("verify", description=_VERIFY)
+    verify.add_argument("file", metavar="FILE", help="a bundle, or - for stdin")
+    _json(verify, "print what it holds as a JSON object")
+
+
+_FORMFILE = "a file, or - for stdin (default with --record: the record's own template)"
+_BUILD = (
+    "Write a build bundle: a tar of the rendered Formfile, the record, the signed operation that wrote it, and a\n"
+    "manifest. 'formfile verify' checks it anywhere, without a replica. The same record and values give the same\n"
+    "bytes. Values given with --set and --set-file stand in the bundle as they are, passwords too: such a bundle is\n"
+    "written so that only you can read it."
+)
+_VERIFY = (
+    "Check a build bundle by itself: its files, the hash and the signature of its operation, whose record it is, and\n"
+    "that its Formfile is the signed template with the values that are named. Nothing is unpacked. Whether the record\n"
+    "has changed since, only a replica can tell."
+)
+
+
+def _placeholders(parser: ArgumentParser) -> None:
+    setting = _setting("NAME=VALUE", "port=8080")
+    value = "a value for a placeholder; can be given several times"
+    parser.add_argument("--set", action="append", default=[], type=setting, metavar="NAME=VALUE", help=value)
+    in_file = "a value that stands in a file, such as a password: other users can see the words of a command"
+    parser.add_argument("--set-file", action="append", default=[], type=setting, metavar="NAME=FILE", help=in_file)
+
+
+# Exchange
+
+
+def _peer(parser: ArgumentParser) -> None:
+    parser.description = (
+        "A peer is a node or a directory that this replica pulls from. Nothing travels until 'sync'.\n"
+        "Nobody has to trust a peer: every operation proves its own author, whoever relays it."
+    )
+    parser.epilog = _examples(
+        "tui-registry peer add hub https://registry.example:8420",
+        "tui-registry peer add stick /media/stick/registry",
+        "tui-registry peer list --json",
+        "tui-registry peer remove hub",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="add|list|remove", required=True)
+    add = actions.add_parser("add", description="Add a peer.")
+    add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
+    where = "a node's URL, or a directory made by 'export --log'"
+    add.add_argument("address", type=words, metavar="URL|DIR", help=where)
+    lists = actions.add_parser("list", description="List the peers and how the last pull from each went.")
+    remove = actions.add_parser("remove", description="Forget a peer. What came from it stays.")
+    remove.add_argument("name", type=words, metavar="NAME")
+    for action in (add, lists, remove):
+        _json(action, "JSON, one object a line")
+
+
+def _sync(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Pull what is new from all peers, or from those that are named. Every operation is checked before it is\n"
+        "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended.\n\n"
+        "Exits with 1 when a peer could not be read to its end; the others are read all the same."
+    )
+    parser.epilog = _examples("tui-registry sync", "tui-registry sync hub --json", "tui-registry sync hub --push")
+    parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
+    push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
+    parser.add_argument("--push", action="store_true", help=push)
+    _json(parser, "one JSON object for each peer")
+
+
+def _serve(parser: ArgumentParser) -> None:
+    from tui_registry.node.limits import DEFAULT_PORT
+
+    parser.description = (
+        "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"
+        "API (described at URL/docs). Reading is open to everybody who reaches the node; writing over REST signs\n"
+        "with this replica's key and needs the bearer token that --token shows. Ctrl+C ends it.\n\n"
+        "The first line on stdout says where it listens, once it does."
+    )
+    parser.epilog = _examples(
+        "tui-registry serve",
+        "tui-registry serve --host 0.0.0.0 --allow-remote",
+        "tui-registry serve --port 0 --json",
+        'curl -H "Authorization: Bearer $(tui-registry serve --token)" ...',
+    )
+    here, free = "default: %(default)s, this machine only", "default: %(default)s; 0 takes a free one"
+    parser.add_argument("--host", type=_host, default="127.0.0.1", metavar="HOST", help=here)
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help=free)
+    remote = "other machines may reach it; needed for such a HOST"
+    parser.add_argument("--allow-remote", action="store_true", help=remote)
+    parser.add_argument("--accept-ops", action="store_true", help="strangers may push operations, within bounds")
+    parser.add_argument("--token", action="store_true", help="print the token for writes over REST, and end")
+    _json(parser, "say where it listens as a JSON object")
+
+
+def _import(parser: ArgumentParser) -> None:
+    from tui_registry.importers.formats import help_lines
+
+    parser.description = (
+        "Read descriptions of models and agents into drafts, and say what is wrong with them. With --register the\n"
+        "drafts without errors are signed with this replica's key and registered; without it nothing is stored.\n\n"
+        "SOURCE is a file, a folder (read with the folders in it) or an address. What it is, its content tells:\n"
+        f"{help_lines(108)}\n"
+        "Each value of a foreign description is told with where it came from, and what could not be read is noted.\n"
+        "Records that are here already are left alone. Operations ('export --ops') are signed already: they are\n"
+        "checked and stored as they are, whoever signed them.\n\n"
+        "Exits with 1 when a description has errors; the others are registered all the same."
+    )
+    parser.epilog = _examples(
+        "tui-registry import models/",
+        "tui-registry import Qwen2.5-7B-Instruct-Q4_K_M.gguf --set license=Apache-2.0 --register",
+        "tui-registry import http://127.0.0.1:11434 --explain",
+        "tui-registry import https://huggingface.co/Qwen/Qwen2.5-7B-Instruct",
+        "tui-registry import https://agent.example.com --json | jq .record",
+        "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
+        "tui-registry import backup.ndjson --register --json | jq -r .status",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="a file, a folder or an address")
+    parser.add_argument("--register", action="store_true", help="register the drafts that have no errors")
+    parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
+    setting = _setting("FIELD=VALUE", "license=Apache-2.0")
+    value = "a value for every draft, in place of its own; can be given several times"
+    parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    parser.add_argument("--explain", action="store_true", help="each value with where it came from, for every draft")
+    _json(parser, "one JSON object a line, with status and problems")
+
+
+def _export(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Write this replica's records to stdout, one JSON object a line, as 'list --json' does. With --ops it\n"
+        "writes the signed operations instead, a backup that 'import --register' checks and stores in any replica.\n"
+        "With --log it writes the log as files that a web server, a share or a USB stick can offer: others add the\n"
+        "directory or its URL as a peer. Run it again to bring the directory up to date."
+    )
+    parser.epilog = _examples(
+        "tui-registry export > records.ndjson",
+        "tui-registry export 'is:mine' > mine.ndjson",
+        "tui-registry export --ops > backup.ndjson",
+        "tui-registry export --log /media/stick/registry",
+    )
+    parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--ops", action="store_true", help="the signed operations of all records")
+    what.add_argument("--log", metavar="DIR", help="write a static log into this directory")
+    _json(parser, "for --log: say what was written as a JSON object")
+
+
+# Care
+
+
+def _verify(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Check every stored operation again, signature and rules, and rebuild what is derived from them: the current\n"
+        "records and the search index. What does not pass is taken out of the log.\n\n"
+        "Exits with 1 when anything was found."
+    )
+    parser.epilog = _examples("tui-registry verify", "tui-registry verify --json")
+    _json(parser, "print what was found as a JSON object")
+
+
+WHO_HAS_THE_KEY = "whoever has the key file can change your records, and without it nobody can, you included"
+KEEP_A_COPY = "keep a copy elsewhere with 'identity export FILE'"
+
+
+def _identity(parser: ArgumentParser) -> None:
+    parser.description = (
+        "The key that signs your records. It is made at first use and lies beside the database; its address is\n"
+        f"your name as an owner everywhere.\n\n{WHO_HAS_THE_KEY.capitalize()}:\n{KEEP_A_COPY}.\n\n"
+        "What you call the keys of others stays on this machine; 'name' tells and changes it."
+    )
+    parser.epilog = _examples(
+        "tui-registry identity show",
+        "tui-registry identity export key-backup.json",
+        "tui-registry identity import key-backup.json",
+        "tui-registry identity new",
+        "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="show|export|import|new|name", required=True)
+    show = actions.add_parser("show", description="Show the address and where the key file lies.")
+    export = actions.add_parser(
+        "export", description="Write the key to a new file, as an Ethereum keystore locked with a passphrase."
+    )
+    imports = actions.add_parser(
+        "import", description="Sign with the key of a keystore from now on. The former key file is kept."
+    )
+    new = actions.add_parser(
+        "new", description="Sign with a new key from now on. Records of the former key cannot be edited with it."
+    )
+    for action in (export, imports):
+        action.add_argument("file", metavar="FILE")
+        action.add_argument("--passphrase-file", metavar="FILE", help="its first line is the passphrase (default: ask)")
+    for action in (imports, new):
+        _yes(action, "do not ask whether to change keys")
+    for action in (show, export, imports, new):
+        _json(action)
+    name = actions.add_parser("name", description=_NAME)
+    name.add_argument("address", nargs="?", type=_address, metavar="ADDRESS", help="40 hex digits, as in 'show'")
+    name.add_argument("name", nargs="?", type=words, metavar="NAME", help="what you call it from now on")
+    name.add_argument("--forget", action="store_true", help="take its name away")
+    _json(name, "JSON, one object a line")
+
+
+_NAME = (
+    "Give the key of an owner a name of yours, or tell the name it has; without an address, tell all names. Compare\n"
+    "the address with its owner first. Names stay on this machine; 'search owner:NAME' finds the owner's records."
+)
+
+
+def _demo(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Open the terminal interface on sample data: a throw-away replica with well-known open models and agents,\n"
+        "and a second one, 'neighbour', served on this machine, that has records to pull. Both vanish at the end;\n"
+        "your own replica is not touched. The sample's owners are made up for the occasion."
+    )
+    parser.epilog = _examples("tui-registry demo", "tui-registry demo --check")
+    parser.add_argument("--check", action="store_true", help="build it all, pull from the neighbour, and end")
+    _json(parser, "for --check: a JSON object")
+
+
+def _help(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Explain a command, or without one list them all. 'help search' explains the query language, 'help protocol'\n"
+        "prints what replicas agree on: enough to write another one."
+    )
+    parser.epilog = _examples("tui-registry help register", "tui-registry help search", "tui-registry help protocol")
+    parser.add_argument("topic", nargs="?", choices=[*COMMANDS, *PAGES], metavar="COMMAND|PAGE")
+
+
+_TABLE = (
+    Command("list", "Look", "list models or agents, newest first", _list, "look.list_records"),
+    Command("search", "Look", "find records by words and fields", _search, "look.search"),
+    Command("show", "Look", "one record in full", _show, "look.show"),
+    Command(
+        "history", "Look", "every operation of a record, or the last ones of this replica", _history, "look.history"
+    ),
+    Command(
+        "quarantine", "Look", "the operations that were refused, from whom and why", _quarantine, "look.quarantine"
+    ),
+    Command("register", "Write", "sign and register a record from a JSON or YAML file", _register, "write.register"),
+    Command("update", "Write", "change a record of yours", _update, "write.update"),
+    Command("delete", "Write", "delete a record of yours", _delete, "write.delete"),
+    Command("undo", "Write", "undo the last operation on a record of yours", _undo, "write.undo"),
+    Command("restore", "Write", "bring back a deleted record of yours", _restore, "write.restore"),
+    Command(
+        "formfile", "Build", "check, format and render Formfiles, and build bundles of records", _formfile,
+        "build.formfile",
+    ),
+    Command("peer", "Exchange", "add, list and remove the peers to pull from", _peer, "exchange.peer"),
+    Command("sync", "Exchange", "pull from peers", _sync, "exchange.sync"),
+    Command("serve", "Exchange", "serve this replica as a node over HTTP", _serve, "exchange.serve"),
+    Command(
+        "import", "Exchange", "read files or folders into drafts, and register them", _import, "importing.import_drafts"
+    ),
+    Command("export", "Exchange", "write records, operations or a static log", _export, "exchange.export"),
+    Command("verify", "Care", "re-check every stored operation", _verify, "care.verify"),
+    Command(
+        "identity", "Care", "the key that signs your records, and your names for those of others", _identity,
+        "care.identity",
+    ),
+    Command("demo", "Care", "look around in sample data, without touching your replica", _demo, "demo.demo"),
+    Command("help", "Care", "help on a command, the query language and the protocol", _help, "parser.explain"),
+)  # fmt: skip
+COMMANDS: dict[str, Command] = {command.name: command for command in _TABLE}

@@ -1,0 +1,440 @@
+"""Looking: `list`, `search`, `show`, `history`, `quarantine`. A table for people, a JSON object a line for programs."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from tui_registry.cli.commands import OPERATIONS_SHOWN, RECORDS_SHOWN
+from tui_registry.cli.output import (
+    Column,
+    Table,
+    UsageError,
+    note,
+    on_terminal,
+    out,
+    out_json,
+    problem_line,
+    terminal_width,
+)
+from tui_registry.cli.registry import entry_json, find, open_registry, query_explained
+from tui_registry.text import address_short, age, count_words, exact, safe_text, size_bytes
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Datastore, Entry, Facets, HistoryEntry, Operation, Quarantined, Row
+    from tui_registry.errors import Json, Kind
+
+    _Op = TypeVar("_Op", Operation, HistoryEntry)
+
+
+def list_records(args: Namespace) -> int:
+    """List the records of a kind."""
+    return _list(args, "", "model" if args.kind == "models" else "agent")
+
+
+def search(args: Namespace) -> int:
+    """List what the query finds, best first, or count its facets; or save it, or list or forget saved searches."""
+    query = " ".join(args.query)
+    if args.saved or args.forget is not None:
+        if query:
+            raise UsageError("--saved and --forget take no query")
+        return _list_saved(args) if args.saved else _forget(args)
+    if args.facets:
+        return _count(args, query)
+    if not args.query:
+        raise UsageError("there is no query: 'list models' lists all models, 'search --help' explains queries")
+    if args.save is not None:
+        return _save(args, query)
+    return _list(args, query, None)
+
+
+def show(args: Namespace) -> int:
+    """Show the record."""
+    with open_registry(args) as datastore:
+        entry = find(datastore, args.id)
+    if args.json:
+        out_json(entry_json(entry))
+        return 0
+    for line in _described(entry):
+        out(line)
+    return 0
+
+
+def history(args: Namespace) -> int:
+    """List the operations."""
+    if args.id is not None and args.mine:
+        raise UsageError("--mine goes without an ID: all operations of a record are its owner's")
+    with open_registry(args) as datastore:
+        if args.id is None:
+            _list_operations(datastore, args)
+        else:
+            _list_history(datastore, args)
+    return 0
+
+
+def quarantine(args: Namespace) -> int:
+    """List what was refused."""
+    with open_registry(args) as datastore:
+        refused = datastore.log.quarantine(args.limit)
+    if args.json:
+        for found in refused:
+            out_json(_refused_json(found))
+    elif refused:
+        _print_refused(refused)
+    else:
+        note("nothing was refused")
+    return 0
+
+
+# Lists of records
+
+_PAGE = 200
+_RECORDS = (
+    Column("NAME", 24, grows=True),
+    Column("KIND", 5, spare=2),
+    Column("TYPE", 15, spare=1),
+    Column("SIZE", 6, right=True),
+    Column("LICENCE", 16, spare=3),
+    Column("UPDATED", 7, right=True),
+    Column("OWNER", 12, spare=4),
+    Column("ID", 12),
+)
+
+
+def _list(args: Namespace, query: str, kind: Kind | None) -> int:
+    limit: int | None = args.limit
+    if limit is None:
+        limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
+    with query_explained(query), open_registry(args) as datastore:
+        if args.json:
+            for entry in islice(datastore.entries(query, kind=kind, sort=args.sort, whole=True), limit or None):
+                out_json(entry_json(entry))
+        else:
+            _print_records(datastore, query, kind, args.sort, limit)
+    return 0
+
+
+def _print_records(datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int) -> None:
+    # Where all records are of one kind the column is left out.
+    columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
+    table = Table(columns, terminal_width())
+    now = int(time.time())
+    shown = 0
+    page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True)
+    first = page
+    while page.rows:
+        if shown == 0:
+            out(table.header())
+        for row in page.rows:
+            out(table.line(_cells(row, now, with_kind=kind is None), "  ".join(_remarks(row))))
+        shown += len(page.rows)
+        if page.next is None or shown == limit:
+            break
+        room = min(limit - shown, _PAGE) if limit else _PAGE
+        page = datastore.search(query, kind=kind, sort=sort, limit=room, cursor=page.next, whole=True)
+    if shown == 0:
+        note(_nothing(datastore, query, first.did_you_mean))
+    elif page.next is not None:
+        more = "" if first.exact else "more than "
+        note(f"{exact(shown)} of {more}{exact(first.total)} shown: --limit 0 lists all")
+
+
+def _cells(row: Row, now: int, *, with_kind: bool) -> tuple[str, ...]:
+    return (
+        row.name,
+        *((row.kind,) if with_kind else ()),
+        row.type,
+        count_words(row.parameters) if row.parameters else "-",
+        row.license,
+        age(now - row.updated_at),
+        address_short(row.owner),
+        row.id[:12],
+    )
+
+
+def _remarks(row: Row) -> Iterator[str]:
+    if row.heads > 1:
+        yield f"conflict: {row.heads} versions"
+    if row.future:
+        yield "dated in the future"
+
+
+def _nothing(datastore: Datastore, query: str, did_you_mean: str | None) -> str:
+    if did_you_mean is not None:
+        return f"nothing found. Did you mean: {safe_text(did_you_mean)}"
+    if query:
+        return "nothing found"
+    if datastore.stats().records:
+        return "no records of this kind here"
+    return "this replica is empty: 'register' a record, 'sync' with a peer, or look around in the 'demo'"
+
+
+# Facets: what the matches have in common, counted, each as the term that narrows a search to it
+
+_FACETS = (Column("TERM", 20, grows=True), Column("RECORDS", 9, right=True))
+# Facets whose field has another name in the query language.
+_TERMS = {"size": "params"}
+
+
+class _Count(NamedTuple):
+    """A value that some of the matches have; people read `label` in its place, such as their name for an owner."""
+
+    field: str
+    value: str
+    label: str
+    term: str
+    records: int
+
+
+def _count(args: Namespace, query: str) -> int:
+    if args.sort is not None or args.limit is not None:
+        raise UsageError("--facets counts what is found: --sort and --limit are for lists")
+    with query_explained(query), open_registry(args) as datastore:
+        facets = datastore.facets(query, whole=True)
+        counts = list(_counts(facets, datastore.names.all()))
+    if args.json:
+        for count in counts:
+            out_json({**count._asdict(), "exact": facets.exact})
+        return 0
+    table = Table(_FACETS, terminal_width())
+    if counts:
+        out(table.header())
+    for count in counts:
+        label = "" if count.label == count.value else safe_text(count.label)
+        out(table.line((count.term, exact(count.records)), label))
+    if not counts:
+        note("nothing found")
+    elif not facets.exact:
+        note("too many were found to count them all: these are the numbers of the ones registered last")
+    return 0
+
+
+def _counts(facets: Facets, names: dict[str, str]) -> Iterator[_Count]:
+    from tui_registry.query.editing import with_term
+
+    for field, values in facets.values.items():
+        for value, label, records in values:
+            shown = names.get(value, label) if field == "owner" else label
+            term = with_term("", _TERMS.get(field, field), value)
+            yield _Count(field, value, shown, term, records)
+
+
+# Saved searches
+
+
+def _save(args: Namespace, query: str) -> int:
+    name: str = args.save.removeprefix("@")
+    with query_explained(query), open_registry(args) as datastore:
+        datastore.searches.save(name, query)
+    note(f"saved: 'search @{name}' asks it")
+    return 0
+
+
+def _forget(args: Namespace) -> int:
+    name: str = args.forget.removeprefix("@")
+    with open_registry(args) as datastore:
+        datastore.searches.drop(name)
+    return 0
+
+
+def _list_saved(args: Namespace) -> int:
+    with open_registry(args) as datastore:
+        saved = datastore.searches.saved()
+    widest = max(map(len, saved), default=0)
+    for name, query in saved.items():
+        if args.json:
+            out_json({"name": name, "query": query})
+        else:
+            out(f"@{name:<{widest}}  {safe_text(query)}")
+    if not saved:
+        note("no search is saved: 'search --save NAME QUERY' saves one")
+    return 0
+
+
+# One record in full
+
+_LABEL = 14
+
+
+def _described(entry: Entry) -> Iterator[str]:
+    from tui_registry.present.record_rows import better_with, fact_rows, needs, signature_rows, time_rows, warnings
+
+    record, now = entry.record, int(time.time())
+    yield f"{safe_text(str(record['name']))}  {safe_text(str(record['version']))}  ({entry.kind})"
+    if record["description"]:
+        yield ""
+        yield safe_text(str(record["description"]), newlines=True)
+    yield ""
+    rows = [*signature_rows(entry), *(row for row in fact_rows(record) if row.stated), *time_rows(record, now)]
+    lines = [(row.plain, row.text) for row in rows]
+    lines += [("needs", ", ".join(needs(record))), ("better with", ", ".join(better_with(record)))]
+    for label, text in lines:
+        yield f"  {label:<{_LABEL}}{text}"
+    for warning in warnings(entry, now):
+        yield f"  ! {warning}"
+    if entry.problems:
+        yield ""
+        yield "problems"
+        for problem in entry.problems:
+            yield f"  {problem_line(problem)}"
+    if record["formfile_template"]:
+        yield ""
+        yield "formfile template"
+        for line in safe_text(str(record["formfile_template"]).rstrip("\n"), newlines=True).split("\n"):
+            yield f"  {line}".rstrip()
+
+
+# Operations
+
+_READ_AT_ONCE = 500
+# Entries of one record hold what was written, which may be large.
+_RECORDS_READ_AT_ONCE = 50
+_OPERATIONS = (
+    Column("OPERATION", 12, spare=3),
+    Column("WHEN", 7, right=True),
+    Column("DID", 12),
+    Column("KIND", 5, spare=4),
+    Column("NAME", 20, grows=True),
+    Column("VERSION", 10, spare=2),
+    Column("BY", 12, spare=1),
+    Column("ID", 12),
+)
+_HISTORY = (
+    Column("OPERATION", 12),
+    Column("CLOCK", 5, right=True),
+    Column("DID", 12),
+    Column("VERSION", 10, spare=2),
+    Column("NAME", 20, grows=True, spare=1),
+    Column("WHEN", 36),
+    Column("AFTER", 25, spare=3),
+)
+
+
+def _list_operations(datastore: Datastore, args: Namespace) -> None:
+    from tui_registry.present.deeds import by_whom
+
+    table = Table(_OPERATIONS, terminal_width())
+    names = datastore.names.all()
+    now, shown = int(time.time()), 0
+    for found in _recent(datastore, mine=args.mine, limit=OPERATIONS_SHOWN if args.limit is None else args.limit):
+        shown += 1
+        if args.json:
+            more: dict[str, Json] = {"did": found.did, "name": found.name, "version": found.version}
+            out_json(_operation_json(found.kind, found.id, found) | more)
+            continue
+        if shown == 1:
+            out(table.header())
+        by = by_whom(found.actor, found.mine, names)
+        when = age(now - found.updated_at)
+        cells = (found.hash[:12], when, found.did, found.kind, found.name, found.version, by, found.id[:12])
+        out(table.line(cells))
+    if not shown and not args.json:
+        note("this replica's key has signed nothing yet" if args.mine else "this replica has no operations yet")
+
+
+def _list_history(datastore: Datastore, args: Namespace) -> None:
+    from tui_registry.present.amounts import moment
+    from tui_registry.present.deeds import standing
+
+    kind, identifier = datastore.find(args.id, deleted=True)
+    entries = _of_record(datastore, identifier, args.limit or 0)
+    if args.json:
+        for entry in entries:
+            out_json(_operation_json(kind, identifier, entry) | {"record": entry.record})
+        return
+    table = Table(_HISTORY, terminal_width())
+    now = int(time.time())
+    out(f"{kind} {identifier}")
+    out(table.header())
+    for entry in entries:
+        record = entry.record
+        cells = (
+            entry.hash[:12],
+            str(entry.clock),
+            entry.did,
+            "" if record is None else str(record["version"]),
+            "" if record is None else str(record["name"]),
+            moment(entry.updated_at, now),
+            ", ".join(child[:12] for child in entry.children) or "-",
+        )
+        out(table.line(cells, standing(entry)))
+
+
+def _recent(datastore: Datastore, *, mine: bool, limit: int) -> Iterator[Operation]:
+    def read(most: int, before: int | None) -> Sequence[Operation]:
+        return datastore.log.operations(mine=mine, limit=most, before=before).rows
+
+    return _windows(read, limit, _READ_AT_ONCE)
+
+
+def _of_record(datastore: Datastore, identifier: str, limit: int) -> Iterator[HistoryEntry]:
+    def read(most: int, before: int | None) -> Sequence[HistoryEntry]:
+        return datastore.history(identifier, limit=most, before=before)
+
+    return _windows(read, limit, _RECORDS_READ_AT_ONCE)
+
+
+def _windows(read: Callable[[int, int | None], Sequence[_Op]], limit: int, at_once: int) -> Iterator[_Op]:
+    """Up to `limit` operations, 0 for all, read window by window from the end of the log."""
+    before, left = None, limit or None
+    while left is None or left > 0:
+        rows = read(at_once if left is None else min(left, at_once), before)
+        if not rows:
+            return
+        yield from rows
+        before, left = rows[-1].place, None if left is None else left - len(rows)
+
+
+def _operation_json(kind: Kind, identifier: str, op: Operation | HistoryEntry) -> dict[str, Json]:
+    return {
+        "kind": kind,
+        "id": identifier,
+        "hash": op.hash,
+        "actor": op.actor,
+        "clock": op.clock,
+        "updated_at": op.updated_at,
+        "deletes": op.did == "deleted",
+        "head": op.is_head,
+        "current": op.is_winner,
+        "children": list(op.children),
+        "index": op.place,
+    }
+
+
+# What was refused
+
+_REFUSED = (
+    Column("FROM", 20),
+    Column("WHEN", 7, right=True),
+    Column("CODE", 11),
+    Column("SIZE", 8, right=True, spare=1),
+    Column("BEGINS", 20, grows=True),
+)
+
+
+def _print_refused(refused: list[Quarantined]) -> None:
+    table = Table(_REFUSED, terminal_width())
+    now = int(time.time())
+    out(table.header())
+    for found in refused:
+        when = age(now - found.received_at)
+        out(table.line((found.source or "-", when, found.code, size_bytes(found.size), _start(found))))
+        out(f"  {safe_text(found.sentence)}")
+
+
+def _refused_json(found: Quarantined) -> dict[str, Json]:
+    return {
+        "source": found.source,
+        "received_at": found.received_at,
+        "code": found.code,
+        "sentence": found.sentence,
+        "size": found.size,
+        "start": _start(found),
+    }
+
+
+def _start(found: Quarantined) -> str:
+    return found.start.decode(errors="backslashreplace")

@@ -1,0 +1,610 @@
+"""The Datastore: the one door through which everything above it reads and writes the local replica.
+
+It opens a replica and holds its parts, which have the statements:
+
+    registry.peers      nodes and static logs to pull from, and how far each was read
+    registry.log        the log as other replicas copy it, and as people look at it
+    registry.drafts     forms not yet signed
+    registry.searches   saved searches and the history of searches
+    registry.names      local names of owners
+    registry.key        the key that signs
+
+What reads and writes records stands on the Datastore itself. At the end of the file: undo, which uses nothing but that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from tui_registry import crdt, records
+from tui_registry._lazy import lazy_exports
+from tui_registry.durable import make_folder
+from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats
+from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.log.operations import Head, HistoryEntry, Log, Operation, Quarantined
+from tui_registry.replica.log.peers import Cursor, Peer, Peers
+from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.tables import prepare
+from tui_registry.replica.unshared import Draft, Drafts, OwnerNames, Searches
+from tui_registry.settings import data_dir as chosen_dir
+from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.query import Completion
+    from tui_registry.replica.audit import VerifyReport as VerifyReport
+    from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport
+    from tui_registry.replica.log.arrivals import Arrival as Arrival
+    from tui_registry.replica.log.arrivals import Rejection as Rejection
+    from tui_registry.replica.log.local import LocalWrites
+    from tui_registry.replica.search.searcher import Searcher
+    from tui_registry.replica.search.vocabulary import Facets as Facets
+    from tui_registry.replica.search.vocabulary import FacetValue
+else:
+    # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
+    # `__getattr__` would take a misspelt name for one of these.
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
+            "Facets": "tui_registry.replica.search.vocabulary",
+            "VerifyReport": "tui_registry.replica.audit",
+        },
+    )[0]
+
+__all__ = [
+    "ApplyReport",
+    "Arrival",
+    "Cursor",
+    "Datastore",
+    "Deleted",
+    "Draft",
+    "Entry",
+    "Facets",
+    "Head",
+    "HistoryEntry",
+    "NothingToUndo",
+    "Operation",
+    "Page",
+    "Peer",
+    "Quarantined",
+    "Rejection",
+    "Row",
+    "Stats",
+    "StoreError",
+    "Undo",
+    "VerifyReport",
+    "carry_out",
+    "plan_undo",
+    "read_deleted",
+]
+
+DATABASE = "registry.sqlite3"
+
+_STREAMED_AT_ONCE = 500
+_ADDED_AT_ONCE = 1_000
+
+
+def now() -> int:
+    """Unix seconds."""
+    return int(time.time())
+
+
+class Datastore:
+    """A registry's local replica. Safe to use from any thread, and beside other processes on the same directory.
+
+    Every method may raise `StoreError` (`corrupt`, `locked`, `disk_full`, `read_only`): nothing was written then. A
+    mistake in a program is a TypeError or a ValueError in a sentence, before anything is done.
+    """
+
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
+        """Use `Datastore.open`."""
+        self.data_dir = data_dir
+        self._pool = pool
+        self._clock = clock
+        self.key = Key(data_dir, pool, clock)
+        self.names = OwnerNames(pool)
+        self.searches = Searches(pool, clock)
+        self.drafts = Drafts(pool, clock)
+        self.peers = Peers(pool, clock)
+        self.log = Log(pool, self.key)
+        self._catalogue = Catalogue(pool, clock, self.key)
+
+    @classmethod
+    def open(cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now) -> Self:
+        """Open the replica in `data_dir`, making it when there is none. The log is not replayed.
+
+        Args:
+            data_dir: None for `$TUI_REGISTRY_DATA_DIR`, or else the user data directory.
+            clock: gives Unix seconds.
+
+        Raises:
+            StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
+            TypeError, ValueError: `data_dir` is no path, or an empty one.
+        """
+        _expect(data_dir, (str, Path, NoneType), "a data directory is a path")
+        folder = chosen_dir(data_dir)
+        try:
+            if not (folder / DATABASE).exists():
+                make_folder(folder)
+        except OSError as error:
+            raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
+        pool = Pool(folder / DATABASE)
+        try:
+            if not prepare(pool, INDEX_VERSION):
+                from tui_registry.replica.audit import refresh_versions
+
+                refresh_versions(pool)
+        except BaseException:
+            pool.close()
+            raise
+        return cls(folder, pool, clock)
+
+    def close(self) -> None:
+        """Let go of the database; the Datastore cannot be used afterwards."""
+        self.log.close()
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """The address of this replica's key, 40 hex digits; makes the key at first use."""
+        return self.key.address
+
+    # Finding
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        kind: Kind | None = None,
+        sort: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        backwards: bool = False,
+        unwanted: Callable[[], bool] | None = None,
+        whole: bool = False,
+        own_names: bool = True,
+    ) -> Page:
+        """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
+
+        Args:
+            sort: used when the query names none: a key of the grammar's `sort:`, with `-` for descending.
+            limit: rows in the window, at least 1; 1,000 are given at most.
+            cursor: `Page.next` of the window before.
+            backwards: from the end: without a cursor the last window, then the one before it, each in forward order.
+                The order of relevance has no end to begin from: the last updated come first then.
+            unwanted: asked now and then; once it is true the search stops.
+            whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
+            own_names: whether saved searches and local names of owners are known. They are this replica's own: what
+                strangers ask is asked without.
+
+        Raises:
+            QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
+            StoreError: `interrupted`, when it took too long or became unwanted.
+        """
+        _expect(query, str, "a query is text")
+        _expect(sort, (str, NoneType), "an order is text")
+        _expect(cursor, (str, NoneType), "a cursor is text")
+        _expect_kind_or_none(kind)
+        _expect(limit, int, "a limit is a whole number of rows")
+        if limit < 1:
+            raise ValueError(f"a limit is 1 row or more, not {limit}")
+        return self._searcher.search(
+            query,
+            kind,
+            sort,
+            limit,
+            cursor,
+            backwards=backwards,
+            unwanted=unwanted,
+            whole=whole,
+            own_names=own_names,
+        )
+
+    def facets(
+        self,
+        query: str = "",
+        *,
+        kind: Kind | None = None,
+        unwanted: Callable[[], bool] | None = None,
+        whole: bool = False,
+    ) -> Facets:
+        """What the matches of a query have in common, counted; arguments and errors as for `search`."""
+        _expect(query, str, "a query is text")
+        _expect_kind_or_none(kind)
+        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole)
+
+    def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
+        """The values that records here have, the most frequent first, for completion.
+
+        Args:
+            field: `kind`, `type`, `framework`, `license`, `quant`, `tag`, `cap` or `tool`.
+            prefix: how they begin, in any case.
+        """
+        return self._searcher.known_values(field, prefix, limit)
+
+    def complete(self, text: str, cursor: int) -> list[Completion]:
+        """What could be typed at the cursor of a query: fields, values that exist with their counts, saved searches."""
+        return self._searcher.complete(text, cursor)
+
+    def list_models(self, *, sort: str | None = None, limit: int = 100, cursor: str | None = None) -> Page:
+        """A window of all models, the last updated first; arguments as for `search`."""
+        return self.search(kind="model", sort=sort, limit=limit, cursor=cursor)
+
+    def list_agents(self, *, sort: str | None = None, limit: int = 100, cursor: str | None = None) -> Page:
+        """A window of all agents; see `list_models`."""
+        return self.search(kind="agent", sort=sort, limit=limit, cursor=cursor)
+
+    def entries(
+        self, query: str = "", *, kind: Kind | None = None, sort: str | None = None, whole: bool = False
+    ) -> Iterator[Entry]:
+        """Every matching record in full, in the order of `search` and with its arguments, read window by window."""
+        cursor = None
+        while True:
+            page = self.search(query, kind=kind, sort=sort, limit=_STREAMED_AT_ONCE, cursor=cursor, whole=whole)
+            for row in page.rows:
+                entry = self.entry(row.id, row.kind)
+                if entry is not None:  # deleted since the window was read
+                    yield entry
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def find(self, prefix: str, kind: Kind | None = None, *, deleted: bool = False) -> tuple[Kind, str]:
+        """The only record whose id begins with `prefix`; with `deleted` also among the deleted ones.
+
+        Raises:
+            StoreError: `not_found` or `ambiguous`.
+        """
+        _expect(prefix, str, "the beginning of an id is text")
+        _expect_kind_or_none(kind)
+        return self._catalogue.find(prefix, kind, deleted=deleted)
+
+    # Looking at one record
+
+    def entry(self, identifier: str, kind: Kind | None = None) -> Entry | None:
+        """The current record with that id (64 hex digits) in full, None when there is none."""
+        _expect_kind_or_none(kind)
+        return self._catalogue.entry(identifier, kind)
+
+    def get_model(self, model_id: str) -> records.AIModel | None:
+        """The current model with that id, None when there is none."""
+        entry = self.entry(model_id, "model")
+        return None if entry is None else records.AIModel.from_plain(entry.record)
+
+    def get_agent(self, agent_id: str) -> records.AIAgent | None:
+        """The current agent with that id, None when there is none."""
+        entry = self.entry(agent_id, "agent")
+        return None if entry is None else records.AIAgent.from_plain(entry.record)
+
+    def heads(self, identifier: str) -> tuple[str, ...]:
+        """All heads of a key, ascending; empty for an id never seen."""
+        return self._catalogue.heads(identifier)
+
+    def history(self, identifier: str, *, limit: int | None = None, before: int | None = None) -> list[HistoryEntry]:
+        """The ops of a record, deleted or not, the last arrived first.
+
+        Args:
+            limit: at most so many, None for all.
+            before: only those at a lower place in the log than this one.
+        """
+        return self.log.history(identifier, limit, before)
+
+    def conflicts(self, limit: int = 1000) -> list[Row]:
+        """The records with more than one live head, the last updated first."""
+        return self._catalogue.conflicts(limit)
+
+    def check(self, kind: Kind, record: Record) -> list[Problem]:
+        """The authoring rules, with what is known in this registry."""
+        _expect_record(kind, record)
+        return self._catalogue.check(kind, record)
+
+    # Writing: durable when a call returns, and signed by this replica's key
+
+    def add(self, kind: Kind, record: Record) -> crdt.ModelOp | crdt.AgentOp:
+        """Register a plain record; id, owner and times are set here, `op.key` tells the id.
+
+        Raises:
+            InvalidRecord: it breaks an authoring rule.
+            StoreError: `already_registered`, `not_owner`, `bad_key`.
+        """
+        self._refuse_errors(kind, record)
+        return self._local.add(kind, record)
+
+    def add_all(self, records: Iterable[tuple[Kind, Record]]) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+        """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
+
+        A record that is refused does not stop the others. Records of one name take one second each.
+
+        Raises:
+            StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
+            TypeError, ValueError: an item is no record of a kind; what was given before is on disk then too.
+        """
+        stream = iter(records)
+        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+            for kind, record in chunk:
+                _expect_record(kind, record)
+            yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE)
+
+    def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+        """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
+
+        Raises:
+            InvalidRecord: it breaks an authoring rule.
+            StoreError: `changed` when the record has other heads by now, `not_found`, `not_owner`, `bad_key`.
+        """
+        _expect_heads(seen)
+        self._refuse_errors(kind, record)
+        return self._local.update(kind, identifier, record, seen)
+
+    def delete(self, kind: Kind, identifier: str, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+        """Remove the record as the caller was shown it.
+
+        Raises:
+            StoreError: `changed`, `not_found`, `not_owner`, `bad_key`.
+        """
+        _expect_kind(kind)
+        _expect_heads(seen)
+        return self._local.delete(kind, identifier, seen)
+
+    # The same in types
+
+    def add_model(self, model: records.AIModel) -> crdt.ModelOp:
+        """`add` for a model."""
+        return _model_op(self.add("model", _plain("model", model)))
+
+    def add_agent(self, agent: records.AIAgent) -> crdt.AgentOp:
+        """`add` for an agent."""
+        return _agent_op(self.add("agent", _plain("agent", agent)))
+
+    def update_model(self, model_id: str, model: records.AIModel, seen: Sequence[str]) -> crdt.ModelOp:
+        """`update` for a model."""
+        return _model_op(self.update("model", model_id, _plain("model", model), seen))
+
+    def update_agent(self, agent_id: str, agent: records.AIAgent, seen: Sequence[str]) -> crdt.AgentOp:
+        """`update` for an agent."""
+        return _agent_op(self.update("agent", agent_id, _plain("agent", agent), seen))
+
+    def delete_model(self, model_id: str, seen: Sequence[str]) -> crdt.ModelOp:
+        """`delete` for a model."""
+        return _model_op(self.delete("model", model_id, seen))
+
+    def delete_agent(self, agent_id: str, seen: Sequence[str]) -> crdt.AgentOp:
+        """`delete` for an agent."""
+        return _agent_op(self.delete("agent", agent_id, seen))
+
+    # The replica as a whole
+
+    def apply(self, ops: Iterable[bytes | crdt.Op], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
+        """Take operations from elsewhere: verified, appended in batches, each batch in one transaction.
+
+        Args:
+            ops: each as bytes without a line end, or as `parse_op` gives it; a children-first order is quickest, any
+                order works.
+            source: who sent them, for the quarantine.
+            keep_pending: whether ops whose children are not here are kept for later.
+
+        Returns:
+            What became of them; an invalid op is reported, it never stops the others.
+
+        Raises:
+            TypeError: one of them is neither bytes nor an op. Nothing of a list is stored then; of a stream, batches
+                before it may be.
+        """
+        from tui_registry.replica.log.arrivals import apply
+
+        lines = map(_line, ops)
+        whole = [*lines] if isinstance(ops, Sequence) else lines
+        return apply(self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending)
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+        """Re-check every stored op, rebuild what is derived, and say what was found.
+
+        Args:
+            progress: called with ops done and ops in all.
+        """
+        from tui_registry.replica.audit import audit
+
+        return audit(self._pool, progress or (lambda *_: None))
+
+    def stats(self) -> Stats:
+        """Counts of what is here."""
+        return self._catalogue.stats()
+
+    def changes(self) -> int:
+        """A number that is another one whenever anything was committed, here or by another process. Cheap: poll it."""
+        return self._pool.data_version()
+
+    # How: what a command that only looks at a record does without
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        from tui_registry.replica.search.searcher import Searcher
+
+        return Searcher(self._pool, self._clock, self.key, self.searches, self.names)
+
+    @cached_property
+    def _local(self) -> LocalWrites:
+        from tui_registry.replica.log.local import LocalWrites
+
+        return LocalWrites(self._pool, self._clock, self.key)
+
+    def _refuse_errors(self, kind: Kind, record: Record) -> None:
+        problems = self.check(kind, record)
+        if any(problem.severity == "error" for problem in problems):
+            raise InvalidRecord(tuple(problems))
+
+
+# How: what a program hands in, looked at before anything is done with it
+
+
+def _expect(value: object, types: type | tuple[type, ...], what: str) -> None:
+    """
+    Args:
+        types: those that the value may be of.
+        what: what it must be, as the sentence begins.
+    """
+    if not isinstance(value, types):
+        raise TypeError(f"{what}, not {type(value).__name__}")
+
+
+def _expect_kind(kind: object) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"a kind is {' or '.join(map(repr, KINDS))}, not {kind!r}")
+
+
+def _expect_kind_or_none(kind: object) -> None:
+    if kind is not None:
+        _expect_kind(kind)
+
+
+def _expect_record(kind: object, record: object) -> None:
+    _expect_kind(kind)
+    _expect(record, dict, "a plain record is a dict (`to_plain` makes one of a typed record)")
+
+
+def _expect_heads(seen: object) -> None:
+    # One text is a sequence of texts too, and would only ever be told that the record has changed.
+    _expect(seen, (list, tuple, set, frozenset), "the heads that were seen are a list of hashes")
+
+
+def _plain(kind: Kind, record: records.AIModel | records.AIAgent) -> Record:
+    typed = records.AIModel if kind == "model" else records.AIAgent
+    _expect(record, typed, f"`add_{kind}` and `update_{kind}` take an {typed.__name__}")
+    return record.to_plain()
+
+
+def _line(op: bytes | crdt.Op) -> bytes:
+    if isinstance(op, bytes):
+        return op
+    _expect(op, crdt.Op, "an operation is bytes (`to_json` gives them), or what `parse_op` gives")
+    return op.to_json()
+
+
+def _model_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.ModelOp:
+    assert isinstance(op, crdt.ModelOp)
+    return op
+
+
+def _agent_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.AgentOp:
+    assert isinstance(op, crdt.AgentOp)
+    return op
+
+
+# Undo, as a registry can: one more operation, which restores what was there before
+
+
+class NothingToUndo(RegistryError):
+    """The last operation on a record cannot be undone; code `undo`."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("undo", sentence)
+
+
+class Undo(NamedTuple):
+    """What undoing the last operation on a record would do.
+
+    Attributes:
+        now: the value that is there, None where the record is deleted.
+        then: the value that comes back, None where the record goes.
+        seen: the heads that are there now.
+        name: safe and short.
+    """
+
+    kind: Kind
+    id: str
+    now: Record | None
+    then: Record | None
+    seen: tuple[str, ...]
+    name: str
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it brings back what is deleted now."""
+        return self.now is None
+
+
+class Deleted(NamedTuple):
+    """A record that is no more: as it was last, who deleted it (40 hex digits) and when (Unix seconds)."""
+
+    entry: Entry
+    by: str
+    at: int
+
+
+def read_deleted(datastore: Datastore, record_id: str) -> Deleted | None:
+    """What a deleted record was; None when it is not deleted, or was never here.
+
+    Args:
+        record_id: 64 hex digits.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    last = datastore.log.last_operation(record_id)
+    if last is None or last.record is not None or last.before is None:
+        return None
+    entry = Entry(
+        kind=last.kind,
+        id=record_id,
+        record=last.before,
+        heads=last.heads,
+        live_heads=(),
+        problems=tuple(datastore.check(last.kind, last.before)),
+        mine=last.mine,
+        owner_name=datastore.names.all().get(last.actor),
+        future=False,
+        size=last.size,
+    )
+    return Deleted(entry, last.actor, last.updated_at)
+
+
+def plan_undo(datastore: Datastore, record_id: str) -> Undo:
+    """What undoing the last operation on a record would do; nothing is written.
+
+    Args:
+        record_id: an id, or a beginning that only it has.
+
+    Raises:
+        NothingToUndo: it is another key's, or more than one version is live.
+        RegistryError: there is no such record.
+    """
+    kind, record_id = datastore.find(record_id, deleted=True)
+    last = datastore.log.last_operation(record_id)
+    if last is None:
+        raise NothingToUndo(f"there is no {kind} {record_id[:12]} here")
+    if not last.mine:
+        raise NothingToUndo("only the key that signed the last operation can undo it")
+    if last.live_heads > 1:
+        raise NothingToUndo("more than one version is live: an edit of the record settles that")
+    if last.record is None and last.before is None:
+        raise NothingToUndo("what was deleted is not in this replica's history")
+    record = last.record or last.before
+    name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
+    return Undo(kind, record_id, last.record, last.before, last.heads, name)
+
+
+def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:
+    """Sign and store what was planned.
+
+    Raises:
+        RegistryError: the record changed meanwhile, or what comes back breaks a rule of today.
+    """
+    if undo.then is None:
+        return datastore.delete(undo.kind, undo.id, undo.seen)
+    if undo.now is None:
+        return datastore.add(undo.kind, undo.then)
+    return datastore.update(undo.kind, undo.id, undo.then, undo.seen)

@@ -1,0 +1,281 @@
+"""The table of everything that can be imported: what each format is called, how it is recognised, and what reads it.
+
+To add a format, write its module with a `READER`, and an entry in `FORMATS`. Help texts, the dialog of the app and
+refusals follow. Nothing is imported here: help needs the words alone, and a file needs the reader of its own format.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_registry.errors import Json, Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx
+
+    from tui_registry.importers.drafting import Draft
+    from tui_registry.importers.fetch import Fetcher
+
+# ---- how a format is recognised ------------------------------------------------------------------------------------
+
+
+class Weights(NamedTuple):
+    """Files of weights.
+
+    Attributes:
+        form: the word for them in this package.
+        begins: whether a file is one, by its first 4 KiB.
+        suffix: of the address of one that is read by its header alone.
+        in_folder: whether the configuration in a model's folder says more than the file, and stands for it.
+        stands_for: the form of the files beside it that it lists.
+    """
+
+    form: str
+    begins: Callable[[bytes], bool]
+    suffix: str = ""
+    in_folder: bool = False
+    stands_for: str = ""
+
+
+class Text(NamedTuple):
+    """Text that is neither JSON nor YAML as a whole.
+
+    Attributes:
+        begins: what it may begin with.
+        beside: the name of a file that is read with the weights beside it.
+        suffixes: of files that can hold nothing else. otherwise: what is said of such a file when it is not one.
+    """
+
+    begins: tuple[str, ...]
+    beside: str
+    suffixes: tuple[str, ...]
+    otherwise: str
+
+
+class Folder(NamedTuple):
+    """A folder that is one model as a whole.
+
+    Attributes:
+        names: of files one of which it has.
+        stands_for_it: the file among them that means the whole folder when it is imported alone.
+        has_parts: the file among them with which the folders in it are parts of it, too.
+    """
+
+    names: tuple[str, ...]
+    stands_for_it: str
+    has_parts: str
+
+
+class Server(NamedTuple):
+    """A server that is known by its host alone.
+
+    Attributes:
+        sought: what is looked for there. place: by which path.
+        paths: addresses with one of these mean the whole server, too.
+        port: where it is usual, and asked for before others; 0 for none.
+    """
+
+    sought: str
+    place: str
+    paths: tuple[str, ...] = ()
+    port: int = 0
+
+
+class Format(NamedTuple):
+    """One format.
+
+    Attributes:
+        name: in a list of what can be imported.
+        help: what the help of the command line says about it, below the kind that it describes.
+        kind: what it describes; None for both.
+        module: of this package, whose `READER` reads it.
+        in_files: what its files are called in a list of files; empty where another name there covers them.
+        documents: whether it comes as JSON or YAML; its reader knows it by its shape.
+    """
+
+    name: str
+    help: str
+    kind: Kind | None
+    module: str
+    in_files: str = ""
+    weights: tuple[Weights, ...] = ()
+    documents: bool = False
+    text: Text | None = None
+    folder: Folder | None = None
+    server: Server | None = None
+
+
+# A document is read by the first that knows it: what is recognised by the least stands last.
+FORMATS = (
+    Format(
+        name="GGUF",
+        help="GGUF (split files too, headers only, also at an address)",
+        kind="model",
+        module="gguf",
+        in_files="GGUF",
+        weights=(Weights("gguf", lambda head: head.startswith(b"GGUF"), suffix=".gguf"),),
+    ),
+    Format(
+        name="safetensors",
+        help="safetensors (likewise)",
+        kind="model",
+        module="safetensors",
+        in_files="safetensors",
+        weights=(
+            # The length of a header, and the header
+            Weights(
+                "safetensors",
+                lambda head: head[8:9] == b"{" and b"\0" in head[:8],
+                suffix=".safetensors",
+                in_folder=True,
+            ),
+            Weights(
+                "index",
+                lambda head: head.lstrip().startswith(b"{") and b'"weight_map"' in head and b"\0" not in head,
+                in_folder=True,
+                stands_for="safetensors",
+            ),
+        ),
+    ),
+    Format(
+        name="an A2A agent card",
+        help="A2A agent cards (a file, or the agent's address)",
+        kind="agent",
+        module="a2a",
+        documents=True,
+        server=Server("an agent card", "/.well-known/agent-card.json"),
+    ),
+    Format(
+        name="an MCP server",
+        help="an MCP server.json",
+        kind="agent",
+        module="mcp",
+        documents=True,
+    ),
+    Format(
+        name="Ollama",
+        help="an Ollama server, such as http://127.0.0.1:11434",
+        kind="model",
+        module="ollama",
+        documents=True,
+        server=Server("the models of an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
+    ),
+    # Its addresses are known by their host, and read by `hub`.
+    Format(
+        name="a model's folder, card or address on the Hugging Face Hub",
+        help="Hugging Face folders and model cards, a repository of the Hub (https://huggingface.co/OWNER/NAME, or a "
+        "file in it)",
+        kind="model",
+        module="huggingface",
+        in_files="model cards",
+        documents=True,
+        text=Text(
+            begins=("---", "\ufeff---"),
+            beside="README.md",
+            suffixes=(".md", ".markdown"),
+            otherwise="is no model card: it does not begin with front matter that names a licence, tags or the like",
+        ),
+        folder=Folder(
+            names=("config.json", "model_index.json", "adapter_config.json"),
+            stands_for_it="config.json",
+            has_parts="model_index.json",
+        ),
+    ),
+    # What no other format knows is read as one of ours.
+    Format(
+        name="JSON or YAML of ours",
+        help="JSON and YAML (one record, or a list of them), what 'export' writes",
+        kind=None,
+        module="own_documents",
+        in_files="JSON and YAML",
+    ),
+)
+WEIGHTS = {weights.form: weights for each in FORMATS for weights in each.weights}
+_KINDS: Mapping[Kind | None, str] = {"model": "models", "agent": "agents", None: "both"}
+# What can be imported, which files can be read, and which of them by their header at an address.
+NAMES = ", ".join(each.name for kind in _KINDS for each in FORMATS if each.kind == kind)
+FILES = ", ".join(each.in_files for each in FORMATS if each.in_files)
+READ_BY_HEADER = [each.name for each in FORMATS if any(weights.suffix for weights in each.weights)]
+
+
+def help_lines(width: int) -> str:
+    """What can be imported, one paragraph for each kind, indented."""
+    return "\n".join(
+        textwrap.fill(
+            ", ".join(each.help for each in FORMATS if each.kind == kind), width,
+            initial_indent=f"  {title:9}", subsequent_indent=" " * 11, break_long_words=False, break_on_hyphens=False,
+        )
+        for kind, title in _KINDS.items()
+    )  # fmt: skip
+
+
+# ---- what reads it -------------------------------------------------------------------------------------------------
+
+
+class WeightsReader(NamedTuple):
+    """Reads files of weights.
+
+    Attributes:
+        read: the draft that one gives.
+        header_end: (first bytes of a file, its size, its name) -> how many bytes to read for its header; no more than
+            there are when the header is whole.
+    """
+
+    read: Callable[[Path], Draft]
+    header_end: Callable[[bytes, int, str], int]
+
+
+class TextReader(NamedTuple):
+    """Reads text.
+
+    Attributes:
+        is_one: whether a text is of this format.
+        read_file: the draft of a file, with what lies beside it.
+        read: (text, where it stands, name for a model that has none) -> its draft.
+        add_beside: gives the draft of a file what such a text in the same folder adds.
+    """
+
+    is_one: Callable[[str], bool]
+    read_file: Callable[[Path], Draft]
+    read: Callable[[str, str, str], Draft]
+    add_beside: Callable[[Draft, Path], None]
+
+
+class FolderReader(NamedTuple):
+    """Reads folders.
+
+    Attributes:
+        is_one: whether a folder is one model; no error is raised.
+        read: its draft.
+    """
+
+    is_one: Callable[[Path], bool]
+    read: Callable[[Path], Draft]
+
+
+class Reader(NamedTuple):
+    """What the module of a format offers, for each way in which its format comes.
+
+    Attributes:
+        document: (document, where it stands, name for a model that has none) -> the drafts in it; None when it is of
+            another format.
+        ask: (an address of the host, the path of what is looked for there) -> the drafts that it gives; None when there
+            is no such thing.
+    """
+
+    weights: WeightsReader | None = None
+    document: Callable[[Json, str, str], list[Draft] | None] | None = None
+    text: TextReader | None = None
+    folder: FolderReader | None = None
+    ask: Callable[[Fetcher, httpx.URL, str], Awaitable[list[Draft] | None]] | None = None
+
+
+def reader_of(entry: Format) -> Reader:
+    """What reads a format of the table."""
+    reader: Reader = import_module(f"tui_registry.importers.{entry.module}").READER
+    return reader

@@ -1,0 +1,59 @@
+"""How much a stranger may send to a node, how long it may take, and what the node keeps for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
+
+# Where a node listens unless it is told otherwise. It stands here because `--help` needs it without a web framework.
+DEFAULT_PORT = 8420
+# Records in one answer, at most and unless asked for; a part of the API, so no bound of a single node.
+MAX_PAGE = 200
+PAGE = 50
+# Characters of a query or a cursor.
+MAX_QUESTION_TEXT = 2_000
+# What an answer leaves by: a reader who stalls costs so many bytes, not a whole tile.
+PIECE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBounds:
+    """The bounds of a node. Sizes are bytes, times are seconds.
+
+    Attributes:
+        record_bytes: of a record as JSON, freely spelt. question_bytes: of a search, a list of hashes
+            or a comparison.
+        push_bytes, push_lines: of one push. push_store_bytes: pushes are refused once the replica's files are this big.
+        pushes_at_once: being checked. pushers: told apart by where they push from; all others count as one.
+        reconcile_ops: of a log that is compared by ranges: its keys, 40 bytes each, are kept in memory.
+        hashes, answer_bytes: asked for at once, and the size at which the answer becomes a prefix.
+        header_bytes: of a request's line and headers. header_seconds: until they are complete.
+        body_seconds: until a request's body is complete. request_seconds: until the answer begins.
+        send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
+            their readers, all together. turn_seconds: for one of them once another lacks room.
+        connections: open at once. idle_seconds: before a silent connection is closed.
+        tile_cache_bytes: of packed tiles kept in memory. threads: that read the replica.
+    """
+
+    record_bytes: int = 512 * 1024
+    question_bytes: int = 128 * 1024
+    push_bytes: int = TILE_OPS * (MAX_OP_BYTES + 1)
+    push_lines: int = 4096
+    push_store_bytes: int = 4 * 1024**3
+    pushes_at_once: int = 2
+    pushers: int = 256
+    reconcile_ops: int = 1_000_000
+    hashes: int = 1024
+    answer_bytes: int = 4 * 1024**2
+    header_bytes: int = 16 * 1024
+    header_seconds: float = 10.0
+    body_seconds: float = 60.0
+    request_seconds: float = 180.0
+    send_seconds: float = 60.0
+    unsent_bytes: int = 128 * 1024**2
+    turn_seconds: float = 120.0
+    connections: int = 256
+    idle_seconds: int = 5
+    tile_cache_bytes: int = 32 * 1024**2
+    threads: int = 8

@@ -1,0 +1,278 @@
+"""The sync endpoints (see protocol.md, Sync): head, tiles, operations by hash, the log as digests of ranges, and pushes
+where they are allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import re
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from tui_registry.datastore import Datastore
+from tui_registry.errors import Json
+from tui_registry.node.description import SYNC_ROUTES, add_route
+from tui_registry.node.limits import NodeBounds
+from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wrong
+from tui_registry.node.responses import NodeError
+from tui_registry.present.pulls import report_json
+from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
+from tui_registry.sync.tiles import LogError, Span, pack, spell_head, split
+
+_FOREVER = "public, max-age=31536000, immutable"
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_NDJSON = "application/x-ndjson"
+_REJECTIONS_TOLD = 100
+_MOVED = NodeError("no_log", "this log is another one by now: read /sync/head again")
+# No peer's name has a colon.
+_PUSH = "push:"
+OTHERS = f"{_PUSH}others"
+
+
+def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) -> APIRouter:
+    """`/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, and `/sync/ops`, which answers 403 unless
+    `accept_ops`."""
+    routes = _Log(datastore, accept_ops, bounds)
+    router = APIRouter(prefix="/sync", tags=["sync"])
+    add_route(router, "GET", "/head", routes.head, SYNC_ROUTES["head"])
+    add_route(router, "GET", "/{epoch}/entries/{name}", routes.tile, SYNC_ROUTES["tile"])
+    add_route(router, "POST", "/ops/get", routes.by_hash, SYNC_ROUTES["by_hash"])
+    add_route(router, "POST", "/ops", routes.push, SYNC_ROUTES["push"])
+    add_route(router, "POST", "/reconcile", _Reconciling(datastore, bounds).answer, SYNC_ROUTES["reconcile"])
+    return router
+
+
+class _Log:
+    def __init__(self, datastore: Datastore, accept_ops: bool, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._accept_ops = accept_ops
+        self._bounds = bounds
+        self._tiles = _Tiles(datastore, bounds.tile_cache_bytes)
+        self._pushes = asyncio.Semaphore(bounds.pushes_at_once)
+        self._pushers = Pushers(bounds.pushers)
+
+    async def head(self, request: Request) -> Response:
+        body = spell_head(await run_in_threadpool(self._datastore.log.head), ranges=True)
+        return _answer(request, body, etag_of(body), "max-age=2", "application/json")
+
+    async def tile(self, epoch: str, name: str, request: Request) -> Response:
+        span = Span.from_name(name)
+        tile = None if span is None else await run_in_threadpool(self._tiles.packed, epoch, span)
+        if tile is None:
+            raise NodeError("no_tile", "this log has no such tile: read /sync/head again")
+        return _answer(request, tile.data, tile.etag, _FOREVER, "application/gzip")
+
+    async def by_hash(self, request: Request) -> Response:
+        bounds = self._bounds
+        body = await read_json(request, bounds.question_bytes, bounds.body_seconds)
+        hashes = members(body, {"hashes": "a list"}).get("hashes")
+        if not isinstance(hashes, list) or len(hashes) > bounds.hashes:
+            raise wrong("hashes", f"must be a list of at most {bounds.hashes:,} hashes")
+        wanted = [item for item in hashes if isinstance(item, str) and _HASH.fullmatch(item)]
+        if len(wanted) != len(hashes):
+            raise wrong("hashes", "must hold hashes of 64 lower-case hex digits and nothing else")
+        lines = await run_in_threadpool(self._datastore.log.by_hash, wanted, bounds.answer_bytes)
+        return Response(b"".join(line + b"\n" for line in lines), 200, None, _NDJSON)
+
+    async def push(self, request: Request) -> Response:
+        if not self._accept_ops:
+            raise NodeError(
+                "push_off", "this node takes no operations from others: its operator may start it so that it does"
+            )
+        bounds = self._bounds
+        if self._pushes.locked():
+            raise NodeError("busy", "others are pushing just now: try again in a little while")
+        async with self._pushes:
+            body = await read_body(request, bounds.push_bytes, bounds.body_seconds)
+            source = self._pushers.name(None if request.client is None else request.client.host)
+            return await run_in_threadpool(self._push, body, source)
+
+    def _push(self, body: bytes, source: str) -> Response:
+        bounds = self._bounds
+        # Not left to `split`, as too many lines are not malformed: the caller can send them in two pushes.
+        if body.count(b"\n") > bounds.push_lines:
+            raise NodeError(
+                "too_large", f"a push takes at most {bounds.push_lines:,} operations: send the rest in another"
+            )
+        try:
+            lines = split(body, bounds.push_lines)
+        except LogError as error:
+            raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
+        if _disk_use(self._datastore.data_dir) >= bounds.push_store_bytes:
+            raise NodeError("full", "this node has no room for more operations from others")
+        report = self._datastore.apply(lines, source=source)
+        told = report_json(report, _REJECTIONS_TOLD, bounds.hashes)
+        return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, "application/json")
+
+
+class Pushers:
+    """A name for each place that pushes: for the quarantine, and so that what waits on behalf of one place drives out
+    nobody else's. At most `most` places are told apart since the node started."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def name(self, host: str | None) -> str:
+        """`push:` and an address; for IPv6 its network of 64 bits, which one subscriber has to himself."""
+        place = _place(host)
+        if place is None or (place not in self._known and len(self._known) >= self._most):
+            return OTHERS
+        self._known.add(place)
+        return _PUSH + place
+
+
+def _place(host: str | None) -> str | None:
+    try:
+        address = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))
+
+
+class _Reconciling:
+    """Answers from a snapshot of the log's keys, which is made anew only once the log has grown by an eighth: asking
+    often cannot make a node sort its log often. What came since, a peer reads from the tiles."""
+
+    def __init__(self, datastore: Datastore, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._bounds = bounds
+        self._kept: _Snapshot | None = None
+        self._making = asyncio.Lock()
+
+    async def answer(self, request: Request) -> Response:
+        body = await read_json(request, self._bounds.question_bytes, self._bounds.body_seconds)
+        known = {"epoch": "text", "size": "a number", "ranges": "a list"}
+        epoch, size, ranges = (members(body, known).get(name) for name in known)
+        if not isinstance(epoch, str):
+            raise wrong("epoch", "must be text")
+        if size is not None and type(size) is not int:
+            raise wrong("size", "must be a whole number, or be left out")
+        try:
+            asked = read_question(ranges)
+        except RangeError as error:
+            raise wrong("ranges", str(error)) from None
+        snapshot = await self._snapshot(epoch, size)
+        return await run_in_threadpool(_described, snapshot.keys, asked)
+
+    async def _snapshot(self, epoch: str, size: Json) -> _Snapshot:
+        """The snapshot that a question is about; a question without a size takes the latest."""
+        head = await run_in_threadpool(self._datastore.log.head)
+        if head.epoch != epoch:
+            raise _MOVED
+        if head.size > self._bounds.reconcile_ops:
+            raise NodeError("not_offered", "this log is too long to be compared: read its tiles")
+        kept = self._kept
+        if size is not None:
+            if kept is None or (kept.epoch, kept.keys.size) != (epoch, size):
+                raise _MOVED
+            return kept
+        if kept is not None and kept.epoch == epoch and head.size - kept.keys.size <= kept.keys.size // 8:
+            return kept
+        if self._making.locked():
+            raise NodeError("busy", "the log is being looked through just now: try again in a little while")
+        async with self._making:
+            self._kept = kept = await run_in_threadpool(self._make)
+        return kept
+
+    def _make(self) -> _Snapshot:
+        head, packed = self._datastore.log.keys()
+        return _Snapshot(head.epoch, Keys(packed))
+
+
+class _Snapshot(NamedTuple):
+    epoch: str
+    keys: Keys
+
+
+def _described(keys: Keys, asked: list[tuple[bytes, bytes | None]]) -> Response:
+    told: Json = {
+        "size": keys.size,
+        "fingerprint": keys.fingerprint,
+        "ranges": [describe(keys, low, high) for low, high in asked],
+    }
+    return Response(json.dumps(told, separators=(",", ":")).encode(), 200, None, "application/json")
+
+
+class _Tile(NamedTuple):
+    data: bytes
+    etag: str
+
+
+class _Tiles:
+    """Packed tiles, the last ones used kept in memory. A tile's content never changes within its epoch."""
+
+    def __init__(self, datastore: Datastore, limit: int) -> None:
+        self._datastore = datastore
+        self._limit = limit
+        self._kept: OrderedDict[tuple[str, Span], _Tile] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+        # Each there as long as somebody has it or waits for it.
+        self._turns: WeakValueDictionary[tuple[str, Span], threading.Lock] = WeakValueDictionary()
+
+    def packed(self, epoch: str, span: Span) -> _Tile | None:
+        """The tile, None when this log has no such tile (yet, or any more)."""
+        key = (epoch, span)
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.Lock())
+        # Who asks for what is being packed finds it kept afterwards.
+        with turn:
+            tile = self._find(key)
+            if tile is None:
+                return self._made(key)
+        return tile if self._is_there(key) else None
+
+    def _made(self, key: tuple[str, Span]) -> _Tile | None:
+        _, span = key
+        lines = self._datastore.log.lines(span.start, span.end) if span.end < 2**63 else []
+        # After the lines: a log that is rewritten in between has another epoch by now. And lines that were lacking may
+        # have come between the two reads: nobody may keep half a tile.
+        if not self._is_there(key) or len(lines) != span.end - span.start:
+            return None
+        data = pack(lines)
+        tile = _Tile(data, etag_of(data))
+        self._keep(key, tile)
+        return tile
+
+    def _is_there(self, key: tuple[str, Span]) -> bool:
+        epoch, span = key
+        head = self._datastore.log.head()
+        return head.epoch == epoch and head.size >= span.end
+
+    def _find(self, key: tuple[str, Span]) -> _Tile | None:
+        with self._lock:
+            tile = self._kept.get(key)
+            if tile is not None:
+                self._kept.move_to_end(key)
+        return tile
+
+    def _keep(self, key: tuple[str, Span], tile: _Tile) -> None:
+        with self._lock:
+            self._kept[key] = tile
+            self._size += len(tile.data)
+            while self._size > self._limit:
+                _, dropped = self._kept.popitem(last=False)
+                self._size -= len(dropped.data)
+
+
+def _answer(request: Request, content: bytes, etag: str, cache: str, media_type: str) -> Response:
+    """The content, or that the caller has it."""
+    headers = {"etag": etag, "cache-control": cache}
+    if is_held(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(content, 200, headers, media_type)
+
+
+def _disk_use(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.glob("*") if path.is_file())

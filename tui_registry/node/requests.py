@@ -1,0 +1,118 @@
+"""What callers send: a body, counted as it arrives, timed as a whole, then parsed; conditions with entity tags (RFC
+9110, sections 8.8.3 and 13.1); the bearer token."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+
+from fastapi import Request
+
+from tui_registry.errors import InvalidRecord, Json, Problem
+from tui_registry.node.responses import NodeError
+from tui_registry.records.documents import DocumentError, load_document
+
+# As a file of this name a body is read, because a name decides the format; a caller has sent no file.
+_NAME = "body.json"
+_TAG = re.compile(r'(?:W/)?"[^"]*"')
+# Tags with commas between them; a comma too many is allowed (RFC 9110, section 5.6.1).
+_LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
+# Stands for whatever is there, alone.
+_ANY = "*"
+
+
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+    """The body's bytes; a chunked body is bounded as well.
+
+    Raises:
+        NodeError: `too_large`, `too_slow`, or `encoded` for a Content-Encoding.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise NodeError("encoded", "send the body as it is, without Content-Encoding")
+    too_large = NodeError("too_large", f"the body is larger than {limit:,} bytes")
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdecimal() or int(announced[:20]) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > limit:
+                    raise too_large
+                body += chunk
+    except TimeoutError:
+        raise NodeError("too_slow", f"the body did not arrive within {seconds:g} s") from None
+    return bytes(body)
+
+
+async def read_json(request: Request, limit: int, seconds: float) -> Json:
+    """The body as JSON; depth, duplicate keys and numbers are checked as for files.
+
+    Raises:
+        NodeError: also `document`, when it is no JSON.
+    """
+    body = await read_body(request, limit, seconds)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise NodeError("bad_body", "the body is not UTF-8") from None
+    try:
+        return await asyncio.to_thread(load_document, text, _NAME)
+    except DocumentError as error:
+        raise NodeError(error.code, f"the body{error.sentence.removeprefix(_NAME)}") from None
+
+
+def members(tree: Json, known: Mapping[str, str]) -> dict[str, Json]:
+    """The members of an object that may have these names and no others; `known` gives each name's type in words.
+
+    Raises:
+        InvalidRecord: with a problem for each unknown member.
+    """
+    if not isinstance(tree, dict):
+        raise InvalidRecord((Problem("", "error", "type", f"must be an object of {', '.join(known)}"),))
+    unknown = [name for name in tree if name not in known]
+    if unknown:
+        said = f"must be one of {', '.join(known)}"
+        raise InvalidRecord(tuple(Problem(name[:40], "error", "unknown_field", said) for name in unknown[:20]))
+    return tree
+
+
+def wrong(path: str, sentence: str) -> InvalidRecord:
+    """A member of the wrong type or out of its range."""
+    return InvalidRecord((Problem(path, "error", "type", sentence),))
+
+
+def etag_of(content: bytes) -> str:
+    """The strong tag of an answer's bytes."""
+    return '"' + hashlib.sha256(content).hexdigest()[:32] + '"'
+
+
+def is_held(request: Request, etag: str) -> bool:
+    """Whether the caller has what it would be answered (If-None-Match): 304 is enough.
+
+    Compared weakly, as the RFC asks: a proxy that compresses answers makes their tags weak.
+    """
+    tags = (tag.removeprefix("W/") for tag in _tags(request, "if-none-match"))
+    return any(tag in (_ANY, etag) for tag in tags)
+
+
+def is_stale(request: Request, etag: str) -> bool:
+    """Whether the caller decided by something else than what is there (If-Match): 412. A weak tag matches nothing."""
+    return "if-match" in request.headers and not any(tag in (_ANY, etag) for tag in _tags(request, "if-match"))
+
+
+def is_token(given: str | None, token: str) -> bool:
+    """Whether an Authorization header carries the token; takes as long for a near miss as for a far one."""
+    scheme, _, credentials = (given or "").partition(" ")
+    return hmac.compare_digest(credentials.strip(" ").encode(), token.encode()) and scheme.lower() == "bearer"
+
+
+def _tags(request: Request, header: str) -> list[str]:
+    """What stands in a header; nothing in one that is malformed, as a guess could delete what its caller would keep."""
+    text = ",".join(request.headers.getlist(header))
+    if text.strip() == _ANY:
+        return [_ANY]
+    return _TAG.findall(text) if _LIST.fullmatch(text) else []

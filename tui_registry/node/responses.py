@@ -1,0 +1,266 @@
+"""How answers leave a node: errors as problem+json (RFC 9457), with the codes and sentences of the rest of the house;
+every answer begun in time, sent a piece at a time as its reader takes it, and bounded together with the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Match
+
+from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
+from tui_registry.node.limits import PIECE, NodeBounds
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger("tui_registry.node")
+
+# What a caller can do something about. Everything else is the operator's, and its sentence may name files.
+_STATUS = {
+    "not_found": 404,
+    "ambiguous": 400,
+    "not_owner": 403,
+    "already_registered": 409,
+    "changed": 412,
+    "invalid": 422,
+    "query": 400,
+    "document": 400,
+    "limit": 422,
+    "unauthorized": 401,
+    "push_off": 403,
+    "too_large": 413,
+    "too_slow": 408,
+    "encoded": 415,
+    "bad_id": 400,
+    "bad_body": 400,
+    "no_operations": 400,
+    "no_tile": 404,
+    "no_log": 404,
+    "not_offered": 501,
+    "interrupted": 503,
+    "locked": 503,
+    "busy": 503,
+    "disk_full": 507,
+    "full": 507,
+}
+_KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+_OPERATORS = frozenset(("locked", "disk_full"))
+
+
+class NodeError(RegistryError):
+    """A request that the node refuses, or a node that cannot start."""
+
+
+def problem(
+    status: int,
+    code: str,
+    sentence: str,
+    problems: Iterable[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem+json answer (RFC 9457): `code` and `problems` are our members."""
+    tree: dict[str, Json] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": sentence,
+    }
+    listed: list[Json] = [
+        {"path": found.path, "severity": found.severity, "code": found.code, "sentence": found.sentence}
+        for found in problems
+    ]
+    if listed:
+        tree["problems"] = listed
+    return Response(json.dumps(tree), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Let every error of the app be a problem+json answer, without a traceback or a path."""
+    app.add_exception_handler(RegistryError, _registry_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def of_error(error: RegistryError) -> Response:
+    """The answer to a declared error."""
+    status = _STATUS.get(error.code)
+    if status is None or error.code in _OPERATORS:
+        _log.error("%s: %s", error.code, error.sentence)
+        return problem(status or 500, error.code, _KEPT_BACK)
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else None
+    found = error.problems if isinstance(error, InvalidRecord) else ()
+    return problem(status, error.code, error.sentence, found, headers)
+
+
+class PacedAnswers:
+    """An ASGI app around the node's own, for servers whose `send` waits until the piece before is taken, and which
+    close what an app leaves half answered.
+
+    How long a reader takes for a piece is bounded by the server. How long it takes for a whole answer is bounded only
+    while another answer lacks room: an honest reader on a bad line may need an hour for a large tile, and a bound would
+    not stop anybody who only wants to hold a connection, as he could go on asking for something small.
+    """
+
+    def __init__(self, app: ASGIApp, bounds: NodeBounds) -> None:
+        self._app = app
+        self._seconds = bounds.request_seconds
+        self._unsent = _Unsent(bounds)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        begun = refused = False
+
+        async def paced(message: Message) -> None:
+            nonlocal start, begun, refused
+            if message["type"] == "http.response.start":
+                start = message  # kept back until it is known that there is room for what follows
+                return
+            if refused:
+                return
+            deadline.reschedule(None)
+            # HEAD is answered by the start alone: the server leaves the body out, so it needs no room.
+            body: bytes = b"" if scope["method"] == "HEAD" else message.get("body", b"")
+            refused = not begun and not self._unsent.make_room(body)
+            if refused:
+                await of_error(_CROWDED)(scope, receive, send)
+                return
+            with self._unsent.holding(body, deadline):
+                if start is not None and not begun:
+                    await send(start)
+                    begun = True
+                for piece in _pieces(message, body):
+                    await send(piece)
+                    # A write that fails is told to the server in the loop's next turn, and nothing is written after.
+                    await asyncio.sleep(0)
+
+        try:
+            async with asyncio.timeout(self._seconds) as deadline:
+                await self._app(scope, receive, paced)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            if not begun:
+                await of_error(_LATE)(scope, receive, send)
+
+
+# How: problems
+
+
+def _registry_error(request: Request, error: Exception) -> Response:
+    return of_error(error) if isinstance(error, RegistryError) else _unforeseen(request, error)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        return _unforeseen(request, error)
+    if error.status_code == 404:
+        return problem(404, "no_route", "there is nothing at this path: /docs lists what there is")
+    if error.status_code == 405:
+        # Starlette names the methods of the first route that has the path; each of ours has one method.
+        allow = {"allow": ", ".join(_methods_of(request))}
+        return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+    return problem(error.status_code, f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
+
+
+def _methods_of(request: Request) -> list[str]:
+    routes: list[BaseRoute] = request.app.routes
+    scopes = [{**request.scope, "method": method} for method in _METHODS]
+    return [scope["method"] for scope in scopes if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+
+
+def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's interface
+    return problem(400, "bad_body", "the connection ended before the body did")
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    _log.error("unforeseen error in %s %s", request.method, request.url.path, exc_info=error)
+    # Starlette raises the error again, and the server then drops the connection: the caller must not use it again.
+    return problem(500, "internal", _KEPT_BACK, headers={"connection": "close"})
+
+
+# How: pacing
+
+
+_LATE = NodeError("busy", "the node could not answer in time: try again later")
+_CROWDED = NodeError("busy", "many large answers wait for their readers just now: try again in a little while")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    body: bytes
+    since: float
+    readers: set[asyncio.Timeout]
+
+
+class _Unsent:
+    """The bodies that wait for their readers, without those of one piece: so much each connection has anyway.
+
+    One that several wait for, such as a kept tile, counts once, and from when the first of them came: to ask for it
+    again and again does not keep its room.
+    """
+
+    def __init__(self, bounds: NodeBounds) -> None:
+        self._limit = bounds.unsent_bytes
+        self._turn = bounds.turn_seconds
+        # By identity; what was asked for the longest ago stands first.
+        self._held: dict[int, _Held] = {}
+
+    def make_room(self, body: bytes) -> bool:
+        """Whether the body may wait, too; those that have had their turn end where it lacks room."""
+        if len(body) <= PIECE or id(body) in self._held:
+            return True
+        lacking = sum(len(held.body) for held in self._held.values()) + len(body) - self._limit
+        begun_before = asyncio.get_running_loop().time() - self._turn
+        ending: list[_Held] = []
+        for held in self._held.values():
+            if lacking > 0 and held.since <= begun_before:
+                ending.append(held)
+                lacking -= len(held.body)
+        if lacking > 0:
+            return False  # and nobody ends, as that would not make room enough
+        for held in ending:
+            del self._held[id(held.body)]
+            for reader in held.readers:
+                reader.reschedule(0)
+        return True
+
+    @contextmanager
+    def holding(self, body: bytes, reader: asyncio.Timeout) -> Iterator[None]:
+        """Count the body; the reader expires where it has to make way."""
+        if len(body) <= PIECE:
+            yield
+            return
+        held = self._held.pop(id(body), None) or _Held(body, asyncio.get_running_loop().time(), set())
+        self._held[id(body)] = held
+        held.readers.add(reader)
+        try:
+            yield
+        finally:
+            held.readers.remove(reader)
+            if not held.readers and self._held.get(id(body)) is held:
+                del self._held[id(body)]
+
+
+def _pieces(message: Message, body: bytes) -> Iterator[Message]:
+    last = max(len(body) - 1, 0) // PIECE * PIECE
+    for at in range(0, last, PIECE):
+        yield {**message, "body": body[at : at + PIECE], "more_body": True}
+    yield {**message, "body": body[last:]}

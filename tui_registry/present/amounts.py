@@ -1,0 +1,49 @@
+"""Amounts and moments in words, as every face says them. Exact: they hide nothing of what a record states."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tui_registry.text import age, count_words, exact, parse_mb, size_mb
+
+
+def vcpus(count: int) -> str:
+    """`1 vCPU`, `4 vCPUs`."""
+    return f"{exact(count)} vCPU{'' if count == 1 else 's'}"
+
+
+def memory(megabytes: int) -> str:
+    """A size in MB of 1024 KB: 16384 -> `16 GB`; one that no unit says exactly stays in MB: `16,400 MB`."""
+    words = size_mb(megabytes)
+    try:
+        rounded = parse_mb(words) != megabytes
+    except ValueError:
+        rounded = True
+    return f"{exact(megabytes)} MB" if rounded else words
+
+
+def gigabytes(count: int) -> str:
+    """A size in GB of 1024 MB: 20 -> `20 GB`, 1024 -> `1 TB`."""
+    return memory(1024 * count)
+
+
+def tokens(count: int) -> str:
+    """`8,192 tokens`."""
+    return f"{exact(count)} tokens"
+
+
+def speed(count: int) -> str:
+    """Tokens each second: `1,200 tokens/s`."""
+    return f"{exact(count)} tokens/s"
+
+
+def parameters(count: int) -> str:
+    """A count with its short form: `7,615,616,512 (7.6 B)`."""
+    return f"{exact(count)} ({count_words(count)})" if count >= 1000 else exact(count)
+
+
+def moment(seconds: int, now: int) -> str:
+    """A time with its age, both in Unix seconds: `2026-11-19 08:12:05 UTC (3 d ago)`."""
+    when = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    since = age(now - seconds)
+    return f"{when} ({since})" if since == "now" or since.startswith("in ") else f"{when} ({since} ago)"

@@ -1,0 +1,272 @@
+"""An import as the command line and the app describe it: what sources give, what became of each, and the sentences.
+
+Plain data and words: nothing here reads a file, asks a replica or signs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
+
+from tui_registry.errors import Kind, Problem, Record, RegistryError
+from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import ApplyReport
+
+# ---- what a source gives -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one description came to.
+
+    Attributes:
+        source: where it stands: a file, with the line in a file of many.
+        kind: None when the description does not make it clear.
+        record: the draft, complete and in order; None when it cannot be read.
+        problems: why it cannot be read. The authoring rules come later, from the Datastore.
+        id: of the record it is a copy of, where it is one of our exports and says so beside the record.
+        heads: of that record: what its editor was shown. Empty only where the export leaves them out.
+        origins: where the values of a foreign description came from: field path -> words such as
+            `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
+        notes: what could not be read and what a person should look at, each a sentence.
+    """
+
+    source: str
+    kind: Kind | None
+    record: Record | None
+    problems: tuple[Problem, ...] = ()
+    id: str | None = None
+    heads: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def wanted_as(self, kind: Kind | None) -> Finding:
+        """The finding, refused when it must be of another kind than it is; None wants any kind."""
+        if kind is None or self.kind in (None, kind):
+            return self
+        sentence = "describes an agent, not a model" if kind == "model" else "describes a model, not an agent"
+        return Finding(self.source, self.kind, None, (Problem("kind", "error", "kind", sentence),))
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """A file of signed operations, one a line, as `export --ops` writes it.
+
+    Attributes:
+        lines: reads the operations' bytes, anew with each call. A line that is too long for an operation comes cut, and
+            no rule will let it pass. Raises `SourceError` of the importers where the file cannot be read.
+    """
+
+    path: Path
+    lines: Callable[[], Iterator[bytes]] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file of a folder that describes no record, and why it was passed over."""
+
+    source: str
+    sentence: str
+
+
+Found: TypeAlias = Union[Finding, Operations, Skipped]
+
+# ---- what became of it ---------------------------------------------------------------------------------------------
+
+# `invalid` cannot be read or breaks a rule, `here` is registered here already, `failed` was refused by the replica;
+# `stored` is said of operations, `skipped` of a file that describes no record.
+Status: TypeAlias = Literal["ready", "registered", "here", "invalid", "failed", "skipped", "stored"]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One thing that was found, and what became of it so far.
+
+    Attributes:
+        source: where it stands.
+        record: the draft, None when it cannot be read.
+        id: of the record that is registered here.
+        problems: why it cannot be read or was refused, or what the authoring rules say of the draft.
+        origins: where each value came from, by the path of its field.
+        notes: what could not be read and what a person should look at.
+        operations: how many operations there are and what became of them, where it is a file of operations.
+    """
+
+    source: str
+    status: Status
+    kind: Kind | None = None
+    record: Record | None = None
+    id: str | None = None
+    problems: tuple[Problem, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    operations: OperationsTaken | None = None
+
+    @property
+    def name(self) -> str:
+        """The record's name, made safe; empty when there is none."""
+        return "" if self.record is None else safe_text(str(self.record["name"]), 200)
+
+    @property
+    def label(self) -> str:
+        """What to call it in a list: the record's name, or of operations how many there are and what became of them."""
+        if self.operations is None:
+            return self.name
+        number = self.operations.operations
+        return f"{exact(number)} operations" if self.status == "ready" else self.operations.sentence
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of operations, their counts by their names in JSON: only how many there are, before they are taken in."""
+        if self.operations is None:
+            return {}
+        return {"operations": self.operations.operations} if self.status == "ready" else self.operations._asdict()
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that keep it from being registered."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def state(self) -> str:
+        """Its status in words."""
+        match self.status:
+            case "invalid" if self.record is None:
+                return "unreadable"
+            case "invalid":
+                return f"{len(self.errors)} problem{'' if len(self.errors) == 1 else 's'}"
+            case "failed":
+                return "refused"
+        return _status_words(self.status)
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be registered as it is, in one line; empty when it can."""
+        if not self.errors:
+            return "registered here already" if self.status == "here" else ""
+        first, more = self.errors[0], len(self.errors) - 1
+        where = f"{safe_text(first.path, 60)}: " if first.path else ""
+        return f"{where}{safe_text(first.sentence, 300)}" + (f" (and {more} more)" if more else "")
+
+    def end_in(self, outcome: str | RegistryError) -> None:
+        """Keep what registering it came to: the id of the record, or why there is none."""
+        if isinstance(outcome, RegistryError):
+            self.status = "here" if outcome.code == "already_registered" else "failed"
+            self.problems = (Problem("", "error", outcome.code, safe_text(outcome.sentence)),)
+        else:
+            self.status, self.id = "registered", outcome
+
+
+def judged(finding: Finding, problems: Sequence[Problem] | None = None, *, here_as: str | None = None) -> Candidate:
+    """What a finding is before anything is written.
+
+    Args:
+        problems: what the authoring rules say of its draft, in place of its own problems.
+        here_as: the id under which this replica has the record already.
+    """
+    said = finding.problems if problems is None else tuple(problems)
+    candidate = Candidate(
+        finding.source, "invalid", finding.kind, finding.record, here_as, said, finding.origins, finding.notes
+    )
+    if here_as is not None:
+        candidate.status = "here"
+    elif finding.record is not None and finding.kind is not None and not candidate.errors:
+        candidate.status = "ready"
+    return candidate
+
+
+def passed_over(skipped: Skipped) -> Candidate:
+    """A file that describes no record, among the others."""
+    problem = Problem("", "warning", "skipped", skipped.sentence)
+    return Candidate(skipped.source, "skipped", problems=(problem,))
+
+
+class OperationsTaken(NamedTuple):
+    """Signed operations of files, and what became of them. Add two of them to count two files together."""
+
+    operations: int = 0
+    applied: int = 0
+    known: int = 0
+    pending: int = 0
+    unsupported: int = 0
+    rejected: int = 0
+
+    @classmethod
+    def of(cls, report: ApplyReport) -> OperationsTaken:
+        """Of one file that was applied."""
+        return cls(report.total, report.applied, report.known, report.pending, report.unsupported, len(report.rejected))
+
+    def plus(self, other: OperationsTaken) -> OperationsTaken:
+        """Both together."""
+        return OperationsTaken(*map(sum, zip(self, other, strict=True)))
+
+    @property
+    def sentence(self) -> str:
+        """What became of them, once they were taken in."""
+        counts = (
+            (self.known, "known already"), (self.pending, "pending"), (self.unsupported, "unsupported"),
+            (self.rejected, "rejected"),
+        )  # fmt: skip
+        more = [f"{exact(count)} {word}" for count, word in counts if count]
+        return ", ".join([f"{exact(self.applied)} operations stored", *more])
+
+
+def taken(operations: Operations, report: ApplyReport) -> Candidate:
+    """A file of operations that was applied, with its first twenty rejections as problems."""
+    problems = tuple(
+        Problem(f"operation {rejection.place + 1}", "error", rejection.code, rejection.sentence)
+        for rejection in report.rejected[:20]
+    )
+    status: Status = "failed" if report.rejected else "stored"
+    return Candidate(str(operations.path), status, problems=problems, operations=OperationsTaken.of(report))
+
+
+# ---- an import as a whole ------------------------------------------------------------------------------------------
+
+
+class ImportOutcome:
+    """How many things that were found came to what, in the order in which that happened first."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Status] = Counter()
+
+    def add(self, candidate: Candidate) -> None:
+        """Count one more, by its status of now."""
+        self.counts[candidate.status] += 1
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything was wrong with what was found."""
+        return bool(self.counts["invalid"] or self.counts["failed"])
+
+    def summary(self, *, registering: bool) -> str:
+        """All in one line; where nothing was to be registered yet, with how to."""
+        said = ", ".join(f"{exact(count)} {_status_words(status)}" for status, count in self.counts.items())
+        return said if registering or not self.counts["ready"] else f"{said}: --register registers what is ready"
+
+
+def survey_words(found: int, ready: int, passed: int, *, cut: bool) -> str:
+    """What a list of findings holds.
+
+    Args:
+        passed: files that describe nothing. cut: there is more than the list shows.
+    """
+    parts = [f"{exact(found)} found", f"{exact(ready)} ready"]
+    parts += [f"{exact(passed)} files describe nothing"] if passed else []
+    parts += ["there are more: tui-registry import takes all"] if cut else []
+    return ", ".join(parts)
+
+
+def registered_words(count: int, trouble: str = "") -> str:
+    """What was registered at once; `trouble` says what was refused or what stopped it."""
+    words = "registered 1 record" if count == 1 else f"registered {exact(count)} records"
+    return f"{words}; {trouble}" if trouble else words
+
+
+def _status_words(status: Status) -> str:
+    return "here already" if status == "here" else status

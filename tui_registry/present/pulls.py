@@ -1,0 +1,285 @@
+"""What a pull tells while it runs and what it comes to: its types, its counts, and the words and JSON of both.
+
+`COUNTS` is the table of what becomes of operations from elsewhere. To add a count: a line there, a member of `Tally`,
+its place in `counts` and in `tally_of`; the command line, the app, the node's report and `--json` read it from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from tui_registry.errors import Json, RegistryError
+from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import ApplyReport, Head, Peer, Rejection
+
+
+class Count(NamedTuple):
+    """One of the things that become of operations from elsewhere, in words.
+
+    Attributes:
+        name: in `Tally` and in JSON.
+        brief: behind the number in a list of counts, None where the list leaves it out.
+        told: behind the number in the sentence that a pull ends with, None where the sentence leaves it out.
+        kept_out: why such operations are not in the log, None for those that are; empty where each has its own reason.
+    """
+
+    name: str
+    brief: str | None
+    told: str | None
+    kept_out: str | None
+
+
+# In the order in which people are told.
+COUNTS = (
+    Count("applied", "new", "new", None),
+    Count("known", "known", None, None),
+    Count("rejected", "rejected", "rejected", ""),
+    Count("pending", "pending", "waiting for earlier ones", "they wait for earlier ones"),
+    Count("unsupported", None, "of a later version", "of a later version"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many operations from elsewhere were stored, were here already, wait for their children, break a rule, or are
+    of a later version."""
+
+    applied: int = 0
+    known: int = 0
+    pending: int = 0
+    rejected: int = 0
+    unsupported: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Every count by its name, in the order of the JSON."""
+        return {
+            "applied": self.applied,
+            "known": self.known,
+            "pending": self.pending,
+            "rejected": self.rejected,
+            "unsupported": self.unsupported,
+        }
+
+    def plus(self, other: Tally) -> Tally:
+        """Both together."""
+        added = other.counts()
+        return Tally(**{name: number + added[name] for name, number in self.counts().items()})
+
+    @property
+    def in_no_sum(self) -> int:
+        """How many operations count in no fingerprint of this replica: it believes no hash that they claim."""
+        return self.rejected + self.unsupported
+
+    @property
+    def brief(self) -> str:
+        """`12 new · 3 known`: what is new is always told, the rest where there is some."""
+        numbers = self.counts()
+        told = (f"{exact(numbers[count.name])} {count.brief}" for count in COUNTS if self._is_brief(count))
+        return " · ".join(told)
+
+    def _is_brief(self, count: Count) -> bool:
+        return count.brief is not None and (count.name == "applied" or self.counts()[count.name] > 0)
+
+
+class SyncError(RegistryError):
+    """A pull or push that could not be finished.
+
+    Attributes:
+        peer: the peer's local name.
+        code: one of `refused`, `unreachable`, `timeout`, `insecure`, `protocol`, `redirect`, `not_a_node`, `bad_head`,
+            `bad_tile`, `too_large`, `vanished`, `not_accepted`, `turn_over`, `stopped`, `no_directory`,
+            `http_` and a status, or `unexpected`: a fault of this program that this peer brought to light.
+        reason: the sentence without the peer's name, for a column beside it.
+    """
+
+    def __init__(self, peer: str, code: str, reason: str) -> None:
+        super().__init__(code, f"{peer}: {reason}")
+        self.peer = peer
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullResult(Tally):
+    """What a pull came to. What was stored stays stored, also when `error` is set.
+
+    Attributes:
+        head: the peer's, None when it was never read.
+        read: entries read; the counts are of them and of the children asked for.
+        rejections: the first of them, `place` being the index in the peer's log (-1 for a child asked for).
+        bytes: received as message bodies. seconds: it took.
+        restarted: the peer's log was read from its start again.
+        error: why it ended early; a `SyncError`, or what the Datastore raised.
+    """
+
+    peer: str
+    head: Head | None
+    read: int
+    rejections: tuple[Rejection, ...]
+    bytes: int
+    seconds: float
+    restarted: bool
+    error: RegistryError | None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+    @property
+    def first_rejection(self) -> str | None:
+        """The code and the sentence of the first, safe to show."""
+        if not self.rejections:
+            return None
+        return f"{self.rejections[0].code}: {safe_text(self.rejections[0].sentence, 160)}"
+
+    @property
+    def sentence(self) -> str:
+        """What happened, for people; it names the peer."""
+        if self.error is not None:
+            return self.error.sentence if isinstance(self.error, SyncError) else f"{self.peer}: {self.error.sentence}"
+        numbers = self.counts()
+        told = {
+            count.name: f"{exact(numbers[count.name])} {count.told}"
+            for count in COUNTS
+            if count.told is not None and numbers[count.name]
+        }
+        # Last, as its reason follows.
+        rejected = told.pop("rejected", None)
+        if rejected is not None:
+            told["rejected"] = f"{rejected} ({self.first_rejection})" if self.rejections else rejected
+        return f"{self.peer}: {', '.join(told.values()) or 'nothing new'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushResult(Tally):
+    """What the peer says became of the operations that were offered: none where it has everything already."""
+
+    peer: str
+    offered: int
+
+    @property
+    def sentence(self) -> str:
+        """What happened, for people; it names the peer."""
+        if not self.offered:
+            return f"{self.peer}: has everything that is here"
+        came = f"{exact(self.applied)} new to it, {exact(self.rejected)} rejected"
+        return f"{self.peer}: offered {exact(self.offered)}, {came}"
+
+
+# What a pull tells while it runs
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The peer's head is known. `theirs` and `ours` are log sizes in ops, `start` the first index to be read.
+
+    `restarted` says that the cursor was void: the peer was restored from a backup, or began a new log.
+    """
+
+    peer: str
+    theirs: int
+    ours: int
+    start: int
+    restarted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A batch is stored.
+
+    Attributes:
+        done, of: entries of the peer's log that are behind the cursor, and its size.
+        so_far: what the pull would come to if it ended now.
+    """
+
+    done: int
+    of: int
+    so_far: PullResult
+
+    @property
+    def peer(self) -> str:
+        return self.so_far.peer
+
+    @property
+    def rate(self) -> float:
+        """Ops per second, 0 before anything was read."""
+        return self.so_far.read / self.so_far.seconds if self.so_far.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate; None while there is none."""
+        return (self.of - self.done) / self.rate if self.rate > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The pull read everything up to the peer's head."""
+
+    peer: str
+    result: PullResult
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The pull ended early: `code` for programs, `sentence` for people. `result` has what came before."""
+
+    peer: str
+    code: str
+    sentence: str
+    result: PullResult
+
+
+Event: TypeAlias = Started | Progress | Finished | Failed
+
+
+# Where counts come from, and how they travel
+
+
+def tally_of(report: ApplyReport) -> Tally:
+    """What the Datastore reports of operations that it was given."""
+    return Tally(
+        applied=report.applied,
+        known=report.known,
+        pending=report.pending,
+        rejected=len(report.rejected),
+        unsupported=report.unsupported,
+    )
+
+
+def kept_out(peer: Peer) -> Iterator[tuple[Count, int]]:
+    """How many operations of a peer are not in this log, by what keeps them out."""
+    numbers = Tally(rejected=peer.rejected, pending=peer.pending, unsupported=peer.unsupported).counts()
+    return ((count, numbers[count.name]) for count in COUNTS if count.kept_out is not None)
+
+
+def rejection_json(rejection: Rejection) -> dict[str, Json]:
+    """A rejection as `--json` and a node's report tell it."""
+    return {"index": rejection.place, "code": rejection.code, "sentence": rejection.sentence}
+
+
+def report_json(report: ApplyReport, most_rejections: int, most_missing: int) -> dict[str, Json]:
+    """What a node answers to a push: the counts, the first rejections, and hashes that pending operations wait for.
+    See protocol.md, Sync."""
+    counts = tally_of(report).counts()
+    del counts["rejected"]  # which is the list of them here
+    return {
+        **counts,
+        "rejected": [rejection_json(rejection) for rejection in report.rejected[:most_rejections]],
+        "missing": [*report.missing[:most_missing]],
+    }
+
+
+def read_report(answer: Json) -> Tally:
+    """The counts in a node's answer to a push; 0 for what it does not tell, or not as a number."""
+    if not isinstance(answer, dict):
+        return Tally()
+    rejected = answer.get("rejected")
+    numbers: dict[str, Json] = {**answer, "rejected": len(rejected) if isinstance(rejected, list) else 0}
+    return Tally(**{name: _number(numbers.get(name)) for name in Tally().counts()})
+
+
+def _number(value: Json) -> int:
+    return value if type(value) is int and 0 <= value <= 2**53 else 0

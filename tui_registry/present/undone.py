@@ -1,0 +1,54 @@
+"""The words of an undo: the question, what it would change, the word for yes, and what was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_registry.present.record_rows import changed_rows
+from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Undo
+
+_SHOWN = 8
+_LONGEST = 60
+
+
+def question(undo: Undo, note: str = "") -> str:
+    """The question before it is done; `note` follows the name, such as the beginning of the id."""
+    what = f"{undo.kind} {undo.name}{note}"
+    if undo.now is None:
+        return f"Bring back the {what}?"
+    if undo.then is None:
+        return f"Undo the registration of {what}, that is, delete it?"
+    return f"Undo the last change of {what}?"
+
+
+def detail(undo: Undo) -> str:
+    """Lines below the question: each field that would change, and what the history keeps."""
+    changes = changed_rows(undo.now, undo.then)
+    lines = [
+        f"{now.label}: {safe_text(now.text, _LONGEST)} → {safe_text(then.text, _LONGEST)}"
+        for now, then in changes[:_SHOWN]
+    ]
+    if len(changes) > _SHOWN:
+        lines.append(f"and {len(changes) - _SHOWN} more fields")
+    if undo.then is not None and undo.now is not None and not lines:
+        lines.append("No field changes, only the time.")
+    lines.append("This is one more signed operation: the history keeps all that came before.")
+    return "\n".join(lines)
+
+
+def answer(undo: Undo) -> str:
+    """The word for yes."""
+    return "Bring back" if undo.now is None else "Delete" if undo.then is None else "Undo"
+
+
+def done(undo: Undo) -> str:
+    """What was done, once it is. Whoever shows it adds how to take it back."""
+    if undo.then is None:
+        return f"deleted {undo.kind} {undo.name}"
+    if undo.now is None:
+        return f"{undo.name} is back"
+    # The name may be one of the things that came back.
+    return f"“{safe_text(str(undo.then['name']), _LONGEST)}” is as it was before"

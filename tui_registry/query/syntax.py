@@ -1,0 +1,460 @@
+"""A query's text into a tree. `GRAMMAR` is the language in words.
+
+    query  := all ("OR" all)*
+    all    := one (["AND"] one)*
+    one    := ("-" | "NOT")* ("(" query ")" | word | phrase | term | "@" name)
+
+It is read again at each key press, so what stands at the end and is still being typed (`params:<`, an open quote or
+parenthesis, a lone OR) is left out and flagged instead of refused; anything wrong before the end is an error. For a
+program, whose text is whole, that is an error too: it must not get everything for half a question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tui_registry.text import nearest, safe_text
+
+from .fields import RANGES, Field, field_names, find_field, normalise
+from .folding import words
+from .lexer import Piece, Token, tokens
+from .nodes import (
+    And,
+    Match,
+    Node,
+    Not,
+    Or,
+    Query,
+    QueryError,
+    Range,
+    Sort,
+    Text,
+    conjunction,
+    disjunction,
+    negation,
+    quoted,
+)
+
+MAX_LENGTH: Final = 2000
+MAX_TERMS: Final = 64
+MAX_DEPTH: Final = 16
+
+
+def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None = None, whole: bool = False) -> Query:
+    """The query that a text asks for.
+
+    Args:
+        text: at most MAX_LENGTH characters.
+        now: the present in Unix seconds; only ages (`updated:7d`) need it.
+        saved: the texts of the saved searches that `@name` stands for, by name. Each is read on its own, as if in
+            parentheses; its `sort:` counts when the query has none.
+        whole: nothing is still being typed: what would be left out at the end is refused.
+
+    Raises:
+        QueryError: and nothing else, for any text.
+    """
+    parser = _Parser(text, now, saved or {}, whole, (), 0, [0])
+    where = parser.read()
+    return Query(where, parser.sort or parser.saved_sort, parser.unfinished)
+
+
+class UnfinishedError(Exception):
+    """The term stands at the end of the text and is still being typed: it means nothing yet."""
+
+
+class _Parser:
+    """Reads one text, once. `terms` is shared with the parsers of the saved searches in it, so that the bound holds for
+    the whole query."""
+
+    def __init__(
+        self,
+        text: str,
+        now: int | None,
+        saved: Mapping[str, str],
+        whole: bool,
+        path: tuple[str, ...],
+        depth: int,
+        terms: list[int],
+    ) -> None:
+        if len(text) > MAX_LENGTH:
+            too_many = len(text) - MAX_LENGTH
+            raise QueryError(f"a query has at most {MAX_LENGTH:,} characters: cut {too_many:,}", MAX_LENGTH, too_many)
+        _check_text(text)
+        # What stands at the end of the text counts as still being typed. In a whole text nothing stands there.
+        self.text = f"{text} ." if whole else text
+        self.now = now
+        self.saved = saved
+        self.whole = whole
+        self.path = path
+        self.first_depth = depth
+        self.terms = terms
+        self.tokens = tokens(text)
+        self.at = 0
+        self.sort: Sort | None = None
+        self.saved_sort: Sort | None = None
+        self.unfinished = False
+        self.wordless: Token | None = None
+        self.prefix = prefix_token(self.tokens)
+
+    def read(self) -> Node | None:
+        where = self._any(self.first_depth)
+        if self.at < len(self.tokens):
+            closing = self.tokens[self.at]
+            raise QueryError("this ) closes nothing: remove it or put it in quotes", closing.start, 1, "")
+        if where is None and self.wordless is not None and not self.unfinished:
+            # Next to something to look for it is passed over; alone it must not come to mean everything.
+            sentence = f"there is no word to look for in {_shown(self.wordless.text)}: words have letters or digits"
+            raise self._error(sentence, self.wordless)
+        return where
+
+    def _peek(self) -> Token | None:
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
+
+    def _any(self, depth: int) -> Node | None:
+        branches: list[Node] = []
+        operator: Token | None = None
+        while True:
+            start = self.at
+            branch = self._all(depth)
+            token = self._peek()
+            is_or = token is not None and token.kind == "OR"
+            if self.at == start and (is_or or operator is not None):
+                self._no_operand(operator, token)
+            if branch is not None:
+                branches.append(branch)
+            if not is_or:
+                return disjunction(branches)
+            operator = token
+            self.at += 1
+
+    def _all(self, depth: int) -> Node | None:
+        parts: list[Node] = []
+        operator: Token | None = None
+        start = self.at
+        while True:
+            token = self._peek()
+            if token is None or token.kind in (")", "OR"):
+                if operator is not None:
+                    self._no_operand(operator, token)
+                return conjunction(parts)
+            if token.kind == "AND":
+                if operator is not None or self.at == start:
+                    self._no_operand(operator, token)
+                operator = token
+                self.at += 1
+                continue
+            operator = None
+            part = self._one(depth)
+            if part is not None:
+                parts.append(part)
+
+    def _no_operand(self, operator: Token | None, token: Token | None) -> None:
+        """Nothing stands between an operator and the next token (or the start, or the end)."""
+        if operator is None:
+            assert token is not None
+            raise self._error(f"{token.kind} needs something on its left", token)
+        if token is not None or self.whole:
+            raise self._error(f"{operator.kind} needs something on its right", operator)
+        self.unfinished = True
+
+    def _one(self, depth: int) -> Node | None:
+        negated = False
+        first = last = self.tokens[self.at]
+        while (token := self._peek()) is not None and token.kind in ("-", "NOT"):
+            negated = not negated
+            last = token
+            self.at += 1
+        if token is None and not self.whole:
+            self.unfinished = True
+            return None
+        if token is None or token.kind in (")", "OR", "AND"):
+            raise self._error(f"{last.kind} needs something to exclude after it", last)
+        self.at += 1
+        in_group = token.kind == "("
+        node = self._group(token, depth + 1) if in_group else self._leaf(token, depth, first is not token)
+        return negation(node) if negated and node is not None else node
+
+    def _group(self, opening: Token, depth: int) -> Node | None:
+        self._check_depth(opening, depth)
+        node = self._any(depth)
+        if self._peek() is not None:
+            self.at += 1
+        elif self.whole:
+            raise self._error("this ( is never closed: close it or put it in quotes", opening)
+        else:
+            self.unfinished = True
+        return node
+
+    def _leaf(self, token: Token, depth: int, excluded: bool) -> Node | None:
+        node: Node | None
+        try:
+            if token.kind == "term":
+                node = self._term(token, excluded)
+            elif token.kind == "saved":
+                return self._expand(token, depth + 1)
+            else:
+                node = self._free_text(token)
+        except UnfinishedError:
+            if self.whole:
+                open_quote, bare_name = (
+                    "this quote is never closed",
+                    "@ needs the name of a saved search right after it",
+                )
+                raise self._error(open_quote if token.is_open else bare_name, token) from None
+            self.unfinished = True
+            return None
+        self._count(node, token)
+        return node
+
+    def _free_text(self, token: Token) -> Node | None:
+        if token.is_open and (self.whole or token is not self.prefix):
+            raise UnfinishedError
+        found = words(token.text)
+        if not found:
+            # "&" or "C:" next to real words: nothing to look for, and no reason to refuse the rest.
+            self.unfinished |= is_begun(token) and token.end == len(self.text)
+            # A star alone is the beginning of any word: everything is what it asks for.
+            if not (token.kind == "word" and not token.text):
+                self.wordless = self.wordless or token
+            return None
+        return Text(tuple(found), token.star or token is self.prefix)
+
+    def _term(self, token: Token, excluded: bool) -> Node | None:
+        field = _field_of(token, self.text)
+        if field.shape != "sort":
+            return _read_term(token, field, self.text, self.now)
+        sort = _read_sort(token, field, self.text)
+        if excluded:
+            raise self._error("sort: cannot be excluded: write sort:-params for the largest first", token)
+        if self.sort is not None:
+            raise self._error("there is a sort: already: keep one of the two", token)
+        self.sort = sort
+        return None
+
+    def _expand(self, token: Token, depth: int) -> Node | None:
+        """The saved search that `@name` stands for, in its place."""
+        self._check_depth(token, depth)
+        name = token.text
+        names = {saved.lower(): saved for saved in self.saved}
+        found = name if name in self.saved else names.get(name.lower())
+        at_end = token.end == len(self.text)
+        if found is None:
+            if not name or (at_end and any(saved.startswith(name.lower()) for saved in names)):
+                raise UnfinishedError
+            near = nearest(name.lower(), list(names))
+            guess = f": did you mean @{names[near]}?" if near else ""
+            raise self._error(f"there is no saved search {_shown(name)}{guess}", token, near and f"@{names[near]}")
+        if found in self.path:
+            chain = " -> ".join(f"@{step}" for step in (*self.path[self.path.index(found) :], found))
+            raise self._error(f"a saved search cannot contain itself: {_shown(chain)}", token)
+        try:
+            path = (*self.path, found)
+            parser = _Parser(self.saved[found], self.now, self.saved, self.whole, path, depth, self.terms)
+            node = parser.read()
+        except QueryError as problem:
+            raise self._error(f"in {_shown(f'@{found}')}: {problem.sentence}", token) from None
+        self.saved_sort = self.saved_sort or parser.sort or parser.saved_sort
+        return node
+
+    def _count(self, node: Node | None, token: Token) -> None:
+        self.terms[0] += _leaves(node)
+        if self.terms[0] > MAX_TERMS:
+            raise self._error(f"a query has at most {MAX_TERMS} terms", token)
+
+    def _check_depth(self, token: Token, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self._error(f"parentheses and saved searches nest at most {MAX_DEPTH} deep", token)
+
+    def _error(self, sentence: str, token: Token, suggestion: str | None = None) -> QueryError:
+        return QueryError(sentence, token.start, token.end - token.start, suggestion)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        # Half of a pair in JSON, or a byte of an argument that the terminal's encoding has no character for.
+        sentence = "this is no character: write the query in UTF-8"
+        raise QueryError(sentence, error.start, error.end - error.start) from None
+
+
+def is_begun(token: Token) -> bool:
+    """Whether free text at the end has no word yet and may well get one: a minus, or quotes with nothing in them."""
+    return token.text == "-" if token.kind == "word" else token.kind == "phrase" and not token.text
+
+
+def _is_typed(token: Token) -> bool:
+    """Whether it is free text that may still become longer."""
+    return token.kind == "word" or (token.kind == "phrase" and token.is_open)
+
+
+def prefix_token(found: list[Token]) -> Token | None:
+    """The last word that is looked for (not excluded) outside of closed quotes: it may be the beginning of a longer
+    one, because it is being typed, and stays so when fields are added after it. Of an open quote it is the last word
+    in it, so that the list narrows while a phrase is typed."""
+    last: Token | None = None
+    negated = pending = False
+    outer: list[bool] = []
+    for token in found:
+        if token.kind in ("-", "NOT"):
+            pending = not pending
+            continue
+        if token.kind == "(":
+            outer.append(negated)
+            negated ^= pending
+        elif token.kind == ")" and outer:
+            negated = outer.pop()
+        elif _is_typed(token) and negated == pending and words(token.text):
+            last = token
+        pending = False
+    return last
+
+
+def _leaves(node: Node | None) -> int:
+    if isinstance(node, And | Or):
+        return sum(map(_leaves, node.nodes))
+    if isinstance(node, Not):
+        return _leaves(node.node)
+    return 1 if isinstance(node, Text | Match | Range) else 0
+
+
+# ---- one term, `name:values`: which field it is, and what its values mean --------------------------------------------
+
+_SIGNS: Final = ("<=", ">=", "<", ">", "=")
+_HEX: Final = frozenset("0123456789abcdef")
+_SORT_ALIASES: Final = {"parameters": "params", "ctx": "context", "date": "updated"}
+
+
+def _field_of(token: Token, text: str) -> Field:
+    """The field that a term names.
+
+    Raises:
+        QueryError: there is none of that name; proposes the nearest, or quotes around the whole.
+    """
+    field = find_field(token.text)
+    if field is not None:
+        return field
+    value = text[token.start + len(token.text) + 1 : token.end]
+    # A pasted address is no misspelt field, however near its scheme comes to one.
+    near = None if value.startswith("//") else nearest(token.text.lower(), field_names())
+    if near is not None:
+        sentence = f"there is no field {_shown(token.text)}: did you mean {near}:?"
+        raise QueryError(sentence, token.start, len(token.text) + 1, f"{near}:")
+    whole = text[token.start : token.end]
+    sentence = f"there is no field {_shown(token.text)}: put the text in quotes to search for it"
+    raise QueryError(sentence, token.start, token.end - token.start, quoted(whole.replace('"', "")))
+
+
+def _read_term(token: Token, field: Field, text: str, now: int | None) -> Node:
+    """What a term of any field but `sort` asks for: a Match, a Range, or an Or of Matches.
+
+    Raises:
+        UnfinishedError: its value is missing or begun only, at the very end of the text.
+        QueryError: its value is missing or none of the field's.
+    """
+    _check_value(token, field, text)
+    if field.shape in RANGES:
+        return read_number(token, field, text, now)
+    parts: list[Node] = [
+        Match(field.name, value) for piece in token.pieces for value in _values(piece, field, token, text)
+    ]
+    node = disjunction(parts)
+    # An empty pair of quotes is as good as no value.
+    if node is None and token.end == len(text):
+        raise UnfinishedError
+    if node is None:
+        raise _missing(token, field)
+    return node
+
+
+def _read_sort(token: Token, field: Field, text: str) -> Sort:
+    """The order that a `sort:` term asks for. Raises as `_read_term`."""
+    _check_value(token, field, text)
+    if len(token.pieces) > 1:
+        raise QueryError("sort: takes one order only", token.start, token.end - token.start)
+    piece = token.pieces[0]
+    descending = piece.text.startswith("-")
+    key = piece.text.removeprefix("-").lower()
+    key = _SORT_ALIASES.get(key, key)
+    if key not in field.options:
+        key = _option(Piece(key, piece.start + descending, piece.end, False), field, token, text)
+    return Sort(key, descending and key != "relevance")
+
+
+def read_number(token: Token, field: Field, text: str, now: int | None) -> Range:
+    """The bounds that a term of a number or time asks for. Raises as `_read_term`."""
+    start = token.pieces[0].start
+    raw = text[start : token.end].replace('"', "")
+    operator = next((sign for sign in _SIGNS if raw.startswith(sign)), "")
+    value = raw[len(operator) :]
+    at_end = token.end == len(text)
+    # A dot at the end is the first half of ".." or of a fraction.
+    if at_end and (not value.strip(".") or (value.endswith(".") and not value.endswith(".."))):
+        raise UnfinishedError
+    if not value.strip(". "):
+        raise _missing(token, field)
+    # Imported for a range only: most queries have none, and dates need a clock's modules.
+    from .intervals import BackwardsRangeError, is_beginning, read_bounds
+
+    if field.shape == "time" and at_end and is_beginning(value.rpartition("..")[2]):
+        raise UnfinishedError
+    try:
+        return Range(field.name, *read_bounds(field, operator, value, now))
+    except ValueError as problem:
+        turned = problem.turned if isinstance(problem, BackwardsRangeError) else None
+        sentence = f"{field.name}: {problem}"
+        raise QueryError(sentence, start, token.end - start, turned) from None
+
+
+def _check_value(token: Token, field: Field, text: str) -> None:
+    if token.is_open or (not token.pieces and token.end == len(text.rstrip())):
+        raise UnfinishedError
+    if not token.pieces:
+        raise _missing(token, field)
+
+
+def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, ...]:
+    value = piece.text
+    if not value:
+        return ()
+    if field.shape == "word":
+        return (value,) if piece.literal else normalise(field.name, value)
+    value = value.lower()
+    if field.options:
+        return (_option(Piece(value, piece.start, piece.end, False), field, token, text),)
+    if field.shape == "owner":
+        if not value.startswith("0x"):
+            return (piece.text,)
+        longest, what = 40, "an address is 0x and up to 40 hex digits"
+    else:
+        longest, what = 64, "an id is up to 64 hex digits"
+    digits = value.removeprefix("0x")
+    if not digits and piece.end == len(text):
+        raise UnfinishedError
+    if not digits or len(digits) > longest or not _HEX.issuperset(digits):
+        raise QueryError(f"{field.name}: {_shown(piece.text)} is not one: {what}", piece.start, piece.end - piece.start)
+    return (value if field.shape == "owner" else digits,)
+
+
+def _option(piece: Piece, field: Field, token: Token, text: str) -> str:
+    """The option that a piece names in full, plural allowed (`kind:models`)."""
+    for option in field.options:
+        if piece.text in (option, f"{option}s"):
+            return option
+    if token.end == len(text) and any(option.startswith(piece.text) for option in field.options):
+        raise UnfinishedError
+    near = nearest(piece.text, list(field.options))
+    known = f"{', '.join(field.options[:-1])} or {field.options[-1]}" if len(field.options) > 1 else field.options[0]
+    guess = f": did you mean {near}?" if near else f": it can be {known}"
+    raise QueryError(f"{field.name}: knows no {_shown(piece.text)}{guess}", piece.start, piece.end - piece.start, near)
+
+
+def _missing(token: Token, field: Field) -> QueryError:
+    sentence = f"{field.name}: needs a value right after the colon, such as {field.examples[0]}"
+    return QueryError(sentence, token.start, token.end - token.start)
+
+
+def _shown(text: str) -> str:
+    """A piece of the user's text as a sentence quotes it: safe, and short."""
+    return f"'{safe_text(text, 40)}'"

@@ -1,0 +1,242 @@
+"""Records as people write them: files, forms and REST bodies, freely spelt, into the plain form or a list of problems.
+
+Freely spelt means: fields in any order and left out at will, enum names in any case, numbers in people's units (`7b`,
+`32k`, `16GB`). What cannot be meant is refused, each fault with its place and what would be right.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.records import schema
+from tui_registry.records.schema import FIELDS, Field, FieldType, defaults
+from tui_registry.text import parse_count, parse_gb, parse_mb, parse_tokens, safe_text
+
+# More than these help nobody, and a hostile file could hold a million.
+_MOST_PROBLEMS = 100
+
+
+def read_record(kind: Kind, data: Json, *, base: Record | None = None) -> Record:
+    """The plain record that `data` means, every field present and in order.
+
+    Args:
+        kind: the kind it must be.
+        data: an object of fields, or one of our own exports, `{"kind": ..., "record": {...}}`.
+        base: the record whose values stay where `data` has none (an update); without it the defaults do.
+
+    Raises:
+        InvalidRecord: with a problem for each unknown field, wrong type, number that does not fit or unknown variant.
+    """
+    problems: list[Problem] = []
+    start = copy.deepcopy(base) if base is not None else defaults(kind)
+    record = _read_fields(FIELDS[kind], "", _unwrapped(kind, data), start, problems)
+    if problems:
+        raise InvalidRecord(tuple(problems[:_MOST_PROBLEMS]))
+    return record
+
+
+def _unwrapped(kind: Kind, data: Json) -> dict[str, Json]:
+    if not isinstance(data, dict):
+        raise InvalidRecord((_fault("", "type", f"must be an object of fields, not {_what(data)}"),))
+    inner = data.get("record")
+    if not isinstance(inner, dict) or "kind" not in data:
+        return data
+    if data["kind"] != kind:
+        raise InvalidRecord((_fault("kind", "kind", f"must be {kind}, not {_show(data['kind'])}"),))
+    return inner
+
+
+def _read_fields(
+    fields: Sequence[Field], prefix: str, data: Mapping[str, Json], start: Record, problems: list[Problem]
+) -> Record:
+    names = [field.name for field in fields]
+    for name in data:
+        if name not in names and len(problems) < _MOST_PROBLEMS:
+            near = _nearest(name, names)
+            hint = f": did you mean '{near}'?" if near is not None else ""
+            shown = safe_text(name, 40)
+            problems.append(_fault(prefix + shown, "unknown_field", f"unknown field '{shown}'{hint}"))
+    return {
+        field.name: _read(field, prefix + field.name, data[field.name], start[field.name], problems)
+        if field.name in data
+        else start[field.name]
+        for field in fields
+    }
+
+
+def _read(field: Field, path: str, value: Json, start: Json, problems: list[Problem]) -> Json:
+    """The value in its plain form; a fault is added to `problems` and the start value stands in for it."""
+    of = field.type
+    try:
+        if isinstance(of, schema.Struct):
+            if value == "":
+                return start
+            if not isinstance(value, dict) or not isinstance(start, dict):
+                raise _FaultError("type", f"must be an object of fields, not {_what(value)}")
+            return _read_fields(of.fields, f"{path}.", value, start, problems)
+        if isinstance(of, schema.Many):
+            if value == "":  # YAML's `tags:` with nothing after it
+                return []
+            if not isinstance(value, list):
+                raise _FaultError("type", f"must be a list, not {_what(value)}: write [{_show(value, 'chat')}]")
+            return [_item(of.of, f"{path}[{index}]", item, problems) for index, item in enumerate(value)]
+        return _scalar(of, field.unit, value)
+    except _FaultError as fault:
+        problems.append(_fault(path, fault.code, fault.sentence))
+        return start
+
+
+def _item(of: FieldType, path: str, value: Json, problems: list[Problem]) -> Json:
+    try:
+        return _scalar(of, "", value)
+    except _FaultError as fault:
+        if len(problems) < _MOST_PROBLEMS:
+            problems.append(_fault(path, fault.code, fault.sentence))
+        return None
+
+
+class _FaultError(Exception):
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def _fault(path: str, code: str, sentence: str) -> Problem:
+    return Problem(path, "error", code, sentence)
+
+
+# ---- one value -----------------------------------------------------------------------------------------------------
+
+
+def _scalar(of: FieldType, unit: schema.Unit, value: Json) -> Json:
+    match of:
+        case schema.Optional():
+            # YAML arrives as text throughout, so its ways to write nothing do too.
+            nothing = value is None or (isinstance(value, str) and value.strip().lower() in ("", "~", "null", "none"))
+            return None if nothing else _scalar(of.of, unit, value)
+        case schema.Text():
+            return _text(value)
+        case schema.Integer():
+            return _integer(of, unit, value)
+        case schema.Flag():
+            return _flag(value)
+        case schema.Variant():
+            return _variant(of, value)
+        case _:
+            raise _FaultError("type", f"must not be {_what(value)}")
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        quotes = ": put it in quotes" if isinstance(value, int | float) else ""
+        raise _FaultError("type", f"must be text, not {_what(value)}{quotes}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _FaultError("not_unicode", "holds a lone surrogate, which is not a character: remove it") from None
+    return value
+
+
+def _plain_number(text: str) -> int:
+    if re.fullmatch(r"-?[0-9]{1,20}", text.strip(), re.ASCII) is None:
+        raise ValueError(f"{safe_text(text, 40) or 'nothing'} is not a whole number: write one such as 1700000000")
+    return int(text)
+
+
+_PARSERS: Mapping[schema.Unit, Callable[[str], int]] = {
+    "tokens": parse_tokens,
+    "mb": parse_mb,
+    "gb": parse_gb,
+    "time": _plain_number,
+}
+
+
+def _integer(of: schema.Integer, unit: schema.Unit, value: Json) -> int:
+    if isinstance(value, str):
+        try:
+            number = _PARSERS.get(unit, parse_count)(value)
+        except ValueError as error:
+            raise _FaultError("number", str(error)) from None
+    elif isinstance(value, float) and value.is_integer():
+        number = int(value)  # JSON's 7e9
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    else:
+        what = f"{value}" if isinstance(value, float) else _what(value)
+        raise _FaultError("type", f"must be a whole number, not {what}")
+    if not of.least <= number <= of.most:
+        shown = f"{number:,}" if len(str(number)) <= 40 else "the number"
+        raise _FaultError("range", f"{shown} does not fit: write a whole number from {of.least:,} to {of.most:,}")
+    return number
+
+
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def _flag(value: Json) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        flag = _FLAGS.get(value.strip().lower())
+        if flag is None:
+            raise _FaultError("type", f"must be true or false, not {_show(value)}")
+        return flag
+    raise _FaultError("type", f"must be true or false, not {_what(value)}")
+
+
+def _variant(of: schema.Variant, value: Json) -> Json:
+    if isinstance(value, dict) and list(value) == ["Other"]:
+        return {"Other": _text(value["Other"])}
+    if not isinstance(value, str):
+        raise _FaultError("type", f'must be one of {", ".join(of.names)} or {{"Other": "text"}}, not {_what(value)}')
+    spelt = {_folded(name): name for name in of.names}
+    found = spelt.get(_folded(value))
+    if found is not None:
+        return found
+    if not value.strip():
+        raise _FaultError("unknown_variant", f"must not be empty: write one of {', '.join(of.names)}")
+    shown = safe_text(value, 40)
+    other = json.dumps({"Other": shown}, ensure_ascii=False)
+    near = _nearest(value, of.names)
+    if near is not None:
+        raise _FaultError("unknown_variant", f"{shown} is not a variant: did you mean {near}? Else write {other}")
+    raise _FaultError("unknown_variant", f"{shown} is none of {', '.join(of.names)}: write {other}")
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).lower()
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was meant by one a few typos away: `licence` -> `license`."""
+    from rapidfuzz.distance import OSA
+
+    folded = _folded(name[:64])
+    distances = [(OSA.distance(folded, _folded(candidate)), candidate) for candidate in names]
+    nearest = min(distances, key=lambda pair: pair[0])
+    return nearest[1] if nearest[0] <= max(1, len(folded) // 4) else None
+
+
+def _what(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _show(value: Json, otherwise: str = "") -> str:
+    return safe_text(value, 40) if isinstance(value, str) else otherwise or _what(value)

@@ -1,0 +1,1 @@
+"""What is derived from the log: one row and the words of every current record."""

@@ -1,0 +1,246 @@
+"""The current records, as lists and screens read them: plain tuples, so that a list pays for no more."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE
+from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.stored import Stored, hex_range, read_heads, record_of, stored_id
+
+DAY = 86_400
+
+# In the order of `Row`, after the rid.
+COLUMNS = (
+    "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
+    "c.context_length, c.created_at, c.updated_at, c.live_heads"
+)
+
+_PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
+_SHOWN_CANDIDATES = 5
+
+
+class Row(NamedTuple):
+    """One current record as lists show it.
+
+    Attributes:
+        id: 64 hex digits. owner: 40 hex digits.
+        type, framework, quantization: the variant's name, or the text of an `Other`.
+        parameters: a count, 0 = unknown; clamped to 2^63-1.
+        created_at, updated_at: Unix seconds.
+        heads: the number of live heads; more than one is a conflict.
+        future: updated_at lies more than a day ahead of this machine's clock.
+    """
+
+    kind: Kind
+    id: str
+    name: str
+    owner: str
+    version: str
+    type: str
+    framework: str
+    license: str
+    quantization: str | None
+    parameters: int
+    context_length: int | None
+    created_at: int
+    updated_at: int
+    heads: int
+    future: bool
+
+
+class Page(NamedTuple):
+    """A window of a list.
+
+    Attributes:
+        next: an opaque cursor for the window after this one, None at the end.
+        total: how many records match; where `exact` is False there are at least so many.
+        did_you_mean: a query that would find something, when this one found nothing.
+    """
+
+    rows: list[Row]
+    next: str | None
+    total: int
+    exact: bool = True
+    did_you_mean: str | None = None
+
+
+class Entry(NamedTuple):
+    """One current record in full.
+
+    Attributes:
+        record: the plain record, exact.
+        heads: all heads, ascending; what `update` and `delete` want as `seen`.
+        live_heads: the heads that are Ups, the winner first.
+        problems: the authoring rules it breaks, given the models that are known here.
+        mine: signed by this replica's identity.
+        owner_name: the local name of the owner's key, None when the user has not named it.
+        size: bytes of the winning op.
+    """
+
+    kind: Kind
+    id: str
+    record: Record
+    heads: tuple[str, ...]
+    live_heads: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    mine: bool
+    owner_name: str | None
+    future: bool
+    size: int
+
+
+class Stats(NamedTuple):
+    """Counts of what this replica holds; `ops` is the size of the log, `unsupported` sums what peers' logs held."""
+
+    models: int
+    agents: int
+    ops: int
+    conflicts: int
+    pending: int
+    rejected: int
+    unsupported: int
+
+    @property
+    def records(self) -> int:
+        return self.models + self.agents
+
+
+class Catalogue:
+    """The current records, one by one."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], int], key: Key) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._key = key
+
+    def stats(self) -> Stats:
+        """Counts of what is here."""
+        with self._pool.read() as db:
+            row = db.execute(
+                "SELECT models, agents, size, conflicts, (SELECT count(*) FROM pending), "
+                "(SELECT count(*) FROM rejected), (SELECT coalesce(sum(unsupported), 0) FROM peers) FROM replica"
+            ).fetchone()
+        return Stats(*row)
+
+    def find(self, prefix: str, kind: Kind | None, *, deleted: bool) -> tuple[Kind, str]:
+        """The only record whose id begins with `prefix`; with `deleted` also among the deleted ones.
+
+        Raises:
+            StoreError: `not_found` or `ambiguous`.
+        """
+        match = _PREFIX(prefix.strip().lower())
+        if match is None:
+            raise StoreError("not_found", f"'{prefix[:80]}' is not an id: an id is up to 64 hex digits, see `list`")
+        join = "" if deleted else "JOIN catalogue c USING (rid)"
+        condition = "" if kind is None else f"AND k.kind = {KIND_CODES[kind]}"
+        with self._pool.read() as db:
+            rows = db.execute(
+                f"SELECT k.kind, k.id FROM keys k {join} WHERE k.id BETWEEN ? AND ? {condition} ORDER BY k.id LIMIT ?",
+                (*hex_range(match[1], 64), _SHOWN_CANDIDATES + 1),
+            ).fetchall()
+        if not rows:
+            raise StoreError("not_found", f"there is no {kind or 'record'} here whose id begins with {match[1][:64]}")
+        if len(rows) > 1:
+            named = ", ".join(identifier.hex()[: len(match[1]) + 8] for _, identifier in rows[:_SHOWN_CANDIDATES])
+            more = ", ..." if len(rows) > _SHOWN_CANDIDATES else ""
+            raise StoreError(
+                "ambiguous", f"{match[1][:64]} is the beginning of several ids ({named}{more}): give more digits"
+            )
+        found_kind, identifier = rows[0]
+        return KINDS_BY_CODE[found_kind], identifier.hex()
+
+    def entry(self, identifier: str, kind: Kind | None) -> Entry | None:
+        """The current record with that id in full, None when there is none."""
+        with self._pool.read() as db:
+            row = db.execute(
+                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at FROM keys k JOIN catalogue c USING (rid) "
+                "JOIN ops o ON o.idx = c.idx LEFT JOIN owner_names n ON n.address = c.owner WHERE k.id = ?",
+                (stored_id(identifier),),
+            ).fetchone()
+            if row is None:
+                return None
+            rid, code, owner, body, owner_name, updated_at = row
+            found = KINDS_BY_CODE[code]
+            if kind is not None and kind != found:
+                return None
+            heads = [head for _, head in read_heads(db, [rid])]
+            record = record_of(body)
+            assert record is not None
+            return Entry(
+                kind=found,
+                id=identifier,
+                record=record,
+                heads=tuple(sorted(head.hash for head in heads)),
+                live_heads=_live(heads),
+                problems=tuple(check_among(db, found, record)),
+                mine=owner.hex() == self._key.known_address(db),
+                owner_name=owner_name,
+                future=updated_at > self._clock() + DAY,
+                size=len(body),
+            )
+
+    def heads(self, identifier: str) -> tuple[str, ...]:
+        """All heads of a key, ascending; empty for an id never seen."""
+        with self._pool.read() as db:
+            row = db.execute("SELECT rid FROM keys WHERE id = ?", (stored_id(identifier),)).fetchone()
+            return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
+
+    def conflicts(self, limit: int) -> list[Row]:
+        """The records with more than one live head, the last updated first."""
+        now = self._clock()
+        with self._pool.read() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 "
+                "ORDER BY c.updated_at DESC, c.rid DESC LIMIT ?",
+                (limit,),
+            )
+            return [row_of(values, now) for values in rows]
+
+    def check(self, kind: Kind, record: Record) -> list[Problem]:
+        """The authoring rules, with what is known in this registry."""
+        with self._pool.read() as db:
+            return check_among(db, kind, record)
+
+
+def row_of(values: Sequence[Any], now: int) -> Row:
+    """A `Row` from the values of `COLUMNS`, which are what the schema says."""
+    _, kind, identifier, name, owner, *described, updated_at, live = values
+    future = updated_at > now + DAY
+    return Row._make((KINDS_BY_CODE[kind], identifier.hex(), name, owner.hex(), *described, updated_at, live, future))
+
+
+def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Problem]:
+    """The authoring rules, with the models that are here."""
+    from tui_registry.records.authoring import check  # a list is read without them
+
+    def model_type(identifier: str) -> Json | None:
+        row = db.execute(
+            "SELECT o.body FROM keys k JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx "
+            "WHERE k.id = ? AND c.kind = 0",
+            (stored_id(identifier),),
+        ).fetchone()
+        known = None if row is None else record_of(row[0])
+        return None if known is None else known["model_type"]
+
+    return check(kind, record, model_type=model_type)
+
+
+def read_shown(db: sqlite3.Connection, rid: int) -> tuple[Kind, Record]:
+    """Kind and plain record of a row of the catalogue."""
+    code, body = db.execute(
+        "SELECT c.kind, o.body FROM catalogue c JOIN ops o ON o.idx = c.idx WHERE c.rid = ?", (rid,)
+    ).fetchone()
+    record = record_of(body)
+    assert record is not None
+    return KINDS_BY_CODE[code], record
+
+
+def _live(heads: Sequence[Stored]) -> tuple[str, ...]:
+    live = sorted((head for head in heads if not head.is_rm), key=lambda head: (-head.counter, head.hash))
+    return tuple(head.hash for head in live)

@@ -1,0 +1,289 @@
+"""Appending valid operations: log, heads, catalogue, words and counters, all within the caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tui_registry.crdt.key_state import winner
+from tui_registry.crdt.rules import Ancestor, check_against
+from tui_registry.errors import Kind
+from tui_registry.replica.catalogue.derived import (
+    INSERT_CATALOGUE,
+    KIND_CODES,
+    KINDS_BY_CODE,
+    Derived,
+    count_values,
+    derive,
+)
+from tui_registry.replica.catalogue.word_index import forget_words, index_words, known_words, learn_words
+from tui_registry.replica.log.judge import Checked
+from tui_registry.replica.store.stored import Stored, chunks, marks, read_heads, read_record, stored_id
+
+_MODULUS = 2**256
+
+
+@dataclass(slots=True)
+class _New:
+    idx: int
+    rid: int
+    checked: Checked
+    ancestor: Ancestor
+    body: bytes
+    is_head: bool = True
+
+    @property
+    def stored(self) -> Stored:
+        return Stored(self.idx, self.ancestor.hash, self.checked.is_rm, self.ancestor.clock)
+
+
+class Batch:
+    """Operations on their way into the log.
+
+    Use: `load` what the ops need, `append` each whose children are known, `flush` once.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """
+        Args:
+            db: a connection inside a write transaction.
+        """
+        self._db = db
+        size, fingerprint, models, agents, conflicts = db.execute(
+            "SELECT size, fingerprint, models, agents, conflicts FROM replica"
+        ).fetchone()
+        self._size: int = size
+        self._sum = int(fingerprint, 16)
+        self._counts: dict[Kind, int] = {"model": models, "agent": agents}
+        self._conflicts: int = conflicts
+        (last_rid,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
+        self._last_rid: int = last_rid
+        self._known: dict[str, tuple[Ancestor, int, int]] = {}  # hash -> ancestor, rid, idx
+        self._rids: dict[str, int] = {}
+        self._new_keys: dict[str, int] = {}
+        self._new: list[_New] = []
+        self._new_by_idx: dict[int, _New] = {}
+        self._named: set[int] = set()
+
+    def load(self, ops: Iterable[Checked]) -> None:
+        """Read what is known of these ops, of their children and of their keys."""
+        hashes: set[str] = set()
+        keys: set[str] = set()
+        for op in ops:
+            hashes.add(op.claim.hash)
+            hashes.update(op.children)
+            keys.add(op.claim.key)
+        hashes.difference_update(self._known)
+        keys.difference_update(self._rids)
+        for chunk in chunks([bytes.fromhex(item) for item in hashes]):
+            rows = self._db.execute(
+                "SELECT o.hash, k.kind, k.id, k.owner, o.clock, o.created_at, o.updated_at, o.rid, o.idx "
+                f"FROM ops o JOIN keys k USING (rid) WHERE o.hash IN ({marks(chunk)})",
+                chunk,
+            )
+            for digest, kind, key, owner, clock, created_at, updated_at, rid, idx in rows:
+                ancestor = Ancestor(
+                    digest.hex(), KINDS_BY_CODE[kind], key.hex(), owner.hex(), clock, created_at, updated_at
+                )
+                self._known[ancestor.hash] = ancestor, rid, idx
+        for chunk in chunks([bytes.fromhex(item) for item in keys]):
+            rows = self._db.execute(
+                f"SELECT id, rid FROM keys WHERE id IN ({marks(chunk)})",
+                chunk,
+            )
+            self._rids.update((key.hex(), rid) for key, rid in rows)
+
+    def knows(self, op: Checked) -> bool:
+        """Whether a valid op of that kind and hash is in the log, or in this batch."""
+        known = self._known.get(op.claim.hash)
+        return known is not None and known[0].kind == op.claim.kind
+
+    def ancestors(self, op: Checked) -> list[tuple[Ancestor, int]]:
+        """The children that are here, each with its place in the log."""
+        return [(self._known[child][0], self._known[child][2]) for child in op.children if child in self._known]
+
+    def missing(self, op: Checked) -> list[str]:
+        """The children that are not here."""
+        return [child for child in op.children if child not in self._known]
+
+    def has_key(self, key: str) -> bool:
+        """Whether any op of that key is in the log, or in this batch."""
+        if key in self._rids:
+            return True
+        return self._db.execute("SELECT 1 FROM keys WHERE id = ?", (stored_id(key),)).fetchone() is not None
+
+    def append(self, op: Checked, body: bytes) -> None:
+        """Take an op that passed rules 1 to 5, is not known and misses no child, with its exact bytes.
+
+        Raises:
+            OpError: it breaks one of rules 6 to 8; the batch is as before.
+        """
+        children = [self._known[child] for child in op.children]
+        ancestor = check_against(op.claim, [child for child, _, _ in children])
+        key = ancestor.key
+        rid = self._rids.get(key)
+        if rid is None:
+            self._last_rid += 1
+            rid = self._rids[key] = self._new_keys[key] = self._last_rid
+        new = _New(self._take_index(), rid, op, ancestor, body)
+        self._sum += int(ancestor.hash, 16)
+        self._known[ancestor.hash] = ancestor, rid, new.idx
+        self._new.append(new)
+        self._new_by_idx[new.idx] = new
+        for _, _, idx in children:
+            child = self._new_by_idx.get(idx)
+            if child is None:
+                self._named.add(idx)
+            else:
+                child.is_head = False
+
+    def flush(self) -> None:
+        """Write everything that was appended."""
+        if not self._new:
+            return
+        db = self._db
+        self._write_log()
+        self._write_catalogue()
+        db.execute(
+            "UPDATE replica SET size = ?, fingerprint = ?, models = ?, agents = ?, conflicts = ?",
+            (self._size, f"{self._sum % _MODULUS:064x}", self._counts["model"], self._counts["agent"], self._conflicts),
+        )
+        self._new.clear()
+        self._new_by_idx.clear()
+        self._new_keys.clear()
+        self._named.clear()
+
+    # How: the log
+
+    def _take_index(self) -> int:
+        """The next index of the log.
+
+        This is the one place where an operation gets its index, and it is final when the transaction commits: no other
+        writer can take it, for the batch lives inside one immediate transaction, and what `replica.size` said at its
+        beginning holds until its end. A replica alone is its own sequencer. Where several replicas share one log, the
+        one that orders their operations is to be asked here, and told in `flush` what was appended.
+        """
+        index = self._size
+        self._size += 1
+        return index
+
+    def _write_log(self) -> None:
+        db = self._db
+        if self._new_keys:
+            owners = {new.ancestor.key: new.ancestor for new in self._new}
+            db.executemany(
+                "INSERT INTO keys (rid, kind, id, owner) VALUES (?, ?, ?, ?)",
+                (
+                    (rid, KIND_CODES[owners[key].kind], bytes.fromhex(key), bytes.fromhex(owners[key].owner))
+                    for key, rid in self._new_keys.items()
+                ),
+            )
+        db.executemany(
+            "INSERT INTO ops (idx, hash, rid, clock, created_at, updated_at, is_rm, is_head, body) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    new.idx,
+                    bytes.fromhex(new.ancestor.hash),
+                    new.rid,
+                    new.ancestor.clock,
+                    new.ancestor.created_at,
+                    new.ancestor.updated_at,
+                    new.checked.is_rm,
+                    new.is_head,
+                    new.body,
+                )
+                for new in self._new
+            ),
+        )
+        db.executemany("UPDATE ops SET is_head = 0 WHERE idx = ?", ((idx,) for idx in self._named))
+        per_owner = Counter(new.ancestor.owner for new in self._new)
+        db.executemany(
+            "INSERT INTO owners (address, ops) VALUES (?, ?) "
+            "ON CONFLICT (address) DO UPDATE SET ops = ops + excluded.ops",
+            ((bytes.fromhex(owner), count) for owner, count in per_owner.items()),
+        )
+
+    # How: the derived tables
+
+    def _write_catalogue(self) -> None:
+        db = self._db
+        touched = {new.rid: new for new in self._new}
+        fresh = set(self._new_keys.values())
+        older = [rid for rid in touched if rid not in fresh]
+        heads = self._heads(older, fresh)
+        shown = dict(_read_shown(db, older))
+        out: list[tuple[int, tuple[str, ...]]] = []
+        fewer: list[str] = []
+        gone: list[tuple[int]] = []
+        rows: list[tuple[str | int | bytes | None, ...]] = []
+        words: list[tuple[int, tuple[str, ...]]] = []
+        more: list[str] = []
+        for rid, new in touched.items():
+            kind = new.ancestor.kind
+            before = shown.get(rid)
+            best, live = _state(heads[rid])
+            self._count(kind, before, best is not None, live)
+            if before is not None and (best is None or best.idx != before[0]):
+                was = derive(kind, read_record(db, before[0]))
+                out.append((rid, was.words))
+                fewer += was.counted
+            if best is None:
+                if before is not None:
+                    gone.append((rid,))
+                continue
+            now = self._derived(kind, best)
+            key, owner = bytes.fromhex(new.ancestor.key), bytes.fromhex(new.ancestor.owner)
+            rows.append((rid, best.idx, KIND_CODES[kind], key, owner, live, *now.columns))
+            if before is None or best.idx != before[0]:
+                words.append((rid, now.words))
+                more += now.counted
+        forget_words(db, out)
+        db.executemany("DELETE FROM catalogue WHERE rid = ?", gone)
+        db.executemany(INSERT_CATALOGUE, rows)
+        index_words(db, words)
+        learn_words(db, known_words(texts for _, texts in words))
+        counted = Counter(more)
+        counted.subtract(fewer)
+        count_values(db, counted)
+
+    def _heads(self, older: Sequence[int], fresh: set[int]) -> dict[int, list[Stored]]:
+        """The heads of the keys that this batch writes."""
+        heads: dict[int, list[Stored]] = {rid: [] for rid in older}
+        # The log is written already, so the heads of older keys come from it, this batch's own included.
+        for rid, head in read_heads(self._db, older):
+            heads[rid].append(head)
+        for new in self._new:
+            if new.is_head and new.rid in fresh:
+                heads.setdefault(new.rid, []).append(new.stored)
+        return heads
+
+    def _derived(self, kind: Kind, best: Stored) -> Derived:
+        """What is derived from a winner: at hand for an operation of this batch."""
+        new = self._new_by_idx.get(best.idx)
+        at_hand = None if new is None else new.checked.derived
+        return derive(kind, read_record(self._db, best.idx)) if at_hand is None else at_hand
+
+    def _count(self, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
+        self._counts[kind] += is_live - (before is not None)
+        self._conflicts += (live > 1) - (before is not None and before[1] > 1)
+
+
+def _state(heads: Sequence[Stored]) -> tuple[Stored | None, int]:
+    """The winner, and how many heads are live."""
+    if len(heads) == 1:  # nearly always
+        (only,) = heads
+        return (None, 0) if only.is_rm else (only, 1)
+    return winner(heads), sum(not head.is_rm for head in heads)
+
+
+def _read_shown(db: sqlite3.Connection, rids: Sequence[int]) -> Iterator[tuple[int, tuple[int, int]]]:
+    for chunk in chunks(rids):
+        rows = db.execute(
+            f"SELECT rid, idx, live_heads FROM catalogue WHERE rid IN ({marks(chunk)})",
+            chunk,
+        )
+        for rid, idx, live in rows:
+            yield rid, (idx, live)

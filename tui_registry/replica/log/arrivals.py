@@ -1,0 +1,460 @@
+"""Operations from elsewhere: judged, appended where valid, kept where they must wait, remembered where refused.
+
+What waits is valid by itself and misses a child: it is kept, let go when the child comes, put out when it is too many.
+"""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from tui_registry.crdt.op import OpError, claimed_hash, digest_of
+from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.judge import Checked, Verdict, judge
+from tui_registry.replica.log.verifier import Verifier
+from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.stored import chunks, marks
+
+# The word index writes a segment for each transaction: large ones are quicker by a third.
+_APPLIED_AT_ONCE = 8_192
+# After a transaction of so many operations others are likely to follow.
+_BULK = 1_024
+# Bounds on what strangers can make this replica store.
+MAX_PENDING = 20_000
+MAX_PENDING_BYTES = 64 * 2**20
+MAX_REJECTED = 10_000
+_START = 1_024
+
+
+class Rejection(NamedTuple):
+    """An operation that breaks a rule. `place` is where it stands among the lines given."""
+
+    place: int
+    code: str
+    sentence: str
+
+
+@dataclass(slots=True, eq=False)
+class ApplyReport:
+    """What became of operations from elsewhere.
+
+    Attributes:
+        applied, known, pending, unsupported: counts.
+        rejected: what breaks a rule, one by one.
+        held: the ops of these that wait, by a digest of their bytes, each with the child it waits for.
+        moved: the ops of earlier ones that these released, with the child they wait for now, None for no more.
+        beyond: ops that waited when `held` was full: what strangers make us remember is bounded, these only count.
+    """
+
+    applied: int = 0
+    known: int = 0
+    pending: int = 0
+    unsupported: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    held: dict[bytes, str] = field(default_factory=dict, repr=False)
+    moved: dict[bytes, str | None] = field(default_factory=dict, repr=False)
+    beyond: int = field(default=0, repr=False)
+
+    @property
+    def missing(self) -> list[str]:
+        """The children that pending ops wait for."""
+        return sorted({*self.held.values(), *(child for child in self.moved.values() if child is not None)})
+
+    @property
+    def total(self) -> int:
+        return self.applied + self.known + self.pending + self.unsupported + len(self.rejected)
+
+    def add(self, later: ApplyReport) -> None:
+        """Count in what came later, but for its rejections, whose places mean something else here. What waited for it
+        is pending no more."""
+        self.applied += later.applied
+        self.known += later.known
+        self.unsupported += later.unsupported
+        for digest, child in later.moved.items():
+            if digest not in self.held:
+                if digest in self.moved or len(self.moved) < MAX_PENDING:
+                    self.moved[digest] = child
+            elif child is None:
+                del self.held[digest]
+            else:
+                self.held[digest] = child
+        self.beyond += later.beyond
+        for digest, child in later.held.items():
+            if digest in self.held or len(self.held) < MAX_PENDING:
+                self.held[digest] = child
+            else:
+                self.beyond += 1
+        self.pending = len(self.held) + self.beyond
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One line from elsewhere.
+
+    Attributes:
+        entry: its index in the peer's log, where it comes from one.
+        held_by: whose pending op it is, where it waited here already.
+        claimed: the hash that the line ends in, None where it ends otherwise. Nothing is believed of it.
+        known: the log holds these very bytes.
+        op: the op, once it has passed rules 1 to 5.
+        error: the rule that it breaks.
+    """
+
+    index: int
+    body: bytes
+    entry: int | None = None
+    held_by: str | None = None
+    claimed: str | None = None
+    known: bool = False
+    op: Checked | None = None
+    error: OpError | None = None
+
+    def take(self, verdict: Verdict) -> None:
+        """Note what rules 1 to 5 say of it."""
+        if isinstance(verdict, Checked):
+            self.op = verdict
+        else:
+            self.error = OpError(*verdict)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch.
+
+    Attributes:
+        unread: the entries of a later version.
+    """
+
+    report: ApplyReport = field(default_factory=ApplyReport)
+    unread: list[int] = field(default_factory=list)
+
+
+def apply(
+    pool: Pool,
+    verifier: Verifier,
+    lines: Iterable[bytes],
+    source: str,
+    clock: Callable[[], int],
+    *,
+    keep_pending: bool = True,
+) -> ApplyReport:
+    """Take operations that belong to no peer's log, in batches, each in one transaction.
+
+    Args:
+        lines: each without a line end; a children-first order is quickest, any order works.
+        source, keep_pending: as for `store`.
+        clock: gives Unix seconds.
+    """
+    total = ApplyReport()
+    stream = iter(lines)
+    offset = 0
+
+    def following() -> list[Arrival]:
+        return check_lines(pool, verifier, list(islice(stream, _APPLIED_AT_ONCE)))
+
+    # The next batch is judged while this one is stored.
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(following)
+        while arrivals := coming.result():
+            coming = ahead.submit(following)
+            # Less than a full batch is the last one: stored as an ordinary write, it gives back what a bulk held.
+            with storing(pool, arrivals, bulk=len(arrivals) == _APPLIED_AT_ONCE) as db:
+                outcome = store(db, arrivals, source, clock(), keep_pending=keep_pending)
+            total.add(outcome.report)
+            total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
+            offset += len(arrivals)
+    return total
+
+
+def check_lines(
+    pool: Pool, verifier: Verifier, lines: Sequence[bytes], first_entry: int | None = None
+) -> list[Arrival]:
+    """Judge lines by themselves (rules 1 to 5), but for those that the log holds already, byte for byte.
+
+    Args:
+        first_entry: the index of the first line in a peer's log.
+    """
+    arrivals = [
+        Arrival(index, line, None if first_entry is None else first_entry + index, claimed=claimed_hash(line))
+        for index, line in enumerate(lines)
+    ]
+    with _calm(len(lines)):
+        _mark_known(pool, arrivals)
+        unknown = [arrival for arrival in arrivals if not arrival.known]
+        for arrival, verdict in zip(unknown, verifier.judge([item.body for item in unknown]), strict=True):
+            arrival.take(verdict)
+    return arrivals
+
+
+@contextmanager
+def storing(pool: Pool, arrivals: Sequence[Arrival], *, bulk: bool | None = None) -> Iterator[sqlite3.Connection]:
+    """A write transaction for so many operations.
+
+    Args:
+        bulk: others are likely to follow; None to decide by the number of operations.
+    """
+    with _calm(len(arrivals)), pool.write(bulk=len(arrivals) >= _BULK if bulk is None else bulk) as db:
+        yield db
+
+
+def store(
+    db: sqlite3.Connection,
+    arrivals: Sequence[Arrival],
+    source: str,
+    now: int,
+    *,
+    epoch: str | None = None,
+    keep_pending: bool = True,
+) -> Outcome:
+    """Append what is valid, keep what must wait, remember what was refused; inside the caller's transaction.
+
+    Args:
+        arrivals: from `check_lines`.
+        source: who sent them: a peer's name, or a word for a file or a push.
+        now: Unix seconds, written beside what is refused.
+        epoch: of the peer's log, where the arrivals are its entries.
+        keep_pending: whether ops that miss a child are kept for later.
+    """
+    outcome = Outcome()
+    report = outcome.report
+    batch = Batch(db)
+    batch.load(arrival.op for arrival in arrivals if arrival.op is not None)
+    (any_pending,) = db.execute("SELECT EXISTS (SELECT 1 FROM pending)").fetchone()
+    queue = deque(arrivals)
+    waiting: dict[str, list[Arrival]] = {}
+    released: list[Arrival] = []
+    refused: list[Arrival] = []
+    while queue:
+        arrival = queue.popleft()
+        op = arrival.op
+        if arrival.known or (op is not None and batch.knows(op)):
+            report.known += arrival.held_by is None
+            continue
+        if op is None:
+            _refuse(arrival, outcome, refused)
+            continue
+        missing = batch.missing(op)
+        if missing:
+            waiting.setdefault(missing[0], []).append(arrival)
+            continue
+        try:
+            batch.append(op, arrival.body)
+        except OpError as error:
+            arrival.error = error
+            _refuse(arrival, outcome, refused)
+            continue
+        report.applied += 1
+        queue.extend(waiting.pop(op.claim.hash, ()))
+        if any_pending:
+            freed = _release(db, op.claim.hash)
+            batch.load(free.op for free in freed if free.op is not None)
+            released += freed
+            queue.extend(freed)
+    batch.flush()
+    still = [(child, arrival) for child, group in waiting.items() for arrival in group]
+    report.moved = _settle(db, released, still)
+    fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]
+    report.pending = len(fresh)
+    report.held = {digest_of(arrival.body): child for child, arrival in fresh}
+    if keep_pending:
+        _keep(db, fresh, source, epoch)
+        _make_room(db)
+    _remember(db, refused, source, now)
+    return outcome
+
+
+# How: what waits
+
+
+def _keep(db: sqlite3.Connection, fresh: Sequence[tuple[str, Arrival]], source: str, epoch: str | None) -> None:
+    """Keep ops, each with the child it waits for first.
+
+    One that its source sent before is remembered by where it stood last: the older epoch's cursor may be gone.
+    """
+    db.executemany(
+        "INSERT INTO pending (digest, source, child, epoch, entry, size, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (digest, source) DO UPDATE SET epoch = excluded.epoch, entry = excluded.entry "
+        "WHERE excluded.entry IS NOT NULL",
+        (
+            (
+                digest_of(arrival.body),
+                source,
+                bytes.fromhex(child),
+                epoch,
+                arrival.entry,
+                len(arrival.body),
+                arrival.body,
+            )
+            for child, arrival in fresh
+        ),
+    )
+
+
+def _release(db: sqlite3.Connection, child: str) -> list[Arrival]:
+    """The pending ops that waited for this child first, each once however many sources hold it."""
+    rows = db.execute(
+        "SELECT min(seq), source, body FROM pending WHERE child = ? GROUP BY digest ORDER BY 1", (bytes.fromhex(child),)
+    ).fetchall()
+    freed = [Arrival(-1, body, held_by=source) for _, source, body in rows]
+    for arrival, verdict in zip(freed, judge([item.body for item in freed]), strict=True):
+        arrival.take(verdict)
+    return freed
+
+
+def _settle(
+    db: sqlite3.Connection, released: Sequence[Arrival], still: Sequence[tuple[str, Arrival]]
+) -> dict[bytes, str | None]:
+    """Take released ops out of pending, or let them wait for their next child; those refused after all count for the
+    peer that sent them."""
+    waits_on = {id(arrival): child for child, arrival in still}
+    moved: dict[bytes, str | None] = {}
+    for arrival in released:
+        digest = digest_of(arrival.body)
+        child = moved[digest] = waits_on.get(id(arrival))
+        if child is None:
+            db.execute("DELETE FROM pending WHERE digest = ?", (digest,))
+            if arrival.error is not None:
+                db.execute("UPDATE peers SET rejected = rejected + 1 WHERE name = ?", (arrival.held_by,))
+        else:
+            db.execute("UPDATE pending SET child = ? WHERE digest = ?", (bytes.fromhex(child), digest))
+    return moved
+
+
+def has_room(db: sqlite3.Connection) -> bool:
+    """Whether there is room enough to read again what was put out."""
+    count, size = _held(db)
+    return count < MAX_PENDING // 2 and size < MAX_PENDING_BYTES // 2
+
+
+def _make_room(db: sqlite3.Connection) -> None:
+    """Keep to the bounds: the source that holds most loses its newest first; its cursor remembers where to read on."""
+    while True:
+        count, size = _held(db)
+        if count <= MAX_PENDING and size <= MAX_PENDING_BYTES:
+            return
+        (greediest,) = db.execute(
+            "SELECT source FROM pending GROUP BY source ORDER BY sum(size) DESC, count(*) DESC, source LIMIT 1"
+        ).fetchone()
+        rows = db.execute(
+            "SELECT seq, epoch, entry FROM pending WHERE source = ? ORDER BY seq DESC LIMIT ?",
+            (greediest, max(1, count - MAX_PENDING, count // 16)),
+        ).fetchall()
+        db.executemany("DELETE FROM pending WHERE seq = ?", ((seq,) for seq, _, _ in rows))
+        for _, epoch, entry in rows:
+            if epoch is not None and entry is not None:
+                _mark_evicted(db, greediest, epoch, entry)
+
+
+def _held(db: sqlite3.Connection) -> tuple[int, int]:
+    """How many ops wait, and their bytes."""
+    count, size = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM pending").fetchone()
+    return count, size
+
+
+def _mark_evicted(db: sqlite3.Connection, peer: str, epoch: str, entry: int) -> None:
+    """Let the peer's cursor remember the first entry that there was no room for."""
+    db.execute(
+        "UPDATE cursors SET evicted_index = min(coalesce(evicted_index, :entry), :entry) "
+        "WHERE peer = :peer AND epoch = :epoch",
+        {"entry": entry, "peer": peer, "epoch": epoch},
+    )
+
+
+# How: what is known, what is refused
+
+
+def _mark_known(pool: Pool, arrivals: Sequence[Arrival]) -> None:
+    """Mark what the log holds byte for byte: that is not verified again. A claimed hash alone proves nothing."""
+    with pool.read() as db:
+        if db.execute("SELECT size FROM replica").fetchone() == (0,):
+            return
+        bodies: dict[str, bytes] = {}
+        claimed = [bytes.fromhex(arrival.claimed) for arrival in arrivals if arrival.claimed is not None]
+        for chunk in chunks(claimed):
+            rows = db.execute(f"SELECT hash, body FROM ops WHERE hash IN ({marks(chunk)})", chunk)
+            bodies.update((digest.hex(), body) for digest, body in rows)
+        for arrival in arrivals:
+            arrival.known = arrival.claimed is not None and bodies.get(arrival.claimed) == arrival.body
+
+
+def _refuse(arrival: Arrival, outcome: Outcome, refused: list[Arrival]) -> None:
+    error = arrival.error
+    assert error is not None
+    if error.code == "unsupported":
+        outcome.report.unsupported += 1
+        if arrival.entry is not None:
+            outcome.unread.append(arrival.entry)
+        return
+    if arrival.held_by is None:
+        outcome.report.rejected.append(Rejection(arrival.index, error.code, error.sentence))
+    refused.append(arrival)
+
+
+def _remember(db: sqlite3.Connection, refused: Sequence[Arrival], source: str, now: int) -> None:
+    """Remember what was refused, the last 10,000 of all; inside the caller's transaction."""
+    if not refused:
+        return
+    db.executemany(
+        "INSERT OR REPLACE INTO rejected (digest, source, received_at, code, sentence, size, start) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                digest_of(arrival.body),
+                arrival.held_by or source,
+                now,
+                arrival.error.code,
+                arrival.error.sentence[:500],
+                len(arrival.body),
+                arrival.body[:_START],
+            )
+            for arrival in refused[-MAX_REJECTED:]
+            if arrival.error is not None
+        ),
+    )
+    db.execute(
+        "DELETE FROM rejected WHERE rowid IN "
+        "(SELECT rowid FROM rejected ORDER BY received_at DESC, rowid DESC LIMIT -1 OFFSET ?)",
+        (MAX_REJECTED,),
+    )
+
+
+# How: the garbage collector
+
+
+def _calm(operations: int) -> AbstractContextManager[None]:
+    return collecting_seldom() if operations >= _BULK else nullcontext()
+
+
+# Allocations between two runs of the garbage collector. By default it is 700: a batch of operations, which is all in
+# use and has no cycles, would be searched again and again, for an eighth of what storing it costs.
+_SELDOM = 100_000
+
+_guard = threading.Lock()
+_bulks = 0
+_usual = gc.get_threshold()
+
+
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Let the garbage collector run seldom until this block, and every other one like it in the process, has ended."""
+    global _bulks, _usual
+    with _guard:
+        if not _bulks:
+            _usual = gc.get_threshold()
+            gc.set_threshold(_SELDOM, *_usual[1:])
+        _bulks += 1
+    try:
+        yield
+    finally:
+        with _guard:
+            _bulks -= 1
+            if not _bulks:
+                gc.set_threshold(*_usual)

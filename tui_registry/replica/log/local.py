@@ -1,0 +1,250 @@
+"""Local writes: read the heads, sign, append, all in one immediate transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tui_registry.crdt.keys import Identity
+from tui_registry.crdt.op import AgentOp, ModelOp
+from tui_registry.crdt.sign import chain_of_children, sign_rm, sign_up
+from tui_registry.errors import InvalidRecord, Kind, Record, RegistryError
+from tui_registry.records.schema import ID_FIELD, NULL_HASH
+from tui_registry.records.wire import derive_id
+from tui_registry.replica.catalogue.current import check_among
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.judge import check
+from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.stored import stored_id
+
+Write = ModelOp | AgentOp
+
+
+class LocalWrites:
+    """Registering, editing, deleting. Every write is signed by this replica's key, and durable when a call returns."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], int], key: Key) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._key = key
+
+    def add(self, kind: Kind, record: Record) -> Write:
+        """Register a record: id, owner and times are set here.
+
+        Raises:
+            StoreError: `already_registered`, `not_owner`, `bad_key`.
+        """
+        with self._turn() as turn:
+            return turn.add(kind, record)
+
+    def add_all(self, records: Sequence[tuple[Kind, Record]], *, bulk: bool) -> list[Write | RegistryError]:
+        """Register records in one transaction; gives the op or the error of each, in order.
+
+        Args:
+            bulk: others are likely to follow.
+        """
+        with self._turn(bulk=bulk) as turn:
+            return [turn.add_or_refuse(kind, record) for kind, record in records]
+
+    def update(self, kind: Kind, identifier: str, record: Record, seen: Collection[str]) -> Write:
+        """Write a new value on top of the heads that the caller was shown.
+
+        Raises:
+            StoreError: `not_found`, `not_owner`, `changed`, `bad_key`.
+        """
+        with self._turn() as turn:
+            return turn.write(turn.existing(kind, identifier, seen), record)
+
+    def delete(self, kind: Kind, identifier: str, seen: Collection[str]) -> Write:
+        """Remove what the caller was shown.
+
+        Raises:
+            StoreError: `not_found`, `not_owner`, `changed`, `bad_key`.
+        """
+        with self._turn() as turn:
+            return turn.remove(turn.existing(kind, identifier, seen))
+
+    @contextmanager
+    def _turn(self, *, bulk: bool = False) -> Iterator[_Turn]:
+        identity = self._key.identity()
+        with self._pool.write(bulk=bulk) as db:
+            turn = _Turn(db, identity, self._clock)
+            yield turn
+            turn.flush()
+
+
+# How
+
+
+class _Head(NamedTuple):
+    hash: str
+    is_rm: bool
+    clock: int
+    created_at: int
+    updated_at: int
+
+
+class _Known(NamedTuple):
+    """A key of the log, live or deleted."""
+
+    kind: Kind
+    id: str
+    owner: str
+    heads: list[_Head]
+
+    @property
+    def exists(self) -> bool:
+        return any(not head.is_rm for head in self.heads)
+
+
+class _Turn:
+    """One write transaction: operations are signed and taken one after the other, and written together by `flush`.
+
+    Nobody else writes to the connection meanwhile. What is refused leaves the turn as it was.
+    """
+
+    def __init__(self, db: sqlite3.Connection, identity: Identity, clock: Callable[[], int]) -> None:
+        self._db = db
+        self._identity = identity
+        self._clock = clock
+        self._batch = Batch(db)
+        self._counter = _next_counter(db, identity)
+
+    def flush(self) -> None:
+        """Write what was taken."""
+        self._batch.flush()
+
+    def existing(self, kind: Kind, identifier: str, seen: Collection[str]) -> _Known:
+        """A record of this key's that is as the caller was shown it."""
+        known = _read_known(self._db, identifier)
+        if known is None or known.kind != kind or not known.exists:
+            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it may have been deleted")
+        self._check_owner(known)
+        if {head.hash for head in known.heads} != set(seen):
+            raise StoreError(
+                "changed",
+                f"{kind} {identifier[:12]} has changed since it was read: look at it again, then repeat the change",
+            )
+        return known
+
+    def add(self, kind: Kind, record: Record) -> Write:
+        """Sign and take a record.
+
+        A record without an id gets one from the clock, or the next free second; an id deleted here is registered again
+        on top of its removal; an unknown id gives way to a new one.
+
+        Raises:
+            StoreError: `already_registered`, `not_owner`.
+        """
+        identifier = str(record[ID_FIELD[kind]])
+        if identifier != NULL_HASH and self._batch.has_key(identifier):
+            # Its heads are read from the log, so what was taken before must be written.
+            self.flush()
+            known = _read_known(self._db, identifier)
+            if known is not None and known.kind == kind:
+                return self._add_again(known, record)
+        return self._take(sign_up(self._identity, kind, self._as_new(kind, record), counter=self._counter))
+
+    def add_or_refuse(self, kind: Kind, record: Record) -> Write | RegistryError:
+        """`add` after the authoring rules, with the errors of this one record as a value."""
+        if record.get("preferred_models"):
+            self.flush()  # they may be among the records before
+        problems = check_among(self._db, kind, record)
+        if any(problem.severity == "error" for problem in problems):
+            return InvalidRecord(tuple(problems))
+        try:
+            return self.add(kind, record)
+        except StoreError as error:
+            return error
+
+    def write(self, known: _Known, record: Record) -> Write:
+        """Sign and take a new value on top of all heads."""
+        value = {
+            **record,
+            ID_FIELD[known.kind]: known.id,
+            "owner_id": self._identity.address,
+            "created_at": known.heads[0].created_at,
+            "updated_at": self._time_after(known),
+        }
+        return self._take_chain(
+            known,
+            lambda children, clock: sign_up(
+                self._identity, known.kind, value, children=children, clock=clock, counter=self._counter
+            ),
+        )
+
+    def remove(self, known: _Known) -> Write:
+        """Sign and take a removal of all heads."""
+        updated_at = self._time_after(known)
+        return self._take_chain(
+            known,
+            lambda children, clock: sign_rm(
+                self._identity, known.kind, known.id, children=children, clock=clock, updated_at=updated_at
+            ),
+        )
+
+    def _add_again(self, known: _Known, record: Record) -> Write:
+        if known.exists:
+            raise StoreError(
+                "already_registered",
+                f"{known.kind} {known.id[:12]} is registered already: update it, or leave out the id for a new one",
+            )
+        self._check_owner(known)
+        return self.write(known, record)
+
+    def _as_new(self, kind: Kind, record: Record) -> Record:
+        address, name, second = self._identity.address, str(record["name"]), self._clock()
+        while self._batch.has_key(identifier := derive_id(kind, address, name, second)):
+            second += 1
+        ours: Record = {ID_FIELD[kind]: identifier, "owner_id": address, "created_at": second, "updated_at": second}
+        return {**record, **ours}
+
+    def _check_owner(self, known: _Known) -> None:
+        if known.owner != self._identity.address:
+            raise StoreError(
+                "not_owner",
+                f"{known.kind} {known.id[:12]} belongs to 0x{known.owner}, not to this replica's key: "
+                "duplicate it as a new record instead",
+            )
+
+    def _time_after(self, known: _Known) -> int:
+        return max(self._clock(), *(head.updated_at for head in known.heads))
+
+    def _take_chain(self, known: _Known, sign: Callable[[Sequence[str], int], Write]) -> Write:
+        """Take the operations that together name all heads, as one alone may name only so many; gives the last."""
+        clocks = {head.hash: head.clock for head in known.heads}
+        ops: list[Write] = []
+        clock = 0
+        for children in chain_of_children([*clocks]):
+            clock = 1 + max(clock, *(clocks[child] for child in children))
+            ops.append(self._take(sign([*children, *(op.hash for op in ops[-1:])], clock)))
+        return ops[-1]
+
+    def _take(self, op: Write) -> Write:
+        checked = check(op)
+        if op.children:
+            self._batch.load([checked])
+        self._batch.append(checked, op.body)
+        self._counter += 1
+        return op
+
+
+def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:
+    row = db.execute("SELECT rid, kind, owner FROM keys WHERE id = ?", (stored_id(identifier),)).fetchone()
+    if row is None:
+        return None
+    rid, kind, owner = row
+    rows = db.execute(
+        "SELECT hash, is_rm, clock, created_at, updated_at FROM ops WHERE rid = ? AND is_head = 1", (rid,)
+    )
+    heads = [_Head(digest.hex(), bool(is_rm), *rest) for digest, is_rm, *rest in rows]
+    return _Known(KINDS_BY_CODE[kind], identifier, owner.hex(), heads)
+
+
+def _next_counter(db: sqlite3.Connection, identity: Identity) -> int:
+    row = db.execute("SELECT ops FROM owners WHERE address = ?", (bytes.fromhex(identity.address),)).fetchone()
+    return 1 + (0 if row is None else int(row[0]))

@@ -1,0 +1,407 @@
+"""The peers that this replica pulls from, and how far each log of theirs was read."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_registry.crdt.op import RULES_VERSION
+from tui_registry.errors import Problem
+from tui_registry.replica.store.connection import Pool, StoreError
+
+if TYPE_CHECKING:
+    from tui_registry.replica.log.arrivals import ApplyReport, Arrival
+    from tui_registry.replica.log.operations import Head
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
+_HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII).fullmatch
+# A scheme, or a host and its port, and not the two slashes that make a URL of it.
+_HALF_A_URL = re.compile(r"[^/]*:").match
+
+_KEPT_EPOCHS = 4
+_NO_SUM = "0" * 64
+# Which operations this program can read: when it changes, unsupported ones are read again.
+READER_VERSION = f"rules-{RULES_VERSION}"
+
+
+class Peer(NamedTuple):
+    """A node or static log that this replica pulls from.
+
+    Attributes:
+        address: an http(s) URL or a directory.
+        epoch, next_index: the cursor in the peer's current epoch; None and 0 before the first pull.
+        their_size: ops in its log at the last look, None when never reached.
+        identical: everything up to the head's size was read, and size and fingerprint equal ours.
+        rejected, pending, unsupported: ops of this peer that this replica refused, holds back, or cannot read yet.
+        last_sync: Unix seconds of the last complete pull.
+        last_error: why the last try failed, None when it went well.
+        etag: of the last head read, for a poll that costs nothing.
+    """
+
+    name: str
+    address: str
+    epoch: str | None
+    next_index: int
+    their_size: int | None
+    their_fingerprint: str | None
+    node: str | None
+    identical: bool
+    rejected: int
+    pending: int
+    unsupported: int
+    last_sync: int | None
+    last_error: str | None
+    last_try: int | None
+    etag: str | None
+
+
+class Cursor(NamedTuple):
+    """How far a peer's log was read.
+
+    Attributes:
+        start: the index to read next; before `next_index` when an op that was not kept is read again.
+        next_index: one past the last entry ever read in this epoch.
+        running_sum: of the hashes of entries 0..next_index, 64 hex digits.
+        restarted: the cursor was void (the peer was restored from a backup, or its sums disagree) and starts at 0.
+    """
+
+    epoch: str
+    start: int
+    next_index: int
+    running_sum: str
+    restarted: bool = False
+
+
+class Peers:
+    """The peers, by name."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], int]) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    def all(self) -> list[Peer]:
+        """Every peer, by name."""
+        with self._pool.read() as db:
+            return _read_peers(db)
+
+    def get(self, name: str) -> Peer:
+        """The peer of that name.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        with self._pool.read() as db:
+            found = _read_peers(db, name)
+        if not found:
+            raise _no_such_peer(name)
+        return found[0]
+
+    def add(self, name: str, address: str) -> Peer:
+        """Remember a node (http or https URL) or a static log (directory) to pull from.
+
+        Raises:
+            StoreError: `bad_peer_name`, `bad_address`, `peer_exists`.
+        """
+        _raise_first(_check_place(address))
+        with self._pool.write() as db:
+            _raise_first(_check(db, name, address))
+            db.execute(
+                "INSERT INTO peers (name, address, added_at) VALUES (?, ?, ?)", (name, _normal(address), self._clock())
+            )
+        return self.get(name)
+
+    def check(self, name: str, address: str) -> list[Problem]:
+        """What keeps a peer of that name and address from being added, by field (`name`, `address`); for forms."""
+        with self._pool.read() as db:
+            problems = _check(db, name, address)
+        return problems + _check_place(address)
+
+    def remove(self, name: str) -> None:
+        """Forget a peer, its cursors and what waits on its behalf; the ops that came from it stay.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        with self._pool.write() as db:
+            if db.execute("DELETE FROM peers WHERE name = ?", (name,)).rowcount == 0:
+                raise _no_such_peer(name)
+            db.execute("DELETE FROM cursors WHERE peer = ?", (name,))
+            db.execute("DELETE FROM pending WHERE source = ?", (name,))
+
+    def begin_pull(self, name: str, head: Head) -> Cursor:
+        """Where to read on in the peer's log, given its head; makes the cursor for an epoch not seen before.
+
+        The cursor is void when the log is shorter than what was read, or when everything was read and the sums
+        disagree: the peer was restored from a backup, or lies. Then reading starts at 0.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        with self._pool.write() as db:
+            if db.execute("SELECT 1 FROM peers WHERE name = ?", (name,)).fetchone() is None:
+                raise _no_such_peer(name)
+            row = db.execute(
+                "SELECT next_index, running_sum FROM cursors WHERE peer = ? AND epoch = ?", (name, head.epoch)
+            ).fetchone()
+            next_index, running_sum = row or (0, _NO_SUM)
+            void = head.size < next_index or (head.size == next_index and running_sum != head.fingerprint)
+            if void:
+                next_index, running_sum = 0, _NO_SUM
+            if row is None or void:
+                db.execute(
+                    "INSERT OR REPLACE INTO cursors (peer, epoch, next_index, running_sum, used_at) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (name, head.epoch, next_index, running_sum, self._clock()),
+                )
+                _forget_old_epochs(db, name, head.epoch)
+            again = _first_to_read_again(db, name, head.epoch)
+            db.execute("UPDATE peers SET epoch = ? WHERE name = ?", (head.epoch, name))
+        start = next_index if again is None else min(again, next_index)
+        return Cursor(head.epoch, start, next_index, running_sum, restarted=void)
+
+    def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
+        """Store checked entries of a peer's log and move its cursor, in one transaction.
+
+        Args:
+            cursor: from `begin_pull`, or from the call before this one.
+            arrivals: from `Log.check_lines`, beginning at `cursor.start`.
+        """
+        from tui_registry.replica.log.arrivals import store, storing
+
+        start, stop, now = cursor.start, cursor.start + len(arrivals), self._clock()
+        with storing(self._pool, arrivals) as db:
+            # Before storing, which may find anew that an entry cannot be kept.
+            db.execute(
+                "UPDATE cursors SET again_index = CASE WHEN :stop < next_index THEN :stop END "
+                "WHERE peer = :peer AND epoch = :epoch AND again_index BETWEEN :start AND :stop",
+                {"start": start, "stop": stop, "peer": name, "epoch": cursor.epoch},
+            )
+            outcome = store(db, arrivals, name, now, epoch=cursor.epoch)
+            total = int(cursor.running_sum, 16)
+            for arrival in arrivals[max(0, cursor.next_index - start) :]:
+                # An entry that claims no hash counts as 0: the sums will differ, as they must.
+                total += int(arrival.claimed or "0", 16)
+            moved = Cursor(cursor.epoch, stop, max(stop, cursor.next_index), f"{total % 2**256:064x}")
+            _move_cursor(db, name, moved, now)
+            if outcome.unread:
+                _mark_unsupported(db, name, cursor.epoch, min(outcome.unread))
+            report = outcome.report
+            db.execute(
+                "UPDATE peers SET rejected = rejected + ?, unsupported = unsupported + ? WHERE name = ?",
+                (len(report.rejected), report.unsupported, name),
+            )
+        return report, moved
+
+    def skip_entries(self, name: str, epoch: str, size: int, fingerprint: str) -> Cursor:
+        """Move a peer's cursor behind entries that are all here without having been read one by one.
+
+        Args:
+            fingerprint: the sum of the hashes of entries 0..size.
+        """
+        moved = Cursor(epoch, size, size, fingerprint)
+        with self._pool.write() as db:
+            _move_cursor(db, name, moved, self._clock())
+        return moved
+
+    def finish_pull(
+        self, name: str, head: Head | None, error: str | None, etag: str | None = None, *, whole: bool = True
+    ) -> None:
+        """Write down how a pull ended.
+
+        Args:
+            error: a sentence, None when it went well.
+            whole: False when the user stopped it before the peer's head: no failure, and no sync either.
+        """
+        now = self._clock()
+        synced = whole and error is None
+        with self._pool.write() as db:
+            if head is not None:
+                db.execute(
+                    "UPDATE peers SET their_size = ?, their_fingerprint = ?, node = ?, etag = ? WHERE name = ?",
+                    (head.size, head.fingerprint, head.node, etag if synced else None, name),
+                )
+            db.execute(
+                "UPDATE peers SET last_try = ?, last_error = ?, last_sync = coalesce(?, last_sync) WHERE name = ?",
+                (now, error, now if synced else None, name),
+            )
+
+
+# How: names and addresses
+
+
+def _read_peers(db: sqlite3.Connection, name: str | None = None) -> list[Peer]:
+    """Every peer by name, or the one of that name."""
+    # `identical`: everything up to the head's size was read, and size and fingerprint equal ours.
+    rows = db.execute(
+        "SELECT p.name, p.address, p.epoch, coalesce(c.next_index, 0), p.their_size, p.their_fingerprint, p.node, "
+        "p.their_size = r.size AND p.their_fingerprint = r.fingerprint AND coalesce(c.next_index, 0) >= r.size "
+        "AND p.last_sync IS NOT NULL, "
+        "p.rejected, (SELECT count(*) FROM pending WHERE source = p.name), p.unsupported, p.last_sync, p.last_error, "
+        "p.last_try, p.etag FROM replica r, peers p LEFT JOIN cursors c ON c.peer = p.name AND c.epoch = p.epoch "
+        "WHERE ? IS NULL OR p.name = ? ORDER BY p.name",
+        (name, name),
+    )
+    return [peer._replace(identical=bool(peer.identical)) for peer in map(Peer._make, rows)]
+
+
+def _check(db: sqlite3.Connection, name: str, address: str) -> list[Problem]:
+    problems = []
+    if not _NAME(name):
+        sentence = "a peer's name is 1 to 32 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit"
+        problems.append(Problem("name", "error", "bad_peer_name", sentence))
+    elif db.execute("SELECT 1 FROM peers WHERE name = ?", (name,)).fetchone():
+        problems.append(Problem("name", "error", "peer_exists", "another peer has that name already: remove it first"))
+    fault = _address_fault(address.strip())
+    if fault is not None:
+        problems.append(Problem("address", "error", "bad_address", fault))
+    elif row := db.execute("SELECT name FROM peers WHERE address = ?", (_normal(address),)).fetchone():
+        sentence = f"the peer {row[0]} has that address already: remove it first"
+        problems.append(Problem("address", "error", "peer_exists", sentence))
+    return problems
+
+
+def _raise_first(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        raise StoreError(problem.code, problem.sentence)
+
+
+def _check_place(address: str) -> list[Problem]:
+    """What is wrong with the place that an address names: a folder may come later, such as a stick, a file is none.
+
+    It looks at the disk, and a share may keep it waiting: not for the inside of a write.
+    """
+    if "://" in address or not address.strip():
+        return []
+    try:
+        is_folder = stat.S_ISDIR(Path(_normal(address)).stat().st_mode)
+    except (OSError, ValueError):
+        return []
+    sentence = "that is a file, not a directory: name one made by `export --log`, or a node's URL"
+    return [] if is_folder else [Problem("address", "error", "bad_address", sentence)]
+
+
+def _no_such_peer(name: str) -> StoreError:
+    return StoreError("not_found", f"there is no peer named '{name[:32]}': see `peer list`")
+
+
+def _address_fault(address: str) -> str | None:
+    from urllib.parse import urlsplit
+
+    if not address:
+        return "the address is empty: give a URL such as http://HOST:8420, or a directory"
+    if "://" not in address:
+        return _folder_fault(address)
+    try:
+        parts = urlsplit(address)
+        _, colon, port = parts.netloc.rpartition(":")
+        if colon and port.isdecimal() and not 0 < int(port) < 65_536:
+            return f"{port[:10]} is not a port: 1 to 65535"
+        sound = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.query or parts.fragment or parts.username is not None or not _is_plain(address):
+        return "a node's address is http://HOST[:PORT] or https://HOST[:PORT], with no more than a path"
+    return None
+
+
+def _is_plain(address: str) -> bool:
+    return len(address) <= 2_000 and address.isprintable()  # no surrogates either, which no URL can hold
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is an IP address or a name that can be looked up (IDNA 2008, RFC 5891), as the web client has it."""
+    from ipaddress import ip_address
+
+    import idna
+
+    name = host.lower()
+    try:
+        # A name never ends in a number (RFC 1123, 2.1), so that a wrong IPv4 address is none either.
+        if ":" in name or name.rpartition(".")[2].isdecimal():
+            return "%" not in name and name.isascii() and str(ip_address(name)) != ""
+        if not name.isascii():
+            name = idna.encode(name).decode("ascii")
+        elif "xn--" in name:
+            idna.decode(name)
+    except ValueError:
+        return False
+    return _HOST(name) is not None
+
+
+def _folder_fault(address: str) -> str | None:
+    if _HALF_A_URL(address):
+        return (
+            "a node's address is http://HOST[:PORT] or https://HOST[:PORT]; a directory with a colon in its name is "
+            "./NAME"
+        )
+    try:
+        _normal(address).encode()
+    except UnicodeEncodeError:
+        return "the directory's name is not UTF-8, and so cannot be kept as an address: rename it, or link to it"
+    return "no directory has a NUL in its name" if "\0" in address else None
+
+
+def _normal(address: str) -> str:
+    address = address.strip()
+    if "://" in address:
+        return address.rstrip("/")
+    path = Path(address)
+    with suppress(RuntimeError):  # `~stranger`: no such user, so the folder is called that
+        path = path.expanduser()
+    return str(path.absolute())
+
+
+# How: cursors
+
+
+def _move_cursor(db: sqlite3.Connection, peer: str, moved: Cursor, now: int) -> None:
+    db.execute(
+        "UPDATE cursors SET next_index = ?, running_sum = ?, used_at = ? WHERE peer = ? AND epoch = ?",
+        (moved.next_index, moved.running_sum, now, peer, moved.epoch),
+    )
+
+
+def _forget_old_epochs(db: sqlite3.Connection, peer: str, current: str) -> None:
+    # A peer that changes its epoch at each look must not fill our disk.
+    db.execute(
+        "DELETE FROM cursors WHERE peer = :peer AND epoch <> :current AND epoch NOT IN "
+        "(SELECT epoch FROM cursors WHERE peer = :peer ORDER BY used_at DESC, epoch LIMIT :kept)",
+        {"peer": peer, "current": current, "kept": _KEPT_EPOCHS},
+    )
+
+
+def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int | None:
+    """Where reading again must begin: at what a later reader may read, at what there is room for by now, or where
+    reading again was broken off."""
+    from tui_registry.replica.log.arrivals import has_room
+
+    again, unsupported, version, evicted = db.execute(
+        "SELECT again_index, unsupported_index, unsupported_version, evicted_index FROM cursors "
+        "WHERE peer = ? AND epoch = ?",
+        (peer, epoch),
+    ).fetchone()
+    due = {"again_index": again}
+    if version != READER_VERSION:
+        due["unsupported_index"] = unsupported
+    if evicted is not None and has_room(db):
+        due["evicted_index"] = evicted
+    first = min((index for index in due.values() if index is not None), default=None)
+    # What is due is read again as one stretch; what cannot be kept this time either is marked again on the way.
+    cleared = ", ".join(f"{column} = NULL" for column in due)
+    db.execute(f"UPDATE cursors SET {cleared} WHERE peer = ? AND epoch = ?", (peer, epoch))
+    db.execute("UPDATE cursors SET again_index = ? WHERE peer = ? AND epoch = ?", (first, peer, epoch))
+    return first
+
+
+def _mark_unsupported(db: sqlite3.Connection, peer: str, epoch: str, entry: int) -> None:
+    """Let the peer's cursor remember the first entry that this program cannot read."""
+    db.execute(
+        "UPDATE cursors SET unsupported_index = min(coalesce(unsupported_index, :entry), :entry), "
+        "unsupported_version = :version WHERE peer = :peer AND epoch = :epoch",
+        {"entry": entry, "version": READER_VERSION, "peer": peer, "epoch": epoch},
+    )

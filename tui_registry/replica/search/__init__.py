@@ -1,0 +1,1 @@
+"""A query answered: compiled, matched, put in order, counted by facets."""

@@ -1,0 +1,349 @@
+"""A query's tree made into SQL: what the word index can answer goes there, the rest becomes conditions on columns.
+
+The text of a query is data: words are letters and digits by construction, everything else is a bound parameter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import NamedTuple, TypeGuard
+
+from tui_registry.query.fields import alike
+from tui_registry.query.folding import fold_case
+from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
+from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
+from tui_registry.replica.catalogue.word_index import FACET_LETTERS, facet_word, hex_word, words_between
+from tui_registry.replica.store.stored import hex_range
+
+Parameter = str | int | bytes
+Condition = tuple[str, list[Parameter]]
+
+IS_KIND = "c.kind = ?"
+IS_INVALID = "is_invalid(c.rid)"
+LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
+LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
+
+_TEXT_COLUMNS = "{name description tags capabilities tools} :"
+
+_ALWAYS: Condition = ("1", [])
+
+# The column holds a line for each label, and LIKE compares as NOCASE does.
+_IS_LABELLED = "(char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
+_ESCAPED = re.compile(r"[\\%_]")
+
+_RANGE_COLUMNS = {
+    "params": "parameters",
+    "ctx": "context_length",
+    "vram": "min_vram_gb",
+    "mem": "min_memory_mb",
+    "disk": "min_disk_gb",
+    "vcpus": "min_vcpus",
+    "tps": "output_tps",
+    "updated": "updated_at",
+    "created": "created_at",
+}
+_COLUMNS = {
+    "type": "type",
+    "framework": "framework",
+    "license": "license",
+    "quant": "quantization",
+}
+
+
+class Compiled(NamedTuple):
+    """A query in the forms that the ways of reading need; `whole` says the same as `match` and `rest` together.
+
+    Attributes:
+        context: what it was compiled with.
+        parts: what must hold, all of it.
+        match: an FTS5 expression over `words` for all that the index can answer, None when that is nothing. It knows no
+            numbers, only their classes, so it may find more than the query does.
+        rest: a condition on `c` for what `match` leaves.
+        words: an FTS5 expression for the free text alone, None where there is none that must hold.
+        filters: FTS5 expressions for what else must hold; each finds all that the query does, and more.
+        ranges: the ranges that must hold, as (column, low, high), for reading through the index of a rare one.
+        ids: the least and the greatest id, where the query asks for the beginning of one.
+        kind: 0 or 1 where the query asks for one kind.
+        conflicts: the query asks for records in conflict.
+    """
+
+    context: Context
+    parts: tuple[Node, ...] = ()
+    match: str | None = None
+    rest: Condition = _ALWAYS
+    words: str | None = None
+    filters: tuple[str, ...] = ()
+    ranges: tuple[tuple[str, int, int], ...] = ()
+    ids: tuple[bytes, bytes] | None = None
+    kind: int | None = None
+    conflicts: bool = False
+
+    @property
+    def whole(self) -> Condition:
+        """A condition on a row of the catalogue `c`: columns where there are any, look-ups of its words else.
+
+        Made when it is asked for: which look-up is the cheaper one the index must tell, and for a phrase that costs as
+        much as the search."""
+        return _all(self.parts, self.context)
+
+    @property
+    def columns(self) -> Condition | None:
+        """The same for all but free text, None where more than columns must be asked."""
+        condition = _all([part for part in self.parts if not isinstance(part, Text)], self.context)
+        return None if asks_words(condition[0]) else condition
+
+    @property
+    def is_everything(self) -> bool:
+        return not self.parts
+
+    @property
+    def is_kind(self) -> bool:
+        """Whether the query asks for a kind and nothing else."""
+        return len(self.parts) == 1 and self.kind is not None
+
+    @property
+    def is_range(self) -> bool:
+        """Whether the query asks for a range and nothing else."""
+        return len(self.parts) == 1 and bool(self.ranges)
+
+
+class Context(NamedTuple):
+    """Whose registry it is, and what it knows.
+
+    Attributes:
+        address: the replica's, 40 hex digits, "" before there is one.
+        owners: local names of owners, folded -> their addresses.
+        begin_with: the known words that begin with a word; None where they are too many, or too short, to name.
+        is_rare: whether few records match an FTS5 expression, so that they can be listed.
+    """
+
+    address: str
+    owners: dict[str, list[str]]
+    begin_with: Callable[[str], Sequence[str] | None]
+    is_rare: Callable[[str], bool]
+
+
+def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
+    """`Context.owners` from local names by address."""
+    found: dict[str, list[str]] = {}
+    for address, name in names.items():
+        found.setdefault(fold_case(name), []).append(address)
+    return found
+
+
+def compile_query(node: Node | None, context: Context) -> Compiled:
+    """The conditions that hold for exactly the records that `query.matches` accepts."""
+    if node is None:
+        return Compiled(context)
+    parts = node.nodes if isinstance(node, And) else (node,)
+    found: list[tuple[Node, str]] = []
+    excluded: list[str] = []
+    left: list[Node] = []
+    for part in parts:
+        if isinstance(part, Not) and (match := _match(part.node, context)) is not None:
+            excluded.append(match)
+        elif (match := _match(part, context)) is not None:
+            found.append((part, match))
+        else:
+            left.append(part)
+            if (cover := _cover(part, context)) is not None:
+                found.append((part, cover))
+    match = _both(match for _, match in found)
+    if excluded:
+        match = f"({match or _everything()}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
+    ids = (hex_range(part.value, 64) for part in parts if isinstance(part, Match) and part.field == "id")
+    return Compiled(
+        context,
+        parts,
+        match,
+        _all(left, context),
+        _both(match for part, match in found if isinstance(part, Text)),
+        tuple(match for part, match in found if not isinstance(part, Text)),
+        tuple(_bounds(part) for part in parts if isinstance(part, Range)),
+        next(ids, None),
+        next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
+        Match("is", "conflict") in parts,
+    )
+
+
+def asks_words(condition: str) -> bool:
+    """Whether a condition asks the word index."""
+    return LISTED in condition or LOOKED_UP in condition
+
+
+def text_match(text: Text, context: Context, columns: str = _TEXT_COLUMNS, *, at_start: bool = False) -> str:
+    """The FTS5 expression of free text.
+
+    Args:
+        columns: a column filter with its colon.
+        at_start: only where a column begins with the text.
+    """
+    anchor = "^ " if at_start else ""
+    *before, last = text.words
+    known = context.begin_with(last) if text.prefix else None
+    if known is None:
+        return f'{columns} {anchor}"{" ".join(text.words)}"{" *" if text.prefix else ""}'
+    phrases = " OR ".join(f'{anchor}"{" ".join((*before, word))}"' for word in (known or (last,)))
+    return f"{columns} ({phrases})"
+
+
+# How
+
+
+@cache
+def _everything() -> str:
+    """FTS5's NOT has two sides, and every record is of a kind."""
+    return f"facets : ({' OR '.join(facet_word('kind', kind) for kind in KIND_CODES_BY_NAME)})"
+
+
+def _match(node: Node, context: Context) -> str | None:
+    """The node as an FTS5 expression, None where the index cannot answer it."""
+    match node:
+        case Text():
+            return text_match(node, context)
+        case Match():
+            return _facet(node, context)
+        case Range():
+            words, is_exact = words_between(*_asked(node))
+            return _any(words) if is_exact else None
+        case Not():
+            match = _match(node.node, context)
+            return None if match is None else f"({_everything()}) NOT ({match})"
+        case And() | Or():
+            parts = [_match(part, context) for part in node.nodes]
+            if any(part is None for part in parts):
+                return None
+            return (" AND " if isinstance(node, And) else " OR ").join(f"({part})" for part in parts)
+
+
+def _cover(node: Node, context: Context) -> str | None:
+    """An FTS5 expression that finds every record the node does, and perhaps others; None where there is no such."""
+    match node:
+        case Range():
+            return _any(words_between(*_asked(node))[0])
+        case And():
+            return _both(cover for part in node.nodes if (cover := _cover(part, context)) is not None)
+        case Or():
+            each = [_cover(part, context) for part in node.nodes]
+            return None if None in each else " OR ".join(f"({cover})" for cover in each)
+        case _:
+            return _match(node, context)
+
+
+def _both(matches: Iterable[str]) -> str | None:
+    return " AND ".join(f"({match})" for match in matches) or None
+
+
+def _asked(node: Range) -> tuple[str, int, int]:
+    _, low, high = _bounds(node)
+    return node.field, low, high
+
+
+def _any(words: Sequence[str]) -> str | None:
+    return f"facets : ({' OR '.join(words)})" if words else None
+
+
+def _facet(node: Match, context: Context) -> str | None:
+    match node.field:
+        case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has":
+            return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
+        case "model":
+            return f'facets : "{hex_word("model", node.value)}" *'
+        case "owner":
+            named = [hex_word("owner", address) for address in context.owners.get(_as_name(node.value), ())]
+            prefix = _owner_prefix(node.value)
+            begins = [f'"{hex_word("owner", prefix)}" *'] if prefix else []
+            options = [*begins, *(f'"{word}"' for word in named)]
+            return f"facets : ({' OR '.join(options)})" if options else None
+        case "is" if node.value == "mine" and context.address:
+            return f'facets : "{hex_word("owner", context.address)}"'
+        case _:
+            return None
+
+
+def _as_name(value: str) -> str:
+    # What is written with 0x is an address, whatever names there are.
+    return "" if value.lower().startswith("0x") else fold_case(value)
+
+
+def _owner_prefix(value: str) -> str | None:
+    digits = value.lower().removeprefix("0x")
+    return digits if 1 <= len(digits) <= 40 and not digits.strip("0123456789abcdef") else None
+
+
+def _all(nodes: Sequence[Node], context: Context) -> Condition:
+    parts = [_condition(node, context) for node in nodes]
+    if not parts:
+        return _ALWAYS
+    return " AND ".join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
+
+
+def _condition(node: Node, context: Context) -> Condition:
+    """The node as an SQL condition that is never NULL; of columns where there are any, else of words."""
+    match node:
+        case Not():
+            condition, parameters = _condition(node.node, context)
+            return f"NOT ({condition})", parameters
+        case And() | Or():
+            parts = [_condition(part, context) for part in node.nodes]
+            word = " AND " if isinstance(node, And) else " OR "
+            return word.join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
+        case Range():
+            column, low, high = _bounds(node)
+            return f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?", [low, high]
+        case Match():
+            return _column_condition(node, context.address) or _by_words(node, context)
+        case Text():
+            return _by_words(node, context)
+
+
+def _bounds(node: Range) -> tuple[str, int, int]:
+    """The column and its bounds, both inclusive. 0 parameters are unknown ones, and lie in no range."""
+    least = 1 if node.field == "params" else 0
+    low = least if node.low is None else max(least, node.low)
+    return _RANGE_COLUMNS[node.field], low, 2**63 - 1 if node.high is None else node.high
+
+
+def _column_condition(node: Match, address: str) -> Condition | None:
+    """A condition of columns alone; None where they cannot answer it.
+
+    Args:
+        address: the replica's own, 40 hex digits, "" before there is one.
+    """
+    match node.field, node.value:
+        case "kind", value:
+            return IS_KIND, [KIND_CODES_BY_NAME[value]]
+        case "id", value:
+            low, high = hex_range(value, 64)
+            return "c.rid IN (SELECT rid FROM keys WHERE id BETWEEN ? AND ?)", [low, high]
+        case "is", "mine" if address:
+            return "c.owner = ?", [bytes.fromhex(address)]
+        case "is", "conflict":
+            return "c.live_heads > 1", []
+        case "is", "invalid":
+            return IS_INVALID, []
+        case "has", "formfile":
+            return "c.has_formfile", []
+        case ("type" | "framework" | "license" | "quant") as field, value:
+            values = alike(field, value)
+            return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
+        case ("tag" | "cap" | "tool") as field, value if "\n" not in value:
+            escaped = _ESCAPED.sub(r"\\\g<0>", value)
+            return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]
+        case _:
+            return None
+
+
+def _by_words(node: Node, context: Context) -> Condition:
+    match = _match(node, context)
+    if match is None:
+        # An owner's name that nobody has, or `is:mine` before there is a key.
+        return "0", []
+    # A list of all rows with a common word would be most of the registry.
+    return (LISTED if context.is_rare(match) else LOOKED_UP), [match]
+
+
+def _is_kind(node: Node) -> TypeGuard[Match]:
+    return isinstance(node, Match) and node.field == "kind"

@@ -1,0 +1,255 @@
+"""Finding records: one window of an answer at a time, bounded whatever is asked.
+
+Without free text, or with a `sort:`, a window is a stretch of an order (`walking`). With free text alone the order is
+relevance (`relevance`). Nothing is ever ordered or counted as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from tui_registry import query as language
+from tui_registry.errors import Kind
+from tui_registry.query.fields import FIELDS
+from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
+from tui_registry.replica.catalogue.current import Page, check_among, read_shown
+from tui_registry.replica.search import matching, vocabulary, walking
+from tui_registry.replica.search.compile import Compiled, Context, by_folded_name, compile_query
+from tui_registry.replica.search.matching import Ask, State, stale_cursor
+from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
+from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.key import Key
+from tui_registry.replica.unshared import OwnerNames, Searches
+from tui_registry.text import safe_text
+
+# A search that takes longer is told to stop, and says so.
+PATIENCE_SECONDS = 3.0
+
+_MOST_ROWS = 1000
+_STAMP_DIGITS = 16
+
+Unwanted = Callable[[], bool] | None
+
+
+class Searcher:
+    """Searches of a replica, their facets and completions."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], int], key: Key, searches: Searches, names: OwnerNames) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._key = key
+        self._searches = searches
+        self._names = names
+
+    def search(
+        self,
+        query: str,
+        kind: Kind | None,
+        sort: str | None,
+        limit: int,
+        cursor: str | None,
+        *,
+        backwards: bool,
+        unwanted: Unwanted,
+        whole: bool,
+        own_names: bool,
+    ) -> Page:
+        """A window of the records that match a query, as `Datastore.search` says."""
+        saved = self._searches.named_in(query) if own_names else None
+        parsed = self._parse(query, saved, whole)
+        order = None if sort is None else _read_sort(sort)
+        stamp = _stamp(query, kind, sort, backwards)
+        with self._looking(parsed, unwanted, own_names) as (db, context):
+            ask = Ask(
+                parsed,
+                kind,
+                order,
+                min(limit, _MOST_ROWS),
+                _unstamped(cursor, stamp),
+                self._clock(),
+                context,
+                backwards,
+            )
+            page = _window(db, ask)
+            if page.next is not None:
+                page = page._replace(next=stamp + page.next)
+            if not page.rows and cursor is None:
+                page = page._replace(did_you_mean=self._did_you_mean(db, query, saved, ask, unwanted))
+        return page
+
+    def facets(self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool) -> Facets:
+        """What the matches of a query have in common, counted."""
+        parsed = self._parse(query, self._searches.named_in(query), whole)
+        with self._looking(parsed, unwanted) as (db, context):
+            return read_facets(db, _compiled(parsed, kind, context))
+
+    def known_values(self, field: str, prefix: str, limit: int) -> list[FacetValue]:
+        """The values that records here have, the most frequent first."""
+        with self._pool.read() as db:
+            return known_values(db, field, prefix, limit)
+
+    def complete(self, text: str, cursor: int) -> list[language.Completion]:
+        """What could be typed at the cursor of a query."""
+
+        def values(field: str, prefix: str) -> Sequence[tuple[str, int]]:
+            if field == "@":
+                return [(name, 0) for name in self._searches.saved() if name.startswith(prefix)]
+            if field == "owner":
+                return [(name, 0) for name in self._names.all().values() if name.lower().startswith(prefix.lower())]
+            return [(found.value, found.records) for found in self.known_values(field, prefix, 20)]
+
+        return language.complete(text, cursor, values)
+
+    # How
+
+    def _parse(self, query: str, saved: Mapping[str, str] | None, whole: bool = False) -> Query:
+        return language.parse(query, now=self._clock(), saved=saved, whole=whole)
+
+    @contextmanager
+    def _looking(
+        self, parsed: Query, unwanted: Unwanted, own_names: bool = True
+    ) -> Iterator[tuple[sqlite3.Connection, Context]]:
+        names = self._names.all() if own_names and parsed.asks("owner") else {}
+        with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
+            if parsed.asks("is", "invalid"):
+                _install_is_invalid(db)
+            # Looking makes no key: before there is one, nothing is signed by it.
+            address = self._key.known_address(db) if parsed.asks("is", "mine") else ""
+            yield (
+                db,
+                Context(address, by_folded_name(names), vocabulary.beginnings(db), matching.rarity(db)),
+            )
+
+    def _did_you_mean(
+        self,
+        db: sqlite3.Connection,
+        query: str,
+        saved: Mapping[str, str] | None,
+        ask: Ask,
+        unwanted: Unwanted,
+    ) -> str | None:
+        """The query in other words that find something; None also when the time is over before one was found."""
+        try:
+            other = language.corrected(
+                query, partial(vocabulary.nearest_word, db), partial(vocabulary.nearest_value, db)
+            )
+            found = other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows
+        except sqlite3.OperationalError as error:
+            # The search itself has its answer: only a caller that wants it no more is told of the interruption.
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):
+                raise
+            return None
+        return other if found else None
+
+
+# How: one window
+
+
+def _window(db: sqlite3.Connection, ask: Ask) -> Page:
+    """
+    Raises:
+        QueryError: the cursor is not one of this search's.
+    """
+    sort = ask.query.sort or ask.sort or Sort("relevance" if ask.query.texts else "updated", not ask.query.texts)
+    asked = _compiled(ask.query, ask.kind, ask.context)
+    state, counted = _read_cursor(ask.cursor)
+    rids = matching.listed(db, asked)
+    if sort.key == "relevance" and ask.query.texts and asked.match is not None and not ask.backwards:
+        from tui_registry.replica.search import relevance  # a list is read without it
+
+        found, after = relevance.window(db, ask, asked, rids, state)
+    else:
+        # Relevance cannot be read from its end, and without free text there is none.
+        order = Sort("updated", True) if sort.key == "relevance" else sort
+        found, after = walking.window(db, ask, asked, rids, order, state)
+    if after is None and ask.cursor is None:
+        total, exact = len(found), True
+    else:
+        total, exact = counted or matching.count(db, asked, rids)
+    cursor = None if after is None else _write_cursor(after, (total, exact))
+    return Page([row for _, row in found], cursor, max(total, len(found)), exact)
+
+
+def _compiled(query: Query, kind: Kind | None, context: Context) -> Compiled:
+    """The conditions of a query over one kind, or both for None."""
+    return compile_query(_with_kind(query.where, kind), context)
+
+
+def _with_kind(node: Node | None, kind: Kind | None) -> Node | None:
+    if kind is None:
+        return node
+    only = Match("kind", kind)
+    if node is None:
+        return only
+    return And((*node.nodes, only)) if isinstance(node, And) else And((node, only))
+
+
+def _read_sort(text: str) -> Sort:
+    """An order as `sort:` writes it, such as `-updated`.
+
+    Raises:
+        QueryError: there is no such order.
+    """
+    key = text.removeprefix("-")
+    known = FIELDS["sort"].options
+    if key not in known:
+        raise QueryError(f"there is no order '{safe_text(text, 40)}': sort by {', '.join(known)}", 0, len(text))
+    return Sort(key, text.startswith("-"))
+
+
+def _install_is_invalid(db: sqlite3.Connection) -> None:
+    def is_invalid(rid: int) -> bool:
+        try:
+            kind, record = read_shown(db, rid)
+            problems = check_among(db, kind, record)
+        except sqlite3.OperationalError:
+            # Interrupted in here: let the statement around it end the same way.
+            db.interrupt()
+            return False
+        return any(problem.severity == "error" for problem in problems)
+
+    db.create_function("is_invalid", 1, is_invalid)
+
+
+# How: cursors. A cursor carries the count of its search, so that only the first window counts.
+
+
+def _write_cursor(state: State, counted: tuple[int, bool]) -> str:
+    return json.dumps([counted[0], int(counted[1]), *state], separators=(",", ":")).encode().hex()
+
+
+def _read_cursor(cursor: str | None) -> tuple[State | None, tuple[int, bool] | None]:
+    if cursor is None:
+        return None, None
+    try:
+        values = json.loads(bytes.fromhex(cursor))
+    except (ValueError, RecursionError):
+        raise stale_cursor() from None
+    if not isinstance(values, list) or not all(value is None or type(value) in (str, int) for value in values):
+        raise stale_cursor()
+    if any(isinstance(value, int) and abs(value) > 2**63 - 1 for value in values):
+        raise stale_cursor()
+    total, exact, *state = values if len(values) > 2 else (None, None)
+    if not isinstance(total, int) or total < 0 or exact not in (0, 1):
+        raise stale_cursor()
+    return state, (total, bool(exact))
+
+
+def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool) -> str:
+    """What a cursor begins with. A place in one order means nothing in another, and rows would be missing without a
+    word. Made of the text, because the bounds of an age (`updated:<7d`) move while the pages are read."""
+    asked = json.dumps((query, kind, sort, backwards)).encode()
+    return hashlib.sha3_256(asked).hexdigest()[:_STAMP_DIGITS]
+
+
+def _unstamped(cursor: str | None, stamp: str) -> str | None:
+    if cursor is None:
+        return None
+    if not cursor.startswith(stamp):
+        raise stale_cursor()
+    return cursor[_STAMP_DIGITS:]

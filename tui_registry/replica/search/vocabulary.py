@@ -1,0 +1,201 @@
+"""The words and values that records have: counted as facets, offered for completion, proposed for what was mistyped."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from tui_registry.licences import usual
+from tui_registry.query.fields import FACETS
+from tui_registry.query.folding import fold_case
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, field_and_value
+from tui_registry.replica.catalogue.word_index import SHORTEST_KNOWN, facet_word
+from tui_registry.replica.search import matching
+from tui_registry.replica.search.compile import Compiled
+from tui_registry.text import safe_text
+
+# All matches are looked at where they can be listed; of a search with more, so many of the ones registered last.
+_LOOKED_AT = 5_000
+_MOST_VALUES = 30
+
+FACET_FIELDS = tuple(FACETS)
+
+# Classes of size by parameters: (largest, what the query language calls the class, what people call it).
+_SIZES = (
+    (10**9, "<=1b", "up to 1 B"),
+    (4 * 10**9, "1b..4b", "1 to 4 B"),
+    (10**10, "4b..10b", "4 to 10 B"),
+    (4 * 10**10, "10b..40b", "10 to 40 B"),
+    (2**63, ">40b", "over 40 B"),
+)
+_LARGEST = [largest for largest, _, _ in _SIZES]
+_SIZE_LABELS = {value: label for _, value, label in _SIZES}
+
+_NAMED_AT_MOST = 64
+_SCANNED = 100_000
+_COMPARED = 5_000
+# Similarity, of 100: from the first on a word is taken for a typo, from the second on where there is no nearer one.
+_NEAR = 80.0
+_ENOUGH = 70.0
+# Values are few, and some have only three letters.
+_ALIKE = 60.0
+_LAST = "\U0010ffff"
+
+
+class FacetValue(NamedTuple):
+    """One value of a facet.
+
+    Attributes:
+        value: what the query language takes after the field (for `size` the field is `params`).
+        label: what people read; foreign text.
+        records: how many of the matches looked at have it.
+    """
+
+    value: str
+    label: str
+    records: int
+
+
+class Facets(NamedTuple):
+    """The facets of a search.
+
+    Attributes:
+        values: by field of `FACET_FIELDS`, the most frequent first, at most 30 each.
+        exact: whether all matches were counted; otherwise the ones registered last stand for all.
+    """
+
+    values: dict[str, list[FacetValue]]
+    exact: bool
+
+
+def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
+    """Count the values of a search's matches."""
+    rids = matching.listed(db, compiled)
+    tables, where, parameters = matching.source(compiled, rids, _LOOKED_AT if rids is None else len(rids))
+    rows = db.execute(
+        "SELECT c.kind, c.type, c.framework, c.license, c.quantization, c.parameters, c.owner, c.labels "
+        f"FROM {tables} WHERE {where}",
+        parameters,
+    ).fetchall()
+    counters = _counted(rows)
+    values = {field: _most(counters[field]) for field in FACET_FIELDS}
+    order = [value for _, value, _ in _SIZES]
+    values["size"].sort(key=lambda item: order.index(item.value))
+    if compiled.is_everything:
+        # For the whole registry the replica keeps the counts.
+        values.update({field: found for field in FACET_FIELDS if (found := known_values(db, field, "", _MOST_VALUES))})
+    return Facets(values, rids is not None or (compiled.is_everything and len(rows) < _LOOKED_AT))
+
+
+def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) -> list[FacetValue]:
+    """The values of a field that records here have, the most frequent first, whose text begins so in any case."""
+    rows = db.execute(
+        "SELECT value, records FROM counted WHERE field = ? AND substr(value, 1, ?) = ? COLLATE NOCASE "
+        "ORDER BY records DESC, value LIMIT ?",
+        (field, len(prefix), prefix, limit),
+    )
+    counted = _folded(Counter(dict(rows))).most_common() if field == "license" else rows
+    return [FacetValue(value, value, records) for value, records in counted]
+
+
+def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
+    """What `Context.begin_with` asks, answered once for each word."""
+    known: dict[str, Sequence[str] | None] = {}
+
+    def begin_with(word: str) -> Sequence[str] | None:
+        if len(word) < SHORTEST_KNOWN:
+            return None
+        if word not in known:
+            found = _between(db, word, word + _LAST, _NAMED_AT_MOST + 1)
+            known[word] = found if len(found) <= _NAMED_AT_MOST else None
+        return known[word]
+
+    return begin_with
+
+
+def nearest_word(db: sqlite3.Connection, word: str, begins: bool) -> str | None:
+    """The word itself where records have it (with `begins`: or one that begins so), else the nearest that they have."""
+    if len(word) < SHORTEST_KNOWN - 1 or _is_used(db, word, begins):
+        return word
+    from rapidfuzz import fuzz, process
+
+    # Typos seldom touch the first letter, and the vocabulary is sorted: looking at one stretch of it is enough, mostly
+    # a short one.
+    for start, enough in ((word[:2], _NEAR), (word[0], _ENOUGH)):
+        stretch = _between(db, start, start + _LAST, _SCANNED)
+        alike = [known for known in stretch if abs(len(known) - len(word)) <= 3]
+        best = process.extract(word, alike, scorer=fuzz.ratio, score_cutoff=enough, limit=5)
+        # A word stays known when its last record is gone, so the nearest that still finds something counts.
+        found = next((found for found, _, _ in best if _is_used(db, found, False)), None)
+        if found is not None:
+            return found
+    return None
+
+
+def nearest_value(db: sqlite3.Connection, field: str, value: str) -> str | None:
+    """The value itself where records have it in a field, in any case, else the nearest of those that most have."""
+    rows = db.execute("SELECT value FROM counted WHERE field = ? ORDER BY records DESC LIMIT ?", (field, _COMPARED))
+    known = [found for (found,) in rows]
+    wanted = fold_case(value)
+    same = next((found for found in known if fold_case(found) == wanted), None)
+    if same is not None or _is_used(db, facet_word(field, value), False):
+        return same or value
+    from rapidfuzz import fuzz, process
+
+    # A proposal is shown, and typed for the person: only values that need no escaping.
+    plain = [found for found in known if safe_text(found) == found]
+    best = process.extractOne(wanted, plain, processor=fold_case, scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    return None if best is None else best[0]
+
+
+# How
+
+
+def _most(counted: Counter[str]) -> list[FacetValue]:
+    items = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return [FacetValue(value, _SIZE_LABELS.get(value, value), records) for value, records in items[:_MOST_VALUES]]
+
+
+def _folded(licences: Counter[str]) -> Counter[str]:
+    """The numbers of records by licence, where those of all spellings of a licence count for its usual one."""
+    found: Counter[str] = Counter()
+    for licence, records in licences.items():
+        found[usual(licence)] += records
+    return found
+
+
+def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
+    """The values of rows by field. Column by column, as one call for a column costs a tenth of one for each value."""
+    columns = zip(*rows, strict=True) if rows else [()] * 8
+    kinds, types, frameworks, licences, quantizations, sizes, owners, labels = columns
+    classes = Counter(bisect_left(_LARGEST, size) for size in sizes if size)
+    found: dict[str, Counter[str]] = {
+        "kind": Counter({KINDS_BY_CODE[code]: records for code, records in Counter(kinds).items()}),
+        "type": Counter(types),
+        "framework": Counter(frameworks),
+        "license": _folded(Counter(licences)),
+        "quant": Counter(value for value in quantizations if value is not None),
+        "size": Counter({_SIZES[number][1]: records for number, records in classes.items()}),
+        "owner": Counter({owner.hex(): records for owner, records in Counter(owners).items()}),
+        "tag": Counter(),
+        "cap": Counter(),
+        "tool": Counter(),
+    }
+    for line, records in Counter("\n".join(labels).split("\n")).items():
+        if line:
+            field, value = field_and_value(line)
+            found[field][value] = records
+    return found
+
+
+def _between(db: sqlite3.Connection, first: str, last: str, most: int) -> list[str]:
+    rows = db.execute("SELECT word FROM vocabulary WHERE word >= ? AND word <= ? LIMIT ?", (first, last, most))
+    return [word for (word,) in rows]
+
+
+def _is_used(db: sqlite3.Connection, word: str, begins: bool) -> bool:
+    match = f'"{word}"{" *" if begins else ""}'
+    return db.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (match,)).fetchone() is not None

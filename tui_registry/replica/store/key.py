@@ -1,0 +1,185 @@
+"""The key that signs: `identity.key` beside the database, 64 hex digits, readable by its owner alone."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from tui_registry import crdt
+from tui_registry.durable import drafted, give_new_name, sweep, sync_folder
+from tui_registry.replica.store.connection import Pool, StoreError
+
+KEY_FILE = "identity.key"
+
+
+class Key:
+    """The key of a replica: its file, and the address that the database remembers."""
+
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
+        self._data_dir = data_dir
+        self._pool = pool
+        self._clock = clock
+        self._identity: crdt.Identity | None = None
+        self._address = ""
+
+    @property
+    def file(self) -> Path:
+        """Where the key lies; it need not be there yet."""
+        return self._data_dir / KEY_FILE
+
+    @property
+    def address(self) -> str:
+        """The address of the key, 40 hex digits; makes the key at first use."""
+        if not self._address:
+            with self._pool.read() as db:
+                self.known_address(db)
+        return self._address or self.identity().address
+
+    def identity(self) -> crdt.Identity:
+        """The key, made at first use.
+
+        Raises:
+            StoreError: `bad_key` when the key file was there once and is not any more, or holds no key.
+        """
+        if self._identity is None:
+            with self._pool.read() as db:
+                known = self._stored_address(db)
+            return self.use(_load_or_make(self._data_dir, may_make=not known))
+        return self._identity
+
+    def operations(self) -> int:
+        """How many operations in the log the key has signed."""
+        with self._pool.read() as db:
+            address = bytes.fromhex(self.known_address(db))
+            row = db.execute("SELECT ops FROM owners WHERE address = ?", (address,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def replace(self, new: crdt.Identity | None = None) -> Path | None:
+        """Sign with another key (a new one for None) from now on; returns where the former key file is kept."""
+        kept = _replace(self._data_dir, new or crdt.Identity.generate(), f"{self._clock()}.old")
+        self.use(_load_or_make(self._data_dir, may_make=False))
+        return kept
+
+    def use(self, identity: crdt.Identity) -> crdt.Identity:
+        """Sign with a key that is in its place, and let the database remember its address."""
+        with self._pool.read() as db:
+            known = self._stored_address(db)
+        if known != identity.address:
+            with self._pool.write() as db:
+                db.execute("UPDATE replica SET address = ?", (identity.address,))
+        self._identity, self._address = identity, identity.address
+        return identity
+
+    def known_address(self, db: sqlite3.Connection) -> str:
+        """The address of the key, "" before there is one: looking makes no key."""
+        if not self._address:
+            self._address = self._stored_address(db)
+        return self._address
+
+    def _stored_address(self, db: sqlite3.Connection) -> str:
+        (address,) = db.execute("SELECT address FROM replica").fetchone()
+        return str(address)
+
+
+# How: the file
+
+
+def _load_or_make(data_dir: Path, *, may_make: bool) -> crdt.Identity:
+    """The replica's identity; a new one when there is no key file and `may_make`.
+
+    Raises:
+        StoreError: `bad_key` when the file is missing or holds no key, `read_only` or `disk_full` when it cannot be
+            read or made.
+    """
+    path = data_dir / KEY_FILE
+    try:
+        if not path.exists():
+            if not may_make:
+                raise StoreError(
+                    "bad_key",
+                    f"the key file {path} is gone: put your backup in its place. Without it your records cannot be "
+                    "edited; `tui-registry identity new` starts over with another key",
+                )
+            _make(path, crdt.Identity.generate().secret())
+        if may_make:
+            # Also where another process made it and was not done: what follows is signed with it.
+            sync_folder(data_dir)
+        text = path.read_text("ascii", "replace").strip()
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise _failed(path, "read or made", error) from error
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise _no_key(path)
+    try:
+        identity = crdt.Identity(bytes.fromhex(text))
+    except ValueError:
+        raise _no_key(path) from None
+    # Only now that the key is known to be where it belongs.
+    sweep(data_dir, KEY_FILE)
+    return identity
+
+
+def _replace(data_dir: Path, identity: crdt.Identity, backup_suffix: str) -> Path | None:
+    """Put another identity in place; the former key file is kept under a name that ends in `backup_suffix`, or in that
+    and a number. There is a key file at every moment.
+
+    Raises:
+        StoreError: `read_only` when the folder cannot be written, `disk_full`.
+    """
+    path = data_dir / KEY_FILE
+    try:
+        backup = _keep(path, backup_suffix)
+        with drafted(path, _spelt(identity.secret())) as draft:
+            draft.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _failed(path, "replaced", error) from error
+    return backup
+
+
+def _keep(path: Path, suffix: str) -> Path | None:
+    """A second name for the key file, never that of another key; None when there is no key file."""
+    for number in itertools.count():
+        backup = path.with_name(f"{path.name}.{suffix}" + (f".{number}" if number else ""))
+        try:
+            os.link(path, backup)
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            return None
+        return backup
+    return None
+
+
+def _make(path: Path, secret: bytes) -> None:
+    """Give the whole file its name: two processes agree on one key."""
+    with drafted(path, _spelt(secret)) as draft, suppress(FileExistsError):
+        give_new_name(draft, path)
+
+
+def _spelt(secret: bytes) -> bytes:
+    return f"{secret.hex()}\n".encode()
+
+
+def _failed(path: Path, done: str, error: OSError) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(
+            "disk_full", f"the key file {path} cannot be {done}: its disk is full. Make room and try again"
+        )
+    return StoreError(
+        "read_only", f"the key file {path} cannot be {done} ({error.strerror}): check the folder's permissions"
+    )
+
+
+def _no_key(path: Path) -> StoreError:
+    return StoreError(
+        "bad_key",
+        f"{path} does not hold a private key. Put your backup in its place; without it your records cannot be edited",
+    )

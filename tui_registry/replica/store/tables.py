@@ -1,0 +1,311 @@
+"""The tables of a replica, making them, and the way from every earlier version of them to this one.
+
+Once released, a version of the tables stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from tui_registry.crdt.op import RULES_VERSION
+from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
+
+APPLICATION_ID = 0x74756972  # "tuir"
+# An op takes a kilobyte or two: on SQLite's own 4,096 bytes a page, an eighth of the file would be gaps.
+_PAGE_BYTES = 8_192
+
+SCHEMA_VERSION = 1
+
+
+def prepare(pool: Pool, index_version: int) -> bool:
+    """Make the database if there is none, bring an older one up to date, and leave any other file untouched.
+
+    Args:
+        index_version: `INDEX_VERSION`, written into a new database.
+
+    Returns:
+        Whether rejections and word index are of this program's version; else `audit.refresh_versions` is due.
+
+    Raises:
+        StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
+    """
+    with said_plainly(pool.path):
+        connection = pool.connect()
+        try:
+            version = _recognise(connection, pool.path)
+            if version < SCHEMA_VERSION:
+                # Before the first transaction: both are properties of the file, and cannot change inside one.
+                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+                _enter_wal(connection)
+                _migrate(connection, pool.path, index_version)
+            versions = _read_versions(connection, pool.path)
+        finally:
+            connection.close()
+    return versions == (RULES_VERSION, index_version)
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL. While another process does the same SQLite does not wait, so this does."""
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
+    try:
+        row = connection.execute("SELECT rules_version, index_version FROM replica").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        row = None  # the table is gone
+    if row is None:
+        raise StoreError("corrupt", damaged(path))
+    rules, index = row
+    return rules, index
+
+
+def _recognise(connection: sqlite3.Connection, path: Path) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application == 0 and version == 0 and tables == 0:
+        return 0
+    if application != APPLICATION_ID:
+        raise StoreError(
+            "not_a_replica", f"{path} is a database of another program. Move it away, or name another --data-dir"
+        )
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            "newer_schema",
+            f"{path} was written by a later version of tui-registry (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}). Upgrade tui-registry, or name another --data-dir",
+        )
+    return int(version)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, index_version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it between our look and our lock.
+        version = _recognise(connection, path)
+        for statements in VERSIONS[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        if version == 0:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(
+                "INSERT INTO replica (one, epoch, fingerprint, rules_version, index_version) VALUES (1, ?, ?, ?, ?)",
+                (os.urandom(16).hex(), "0" * 64, RULES_VERSION, index_version),
+            )
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+# The tables
+
+_VERSION_1 = (
+    # One row of facts about the replica. Counters move with the batch that changes them, so that nothing is counted
+    # at start. `fingerprint` is the sum of all op hashes modulo 2^256, 64 hex digits.
+    """
+    CREATE TABLE replica (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        epoch TEXT NOT NULL,
+        size INTEGER NOT NULL DEFAULT 0,
+        fingerprint TEXT NOT NULL,
+        models INTEGER NOT NULL DEFAULT 0,
+        agents INTEGER NOT NULL DEFAULT 0,
+        conflicts INTEGER NOT NULL DEFAULT 0,
+        address TEXT NOT NULL DEFAULT '',
+        rules_version INTEGER NOT NULL DEFAULT 0,
+        index_version INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    # Every key ever seen, live or deleted. An id is derived from its kind, so it is unique over both.
+    """
+    CREATE TABLE keys (
+        rid INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        id BLOB NOT NULL UNIQUE,
+        owner BLOB NOT NULL
+    )
+    """,
+    "CREATE TABLE owners (address BLOB PRIMARY KEY, ops INTEGER NOT NULL) WITHOUT ROWID",
+    # The append-only log; `idx` counts from 0 without a gap, children before those that name them.
+    """
+    CREATE TABLE ops (
+        idx INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        rid INTEGER NOT NULL,
+        clock INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        is_rm INTEGER NOT NULL,
+        is_head INTEGER NOT NULL,
+        body BLOB NOT NULL
+    )
+    """,
+    "CREATE INDEX ops_of_record ON ops (rid, is_head)",
+    # Derived: the winner of every live key, in columns that lists and filters read. u64 clamped to 2^63-1.
+    """
+    CREATE TABLE catalogue (
+        rid INTEGER PRIMARY KEY,
+        idx INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        owner BLOB NOT NULL,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        type TEXT NOT NULL,
+        framework TEXT NOT NULL,
+        license TEXT NOT NULL,
+        quantization TEXT,
+        parameters INTEGER NOT NULL,
+        context_length INTEGER,
+        output_tps INTEGER,
+        min_vcpus INTEGER NOT NULL,
+        min_memory_mb INTEGER NOT NULL,
+        min_disk_gb INTEGER NOT NULL,
+        min_vram_gb INTEGER,
+        has_formfile INTEGER NOT NULL,
+        labels TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        live_heads INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX catalogue_updated ON catalogue (updated_at, rid)",
+    "CREATE INDEX catalogue_kind_updated ON catalogue (kind, updated_at, rid)",
+    "CREATE INDEX catalogue_name ON catalogue (name COLLATE NOCASE, rid)",
+    "CREATE INDEX catalogue_parameters ON catalogue (parameters, rid)",
+    "CREATE INDEX catalogue_context ON catalogue (context_length, rid)",
+    "CREATE INDEX catalogue_created ON catalogue (created_at, rid)",
+    "CREATE INDEX catalogue_conflicts ON catalogue (updated_at, rid) WHERE live_heads > 1",
+    # Derived: the words of every live record. Contentless: the words stand in the ops already. `facets` holds one
+    # made-up word per exact value (kind, type, licence, tag...), so that filters are answered inside the index. What
+    # comes here is folded and cut into words already: the plainest tokenizer has only the spaces left to see.
+    """
+    CREATE VIRTUAL TABLE words USING fts5(
+        name, description, tags, capabilities, tools, facets,
+        content='', columnsize=0, detail=full, prefix='1 2 3', tokenize='ascii'
+    )
+    """,
+    # The words of names once more, by themselves: "names that hold the words come first" is answered from short lists.
+    """
+    CREATE VIRTUAL TABLE names USING fts5(
+        name, content='', columnsize=0, detail=full, prefix='1 2 3', tokenize='ascii'
+    )
+    """,
+    # How both indexes are written. A batch of a pull is one segment, not one for every megabyte (`hashsize`); segments
+    # are merged less often (`automerge`): together they take the index from a third of the cost of a row to a sixth.
+    *(
+        f"INSERT INTO {index} ({index}, rank) VALUES ('{setting}', {value})"
+        for index in ("words", "names")
+        for setting, value in (("pgsz", 8_100), ("hashsize", 16 * 2**20), ("automerge", 8))
+    ),
+    # Every word of four letters or more that any record ever had. FTS5 answers the beginning of a word by merging all
+    # that have it, which for a common word means a large part of the registry; a few whole words instead cost nothing.
+    "CREATE TABLE vocabulary (word TEXT PRIMARY KEY) WITHOUT ROWID",
+    # Derived: how many records have a value; a facet of the whole registry, and what completion offers.
+    """
+    CREATE TABLE counted (
+        field TEXT NOT NULL,
+        value TEXT NOT NULL,
+        records INTEGER NOT NULL,
+        PRIMARY KEY (field, value)
+    ) WITHOUT ROWID
+    """,
+    # Valid by themselves, waiting for `child`; kept by digest of the whole bytes, once for each source: were they
+    # shared, a peer could send an honest peer's op first, get itself evicted, and so make it forgotten.
+    """
+    CREATE TABLE pending (
+        seq INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL,
+        source TEXT NOT NULL,
+        child BLOB NOT NULL,
+        epoch TEXT,
+        entry INTEGER,
+        size INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        UNIQUE (digest, source)
+    )
+    """,
+    "CREATE INDEX pending_child ON pending (child)",
+    "CREATE INDEX pending_source ON pending (source, seq)",
+    # The quarantine: what was refused, from whom and why; `start` is the beginning of the bytes.
+    """
+    CREATE TABLE rejected (
+        digest BLOB PRIMARY KEY,
+        source TEXT NOT NULL,
+        received_at INTEGER NOT NULL,
+        code TEXT NOT NULL,
+        sentence TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        start BLOB NOT NULL
+    )
+    """,
+    "CREATE INDEX rejected_received ON rejected (received_at)",
+    """
+    CREATE TABLE peers (
+        name TEXT PRIMARY KEY,
+        address TEXT NOT NULL,
+        added_at INTEGER NOT NULL,
+        epoch TEXT,
+        their_size INTEGER,
+        their_fingerprint TEXT,
+        node TEXT,
+        etag TEXT,
+        rejected INTEGER NOT NULL DEFAULT 0,
+        unsupported INTEGER NOT NULL DEFAULT 0,
+        last_sync INTEGER,
+        last_try INTEGER,
+        last_error TEXT
+    )
+    """,
+    # How far each log of a peer was read: entries below `next_index`, whose hashes sum up to `running_sum`. The first
+    # entry that this program's reader could not read, the first that pending had no room for, and, while entries are
+    # read again for one of these reasons, the first still to be read again.
+    """
+    CREATE TABLE cursors (
+        peer TEXT NOT NULL REFERENCES peers (name) ON DELETE CASCADE,
+        epoch TEXT NOT NULL,
+        next_index INTEGER NOT NULL,
+        running_sum TEXT NOT NULL,
+        unsupported_index INTEGER,
+        unsupported_version TEXT,
+        evicted_index INTEGER,
+        again_index INTEGER,
+        used_at INTEGER NOT NULL,
+        PRIMARY KEY (peer, epoch)
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE owner_names (address BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE saved_searches (name TEXT PRIMARY KEY, query TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE search_history (query TEXT PRIMARY KEY, asked_at INTEGER NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE drafts (
+        key TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        record_id TEXT,
+        seen TEXT NOT NULL,
+        fields TEXT NOT NULL,
+        saved_at INTEGER NOT NULL
+    )
+    """,
+)
+
+# Version n is reached from n-1 by the n-th group of statements.
+VERSIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
