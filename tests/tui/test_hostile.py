@@ -25,8 +25,9 @@ from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.ask import AskScreen
 from tui_registry.tui.kit.choose import Choice, ChooseScreen
 from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.register.form_changes import Difference, MergeScreen
+from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, ConfirmScreen
 from tui_registry.tui.register.form_fields import form_fields
-from tui_registry.tui.register.merge import Difference, MergeScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 

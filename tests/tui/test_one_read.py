@@ -21,10 +21,12 @@ from tests.tui.driving import browse_of, press, replica, running, screen_text, s
 from tui_registry.datastore import Draft
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.searches import SearchesScreen
-from tui_registry.tui.imports.import_list import FindingsScreen
+from tui_registry.tui.imports.import_flow import FindingsScreen
 from tui_registry.tui.kit.ask import AskScreen
 from tui_registry.tui.kit.choose import ChooseScreen
 from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.imports.import_list import FindingsScreen
+from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.register.draft_keeping import DraftList

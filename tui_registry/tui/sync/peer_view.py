@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tui_registry.datastore import Peer
 from tui_registry.text import exact
-from tui_registry.tui.kit.messages import Tone
+from tui_registry.tui.kit.facts import Tone
 
 if TYPE_CHECKING:
     from tui_registry.sync import Event, Progress, PullResult
