@@ -16,7 +16,7 @@ from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.record_list import RecordList
-from tui_registry.tui.kit.frame_lines import StatusLine
+from tui_registry.tui.kit.frame import StatusLine
 from tui_registry.tui.kit.host import host_of
 
 NARROW, WIDE = (80, 24), (160, 50)

@@ -19,9 +19,8 @@ from tui_registry.tui.browse.searches import SearchesScreen
 from tui_registry.tui.history.deleted_record import DeletedRecordScreen
 from tui_registry.tui.history.history_screen import HistoryScreen
 from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
-from tui_registry.tui.kit.dialog import Dialog
-from tui_registry.tui.kit.frame_lines import MOST_FOOTER_KEYS
-from tui_registry.tui.kit.frame_screen import MODES
+from tui_registry.tui.kit.dialogs import Dialog
+from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
 from tui_registry.tui.kit.help import help_text
 from tui_registry.tui.modes import LATER_MODES
 from tui_registry.tui.register.register_screen import RegisterScreen

@@ -9,7 +9,7 @@ import pytest
 
 from tests.seeds import make_record
 from tests.tui.driving import press, replica, running, screen_text, status
-from tui_registry.tui.kit.copies import can_copy, share_line, text_to_copy
+from tui_registry.tui.kit.copying import can_copy, share_line, text_to_copy
 
 
 def test_a_share_line_names_the_record_and_is_a_search_that_finds_it(tmp_path: Path) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource
 
-from tui_registry.tui.imports.import_list import FindingsScreen
-from tui_registry.tui.imports.import_source import ImportSource
 from tui_registry.tui.kit.actions import Action, action, actions_for
-from tui_registry.tui.kit.frame_lines import MOST_FOOTER_KEYS
+from tui_registry.tui.kit.frame import MOST_FOOTER_KEYS
 from tui_registry.tui.register.area_rows import FormfileArea
 from tui_registry.tui.register.register_screen import RegisterScreen
 

@@ -12,7 +12,7 @@ from tests.tui.driving import NARROW, WIDE, browse_of, list_of, notice_changes, 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.kit.frame_lines import KeyFooter, TitleLine
+from tui_registry.tui.kit.frame import KeyFooter, TitleLine
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.kit.palette import ActionsProvider
 

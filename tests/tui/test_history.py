@@ -26,7 +26,7 @@ from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.history.deleted_record import DeletedRecordScreen
 from tui_registry.tui.history.history_screen import HistoryScreen
 from tui_registry.tui.history.operation_list import OperationList
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import ConfirmScreen
 
 
 def operations(app: RegistryApp) -> OperationList:

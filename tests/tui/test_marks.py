@@ -9,7 +9,7 @@ import pytest
 
 from tests.seeds import make_record, seed
 from tests.tui.driving import NARROW, WIDE, list_of, notice_changes, press, replica, running, screen_text, status
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import ConfirmScreen
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

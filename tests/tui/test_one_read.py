@@ -14,6 +14,10 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
+from tui_registry.tui.imports.import_flow import FindingsScreen
+from tui_registry.tui.kit.ask import AskScreen
+from tui_registry.tui.kit.choose import ChooseScreen
+from tui_registry.tui.kit.confirm import ConfirmScreen
 
 from tests.replica.replicas import database
 from tests.seeds import make_record
@@ -22,9 +26,7 @@ from tui_registry.datastore import Draft
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.searches import SearchesScreen
 from tui_registry.tui.imports.import_list import FindingsScreen
-from tui_registry.tui.kit.ask import AskScreen
-from tui_registry.tui.kit.choose import ChooseScreen
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.register.draft_keeping import DraftList

@@ -22,9 +22,7 @@ from tests.tui.driving import (
     status,
 )
 from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.kit.ask import AskScreen
-from tui_registry.tui.kit.choose import ChooseScreen
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])

@@ -14,8 +14,7 @@ from tui_registry.errors import Json, RegistryError
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.undoing import done
-from tui_registry.tui.kit.choose import ChooseScreen
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import ChooseScreen, ConfirmScreen
 from tui_registry.tui.register.next_version import next_versions
 from tui_registry.tui.register.register_screen import RegisterScreen
 

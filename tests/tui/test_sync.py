@@ -26,8 +26,8 @@ from tui_registry.datastore import Datastore
 from tui_registry.node import running as serving
 from tui_registry.sync import publish
 from tui_registry.tui.kit.actions import Action, action, actions_for
-from tui_registry.tui.kit.confirm import ConfirmScreen
-from tui_registry.tui.kit.frame_lines import MOST_FOOTER_KEYS
+from tui_registry.tui.kit.dialogs import ConfirmScreen
+from tui_registry.tui.kit.frame import MOST_FOOTER_KEYS
 from tui_registry.tui.sync.add_peer import AddPeerScreen
 from tui_registry.tui.sync.peer_table import PeerTable
 from tui_registry.tui.sync.sync_screen import SyncScreen

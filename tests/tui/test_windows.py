@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 
 from tests.tui.test_columns import make_row
 from tui_registry.datastore import Datastore, Page
-from tui_registry.tui.browse.reading import read_windows
-from tui_registry.tui.browse.windows import WINDOW, Windows
-from tui_registry.tui.kit.messages import Reading, Span
-from tui_registry.tui.kit.values import Question
+from tui_registry.tui.browse.reading import WINDOW, Question, Reading, Span, read_windows
+from tui_registry.tui.browse.windows import Windows
 
 
 def answer(total: int, *, exact: bool = True) -> list[Reading]:

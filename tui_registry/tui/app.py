@@ -16,7 +16,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.frame_screen import FrameScreen
+from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.messages import Search, ShowRecord
 from tui_registry.tui.modes import LATER_MODES

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
-from tui_registry.tui.browse.reading import read_facts, read_windows, understand
-from tui_registry.tui.kit.values import TOP, Facts, Question, Reading, Understanding
+from tui_registry.tui.browse.reading import TOP, Question, Reading, Understanding, read_windows, understand
+from tui_registry.tui.kit.facts import Facts, read_facts
 
 # How long the first frame waits for its records; then it is drawn, and they come when they come.
 _PATIENCE_SECONDS = 0.25

@@ -7,10 +7,9 @@ from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.query.nodes import QueryError
-from tui_registry.tui.browse.reading import read_windows, understand
+from tui_registry.tui.browse.reading import TOP, Question, Span, read_windows, understand
 from tui_registry.tui.browse.saved_searches import SavedSearches
 from tui_registry.tui.kit.messages import Failed, QueryRefused, RowsRead
-from tui_registry.tui.kit.values import TOP, Question, Span
 
 
 class Answers(SavedSearches):

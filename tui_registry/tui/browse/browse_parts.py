@@ -12,7 +12,7 @@ from tui_registry.tui.browse.filters import Filters
 from tui_registry.tui.browse.record_detail import RecordDetail
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.late_styles import read_styles
+from tui_registry.tui.kit.host import read_styles
 
 if TYPE_CHECKING:
     from tui_registry.tui.browse.empty import EmptyState

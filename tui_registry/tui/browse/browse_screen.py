@@ -8,12 +8,13 @@ from textual import on
 
 from tui_registry.tui.browse.browse_parts import WIDE, BrowseParts
 from tui_registry.tui.browse.detail_text import counted
+from tui_registry.tui.browse.reading import TOP, Question
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.record_screen import Ref, name_of
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.kit.messages import Done, EntryRead, Failed, QueryRefused, RowsRead, Tone
-from tui_registry.tui.kit.values import TOP, Question
+from tui_registry.tui.kit.facts import Tone
+from tui_registry.tui.kit.messages import Done, EntryRead, Failed, QueryRefused, RowsRead
 
 if TYPE_CHECKING:
     from tui_registry.tui.opening import FirstAnswer

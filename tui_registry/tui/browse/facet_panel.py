@@ -16,11 +16,11 @@ from tui_registry.errors import RegistryError
 from tui_registry.text import ELLIPSIS
 from tui_registry.tui.browse.columns import licence_in
 from tui_registry.tui.browse.facet_lines import FacetLine, count_text, facet_lines, toggled
-from tui_registry.tui.browse.reading import read_facets
+from tui_registry.tui.browse.reading import Question, read_facets
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import HEADER, CursorList, cell
-from tui_registry.tui.kit.messages import FacetsRead, Question
+from tui_registry.tui.kit.messages import FacetsRead
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Facets

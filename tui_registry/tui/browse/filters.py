@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from tui_registry.tui.browse.answers import Answers
+from tui_registry.tui.browse.reading import Question
 from tui_registry.tui.browse.record_list import RecordList
-from tui_registry.tui.kit.messages import Question
 
 if TYPE_CHECKING:
     from tui_registry.tui.browse.facet_panel import FacetPanel

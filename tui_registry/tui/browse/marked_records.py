@@ -14,7 +14,8 @@ from tui_registry.text import exact
 from tui_registry.tui.browse.new_records import NewRecords
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.record_screen import name_of
-from tui_registry.tui.kit.messages import Done, Failed, Tone
+from tui_registry.tui.kit.facts import Tone
+from tui_registry.tui.kit.messages import Done, Failed
 
 _MOST_NAMED = 8
 
@@ -108,7 +109,7 @@ class MarkedRecords(NewRecords):
         if not mine:
             self.say("none of the marked records is yours to delete", "problem")
             return
-        from tui_registry.tui.kit.confirm import ConfirmScreen
+        from tui_registry.tui.kit.dialogs import ConfirmScreen
 
         def answered(yes: bool | None) -> None:
             if yes:

@@ -16,7 +16,7 @@ class NewRecords(OwnRecordScreen):
     """A screen from which records can be registered."""
 
     def action_new(self) -> None:
-        from tui_registry.tui.kit.choose import Choice, ChooseScreen
+        from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
         from tui_registry.tui.register.register_screen import RegisterScreen
 
         def answered(chosen: str | None) -> None:
@@ -36,7 +36,7 @@ class NewRecords(OwnRecordScreen):
         )
 
     def action_import(self) -> None:
-        from tui_registry.tui.imports.import_source import ImportSource
+        from tui_registry.tui.imports.import_flow import ImportSource
 
         self.open_screen(ImportSource(), self._found)
 
@@ -51,7 +51,7 @@ class NewRecords(OwnRecordScreen):
             form = RegisterScreen(candidate.kind or "model", imported=candidate)
             self.open_screen(form, self.record_saved, later=True)
             return
-        from tui_registry.tui.imports.import_list import FindingsScreen
+        from tui_registry.tui.imports.import_flow import FindingsScreen
 
         def left(record_id: str | None) -> None:
             self.host.look()

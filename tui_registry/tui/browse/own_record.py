@@ -46,7 +46,7 @@ class OwnRecordScreen(RecordScreen):
         if not entry.mine:
             self._offer_duplicate(entry, "given a new version")
             return
-        from tui_registry.tui.kit.choose import Choice, ChooseScreen
+        from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
         from tui_registry.tui.register.next_version import next_versions
 
         now = text_of(entry.record["version"])
@@ -109,7 +109,7 @@ class OwnRecordScreen(RecordScreen):
     @on(UndoPlanned)
     def _ask_to_undo(self, message: UndoPlanned) -> None:
         from tui_registry.tui.browse.undoing import answer, detail, question
-        from tui_registry.tui.kit.confirm import ConfirmScreen
+        from tui_registry.tui.kit.dialogs import ConfirmScreen
 
         undo = message.undo
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from tui_registry.tui.kit.line_input import LineInput
+from tui_registry.tui.kit.dialogs import LineInput
 
 
 class QueryInput(LineInput):

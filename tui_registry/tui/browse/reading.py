@@ -1,24 +1,96 @@
-"""What a search is answered with, read from the Datastore. Runs in threads; knows no widget."""
+"""What a list of records is asked for, and the answer, read from the Datastore in a thread.
+
+No Textual here: the first answer is read before it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tui_registry.datastore import Datastore, Page
 from tui_registry.text import safe_text
-from tui_registry.tui.browse.windows import WINDOW
-from tui_registry.tui.kit.values import Facts, Question, Reading, Span, Understanding
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Facets
     from tui_registry.query import Completion
+
+# Rows that are read at once.
+WINDOW: Final = 200
 
 # The facets whose terms in a query have another name.
 TERMS: Final = {"size": "params"}
 
 # What is passed by on the way to a far window is handed over in bundles, so that a cancelled walk is not for nothing.
 _BUNDLE = 50
+
+
+class Question(NamedTuple):
+    """What the list is asked for: a query as typed."""
+
+    query: str = ""
+
+    @property
+    def asks_for_all(self) -> bool:
+        return not self.query.strip()
+
+
+class Reading(NamedTuple):
+    """One window that was read; its rows are not kept when it was only passed by, and its cursor always is.
+
+    Attributes:
+        window: its number, 0 at the top of the list.
+    """
+
+    window: int
+    page: Page
+    keep: bool = True
+    backwards: bool = False
+
+
+class Understanding(NamedTuple):
+    """How a query is read.
+
+    Attributes:
+        words: what it asks for, in a sentence's words.
+        reversible: its order can be read from the end too: that of relevance cannot.
+        begun: its last word begins a field, or a value that exists: it is probably still being typed.
+    """
+
+    words: str
+    reversible: bool
+    begun: bool = False
+
+
+class Span(NamedTuple):
+    """Windows `first` to `last` of a list, and how to reach them.
+
+    Attributes:
+        start, cursor: the window to begin with, and what opens it (None: the list's own beginning or end).
+        total: places in the list.
+        backwards: from `start` towards the top.
+    """
+
+    first: int
+    last: int
+    start: int = 0
+    cursor: str | None = None
+    total: int = 0
+    backwards: bool = False
+
+    @property
+    def windows(self) -> range:
+        """In the order they are read."""
+        return range(self.start, self.first - 1, -1) if self.backwards else range(self.start, self.last + 1)
+
+    def ending_at(self, total: int, size: int) -> Span:
+        """The same windows seen from the end of a list that now has so many places, `size` to a window."""
+        start = max(0, total - 1) // size
+        first, last = start - (self.start - self.first), start - (self.start - self.last)
+        return Span(max(0, first), max(0, last), start, None, total, backwards=True)
+
+
+TOP = Span(0, 0)
 
 
 def read_windows(
@@ -58,21 +130,6 @@ def read_windows(
             bundle = []
     if bundle:
         yield bundle
-
-
-def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
-    """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
-    changes = datastore.changes()
-    if before is not None and changes == before.changes:
-        return None
-    return Facts(
-        # From before the rest: what is committed meanwhile shows at the next look.
-        changes=changes,
-        stats=datastore.stats(),
-        peers=tuple(datastore.peers.all()),
-        address=datastore.address,
-        owners=dict(datastore.names.all()),
-    )
 
 
 def understand(datastore: Datastore, question: Question, now: int, nothing_found: bool) -> Understanding:

@@ -13,8 +13,7 @@ from textual.message import Message
 
 from tui_registry.datastore import Entry, HistoryEntry
 from tui_registry.tui.browse import detail_text
-from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.late_styles import read_styles
+from tui_registry.tui.kit.host import host_of, read_styles
 from tui_registry.tui.kit.text_flow import Flow, Layout
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from textual.message import Message
 
 from tui_registry.datastore import Row
 from tui_registry.tui.browse.columns import columns_for, mark_of, row_text
-from tui_registry.tui.browse.windows import WINDOW, Windows
+from tui_registry.tui.browse.reading import WINDOW, Reading, Span
+from tui_registry.tui.browse.windows import Windows
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import Column, WindowList
-from tui_registry.tui.kit.messages import Reading, Span
 
 # A list deeper than this is refreshed where it is looked at, not from its top.
 _DEEP: Final = 5 * WINDOW

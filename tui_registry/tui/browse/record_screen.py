@@ -148,7 +148,7 @@ class RecordScreen(CopyingScreen):
         self.open_screen(RegisterScreen(entry.kind, record_id=entry.id), self.record_saved)
 
     def _offer_duplicate(self, entry: Entry, deed: str) -> None:
-        from tui_registry.tui.kit.confirm import ConfirmScreen
+        from tui_registry.tui.kit.dialogs import ConfirmScreen
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -181,7 +181,7 @@ class RecordScreen(CopyingScreen):
         if not entry.mine:
             self._offer_duplicate(entry, "deleted")
             return
-        from tui_registry.tui.kit.confirm import ConfirmScreen
+        from tui_registry.tui.kit.dialogs import ConfirmScreen
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -220,7 +220,7 @@ class RecordScreen(CopyingScreen):
         entry = self._there(message.entry)
         if entry is None:
             return
-        from tui_registry.tui.kit.ask import AskScreen
+        from tui_registry.tui.kit.dialogs import AskScreen
 
         owner = text_of(entry.record["owner_id"])
 

@@ -52,7 +52,7 @@ class SavedSearches(MarkedRecords):
             self.say("there is no search to save: type one after /", "problem")
 
     def _ask_name(self, query: str, name: str = "", wrong: str = "") -> None:
-        from tui_registry.tui.kit.ask import AskScreen
+        from tui_registry.tui.kit.dialogs import AskScreen
 
         def answered(name: str | None) -> None:
             if name:

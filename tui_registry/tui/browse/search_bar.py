@@ -15,7 +15,7 @@ from textual.worker import get_current_worker
 from tui_registry.errors import RegistryError
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.browse.past_searches import PastSearches
-from tui_registry.tui.browse.reading import completions
+from tui_registry.tui.browse.reading import Question, completions
 from tui_registry.tui.browse.search_text import (
     PLACEHOLDER,
     PROMPT_WIDTH,
@@ -26,9 +26,8 @@ from tui_registry.tui.browse.search_text import (
     understood,
 )
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.late_styles import read_styles
-from tui_registry.tui.kit.messages import CompletionsRead, Failed, PastRead, Question
+from tui_registry.tui.kit.host import host_of, read_styles
+from tui_registry.tui.kit.messages import CompletionsRead, Failed, PastRead
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion

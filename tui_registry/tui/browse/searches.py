@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.dialogs import Dialog
 
 
 class SearchesScreen(Dialog[str]):

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from tui_registry.datastore import Row
-from tui_registry.tui.kit.values import Reading, Span
+from tui_registry.tui.browse.reading import WINDOW, Reading, Span
 
-WINDOW: Final = 200
 # Rows kept at hand: enough for any screen and its neighbours, whatever the list's length.
 _MOST_WINDOWS: Final = 40
 

@@ -187,7 +187,7 @@ class HistoryScreen(OwnRecordScreen):
 
     def action_copy(self) -> None:
         """Copy the record's id, the operation's hash or the operation itself, after a question."""
-        from tui_registry.tui.kit.choose import Choice, ChooseScreen
+        from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
 
         operation = self._list.item
         if operation is None:

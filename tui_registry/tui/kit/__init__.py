@@ -1,1 +1,30 @@
-"""What every screen is made of: the frame, dialogs, lists, and the registry of actions."""
+"""What every screen is made of: the frame, dialogs, lists, flows, the gate and the registry of actions.
+
+Offers the dialogs, which the first frame does without: they are imported when the first of them is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_registry._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from tui_registry.tui.kit.dialogs import AskScreen as AskScreen
+    from tui_registry.tui.kit.dialogs import Choice as Choice
+    from tui_registry.tui.kit.dialogs import ChooseScreen as ChooseScreen
+    from tui_registry.tui.kit.dialogs import ConfirmScreen as ConfirmScreen
+    from tui_registry.tui.kit.help import HelpScreen as HelpScreen
+
+__all__ = ["AskScreen", "Choice", "ChooseScreen", "ConfirmScreen", "HelpScreen"]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "AskScreen": ".dialogs",
+        "Choice": ".dialogs",
+        "ChooseScreen": ".dialogs",
+        "ConfirmScreen": ".dialogs",
+        "HelpScreen": ".help",
+    },
+)

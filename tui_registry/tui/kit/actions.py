@@ -5,14 +5,91 @@ Letters and digits are never priority bindings: while an input has the focus the
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from textual.binding import Binding, BindingType
 
-from tui_registry.tui.kit.action_table import ACTIONS as ACTIONS
-from tui_registry.tui.kit.action_table import HEADINGS as HEADINGS
-from tui_registry.tui.kit.action_table import Action as Action
-from tui_registry.tui.kit.action_table import Where as Where
+Where = Literal[
+    "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
+    "register", "items", "template", "drafts", "merge", "import", "findings", "sync", "quarantine", "history",
+    "deleted", "settings", "dialog",
+]  # fmt: skip
+
+HEADINGS: Final[dict[Where, str]] = {
+    "everywhere": "Everywhere",
+    "browse": "Browse",
+    "typing": "In the search line",
+    "facets": "In the filters",
+    "searches": "In the list of searches",
+    "list": "In a list",
+    "marks": "In the list of records",
+    "record": "On a record",
+    "text": "In the detail",
+    "detail": "Detail",
+    "register": "Register and edit",
+    "items": "In a list of a form, such as its tags",
+    "template": "In the Formfile of a form",
+    "drafts": "In the list of drafts",
+    "merge": "When a record changed while you edited it",
+    "import": "When asked where to import from",
+    "findings": "In the list of what was found",
+    "sync": "Sync",
+    "quarantine": "In the quarantine",
+    "history": "History",
+    "deleted": "On a deleted record",
+    "settings": "Settings",
+    "dialog": "In a dialog",
+}
+
+
+class Action(NamedTuple):
+    """Something a person can do.
+
+    Attributes:
+        id: stable, for remapping keys.
+        keys: as Textual names them; none for an action that only the palette offers.
+        label: a word or two, for the footer and the palette.
+        tooltip: one sentence without a full stop, for help.
+        where: on which part of the screen the keys work.
+        name: the `action_<name>` method that does it, with its argument if it takes one.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    tooltip: str
+    where: Where
+    name: str
+
+    @property
+    def shown_keys(self) -> str:
+        """The keys as people read them: `ctrl+q`, `? or F1`."""
+        return " or ".join(key_name(key) for key in self.keys)
+
+    @property
+    def pressed_key(self) -> str:
+        """The first of the keys as Textual names it in events: `?` is `question_mark`."""
+        (binding,) = Binding.make_bindings([Binding(self.keys[0], self.name)])
+        return binding.key
+
+    @property
+    def footer_key(self) -> str:
+        """The first of the keys, as the footer shows it."""
+        return key_name(self.keys[0])
+
+
+def key_name(key: str) -> str:
+    """A key as people read it."""
+    return _KEY_NAMES.get(key, key.upper() if key[:1] == "f" and key[1:].isdigit() else key)
+
+
+_KEY_NAMES: Final = {
+    "escape": "esc",
+    "pageup": "page up",
+    "pagedown": "page down",
+    "space": "space",
+}
+
 
 # Between the fields of a form. With priority, so that what is typed after a Tab in one burst (a slow line, a macro)
 # reaches the field that the Tab led to.
@@ -21,6 +98,7 @@ TYPE_AHEAD: Final[tuple[BindingType, ...]] = (
     Binding("shift+tab", "app.focus_previous", show=False, priority=True),
 )
 
+# Only keys that no input takes may have priority.
 _PRIORITY: Final = frozenset({"app.quit", "app.palette", "app.help_f1"})
 
 
@@ -33,7 +111,6 @@ def bindings_for(*places: Where) -> list[BindingType]:
             action.label,
             tooltip=action.tooltip,
             id=action.id,
-            # Only keys that no input takes may have priority.
             priority=action.id in _PRIORITY,
             show=False,
         )
@@ -55,5 +132,157 @@ def action(action_id: str) -> Action:
     """
     return _BY_ID[action_id]
 
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    Action("app.browse", ("1",), "Browse", "Models and agents of this replica", "everywhere", "mode('browse')"),
+    Action("app.register", ("2",), "Register", "Register a model or an agent", "everywhere", "mode('register')"),
+    Action("app.sync", ("3",), "Sync", "Peers: add one, pull from them", "everywhere", "mode('sync')"),
+    Action("app.history", ("4",), "History", "What happened in this replica", "everywhere", "mode('history')"),
+    Action("app.settings", ("5",), "Settings", "Colours, names, where your files and your key are", "everywhere",
+           "mode('settings')"),
+    Action("app.help", ("?",), "help", "Show all keys and the query language", "everywhere", "help"),
+    Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
+    Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
+    Action("app.theme", (), "Change the colour theme", "Choose another set of colours", "everywhere", "change_theme"),
+    Action("app.quit", ("ctrl+q",), "quit", "Quit; drafts are kept", "everywhere", "quit"),
+    # Browse
+    Action("browse.search", ("/",), "find", "Search as you type", "browse", "search"),
+    Action("search.to_list", ("enter",), "to the list", "From the search line to the list", "typing", "to_list"),
+    Action("search.complete", ("tab",), "complete", "Take the completion, or show what could be typed here; right does "
+           "too at the end of the line", "typing", "complete"),
+    Action("search.up", ("up",), "earlier", "The completion before, or the search before this one", "typing", "up"),
+    Action("search.down", ("down",), "down", "The next completion, the search after this one, or the list", "typing",
+           "down"),
+    Action("browse.filters", ("f",), "filters", "Narrow the list by what its records have in common", "browse",
+           "filters"),
+    Action("browse.save_search", ("ctrl+s",), "save search", "Keep the search under a name, for @name", "browse",
+           "save_search"),
+    Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
+    Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
+    Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
+    Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
+    # In the filters, in the list of searches
+    Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
+           "choose"),
+    Action("facets.next_field", ("right",), "next field", "To the next field", "facets", "next_field"),
+    Action("facets.previous_field", ("left",), "field before", "To the field before", "facets", "previous_field"),
+    Action("searches.forget", ("d", "delete"), "forget", "Forget the saved search under the cursor", "searches",
+           "forget"),
+    # On a record
+    Action("record.edit", ("e",), "edit", "Edit the record", "record", "edit"),
+    Action("record.delete", ("d",), "delete", "Delete the record, after a question", "record", "delete"),
+    Action("record.new_version", ("v",), "new version", "Edit the record as its next version", "record", "new_version"),
+    Action("record.undo", ("u",), "undo", "Undo the last operation on the record", "record", "undo"),
+    Action("record.undelete", ("U",), "bring back", "Bring back your record that was deleted last", "record",
+           "undelete"),
+    Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
+    Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
+    Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
+    Action("record.next_tab", ("right",), "next tab", "Next tab of the detail", "record", "next_tab"),
+    Action("record.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "record", "previous_tab"),
+    # In a list
+    Action("list.open", ("enter",), "open", "Open the record under the cursor", "list", "open"),
+    Action("list.down", ("j", "down"), "down", "Next record", "list", "cursor_down"),
+    Action("list.up", ("k", "up"), "up", "Previous record", "list", "cursor_up"),
+    Action("list.page_down", ("pagedown",), "page down", "A page down", "list", "page_down"),
+    Action("list.page_up", ("pageup",), "page up", "A page up", "list", "page_up"),
+    Action("list.first", ("g", "home"), "first", "First record", "list", "first"),
+    Action("list.last", ("G", "end"), "last", "Last record", "list", "last"),
+    Action("marks.mark", ("space",), "mark", "Mark the record, to copy or delete several at once", "marks", "mark"),
+    # In the detail
+    Action("text.down", ("j", "down"), "down", "A line down", "text", "scroll_down"),
+    Action("text.up", ("k", "up"), "up", "A line up", "text", "scroll_up"),
+    Action("text.page_down", ("pagedown", "space"), "page down", "A page down", "text", "page_down"),
+    Action("text.page_up", ("pageup",), "page up", "A page up", "text", "page_up"),
+    Action("text.first", ("g", "home"), "top", "To the top", "text", "scroll_home"),
+    Action("text.last", ("G", "end"), "end", "To the end", "text", "scroll_end"),
+    Action("detail.back", ("escape",), "back", "Back to the list", "detail", "back"),
+    # Register and edit
+    Action("register.save", ("ctrl+s",), "sign", "Sign and save, or go to the first problem", "register", "save"),
+    Action("register.next_problem", ("ctrl+n",), "next problem", "Go to the next problem", "register", "next_problem"),
+    Action("register.preview", ("ctrl+r",), "preview", "Show the record as it would be signed", "register", "preview"),
+    Action("register.next_section", ("ctrl+down", "f6"), "next part", "Next part of the form", "register",
+           "next_section"),
+    Action("register.previous_section", ("ctrl+up",), "part before", "Part of the form before", "register",
+           "previous_section"),
+    Action("register.discard", (), "Discard the draft", "Forget what was typed in this form", "register",
+           "discard_draft"),
+    Action("register.back", ("escape",), "back", "Leave the form; the draft is kept", "register", "back"),
+    *(
+        Action(f"register.section_{name}", (), f"Go to {title}", f"The part of the form called {title}", "register",
+               f"section('{name}')")
+        for name, title in (
+            ("identity", "Identity"), ("technical", "Technical"), ("requirements", "Requirements"),
+            ("template", "Template"), ("tags", "Tags & capabilities"), ("description", "Description"),
+        )
+    ),
+    Action("register.generate", ("f3",), "generate", "Write the Formfile from what the record needs", "register",
+           "generate"),
+    Action("register.format", (), "Format the Formfile", "Lay out the Formfile in its canonical form", "register",
+           "format"),
+    Action("register.read_description", ("f4",), "read", "Show the description as it will be read, or edit it",
+           "register", "read_description"),
+    Action("items.back", ("backspace",), "take back", "In an empty line, take the last item back to change it", "items",
+           "delete_left"),
+    Action("items.left", ("left",), "item before", "From the start of the line to the items before it", "items",
+           "cursor_left"),
+    Action("items.right", ("right",), "complete", "At the end of the line take the first completion; over the items go "
+           "on", "items", "cursor_right"),
+    Action("items.remove", ("delete",), "remove", "Remove the item under the cursor", "items", "delete_right"),
+    Action("items.forward", ("ctrl+left",), "forwards", "Move the item under the cursor forwards", "items",
+           "cursor_left_word"),
+    Action("items.backward", ("ctrl+right",), "backwards", "Move the item under the cursor backwards", "items",
+           "cursor_right_word"),
+    Action("items.undo", ("ctrl+z",), "undo", "Bring the items back as they were before", "items", "undo"),
+    Action("items.complete", ("f2", "ctrl+@"), "in use", "Show what records here say most often", "items", "complete"),
+    Action("template.complete", ("f2", "ctrl+@"), "complete", "Offer what could stand here", "template", "complete"),
+    Action("drafts.discard", ("d", "delete"), "discard", "Discard the draft under the cursor", "drafts", "discard"),
+    Action("merge.accept", ("ctrl+s",), "merge", "Put the choices into the form", "merge", "accept"),
+    Action("import.complete", ("tab",), "complete", "Complete the path", "import", "complete"),
+    Action("findings.open", ("enter",), "open", "Open what is under the cursor as a draft", "findings", "open"),
+    Action("findings.register", ("a",), "register all", "Register all that have no problems", "findings",
+           "register_all"),
+    Action("findings.first", ("g", "home"), "first", "The first that was found", "findings", "first"),
+    Action("findings.last", ("G", "end"), "last", "The last that was found", "findings", "last"),
+    Action("findings.down", ("j",), "down", "The next that was found", "findings", "down"),
+    Action("findings.up", ("k",), "up", "The one before", "findings", "up"),
+    Action("findings.back", ("escape",), "back", "Leave; what was registered stays", "findings", "back"),
+    # Sync
+    Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
+    Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
+    Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
+    Action("sync.remove", ("d",), "remove", "Forget the peer; its records stay", "sync", "remove_peer"),
+    Action("sync.retry", ("r",), "retry", "Try a peer that failed again", "sync", "retry"),
+    Action("sync.cancel", ("c",), "cancel", "Stop the pull; what was read stays", "sync", "cancel"),
+    Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull; what was read stays", "sync", "cancel_all"),
+    Action("sync.copy", ("y",), "copy", "Copy the peer's address to the clipboard", "sync", "copy"),
+    Action("sync.back", ("escape",), "back", "Back to Browse; a pull goes on", "sync", "back"),
+    Action("sync.quarantine", ("x",), "refused", "What was refused, who sent it and why", "sync", "quarantine"),
+    Action("quarantine.read", ("enter",), "read", "Read the one under the cursor to its end", "quarantine", "read"),
+    Action("quarantine.copy", ("y",), "copy", "Copy a report of it, for whoever sent it", "quarantine", "copy"),
+    Action("quarantine.back", ("escape",), "back", "Back to the list, then to Sync", "quarantine", "back"),
+    # History
+    Action("history.undo", ("u",), "undo", "Undo the operation, when it is the last on a record of yours; what was "
+           "deleted comes back", "history", "undo"),
+    Action("history.whose", ("m",), "mine or all", "Between what your key signed and what everybody did", "history",
+           "whose"),
+    Action("history.copy", ("y",), "copy", "Copy the record's id, the operation's hash or the operation", "history",
+           "copy"),
+    Action("history.back", ("escape",), "back", "Back to Browse", "history", "back"),
+    Action("deleted.undo", ("u",), "bring back", "Bring the record back, when it was yours", "deleted", "undo"),
+    Action("deleted.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "deleted", "copy"),
+    Action("deleted.next_tab", ("right",), "next tab", "Next tab of the detail", "deleted", "next_tab"),
+    Action("deleted.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "deleted", "previous_tab"),
+    Action("deleted.back", ("escape",), "back", "Back to the history", "deleted", "back"),
+    # Settings
+    Action("settings.change", ("enter",), "change", "Change what is under the cursor, or copy what cannot change",
+           "settings", "change"),
+    Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
+    Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
+    Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
+    # In a dialog
+    Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
+)  # fmt: skip
 
 _BY_ID: Final = {item.id: item for item in ACTIONS}

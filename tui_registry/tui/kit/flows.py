@@ -25,9 +25,9 @@ from textual.worker import Worker, get_current_worker
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
+from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.gate import RunningFlow
 from tui_registry.tui.kit.host import RegistryHost, host_of
-from tui_registry.tui.kit.values import Tone
 
 Holder = TypeVar("Holder", bound="DOMNode | Part")
 Given = ParamSpec("Given")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from textual import events, on, work
 from textual.app import App
@@ -16,12 +17,12 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
-from tui_registry.tui.browse.reading import read_facts
+from tui_registry.tui.kit.facts import Facts, Outcome, Tone, read_facts
 from tui_registry.tui.kit.gate import Gate
-from tui_registry.tui.kit.messages import FactsRead, Failed
-from tui_registry.tui.kit.values import Facts, Outcome, Tone
+from tui_registry.tui.kit.messages import Failed
 
 POLL_SECONDS = 1.0
+_STYLES: Final = Path(__file__).parents[1]
 
 
 class RegistryHost(App[None]):
@@ -119,20 +120,16 @@ class RegistryHost(App[None]):
             self.look()
         self.set_interval(POLL_SECONDS, self.look)
 
-    @work(thread=True, group="facts")
-    def _read_facts(self, before: Facts | None) -> None:
+    @work(group="facts")
+    async def _read_facts(self, before: Facts | None) -> None:
         try:
-            facts = read_facts(self.datastore, before)
+            facts = await asyncio.to_thread(read_facts, self.datastore, before)
             if facts is not None:
-                self.post_message(FactsRead(facts))
+                self.facts = facts
         except RegistryError as error:
-            self.post_message(Failed(error.sentence))
+            self.say(error.sentence, "problem")
         finally:
             self._looking = False
-
-    @on(FactsRead)
-    def _keep_facts(self, message: FactsRead) -> None:
-        self.facts = message.facts
 
     @on(Failed)
     def _say_failure(self, message: Failed) -> None:
@@ -149,3 +146,15 @@ def host_of(node: DOMNode) -> RegistryHost:
     if not isinstance(app, RegistryHost):
         raise TypeError(f"{type(node).__name__} needs a RegistryHost as its app, and has {type(app).__name__}")
     return app
+
+
+def read_styles(node: DOMNode, name: str) -> None:
+    """Read a style sheet that the first frame does without, once; it counts for what is mounted from now on.
+
+    Args:
+        name: of the file below `tui/`, such as `browse/record_detail.tcss`.
+    """
+    styles, path = node.app.stylesheet, _STYLES / name
+    if not styles.has_source(str(path)):
+        styles.read(path)
+        styles.parse()

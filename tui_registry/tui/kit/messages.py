@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from tui_registry.datastore import Entry, HistoryEntry
-from tui_registry.tui.kit.values import Facts as Facts
-from tui_registry.tui.kit.values import Outcome as Outcome
-from tui_registry.tui.kit.values import Question as Question
-from tui_registry.tui.kit.values import Reading as Reading
-from tui_registry.tui.kit.values import Span as Span
-from tui_registry.tui.kit.values import Tone as Tone
-from tui_registry.tui.kit.values import Understanding as Understanding
+from tui_registry.tui.browse.reading import Question, Reading, Understanding
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Facets
     from tui_registry.query import Completion
-
-
-class FactsRead(Message):
-    def __init__(self, facts: Facts) -> None:
-        super().__init__()
-        self.facts = facts
 
 
 class Failed(Message):

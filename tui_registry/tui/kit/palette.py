@@ -14,7 +14,7 @@ from textual.types import IgnoreReturnCallbackType
 from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import Action, actions_for
-from tui_registry.tui.kit.frame_screen import FrameScreen
+from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.messages import Search
 

@@ -14,8 +14,7 @@ from textual.widgets.option_list import Option
 from tui_registry.datastore import Draft
 from tui_registry.text import age, safe_text
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.confirm import ConfirmScreen
-from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.dialogs import ConfirmScreen, Dialog
 from tui_registry.tui.kit.flows import flow, write
 from tui_registry.tui.register.desk import Desk, new_key
 from tui_registry.tui.register.form_state import FormState, as_draft

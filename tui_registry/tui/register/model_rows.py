@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 from tui_registry.datastore import Row
 from tui_registry.errors import RegistryError
 from tui_registry.text import count_words, safe_text
-from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.register.form_fields import OTHER, FormField
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows, shown_line

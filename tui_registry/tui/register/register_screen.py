@@ -18,21 +18,27 @@ from tui_registry.formfile import format as formatted
 from tui_registry.formfile import generate
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.kit.flows import flow
-from tui_registry.tui.kit.frame_screen import FrameScreen
+from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import ShowRecord
 from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow
 from tui_registry.tui.register.desk import Desk, Opened, Wanted, new_key
 from tui_registry.tui.register.draft_keeping import DraftKeeper, DraftList
 from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.form_body import Form, KindRow
+from tui_registry.tui.register.form_changes import (
+    MergeScreen,
+    PreviewScreen,
+    changed_by_them,
+    differences,
+    merged,
+    preview,
+)
 from tui_registry.tui.register.form_fields import field_at, split_items, to_texts
 from tui_registry.tui.register.form_state import FormState
 from tui_registry.tui.register.item_rows import ItemsRow
-from tui_registry.tui.register.merge import MergeScreen, changed_by_them, differences, merged
 from tui_registry.tui.register.model_rows import ModelsRow, PickModel
-from tui_registry.tui.register.preview import PreviewScreen, preview
 
 if TYPE_CHECKING:
     from tui_registry.tui.imports.survey import Candidate

@@ -141,7 +141,7 @@ class SettingsScreen(CopyingScreen):
             self.copy_text(item.copied, noun)
 
     def _ask_name(self) -> None:
-        from tui_registry.tui.kit.ask import AskScreen
+        from tui_registry.tui.kit.dialogs import AskScreen
 
         def answered(name: str | None) -> None:
             if name is not None and name != self.host.settings.name:
@@ -162,7 +162,7 @@ class SettingsScreen(CopyingScreen):
         )
 
     def _ask_owner_name(self, row: SettingRow) -> None:
-        from tui_registry.tui.kit.ask import AskScreen
+        from tui_registry.tui.kit.dialogs import AskScreen
 
         def answered(name: str | None) -> None:
             if name and name != row.name:
@@ -184,7 +184,7 @@ class SettingsScreen(CopyingScreen):
         if row is None or row.kind != "owner":
             self.say("put the cursor on a name that you gave a key", "problem")
             return
-        from tui_registry.tui.kit.confirm import ConfirmScreen
+        from tui_registry.tui.kit.dialogs import ConfirmScreen
 
         def answered(yes: bool | None) -> None:
             if yes:

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList
 
-from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.host import RegistryHost
 
 

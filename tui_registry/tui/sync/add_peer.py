@@ -19,9 +19,8 @@ from tui_registry.datastore import Datastore, Peer
 from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD
-from tui_registry.tui.kit.dialog import Dialog
+from tui_registry.tui.kit.dialogs import Dialog, LineInput
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.line_input import LineInput
 from tui_registry.tui.sync.peer_text import EXAMPLES
 
 NAME: Final = "name"

@@ -9,7 +9,7 @@ from typing import Final
 from tui_registry.datastore import Peer
 from tui_registry.present.pulls import Event, Progress, PullResult, Started
 from tui_registry.text import exact
-from tui_registry.tui.kit.messages import Tone
+from tui_registry.tui.kit.facts import Tone
 
 
 @dataclass(frozen=True, slots=True)

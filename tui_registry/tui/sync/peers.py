@@ -168,7 +168,7 @@ class PeersScreen(CopyingScreen):
         if view.pulling is not None:
             self.say(f"a pull from {view.name} is running: c stops it, then d removes it", "problem")
             return
-        from tui_registry.tui.kit.confirm import ConfirmScreen
+        from tui_registry.tui.kit.dialogs import ConfirmScreen
 
         def answered(yes: bool | None) -> None:
             if yes:

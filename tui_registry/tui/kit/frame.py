@@ -1,23 +1,107 @@
-"""The frame around every screen: a title line, a status line, a footer of at most seven keys."""
+"""The base of every full screen, and the lines around it: title line, status line, a footer of at most seven keys."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final, Generic, TypeVar
 
-from textual import events
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui_registry.text import address_short, age, exact, safe_text
-from tui_registry.tui.kit.actions import Action
+from tui_registry.tui.kit.actions import Action, Where, action
+from tui_registry.tui.kit.facts import Facts, Outcome, Tone
+from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.messages import Facts, Outcome, Tone
+from tui_registry.tui.kit.messages import Failed, Told
 
+Result = TypeVar("Result")
 APP_NAME: Final = "tui_registry"
 MOST_FOOTER_KEYS: Final = 7
+MODES: Final = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
+
+
+class FrameScreen(FlowScreen[Result], Generic[Result]):
+    """A screen inside the frame. Subclasses fill the body, and name their actions.
+
+    Attributes:
+        WHERE: the places of the registry of actions that this screen is; say `BINDINGS = bindings_for(*WHERE)` too.
+        FOOTER: ids of the actions the footer shows, at most seven.
+        HEADING: the first words of the title line.
+        MODE: the id of the mode's action, where a screen lies in one mode only.
+    """
+
+    WHERE: ClassVar[tuple[Where, ...]] = ()
+    FOOTER: ClassVar[tuple[str, ...]] = ()
+    HEADING: ClassVar[str] = APP_NAME
+    MODE: ClassVar[str] = "app.browse"
+
+    def compose_body(self) -> Iterable[Widget]:
+        """What stands between the title line and the status line."""
+        raise NotImplementedError
+
+    def mode(self) -> str:
+        """The id of the mode's action that the title line marks."""
+        return self.MODE
+
+    def footer_actions(self) -> tuple[str, ...]:
+        """The ids of the actions that the footer shows now; asked again whenever the focus moves."""
+        return self.FOOTER
+
+    def compose(self) -> ComposeResult:
+        yield from self.compose_frame()
+        with Container(id="body"):
+            yield from self.compose_body()
+
+    def compose_frame(self) -> Iterable[Widget]:
+        """The lines around the body."""
+        yield TitleLine([action(mode) for mode in MODES], self.mode())
+        yield KeyFooter()
+        yield StatusLine()
+
+    def on_mount(self) -> None:
+        self.title_line.heading = self.HEADING
+        self.refresh_footer()
+
+    @property
+    def title_line(self) -> TitleLine:
+        return self.query_one(TitleLine)
+
+    def note(self, text: str) -> None:
+        """Show a few words at the right end of the title line."""
+        self.title_line.note = text
+
+    def hint(self, text: str, tone: Tone = "note") -> None:
+        """Show what stands while there is no result: validation, what is wrong with this record."""
+        self.query_one(StatusLine).hint = Outcome(text, tone)
+
+    def next_step(self) -> None:
+        """The person went on: the result of the last action has been read."""
+        if self.host.outcome.text:
+            self.host.say("")
+
+    def refresh_footer(self) -> None:
+        self.query_one(KeyFooter).show([action(name) for name in self.footer_actions()])
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _focus_moved(self) -> None:
+        # While the screen is being put together there is no footer yet.
+        if self.is_mounted:
+            self.refresh_footer()
+
+    @on(Failed)
+    def _say_failure(self, message: Failed) -> None:
+        self.say(message.sentence, "problem")
+
+    @on(Told)
+    def _say_done(self, message: Told) -> None:
+        self.say(message.sentence, "done")
 
 
 class Line(Widget):
@@ -179,12 +263,12 @@ class KeyFooter(Line):
     def render(self) -> Content:
         self._places.clear()
         content = Content("")
-        for action in self._actions:
+        for shown in self._actions:
             start = content.cell_length
-            key, label = Content.styled(action.footer_key, "bold $text-accent"), f" {action.label}"
+            key, label = Content.styled(shown.footer_key, "bold $text-accent"), f" {shown.label}"
             end = start + key.cell_length + len(label)
             if end > self.content_size.width:
                 break  # a whole key less rather than half a word
             content = content.append(key).append(Content.styled(label, "$foreground-muted")).append("   ")
-            self._places.append((start, end, action))
+            self._places.append((start, end, shown))
         return content

@@ -1,0 +1,46 @@
+"""What every screen shows of the replica, and of the last action. No Textual here: the first are read before it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from tui_registry.datastore import Datastore, Peer, Stats
+
+Tone = Literal["done", "problem", "note"]
+
+
+class Outcome(NamedTuple):
+    """The result of the last action, as the status line shows it."""
+
+    text: str
+    tone: Tone
+
+
+class Facts(NamedTuple):
+    """What every screen shows of the replica; `changes` differs whenever something was committed.
+
+    Attributes:
+        address: of this replica's key, 40 hex digits.
+        owners: local names by address.
+    """
+
+    changes: int
+    stats: Stats
+    peers: tuple[Peer, ...]
+    address: str
+    owners: dict[str, str]
+
+
+def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
+    """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
+    changes = datastore.changes()
+    if before is not None and changes == before.changes:
+        return None
+    return Facts(
+        # From before the rest: what is committed meanwhile shows at the next look.
+        changes=changes,
+        stats=datastore.stats(),
+        peers=tuple(datastore.peers.all()),
+        address=datastore.address,
+        owners=dict(datastore.names.all()),
+    )
