@@ -22,9 +22,9 @@ from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.history.operation_list import OperationList
-from tui_registry.tui.kit.ask import AskScreen
-from tui_registry.tui.kit.choose import Choice, ChooseScreen
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import AskScreen
+from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
+from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, ConfirmScreen
 from tui_registry.tui.register.form_fields import form_fields

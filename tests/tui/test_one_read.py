@@ -22,9 +22,9 @@ from tui_registry.datastore import Draft
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.searches import SearchesScreen
 from tui_registry.tui.imports.import_flow import FindingsScreen
-from tui_registry.tui.kit.ask import AskScreen
-from tui_registry.tui.kit.choose import ChooseScreen
-from tui_registry.tui.kit.confirm import ConfirmScreen
+from tui_registry.tui.kit.dialogs import AskScreen
+from tui_registry.tui.kit.dialogs import ChooseScreen
+from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.imports.import_list import FindingsScreen
 from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen
