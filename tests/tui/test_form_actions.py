@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource
 
+from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource
 from tui_registry.tui.kit.actions import Action, action, actions_for
 from tui_registry.tui.kit.frame import MOST_FOOTER_KEYS
 from tui_registry.tui.register.area_rows import FormfileArea

@@ -12,10 +12,6 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
-from tui_registry.tui.kit.ask import AskScreen
-from tui_registry.tui.kit.choose import Choice, ChooseScreen
-from tui_registry.tui.kit.confirm import ConfirmScreen
-from tui_registry.tui.register.form_changes import Difference, MergeScreen
 
 from tests.seeds import make_record
 from tests.trust.strings import STRINGS, fitted
@@ -27,6 +23,7 @@ from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, ConfirmScreen
+from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]

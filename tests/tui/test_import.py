@@ -13,8 +13,7 @@ from tests.importers.made import LLAMA, gguf
 from tests.seeds import make_record, owner, signed
 from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, settle, status
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.imports.import_list import FindingsScreen
-from tui_registry.tui.imports.import_source import ImportSource, common_start, offers
+from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource, common_start, offers
 from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.register_screen import RegisterScreen
 

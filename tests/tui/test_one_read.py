@@ -14,10 +14,6 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
-from tui_registry.tui.imports.import_flow import FindingsScreen
-from tui_registry.tui.kit.ask import AskScreen
-from tui_registry.tui.kit.choose import ChooseScreen
-from tui_registry.tui.kit.confirm import ConfirmScreen
 
 from tests.replica.replicas import database
 from tests.seeds import make_record
@@ -25,7 +21,7 @@ from tests.tui.driving import browse_of, press, replica, running, screen_text, s
 from tui_registry.datastore import Draft
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.searches import SearchesScreen
-from tui_registry.tui.imports.import_list import FindingsScreen
+from tui_registry.tui.imports.import_flow import FindingsScreen
 from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen

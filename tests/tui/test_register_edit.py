@@ -13,7 +13,7 @@ from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Record
 from tui_registry.records.wire import derive_id
 from tui_registry.replica.unshared import Draft, Drafts
-from tui_registry.tui.register.merge import DifferenceList, MergeScreen
+from tui_registry.tui.register.form_changes import DifferenceList, MergeScreen
 from tui_registry.tui.register.register_screen import RegisterScreen, Saved
 
 

@@ -12,8 +12,8 @@ from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typ
 from tests.tui.form_records import HOSTILE
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.errors import Record
+from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
-from tui_registry.tui.register.merge import Difference, MergeScreen
 from tui_registry.tui.register.register_screen import RegisterScreen, Saved
 
 

@@ -110,7 +110,7 @@ def text_to_copy(what: What, entries: Sequence[Entry]) -> str:
 
 def share_line(entry: Entry) -> str:
     """Name, id and owner on one line, which is a search: it finds the record on every replica that has it."""
-    from tui_registry.query.lexer import quoted
+    from tui_registry.query.nodes import quoted
 
     name = safe_text(_text(entry.record["name"]), 100)
     return f"{quoted(name)} id:{entry.id} owner:0x{_text(entry.record['owner_id'])}"

@@ -65,7 +65,7 @@ class FieldRow(Vertical):
         self.text = text
         self.ask: Ask | None = None
         self._shown = self._echo = ""
-        self.problems: Sequence[Problem] = ()
+        self.problems: list[Problem] = []
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="line"):
@@ -89,10 +89,8 @@ class FieldRow(Vertical):
         self._shown = self.read_text()
         self.show_understood()
 
-    def show_problems(self, problems: Sequence[Problem]) -> bool:
-        """Show what is wrong, under the field; tells whether that is anything new."""
-        if list(problems) == list(self.problems):
-            return False
+    def show_problems(self, problems: list[Problem]) -> None:
+        """Show what is wrong, under the field."""
         self.problems = problems
         lines = self.problem_lines(problems)
         wrong = any(problem.severity == "error" for problem in problems)
@@ -101,7 +99,6 @@ class FieldRow(Vertical):
         line.display = bool(lines)
         self.set_class(wrong, "-wrong")
         self.set_class(bool(lines) and not wrong, "-warned")
-        return True
 
     def show_origin(self, words: str) -> None:
         """Show where the value came from; empty for a value that a person gave."""

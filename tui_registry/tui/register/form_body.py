@@ -66,7 +66,11 @@ class Form(Horizontal):
         shown, hidden = self.state.shown(), self.state.hidden()
         moved = False
         for path, row in self.body.rows.items():
-            moved |= row.show_problems(shown.get(path, ())) or row.display == (path in hidden)
+            problems = shown.get(path, [])
+            if problems != row.problems:
+                row.show_problems(problems)
+                moved = True
+            moved |= row.display == (path in hidden)
             row.display = path not in hidden
         if moved:
             # What came up above the cursor must not push it out of sight

@@ -188,6 +188,11 @@ def same_value(field: FormField, one: str, other: str) -> bool:
         return False
 
 
+def differing(kind: Kind, texts: Mapping[str, str], others: Mapping[str, str]) -> list[FormField]:
+    """The fields whose texts do not mean the same on both sides, in the order of the form."""
+    return [field for field in form_fields(kind) if not same_value(field, texts[field.path], others[field.path])]
+
+
 def join_items(items: Sequence[str]) -> str:
     """The items on one line; one that commas or spaces would break is quoted, its quotes doubled."""
     return ", ".join(_quoted(item) if _needs_quotes(item) else item for item in items)

@@ -16,9 +16,9 @@ from tui_registry.records.schema import defaults
 from tui_registry.tui.register.form_fields import (
     SectionId,
     Texts,
+    differing,
     field_at,
     form_fields,
-    same_value,
     to_record,
     to_texts,
 )
@@ -94,11 +94,7 @@ class FormState:
 
     def touched(self) -> set[str]:
         """The paths of the fields that do not say what they began with."""
-        return {
-            form_field.path
-            for form_field in form_fields(self.kind)
-            if not same_value(form_field, self.base[form_field.path], self.texts[form_field.path])
-        }
+        return {form_field.path for form_field in differing(self.kind, self.base, self.texts)}
 
     def record(self) -> tuple[Record, list[Problem]]:
         """The record that the texts describe, and an error for each text that could not be read."""

@@ -137,11 +137,9 @@ class ItemsRow(FieldRow):
         """An item as it is read."""
         return item
 
-    def show_problems(self, problems: Sequence[Problem]) -> bool:
-        is_new = super().show_problems(problems)
-        if is_new:
-            self.draw()
-        return is_new
+    def show_problems(self, problems: list[Problem]) -> None:
+        super().show_problems(problems)
+        self.draw()
 
     def on_resize(self) -> None:
         self.draw()

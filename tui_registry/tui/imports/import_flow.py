@@ -1,31 +1,38 @@
-"""What was found in a source, to open one by one as drafts, or to register what has no problems at once."""
+"""Importing, from a source to records: a dialog for the source, then the form for one draft, or a list of several."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, Input, OptionList, Static
+from textual.widgets.option_list import Option
 
 from tui_registry.errors import RegistryError
+from tui_registry.importers import is_address
+from tui_registry.importers.formats import NAMES
 from tui_registry.text import exact, safe_text
-from tui_registry.tui.imports.import_source import ImportSource
-from tui_registry.tui.imports.survey import Survey, register_all, take_operations
+from tui_registry.tui.imports.survey import Survey, register_all, survey, take_operations
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.kit.confirm import ConfirmScreen
-from tui_registry.tui.kit.flows import FlowScreen, flow
-from tui_registry.tui.kit.frame_screen import FrameScreen
+from tui_registry.tui.kit.dialogs import ConfirmScreen, Dialog
+from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
+from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 Result = TypeVar("Result")
 
 _COLUMNS = (("NAME", 30), ("KIND", 5), ("STATE", 14))
 _SIGNS = {"registered": "✓ ", "failed": "✗ ", "invalid": "✗ "}
+_ABOUT = f"{NAMES}. Nothing is signed before you have seen it."
 
 
 async def import_records(screen: FlowScreen[Result]) -> str | None:
@@ -42,6 +49,173 @@ async def import_records(screen: FlowScreen[Result]) -> str | None:
     (candidate,) = found.candidates
     saved = await screen.ask(RegisterScreen(candidate.kind or "model", imported=candidate), later=True)
     return None if saved is None else saved.id
+
+
+class ImportSource(Dialog[Survey]):
+    """Answers with what the source holds. An error stays in the dialog, with what was typed."""
+
+    AUTO_FOCUS = "SafeInput"
+    BINDINGS = bindings_for("import")
+
+    def __init__(self) -> None:
+        super().__init__("Import from a file, a folder or an address", _ABOUT)
+        self._typed = ""
+        self._offers: Sequence[PathOffer] = ()
+        self._reading = False
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield SafeInput(placeholder="path, or https://…")
+        yield Static(classes="wrong")
+        yield OptionList()
+        yield Static("Tab completes, Enter reads it, Esc goes back", classes="keys")
+
+    def on_mount(self) -> None:
+        self._offer()
+
+    # ---- completing
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._typed = event.value
+        if not self._reading:
+            self._tell("")
+        self._offer()
+
+    @flow(group="paths", exclusive=True, background=True)
+    async def _offer(self) -> None:
+        await self._show_offers()
+
+    async def _show_offers(self) -> None:
+        typed = self._typed
+        found = [] if is_address(typed) else await self.read(offers, typed)
+        if typed != self._typed:
+            return
+        self._offers = found
+        shown = self.query_one(OptionList)
+        shown.clear_options()
+        shown.add_options(Option(_words(offer)) for offer in found)
+        shown.highlighted = None
+
+    @flow
+    async def action_complete(self) -> None:
+        """Go on to what the offer under the cursor says, or as far as all of them agree."""
+        at = self.query_one(OptionList).highlighted
+        if at is not None:
+            self._put(self._offers[at].text)
+            return
+        # The offers for the last key may still be on their way
+        await self._show_offers()
+        text = common_start(self._offers)
+        if len(text) > len(self._typed):
+            self._put(text)
+
+    def _put(self, text: str) -> None:
+        line = self.query_one(SafeInput)
+        line.value = text
+        line.cursor_position = len(text)
+        line.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        move_by_arrows(event, self.query_one(OptionList))
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self._take(self._offers[event.option_index])
+
+    def _take(self, offer: PathOffer) -> None:
+        self._put(offer.text)
+        if not offer.is_folder:
+            self._begin(offer.text)
+
+    # ---- reading
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        at = self.query_one(OptionList).highlighted
+        if at is not None and at < len(self._offers):
+            self._take(self._offers[at])
+        else:
+            self._begin(event.value.strip())
+
+    # In the background, so that Esc closes the dialog at once and ends the reading
+    @flow(group="survey", background=True)
+    async def _begin(self, source: str) -> None:
+        if not source:
+            self._tell("write where it is: a path such as ~/models, or an address")
+        elif not self._reading:
+            self._reading = True
+            self._tell("reading …")
+            try:
+                self.dismiss(await self.read(survey, self.datastore, source, unwanted()))
+            except RegistryError as error:
+                self._tell(error.sentence)
+            finally:
+                self._reading = False
+
+    def _tell(self, words: str) -> None:
+        self.query_one(".wrong", Static).update(Content(safe_text(words, 600)))
+
+
+def _words(offer: PathOffer) -> Content:
+    return Content.assemble(safe_text(offer.name, 100), ("/", "$text-accent") if offer.is_folder else "")
+
+
+# A folder with more entries is looked at so far.
+_LOOKED_AT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PathOffer:
+    """One way to go on: the whole `text` for the field, and what `name` to show for it."""
+
+    text: str
+    name: str
+    is_folder: bool
+
+
+def offers(typed: str, most: int = 50) -> list[PathOffer]:
+    """What the last part of a path could become: folders first, then files, by name; none where nothing is there.
+
+    Hidden entries are offered once a dot was typed; names that no line of text can hold never are.
+    """
+    start = typed.rpartition("/")[2]
+    before = typed[: len(typed) - len(start)]
+    try:
+        where = Path(before or ".").expanduser()
+        with os.scandir(where) as entries:
+            found = [
+                PathOffer(f"{before}{entry.name}{'/' if is_folder else ''}", entry.name, is_folder)
+                for entry in islice(entries, _LOOKED_AT)
+                if entry.name.lower().startswith(start.lower())
+                and (start.startswith(".") or not entry.name.startswith("."))
+                and safe_text(entry.name) == entry.name
+                for is_folder in (_is_folder(entry),)
+            ]
+    except (OSError, RuntimeError, ValueError):
+        # Not there, not readable, no such user: nothing to offer, and reading it will say why
+        return []
+    found.sort(key=lambda offer: (not offer.is_folder, offer.name.lower(), offer.name))
+    return found[:most]
+
+
+def common_start(found: Sequence[PathOffer]) -> str:
+    """The longest text that all offers begin with."""
+    texts = [offer.text for offer in found]
+    first, last = min(texts, default=""), max(texts, default="")
+    # What the first and the last in order begin with, all between them do
+    return first[
+        : next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    ]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 class FindingsScreen(FrameScreen[str | None]):
