@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from tests.seeds import NOW
 from tui_registry.datastore import Row
-from tui_registry.tui.browse.columns import columns_for, mark_of, row_text
+from tui_registry.tui.browse.record_list import columns_for, mark_of, row_text
 from tui_registry.tui.kit.lists import GAP, cell, header_text
 
 

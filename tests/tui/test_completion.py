@@ -10,7 +10,7 @@ from textual.widgets import Input
 from tests.seeds import make_record
 from tests.tui.driving import NARROW, WIDE, list_of, name_under_cursor, press, replica, running, screen_text
 from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.browse.completion_list import CompletionList
+from tui_registry.tui.browse.search_input import CompletionList
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

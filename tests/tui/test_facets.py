@@ -12,8 +12,7 @@ from tests.seeds import make_record, owner
 from tests.tui.driving import NARROW, WIDE, list_of, notice_changes, press, replica, running, screen_text, settle
 from tui_registry.replica.search.vocabulary import Facets, FacetValue
 from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.browse.facet_lines import FEW, count_text, facet_lines, toggled
-from tui_registry.tui.browse.facet_panel import FacetPanel
+from tui_registry.tui.browse.facet_panel import FEW, FacetPanel, count_text, facet_lines, toggled
 from tui_registry.tui.browse.record_detail import RecordDetail
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])

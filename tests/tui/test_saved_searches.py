@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from tests.tui.driving import browse_of, list_of, press, replica, running, screen_text, status
 from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.browse.past_searches import PastSearches
+from tui_registry.tui.browse.search_bar import PastSearches
 
 
 def query_of(app: RegistryApp) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.benchmarks.terminal import Terminal
 from tests.seeds import NOW
 from tests.tui.driving import browse_of, replica, running
-from tui_registry.tui.kit.tab_line import TabLine
+from tui_registry.tui.browse.record_detail import TabLine
 from tui_registry.tui.opening import Opening
 
 _FIRST_FRAME = """

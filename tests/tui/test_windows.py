@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.tui.test_columns import make_row
 from tui_registry.datastore import Datastore, Page
 from tui_registry.tui.browse.reading import WINDOW, Question, Reading, Span, read_windows
-from tui_registry.tui.browse.windows import Windows
+from tui_registry.tui.browse.record_list import Windows
 
 
 def answer(total: int, *, exact: bool = True) -> list[Reading]:

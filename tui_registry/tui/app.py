@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import on
+from textual.actions import ActionParseResult, parse
+from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widgets import Input
 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.messages import Search, ShowRecord
@@ -82,12 +84,20 @@ class RegistryApp(RegistryHost):
             gc.freeze()
             gc.enable()
 
-    def on_key(self, event: events.Key) -> None:
-        """A fast hand types on before the focus has moved to a line; the line itself lets no letter come this far."""
-        line = self.focused
-        if isinstance(line, Input) and event.is_printable and event.character is not None:
-            event.prevent_default()
-            line.insert_text_at_cursor(event.character)
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """What a screen has no action for, one of its parts may have."""
+        if isinstance(default_namespace, FlowScreen) and isinstance(action, str):
+            _, name, given = parse(action)
+            method = default_namespace.part_action(name)
+            if method is not None:
+                method(*given)
+                return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def action_mode(self, mode: str) -> None:
         """Go to a mode; what is open there is still open."""
@@ -105,17 +115,17 @@ class RegistryApp(RegistryHost):
 
     @on(ShowRecord)
     def _show_record(self, message: ShowRecord) -> None:
-        self.switch_mode("browse")
-        base = self.get_screen_stack("browse")[0]
-        if isinstance(base, BrowseScreen):
-            base.select_record(message.record_id)
+        self._go_to_browse().select_record(message.record_id)
 
     @on(Search)
     def _search(self, message: Search) -> None:
+        self._go_to_browse().bar.ask(message.query)
+
+    def _go_to_browse(self) -> BrowseScreen:
         self.switch_mode("browse")
         base = self.get_screen_stack("browse")[0]
-        if isinstance(base, BrowseScreen):
-            base.bar.ask(message.query)
+        assert isinstance(base, BrowseScreen)
+        return base
 
 
 # Screens that the first frame does not need are imported when they are opened.

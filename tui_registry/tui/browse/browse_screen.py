@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
+from textual.app import ComposeResult
+from textual.widget import Widget
 
-from tui_registry.tui.browse.browse_parts import WIDE, BrowseParts
+from tui_registry.datastore import Entry
+from tui_registry.errors import RegistryError
+from tui_registry.query import QueryError
+from tui_registry.text import exact, safe_text
+from tui_registry.tui import browse, kit
 from tui_registry.tui.browse.detail_text import counted
-from tui_registry.tui.browse.reading import TOP, Question
+from tui_registry.tui.browse.reading import (
+    TOP,
+    Answer,
+    Question,
+    Span,
+    following,
+    read_windows,
+    understand,
+)
+from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref, name_of
+from tui_registry.tui.browse.record_detail import RecordDetail
 from tui_registry.tui.browse.record_list import RecordList
-from tui_registry.tui.browse.record_screen import Ref, name_of
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.facts import Tone
-from tui_registry.tui.kit.messages import Done, EntryRead, Failed, QueryRefused, RowsRead
+from tui_registry.tui.kit.flows import Part, flow, unwanted
+from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.host import read_styles
 
 if TYPE_CHECKING:
+    from tui_registry.tui.browse.empty import EmptyState
+    from tui_registry.tui.browse.facet_panel import FacetPanel
     from tui_registry.tui.opening import FirstAnswer
-    from tui_registry.tui.register.register_screen import Saved
+
+WIDE = 100
 
 
-class BrowseScreen(BrowseParts):
-    """The first screen. Beside the list stands the detail where there are 100 columns or more."""
+class Later(NamedTuple):
+    """The widgets that come after the first frame."""
 
+    empty: EmptyState
+    filters: FacetPanel
+
+
+class BrowseScreen(FrameScreen[None]):
+    """The first screen. Beside the list stands the detail where there are 100 columns or more.
+
+    The first frame is what a person waits for, so nothing is made for it that it does not show: no containers, no input
+    before somebody can type, no text of the detail. What comes later has its place kept, and nothing jumps.
+
+    Attributes:
+        bar: the search line. records: the list. detail: the record under the cursor.
+        answered: the question whose answer is shown.
+    """
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (150, "-roomy")]  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS: ClassVar[str] = "RecordList"
     WHERE: ClassVar[tuple[Where, ...]] = ("browse", "record")
     BINDINGS = bindings_for(*WHERE)
@@ -49,33 +86,78 @@ class BrowseScreen(BrowseParts):
         """
         Args:
             first: the answer to the query where it is known already; else it is read.
-            width: of the terminal.
+            width: of the terminal, so that the first frame is laid out for it at once.
         """
-        super().__init__(query, width)
+        super().__init__()
+        room = [name for least, name in self.HORIZONTAL_BREAKPOINTS if least <= width]
+        self.set_class(True, room[-1], update=False)
+        self.bar = SearchBar(query)
+        self.records = RecordList(id="records")
+        self.detail = RecordDetail(id="detail", furnished=False)
+        self.parts = (
+            RecordActions(self, lambda: self.ref, self._changed, self.records),
+            SavedSearches(self, self.bar),
+        )
+        self.answered = Question(query)
         self._first = first
+        self._later: Later | None = None
         self._select: str | None = None
         # Asked, and left the answer before it on screen: it cannot be read, or is half typed and matches nothing.
         self._refused: Question | None = None
-        self._held: RowsRead | None = None
+        self._held: Answer | None = None
         self._seen_changes: int | None = None
+        self._own_hint: tuple[str, Tone] = ("", "note")
+
+    def compose(self) -> ComposeResult:
+        yield from self.compose_frame()
+        yield from self.compose_body()
+
+    def compose_body(self) -> Iterable[Widget]:
+        return self.bar, self.records, self.detail
 
     def on_mount(self) -> None:
         super().on_mount()
         first, self._first = self._first, None
         if first is None:
-            self.read_anew(self.bar.question, stay=False)
+            self._read_anew(self.bar.question, stay=False)
         else:
-            self._show_answer(RowsRead(self.bar.question, None, first.readings, False, first.understanding))
+            self._show_answer(Answer(self.bar.question, first.readings, False, first.understanding))
         self._facts_read()
         self.watch(self.host, "facts", self._facts_read, init=False)
         self.call_after_refresh(self.furnish)
+
+    def furnish(self) -> Later:
+        """Bring what the first frame does without, if it is not there yet, and read the record under the cursor."""
+        if self._later is None:
+            from tui_registry.tui.browse.empty import EmptyState
+            from tui_registry.tui.browse.facet_panel import FacetPanel
+
+            read_styles(self, "browse/browse_more.tcss")
+            self._later = Later(EmptyState(id="empty"), FacetPanel(id="filters"))
+            self.mount_all(self._later, before="#detail")
+            self.bar.furnish()
+            self.detail.furnish()
+            if self.ref is not None:
+                self._read_entry(self.ref)
+        return self._later
 
     # What it shows
 
     @property
     def ref(self) -> Ref | None:
+        """The record under the cursor."""
         row = self.records.item
         return None if row is None else Ref(row.kind, row.id, row.name)
+
+    @property
+    def filters(self) -> FacetPanel:
+        """In sight while the screen has the class `-filters`."""
+        return self.furnish().filters
+
+    @property
+    def is_filtering(self) -> bool:
+        """Whether the filters have the focus."""
+        return self._later is not None and self.focused is self._later.filters
 
     def footer_actions(self) -> tuple[str, ...]:
         if self.bar.is_typing:
@@ -86,47 +168,93 @@ class BrowseScreen(BrowseParts):
             return self.READING
         return self.FIRST_RUN if self.has_class("-first-run") else self.FOOTER
 
+    def hint(self, text: str, tone: Tone = "note") -> None:
+        """While records are marked, how many stands where the hint was."""
+        self._own_hint = (text, tone)
+        count = len(self.records.marked)
+        if count:
+            text, tone = f"{exact(count)} marked: y copies them, d deletes those of yours, esc unmarks them", "note"
+        super().hint(text, tone)
+
+    @on(RecordList.Marked)
+    def _marks_changed(self, message: RecordList.Marked) -> None:
+        message.stop()
+        self.hint(*self._own_hint)
+
+    def on_screen_resume(self) -> None:
+        self.refresh_footer()
+
     # Asking
 
     @on(SearchBar.Asked)
     def _asked(self, message: SearchBar.Asked) -> None:
         message.stop()
         self.next_step()
-        if self.is_furnished:
+        if self._later is not None:
             self.filters.stop()
             self.filters.mark(message.question.query)
-        self.read_anew(message.question, stay=False)
+        self._read_anew(message.question, stay=False)
+
+    @flow(group="rows", exclusive=True, background=True)
+    async def _read_anew(self, question: Question, *, stay: bool, span: Span = TOP) -> None:
+        """Another answer. Each key typed cancels the one before: what comes too late is not shown."""
+        understanding = None
+        windows = read_windows(self.datastore, question, span, unwanted(), recount=stay)
+        try:
+            while readings := await self.read(following, windows):
+                if understanding is None:
+                    nothing = not readings[0].page.rows
+                    understanding = await self.read(understand, self.datastore, question, self.host.now(), nothing)
+                self._take(Answer(question, readings, stay, understanding))
+        except QueryError as error:
+            if question == self.bar.question:
+                self._refused = question
+                self.bar.show_refusal(error.sentence, error.position, error.corrected(question.query))
+
+    @on(RecordList.Wanted)
+    def _windows_wanted(self, message: RecordList.Wanted) -> None:
+        message.stop()
+        self._read_more(self.answered, message.span, message.serial)
+
+    @flow(group="windows", exclusive=True, background=True)
+    async def _read_more(self, question: Question, span: Span, serial: int, *, recount: bool = False) -> None:
+        """Windows of the answer that is shown."""
+        windows = read_windows(self.datastore, question, span, unwanted(), recount)
+        try:
+            while readings := await self.read(following, windows):
+                if question == self.answered:
+                    self.records.add(readings, serial)
+                self._show_count()
+        except RegistryError:
+            self.records.give_up()
+            raise
 
     # Answers
 
-    @on(RowsRead)
-    def _rows_read(self, message: RowsRead) -> None:
-        if message.serial is None:
-            if message.question not in (self.bar.question, self.answered):
-                return
-            self._held = None
-            if self._is_half_typed(message):
-                self._held, self._refused = message, message.question
-                self.bar.show_begun()
-                return
-            self._show_answer(message)
-        elif message.question == self.answered:
-            self.records.add(message.readings, message.serial)
+    def _take(self, answer: Answer) -> None:
+        if answer.question not in (self.bar.question, self.answered):
+            return
+        self._held = None
+        if self._is_half_typed(answer):
+            self._held, self._refused = answer, answer.question
+            self.bar.show_begun()
+            return
+        self._show_answer(answer)
         self._show_count()
 
-    def _is_half_typed(self, message: RowsRead) -> bool:
+    def _is_half_typed(self, answer: Answer) -> bool:
         """Whether nothing has the last word because there is more of it to come: then nothing needs to vanish."""
-        if message.question == self.answered:
-            return False  # it was all of it: Enter has said so
-        found = message.readings[0].page.rows
-        begun = message.understanding is not None and message.understanding.begun
+        if answer.question == self.answered:
+            return False  # Enter said that the question is complete
+        found = answer.readings[0].page.rows
+        begun = answer.understanding is not None and answer.understanding.begun
         return begun and not found and self.bar.is_typing and self.records.serial > 0
 
-    def _show_answer(self, message: RowsRead) -> None:
-        question, how = message.question, message.understanding
-        proposal = message.readings[0].page.did_you_mean
+    def _show_answer(self, answer: Answer) -> None:
+        question, how = answer.question, answer.understanding
+        proposal = answer.readings[0].page.did_you_mean
         self.answered = question
-        self.records.show(message.readings, message.stay, self._select, how is not None and how.reversible)
+        self.records.show(answer.readings, answer.stay, self._select, how is not None and how.reversible)
         self._select = None
         nothing = self.records.total == 0
         had_nothing = self.has_class("-nothing")
@@ -140,16 +268,16 @@ class BrowseScreen(BrowseParts):
                 empty.show_first_run()
             else:
                 empty.show_no_match(question.query, proposal)
-            if proposal is not None and not message.stay and not self.is_filtering:
+            if proposal is not None and not answer.stay and not self.is_filtering:
                 # There Enter takes the proposal, as is said there and here
                 self.bar.focus_input()
         elif had_nothing and not self.bar.is_typing and not self.is_filtering:
             self.records.focus()
-        self.count_facets()
+        self._count_facets()
         self.refresh_footer()
 
-    def show_held(self) -> None:
-        """The half typed question was all of it."""
+    def _show_held(self) -> None:
+        """The question was complete though it looked half typed: show its answer."""
         held, self._held = self._held, None
         if held is not None and held.question == self.bar.question:
             self._refused = None
@@ -162,47 +290,25 @@ class BrowseScreen(BrowseParts):
         facts = self.host.facts
         self.bar.show_count(*self.records.matching, None if facts is None else facts.stats.records)
 
-    @on(QueryRefused)
-    def _query_refused(self, message: QueryRefused) -> None:
-        if message.question == self.bar.question:
-            self._refused = message.question
-            self.bar.show_refusal(message.sentence, message.position, message.corrected)
-
-    @on(Failed)
-    def _reading_failed(self) -> None:
-        self.records.give_up()
-
-    @on(RecordList.Wanted)
-    def _windows_wanted(self, message: RecordList.Wanted) -> None:
-        message.stop()
-        self.read_more(self.answered, message.span, message.serial)
-
     @on(RecordList.Highlighted)
     def _highlighted(self, message: RecordList.Highlighted) -> None:
         message.stop()
         if message.by_hand:
             self.next_step()
-        if not self.is_furnished:
+        if self._later is None:
             return  # the record is shown as soon as there is a place for it
         if self.ref is not None:
-            self.read_entry(self.ref)
+            self._read_entry(self.ref)
         else:
             self.detail.show(None)
             self.hint("")
 
-    @on(EntryRead)
-    def _show_entry(self, message: EntryRead) -> None:
-        if self.ref is None or message.record_id != self.ref.id:
-            return
-        entry = message.entry
-        self.detail.show(entry)
-        problems = () if entry is None else entry.problems
-        if entry is None or not problems:
-            self.hint("")
-            return
-        first = min(problems, key=lambda problem: problem.severity)  # an error before a warning
-        tone: Tone = "problem" if first.severity == "error" else "note"
-        self.hint(f"{counted(problems)} in {name_of(entry)}: {first.path}: {first.sentence}", tone)
+    @flow(group="entry", exclusive=True, background=True)
+    async def _read_entry(self, ref: Ref) -> None:
+        entry = await self.read(self.datastore.entry, ref.id, ref.kind)
+        if self.ref is not None and ref.id == self.ref.id:
+            self.detail.show(entry)
+            self.hint(*_problems_in_words(entry))
 
     # Data that changed underneath
 
@@ -221,29 +327,49 @@ class BrowseScreen(BrowseParts):
         asked = self.bar.question
         if asked not in (self.answered, self._refused):
             # Its answer is on the way; this one is newer.
-            self.read_anew(asked, stay=False)
+            self._read_anew(asked, stay=False)
         elif anew or self._select is not None:
             # A question that cannot be read leaves the answer before it on screen, and that is kept true.
-            self.read_anew(self.answered, stay=True, span=span if self._select is None else TOP)
+            self._read_anew(self.answered, stay=True, span=span if self._select is None else TOP)
         else:
-            self.read_more(self.answered, span, self.records.serial, recount=True)
-            self.count_facets()
+            self._read_more(self.answered, span, self.records.serial, recount=True)
+            self._count_facets()
         if self.ref is not None:
-            self.read_entry(self.ref)
+            self._read_entry(self.ref)
 
-    def wrote(self, message: Done) -> None:
-        self._select = message.select
+    def _changed(self, change: Change) -> None:
+        self._select = change.select
         self._refresh()
-
-    def record_saved(self, saved: Saved | None) -> None:
-        if saved is not None:
-            self.select_record(saved.id)
 
     def select_record(self, record_id: str) -> None:
         """Put the cursor on a record that was just written, where the search does not hide it."""
-        self._select = record_id
-        self._refresh()
+        self._changed(Change(select=record_id))
         self.host.look()
+
+    # Filters
+
+    def _count_facets(self) -> None:
+        """After an answer, never before it; not at all where nobody looks."""
+        if self.has_class("-filters"):
+            self.filters.count(self.answered)
+
+    def action_filters(self) -> None:
+        """Open the filters, go to them, close them."""
+        if self.is_filtering:
+            self._close_filters()
+            return
+        self.add_class("-filters")
+        self.filters.focus()
+        self._count_facets()
+
+    def _close_filters(self) -> None:
+        self.filters.stop()
+        self.records.focus()
+        self.remove_class("-filters")
+
+    def on_facet_panel_toggled(self, message: FacetPanel.Toggled) -> None:
+        message.stop()
+        self.bar.ask(message.query)
 
     # Actions
 
@@ -251,7 +377,7 @@ class BrowseScreen(BrowseParts):
         self.bar.focus_input()
 
     def action_to_list(self) -> None:
-        self.show_held()
+        self._show_held()
         if self.records.total or not self.bar.has_proposal:
             self.records.focus()
 
@@ -262,10 +388,10 @@ class BrowseScreen(BrowseParts):
 
     def action_back(self) -> None:
         """One level back: completions, filters, detail, search line are left, marks and the query cleared."""
-        if self.bar.close_completions() or (self.focused is self.records and self.unmark()):
+        if self.bar.close_completions() or (self.focused is self.records and self.records.unmark()):
             return
         if self.has_class("-filters") and not self.bar.is_typing:
-            self.close_filters()
+            self._close_filters()
         elif self.focused is not self.records and not self.has_class("-nothing"):
             self.action_to_list()
         elif self.bar.is_typing and not self.bar.question.query:
@@ -278,14 +404,71 @@ class BrowseScreen(BrowseParts):
         message.stop()
         if self.size.width >= WIDE:
             self.detail.focus_text()
-            return
-        from tui_registry.tui.browse.detail_screen import DetailScreen
-
-        if self.ref is not None:
-            self.open_screen(DetailScreen(self.ref))
+        elif self.ref is not None:
+            self.open_screen(browse.DetailScreen(self.ref))
 
     async def action_sync(self) -> None:
         await self.app.run_action("mode('sync')")
 
-    def on_screen_resume(self) -> None:
-        self.refresh_footer()
+
+class SavedSearches(Part):
+    """Searches with names: save the one in the search line, ask one again, forget one."""
+
+    def __init__(self, screen: FrameScreen[None], bar: SearchBar) -> None:
+        super().__init__(screen)
+        self._bar = bar
+
+    @flow
+    async def action_save_search(self) -> None:
+        query = self._bar.question.query.strip()
+        if not query:
+            self.say("there is no search to save: type one after /", "problem")
+            return
+        name = wrong = ""
+        while True:
+            detail = f"{safe_text(query, 300)}\nIt becomes @name in a search; the same name again replaces it."
+            question = kit.AskScreen(
+                "A name for this search", name, wrong=wrong, placeholder="small-llms", detail=detail
+            )
+            answer = await self.ask(question, later=bool(wrong))
+            if not answer:
+                return
+            name = answer.removeprefix("@")
+            try:
+                await self.write(self.datastore.searches.save, name, query)
+            except RegistryError as error:
+                if error.code != "bad_search_name":
+                    self.say(f"this search is not saved: {error.sentence}", "problem")
+                    return
+                wrong = error.sentence
+            else:
+                self._done(f"saved: @{name} in the search line, or @ for the list")
+                return
+
+    @flow
+    async def action_searches(self) -> None:
+        saved = await self.read(self.datastore.searches.saved)
+        past = await self.read(self.datastore.searches.history, 20)
+        if not saved and not past:
+            self.say("no search is saved yet: ctrl+s saves the one in the search line", "note")
+            return
+        query = await self.ask(browse.SearchesScreen(saved, past, self._forget))
+        if query is not None:
+            self._bar.ask(query)
+
+    @flow(background=True)
+    async def _forget(self, name: str) -> None:
+        await self.write(self.datastore.searches.drop, name)
+        self._done(f"forgot @{name}")
+
+    def _done(self, sentence: str) -> None:
+        self.say(sentence, "done")
+        self.screen.host.look()
+
+
+def _problems_in_words(entry: Entry | None) -> tuple[str, Tone]:
+    if entry is None or not entry.problems:
+        return "", "note"
+    first = min(entry.problems, key=lambda problem: problem.severity)  # an error before a warning
+    tone: Tone = "problem" if first.severity == "error" else "note"
+    return f"{counted(entry.problems)} in {name_of(entry)}: {first.path}: {first.sentence}", tone

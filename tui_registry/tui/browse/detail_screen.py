@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from textual import on
 from textual.widget import Widget
 
-from tui_registry.tui.browse.own_record import OwnRecordScreen
+from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail
-from tui_registry.tui.browse.record_screen import Ref
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.kit.messages import Done, EntryRead
-
-if TYPE_CHECKING:
-    from tui_registry.tui.register.register_screen import Saved
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.frame import FrameScreen
 
 
-class DetailScreen(OwnRecordScreen):
+class DetailScreen(FrameScreen[None]):
     """Shows the record until it is left with Esc, or is gone."""
 
     CSS_PATH: ClassVar[str] = "detail.tcss"
@@ -33,10 +29,7 @@ class DetailScreen(OwnRecordScreen):
     def __init__(self, ref: Ref) -> None:
         super().__init__()
         self._ref = ref
-
-    @property
-    def ref(self) -> Ref:
-        return self._ref
+        self.parts = (RecordActions(self, lambda: ref, self._changed),)
 
     def mode(self) -> str:
         # It is opened from the list of records, and from the history
@@ -47,26 +40,21 @@ class DetailScreen(OwnRecordScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.read_entry(self._ref)
-        self.watch(self.host, "facts", self._data_changed, init=False)
+        self._read()
+        self.watch(self.host, "facts", self._read, init=False)
 
-    def action_back(self) -> None:
-        self.dismiss(None)
-
-    def _data_changed(self) -> None:
-        self.read_entry(self._ref)
-
-    def record_saved(self, saved: Saved | None) -> None:  # noqa: ARG002 - the poll shows what was saved
-        self.host.look()
-
-    def wrote(self, message: Done) -> None:
-        if message.gone == self._ref.id:
-            self.dismiss(None)
-
-    @on(EntryRead)
-    def _show_entry(self, message: EntryRead) -> None:
-        if message.entry is not None:
-            self.query_one(RecordDetail).show(message.entry)
+    @flow(group="entry", exclusive=True, background=True)
+    async def _read(self) -> None:
+        entry = await self.read(self.datastore.entry, self._ref.id, self._ref.kind)
+        if entry is not None:
+            self.query_one(RecordDetail).show(entry)
         elif self.is_current:
             self.say("this record was deleted meanwhile", "problem")
             self.dismiss(None)
+
+    def _changed(self, change: Change) -> None:
+        if change.gone == self._ref.id:
+            self.dismiss(None)
+
+    def action_back(self) -> None:
+        self.dismiss(None)

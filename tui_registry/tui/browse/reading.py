@@ -62,6 +62,20 @@ class Understanding(NamedTuple):
     begun: bool = False
 
 
+class Answer(NamedTuple):
+    """The first windows of what a question is answered with.
+
+    Attributes:
+        stay: the same list with newer data: the cursor stays on its record; else it goes to the top.
+        understanding: how the question was read.
+    """
+
+    question: Question
+    readings: list[Reading]
+    stay: bool
+    understanding: Understanding | None
+
+
 class Span(NamedTuple):
     """Windows `first` to `last` of a list, and how to reach them.
 
@@ -130,6 +144,11 @@ def read_windows(
             bundle = []
     if bundle:
         yield bundle
+
+
+def following(windows: Iterator[list[Reading]]) -> list[Reading] | None:
+    """What is read next of `read_windows`; None at the end."""
+    return next(windows, None)
 
 
 def understand(datastore: Datastore, question: Question, now: int, nothing_found: bool) -> Understanding:

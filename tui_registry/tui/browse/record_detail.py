@@ -2,28 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
+from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
 
 from tui_registry.datastore import Entry, HistoryEntry
 from tui_registry.tui.browse import detail_text
+from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
 from tui_registry.tui.kit.text_flow import Flow, Layout
 
-if TYPE_CHECKING:
-    from tui_registry.tui.browse.detail_body import DetailBody
-    from tui_registry.tui.kit.tab_line import TabLine
-
 TABS: Final = {"overview": "Overview", "requirements": "Requirements", "formfile": "Formfile", "history": "History"}
-
-
 _STYLES: Final = "browse/record_detail.tcss"
+_GAP: Final = 2  # between the titles of tabs
+
+
+class TabLine(Widget):
+    """Never has the focus: that stays with the text, and its keys turn the tabs.
+
+    Attributes:
+        active: the name of the tab that is open.
+    """
+
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    active: reactive[str] = reactive("")
+
+    class Turned(Message):
+        """Another tab was opened."""
+
+    def __init__(self, tabs: Mapping[str, str]) -> None:
+        """
+        Args:
+            tabs: name -> title, in the order they are shown; the first is open.
+        """
+        super().__init__()
+        self._tabs = dict(tabs)
+        self.set_reactive(TabLine.active, next(iter(self._tabs)))
+
+    def turn(self, step: int) -> None:
+        """Open the tab so many steps further; after the last comes the first."""
+        names = list(self._tabs)
+        self.active = names[(names.index(self.active) + step) % len(names)]
+
+    def watch_active(self) -> None:
+        self.post_message(self.Turned())
+
+    def render(self) -> Content:
+        titles, bars = [], []
+        for name, title in self._tabs.items():
+            is_open = name == self.active
+            titles.append(Content.styled(title, "bold $foreground" if is_open else "$foreground-muted"))
+            bars.append(Content.styled(("━" if is_open else "─") * len(title), "$primary" if is_open else "$panel"))
+        return Content.assemble(Content(" " * _GAP).join(titles), "\n", Content.styled("─" * _GAP, "$panel").join(bars))
+
+    def on_click(self, event: events.Click) -> None:
+        end = self.gutter.left
+        for name, title in self._tabs.items():
+            end += len(title) + _GAP
+            if event.x < end:
+                self.active = name
+                break
+
+
+class DetailBody(VerticalScroll, can_focus=True):
+    """Scrolls with the keys of a list.
+
+    Attributes:
+        text: what it holds.
+    """
+
+    BINDINGS = bindings_for("text")
+
+    def __init__(self) -> None:
+        self.text = Flow(id="detail-text")
+        super().__init__(self.text)
 
 
 class _Parts(NamedTuple):
@@ -36,13 +98,6 @@ class RecordDetail(Vertical):
     """Shows an Entry. While the next one is read it keeps the last, so that nothing flickers."""
 
     ALLOW_SELECT: ClassVar[bool] = True
-
-    class HistoryWanted(Message):
-        """The history tab is open and the record's history is not here yet."""
-
-        def __init__(self, entry: Entry) -> None:
-            super().__init__()
-            self.entry = entry
 
     def __init__(self, *, id: str | None = None, furnished: bool = True) -> None:  # noqa: A002 - Textual's name
         """
@@ -68,9 +123,6 @@ class RecordDetail(Vertical):
         return self._parts
 
     def _make_parts(self) -> _Parts:
-        from tui_registry.tui.browse.detail_body import DetailBody
-        from tui_registry.tui.kit.tab_line import TabLine
-
         return _Parts(Flow(id="detail-header"), TabLine(TABS), DetailBody())
 
     def show(self, entry: Entry | None) -> None:
@@ -84,8 +136,10 @@ class RecordDetail(Vertical):
         if not same:
             body.scroll_home(animate=False)
 
-    def show_history(self, record_id: str, history: Sequence[HistoryEntry]) -> None:
-        """Take the history that was asked for; that of another record is dropped."""
+    @flow(group="history", exclusive=True, background=True)
+    async def _read_history(self, record_id: str) -> None:
+        datastore = host_of(self).datastore
+        history: Sequence[HistoryEntry] = await read(datastore.history, record_id, limit=detail_text.HISTORY_SHOWN + 1)
         if self.entry is not None and self.entry.id == record_id:
             self._history = history
             self._refresh_texts()
@@ -102,7 +156,8 @@ class RecordDetail(Vertical):
     def tab(self) -> str:
         return self.furnish().tabs.active
 
-    def on_tab_line_turned(self, message: TabLine.Turned) -> None:
+    @on(TabLine.Turned)
+    def _turned(self, message: TabLine.Turned) -> None:
         message.stop()
         self._refresh_texts()
         self.furnish().body.scroll_home(animate=False)
@@ -128,7 +183,7 @@ class RecordDetail(Vertical):
         head.flow(partial(detail_text.header, entry, around))
         text.flow(self._text_of_tab(entry, around))
         if self.tab == "history" and self._history is None:
-            self.post_message(self.HistoryWanted(entry))
+            self._read_history(entry.id)
 
     def _text_of_tab(self, entry: Entry, around: detail_text.Surroundings) -> Layout:
         tabs: dict[str, Layout] = {

@@ -1,22 +1,25 @@
-"""The list of records: a virtual one, drawn line by line from windows of rows, so that its length costs nothing."""
+"""The list of records: its columns, the windows of it that are at hand, and the widget that shows it."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual.message import Message
 
 from tui_registry.datastore import Row
-from tui_registry.tui.browse.columns import columns_for, mark_of, row_text
+from tui_registry.text import address_short, age, count_words, safe_text
 from tui_registry.tui.browse.reading import WINDOW, Reading, Span
-from tui_registry.tui.browse.windows import Windows
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.lists import Column, WindowList
+from tui_registry.tui.kit.lists import GAP, Column, WindowList, cell
 
 # A list deeper than this is refreshed where it is looked at, not from its top.
 _DEEP: Final = 5 * WINDOW
+# Rows kept at hand: enough for any screen and its neighbours, whatever the list's length.
+_MOST_WINDOWS: Final = 40
 
 
 class RecordList(WindowList[Row, Span]):
@@ -157,3 +160,191 @@ class RecordList(WindowList[Row, Span]):
 
     def want(self, span: Span) -> None:
         self.post_message(self.Wanted(self.serial, span))
+
+
+class Windows:
+    """The rows of one answer.
+
+    Attributes:
+        reversible: the answer's order can be read from its end too.
+        total: places in the list; there are at least so many where `exact` is False.
+        matching: records that match, and whether that is exact. It differs from the places while a deep list is kept
+            true where it is looked at, with rows that came or went above.
+    """
+
+    def __init__(self, reversible: bool = False) -> None:
+        self.reversible = reversible
+        self.total = 0
+        self.exact = False
+        self.matching = (0, False)
+        # What opens window k, as far as the list was read from its top; and read backwards, as far as from its end.
+        self._cursors: list[str | None] = [None]
+        self._from_end: dict[int, str | None] = {}
+        self._rows: OrderedDict[int, list[Row]] = OrderedDict()
+
+    def row(self, index: int) -> Row | None:
+        """The row in that place, None when its window is not at hand."""
+        rows = self._rows.get(index // WINDOW)
+        offset = index % WINDOW
+        return rows[offset] if rows is not None and offset < len(rows) else None
+
+    def place_of(self, record_id: str) -> int | None:
+        """Where the record stands among the rows at hand."""
+        for k, rows in self._rows.items():
+            for offset, row in enumerate(rows):
+                if row.id == record_id:
+                    return k * WINDOW + offset
+        return None
+
+    def missing(self, first: int, last: int) -> Span | None:
+        """How to read the windows that these places need, None when all are at hand."""
+        last = min(last, self.total - 1)
+        wanted = [k for k in range(max(0, first) // WINDOW, last // WINDOW + 1) if k not in self._rows]
+        return self.span(wanted[0], wanted[-1]) if wanted and last >= 0 else None
+
+    def span(self, first: int, last: int) -> Span:
+        """How to read windows `first` to `last` from the nearest place whose cursor is known."""
+        ahead = min(first, len(self._cursors) - 1)
+        if self.reversible and self.exact and self.total:
+            tail = (self.total - 1) // WINDOW
+            known = [k for k in self._from_end if last <= k <= tail]
+            behind = min(known, default=tail)
+            if behind - first < last - ahead:
+                return Span(first, last, behind, self._from_end.get(behind), self.total, backwards=True)
+        return Span(first, last, ahead, self._cursors[ahead], self.total)
+
+    def put(self, readings: Iterable[Reading]) -> None:
+        """Take windows that were read one after the other."""
+        for reading in readings:
+            if reading.backwards:
+                self._put_from_end(reading)
+            elif reading.window < len(self._cursors):
+                self._put_from_top(reading)
+        while len(self._rows) > _MOST_WINDOWS:
+            self._rows.popitem(last=False)
+
+    def _put_from_top(self, reading: Reading) -> None:
+        page, k = reading.page, reading.window
+        if page.next is None:
+            # The true end, whatever the bound was.
+            self.total, self.exact = k * WINDOW + len(page.rows), True
+            del self._cursors[k + 1 :]
+        elif len(self._cursors) == k + 1:
+            self._cursors.append(page.next)
+        elif self._cursors[k + 1] != page.next:
+            # Rows came or went before this place: what was known beyond it is out of step.
+            self._cursors[k + 1 :] = [page.next]
+            self._from_end.clear()
+            for later in [known for known in self._rows if known > k]:
+                del self._rows[later]
+        if page.next is not None and (not self.exact or page.exact):
+            self.total, self.exact = max(page.total, (k + 1) * WINDOW + 1), page.exact
+        self.matching = (page.total, True) if page.exact else (self.total, self.exact)
+        self._keep(reading)
+
+    def _put_from_end(self, reading: Reading) -> None:
+        page, k = reading.page, reading.window
+        if not self.total:
+            self.total, self.exact = page.total, True
+        self.matching = (page.total, True)
+        self._from_end[k - 1] = page.next
+        self._keep(reading)
+
+    def _keep(self, reading: Reading) -> None:
+        if reading.keep:
+            self._rows[reading.window] = reading.page.rows
+            self._rows.move_to_end(reading.window)
+
+
+# The columns
+
+_LEAST_NAME: Final = 20
+# Longer values are cut before they are made safe: nobody's name may cost a frame.
+_LONGEST_CELL: Final = 200
+
+
+def columns_for(width: int) -> tuple[Column, ...]:
+    """The columns that fit into so many cells, in the order they are shown; the name takes what is left.
+
+    A column is dropped whole before the name gets narrower than 20 cells.
+    """
+    chosen: list[Column] = []
+    used = 0
+    for column in _BY_IMPORTANCE:
+        needed = column.width + GAP
+        least = _LEAST_NAME if len(chosen) < _BASIC else _COMFORTABLE_NAME
+        if used + needed + least > width:
+            break
+        chosen.append(column)
+        used += needed
+    shown = [column for column in _IN_ORDER if column in chosen]
+    if _TYPE in chosen and width - used >= _COMFORTABLE_NAME:
+        # Every type in full, as soon as names have room.
+        shown[shown.index(_TYPE)] = _WHOLE_TYPE
+        used += _WHOLE_TYPE.width - _TYPE.width
+    return (Column("NAME", max(1, width - used)), *shown)
+
+
+def row_text(row: Row, columns: tuple[Column, ...], now: int) -> list[str]:
+    """The row's cells, each as wide as its column."""
+    cells = []
+    for column in columns:
+        text = safe_text(_value(column.title, row, now), _LONGEST_CELL)
+        if column.title == "LICENCE":
+            text = licence_in(text, column.width)
+        cells.append(cell(text, column.width, column.right))
+    return cells
+
+
+def mark_of(row: Row) -> str:
+    """One letter for what one should know of a record: `!` a conflict, `+` a time ahead of this clock."""
+    if row.heads > 1:
+        return "!"
+    return "+" if row.future else " "
+
+
+def licence_in(text: str, width: int) -> str:
+    """A licence for so many cells: without the prefix that tells less than what follows, where both have no room."""
+    return text.removeprefix("LicenseRef-") if cell_len(text) > width else text
+
+
+def _value(title: str, row: Row, now: int) -> str:
+    match title:
+        case "NAME":
+            return row.name or "(no name)"
+        case "KIND":
+            return row.kind
+        case "TYPE":
+            return row.type
+        case "FRAMEWORK":
+            return row.framework
+        case "SIZE":
+            return count_words(row.parameters) if row.parameters else "-"
+        case "CONTEXT":
+            return count_words(row.context_length) if row.context_length else "-"
+        case "LICENCE":
+            return row.license
+        case "VERSION":
+            return row.version
+        case "OWNER":
+            return address_short(row.owner)
+        case _:
+            return age(now - row.updated_at)
+
+
+_KIND: Final = Column("KIND", 5)
+_TYPE: Final = Column("TYPE", 11)
+_WHOLE_TYPE: Final = Column("TYPE", 15)
+_SIZE: Final = Column("SIZE", 6, right=True)
+_LICENCE: Final = Column("LICENCE", 12)
+_UPDATED: Final = Column("UPDATED", 7, right=True)
+_CONTEXT: Final = Column("CONTEXT", 7, right=True)
+_FRAMEWORK: Final = Column("FRAMEWORK", 12)
+_VERSION: Final = Column("VERSION", 9)
+_OWNER: Final = Column("OWNER", 12)
+
+_BY_IMPORTANCE: Final = (_SIZE, _KIND, _UPDATED, _TYPE, _LICENCE, _CONTEXT, _FRAMEWORK, _OWNER, _VERSION)
+_IN_ORDER: Final = (_KIND, _TYPE, _FRAMEWORK, _SIZE, _CONTEXT, _LICENCE, _VERSION, _OWNER, _UPDATED)
+# The first five earn their place beside a short name; more columns come only once names are comfortable.
+_BASIC: Final = 5
+_COMFORTABLE_NAME: Final = 32

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
-from textual import events, on, work
+from textual import events, on
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import exact, safe_text
-from tui_registry.tui.browse.past_searches import PastSearches
 from tui_registry.tui.browse.reading import Question, completions
-from tui_registry.tui.browse.search_text import (
-    PLACEHOLDER,
-    PROMPT_WIDTH,
-    Note,
-    begun,
-    refused,
-    search_lines,
-    understood,
-)
 from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.flows import flow, read, write
 from tui_registry.tui.kit.host import host_of, read_styles
-from tui_registry.tui.kit.messages import CompletionsRead, Failed, PastRead
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion
-    from tui_registry.tui.browse.completion_list import CompletionList
-    from tui_registry.tui.browse.query_input import QueryInput
+    from tui_registry.tui.browse.search_input import CompletionList, QueryInput
+
+
+PROMPT_WIDTH: Final = 3
+# Room for `1,000,000+ of 1,000,000`, always kept, so that what one types in has one width.
+COUNT_WIDTH: Final = 27
+PLACEHOLDER: Final = "find by words, or params:<=8b license:apache-2.0"
+_PROMPT: Final = Content.styled(" / ", "bold $text-accent")
+_QUIET: Final = "$foreground-muted"
+_WARNING: Final = "$text-warning"
+# What an input draws its placeholder with comes to the same on either theme.
+_FAINT: Final = "$foreground 44%"
+
+
+class Note(NamedTuple):
+    """What stands under the query.
+
+    Attributes:
+        ways: to say it, each with its indent: the first that fits is shown, or else the last, cut short.
+    """
+
+    style: str = _QUIET
+    ways: tuple[tuple[int, str], ...] = ()
+
+    def line(self, width: int) -> Content:
+        """The note in so many cells."""
+        fitting = (way for way in self.ways if way[0] + cell_len(way[1]) <= width)
+        indent, text = next(fitting, self.ways[-1] if self.ways else (0, ""))
+        return Content.styled(" " * indent + text, self.style).truncate(max(1, width), ellipsis=True)
 
 
 class _Parts(NamedTuple):
@@ -75,8 +92,7 @@ class SearchBar(Widget):
     def furnish(self) -> _Parts:
         """Bring the input and the list of completions, if they are not there; until then the bar draws the query."""
         if self._parts is None:
-            from tui_registry.tui.browse.completion_list import CompletionList
-            from tui_registry.tui.browse.query_input import QueryInput
+            from tui_registry.tui.browse.search_input import CompletionList, QueryInput
 
             read_styles(self, "browse/browse_more.tcss")
             line = QueryInput(self._first_query, placeholder=PLACEHOLDER, compact=True)
@@ -239,25 +255,14 @@ class SearchBar(Widget):
         line.cursor_position = len(head)
         line.focus()
 
-    @work(thread=True, exclusive=True, group="completions")
-    def _read_completions(self, text: str, cursor: int) -> None:
-        worker = get_current_worker()
-        try:
-            found = completions(host_of(self).datastore, text, cursor)
-        except RegistryError as error:
-            self.post_message(Failed(error.sentence))
-            return
-        if not worker.is_cancelled:
-            self.post_message(CompletionsRead(text, cursor, found))
-
-    @on(CompletionsRead)
-    def _show_completions(self, message: CompletionsRead) -> None:
-        message.stop()
+    @flow(group="completions", exclusive=True, background=True)
+    async def _read_completions(self, text: str, cursor: int) -> None:
+        found = await read(completions, host_of(self).datastore, text, cursor)
         line = self._input
-        if not self.is_typing or (message.text, message.cursor) != (line.value, line.cursor_position):
+        if not self.is_typing or (text, cursor) != (line.value, line.cursor_position):
             return
-        start = message.found[0].start if message.found else 0
-        self._list.show(message.found, PROMPT_WIDTH + cell_len(line.value[:start]) - 1)
+        start = found[0].start if found else 0
+        self._list.show(found, PROMPT_WIDTH + cell_len(line.value[:start]) - 1)
 
     # History
 
@@ -279,21 +284,101 @@ class SearchBar(Widget):
         if before is not None:
             self.ask(before)
 
-    @work(thread=True, exclusive=True, group="past")
-    def _read_history(self) -> None:
-        try:
-            self.post_message(PastRead(host_of(self).datastore.searches.history()))
-        except RegistryError as error:
-            self.post_message(Failed(error.sentence))
+    @flow(group="past", exclusive=True, background=True)
+    async def _read_history(self) -> None:
+        self._past.load(await read(host_of(self).datastore.searches.history))
 
-    @on(PastRead)
-    def _know_past(self, message: PastRead) -> None:
-        message.stop()
-        self._past.load(message.queries)
-
-    @work(thread=True, group="write")
-    def _remember(self, query: str) -> None:
+    @flow(background=True)
+    async def _remember(self, query: str) -> None:
+        host = host_of(self)
         try:
-            host_of(self).datastore.searches.remember(query)
+            await write(host.datastore.searches.remember, query)
         except RegistryError as error:
-            self.post_message(Failed(f"this search is not remembered: {error.sentence}"))
+            host.say(f"this search is not remembered: {error.sentence}", "problem")
+
+
+class PastSearches:
+    """A place in the history, which begins at the line as it is being typed."""
+
+    def __init__(self) -> None:
+        self._queries: list[str] = []
+        self._place = -1
+        self._typed = ""
+
+    @property
+    def is_in_the_past(self) -> bool:
+        return self._place >= 0
+
+    def load(self, queries: Sequence[str]) -> None:
+        """Know these, the latest first; the place is lost."""
+        self._queries, self._place = list(queries), -1
+
+    def back(self, line: str) -> str | None:
+        """The search before the one in the line; None when there is none."""
+        if self._place < 0:
+            self._typed = line
+        place = self._place + 1
+        while place < len(self._queries) and self._queries[place].strip() == line.strip():
+            place += 1
+        if place >= len(self._queries):
+            return None
+        self._place = place
+        return self._queries[place]
+
+    def forward(self) -> str:
+        """The search after the one in the line, in the end what was being typed."""
+        self._place = max(-1, self._place - 1)
+        return self._queries[self._place] if self._place >= 0 else self._typed
+
+    def stay(self) -> None:
+        """The line was edited: it is what is being typed now."""
+        self._place = -1
+
+    def is_latest(self, query: str) -> bool:
+        return bool(self._queries) and self._queries[0] == query.strip()
+
+    def add(self, query: str) -> None:
+        """A search was gone through with."""
+        query = query.strip()
+        self._queries = [query, *(other for other in self._queries if other != query)]
+        self._place = -1
+
+
+# The two lines as text
+
+
+def understood(words: str, proposal: str | None) -> Note:
+    """How the query is read; with a proposal, that nothing matches and what Enter would search for."""
+    if proposal is None:
+        return Note(_QUIET, ((PROMPT_WIDTH, words),))
+    text = f"nothing matches; Enter searches for {safe_text(proposal, 60)}"
+    return Note(_WARNING, ((PROMPT_WIDTH, text),))
+
+
+def begun() -> Note:
+    """That the last word is probably not all of it: nothing has it, and something begins so."""
+    return Note(_QUIET, ((PROMPT_WIDTH, "nothing has this word; tab completes it"),))
+
+
+def refused(query: str, sentence: str, position: int, proposal: str | None) -> Note:
+    """Why the query cannot be read, and what Enter would take instead; a caret at the character where there is room."""
+    text = safe_text(sentence, 300)
+    if proposal is not None:
+        text += f"  (Enter takes {safe_text(proposal, 60)})"
+    indent = PROMPT_WIDTH + cell_len(safe_text(query[:position]))
+    return Note(_WARNING, ((indent, f"^ {text}"), (PROMPT_WIDTH, f"! at character {position + 1}: {text}")))
+
+
+def search_lines(query: str | None, count: str, note: Note, width: int) -> Content:
+    """Both lines.
+
+    Args:
+        query: None where an input lies over its place.
+    """
+    line = Content("")
+    if query is not None:
+        line = Content(query) if query else Content.styled(PLACEHOLDER, _FAINT)
+        line = line.truncate(max(1, width - PROMPT_WIDTH - COUNT_WIDTH))
+    number = Content.styled(count, _QUIET)
+    gap = max(0, width - PROMPT_WIDTH - line.cell_length - number.cell_length - 1)
+    return Content.assemble(_PROMPT, line, " " * gap, number, "\n", note.line(width))

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from textual import on, work
-from textual.message import Message
 from textual.widget import Widget
-from textual.worker import get_current_worker
 
 from tui_registry.datastore import Entry
-from tui_registry.errors import RegistryError
 from tui_registry.text import address_short
 from tui_registry.tui.browse.detail_text import moment
-from tui_registry.tui.browse.own_record import OwnRecordScreen
+from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail
-from tui_registry.tui.browse.record_screen import Ref
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.kit.messages import Done, Failed, ShowRecord
-
-if TYPE_CHECKING:
-    from tui_registry.datastore import Deleted
-
-
-class DeletedRead(Message):
-    """What was read of the record; None when it is there again."""
-
-    def __init__(self, deleted: Deleted | None) -> None:
-        super().__init__()
-        self.deleted = deleted
+from tui_registry.tui.kit.copying import copy_records
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.messages import ShowRecord
 
 
-class DeletedRecordScreen(OwnRecordScreen):
+class DeletedRecordScreen(FrameScreen[None]):
     """Shows what was deleted, until it is left with Esc or brought back."""
 
     CSS_PATH: ClassVar[str] = "../browse/detail.tcss"
@@ -49,38 +36,21 @@ class DeletedRecordScreen(OwnRecordScreen):
         super().__init__()
         self._ref = ref
         self._entry: Entry | None = None
-
-    @property
-    def ref(self) -> Ref:
-        return self._ref
+        self.parts = (RecordActions(self, lambda: ref, self._changed),)
 
     def compose_body(self) -> Iterable[Widget]:
         yield RecordDetail(id="detail")
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._data_changed()
-        self.watch(self.host, "facts", self._data_changed, init=False)
-
-    def _data_changed(self) -> None:
         self._read()
+        self.watch(self.host, "facts", self._read, init=False)
 
-    @work(thread=True, exclusive=True, group="entry")
-    def _read(self) -> None:
+    @flow(group="entry", exclusive=True, background=True)
+    async def _read(self) -> None:
         from tui_registry.datastore import read_deleted
 
-        worker = get_current_worker()
-        try:
-            deleted = read_deleted(self.datastore, self._ref.id)
-        except RegistryError as error:
-            self.post_message(Failed(error.sentence))
-            return
-        if not worker.is_cancelled:
-            self.post_message(DeletedRead(deleted))
-
-    @on(DeletedRead)
-    def _show(self, message: DeletedRead) -> None:
-        deleted = message.deleted
+        deleted = await self.read(read_deleted, self.datastore, self._ref.id)
         if deleted is None:
             self._show_what_is_back()
             return
@@ -99,12 +69,13 @@ class DeletedRecordScreen(OwnRecordScreen):
             self.app.post_message(ShowRecord(self._ref.id))
         self.dismiss(None)
 
-    def action_copy(self) -> None:
+    @flow
+    async def action_copy(self) -> None:
         if self._entry is not None:
-            self.ask_what_to_copy([self._entry])
+            await copy_records(self, [self._entry])
 
-    def wrote(self, message: Done) -> None:
-        if message.select == self._ref.id:
+    def _changed(self, change: Change) -> None:
+        if change.select == self._ref.id:
             self._show_what_is_back()
 
     def action_back(self) -> None:

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import address_short, exact, safe_text
+from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.detail_text import moment
-from tui_registry.tui.browse.own_record import OwnRecordScreen
-from tui_registry.tui.browse.record_screen import Ref
+from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
+from tui_registry.tui.history.deleted_record import DeletedRecordScreen
 from tui_registry.tui.history.log_windows import LogReading, LogSpan, newest, read_log
 from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.actions import Where, action, bindings_for
-from tui_registry.tui.kit.messages import Done, EntryRead, Failed
+from tui_registry.tui.kit.copying import copy_text
+from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
+from tui_registry.tui.kit.flows import flow, unwanted
+from tui_registry.tui.kit.frame import FrameScreen
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Operation
 
 
-class LogRead(Message):
-    """Operations of the log that was asked for under that number."""
-
-    def __init__(self, serial: int, readings: list[LogReading]) -> None:
-        super().__init__()
-        self.serial = serial
-        self.readings = readings
-
-
-class EntryToOpen(EntryRead):
-    """The record of an operation as it is now, to look at."""
-
-
-class HistoryScreen(OwnRecordScreen):
+class HistoryScreen(FrameScreen[None]):
     """The operations of this replica's own key, or all of them."""
 
     CSS_PATH: ClassVar[str] = "history.tcss"
@@ -55,6 +44,8 @@ class HistoryScreen(OwnRecordScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._actions = RecordActions(self, lambda: self.ref, self._changed)
+        self.parts = (self._actions,)
         self._mine = True
         self._seen_changes: int | None = None
 
@@ -93,25 +84,20 @@ class HistoryScreen(OwnRecordScreen):
         message.stop()
         self._read(message.serial, message.span, self._mine)
 
-    @work(thread=True, exclusive=True, group="log")
-    def _read(self, serial: int, span: LogSpan | None, mine: bool) -> None:
-        worker = get_current_worker()
-
-        def unwanted() -> bool:
-            return worker.is_cancelled
-
+    @flow(group="log", exclusive=True, background=True)
+    async def _read(self, serial: int, span: LogSpan | None, mine: bool) -> None:
         try:
-            readings = list(read_log(self.datastore, span or newest(self.datastore, mine=mine), unwanted, mine=mine))
-        except RegistryError as error:
-            if not worker.is_cancelled:
-                self.post_message(Failed(error.sentence))
-            return
-        if not worker.is_cancelled:
-            self.post_message(LogRead(serial, readings))
+            readings = await self.read(self._readings, span, unwanted(), mine)
+        except RegistryError:
+            self._list.give_up()
+            raise
+        self._list.add(readings, serial)
+        self._show_count()
 
-    @on(LogRead)
-    def _show(self, message: LogRead) -> None:
-        self._list.add(message.readings, message.serial)
+    def _readings(self, span: LogSpan | None, unwanted: Callable[[], bool], mine: bool) -> list[LogReading]:
+        return list(read_log(self.datastore, span or newest(self.datastore, mine=mine), unwanted, mine=mine))
+
+    def _show_count(self) -> None:
         total = self._list.total
         self.note(f"{exact(total)} {'by your key' if self._mine else 'in all'}")
         had_nothing = self.has_class("-nothing")
@@ -122,10 +108,6 @@ class HistoryScreen(OwnRecordScreen):
         elif had_nothing:
             self._list.focus()
         self.refresh_footer()
-
-    @on(Failed)
-    def _reading_failed(self) -> None:
-        self._list.give_up()
 
     @on(OperationList.Highlighted)
     def _highlighted(self, message: OperationList.Highlighted) -> None:
@@ -155,23 +137,16 @@ class HistoryScreen(OwnRecordScreen):
         self._list.show(whole=not self._mine)
 
     @on(OperationList.Chosen)
-    def _opened(self, message: OperationList.Chosen) -> None:
+    @flow
+    async def _open(self, message: OperationList.Chosen) -> None:
         message.stop()
-        self._with_entry(EntryToOpen)
-
-    @on(EntryToOpen)
-    def _open(self, message: EntryToOpen) -> None:
         ref = self.ref
-        if ref is None or ref.id != message.record_id:
+        if ref is None:
             return
-        if message.entry is not None:
-            from tui_registry.tui.browse.detail_screen import DetailScreen
-
-            self.open_screen(DetailScreen(ref))
+        if await self.read(self.datastore.entry, ref.id, ref.kind) is not None:
+            await self.ask(DetailScreen(ref))
         else:
-            from tui_registry.tui.history.deleted_record import DeletedRecordScreen
-
-            self.open_screen(DeletedRecordScreen(ref))
+            await self.ask(DeletedRecordScreen(ref))
 
     def action_undo(self) -> None:
         """Undo the operation under the cursor, after a question, where nothing was built upon it."""
@@ -183,47 +158,33 @@ class HistoryScreen(OwnRecordScreen):
         elif not operation.is_head:
             self.say("later operations build upon this one: the last one on the record can be undone", "problem")
         else:
-            super().action_undo()
+            self._actions.undo(operation.id)
 
-    def action_copy(self) -> None:
+    @flow
+    async def action_copy(self) -> None:
         """Copy the record's id, the operation's hash or the operation itself, after a question."""
-        from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
-
         operation = self._list.item
         if operation is None:
             self.say("no operation under the cursor", "problem")
             return
-
-        def answered(what: str | None) -> None:
-            if what == "id":
-                self.copy_text(operation.id, "the record's id")
-            elif what == "hash":
-                self.copy_text(operation.hash, "the operation's hash")
-            elif what == "op":
-                self._copy_operation(operation.hash)
-
-        self.open_screen(
-            ChooseScreen(
-                f"Copy of what was {operation.did}: “{safe_text(operation.name, 60)}”",
-                [
-                    Choice("i", "id", "the record's id", f"{operation.id[:12]}…"),
-                    Choice("h", "hash", "the operation's hash", f"{operation.hash[:12]}…"),
-                    Choice("o", "op", "the operation", "as it is signed and travels, with its signature"),
-                ],
-            ),
-            answered,
+        question = ChooseScreen(
+            f"Copy of what was {operation.did}: “{safe_text(operation.name, 60)}”",
+            [
+                Choice("i", "id", "the record's id", f"{operation.id[:12]}…"),
+                Choice("h", "hash", "the operation's hash", f"{operation.hash[:12]}…"),
+                Choice("o", "op", "the operation", "as it is signed and travels, with its signature"),
+            ],
         )
+        match await self.ask(question):
+            case "id":
+                await copy_text(self, operation.id, "the record's id")
+            case "hash":
+                await copy_text(self, operation.hash, "the operation's hash")
+            case "op":
+                (line,) = await self.read(self.datastore.log.by_hash, [operation.hash], 65_537)
+                await copy_text(self, line.decode(), "the operation")
 
-    @work(thread=True, group="write")
-    def _copy_operation(self, digest: str) -> None:
-        try:
-            (line,) = self.datastore.log.by_hash([digest], 65_537)
-        except RegistryError as error:
-            self.post_message(Failed(error.sentence))
-        else:
-            self.app.call_from_thread(self.copy_text, line.decode(), "the operation")
-
-    def wrote(self, message: Done) -> None:  # noqa: ARG002 - the new operation itself tells
+    def _changed(self, change: Change) -> None:  # noqa: ARG002 - the new operation itself tells
         self._list.read_again()
 
     async def action_back(self) -> None:

@@ -170,6 +170,13 @@ class FlowScreen(Screen[Result], Generic[Result]):
         if answered is not None:
             answered(answer)
 
+    def part_action(self, name: str) -> Callable[..., object] | None:
+        """The method for an action that this screen itself has not."""
+        method = f"action_{name}"
+        if hasattr(self, method):
+            return None
+        return next((getattr(part, method) for part in self.parts if hasattr(part, method)), None)
+
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Answer and go; later, where something lies over the screen. Only the first answer counts."""
         if self._answer is not None:

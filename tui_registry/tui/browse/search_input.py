@@ -1,4 +1,4 @@
-"""The short list under the search line: what could be typed next."""
+"""What somebody types a search into: the line, and the short list of what could be typed next."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui_registry.text import exact, safe_text
+from tui_registry.tui.kit.dialogs import LineInput
 from tui_registry.tui.kit.lists import cell
 
 if TYPE_CHECKING:
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 
 MOST_SHOWN: Final = 8
 _WIDEST: Final = 60
+
+
+class QueryInput(LineInput):
+    """The search line itself. Right at its end takes the completion."""
+
+    class RightAtEnd(Message):
+        """There is nothing more to the right."""
+
+    def action_cursor_right(self, select: bool = False) -> None:
+        if not select and self.cursor_position == len(self.value):
+            self.post_message(self.RightAtEnd())
+        else:
+            super().action_cursor_right(select)
 
 
 class CompletionList(Widget):

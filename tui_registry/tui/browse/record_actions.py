@@ -1,0 +1,337 @@
+"""What can be done with records wherever one is shown: edit, delete, copy, duplicate, undo, name the owner; and how new
+ones come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_registry.datastore import Entry, Row
+from tui_registry.errors import KINDS, Kind, RegistryError
+from tui_registry.text import address_short, exact, safe_text
+from tui_registry.tui import kit
+from tui_registry.tui.browse.detail_text import moment, number_of, text_of
+from tui_registry.tui.browse.record_detail import RecordDetail
+from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.kit.copying import copy_records
+from tui_registry.tui.kit.flows import FlowScreen, Part, flow
+from tui_registry.tui.kit.messages import ShowRecord
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Undo
+    from tui_registry.tui.register.register_screen import RegisterScreen
+
+_MOST_NAMED = 8
+
+
+class Ref(NamedTuple):
+    """A record as a list knows it."""
+
+    kind: Kind
+    id: str
+    name: str
+
+
+class Change(NamedTuple):
+    """What was written: `gone` is the id of a record that is no more, `select` of one to put the cursor on."""
+
+    gone: str | None = None
+    select: str | None = None
+
+
+_ELSEWHERE = Change()
+
+
+class RecordActions(Part):
+    """The actions on the record of a screen that has a `RecordDetail`; in a list, on those that are marked."""
+
+    def __init__(
+        self,
+        screen: FlowScreen[None],
+        ref: Callable[[], Ref | None],
+        changed: Callable[[Change], object],
+        records: RecordList | None = None,
+    ) -> None:
+        """
+        Args:
+            ref: the record that actions are about.
+            changed: is called after every write.
+            records: the list in which records can be marked.
+        """
+        super().__init__(screen)
+        self._ref = ref
+        self._changed = changed
+        self._records = records
+
+    def action_next_tab(self) -> None:
+        self.screen.query_one(RecordDetail).turn(1)
+
+    def action_previous_tab(self) -> None:
+        self.screen.query_one(RecordDetail).turn(-1)
+
+    @flow
+    async def action_edit(self) -> None:
+        entry = await self._entry()
+        if entry is None:
+            return
+        if entry.mine:
+            await self._fill_form(_form()(entry.kind, record_id=entry.id))
+        else:
+            await self._offer_duplicate(entry, "edited")
+
+    @flow
+    async def action_duplicate(self) -> None:
+        ref = self._ref()
+        if ref is not None:
+            await self._fill_form(_form()(ref.kind, duplicate_of=ref.id))
+
+    @flow
+    async def action_new_version(self) -> None:
+        entry = await self._entry()
+        if entry is None:
+            return
+        if not entry.mine:
+            await self._offer_duplicate(entry, "given a new version")
+            return
+        from tui_registry.tui.register.next_version import next_versions
+
+        now = text_of(entry.record["version"])
+        steps = next_versions(now)
+        version = None
+        if steps:
+            choices = [kit.Choice(step.key, step.version, step.version, f"{step.name}: {step.says}") for step in steps]
+            question = f"The version after {safe_text(now, 40)} of {name_of(entry)}"
+            version = await self.ask(kit.ChooseScreen(question, choices))
+            if version is None:
+                return
+        else:
+            self.say(f"{safe_text(now, 40)} is not SemVer: write the next version yourself", "problem")
+        await self._fill_form(_form()(entry.kind, record_id=entry.id, version=version))
+
+    @flow
+    async def action_copy(self) -> None:
+        if self._marked:
+            await copy_records(self.screen, await self.read(self._marked_entries))
+            return
+        entry = await self._entry()
+        if entry is not None:
+            await copy_records(self.screen, [entry])
+
+    @flow
+    async def action_name_owner(self) -> None:
+        entry = await self._entry()
+        if entry is None:
+            return
+        owner = text_of(entry.record["owner_id"])
+        before = entry.owner_name or ""
+        question = kit.AskScreen(
+            f"A name of yours for the key {address_short(owner)}",
+            before,
+            placeholder="my-lab",
+            detail=f"{owner}\nThe name stays on this machine. Compare the address with its owner first.",
+        )
+        name = await self.ask(question)
+        if name is not None and name != before:
+            await self.write(self.datastore.names.set, owner, name)
+            self._done(f"the key {address_short(owner)} is called {safe_text(name, 40)} here")
+
+    # Deleting
+
+    @flow
+    async def action_delete(self) -> None:
+        if self._marked:
+            await self._delete_marked()
+            return
+        entry = await self._entry()
+        if entry is None:
+            return
+        if not entry.mine:
+            await self._offer_duplicate(entry, "deleted")
+            return
+        updated = moment(number_of(entry.record["updated_at"]), self.screen.host.now())
+        both = f"\n{len(entry.live_heads)} versions are live; all are deleted." if len(entry.live_heads) > 1 else ""
+        question = kit.ConfirmScreen(
+            f"Delete the {entry.kind} {name_of(entry)} {text_of(entry.record['version'])}?",
+            f"{entry.id}\nupdated {updated}{both}\n"
+            "Replicas that pull from you will see it deleted; its history stays readable.",
+            yes="Delete",
+            no="Keep",
+        )
+        if await self.ask(question):
+            await self.write(self.datastore.delete, entry.kind, entry.id, entry.heads)
+            self._done(f"deleted {entry.kind} {name_of(entry)}: U brings it back", Change(gone=entry.id))
+
+    async def _delete_marked(self) -> None:
+        entries = await self.read(self._marked_entries)
+        mine = [entry for entry in entries if entry.mine]
+        if not mine:
+            self.say("none of the marked records is yours to delete", "problem")
+            return
+        if not await self.ask(_question_before_deleting(mine, len(entries) - len(mine))):
+            return
+        deleted, failure = await self.write(self._delete_all, mine)
+        if self._records is not None:
+            self._records.unmark(deleted)
+        sentence = f"deleted {_counted(len(deleted))}"
+        if failure:
+            self.say(f"{sentence}, not the others: {failure}", "problem")
+            self._show_change(_ELSEWHERE)
+        else:
+            self._done(f"{sentence}: U brings the last one back")
+
+    def _delete_all(self, entries: Sequence[Entry]) -> tuple[list[str], str]:
+        """The ids of those that are deleted, and why the first of the others is not."""
+        deleted, failure = [], ""
+        for entry in entries:
+            try:
+                self.datastore.delete(entry.kind, entry.id, entry.heads)
+            except RegistryError as error:
+                failure = failure or error.sentence
+            else:
+                deleted.append(entry.id)
+        return deleted, failure
+
+    # Undo
+
+    def action_undo(self) -> None:
+        """Undo the last operation on the record that is shown, after a question."""
+        ref = self._ref()
+        if ref is None:
+            self.action_undelete()
+        else:
+            self.undo(ref.id)
+
+    @flow
+    async def action_undelete(self) -> None:
+        """Bring back what this replica's key deleted last, whenever that was, after a question."""
+        record_id = await self.read(self.datastore.log.last_deleted)
+        if record_id is None:
+            self.say("there is no deleted record of yours to bring back", "problem")
+        else:
+            await self._undo(record_id)
+
+    @flow
+    async def undo(self, record_id: str) -> None:
+        """Undo the last operation on that record, after a question."""
+        await self._undo(record_id)
+
+    async def _undo(self, record_id: str) -> None:
+        from tui_registry.datastore import carry_out, plan_undo
+        from tui_registry.present import undone
+
+        undo: Undo = await self.read(plan_undo, self.datastore, record_id)
+        question = kit.ConfirmScreen(undone.question(undo), undone.detail(undo), yes=undone.answer(undo), no="Back")
+        if not await self.ask(question):
+            return
+        try:
+            await self.write(carry_out, self.datastore, undo)
+        except RegistryError as error:
+            self.say(f"not undone: {error.sentence}", "problem")
+        else:
+            gone, back = (undo.id, None) if undo.then is None else (None, undo.id)
+            self._done(undone.done(undo), Change(gone, back))
+
+    # New records
+
+    @flow
+    async def action_new(self) -> None:
+        question = kit.ChooseScreen(
+            "Register a new",
+            [
+                kit.Choice("m", "model", "model", "weights that answer, embed, hear, see or draw"),
+                kit.Choice("a", "agent", "agent", "a program that uses models and tools"),
+            ],
+        )
+        chosen = await self.ask(question)
+        for kind in KINDS:
+            if chosen == kind:
+                await self._fill_form(_form()(kind))
+
+    @flow
+    async def action_import(self) -> None:
+        """One draft that is found goes into the form, several into a list."""
+        from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource
+
+        found = await self.ask(ImportSource())
+        if found is None:
+            return
+        if len(found.candidates) == 1 and not found.operations:
+            (candidate,) = found.candidates
+            await self._fill_form(_form()(candidate.kind or "model", imported=candidate), later=True)
+            return
+        record_id = await self.ask(FindingsScreen(found), later=True)
+        self.screen.host.look()
+        if record_id is not None:
+            self.screen.app.post_message(ShowRecord(record_id))
+
+    # How
+
+    async def _entry(self) -> Entry | None:
+        """The record as it is now; None, and a word about it, when there is none or it is gone."""
+        ref = self._ref()
+        if ref is None:
+            self.say("no record under the cursor", "problem")
+            return None
+        entry = await self.read(self.datastore.entry, ref.id, ref.kind)
+        if entry is None:
+            self.say("this record was deleted meanwhile", "problem")
+        return entry
+
+    @property
+    def _marked(self) -> list[Row]:
+        return [] if self._records is None else list(self._records.marked.values())
+
+    def _marked_entries(self) -> list[Entry]:
+        """The marked records as they are now, without those that are gone."""
+        entries = (self.datastore.entry(row.id, row.kind) for row in self._marked)
+        return [entry for entry in entries if entry is not None]
+
+    async def _offer_duplicate(self, entry: Entry, deed: str) -> None:
+        owner = address_short(text_of(entry.record["owner_id"]))
+        in_words = f"{entry.owner_name} ({owner})" if entry.owner_name else owner
+        question = kit.ConfirmScreen(
+            f"{name_of(entry)} belongs to {in_words}",
+            f"A record can be {deed} only by the key that signed it. You can start a new record of yours from it.",
+            yes="Duplicate as new",
+            no="Back",
+        )
+        if await self.ask(question):
+            await self._fill_form(_form()(entry.kind, duplicate_of=entry.id))
+
+    async def _fill_form(self, form: RegisterScreen, *, later: bool = False) -> None:
+        saved = await self.ask(form, later=later)
+        if saved is not None:
+            self._show_change(Change(select=saved.id))
+
+    def _done(self, sentence: str, change: Change = _ELSEWHERE) -> None:
+        self.say(sentence, "done")
+        self._show_change(change)
+
+    def _show_change(self, change: Change) -> None:
+        self.screen.host.look()
+        self._changed(change)
+
+
+def name_of(entry: Entry) -> str:
+    """The record's name for a sentence: short, safe, quoted."""
+    return f"“{safe_text(text_of(entry.record['name']), 60)}”"
+
+
+def _question_before_deleting(mine: Sequence[Entry], others: int) -> kit.ConfirmScreen:
+    named = "\n".join(f"{entry.kind} {name_of(entry)}" for entry in mine[:_MOST_NAMED])
+    if len(mine) > _MOST_NAMED:
+        named += f"\nand {exact(len(mine) - _MOST_NAMED)} more"
+    if others:
+        named += f"\n{exact(others)} marked of other owners: not deleted"
+    return kit.ConfirmScreen(f"Delete {_counted(len(mine))} of yours?", named, yes="Delete", no="Keep")
+
+
+def _counted(count: int) -> str:
+    return f"{exact(count)} record{'' if count == 1 else 's'}"
+
+
+def _form() -> type[RegisterScreen]:
+    """The form, imported when the first one is opened."""
+    from tui_registry.tui.register.register_screen import RegisterScreen
+
+    return RegisterScreen
