@@ -11,11 +11,11 @@ from tests.tui.driving import browse_of, name_under_cursor, press, replica, runn
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore, carry_out, plan_undo
 from tui_registry.errors import Json, RegistryError
+from tui_registry.present.undone import done
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.browse.undoing import done
+from tui_registry.tui.browse.record_actions import next_versions
 from tui_registry.tui.kit.dialogs import ChooseScreen, ConfirmScreen
-from tui_registry.tui.register.next_version import next_versions
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 

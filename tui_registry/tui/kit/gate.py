@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # How long keys wait in silence; then the person is told, and may give up what they wait for.
 PATIENCE_SECONDS: Final = 1.0
-_STILL_AT_WORK: Final = "still at work on that; esc gives it up"
 _ALWAYS_PASS: Final = frozenset({"escape", "ctrl+q", "ctrl+c"})
 
 
@@ -99,18 +98,19 @@ class Gate:
         self,
         app: App[None],
         pass_on: Callable[[events.Event], Awaitable[None]],
-        tell: Callable[[str], object],
+        tell_late: Callable[[bool], object],
     ) -> None:
         """
         Args:
             pass_on: gives an event to the app as if there were no gate.
-            tell: shows a sentence on the status line.
+            tell_late: says on the status line that keys wait and Esc gives up what they wait for; or, with False,
+                takes that back.
         """
         self.flows: set[RunningFlow] = set()
         self.patience = PATIENCE_SECONDS
         self._app = app
         self._pass_on = pass_on
-        self._tell = tell
+        self._tell_late = tell_late
         self._waiting: deque[events.Key | events.Paste] = deque()
         self._passing: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -198,7 +198,9 @@ class Gate:
                         continue
                 self._become_late()
         finally:
-            self._is_late = False
+            if self._is_late:
+                self._is_late = False
+                self._tell_late(False)
         return False
 
     def _is_closed(self) -> bool:
@@ -213,7 +215,8 @@ class Gate:
     def _become_late(self) -> None:
         self._is_late = True
         self._unready.clear()
-        self._tell(_STILL_AT_WORK)
+        self._tell_late(True)
+        self.look()
         for event in self._waiting:
             if isinstance(event, events.Key) and event.key in _ALWAYS_PASS:
                 self._give_up(event)
@@ -225,10 +228,9 @@ class Gate:
         for running in self.flows:
             if running.holds_keys and running.worker is not None:
                 running.worker.cancel()
-        if event.key == "escape":
-            self._tell("")
-        else:
+        if event.key != "escape":
             self._waiting.append(event)
+        self.look()
 
     async def _pass(self, event: events.Key | events.Paste) -> None:
         """Pass one event on, and wait until all that it comes to have handled it."""

@@ -22,6 +22,7 @@ from tui_registry.tui.kit.gate import Gate
 from tui_registry.tui.kit.messages import Failed
 
 POLL_SECONDS = 1.0
+_LATE: Final = "still at work on that; esc gives it up"
 _STYLES: Final = Path(__file__).parents[1]
 
 
@@ -55,7 +56,7 @@ class RegistryHost(App[None]):
         self.datastore = datastore
         self.settings_file = settings_file
         self.crash: Exception | None = None
-        self.gate = Gate(self, super().on_event, self.say)
+        self.gate = Gate(self, super().on_event, self._say_late)
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
         self._looking = False
@@ -91,6 +92,12 @@ class RegistryHost(App[None]):
         else:
             self.call_from_thread(self.say, sentence, "done")
         self.call_from_thread(setattr, self, "settings", self.settings._replace(**{key: value}))
+
+    def _say_late(self, is_late: bool) -> None:
+        if is_late:
+            self.say(_LATE)
+        elif self.outcome.text == _LATE:
+            self.say("")
 
     def action_change_theme(self) -> None:
         """Choose the colours, which are shown at once and kept in the settings."""
