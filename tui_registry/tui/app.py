@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.actions import ActionParseResult, parse
@@ -15,18 +15,27 @@ from textual.screen import Screen
 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
+from tui_registry.tui import history, kit, register, settings, sync
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.messages import Search, ShowRecord
-from tui_registry.tui.modes import LATER_MODES
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
     from tui_registry.tui.opening import Opening
+
+
+# The modes on the number keys but the first, each imported when somebody goes there: the first frame needs none.
+LATER_MODES: Final[dict[str, Callable[[], Screen[None]]]] = {
+    "register": lambda: register.RegisterMode(),
+    "sync": lambda: sync.SyncScreen(),
+    "history": lambda: history.HistoryScreen(),
+    "settings": lambda: settings.SettingsScreen(),
+}
 
 
 class RegistryApp(RegistryHost):
@@ -40,8 +49,8 @@ class RegistryApp(RegistryHost):
     BINDINGS = bindings_for("everywhere")
     COMMAND_PALETTE_BINDING: ClassVar[str] = "ctrl+p"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {
-        lambda: _actions_provider(),
-        lambda: _searches_provider(),
+        lambda: kit.ActionsProvider,
+        lambda: kit.SearchesProvider,
     }
 
     def __init__(
@@ -107,11 +116,9 @@ class RegistryApp(RegistryHost):
 
     def action_help(self) -> None:
         """Show all keys, those of this screen first."""
-        from tui_registry.tui.kit.help import HelpScreen
-
-        if not isinstance(self.screen, HelpScreen):
+        if not isinstance(self.screen, kit.HelpScreen):
             here = self.screen.WHERE if isinstance(self.screen, FrameScreen) else ()
-            self.push_screen(HelpScreen(here))
+            self.push_screen(kit.HelpScreen(here))
 
     @on(ShowRecord)
     def _show_record(self, message: ShowRecord) -> None:
@@ -126,18 +133,3 @@ class RegistryApp(RegistryHost):
         base = self.get_screen_stack("browse")[0]
         assert isinstance(base, BrowseScreen)
         return base
-
-
-# Screens that the first frame does not need are imported when they are opened.
-
-
-def _actions_provider() -> type[Provider]:
-    from tui_registry.tui.kit.palette import ActionsProvider
-
-    return ActionsProvider
-
-
-def _searches_provider() -> type[Provider]:
-    from tui_registry.tui.kit.palette import SearchesProvider
-
-    return SearchesProvider

@@ -1,6 +1,6 @@
 """What every screen is made of: the frame, dialogs, lists, flows, the gate and the registry of actions.
 
-Offers the dialogs, which the first frame does without: they are imported when the first of them is asked for.
+Offers the dialogs, help and the palette, which the first frame does without: each is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from tui_registry.tui.kit.dialogs import ChooseScreen as ChooseScreen
     from tui_registry.tui.kit.dialogs import ConfirmScreen as ConfirmScreen
     from tui_registry.tui.kit.help import HelpScreen as HelpScreen
+    from tui_registry.tui.kit.palette import ActionsProvider as ActionsProvider
+    from tui_registry.tui.kit.palette import SearchesProvider as SearchesProvider
 
-__all__ = ["AskScreen", "Choice", "ChooseScreen", "ConfirmScreen", "HelpScreen"]
+__all__ = [
+    "ActionsProvider", "AskScreen", "Choice", "ChooseScreen", "ConfirmScreen", "HelpScreen", "SearchesProvider",
+]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -26,5 +30,7 @@ __getattr__, __dir__ = lazy_exports(
         "ChooseScreen": ".dialogs",
         "ConfirmScreen": ".dialogs",
         "HelpScreen": ".help",
+        "ActionsProvider": ".palette",
+        "SearchesProvider": ".palette",
     },
 )
