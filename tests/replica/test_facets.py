@@ -12,11 +12,10 @@ from tests.query.generated import queries
 from tests.replica.replicas import replica
 from tests.replica.test_search import OWNERS, document, narrow, registries
 from tests.seeds import seed, signed
-from tui_registry.query import FIELDS, Document, matches, parse
+from tui_registry.query import FACETS, FIELDS, Document, matches, parse
 from tui_registry.query.evaluate import number_of, values_of
 from tui_registry.replica.search import vocabulary
 from tui_registry.replica.search.vocabulary import FACET_FIELDS, Facets
-from tui_registry.tui.browse.reading import TERMS
 
 TEXTS = (
     "",
@@ -96,6 +95,6 @@ def test_a_label_that_a_record_has_twice_counts_once() -> None:
 
 def test_every_facet_narrows_a_search_by_a_term_of_the_language() -> None:
     for field in FACET_FIELDS:
-        assert TERMS.get(field, field) in FIELDS
+        assert FACETS[field].term in FIELDS
     for value, _ in SIZES:
         assert parse(f"params:{value}", now=0).where is not None

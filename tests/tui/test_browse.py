@@ -26,8 +26,7 @@ from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Problem
 from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.browse.detail_text import HISTORY_SHOWN, counted
-from tui_registry.tui.browse.record_detail import DetailBody, RecordDetail
+from tui_registry.tui.browse.record_detail import HISTORY_SHOWN, DetailBody, RecordDetail, counted
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

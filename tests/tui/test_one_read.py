@@ -20,7 +20,7 @@ from tests.seeds import make_record
 from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Draft
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.browse.searches import SearchesScreen
+from tui_registry.tui.browse.saved_searches import SearchesScreen
 from tui_registry.tui.imports.import_flow import FindingsScreen
 from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen

@@ -1,6 +1,6 @@
 """Browse: search as one types, the list of records, the record in full, and what can be done with it.
 
-Offers the screens over Browse, which the first frame does without: each is imported when it is asked for.
+Offers what the first frame does without; each is imported when it is asked for. Nothing else here is imported late.
 """
 
 from __future__ import annotations
@@ -11,8 +11,37 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from tui_registry.tui.browse.detail_screen import DetailScreen as DetailScreen
-    from tui_registry.tui.browse.searches import SearchesScreen as SearchesScreen
+    from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
+    from tui_registry.tui.browse.record_actions import Change as Change
+    from tui_registry.tui.browse.record_actions import RecordActions as RecordActions
+    from tui_registry.tui.browse.record_actions import Ref as Ref
+    from tui_registry.tui.browse.record_detail import RecordDetail as RecordDetail
+    from tui_registry.tui.browse.record_detail import problems_in_words as problems_in_words
+    from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
+    from tui_registry.tui.browse.search_input import CompletionList as CompletionList
+    from tui_registry.tui.browse.search_input import QueryInput as QueryInput
 
-__all__ = ["DetailScreen", "SearchesScreen"]
+__all__ = [
+    "Change",
+    "CompletionList",
+    "DetailScreen",
+    "FacetPanel",
+    "QueryInput",
+    "RecordActions",
+    "RecordDetail",
+    "Ref",
+    "SavedSearches",
+    "problems_in_words",
+]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"DetailScreen": ".detail_screen", "SearchesScreen": ".searches"})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "DetailScreen": ".detail_screen",
+        "FacetPanel": ".facet_panel",
+        **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
+        **dict.fromkeys(("RecordDetail", "problems_in_words"), ".record_detail"),
+        "SavedSearches": ".saved_searches",
+        **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
+    },
+)

@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widget import Widget
 
-from tui_registry.datastore import Entry
 from tui_registry.errors import RegistryError
 from tui_registry.query import QueryError
-from tui_registry.text import exact, safe_text
-from tui_registry.tui import browse, kit
-from tui_registry.tui.browse.detail_text import counted
-from tui_registry.tui.browse.reading import (
-    TOP,
-    Answer,
-    Question,
-    Span,
-    following,
-    read_windows,
-    understand,
-)
-from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref, name_of
-from tui_registry.tui.browse.record_detail import RecordDetail
-from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.text import exact
+from tui_registry.tui import browse
+from tui_registry.tui.browse.reading import TOP, Answer, Question, Span, following, read_answer, read_windows
+from tui_registry.tui.browse.record_list import EmptyState, RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.facts import Tone
-from tui_registry.tui.kit.flows import Part, flow, unwanted
+from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import read_styles
 
 if TYPE_CHECKING:
-    from tui_registry.tui.browse.empty import EmptyState
-    from tui_registry.tui.browse.facet_panel import FacetPanel
     from tui_registry.tui.opening import FirstAnswer
 
-WIDE = 100
+WIDE: Final = 100
 
 
 class Later(NamedTuple):
     """The widgets that come after the first frame."""
 
     empty: EmptyState
-    filters: FacetPanel
+    filters: browse.FacetPanel
+    detail: browse.RecordDetail
 
 
 class BrowseScreen(FrameScreen[None]):
@@ -56,7 +44,7 @@ class BrowseScreen(FrameScreen[None]):
     before somebody can type, no text of the detail. What comes later has its place kept, and nothing jumps.
 
     Attributes:
-        bar: the search line. records: the list. detail: the record under the cursor.
+        bar: the search line. records: the list.
         answered: the question whose answer is shown.
     """
 
@@ -93,11 +81,6 @@ class BrowseScreen(FrameScreen[None]):
         self.set_class(True, room[-1], update=False)
         self.bar = SearchBar(query)
         self.records = RecordList(id="records")
-        self.detail = RecordDetail(id="detail", furnished=False)
-        self.parts = (
-            RecordActions(self, lambda: self.ref, self._changed, self.records),
-            SavedSearches(self, self.bar),
-        )
         self.answered = Question(query)
         self._first = first
         self._later: Later | None = None
@@ -113,15 +96,16 @@ class BrowseScreen(FrameScreen[None]):
         yield from self.compose_body()
 
     def compose_body(self) -> Iterable[Widget]:
-        return self.bar, self.records, self.detail
+        return self.bar, self.records, Vertical(id="detail")
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.host.gate.hold(self)  # until there is something to answer a key
         first, self._first = self._first, None
         if first is None:
             self._read_anew(self.bar.question, stay=False)
         else:
-            self._show_answer(Answer(self.bar.question, first.readings, False, first.understanding))
+            self._show_answer(Answer(self.bar.question, first.readings, first.understanding))
         self._facts_read()
         self.watch(self.host, "facts", self._facts_read, init=False)
         self.call_after_refresh(self.furnish)
@@ -129,30 +113,38 @@ class BrowseScreen(FrameScreen[None]):
     def furnish(self) -> Later:
         """Bring what the first frame does without, if it is not there yet, and read the record under the cursor."""
         if self._later is None:
-            from tui_registry.tui.browse.empty import EmptyState
-            from tui_registry.tui.browse.facet_panel import FacetPanel
-
             read_styles(self, "browse/browse_more.tcss")
-            self._later = Later(EmptyState(id="empty"), FacetPanel(id="filters"))
-            self.mount_all(self._later, before="#detail")
+            empty, filters, detail = EmptyState(id="empty"), browse.FacetPanel(id="filters"), browse.RecordDetail()
+            self._later = Later(empty, filters, detail)
+            self.mount_all((empty, filters), before="#detail")
+            self.query_one("#detail").mount(detail)
             self.bar.furnish()
-            self.detail.furnish()
-            if self.ref is not None:
-                self._read_entry(self.ref)
+            self.parts = (
+                browse.RecordActions(self, lambda: self.ref, self._changed, self.records),
+                browse.SavedSearches(self, self.bar),
+            )
+            if self.records.item is not None:
+                self._read_entry()
+            self.host.gate.release(self)
         return self._later
 
     # What it shows
 
     @property
-    def ref(self) -> Ref | None:
+    def ref(self) -> browse.Ref | None:
         """The record under the cursor."""
         row = self.records.item
-        return None if row is None else Ref(row.kind, row.id, row.name)
+        return None if row is None else browse.Ref(row.kind, row.id, row.name)
 
     @property
-    def filters(self) -> FacetPanel:
+    def filters(self) -> browse.FacetPanel:
         """In sight while the screen has the class `-filters`."""
         return self.furnish().filters
+
+    @property
+    def detail(self) -> browse.RecordDetail:
+        """The record under the cursor."""
+        return self.furnish().detail
 
     @property
     def is_filtering(self) -> bool:
@@ -164,7 +156,7 @@ class BrowseScreen(FrameScreen[None]):
             return self.TYPING
         if self.is_filtering:
             return self.FILTERING
-        if self.focused is not None and self.focused.parent is self.detail:
+        if self.focused is not None and self._later is not None and self.focused.parent is self._later.detail:
             return self.READING
         return self.FIRST_RUN if self.has_class("-first-run") else self.FOOTER
 
@@ -198,18 +190,15 @@ class BrowseScreen(FrameScreen[None]):
     @flow(group="rows", exclusive=True, background=True)
     async def _read_anew(self, question: Question, *, stay: bool, span: Span = TOP) -> None:
         """Another answer. Each key typed cancels the one before: what comes too late is not shown."""
-        understanding = None
-        windows = read_windows(self.datastore, question, span, unwanted(), recount=stay)
+        now = self.host.now()
         try:
-            while readings := await self.read(following, windows):
-                if understanding is None:
-                    nothing = not readings[0].page.rows
-                    understanding = await self.read(understand, self.datastore, question, self.host.now(), nothing)
-                self._take(Answer(question, readings, stay, understanding))
+            answer = await self.read(read_answer, self.datastore, question, now, unwanted(), stay=stay, span=span)
         except QueryError as error:
             if question == self.bar.question:
                 self._refused = question
                 self.bar.show_refusal(error.sentence, error.position, error.corrected(question.query))
+        else:
+            self._take(answer)
 
     @on(RecordList.Wanted)
     def _windows_wanted(self, message: RecordList.Wanted) -> None:
@@ -247,20 +236,19 @@ class BrowseScreen(FrameScreen[None]):
         if answer.question == self.answered:
             return False  # Enter said that the question is complete
         found = answer.readings[0].page.rows
-        begun = answer.understanding is not None and answer.understanding.begun
-        return begun and not found and self.bar.is_typing and self.records.serial > 0
+        return answer.understanding.begun and not found and self.bar.is_typing and self.records.serial > 0
 
     def _show_answer(self, answer: Answer) -> None:
         question, how = answer.question, answer.understanding
         proposal = answer.readings[0].page.did_you_mean
         self.answered = question
-        self.records.show(answer.readings, answer.stay, self._select, how is not None and how.reversible)
+        self.records.show(answer.readings, answer.stay, self._select, how.reversible)
         self._select = None
         nothing = self.records.total == 0
         had_nothing = self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
         self.set_class(nothing and question.asks_for_all, "-first-run")
-        if how is not None and question == self.bar.question:
+        if question == self.bar.question:
             self.bar.show_understood(how.words, proposal)
         if nothing:
             empty = self.furnish().empty
@@ -295,20 +283,17 @@ class BrowseScreen(FrameScreen[None]):
         message.stop()
         if message.by_hand:
             self.next_step()
-        if self._later is None:
-            return  # the record is shown as soon as there is a place for it
-        if self.ref is not None:
-            self._read_entry(self.ref)
-        else:
-            self.detail.show(None)
-            self.hint("")
+        if self._later is not None:  # else the record is shown as soon as there is a place for it
+            self._read_entry()
 
     @flow(group="entry", exclusive=True, background=True)
-    async def _read_entry(self, ref: Ref) -> None:
-        entry = await self.read(self.datastore.entry, ref.id, ref.kind)
-        if self.ref is not None and ref.id == self.ref.id:
+    async def _read_entry(self) -> None:
+        """Show the record under the cursor in full, and what is wrong with it."""
+        row = self.records.item
+        entry = None if row is None else await self.read(self.datastore.entry, row.id, row.kind)
+        if row is None or (self.records.item is not None and self.records.item.id == row.id):
             self.detail.show(entry)
-            self.hint(*_problems_in_words(entry))
+            self.hint(*browse.problems_in_words(entry))
 
     # Data that changed underneath
 
@@ -334,16 +319,16 @@ class BrowseScreen(FrameScreen[None]):
         else:
             self._read_more(self.answered, span, self.records.serial, recount=True)
             self._count_facets()
-        if self.ref is not None:
-            self._read_entry(self.ref)
+        if self._later is not None and self.records.item is not None:
+            self._read_entry()
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: browse.Change) -> None:
         self._select = change.select
         self._refresh()
 
     def select_record(self, record_id: str) -> None:
         """Put the cursor on a record that was just written, where the search does not hide it."""
-        self._changed(Change(select=record_id))
+        self._changed(browse.Change(select=record_id))
         self.host.look()
 
     # Filters
@@ -367,7 +352,7 @@ class BrowseScreen(FrameScreen[None]):
         self.records.focus()
         self.remove_class("-filters")
 
-    def on_facet_panel_toggled(self, message: FacetPanel.Toggled) -> None:
+    def on_facet_panel_toggled(self, message: browse.FacetPanel.Toggled) -> None:
         message.stop()
         self.bar.ask(message.query)
 
@@ -409,66 +394,3 @@ class BrowseScreen(FrameScreen[None]):
 
     async def action_sync(self) -> None:
         await self.app.run_action("mode('sync')")
-
-
-class SavedSearches(Part):
-    """Searches with names: save the one in the search line, ask one again, forget one."""
-
-    def __init__(self, screen: FrameScreen[None], bar: SearchBar) -> None:
-        super().__init__(screen)
-        self._bar = bar
-
-    @flow
-    async def action_save_search(self) -> None:
-        query = self._bar.question.query.strip()
-        if not query:
-            self.say("there is no search to save: type one after /", "problem")
-            return
-        name = wrong = ""
-        while True:
-            detail = f"{safe_text(query, 300)}\nIt becomes @name in a search; the same name again replaces it."
-            question = kit.AskScreen(
-                "A name for this search", name, wrong=wrong, placeholder="small-llms", detail=detail
-            )
-            answer = await self.ask(question, later=bool(wrong))
-            if not answer:
-                return
-            name = answer.removeprefix("@")
-            try:
-                await self.write(self.datastore.searches.save, name, query)
-            except RegistryError as error:
-                if error.code != "bad_search_name":
-                    self.say(f"this search is not saved: {error.sentence}", "problem")
-                    return
-                wrong = error.sentence
-            else:
-                self._done(f"saved: @{name} in the search line, or @ for the list")
-                return
-
-    @flow
-    async def action_searches(self) -> None:
-        saved = await self.read(self.datastore.searches.saved)
-        past = await self.read(self.datastore.searches.history, 20)
-        if not saved and not past:
-            self.say("no search is saved yet: ctrl+s saves the one in the search line", "note")
-            return
-        query = await self.ask(browse.SearchesScreen(saved, past, self._forget))
-        if query is not None:
-            self._bar.ask(query)
-
-    @flow(background=True)
-    async def _forget(self, name: str) -> None:
-        await self.write(self.datastore.searches.drop, name)
-        self._done(f"forgot @{name}")
-
-    def _done(self, sentence: str) -> None:
-        self.say(sentence, "done")
-        self.screen.host.look()
-
-
-def _problems_in_words(entry: Entry | None) -> tuple[str, Tone]:
-    if entry is None or not entry.problems:
-        return "", "note"
-    first = min(entry.problems, key=lambda problem: problem.severity)  # an error before a warning
-    tone: Tone = "problem" if first.severity == "error" else "note"
-    return f"{counted(entry.problems)} in {name_of(entry)}: {first.path}: {first.sentence}", tone

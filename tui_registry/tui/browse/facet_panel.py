@@ -15,8 +15,9 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui_registry.errors import RegistryError
+from tui_registry.query import FACETS, chosen, with_term, without_term
 from tui_registry.text import ELLIPSIS, address_short, exact, safe_text
-from tui_registry.tui.browse.reading import TERMS, Question, read_facets
+from tui_registry.tui.browse.reading import Question, read_facets
 from tui_registry.tui.browse.record_list import licence_in
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import flow, read, unwanted
@@ -31,18 +32,6 @@ _TITLE: Final = " FILTERS"
 FEW: Final = 6
 # The first digits of an address that a query names an owner by.
 _ADDRESS_DIGITS: Final = 12
-_TITLES: Final = {
-    "kind": "KIND",
-    "type": "TYPE",
-    "framework": "FRAMEWORK",
-    "license": "LICENCE",
-    "quant": "QUANTISATION",
-    "size": "SIZE",
-    "tag": "TAGS",
-    "cap": "CAPABILITIES",
-    "tool": "TOOLS",
-    "owner": "OWNER",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +258,11 @@ def facet_lines(facets: Facets, query: str, owners: dict[str, str], opened: Set[
         opened: fields of which all values are shown.
     """
     lines: list[FacetLine] = []
-    for field, title in _TITLES.items():
+    for field, facet in FACETS.items():
         values = list(_values(field, facets, query, owners))
         if not values:
             continue
-        lines.append(FacetLine(field, title))
+        lines.append(FacetLine(field, facet.title))
         shown = values if field in opened else [line for k, line in enumerate(values) if k < FEW or line.chosen]
         lines += shown
         if len(shown) < len(values):
@@ -283,9 +272,7 @@ def facet_lines(facets: Facets, query: str, owners: dict[str, str], opened: Set[
 
 def toggled(query: str, line: FacetLine) -> str:
     """The query with the line's value, or without it when it asks for it already."""
-    from tui_registry.query import with_term, without_term
-
-    term = TERMS.get(line.field, line.field)
+    term = FACETS[line.field].term
     if line.chosen is not None:
         return without_term(query, term, line.chosen)
     return query if line.value is None else with_term(query, term, line.value)
@@ -299,9 +286,7 @@ def count_text(records: int | None, is_exact: bool) -> str:
 
 
 def _values(field: str, facets: Facets, query: str, owners: dict[str, str]) -> Iterator[FacetLine]:
-    from tui_registry.query import chosen
-
-    asked = chosen(query, TERMS.get(field, field))
+    asked = chosen(query, FACETS[field].term)
     for found in facets.values.get(field, []):
         value, label = found.value, found.label
         if field == "owner":

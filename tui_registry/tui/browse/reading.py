@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tui_registry import query
 from tui_registry.datastore import Datastore, Page
 from tui_registry.text import safe_text
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 # Rows that are read at once.
 WINDOW: Final = 200
-
-# The facets whose terms in a query have another name.
-TERMS: Final = {"size": "params"}
 
 # What is passed by on the way to a far window is handed over in bundles, so that a cancelled walk is not for nothing.
 _BUNDLE = 50
@@ -72,8 +70,8 @@ class Answer(NamedTuple):
 
     question: Question
     readings: list[Reading]
-    stay: bool
-    understanding: Understanding | None
+    understanding: Understanding
+    stay: bool = False
 
 
 class Span(NamedTuple):
@@ -105,6 +103,30 @@ class Span(NamedTuple):
 
 
 TOP = Span(0, 0)
+
+
+def read_answer(
+    datastore: Datastore,
+    question: Question,
+    now: int,
+    unwanted: Callable[[], bool],
+    *,
+    stay: bool = False,
+    span: Span = TOP,
+) -> Answer:
+    """Read the windows of a span and how the question is understood.
+
+    Args:
+        now: Unix seconds, for ages in the query.
+        stay: the data changed; see `Answer`.
+        span: of no more windows than are read in one bundle.
+
+    Raises:
+        QueryError: the query cannot be read.
+        StoreError: the database cannot, or the answer became unwanted.
+    """
+    readings = next(read_windows(datastore, question, span, unwanted, recount=stay))
+    return Answer(question, readings, understand(datastore, question, now, not readings[0].page.rows), stay)
 
 
 def read_windows(
@@ -162,16 +184,13 @@ def understand(datastore: Datastore, question: Question, now: int, nothing_found
         QueryError: the query cannot be read.
         StoreError: the database cannot.
     """
-    from tui_registry.query import describe, parse
-
     text = question.query
     if not text.strip():
         return Understanding("newest first", reversible=True)
-    query = parse(text, now=now, saved=datastore.searches.saved() if "@" in text else None)
-    reversible = not query.texts or (query.sort is not None and query.sort.key != "relevance")
-    return Understanding(
-        safe_text(describe(query), 300), reversible, nothing_found and bool(completions(datastore, text, len(text)))
-    )
+    parsed = query.parse(text, now=now, saved=datastore.searches.saved() if "@" in text else None)
+    words = safe_text(query.describe(parsed), 300)
+    reversible = not parsed.texts or (parsed.sort is not None and parsed.sort.key != "relevance")
+    return Understanding(words, reversible, nothing_found and bool(completions(datastore, text, len(text))))
 
 
 def completions(datastore: Datastore, text: str, cursor: int) -> list[Completion]:
@@ -193,16 +212,13 @@ def read_facets(datastore: Datastore, question: Question, unwanted: Callable[[],
         QueryError: the query cannot be read.
         StoreError: the database cannot, or the answer became unwanted.
     """
-    from tui_registry.query import FIELDS, chosen, without_term
-
     facets = datastore.facets(question.query, unwanted=unwanted)
     values, exact = dict(facets.values), facets.exact
-    for field in values:
-        term = TERMS.get(field, field)
-        rest = question.query
-        for value in () if FIELDS[term].many else chosen(rest, term):
-            rest = without_term(rest, term, value)
+    for name in values:
+        term, rest = query.FACETS[name].term, question.query
+        for value in () if query.FIELDS[term].many else query.chosen(rest, term):
+            rest = query.without_term(rest, term, value)
         if rest != question.query:
             others = datastore.facets(rest, unwanted=unwanted)
-            values[field], exact = others.values[field], exact and others.exact
+            values[name], exact = others.values[name], exact and others.exact
     return facets._replace(values=values, exact=exact)

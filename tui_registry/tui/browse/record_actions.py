@@ -1,27 +1,30 @@
 """What can be done with records wherever one is shown: edit, delete, copy, duplicate, undo, name the owner; and how new
-ones come in."""
+ones come in.
+
+The form and the importers are imported when they are opened: the first frame needs neither.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tui_registry.datastore import Entry, Row
+from tui_registry.datastore import Entry, Row, Undo, carry_out, plan_undo
 from tui_registry.errors import KINDS, Kind, RegistryError
+from tui_registry.present import undone
+from tui_registry.present.record_rows import time_rows
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
-from tui_registry.tui.browse.detail_text import moment, number_of, text_of
-from tui_registry.tui.browse.record_detail import RecordDetail
+from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 from tui_registry.tui.kit.messages import ShowRecord
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Undo
     from tui_registry.tui.register.register_screen import RegisterScreen
 
-_MOST_NAMED = 8
+_MOST_NAMED: Final = 8
 
 
 class Ref(NamedTuple):
@@ -39,7 +42,7 @@ class Change(NamedTuple):
     select: str | None = None
 
 
-_ELSEWHERE = Change()
+_NO_RECORD: Final = Change()
 
 
 class RecordActions(Part):
@@ -93,9 +96,7 @@ class RecordActions(Part):
         if not entry.mine:
             await self._offer_duplicate(entry, "given a new version")
             return
-        from tui_registry.tui.register.next_version import next_versions
-
-        now = text_of(entry.record["version"])
+        now = str(entry.record["version"])
         steps = next_versions(now)
         version = None
         if steps:
@@ -122,7 +123,7 @@ class RecordActions(Part):
         entry = await self._entry()
         if entry is None:
             return
-        owner = text_of(entry.record["owner_id"])
+        owner = str(entry.record["owner_id"])
         before = entry.owner_name or ""
         question = kit.AskScreen(
             f"A name of yours for the key {address_short(owner)}",
@@ -148,11 +149,11 @@ class RecordActions(Part):
         if not entry.mine:
             await self._offer_duplicate(entry, "deleted")
             return
-        updated = moment(number_of(entry.record["updated_at"]), self.screen.host.now())
+        _, updated = time_rows(entry.record, self.screen.host.now())
         both = f"\n{len(entry.live_heads)} versions are live; all are deleted." if len(entry.live_heads) > 1 else ""
         question = kit.ConfirmScreen(
-            f"Delete the {entry.kind} {name_of(entry)} {text_of(entry.record['version'])}?",
-            f"{entry.id}\nupdated {updated}{both}\n"
+            f"Delete the {entry.kind} {name_of(entry)} {entry.record['version']}?",
+            f"{entry.id}\nupdated {updated.text}{both}\n"
             "Replicas that pull from you will see it deleted; its history stays readable.",
             yes="Delete",
             no="Keep",
@@ -175,7 +176,7 @@ class RecordActions(Part):
         sentence = f"deleted {_counted(len(deleted))}"
         if failure:
             self.say(f"{sentence}, not the others: {failure}", "problem")
-            self._show_change(_ELSEWHERE)
+            self._show_change(_NO_RECORD)
         else:
             self._done(f"{sentence}: U brings the last one back")
 
@@ -216,9 +217,6 @@ class RecordActions(Part):
         await self._undo(record_id)
 
     async def _undo(self, record_id: str) -> None:
-        from tui_registry.datastore import carry_out, plan_undo
-        from tui_registry.present import undone
-
         undo: Undo = await self.read(plan_undo, self.datastore, record_id)
         question = kit.ConfirmScreen(undone.question(undo), undone.detail(undo), yes=undone.answer(undo), no="Back")
         if not await self.ask(question):
@@ -228,8 +226,8 @@ class RecordActions(Part):
         except RegistryError as error:
             self.say(f"not undone: {error.sentence}", "problem")
         else:
-            gone, back = (undo.id, None) if undo.then is None else (None, undo.id)
-            self._done(undone.done(undo), Change(gone, back))
+            change = Change(gone=undo.id) if undo.then is None else Change(select=undo.id)
+            self._done(f"{undone.done(undo)}{_how_to_take_back(undo)}", change)
 
     # New records
 
@@ -287,7 +285,7 @@ class RecordActions(Part):
         return [entry for entry in entries if entry is not None]
 
     async def _offer_duplicate(self, entry: Entry, deed: str) -> None:
-        owner = address_short(text_of(entry.record["owner_id"]))
+        owner = address_short(str(entry.record["owner_id"]))
         in_words = f"{entry.owner_name} ({owner})" if entry.owner_name else owner
         question = kit.ConfirmScreen(
             f"{name_of(entry)} belongs to {in_words}",
@@ -303,7 +301,7 @@ class RecordActions(Part):
         if saved is not None:
             self._show_change(Change(select=saved.id))
 
-    def _done(self, sentence: str, change: Change = _ELSEWHERE) -> None:
+    def _done(self, sentence: str, change: Change = _NO_RECORD) -> None:
         self.say(sentence, "done")
         self._show_change(change)
 
@@ -312,9 +310,44 @@ class RecordActions(Part):
         self._changed(change)
 
 
-def name_of(entry: Entry) -> str:
-    """The record's name for a sentence: short, safe, quoted."""
-    return f"“{safe_text(text_of(entry.record['name']), 60)}”"
+class VersionStep(NamedTuple):
+    """`name` is patch, minor or major; `version` what it leads to, `says` when it is the right one; `key` picks it."""
+
+    key: str
+    name: str
+    version: str
+    says: str
+
+
+def next_versions(version: str) -> list[VersionStep]:
+    """The next patch, minor and major version (SemVer 2.0.0, https://semver.org); of a pre-release, the release that it
+    leads to counts as a patch.
+
+    None for what is not SemVer, or has no room for a larger number.
+    """
+    from semver import Version
+
+    from tui_registry.records.authoring import version_fault
+
+    if version_fault(version) is not None:
+        return []
+    parsed = Version.parse(version)
+    steps = [VersionStep(key, name, str(parsed.next_version(name)), says) for key, name, says in _VERSION_STEPS]
+    return [step for step in steps if len(step.version) <= _LONGEST_VERSION]
+
+
+_LONGEST_VERSION: Final = 64
+_VERSION_STEPS: Final = (
+    ("p", "patch", "corrections, nothing else changes"),
+    ("m", "minor", "more than before, what worked works"),
+    ("M", "major", "what worked may not work any more"),
+)
+
+
+def _how_to_take_back(undo: Undo) -> str:
+    if undo.then is None:
+        return ": U brings it back"
+    return "" if undo.now is None else "; u again takes that back"
 
 
 def _question_before_deleting(mine: Sequence[Entry], others: int) -> kit.ConfirmScreen:

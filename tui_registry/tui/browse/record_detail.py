@@ -1,4 +1,4 @@
-"""A record in full: a header, and tabs below it."""
+"""A record in full: a header, and tabs below it. What stands in them comes from `present`, and is laid out here."""
 
 from __future__ import annotations
 
@@ -15,15 +15,34 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui_registry.datastore import Entry, HistoryEntry
-from tui_registry.tui.browse import detail_text
+from tui_registry.errors import Problem, Record
+from tui_registry.present.amounts import moment, tokens
+from tui_registry.present.deeds import by_whom, standing
+from tui_registry.present.record_rows import (
+    Row,
+    changed_rows,
+    fact_rows,
+    needs,
+    requirement_rows,
+    signature_rows,
+    signed_by,
+    time_rows,
+    warnings,
+)
+from tui_registry.text import address_short, count_words, exact, safe_text
 from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
-from tui_registry.tui.kit.text_flow import Flow, Layout
+from tui_registry.tui.kit.text_flow import Flow, Layout, field, heading, paragraph, stack
 
 TABS: Final = {"overview": "Overview", "requirements": "Requirements", "formfile": "Formfile", "history": "History"}
 _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
+_LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
+_LABEL: Final = 14
+# A record may have any number of operations; nobody reads more of them here.
+HISTORY_SHOWN: Final = 200
 
 
 class TabLine(Widget):
@@ -88,10 +107,12 @@ class DetailBody(VerticalScroll, can_focus=True):
         super().__init__(self.text)
 
 
-class _Parts(NamedTuple):
-    head: Flow
-    tabs: TabLine
-    body: DetailBody
+class Surroundings(NamedTuple):
+    """What the detail needs to know beside the record: the time, the local names of owners, this replica's address."""
+
+    now: int
+    owners: Mapping[str, str]
+    address: str
 
 
 class RecordDetail(Vertical):
@@ -99,68 +120,51 @@ class RecordDetail(Vertical):
 
     ALLOW_SELECT: ClassVar[bool] = True
 
-    def __init__(self, *, id: str | None = None, furnished: bool = True) -> None:  # noqa: A002 - Textual's name
-        """
-        Args:
-            furnished: whether its parts are there from the start; else they come with `furnish`.
-        """
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes="-nothing")
         self.entry: Entry | None = None
         self._history: Sequence[HistoryEntry] | None = None
-        self._parts = self._make_parts() if furnished else None
+        self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), DetailBody()
 
     def compose(self) -> ComposeResult:
-        if self._parts is not None:
-            read_styles(self, _STYLES)
-            yield from self._parts
-
-    def furnish(self) -> _Parts:
-        """Bring its parts, if they are not there yet."""
-        if self._parts is None:
-            self._parts = self._make_parts()
-            read_styles(self, _STYLES)
-            self.mount_all(self._parts)
-        return self._parts
-
-    def _make_parts(self) -> _Parts:
-        return _Parts(Flow(id="detail-header"), TabLine(TABS), DetailBody())
+        read_styles(self, _STYLES)
+        yield from (self._head, self._tabs, self._body)
 
     def show(self, entry: Entry | None) -> None:
         """Show a record, or nothing."""
-        body = self.furnish().body
         before, self.entry = self.entry, entry
         same = before is not None and entry is not None and before.id == entry.id
         if not same or before is None or entry is None or before.heads != entry.heads:
             self._history = None
         self._refresh_texts()
         if not same:
-            body.scroll_home(animate=False)
+            self._body.scroll_home(animate=False)
 
     @flow(group="history", exclusive=True, background=True)
     async def _read_history(self, record_id: str) -> None:
         datastore = host_of(self).datastore
-        history: Sequence[HistoryEntry] = await read(datastore.history, record_id, limit=detail_text.HISTORY_SHOWN + 1)
+        history: Sequence[HistoryEntry] = await read(datastore.history, record_id, limit=HISTORY_SHOWN + 1)
         if self.entry is not None and self.entry.id == record_id:
             self._history = history
             self._refresh_texts()
 
     def turn(self, step: int) -> None:
         """To the next tab (1) or the one before (-1)."""
-        self.furnish().tabs.turn(step)
+        self._tabs.turn(step)
 
     def focus_text(self) -> None:
         """Put the focus on the text, to scroll it."""
-        self.furnish().body.focus()
+        self._body.focus()
 
     @property
     def tab(self) -> str:
-        return self.furnish().tabs.active
+        return self._tabs.active
 
     @on(TabLine.Turned)
     def _turned(self, message: TabLine.Turned) -> None:
         message.stop()
         self._refresh_texts()
-        self.furnish().body.scroll_home(animate=False)
+        self._body.scroll_home(animate=False)
 
     def on_mount(self) -> None:
         host = host_of(self)
@@ -174,34 +178,170 @@ class RecordDetail(Vertical):
     def _refresh_texts(self) -> None:
         entry = self.entry
         self.set_class(entry is None, "-nothing")
-        head, text = self.furnish().head, self.furnish().body.text
         if entry is None:
-            head.flow(_no_record)
-            text.flow(_blank)
+            self._head.flow(_no_record)
+            self._body.text.flow(_blank)
             return
         around = self._around()
-        head.flow(partial(detail_text.header, entry, around))
-        text.flow(self._text_of_tab(entry, around))
+        self._head.flow(partial(header, entry, around))
+        self._body.text.flow(self._text_of_tab(entry, around))
         if self.tab == "history" and self._history is None:
             self._read_history(entry.id)
 
-    def _text_of_tab(self, entry: Entry, around: detail_text.Surroundings) -> Layout:
+    def _text_of_tab(self, entry: Entry, around: Surroundings) -> Layout:
         tabs: dict[str, Layout] = {
-            "overview": partial(detail_text.overview, entry, around),
-            "requirements": partial(detail_text.requirements, entry),
-            "formfile": partial(detail_text.formfile, entry),
-            "history": partial(detail_text.history, entry.id, self._history, around),
+            "overview": partial(overview, entry, around),
+            "requirements": partial(requirements, entry),
+            "formfile": partial(formfile, entry),
+            "history": partial(history, entry.id, self._history, around),
         }
         return tabs[self.tab]
 
-    def _around(self) -> detail_text.Surroundings:
+    def _around(self) -> Surroundings:
         host = host_of(self)
         facts = host.facts
-        return detail_text.Surroundings(
+        return Surroundings(
             now=host.now(),
             owners={} if facts is None else facts.owners,
             address="" if facts is None else facts.address,
         )
+
+
+# The texts
+
+
+def header(entry: Entry, around: Surroundings, width: int) -> Content:
+    """The lines above the tabs: name, what it is, who signed it, what it needs, what is wrong with it."""
+    record = entry.record
+    stated = {row.path: row.text for row in fact_rows(record) if row.stated}
+    name = safe_text(str(record["name"]), 200) or "(no name)"
+    version = safe_text(str(record["version"]), 64)
+    lines = [Content.assemble((name, "bold $text-primary"), "  ", (version, "$foreground-muted"))]
+    what = [stated.get(path, "") for path in (f"{entry.kind}_type", "framework", "quantization")]
+    what = [entry.kind, *filter(None, what), stated.get("license", "no licence")]
+    lines += paragraph(" · ".join(what), width)
+    lines += paragraph(_size(record) if entry.kind == "model" else _works_with(record), width)
+    owner = str(record["owner_id"])
+    keys_so_called = sum(other == entry.owner_name for other in around.owners.values())
+    lines += field("owner", f"{address_short(owner)}, {signed_by(entry, keys_so_called)}", width, 8)
+    lines += field("needs", " · ".join(needs(record)), width, 8)
+    if "tags" in stated:
+        lines += field("tags", stated["tags"], width, 8)
+    listed = [f"{counted(entry.problems)}, listed below"] if entry.problems else []
+    for warning in (*warnings(entry, around.now), *listed):
+        lines += paragraph(f"! {warning}", width, "$text-warning")
+    return stack(lines)
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """How many there are of what is wrong and of what is merely advised: `1 problem, 2 warnings`."""
+    errors = sum(problem.severity == "error" for problem in problems)
+    counts = ((errors, "problem"), (len(problems) - errors, "warning"))
+    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
+
+
+def problems_in_words(entry: Entry | None) -> tuple[str, Tone]:
+    """How many problems the record has and what the worst of them is; empty when it has none."""
+    if entry is None or not entry.problems:
+        return "", "note"
+    first = min(entry.problems, key=lambda problem: problem.severity)  # an error before a warning
+    tone: Tone = "problem" if first.severity == "error" else "note"
+    return f"{counted(entry.problems)} in {name_of(entry)}: {first.path}: {first.sentence}", tone
+
+
+def name_of(entry: Entry) -> str:
+    """The record's name for a sentence: short, safe, quoted."""
+    return f"“{safe_text(str(entry.record['name']), 60)}”"
+
+
+def overview(entry: Entry, around: Surroundings, width: int) -> Content:
+    """Description, problems, and every field that the header shortens."""
+    record = entry.record
+    description = safe_text(str(record["description"]), _LONGEST, newlines=True)
+    lines = paragraph(description or "No description.", width, "" if description else "$foreground-muted")
+    if entry.problems:
+        only_advice = all(problem.severity == "warning" for problem in entry.problems)
+        lines += heading("Warnings" if only_advice else "Problems")
+        for problem in entry.problems:
+            sign = "!" if problem.severity == "error" else "·"
+            where = f"{safe_text(problem.path, 80)}: " if problem.path else ""
+            lines += field(sign, f"{where}{safe_text(problem.sentence, 400)}", width, 2)
+    lines += heading("Record")
+    lines += _fields((*fact_rows(record), *time_rows(record, around.now)), width)
+    lines += heading("Signature")
+    lines += _fields(signature_rows(entry), width)
+    return stack(lines)
+
+
+def requirements(entry: Entry, width: int) -> Content:
+    """What the record needs: minimum and recommended side by side, then what has no recommendation."""
+    rows = {row.path: row for row in requirement_rows(entry.record)}
+    pairs = {path: path.replace(".min_", ".recommended_") for path in rows}
+    pairs = {path: better for path, better in pairs.items() if better != path and better in rows}
+    column = max(10, min(16, (width - _LABEL) // 2))
+
+    def line(label: str, least: str, better: str) -> Content:
+        return Content.assemble((label.ljust(_LABEL), "$foreground-muted"), least.rjust(column), better.rjust(column))
+
+    titles = f"{'':{_LABEL}}{'minimum':>{column}}{'recommended':>{column}}"
+    lines = [Content.styled(titles, "$foreground-muted")]
+    lines += [line(rows[path].plain, rows[path].text, rows[better].text) for path, better in pairs.items()]
+    alone = [row for path, row in rows.items() if path not in pairs and path not in pairs.values()]
+    if alone:
+        lines += [Content(""), *_fields(alone, width)]
+    return stack(lines)
+
+
+def formfile(entry: Entry, width: int) -> Content:
+    """The Formfile template with its line numbers, exactly as signed (made safe to show)."""
+    template = str(entry.record["formfile_template"])
+    if not template.strip():
+        return stack(paragraph("No Formfile template.", width, "$foreground-muted"))
+    lines: list[Content] = []
+    for number, line in enumerate(safe_text(template, _LONGEST, newlines=True).split("\n"), start=1):
+        lines += field(f"{number:>4}", line, width, 6)
+    return stack(lines)
+
+
+def history(record_id: str, entries: Sequence[HistoryEntry] | None, around: Surroundings, width: int) -> Content:
+    """The record's last operations, newest first, each with what it changed."""
+    if entries is None:
+        return stack(paragraph("Reading…", width, "$foreground-muted"))
+    records = {entry.hash: entry.record for entry in entries}
+    lines: list[Content] = []
+    for entry in entries[:HISTORY_SHOWN]:
+        stands = standing(entry)
+        lines.append(
+            Content.assemble(
+                (entry.did, "bold"),
+                (f"  {moment(entry.updated_at, around.now)}", "$foreground-muted"),
+                (f"  {stands}" if stands else "", "$text-success"),
+            )
+        )
+        who = safe_text(by_whom(entry.actor, entry.actor == around.address, around.owners), 40)
+        lines += field("", f"{who} · clock {exact(entry.clock)} · {entry.hash[:12]}…", width, 2, "$foreground-muted")
+        before = next((records[child] for child in entry.children if child in records), None)
+        changed = [now.plain for _, now in changed_rows(before, entry.record)]
+        if changed:
+            lines += field("", f"changed {', '.join(changed)}", width, 2)
+        lines.append(Content(""))
+    if len(entries) > HISTORY_SHOWN:
+        lines += paragraph(f"The earlier ones: tui-registry history {record_id[:12]}", width, "$foreground-muted")
+    return stack(lines)
+
+
+def _fields(rows: Sequence[Row], width: int) -> list[Content]:
+    return [line for row in rows for line in field(row.plain, row.text, width, _LABEL)]
+
+
+def _size(record: Record) -> str:
+    parameters, context = record["parameters"], record["context_length"]
+    size = f"{count_words(parameters)} parameters" if isinstance(parameters, int) and parameters else "size unknown"
+    return f"{size} · {tokens(context)} context" if isinstance(context, int) else size
+
+
+def _works_with(record: Record) -> str:
+    return next(f"works with {row.text}" for row in fact_rows(record) if row.path == "compatible_model_types")
 
 
 def _no_record(width: int) -> Content:  # noqa: ARG001 - a Layout

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import exact, safe_text
+from tui_registry.tui import browse
 from tui_registry.tui.browse.reading import Question, completions
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import flow, read, write
@@ -21,8 +22,6 @@ from tui_registry.tui.kit.host import host_of, read_styles
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion
-    from tui_registry.tui.browse.search_input import CompletionList, QueryInput
-
 
 PROMPT_WIDTH: Final = 3
 # Room for `1,000,000+ of 1,000,000`, always kept, so that what one types in has one width.
@@ -53,8 +52,8 @@ class Note(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    line: QueryInput
-    completions: CompletionList
+    line: browse.QueryInput
+    completions: browse.CompletionList
 
 
 class SearchBar(Widget):
@@ -92,11 +91,9 @@ class SearchBar(Widget):
     def furnish(self) -> _Parts:
         """Bring the input and the list of completions, if they are not there; until then the bar draws the query."""
         if self._parts is None:
-            from tui_registry.tui.browse.search_input import CompletionList, QueryInput
-
             read_styles(self, "browse/browse_more.tcss")
-            line = QueryInput(self._first_query, placeholder=PLACEHOLDER, compact=True)
-            self._parts = _Parts(line, CompletionList())
+            line = browse.QueryInput(self._first_query, placeholder=PLACEHOLDER, compact=True)
+            self._parts = _Parts(line, browse.CompletionList())
             self.mount_all(self._parts)
             self.refresh()
         return self._parts
@@ -106,11 +103,11 @@ class SearchBar(Widget):
         return search_lines(query, self._count, self._note, self.size.width)
 
     @property
-    def _input(self) -> QueryInput:
+    def _input(self) -> browse.QueryInput:
         return self.furnish().line
 
     @property
-    def _list(self) -> CompletionList:
+    def _list(self) -> browse.CompletionList:
         return self.furnish().completions
 
     @property
@@ -238,12 +235,12 @@ class SearchBar(Widget):
         else:
             self._take(best)
 
-    def on_query_input_right_at_end(self, message: QueryInput.RightAtEnd) -> None:
+    def on_query_input_right_at_end(self, message: browse.QueryInput.RightAtEnd) -> None:
         message.stop()
         if self._list.best is not None:
             self._take(self._list.best)
 
-    def on_completion_list_clicked(self, message: CompletionList.Clicked) -> None:
+    def on_completion_list_clicked(self, message: browse.CompletionList.Clicked) -> None:
         message.stop()
         self._take(message.completion)
 
