@@ -30,7 +30,7 @@ async def main():
         async with app.run_test(size=(80, 24)) as pilot:
             await settled(pilot)
             await typed(pilot, "half an idea")
-            while app.form.drafts.saved_at is None:
+            while app.form.drafts.saved_at is None or app.form.drafts.unsaved:
                 await pilot.pause()
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from tui_registry.errors import RegistryError
 from tui_registry.importers import is_address
 from tui_registry.importers.formats import NAMES
+from tui_registry.present.imports import registered_words, survey_words
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.imports.survey import Survey, register_all, survey, take_operations
 from tui_registry.tui.kit.actions import Where, bindings_for
@@ -303,9 +304,8 @@ class FindingsScreen(FrameScreen[str | None]):
         self._last = ids[-1] if ids else self._last
         for place in places:
             self._show_state(place)
-        trouble = failure or next((one.problems[0].sentence for one in chosen if one.status == "failed"), "")
-        words = f"registered {_records(len(ids))}"
-        self.say(f"{words}; {trouble}" if trouble else words, "problem" if trouble else "done")
+        trouble = failure or next((one.reason for one in chosen if one.status in ("here", "failed")), "")
+        self.say(registered_words(len(ids), trouble), "problem" if trouble else "done")
         self.host.look()
 
     def _why_none(self) -> str:
@@ -357,7 +357,8 @@ class FindingsScreen(FrameScreen[str | None]):
         detail = f"{files}\nThey are checked one by one, as those of a peer are."
         if await self.ask(ConfirmScreen("Take in operations that are signed already?", detail), later=True):
             try:
-                self.say(await self.write(take_operations, self.datastore, self._found.operations), "done")
+                taken = await self.write(take_operations, self.datastore, self._found.operations)
+                self.say(taken.sentence, "done")
             except RegistryError as error:
                 self.say(error.sentence, "problem")
             self.host.look()
@@ -398,10 +399,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def _summary(self) -> str:
         ready = sum(map(self._can_register, range(len(self._found.candidates))))
-        parts = [f"{exact(len(self._found.candidates))} found", f"{exact(ready)} ready"]
-        parts += [f"{exact(self._found.passed)} files describe nothing"] if self._found.passed else []
-        parts += ["there are more: tui-registry import takes all"] if self._found.cut else []
-        return ", ".join(parts)
+        return survey_words(len(self._found.candidates), ready, self._found.passed, cut=self._found.cut)
 
 
 def _records(count: int) -> str:

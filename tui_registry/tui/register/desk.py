@@ -5,18 +5,15 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tui_registry.datastore import Datastore, Draft, Entry
 from tui_registry.errors import KINDS, Kind, Problem, Record, RegistryError
+from tui_registry.present.imports import Candidate
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import safe_text
 from tui_registry.tui.register.form_fields import to_texts
 from tui_registry.tui.register.form_state import FormState, from_draft, typed_texts
 from tui_registry.tui.register.known_words import COMPLETED, Known, is_plain
-
-if TYPE_CHECKING:
-    from tui_registry.tui.imports.survey import Candidate
 
 _NOTES = 20
 _PROPOSED = 20

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
@@ -168,14 +169,18 @@ class FormBody(VerticalScroll, can_focus=False):
         if row is None:
             return
         if row is next(iter(self._rows_of(row.field.section))):
-            self.scroll_to_widget(self.query_one(f"#section-{row.field.section}"), animate=False)
-        self.scroll_to_widget(row, animate=False)
+            self._bring_into_view(self.query_one(f"#section-{row.field.section}"))
+        self._bring_into_view(row)
 
     @on(Input.Submitted)
     def _next_field(self, event: Input.Submitted) -> None:
         # Enter goes on to the next field, unless the row itself has something to do for it
         event.stop()
         self.screen.focus_next()
+
+    def _bring_into_view(self, widget: Widget) -> None:
+        # At once: a later one would be worked out from where this one is about to scroll away from
+        self.scroll_to_widget(widget, animate=False, immediate=True)
 
     def _rows_of(self, section: SectionId) -> Iterable[FieldRow]:
         return (row for row in self.rows.values() if row.field.section == section)

@@ -1,7 +1,7 @@
 """The fields of a form, and each value as the text that a person reads and edits.
 
-Names, types, widths and defaults come from `records.schema.FIELDS`; the table here adds what people read: sections,
-labels, hints. A record becomes one text for each field, by path: a number as people write it, a list on one line
+Names, types, defaults, labels and units come from `records.schema.FIELDS`; the table here adds what only a form shows:
+sections and help. A record becomes one text for each field, by path: a number as people write it, a list on one line
 (`chat, code, "a, b"`), a flag `yes` or `no`, a choice by its name and any other choice as `Other:` and its text.
 Lossless: `to_record(kind, to_texts(kind, record))` is the record.
 """
@@ -15,12 +15,11 @@ from typing import Literal, TypeAlias
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.records import schema
-from tui_registry.records.schema import FIELDS, ID_FIELD, FieldType, defaults
+from tui_registry.records.schema import FIELDS, ID_FIELD, FieldType, Unit, defaults
 from tui_registry.text import count_words, exact, parse_count, parse_gb, parse_mb, parse_tokens, safe_text, size_mb
 
 SectionId: TypeAlias = Literal["identity", "technical", "requirements", "template", "tags", "description"]
 Control: TypeAlias = Literal["text", "number", "flag", "choice", "choices", "items", "prose"]
-Unit: TypeAlias = Literal["count", "tokens", "mb", "gb", ""]
 
 SECTIONS: dict[SectionId, str] = {
     "identity": "Identity",
@@ -44,14 +43,13 @@ class FormField:
 
     Attributes:
         path: of the value in the record, such as `resource_requirements.min_vcpus`.
-        type, default: from the table of the record.
-        unit: how a number is read and echoed.
+        type, default, unit, title: from the table of the record; the title stands alone.
         hint: shown in the empty field.
         about: one sentence of help, shown while the field has the focus.
     """
 
     path: str
-    label: str
+    title: str
     section: SectionId
     type: FieldType
     default: Json
@@ -66,9 +64,9 @@ class FormField:
         return "field-" + self.path.replace(".", "-")
 
     @property
-    def title(self) -> str:
-        """The label where it stands alone, without the row above."""
-        return _TITLES.get(self.path, self.label)
+    def label(self) -> str:
+        """The title as it stands in the form: below the least size, the recommended one needs no name of its own."""
+        return "  recommended" if ".recommended_" in self.path else self.title
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -169,7 +167,7 @@ def echo(field: FormField, text: str) -> str:
     if not isinstance(value, int) or not text.strip():
         return "not stated" if value is None else "unknown"
     plain = text.strip().replace(",", "").replace("_", "").isdigit()
-    shown = _in_units(field.unit, value) if plain else exact(value) + _UNIT_WORDS[field.unit]
+    shown = _in_units(field.unit, value) if plain else exact(value) + _UNIT_WORDS.get(field.unit, "")
     return "" if shown == text.strip() or shown == str(value) else shown
 
 
@@ -227,64 +225,51 @@ def finished_items(line: str) -> tuple[list[str], str]:
 
 _NEEDS = "resource_requirements."
 
-_WORDS: dict[str, tuple[SectionId, str, Unit, str, str]] = {
-    "name": ("identity", "Name", "", "my-llama-finetune", "What lists show; 1 to 128 characters"),
-    "version": ("identity", "Version", "", "1.0.0", "Semantic versioning: major.minor.patch"),
-    "license": ("identity", "Licence", "", "Apache-2.0", "An SPDX expression, or LicenseRef- and a name of your own"),
-    "model_type": ("technical", "Type", "", "", "What the model takes and gives"),
-    "agent_type": ("technical", "Type", "", "", "What the agent does"),
-    "framework": ("technical", "Framework", "", "", "What it is built with"),
-    "parameters": ("technical", "Parameters", "count", "7.6b", "How many weights: 7.6b, 135m; empty when unknown"),
-    "quantization": ("technical", "Quantisation", "", "", "How the weights are stored; none when in full"),
-    "context_length": ("technical", "Context", "tokens", "32k", "The longest input in tokens: 4096, 32k, 1m"),
-    "input_tokens_per_second": ("technical", "Input speed", "count", "1200", "Tokens read per second, if measured"),
-    "output_tokens_per_second": ("technical", "Output speed", "count", "85", "Tokens written per second, if measured"),
-    "compatible_model_types": ("technical", "Works with", "", "", "The types of model that the agent can use"),
+_WORDS: dict[str, tuple[SectionId, str, str]] = {
+    "name": ("identity", "my-llama-finetune", "What lists show; 1 to 128 characters"),
+    "version": ("identity", "1.0.0", "Semantic versioning: major.minor.patch"),
+    "license": ("identity", "Apache-2.0", "An SPDX expression, or LicenseRef- and a name of your own"),
+    "model_type": ("technical", "", "What the model takes and gives"),
+    "agent_type": ("technical", "", "What the agent does"),
+    "framework": ("technical", "", "What it is built with"),
+    "parameters": ("technical", "7.6b", "How many weights: 7.6b, 135m; empty when unknown"),
+    "quantization": ("technical", "", "How the weights are stored; none when in full"),
+    "context_length": ("technical", "32k", "The longest input in tokens: 4096, 32k, 1m"),
+    "input_tokens_per_second": ("technical", "1200", "Tokens read per second, if measured"),
+    "output_tokens_per_second": ("technical", "85", "Tokens written per second, if measured"),
+    "compatible_model_types": ("technical", "", "The types of model that the agent can use"),
     "preferred_models": (
         "technical",
-        "Prefers",
-        "",
         "",
         "Models that suit it best, the first one first: type and press Enter to search, ctrl+left moves one forward",
     ),
-    _NEEDS + "min_vcpus": ("requirements", "vCPUs", "", "1", "Virtual CPUs without which it does not run"),
-    _NEEDS + "recommended_vcpus": ("requirements", "  recommended", "", "2", "Virtual CPUs with which it runs well"),
-    _NEEDS + "min_memory_mb": ("requirements", "Memory", "mb", "16GB", "RAM without which it does not run: 512, 16GB"),
-    _NEEDS + "recommended_memory_mb": ("requirements", "  recommended", "mb", "32GB", "RAM with which it runs well"),
-    _NEEDS + "min_disk_gb": ("requirements", "Disk", "gb", "20GB", "Disk without which it does not run: 20, 1TB"),
-    _NEEDS + "recommended_disk_gb": ("requirements", "  recommended", "gb", "40GB", "Disk with which it runs well"),
-    _NEEDS + "requires_gpu": ("requirements", "GPU", "", "", "Whether it needs a GPU; sizes are asked for below"),
-    _NEEDS + "min_vram_gb": ("requirements", "GPU memory", "gb", "16GB", "VRAM without which it does not run"),
-    _NEEDS + "cuda_cores": ("requirements", "CUDA cores", "", "3584", "At least so many, when that is known"),
-    _NEEDS + "tensor_cores": ("requirements", "Tensor cores", "", "112", "At least so many, when that is known"),
-    "formfile_template": ("template", "Formfile", "", "", "One instruction a line; F2 completes, F3 writes one"),
+    _NEEDS + "min_vcpus": ("requirements", "1", "Virtual CPUs without which it does not run"),
+    _NEEDS + "recommended_vcpus": ("requirements", "2", "Virtual CPUs with which it runs well"),
+    _NEEDS + "min_memory_mb": ("requirements", "16GB", "RAM without which it does not run: 512, 16GB"),
+    _NEEDS + "recommended_memory_mb": ("requirements", "32GB", "RAM with which it runs well"),
+    _NEEDS + "min_disk_gb": ("requirements", "20GB", "Disk without which it does not run: 20, 1TB"),
+    _NEEDS + "recommended_disk_gb": ("requirements", "40GB", "Disk with which it runs well"),
+    _NEEDS + "requires_gpu": ("requirements", "", "Whether it needs a GPU; sizes are asked for below"),
+    _NEEDS + "min_vram_gb": ("requirements", "16GB", "VRAM without which it does not run"),
+    _NEEDS + "cuda_cores": ("requirements", "3584", "At least so many, when that is known"),
+    _NEEDS + "tensor_cores": ("requirements", "112", "At least so many, when that is known"),
+    "formfile_template": ("template", "", "One instruction a line; F2 completes, F3 writes one"),
     "tags": (
         "tags",
-        "Tags",
-        "",
         "chat, code, multilingual",
         "Lower-case words with hyphens; Enter or a comma adds one, F2 shows those in use",
     ),
     "capabilities": (
         "tags",
-        "Capabilities",
-        "",
         "tool-calling, vision",
         "What it can do; Enter or a comma adds one, Backspace takes the last one back",
     ),
     "tools": (
         "tags",
-        "Tools",
-        "",
         "web-search, python",
         "What the agent calls; Enter or a comma adds one, Left goes back over them",
     ),
-    "description": ("description", "Description", "", "", "Markdown: what it is for; F4 shows how it reads"),
-}  # fmt: skip
-_TITLES = {
-    _NEEDS + "recommended_vcpus": "Recommended vCPUs",
-    _NEEDS + "recommended_memory_mb": "Recommended memory",
-    _NEEDS + "recommended_disk_gb": "Recommended disk",
+    "description": ("description", "", "Markdown: what it is for; F4 shows how it reads"),
 }
 # Set by the Datastore, never by a person.
 _NOT_FILLED_IN = frozenset({"owner_id", "created_at", "updated_at", *ID_FIELD.values()})
@@ -321,10 +306,10 @@ def _build(kind: Kind) -> tuple[FormField, ...]:
         raise LookupError(f"fields of the record without a place in the form: {sorted(leaves.keys() - set(order))}")
     fields = []
     for path in order:
-        section, label, unit, hint, about = _WORDS[path]
+        section, hint, about = _WORDS[path]
         leaf = leaves[path]
         control = _control(path, leaf.type)
-        fields.append(FormField(path, label, section, leaf.type, leaf.default, control, unit, hint, about))
+        fields.append(FormField(path, leaf.label, section, leaf.type, leaf.default, control, leaf.unit, hint, about))
     sections = list(SECTIONS)
     return tuple(sorted(fields, key=lambda field: sections.index(field.section)))
 
@@ -337,7 +322,7 @@ _BY_PATH: dict[Kind, dict[str, FormField]] = {
 
 # How: numbers.
 
-_UNIT_WORDS: Mapping[Unit, str] = {"count": "", "tokens": "", "mb": " MB", "gb": " GB", "": ""}
+_UNIT_WORDS: Mapping[Unit, str] = {"mb": " MB", "gb": " GB"}
 _PARSERS = {"tokens": parse_tokens, "mb": parse_mb, "gb": parse_gb}
 
 

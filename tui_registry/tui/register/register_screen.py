@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -16,6 +16,7 @@ from textual.widgets import Static
 from tui_registry.errors import InvalidRecord, Kind, Problem, RegistryError
 from tui_registry.formfile import format as formatted
 from tui_registry.formfile import generate
+from tui_registry.present.imports import Candidate
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
 from tui_registry.tui.kit.dialogs import ConfirmScreen
@@ -39,9 +40,6 @@ from tui_registry.tui.register.form_fields import field_at, split_items, to_text
 from tui_registry.tui.register.form_state import FormState
 from tui_registry.tui.register.item_rows import ItemsRow
 from tui_registry.tui.register.model_rows import ModelsRow, PickModel
-
-if TYPE_CHECKING:
-    from tui_registry.tui.imports.survey import Candidate
 
 # Seconds from a keystroke to the draft on disk, so that fast typing is not a write for each letter.
 DRAFT_DELAY = 0.5
