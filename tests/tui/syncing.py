@@ -17,8 +17,7 @@ from tests.tui.driving import press, running
 from tui_registry.datastore import Datastore
 from tui_registry.sync import publish
 from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.sync.peer_table import PeerTable
-from tui_registry.tui.sync.peer_view import PeerView
+from tui_registry.tui.sync.peer_table import PeerTable, PeerView
 from tui_registry.tui.sync.sync_screen import SyncScreen
 
 

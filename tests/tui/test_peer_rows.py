@@ -13,9 +13,19 @@ from tests.trust.strings import STRINGS
 from tui_registry.datastore import Peer
 from tui_registry.sync import Progress, PullResult, Started, SyncError
 from tui_registry.tui.kit.lists import GUTTER, RowStyles
-from tui_registry.tui.sync.peer_row import address_text, bar, peer_columns, peer_strip, rate_text, state_text
-from tui_registry.tui.sync.peer_text import no_peers, peer_detail
-from tui_registry.tui.sync.peer_view import PeerView, Pulling, outcome, summary
+from tui_registry.tui.sync.peer_table import (
+    PeerView,
+    address_text,
+    bar,
+    no_peers,
+    peer_columns,
+    peer_detail,
+    peer_strip,
+    rate_text,
+    state_text,
+    summary,
+)
+from tui_registry.tui.sync.pulls import Pulling, outcome
 
 # What holds an emoji together stays.
 JOINERS = "\u200d\ufe0f"

@@ -30,7 +30,7 @@ class Watched(PeerTable):
 async def test_it_is_never_drawn_without_its_columns(
     tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui_registry.tui.sync.peers.PeerTable", Watched)
+    monkeypatch.setattr("tui_registry.tui.sync.sync_screen.PeerTable", Watched)
     with replica(tmp_path) as datastore:
         datastore.peers.add("lab", str(tmp_path / "log"))
         async with syncing(datastore, size) as (app, pilot):

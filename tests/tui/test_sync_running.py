@@ -26,9 +26,9 @@ from tests.tui.syncing import (
 from tui_registry.datastore import Datastore
 from tui_registry.sync import Bounds, Progress, PullResult
 from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.sync import peers as peers_module
+from tui_registry.tui.sync import sync_screen
 from tui_registry.tui.sync.peer_table import PeerTable
-from tui_registry.tui.sync.pulls import PullEnded, PullMoved, Pulls
+from tui_registry.tui.sync.pulls import Pulls
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 
@@ -162,19 +162,18 @@ async def test_peers_that_are_slow_without_end_keep_no_peer_waiting_that_is_aske
         await asyncio.Event().wait()
 
     here.peers.add("stick", str(static_log(tmp_path / "stick", 9)))
-    ends: list[PullEnded] = []
-    pulls = Pulls(here, lambda message: ends.append(message) if isinstance(message, PullEnded) else None, bounds)
+    pulls = Pulls(lambda: None, bounds)
     async with hostile(never) as slow, asyncio.TaskGroup() as group, asyncio.timeout(120):
         for name in ("one", "two"):
             here.peers.add(name, f"{slow.url}/{name}")
             pulls.enlist(name)
-            group.create_task(pulls.run(name))
+            group.create_task(pulls.run(here, name))
         for _ in range(bounds.peers_at_once):
             await arrived.acquire()
-        assert not ends
+        assert not pulls.results
         pulls.enlist("stick")
-        await pulls.run("stick")
-        assert [(end.peer, end.result and end.result.error and end.result.error.code) for end in ends] == [
+        await pulls.run(here, "stick")
+        assert [(peer, result.error and result.error.code) for peer, result in pulls.results.items()] == [
             ("one", "turn_over"),
             ("stick", None),
         ]
@@ -205,10 +204,10 @@ async def test_however_fast_progress_is_told_it_is_drawn_calmly(
         # What the batch brought about is read and drawn: from now on there is only progress.
         await until(pilot, lambda: app.facts is not None and app.facts.changes == here.changes())
         await until(pilot, lambda: not [worker for worker in app.workers if worker.group in ("facts", "peers")])
-        monkeypatch.setattr(peers_module, "SECONDS_BETWEEN_DRAWINGS", 3600.0)
+        monkeypatch.setattr(sync_screen, "SECONDS_BETWEEN_DRAWINGS", 3600.0)
         monkeypatch.setattr(PeerTable, "show", counted)
         for done in range(256):
-            sync_of(app).post_message(PullMoved("lab", progress(4096 + done)))
+            sync_of(app).pulls.tell("lab", progress(4096 + done))
         await pilot.pause()
         assert len(shown) <= 1  # a drawing may have been due
         gate.open()

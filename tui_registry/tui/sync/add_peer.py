@@ -6,25 +6,26 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from textual import on, work
+from textual import on
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
-from textual.worker import get_current_worker
 
 from tui_registry.datastore import Datastore, Peer
 from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
-from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.sync.peer_text import EXAMPLES
+from tui_registry.tui.kit.flows import flow
 
 NAME: Final = "name"
 ADDRESS: Final = "address"
+EXAMPLES: Final = (
+    ("http://127.0.0.1:8420", "a node, run by  tui-registry serve"),
+    ("/media/stick/registry", "a folder, from  tui-registry export --log"),
+)
 
 
 class AddPeerScreen(Dialog[Peer]):
@@ -32,20 +33,6 @@ class AddPeerScreen(Dialog[Peer]):
 
     AUTO_FOCUS = f"#peer-{NAME}"
     BINDINGS: ClassVar[list[BindingType]] = [*TYPE_AHEAD]
-
-    class Checked(Message):
-        """What is wrong, by field, with what stood there when it was checked."""
-
-        def __init__(self, name: str, address: str, wrong: dict[str, str], submitted: bool) -> None:
-            super().__init__()
-            self.typed = name, address
-            self.wrong = wrong
-            self.submitted = submitted
-
-    class Added(Message):
-        def __init__(self, peer: Peer) -> None:
-            super().__init__()
-            self.peer = peer
 
     def __init__(self) -> None:
         super().__init__("Add a peer", "A node or a folder. Nothing travels until you pull.")
@@ -69,39 +56,23 @@ class AddPeerScreen(Dialog[Peer]):
     @on(Input.Changed)
     def _changed(self, message: Input.Changed) -> None:
         message.stop()
-        self._check(*self._typed)
+        self._check()
 
     @on(Input.Blurred)
     def _blurred(self, message: Input.Blurred) -> None:
         message.stop()
         if message.value:
             self._left.add(NAME if message.input is self._input(NAME) else ADDRESS)
-            self._check(*self._typed)
+            self._check()
 
-    @work(thread=True, exclusive=True, group="check-peer")
-    def _check(self, name: str, address: str, submitted: bool = False) -> None:
-        worker = get_current_worker()
-        datastore = host_of(self).datastore
-        try:
-            wrong = wrong_in(datastore, name, address)
-            if submitted and not wrong:
-                self.post_message(self.Added(datastore.peers.add(name, address)))
-                return
-        except RegistryError as error:
-            wrong = {ADDRESS: error.sentence}
-        if not worker.is_cancelled:
-            self.post_message(self.Checked(name, address, wrong, submitted))
+    @flow(background=True, exclusive=True, group="check-peer")
+    async def _check(self) -> None:
+        self._show(await self.read(wrong_in, self.datastore, *self._typed))
 
-    @on(Checked)
-    def _checked(self, message: Checked) -> None:
-        message.stop()
-        if message.typed != self._typed:
-            return
+    def _show(self, wrong: dict[str, str]) -> None:
         for field in (NAME, ADDRESS):
-            wrong = message.wrong.get(field, "") if field in self._left else ""
-            self.query_one(f"#wrong-{field}", Static).update(Content(safe_text(wrong, 300)))
-        if message.submitted:
-            self._input(NAME if NAME in message.wrong else ADDRESS).focus()
+            sentence = wrong.get(field, "") if field in self._left else ""
+            self.query_one(f"#wrong-{field}", Static).update(Content(safe_text(sentence, 300)))
 
     # Adding
 
@@ -111,24 +82,29 @@ class AddPeerScreen(Dialog[Peer]):
         if message.input is self._input(NAME) and not self._input(ADDRESS).value:
             self._input(ADDRESS).focus()
         else:
-            self._submit()
+            self._add()
 
     @on(Button.Pressed)
     def _pressed(self, message: Button.Pressed) -> None:
         message.stop()
         if message.button.id == "add":
-            self._submit()
+            self._add()
         else:
             self.dismiss(None)
 
-    def _submit(self) -> None:
+    @flow(exclusive=True, group="add-peer")
+    async def _add(self) -> None:
         self._left.update((NAME, ADDRESS))
-        self._check(*self._typed, submitted=True)
-
-    @on(Added)
-    def _added(self, message: Added) -> None:
-        message.stop()
-        self.dismiss(message.peer)
+        name, address = self._typed
+        try:
+            wrong = await self.read(wrong_in, self.datastore, name, address)
+            if not wrong:
+                self.dismiss(await self.write(self.datastore.peers.add, name, address))
+                return
+        except RegistryError as error:
+            wrong = {ADDRESS: error.sentence}
+        self._show(wrong)
+        self._input(NAME if NAME in wrong else ADDRESS).focus()
 
     # How
 

@@ -1,106 +1,172 @@
-"""The pulls that run: each in an async worker of its own, telling the screen by messages how far it is."""
+"""The pulls that were asked for: how far each one is, and what they came to. Knows no widget."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from textual.message import Message
-
+from tui_registry import sync
 from tui_registry.datastore import Datastore, Peer
-from tui_registry.errors import RegistryError
+from tui_registry.present.pulls import Event, Progress, PullResult, Started, SyncError
+from tui_registry.text import exact
+from tui_registry.tui.kit.facts import Tone
 
 if TYPE_CHECKING:
-    from tui_registry.present.pulls import Event, PullResult
     from tui_registry.sync import Bounds, Turns
 
-
-class PullMoved(Message):
-    """A pull told something of itself; `event` is None when its turn has come."""
-
-    def __init__(self, peer: str, event: Event | None) -> None:
-        super().__init__()
-        self.peer = peer
-        self.event = event
+STOPPED: Final = "stopped"
 
 
-class PullEnded(Message):
-    """A pull is over. `result` is None where it could not even begin, and `sentence` says why."""
+@dataclass(frozen=True, slots=True)
+class Pulling:
+    """A pull that was asked for.
 
-    def __init__(self, peer: str, result: PullResult | None, sentence: str) -> None:
-        super().__init__()
-        self.peer = peer
-        self.result = result
-        self.sentence = sentence
+    Attributes:
+        waiting: others have to end first. stopping: it was told to stop. ended: its outcome is being read.
+        start, done, of: where in the peer's log it began, where it is, and the log's size; `of` is None before the
+            peer has answered.
+        progress: the last that was told, None before the first batch is stored.
+    """
 
+    waiting: bool = False
+    stopping: bool = False
+    ended: bool = False
+    start: int = 0
+    done: int = 0
+    of: int | None = None
+    progress: Progress | None = None
 
-class PeersRead(Message):
-    """All peers as the replica knows them; `serial` counts the readings asked for."""
+    @property
+    def share(self) -> float | None:
+        """How much of this pull's work is done, 0 to 1; None where there is nothing to measure by."""
+        if self.of is None or self.of <= self.start:
+            return None
+        return min(1.0, max(0.0, (self.done - self.start) / (self.of - self.start)))
 
-    def __init__(self, peers: list[Peer], serial: int) -> None:
-        super().__init__()
-        self.peers = peers
-        self.serial = serial
+    def after(self, event: Event | None) -> Pulling:
+        """What it is once this was told; None is told when its turn has come."""
+        if event is None:
+            return replace(self, waiting=False)
+        if isinstance(event, Started):
+            return replace(self, start=event.start, done=event.start, of=event.theirs)
+        if isinstance(event, Progress):
+            return replace(self, done=event.done, of=event.of, progress=event)
+        return self
 
-
-class PeerRemoved(Message):
-    def __init__(self, peer: str) -> None:
-        super().__init__()
-        self.peer = peer
+    def told_to_stop(self) -> Pulling:
+        return replace(self, stopping=True)
 
 
 class Pulls:
-    """What runs, by peer. Everything here happens in the app's event loop; the datastore's work in threads."""
+    """The pulls of one session. Everything here happens in the app's event loop; the Datastore's work in threads.
 
-    def __init__(self, datastore: Datastore, tell: Callable[[Message], object], bounds: Bounds | None = None) -> None:
-        self._datastore = datastore
-        self._tell = tell
-        self._bounds = bounds
+    Attributes:
+        pulling: by peer, those that wait, run, or have ended since `take_ended` was called.
+        results: what the last pull from each peer came to.
+    """
+
+    def __init__(self, moved: Callable[[], object], bounds: Bounds | None = None) -> None:
+        """
+        Args:
+            moved: called whenever a pull has come further.
+        """
+        self.pulling: dict[str, Pulling] = {}
+        self.results: dict[str, PullResult] = {}
+        self._untold: list[PullResult] = []
         self._stops: dict[str, asyncio.Event] = {}
+        self._moved = moved
+        self._bounds = bounds
         self._turns: Turns | None = None
 
-    def __contains__(self, peer: str) -> bool:
+    def is_running(self, peer: str) -> bool:
+        """Whether a pull from that peer waits or runs."""
         return peer in self._stops
+
+    def enlist(self, peer: str) -> None:
+        """Count a pull among those that wait; `run` must follow."""
+        self.pulling[peer] = Pulling(waiting=True)
+        self._stops[peer] = asyncio.Event()
 
     def stop(self, peer: str) -> None:
         """Tell a pull to end at the next transaction boundary."""
         self._stops[peer].set()
+        self.pulling[peer] = self.pulling[peer].told_to_stop()
 
-    def enlist(self, peer: str) -> None:
-        """Count a pull among those that run or wait; `run` must follow."""
-        self._stops[peer] = asyncio.Event()
+    async def run(self, datastore: Datastore, peer: str) -> None:
+        """Pull from a peer that was enlisted, as soon as there is room among the others.
 
-    async def run(self, peer: str) -> None:
-        """Pull from a peer that was enlisted, as soon as there is room among the others."""
-        from tui_registry.sync import Bounds, Turns
-
-        bounds = self._bounds = self._bounds or Bounds()
-        turns = self._turns = self._turns or Turns(bounds)
-        stop = self._stops[peer]
+        Raises:
+            SyncError: it was stopped before its turn came.
+            StoreError: the peer is no more.
+        """
+        bounds = self._bounds = self._bounds or sync.Bounds()
+        turns = self._turns = self._turns or sync.Turns(bounds)
+        stop, tell = self._stops[peer], partial(self.tell, peer)
         try:
             async with turns.turn(stop) as over:
                 if over is None:
-                    self._tell(PullEnded(peer, None, f"{peer}: stopped before its turn came"))
-                    return
-                self._tell(PullMoved(peer, None))
+                    raise SyncError(peer, STOPPED, "stopped before its turn came")
+                tell(None)
                 await asyncio.to_thread(_load)
-                await self._pull(peer, stop, over)
+                result = await sync.pull(datastore, peer, emit=tell, cancel=stop, turn_over=over, bounds=bounds)
+            self.results[peer] = result
+            self._untold.append(result)
         finally:
             del self._stops[peer]
+            self.pulling[peer] = replace(self.pulling[peer], ended=True)
 
-    async def _pull(self, peer: str, stop: asyncio.Event, over: asyncio.Event) -> None:
-        from tui_registry.sync import pull
+    def tell(self, peer: str, event: Event | None) -> None:
+        """Take what a pull tells of itself; None is told when its turn has come."""
+        self.pulling[peer] = self.pulling[peer].after(event)
+        self._moved()
 
-        def emit(event: Event) -> None:
-            self._tell(PullMoved(peer, event))
+    def take_ended(self, peers: Iterable[Peer]) -> tuple[str, Tone] | None:
+        """Forget the pulls that have ended.
 
-        try:
-            result = await pull(self._datastore, peer, emit=emit, cancel=stop, turn_over=over, bounds=self._bounds)
-        except RegistryError as error:
-            self._tell(PullEnded(peer, None, f"{peer}: {error.sentence}"))
-        else:
-            self._tell(PullEnded(peer, result, result.sentence))
+        Args:
+            peers: all of them as they are now.
+
+        Returns:
+            What came of them in one sentence, once none runs any more.
+        """
+        known = {peer.name: peer for peer in peers}
+        self.pulling = {name: pulling for name, pulling in self.pulling.items() if not pulling.ended}
+        self.results = {name: result for name, result in self.results.items() if name in known}
+        if self.pulling or not self._untold:
+            return None
+        ended, self._untold = self._untold, []
+        return outcome([(result, known.get(result.peer)) for result in ended])
+
+
+def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]:
+    """What pulls that ended came to, in one sentence; each with its peer as it is now, None if it is no more."""
+    ended = list(ended)
+    results = [result for result, _ in ended]
+    failed = [result for result in results if result.error is not None and result.error.code != STOPPED]
+    if len(ended) == 1:
+        return _outcome_of_one(*ended[0]), "problem" if failed else "done"
+    new = sum(result.applied for result in results)
+    rejected = sum(result.rejected for result in results)
+    stopped = sum(result.error is not None for result in results) - len(failed)
+    words = [f"{exact(len(results))} pulls: {exact(new)} new" if new else f"{exact(len(results))} pulls: nothing new"]
+    words += [f"{exact(rejected)} rejected"] if rejected else []
+    words += [f"{exact(stopped)} stopped"] if stopped else []
+    if failed:
+        names = ", ".join(sorted(result.peer for result in failed)[:3]) + (", …" if len(failed) > 3 else "")
+        words.append(f"{exact(len(failed))} failed ({names})")
+    return ", ".join(words), "problem" if failed else "done"
+
+
+def _outcome_of_one(result: PullResult, peer: Peer | None) -> str:
+    if result.error is None or result.error.code != STOPPED:
+        return result.sentence
+    # The cursor, not the result: a batch that was being stored when the stop came is kept too.
+    at = peer.next_index if peer is not None else 0
+    of = f" of {exact(peer.their_size)}" if peer is not None and peer.their_size is not None else ""
+    return f"{result.peer}: stopped at {exact(at)}{of}, which are kept; s goes on from there"
 
 
 def _load() -> None:

@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from typing import ClassVar, Final
 
-from textual import on, work
+from textual import on
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from tui_registry.datastore import Quarantined
-from tui_registry.errors import RegistryError
-from tui_registry.text import exact
+from tui_registry.present.amounts import moment
+from tui_registry.text import age, exact, safe_text, size_bytes
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.kit.copying import CopyingScreen
-from tui_registry.tui.kit.lists import ItemList
-from tui_registry.tui.kit.messages import Failed
-from tui_registry.tui.kit.text_flow import Flow
-from tui_registry.tui.sync.refused_list import RefusedList, counts_in_words, refused_in_full, text_of_bytes
+from tui_registry.tui.kit.copying import copy_text
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.lists import GAP, Column, ItemList
+from tui_registry.tui.kit.text_flow import Flow, field, paragraph, stack
 
 # More than anybody looks through; the command `quarantine` lists them all.
 MOST_LISTED: Final = 1_000
+_FIXED = (Column("WHEN", 6, right=True), Column("FROM", 14), Column("CODE", 11), Column("SIZE", 7, right=True))
+_LABEL = 8
+_NAMED = 4
 
 
-class RefusedRead(Message):
-    """The latest refused operations, and how many each source sent."""
+class RefusedList(ItemList[Quarantined]):
+    """A line for each, the latest first."""
 
-    def __init__(self, refused: list[Quarantined], sources: dict[str, int]) -> None:
-        super().__init__()
-        self.refused = refused
-        self.sources = sources
+    PLAIN: ClassVar[tuple[str, ...]] = ("FROM", "CODE")
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        left = width - sum(column.width + GAP for column in _FIXED)
+        return (*_FIXED, Column("WHY", max(1, left)))
+
+    def value(self, item: Quarantined, column: Column) -> str:
+        match column.title:
+            case "WHEN":
+                return age(host_of(self).now() - item.received_at)
+            case "FROM":
+                return item.source or "-"
+            case "CODE":
+                return item.code
+            case "SIZE":
+                return size_bytes(item.size)
+            case _:
+                return item.sentence
+
+    def key_of(self, item: Quarantined) -> Hashable:
+        return item
 
 
 class RefusedBody(VerticalScroll, can_focus=True):
@@ -44,7 +63,7 @@ class RefusedBody(VerticalScroll, can_focus=True):
     BINDINGS = bindings_for("text")
 
 
-class QuarantineScreen(CopyingScreen):
+class QuarantineScreen(FrameScreen[None]):
     """Over Sync; Esc leads back."""
 
     CSS_PATH: ClassVar[str] = "quarantine.tcss"
@@ -66,8 +85,8 @@ class QuarantineScreen(CopyingScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._data_changed()
-        self.watch(self.host, "facts", self._data_changed, init=False)
+        self._read()
+        self.watch(self.host, "facts", self._read, init=False)
 
     @property
     def _list(self) -> RefusedList:
@@ -75,28 +94,15 @@ class QuarantineScreen(CopyingScreen):
 
     # Reading
 
-    def _data_changed(self) -> None:
-        self._read()
-
-    @work(thread=True, exclusive=True, group="quarantine")
-    def _read(self) -> None:
-        worker = get_current_worker()
-        try:
-            refused, sources = self.datastore.log.quarantine(MOST_LISTED), self.datastore.log.quarantine_sources()
-        except RegistryError as error:
-            self.post_message(Failed(error.sentence))
-            return
-        if not worker.is_cancelled:
-            self.post_message(RefusedRead(refused, sources))
-
-    @on(RefusedRead)
-    def _show(self, message: RefusedRead) -> None:
-        total = sum(message.sources.values())
-        listed = len(message.refused)
+    @flow(background=True, exclusive=True, group="quarantine")
+    async def _read(self) -> None:
+        refused = await self.read(self.datastore.log.quarantine, MOST_LISTED)
+        sources = await self.read(self.datastore.log.quarantine_sources)
+        total, listed = sum(sources.values()), len(refused)
         self.set_class(not listed, "-nothing")
-        self._list.show(message.refused)
+        self._list.show(refused)
         self.note(f"{exact(total)} refused" + (f", the latest {exact(listed)} are listed" if listed < total else ""))
-        self.hint(f"sent by {counts_in_words(message.sources)}" if listed else "")
+        self.hint(f"sent by {counts_in_words(sources)}" if listed else "")
 
     @on(ItemList.Highlighted)
     def _highlighted(self, message: ItemList.Highlighted) -> None:
@@ -120,12 +126,13 @@ class QuarantineScreen(CopyingScreen):
         if self._list.item is not None:
             self.query_one(RefusedBody).focus()
 
-    def action_copy(self) -> None:
+    @flow
+    async def action_copy(self) -> None:
         """Copy what one would show the peer that sent it."""
         item = self._list.item
         if item is not None:
             report = {**item._asdict(), "start": text_of_bytes(item.start)}
-            self.copy_text(json.dumps(report, indent=2), "the report of what was refused", file="copied.json")
+            await copy_text(self, json.dumps(report, indent=2), "the report of what was refused", file="copied.json")
 
     def action_back(self) -> None:
         """From the text to the list, from the list to Sync."""
@@ -133,6 +140,33 @@ class QuarantineScreen(CopyingScreen):
             self._list.focus()
         else:
             self.dismiss(None)
+
+
+def refused_in_full(item: Quarantined, now: int, width: int) -> Content:
+    """Why, from whom, when, and how its bytes begin: a stranger's bytes, made safe to show."""
+    lines = field("why", f"{item.code}: {safe_text(item.sentence, 400)}", width, _LABEL)
+    lines += field("from", safe_text(item.source, 200) or "unknown", width, _LABEL)
+    lines += field("when", moment(item.received_at, now), width, _LABEL)
+    shown = "all of it" if len(item.start) >= item.size else f"the first {exact(len(item.start))} are shown"
+    lines += field("bytes", f"{exact(item.size)}, {shown}", width, _LABEL)
+    lines.append(Content(""))
+    text = safe_text(text_of_bytes(item.start), 8 * len(item.start) + 1, newlines=True)
+    for line in text.split("\n"):
+        lines += paragraph(line, width, "$foreground-muted")
+    return stack(lines)
+
+
+def text_of_bytes(start: bytes) -> str:
+    """Bytes as text, with what is no UTF-8 written out as `\\x9b`."""
+    return start.decode(errors="backslashreplace")
+
+
+def counts_in_words(sources: Mapping[str, int]) -> str:
+    """Who sent how many, the one of most first: `hub 9, usb 3 and 2 others`."""
+    named = [f"{safe_text(source, 40) or 'unknown'} {exact(count)}" for source, count in list(sources.items())[:_NAMED]]
+    others = len(sources) - len(named)
+    more = f" and {exact(others)} other{'' if others == 1 else 's'}" if others else ""
+    return f"{', '.join(named)}{more}"
 
 
 _NOTHING: Final = Content.assemble(

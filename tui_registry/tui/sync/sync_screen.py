@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar, Final
 
 from textual import on
+from textual.timer import Timer
+from textual.widget import Widget
 
 from tui_registry.datastore import Peer
+from tui_registry.errors import RegistryError
+from tui_registry.present.pulls import SyncError
+from tui_registry.text import exact
+from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.sync.peer_table import PeerTable
-from tui_registry.tui.sync.peer_view import PeerView, Pulling, outcome
-from tui_registry.tui.sync.peers import PeersScreen
-from tui_registry.tui.sync.pulls import PullEnded, PullMoved, Pulls
+from tui_registry.tui.kit.copying import copy_text
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.text_flow import Flow
+from tui_registry.tui.sync.add_peer import AddPeerScreen
+from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
+from tui_registry.tui.sync.pulls import Pulls
+from tui_registry.tui.sync.quarantine import QuarantineScreen
 
-if TYPE_CHECKING:
-    from tui_registry.present.pulls import PullResult
+# Progress is drawn at most so often, however fast it is told.
+SECONDS_BETWEEN_DRAWINGS: Final = 0.1
 
 
-class SyncScreen(PeersScreen):
-    """Pulls belong to this screen and go on while another mode is shown: the mode's screen stays."""
+class SyncScreen(FrameScreen[None]):
+    """The table of peers, and the one under the cursor in detail.
+
+    Pulls go on while another mode is shown: the mode's screen stays.
+
+    Attributes:
+        peers: as the replica knew them when it was last asked.
+        pulls: those of this session.
+    """
 
     CSS_PATH: ClassVar[str] = "sync.tcss"
+    AUTO_FOCUS: ClassVar[str] = "PeerTable"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012 - as Textual has it
     HEADING: ClassVar[str] = "Sync"
     MODE: ClassVar[str] = "app.sync"
@@ -37,16 +58,26 @@ class SyncScreen(PeersScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pulling: dict[str, Pulling] = {}
-        self._results: dict[str, PullResult] = {}
-        self._untold: list[PullResult] = []
+        self.peers: list[Peer] = []
+        self.pulls = Pulls(self._show_soon)
+        self._select: str | None = None
+        self._next_drawing: Timer | None = None
+        self._drawn_at = 0.0
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield PeerTable(id="peers")
+        yield Flow(id="no-peers")
+        yield Flow(id="peer-detail")
 
     def on_mount(self) -> None:
-        self._pulls = Pulls(self.datastore, self.post_message)
         super().on_mount()
-
-    def view_of(self, peer: Peer) -> PeerView:
-        return PeerView(peer, self._pulling.get(peer.name), self._results.get(peer.name))
+        self.query_one("#no-peers", Flow).flow(no_peers)
+        if self.host.facts is not None:
+            self.peers = list(self.host.facts.peers)
+            self._show()
+        self.watch(self.host, "facts", self._read_peers, init=False)
+        self.watch(self.host, "minute", self._show_detail, init=False)
+        self._read_peers()
 
     def footer_actions(self) -> tuple[str, ...]:
         view = self.view
@@ -61,10 +92,10 @@ class SyncScreen(PeersScreen):
         # What was refused asks to be looked at; copying and quitting work all the same.
         return tuple("sync.quarantine" if name in ("sync.copy", "app.quit") else name for name in footer)
 
-    # Asking for pulls
+    # Pulling
 
     def action_pull(self) -> None:
-        view = self.selected()
+        view = self._selected()
         if view is None:
             return
         if view.pulling is not None:
@@ -78,16 +109,16 @@ class SyncScreen(PeersScreen):
         self.action_pull()
 
     def action_pull_all(self) -> None:
-        names = [peer.name for peer in self.peers if peer.name not in self._pulling]
+        names = [peer.name for peer in self.peers if peer.name not in self.pulls.pulling]
         if not self.peers:
-            self.selected()
+            self._selected()
         elif not names:
             self.say("every peer is being pulled from already")
         else:
             self._begin(names)
 
     def action_retry(self) -> None:
-        view = self.selected()
+        view = self._selected()
         if view is None:
             return
         if view.failure is None:
@@ -96,17 +127,18 @@ class SyncScreen(PeersScreen):
             self._begin([view.name])
 
     def action_cancel(self) -> None:
-        view = self.selected()
+        view = self._selected()
         if view is None:
             return
-        if view.name not in self._pulls:
-            others = f": put the cursor on one that is, or C stops all {len(self._pulling)}" if self._pulling else ""
-            self.say(f"{view.name} is not being pulled from{others}")
-        else:
+        if self.pulls.is_running(view.name):
             self._stop([view.name])
+        else:
+            count = len(self.pulls.pulling)
+            others = f": put the cursor on one that is, or C stops all {count}" if count else ""
+            self.say(f"{view.name} is not being pulled from{others}")
 
     def action_cancel_all(self) -> None:
-        names = [name for name in self._pulling if name in self._pulls]
+        names = [name for name in self.pulls.pulling if self.pulls.is_running(name)]
         if names:
             self._stop(names)
         else:
@@ -115,45 +147,138 @@ class SyncScreen(PeersScreen):
     def _begin(self, names: list[str]) -> None:
         self.next_step()
         for name in names:
-            self._pulling[name] = Pulling(waiting=True)
-            self._pulls.enlist(name)
-        for name in names:
-            self.run_worker(self._pulls.run(name), name=f"pull {name}", group="pull")
-        self.show_peers()
+            self.pulls.enlist(name)
+            self._pull(name)
+        self._show()
 
     def _stop(self, names: list[str]) -> None:
         self.next_step()
         for name in names:
-            self._pulls.stop(name)
-            self._pulling[name] = self._pulling[name].told_to_stop()
-        self.show_peers()
+            self.pulls.stop(name)
+        self._show()
 
-    # What pulls tell
-
-    @on(PullMoved)
-    def _pull_moved(self, message: PullMoved) -> None:
-        pulling = self._pulling.get(message.peer)
-        if pulling is not None:
-            self._pulling[message.peer] = pulling.after(message.event)
-            self.show_soon()
-
-    @on(PullEnded)
-    def _pull_ended(self, message: PullEnded) -> None:
-        pulling = self._pulling.get(message.peer, Pulling())
-        self._pulling[message.peer] = pulling.over()
-        if message.result is None:
-            self.say(message.sentence, "note" if pulling.stopping else "problem")
-        else:
-            self._results[message.peer] = message.result
-            self._untold.append(message.result)
-        self.read_peers()
+    @flow(background=True, group="pull")
+    async def _pull(self, name: str) -> None:
+        try:
+            await self.pulls.run(self.datastore, name)
+        except RegistryError as error:
+            sentence = error.sentence if isinstance(error, SyncError) else f"{name}: {error.sentence}"
+            self.say(sentence, "note" if self.pulls.pulling[name].stopping else "problem")
+        self._read_peers()
         self.host.look()
 
-    def peers_were_read(self) -> None:
+    # Adding and removing peers
+
+    @flow
+    async def action_add_peer(self) -> None:
+        peer = await self.ask(AddPeerScreen())
+        if peer is not None:
+            self._select = peer.name
+            self._peers_changed(f"added {peer.name}: s pulls from it")
+
+    @flow
+    async def action_remove_peer(self) -> None:
+        view = self._selected()
+        if view is None:
+            return
+        if view.pulling is not None:
+            self.say(f"a pull from {view.name} is running: c stops it, then d removes it", "problem")
+            return
+        waiting = f" {exact(view.peer.pending)} pending operations of it are dropped." if view.peer.pending else ""
+        question = kit.ConfirmScreen(
+            f"Forget the peer {view.name}?",
+            f"{view.peer.address}\nIts address and how far its log was read are forgotten.{waiting} "
+            "The operations that came from it stay, and so do their records.",
+            yes="Forget",
+            no="Keep",
+        )
+        if await self.ask(question):
+            await self.write(self.datastore.peers.remove, view.name)
+            self._peers_changed(f"forgot the peer {view.name}; what came from it stays")
+
+    def _peers_changed(self, sentence: str) -> None:
+        self.say(sentence, "done")
+        self._read_peers()
+        self.host.look()
+
+    # Other actions
+
+    @flow
+    async def action_quarantine(self) -> None:
+        """What was refused, whoever sent it."""
+        await self.ask(QuarantineScreen())
+
+    @flow
+    async def action_copy(self) -> None:
+        view = self._selected()
+        if view is not None:
+            await copy_text(self, view.peer.address, f"the address of {view.name}")
+
+    async def action_back(self) -> None:
+        await self.app.run_action("mode('browse')")
+
+    # What it shows
+
+    @property
+    def view(self) -> PeerView | None:
+        """The peer under the cursor."""
+        return self.query_one(PeerTable).item
+
+    def _selected(self) -> PeerView | None:
+        """The peer under the cursor, or None and a word about it."""
+        view = self.view
+        if view is None:
+            self.say("there are no peers yet: a adds one")
+        return view
+
+    @flow(background=True, exclusive=True, group="peers")
+    async def _read_peers(self) -> None:
+        self.peers = await self.read(self.datastore.peers.all)
         # Until now the row of a pull that ended showed its last progress: what it came to is known from here on.
-        self._pulling = {name: pulling for name, pulling in self._pulling.items() if not pulling.ended}
-        known = {peer.name: peer for peer in self.peers}
-        self._results = {name: result for name, result in self._results.items() if name in known}
-        if self._untold and not self._pulling:
-            self.say(*outcome([(result, known.get(result.peer)) for result in self._untold]))
-            self._untold.clear()
+        came_to = self.pulls.take_ended(self.peers)
+        if came_to is not None:
+            self.say(*came_to)
+        self._show()
+
+    def _show(self) -> None:
+        pulls = self.pulls
+        views = [PeerView(peer, pulls.pulling.get(peer.name), pulls.results.get(peer.name)) for peer in self.peers]
+        if self._next_drawing is not None:
+            self._next_drawing.stop()
+            self._next_drawing = None
+        self._drawn_at = time.monotonic()
+        table = self.query_one(PeerTable)
+        before = table.item
+        table.show(views, self._select)
+        if any(view.name == self._select for view in views):
+            self._select = None
+        self.set_class(not views, "-nothing")
+        if views and self.focused is None and self.is_current:
+            table.focus()
+        self.hint(*summary(views))
+        if table.item != before:
+            self._show_detail()
+        self.refresh_footer()
+
+    def _show_soon(self) -> None:
+        """Draw now, or with everything else that is told until the next drawing is due."""
+        if self._next_drawing is not None:
+            return
+        wait = self._drawn_at + SECONDS_BETWEEN_DRAWINGS - time.monotonic()
+        if wait <= 0:
+            self._show()
+        else:
+            self._next_drawing = self.set_timer(wait, self._show)
+
+    def _show_detail(self) -> None:
+        view = self.view
+        if view is not None:
+            self.query_one("#peer-detail", Flow).flow(partial(peer_detail, view, self.host.now()))
+
+    @on(PeerTable.Highlighted)
+    def _highlighted(self, message: PeerTable.Highlighted) -> None:
+        message.stop()
+        if message.by_hand:
+            self.next_step()
+        self._show_detail()
+        self.refresh_footer()
