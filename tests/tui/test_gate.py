@@ -41,7 +41,6 @@ OPENERS = {
     "save a search": Opener(("slash", "m", "escape"), ("ctrl+s",)),
     "import": Opener((), ("i",)),
     "new model": Opener((), ("n", "m")),
-    "new agent": Opener((), ("n", "a")),
     "next version, from the history": Opener(("4",), ("1", "i")),
     "add a peer": Opener(("3",), ("a",)),
     "add a peer, from Browse": Opener((), ("s", "a")),
@@ -91,7 +90,7 @@ def test_what_is_typed_right_after_a_key_ends_in_the_line_that_the_key_opens(
     asyncio.run(scenario())
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bursts=st.lists(st.lists(st.sampled_from(KEYS), min_size=1, max_size=8), min_size=2, max_size=5))
 def test_after_any_burst_of_keys_nothing_is_left_waiting(folder: Path, bursts: list[list[str]]) -> None:
     async def scenario() -> None:

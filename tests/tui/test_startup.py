@@ -43,6 +43,7 @@ def test_the_first_frame_with_records_needs_no_heavy_module(tmp_path: Path) -> N
     loaded = set(run.stdout.split())
     assert not loaded & _HEAVY
     assert not {name for name in loaded if name.startswith("tui_registry.tui.register.")}
+    assert "tui_registry.tui.register.register_screen" not in loaded
 
 
 # As `tui-registry` starts, but for the wait for the records: a busy machine may take longer over them.

@@ -242,8 +242,8 @@ async def _run(node: DOMNode, running: RunningFlow, work: Callable[[], Coro]) ->
     except RegistryError as error:
         host.say(error.sentence, "problem")
     except Exception:
-        # After its write a flow goes on though its screen is gone; what it would show there has no place then.
-        if node.is_attached:
+        # A flow may go on while its screen goes, at least after its write; what it would show there has no place then.
+        if node.is_attached and host.is_running:
             raise
     finally:
         running.end()
