@@ -1,28 +1,21 @@
 """What can be done with records wherever one is shown: edit, delete, copy, duplicate, undo, name the owner; and how new
-ones come in.
-
-The form and the importers are imported when they are opened: the first frame needs neither.
-"""
+ones come in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tui_registry.datastore import Entry, Row, Undo, carry_out, plan_undo
 from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.present import undone
 from tui_registry.present.record_rows import time_rows
 from tui_registry.text import address_short, exact, safe_text
-from tui_registry.tui import kit
+from tui_registry.tui import imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
-from tui_registry.tui.kit.messages import ShowRecord
-
-if TYPE_CHECKING:
-    from tui_registry.tui.register.register_screen import RegisterScreen
 
 _MOST_NAMED: Final = 8
 
@@ -78,7 +71,7 @@ class RecordActions(Part):
         if entry is None:
             return
         if entry.mine:
-            await self._fill_form(_form()(entry.kind, record_id=entry.id))
+            await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id))
         else:
             await self._offer_duplicate(entry, "edited")
 
@@ -86,7 +79,7 @@ class RecordActions(Part):
     async def action_duplicate(self) -> None:
         ref = self._ref()
         if ref is not None:
-            await self._fill_form(_form()(ref.kind, duplicate_of=ref.id))
+            await self._fill_form(register.RegisterScreen(ref.kind, duplicate_of=ref.id))
 
     @flow
     async def action_new_version(self) -> None:
@@ -107,7 +100,7 @@ class RecordActions(Part):
                 return
         else:
             self.say(f"{safe_text(now, 40)} is not SemVer: write the next version yourself", "problem")
-        await self._fill_form(_form()(entry.kind, record_id=entry.id, version=version))
+        await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id, version=version))
 
     @flow
     async def action_copy(self) -> None:
@@ -243,24 +236,14 @@ class RecordActions(Part):
         chosen = await self.ask(question)
         for kind in KINDS:
             if chosen == kind:
-                await self._fill_form(_form()(kind))
+                await self._fill_form(register.RegisterScreen(kind))
 
     @flow
     async def action_import(self) -> None:
-        """One draft that is found goes into the form, several into a list."""
-        from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource
-
-        found = await self.ask(ImportSource())
-        if found is None:
-            return
-        if len(found.candidates) == 1 and not found.operations:
-            (candidate,) = found.candidates
-            await self._fill_form(_form()(candidate.kind or "model", imported=candidate), later=True)
-            return
-        record_id = await self.ask(FindingsScreen(found), later=True)
-        self.screen.host.look()
+        """Register what a file, a folder or an address holds."""
+        record_id = await imports.import_records(self.screen)
         if record_id is not None:
-            self.screen.app.post_message(ShowRecord(record_id))
+            self._show_change(Change(select=record_id))
 
     # How
 
@@ -294,10 +277,10 @@ class RecordActions(Part):
             no="Back",
         )
         if await self.ask(question):
-            await self._fill_form(_form()(entry.kind, duplicate_of=entry.id))
+            await self._fill_form(register.RegisterScreen(entry.kind, duplicate_of=entry.id))
 
-    async def _fill_form(self, form: RegisterScreen, *, later: bool = False) -> None:
-        saved = await self.ask(form, later=later)
+    async def _fill_form(self, form: register.RegisterScreen) -> None:
+        saved = await self.ask(form)
         if saved is not None:
             self._show_change(Change(select=saved.id))
 
@@ -361,10 +344,3 @@ def _question_before_deleting(mine: Sequence[Entry], others: int) -> kit.Confirm
 
 def _counted(count: int) -> str:
     return f"{exact(count)} record{'' if count == 1 else 's'}"
-
-
-def _form() -> type[RegisterScreen]:
-    """The form, imported when the first one is opened."""
-    from tui_registry.tui.register.register_screen import RegisterScreen
-
-    return RegisterScreen

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.tui.imports.import_flow import FindingsScreen as FindingsScreen
-    from tui_registry.tui.imports.import_flow import ImportSource as ImportSource
+    from tui_registry.tui.imports.import_flow import import_records as import_records
 
-__all__ = ["FindingsScreen", "ImportSource"]
+__all__ = ["import_records"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"FindingsScreen": ".import_flow", "ImportSource": ".import_flow"})
+__getattr__, __dir__ = lazy_exports(__name__, {"import_records": ".import_flow"})
