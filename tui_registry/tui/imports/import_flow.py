@@ -377,7 +377,7 @@ class FindingsScreen(FrameScreen[str | None]):
         return row if 0 <= row < len(self._found.candidates) else None
 
     def _where(self, source: str) -> str:
-        """The part of a source that tells it from the others."""
+        """The part of a source that sets it apart from the others."""
         base = str(Path(self._found.source).expanduser()) if "://" not in self._found.source else self._found.source
         rest = source.removeprefix(base).lstrip("/")
         # Of a file of many, its name and the place in it

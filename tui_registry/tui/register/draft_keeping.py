@@ -39,8 +39,10 @@ class DraftKeeper:
         self._writing = asyncio.Lock()
 
     async def keep(self, state: FormState) -> bool:
-        """Store what the form says, one write at a time; tells whether another form changed the draft meanwhile, so
-        that this one now lies beside it.
+        """Store what the form says, one write at a time.
+
+        Returns:
+            Whether another form changed the draft meanwhile, so that this one is stored beside it.
 
         Raises:
             RegistryError: it could not be stored.

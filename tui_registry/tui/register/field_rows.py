@@ -30,7 +30,7 @@ _HIDDEN = "hidden characters"
 
 
 class RowMessage(Message):
-    """Something happened to a row of the form; `typed` tells whether a key or a paste in it did that."""
+    """Something happened to a row of the form; `typed` is True where a key or a paste in it caused that."""
 
     def __init__(self, row: FieldRow, *, typed: bool = True) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class FieldRow(Vertical):
     Attributes:
         text: the field's text, exact.
         problems: what is shown to be wrong.
-        ask: tells what records here say in the field, to complete what is typed; None where nothing is completed.
+        ask: finds what records here say in the field, to complete what is typed; None where nothing is completed.
     """
 
     # Whether problems are shown while somebody types, not only once the field was left.
@@ -200,9 +200,9 @@ class LineRow(FieldRow):
         return value if self.field.control != "text" else value.strip()
 
     def on_descendant_focus(self) -> None:
-        # After this the base class hears of it too, as Textual has it
+        # Textual calls the handler of the base class too
         if self.text and self.text == default_text(self.field):
-            # Nobody wrote it: what is typed takes its place
+            # It is the default: what is typed takes its place
             self.control.action_select_all()
 
 

@@ -126,7 +126,7 @@ class ItemsRow(FieldRow):
         self.took_input()
 
     def on_descendant_blur(self) -> None:
-        # A form that closes takes the focus away from what is no longer there
+        # When the form closes, the row may be gone before it loses the focus
         if not self.has_focus_within and self.is_attached:
             self.chips.at = None
             self.take_in(self.control.typed_items)
@@ -388,7 +388,7 @@ class Chips:
     # ---- changing the items
 
     def add(self, items: Sequence[str], typed: str) -> list[str]:
-        """Put items where the last one was taken from, or at the end; tells those that were there already.
+        """Put items where the last one was taken from, or at the end; returns those that were there already.
 
         Args:
             items: the new ones.
@@ -405,7 +405,7 @@ class Chips:
         return known
 
     def remove(self) -> str | None:
-        """Remove the item under the cursor, which goes on to the next; tells what it was."""
+        """Remove the item under the cursor, which goes on to the next; returns what it was."""
         if self.at is None:
             return None
         self._remember()
@@ -425,7 +425,7 @@ class Chips:
         return taken
 
     def shift(self, step: int) -> bool:
-        """Move the item under the cursor by one place; tells whether it had room to."""
+        """Move the item under the cursor by one place; False where it had no room to."""
         if self.at is None or not 0 <= self.at + step < len(self.items):
             return False
         self._remember()
@@ -435,7 +435,7 @@ class Chips:
         return True
 
     def undo(self) -> str | None:
-        """Back to before the last change: tells what was typed then, or None when there was no change."""
+        """Back to before the last change: returns what was typed then, or None when there was no change."""
         if not self._before:
             return None
         items, typed = self._before.pop()

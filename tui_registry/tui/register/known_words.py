@@ -57,7 +57,7 @@ class LicenceSuggester(Suggester):
 
 
 def asked(ask: Ask, path: str, prefix: str) -> Sequence[Known]:
-    """What `ask` tells; nothing when the replica cannot be read."""
+    """What `ask` finds; nothing when the replica cannot be read."""
     try:
         return ask(path, prefix)
     except RegistryError:
@@ -102,7 +102,7 @@ class OfferList(OptionList, can_focus=False):
         self.display = False
 
     def press(self, key: str) -> bool:
-        """Take a key of the line; tells whether it was for the list."""
+        """Take a key of the line; True when it was for the list."""
         if not self.is_open:
             return False
         match key:

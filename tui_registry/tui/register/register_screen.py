@@ -387,7 +387,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         self._keep_unsaved()
 
     def on_unmount(self) -> None:
-        # A disk that refuses it has refused the drafts before, and was told then
+        # A disk that refuses this has refused the drafts before, which was said then
         with suppress(RegistryError):
             if self.ready:
                 self.drafts.keep_at_once(self.state)
@@ -516,7 +516,7 @@ class RegisterMode(FrameScreen[None]):
             if not self.is_active:
                 return  # who has gone to another mode stays there, and finds a fresh form here
             if not form.answered_unseen:
-                # At once: this screen would open a form where it is told only after this that it is shown again
+                # Before Textual says that this screen is shown again, at which it would open a new form
                 self.app.switch_mode("browse")
                 if saved is not None:
                     self.app.post_message(ShowRecord(saved.id))
