@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
-from tui_registry.tui.app import RegistryApp
-from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.app import LATER_MODES, RegistryApp
-from tui_registry.tui.browse.browse_screen import BrowseScreen, SavedSearches
+from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.record_actions import RecordActions
@@ -19,8 +17,7 @@ from tui_registry.tui.browse.record_detail import DetailBody
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.history.deleted_record import DeletedRecordScreen
-from tui_registry.tui.history.history_screen import HistoryScreen
+from tui_registry.tui.history.history_screen import DeletedRecordScreen, HistoryScreen
 from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS

@@ -18,7 +18,7 @@ from tui_registry.settings import Settings
 from tui_registry.tui import history, kit, register, settings, sync
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.flows import FlowScreen
+from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.messages import Search, ShowRecord
@@ -113,6 +113,11 @@ class RegistryApp(RegistryHost):
         if mode != self.current_mode:
             self.say("")
             self.switch_mode(mode)
+
+    @flow
+    async def action_change_theme(self) -> None:
+        """Choose the colours, which are shown at once and kept in the settings."""
+        await settings.choose_theme(self)
 
     def action_help(self) -> None:
         """Show all keys, those of this screen first."""

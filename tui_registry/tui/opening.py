@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import time
 from threading import Thread
-from typing import NamedTuple
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
-from tui_registry.tui.browse.reading import TOP, Question, Reading, Understanding, read_windows, understand
-from tui_registry.tui.kit.facts import Facts, read_facts
+from tui_registry.tui.browse.reading import TOP, FirstAnswer, Question, read_windows, understand
+from tui_registry.tui.kit.facts import read_facts
 
 # How long the first frame waits for its records; then it is drawn, and they come when they come.
 _PATIENCE_SECONDS = 0.25
-
-
-class FirstAnswer(NamedTuple):
-    """The top of the list, and what the replica holds."""
-
-    readings: list[Reading]
-    understanding: Understanding
-    facts: Facts | None
 
 
 class Opening:

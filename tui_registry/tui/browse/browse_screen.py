@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,7 +14,16 @@ from tui_registry.errors import RegistryError
 from tui_registry.query import QueryError
 from tui_registry.text import exact
 from tui_registry.tui import browse
-from tui_registry.tui.browse.reading import TOP, Answer, Question, Span, following, read_answer, read_windows
+from tui_registry.tui.browse.reading import (
+    TOP,
+    Answer,
+    FirstAnswer,
+    Question,
+    Span,
+    following,
+    read_answer,
+    read_windows,
+)
 from tui_registry.tui.browse.record_list import EmptyState, RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import Where, bindings_for
@@ -22,9 +31,6 @@ from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import read_styles
-
-if TYPE_CHECKING:
-    from tui_registry.tui.opening import FirstAnswer
 
 WIDE: Final = 100
 
@@ -182,7 +188,7 @@ class BrowseScreen(FrameScreen[None]):
     def _asked(self, message: SearchBar.Asked) -> None:
         message.stop()
         self.next_step()
-        if self._later is not None:
+        if self.has_class("-filters"):
             self.filters.stop()
             self.filters.mark(message.question.query)
         self._read_anew(message.question, stay=False)
@@ -232,7 +238,7 @@ class BrowseScreen(FrameScreen[None]):
         self._show_count()
 
     def _is_half_typed(self, answer: Answer) -> bool:
-        """Whether nothing has the last word because there is more of it to come: then nothing needs to vanish."""
+        """Whether no record matches only because the last word is still being typed: then the list stays as it is."""
         if answer.question == self.answered:
             return False  # Enter said that the question is complete
         found = answer.readings[0].page.rows

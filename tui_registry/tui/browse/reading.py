@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tui_registry import query
 from tui_registry.datastore import Datastore, Page
 from tui_registry.text import safe_text
+from tui_registry.tui.kit.facts import Facts
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Facets
@@ -72,6 +73,14 @@ class Answer(NamedTuple):
     readings: list[Reading]
     understanding: Understanding
     stay: bool = False
+
+
+class FirstAnswer(NamedTuple):
+    """The top of the list, and what the replica holds."""
+
+    readings: list[Reading]
+    understanding: Understanding
+    facts: Facts | None
 
 
 class Span(NamedTuple):

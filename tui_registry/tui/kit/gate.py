@@ -153,7 +153,7 @@ class Gate:
         self._waiting.clear()
         if self._passing is not None:
             self._passing.cancel()
-        await self.until(lambda: not any(running.writes for running in self.flows))
+        await self.until(lambda: not any(running.writes and not running.asks for running in self.flows))
 
     @property
     def is_at_rest(self) -> bool:

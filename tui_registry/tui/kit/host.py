@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from textual import events, on, work
 from textual.app import App
@@ -80,30 +80,11 @@ class RegistryHost(App[None]):
         """Show the result of an action on the status line; it stays until the next step."""
         self.outcome = Outcome(text, tone)
 
-    @work(thread=True, group="settings")
-    def keep_setting(self, key: Literal["theme", "name"], value: str, sentence: str) -> None:
-        """Write a setting into the file, and say so; where that fails it holds until the end, and why is said."""
-        from tui_registry.settings import SettingsError, save_setting
-
-        try:
-            save_setting(key, value, self.settings_file)
-        except SettingsError as error:
-            self.call_from_thread(self.say, f"for now only: {error.sentence}", "problem")
-        else:
-            self.call_from_thread(self.say, sentence, "done")
-        self.call_from_thread(setattr, self, "settings", self.settings._replace(**{key: value}))
-
     def _say_late(self, is_late: bool) -> None:
         if is_late:
             self.say(_LATE)
         elif self.outcome.text == _LATE:
             self.say("")
-
-    def action_change_theme(self) -> None:
-        """Choose the colours, which are shown at once and kept in the settings."""
-        from tui_registry.tui.settings.theme import choose_theme
-
-        choose_theme(self)
 
     def look(self) -> None:
         """Read what the replica holds, if anything was committed since the last time."""

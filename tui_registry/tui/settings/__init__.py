@@ -11,7 +11,8 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from tui_registry.tui.settings.settings_screen import SettingsScreen as SettingsScreen
+    from tui_registry.tui.settings.theme import choose_theme as choose_theme
 
-__all__ = ["SettingsScreen"]
+__all__ = ["SettingsScreen", "choose_theme"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"SettingsScreen": ".settings_screen"})
+__getattr__, __dir__ = lazy_exports(__name__, {"SettingsScreen": ".settings_screen", "choose_theme": ".theme"})

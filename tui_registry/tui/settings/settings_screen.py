@@ -3,36 +3,87 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final, Literal
 
-from textual import on, work
-from textual.message import Message
+from textual import on
+from textual.content import Content
 from textual.widget import Widget
-from textual.worker import get_current_worker
 
-from tui_registry.errors import RegistryError
-from tui_registry.settings import settings_path
-from tui_registry.text import address_short, safe_text
+from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.settings import Settings, settings_path
+from tui_registry.text import address_short, exact, safe_text
+from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.copying import copy_text
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.lists import GAP, Column, ItemList
+from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
+from tui_registry.tui.settings.theme import choose_theme, keep_setting
+
+SettingKind = Literal["name", "theme", "place", "owner"]
+_LONGEST_NAME: Final = 64
+_NAME_WIDTH: Final = 20
+_GROUP_WIDTH: Final = 12
+_EXPORT: Final = "tui-registry identity export FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One line.
+
+    Attributes:
+        kind: what can be done with it: `place` can only be copied.
+        group: the first of a group names it.
+        about: a sentence or two.
+        copied: what is copied of it.
+    """
+
+    kind: SettingKind
+    group: str
+    name: str
+    value: str
+    about: str
+    copied: str
+
+
+class SettingsList(ItemList[SettingRow]):
+    """The rows, in groups."""
+
+    PLAIN: ClassVar[tuple[str, ...]] = ("SETTING",)
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        left = width - _GROUP_WIDTH - _NAME_WIDTH - 2 * GAP
+        return (Column("", _GROUP_WIDTH), Column("SETTING", _NAME_WIDTH), Column("NOW", max(1, left)))
+
+    def value(self, item: SettingRow, column: Column) -> str:
+        match column.title:
+            case "":
+                return item.group
+            case "SETTING":
+                return item.name
+            case _:
+                return item.value
 from tui_registry.tui.kit.copying import CopyingScreen
+from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.lists import ItemList
 from tui_registry.tui.kit.messages import Failed, Told
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.settings.setting_rows import Places, SettingRow, SettingsList, row_in_full, setting_rows
+from tui_registry.tui.settings.theme import choose_theme, keep_setting
 
 _LONGEST_NAME = 64
 
 
-class PlacesRead(Message):
-    def __init__(self, places: Places) -> None:
-        super().__init__()
-        self.places = places
+    def key_of(self, item: SettingRow) -> Hashable:
+        return item.kind, item.copied if item.kind == "owner" else item.name
 
 
-class SettingsScreen(CopyingScreen):
+class SettingsScreen(FrameScreen[None]):
     """A list; what is under the cursor is explained below it."""
 
     CSS_PATH: ClassVar[str] = "settings.tcss"
@@ -58,9 +109,9 @@ class SettingsScreen(CopyingScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._data_changed()
-        self.watch(self.host, "facts", self._data_changed, init=False)
-        self.watch(self.host, "settings", self._data_changed, init=False)
+        self._read()
+        self.watch(self.host, "facts", self._read, init=False)
+        self.watch(self.host, "settings", self._read, init=False)
         self.watch(self.app, "theme", self._show, init=False)
 
     def footer_actions(self) -> tuple[str, ...]:
@@ -73,25 +124,9 @@ class SettingsScreen(CopyingScreen):
 
     # What it shows
 
-    def _data_changed(self) -> None:
-        self._read()
-
-    @work(thread=True, exclusive=True, group="places")
-    def _read(self) -> None:
-        worker = get_current_worker()
-        path = self.host.settings_file or settings_path()
-        try:
-            drafts = len(self.datastore.drafts.all())
-        except RegistryError as error:
-            self.post_message(Failed(error.sentence))
-            return
-        if not worker.is_cancelled:
-            data_dir, key_file = self.datastore.data_dir.absolute(), self.datastore.key.file.absolute()
-            self.post_message(PlacesRead(Places(data_dir, key_file, path, Path(path).exists(), drafts)))
-
-    @on(PlacesRead)
-    def _places_read(self, message: PlacesRead) -> None:
-        self._places = message.places
+    @flow(background=True, exclusive=True, group="places")
+    async def _read(self) -> None:
+        self._places = await self.read(read_places, self.datastore, self.host.settings_file or settings_path())
         self._show()
 
     def _show(self) -> None:
@@ -116,23 +151,33 @@ class SettingsScreen(CopyingScreen):
     @on(ItemList.Chosen)
     def _chosen(self, message: ItemList.Chosen) -> None:
         message.stop()
-        if self.is_active:  # not at the second Enter of one read
-            self.action_change()
+        self.action_change()
 
-    def action_change(self) -> None:
+    @flow
+    async def action_change(self) -> None:
         """Change what is under the cursor, or copy what cannot be changed."""
-        item = self._list.item
-        if item is None:
+        row = self._list.item
+        if row is None:
             return
-        match item.kind:
+        match row.kind:
             case "name":
-                self._ask_name()
+                await self._change_name()
             case "theme":
-                self.host.action_change_theme()
+                choose_theme(self.host)
+                self._choose_theme()
             case "owner":
-                self._ask_owner_name(item)
+                await self._rename_owner(row)
             case _:
+                await self._copy(row)
                 self.action_copy()
+
+    @flow
+    async def _choose_theme(self) -> None:
+        await choose_theme(self.host)
+
+    @flow
+    async def _keep_name(self, name: str, sentence: str) -> None:
+        await keep_setting(self.host, "name", name, sentence)
 
     def action_copy(self) -> None:
         item = self._list.item
@@ -148,7 +193,7 @@ class SettingsScreen(CopyingScreen):
                 shown = (
                     f"this replica is called {safe_text(name, 40)}" if name else "this replica has the machine's name"
                 )
-                self.host.keep_setting("name", name, f"{shown} from now on")
+                self._keep_name(name, f"{shown} from now on")
 
         self.open_screen(
             AskScreen(
@@ -161,59 +206,164 @@ class SettingsScreen(CopyingScreen):
             answered,
         )
 
-    def _ask_owner_name(self, row: SettingRow) -> None:
-        from tui_registry.tui.kit.dialogs import AskScreen
+    @flow
+    async def action_copy(self) -> None:
+        row = self._list.item
+        if row is not None:
+            await self._copy(row)
 
-        def answered(name: str | None) -> None:
-            if name and name != row.name:
-                self._name_owner(row.copied, name)
-
-        self.open_screen(
-            AskScreen(
-                f"Another name for the key {address_short(row.copied.removeprefix('0x'))}",
-                row.name,
-                check=lambda name: None if name else "write a name; d in the list forgets it",
-                detail=f"{row.copied}\nThe name stays on this machine.",
-            ),
-            answered,
-        )
-
-    def action_forget(self) -> None:
+    @flow
+    async def action_forget(self) -> None:
         """Forget the name of a key, after a question."""
         row = self._list.item
         if row is None or row.kind != "owner":
             self.say("put the cursor on a name that you gave a key", "problem")
             return
-        from tui_registry.tui.kit.dialogs import ConfirmScreen
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._name_owner(row.copied, "")
-
-        self.open_screen(
-            ConfirmScreen(
-                f"Forget the name {safe_text(row.name, 60)}?",
-                f"{row.copied}\nIts records stay; they are shown as signed by a key you have not named.",
-                yes="Forget",
-                no="Keep",
-            ),
-            answered,
+        question = kit.ConfirmScreen(
+            f"Forget the name {safe_text(row.name, 60)}?",
+            f"{row.copied}\nIts records stay; they are shown as signed by a key you have not named.",
+            yes="Forget",
+            no="Keep",
         )
+        if await self.ask(question):
+            await self._name_owner(row.copied, "")
 
-    @work(thread=True, group="write")
-    def _name_owner(self, address: str, name: str) -> None:
+    async def _copy(self, row: SettingRow) -> None:
+        await copy_text(self, row.copied, "the key's address" if row.kind == "owner" else f"the {row.name}")
+
+    async def _change_name(self) -> None:
+        before = self.host.settings.name
+        question = kit.AskScreen(
+            "A name for this replica",
+            before,
+            placeholder=platform.node(),
+            check=_wrong_name,
+            detail="It stands in the title line and stays on this machine. Empty for the machine's name.",
+        )
+        name = await self.ask(question)
+        if name is not None and name != before:
+            shown = f"this replica is called {safe_text(name, 40)}" if name else "this replica has the machine's name"
+            await keep_setting(self.host, "name", name, f"{shown} from now on")
+
+    async def _rename_owner(self, row: SettingRow) -> None:
+        question = kit.AskScreen(
+            f"Another name for the key {address_short(row.copied.removeprefix('0x'))}",
+            row.name,
+            check=lambda name: None if name else "write a name; d in the list forgets it",
+            detail=f"{row.copied}\nThe name stays on this machine.",
+        )
+        name = await self.ask(question)
+        if name and name != row.name:
+            await self._name_owner(row.copied, name)
+
+    async def _name_owner(self, address: str, name: str) -> None:
         owner = address.removeprefix("0x")
-        try:
-            self.datastore.names.set(owner, name)
-        except RegistryError as error:
-            self.post_message(Failed(error.sentence))
-            return
+        await self.write(self.datastore.names.set, owner, name)
         called = f"is called {safe_text(name, 40)} here" if name else "has no name any more"
-        self.post_message(Told(f"the key {address_short(owner)} {called}"))
-        self.app.call_from_thread(self.host.look)
+        self.say(f"the key {address_short(owner)} {called}", "done")
+        self.host.look()
 
+    @flow
     async def action_back(self) -> None:
         await self.app.run_action("mode('browse')")
+
+
+# The rows
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where this replica keeps its files, as far as they are there, and what is in them.
+
+    Attributes:
+        settings_there: whether there is a settings file.
+        drafts: how many forms are kept that were not signed.
+    """
+
+    data_dir: Path
+    key_file: Path
+    settings: Path
+    settings_there: bool
+    drafts: int
+
+
+def read_places(datastore: Datastore, settings: Path) -> Places:
+    """Where everything is now. Raises StoreError."""
+    data_dir, key_file = datastore.data_dir.absolute(), datastore.key.file.absolute()
+    return Places(data_dir, key_file, settings, settings.exists(), len(datastore.drafts.all()))
+
+
+def setting_rows(
+    settings: Settings, theme: str, machine: str, places: Places, address: str, owners: Mapping[str, str]
+) -> list[SettingRow]:
+    """All rows.
+
+    Args:
+        machine: what the replica is called as long as it has no name.
+        owners: local names by address.
+    """
+    data, key = places.data_dir, places.key_file
+    database = data / DATABASE
+    rows = [
+        SettingRow(
+            "name", "this replica", "name", settings.name or f"{machine} (the machine's)",
+            "What the title line calls this replica. It stays on this machine.", settings.name or machine,
+        ),
+        SettingRow(
+            "theme", "", "colours", theme, "The colours of the app; they are shown while you choose.", theme,
+        ),
+        SettingRow(
+            "place", "your key", "address", f"0x{address}",
+            "Your name as an owner everywhere: every record and operation of yours carries it.", f"0x{address}",
+        ),
+        SettingRow(
+            "place", "", "key file", str(key),
+            f"Whoever has this file can change your records, and without it nobody can, you included. Keep a copy "
+            f"elsewhere: {_EXPORT} writes one under a passphrase.", str(key),
+        ),
+        SettingRow(
+            "place", "files", "data folder", str(data),
+            "Everything of this replica lies here. To back it up, copy it while nothing runs.", str(data),
+        ),
+        SettingRow(
+            "place", "", "database", str(database), "All operations, and what is derived from them.", str(database),
+        ),
+        SettingRow(
+            "place", "", "drafts", f"{exact(places.drafts)}, in the database",
+            "Forms that were not signed yet are kept as you type; 2 takes them up again.", str(database),
+        ),
+        SettingRow(
+            "place", "", "settings file", f"{places.settings}{'' if places.settings_there else ' (not made yet)'}",
+            "What is changed here is kept there; it may be edited by hand.", str(places.settings),
+        ),
+    ]  # fmt: skip
+    named = sorted(owners.items(), key=lambda owner: (owner[1].lower(), owner[0]))
+    for place, (owner, name) in enumerate(named):
+        twins = sum(other == name for other in owners.values())
+        twin = f" {exact(twins)} keys have this name." if twins > 1 else ""
+        rows.append(
+            SettingRow(
+                "owner", "named keys" if place == 0 else "", name, f"0x{owner}",
+                f"A name that you gave to a key; it never travels.{twin}", f"0x{owner}",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def row_in_full(row: SettingRow, width: int) -> Content:
+    """The value whole, what it is, and what can be done with it."""
+    lines = paragraph(safe_text(row.name, 100), width, "bold")
+    lines += paragraph(safe_text(row.value, 1_000), width)
+    lines += paragraph(row.about, width, "$foreground-muted")
+    return stack([*lines, *paragraph(_DOES[row.kind], width, "$text-accent")])
+
+
+_DOES: Final[dict[SettingKind, str]] = {
+    "name": "enter changes it",
+    "theme": "enter chooses others",
+    "place": "enter or y copies it",
+    "owner": "enter renames it · d forgets it · y copies the address",
+}
 
 
 def _wrong_name(name: str) -> str | None:

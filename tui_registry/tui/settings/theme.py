@@ -1,9 +1,9 @@
-"""The colours, shown while one chooses."""
+"""The colours, shown while one chooses, and how a choice is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.binding import BindingType
@@ -11,7 +11,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList
 
+from tui_registry.settings import SettingsError, save_setting
 from tui_registry.tui.kit.dialogs import Dialog
+from tui_registry.tui.kit.flows import FlowScreen, flow, write
+from tui_registry.tui.kit.flows import FlowScreen, write
 from tui_registry.tui.kit.host import RegistryHost
 
 
@@ -56,11 +59,29 @@ class ThemeScreen(Dialog[str]):
         self.dismiss(None)
 
 
-def choose_theme(host: RegistryHost) -> None:
-    """Ask for the colours, and keep them."""
-
-    def answered(theme: str | None) -> None:
+@flow
+async def choose_theme(host: RegistryHost) -> None:
+    """Ask for the colours over the screen in front, and keep them."""
+    if isinstance(host.screen, FlowScreen):
+        theme = await host.screen.ask(ThemeScreen(host.available_themes, host.theme))
+async def choose_theme(host: RegistryHost) -> None:
+    """Ask for the colours, which are shown at once, and keep them. A step of a flow."""
+    screen = host.screen
+    if isinstance(screen, FlowScreen):
+        theme = await screen.ask(ThemeScreen(host.available_themes, host.theme))
         if theme is not None:
-            host.keep_setting("theme", theme, f"the colours are {theme} from now on")
+            await keep_setting(host, "theme", theme, f"the colours are {theme} from now on")
 
-    host.push_screen(ThemeScreen(host.available_themes, host.theme), answered)
+
+async def keep_setting(host: RegistryHost, key: Literal["theme", "name"], value: str, sentence: str) -> None:
+    """Write a setting into the file, and say so; where that fails it holds until the end, and why is said. A step of a
+    flow."""
+    from tui_registry.settings import SettingsError, save_setting
+
+    try:
+        await write(save_setting, key, value, host.settings_file)
+    except SettingsError as error:
+        host.say(f"for now only: {error.sentence}", "problem")
+    else:
+        host.say(sentence, "done")
+    host.settings = host.settings._replace(**{key: value})
