@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -308,6 +308,10 @@ class Windows:
 _LEAST_NAME: Final = 20
 # Longer values are cut before they are made safe: nobody's name may cost a frame.
 _LONGEST_CELL: Final = 200
+# The first five earn their place beside a short name; more columns come only once names are comfortable.
+_BASIC: Final = 5
+_COMFORTABLE_NAME: Final = 32
+_TYPE_IN_FULL: Final = 15
 
 
 def columns_for(width: int) -> tuple[Column, ...]:
@@ -315,28 +319,29 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
     A column is dropped whole before the name gets narrower than 20 cells.
     """
-    chosen: list[Column] = []
-    used = 0
-    for column in _BY_IMPORTANCE:
-        needed = column.width + GAP
-        least = _LEAST_NAME if len(chosen) < _BASIC else _COMFORTABLE_NAME
-        if used + needed + least > width:
+    chosen: list[_Shown] = []
+    left = width
+    for shown in sorted(_COLUMNS, key=lambda shown: shown.rank):
+        needed = shown.column.width + GAP
+        if left - needed < (_LEAST_NAME if len(chosen) < _BASIC else _COMFORTABLE_NAME):
             break
-        chosen.append(column)
-        used += needed
-    shown = [column for column in _IN_ORDER if column in chosen]
-    if _TYPE in chosen and width - used >= _COMFORTABLE_NAME:
-        # Every type in full, as soon as names have room.
-        shown[shown.index(_TYPE)] = _WHOLE_TYPE
-        used += _WHOLE_TYPE.width - _TYPE.width
-    return (Column("NAME", max(1, width - used)), *shown)
+        chosen.append(shown)
+        left -= needed
+    columns = []
+    for column in (shown.column for shown in _COLUMNS if shown in chosen):
+        if column.title == "TYPE" and left >= _COMFORTABLE_NAME:
+            # Every type in full, as soon as names have room.
+            left -= _TYPE_IN_FULL - column.width
+            column = column._replace(width=_TYPE_IN_FULL)
+        columns.append(column)
+    return (Column("NAME", max(1, left)), *columns)
 
 
 def row_text(row: Row, columns: tuple[Column, ...], now: int) -> list[str]:
     """The row's cells, each as wide as its column."""
     cells = []
     for column in columns:
-        text = safe_text(_value(column.title, row, now), _LONGEST_CELL)
+        text = safe_text(_VALUES[column.title](row, now), _LONGEST_CELL)
         if column.title == "LICENCE":
             text = licence_in(text, column.width)
         cells.append(cell(text, column.width, column.right))
@@ -355,43 +360,31 @@ def licence_in(text: str, width: int) -> str:
     return text.removeprefix("LicenseRef-") if cell_len(text) > width else text
 
 
-def _value(title: str, row: Row, now: int) -> str:
-    match title:
-        case "NAME":
-            return row.name or "(no name)"
-        case "KIND":
-            return row.kind
-        case "TYPE":
-            return row.type
-        case "FRAMEWORK":
-            return row.framework
-        case "SIZE":
-            return count_words(row.parameters) if row.parameters else "-"
-        case "CONTEXT":
-            return count_words(row.context_length) if row.context_length else "-"
-        case "LICENCE":
-            return row.license
-        case "VERSION":
-            return row.version
-        case "OWNER":
-            return address_short(row.owner)
-        case _:
-            return age(now - row.updated_at)
+def _count(number: int | None) -> str:
+    return count_words(number) if number else "-"
 
 
-_KIND: Final = Column("KIND", 5)
-_TYPE: Final = Column("TYPE", 11)
-_WHOLE_TYPE: Final = Column("TYPE", 15)
-_SIZE: Final = Column("SIZE", 6, right=True)
-_LICENCE: Final = Column("LICENCE", 12)
-_UPDATED: Final = Column("UPDATED", 7, right=True)
-_CONTEXT: Final = Column("CONTEXT", 7, right=True)
-_FRAMEWORK: Final = Column("FRAMEWORK", 12)
-_VERSION: Final = Column("VERSION", 9)
-_OWNER: Final = Column("OWNER", 12)
+class _Shown(NamedTuple):
+    """A column, its rank when there is not room for all, and what stands in it at a time in Unix seconds."""
 
-_BY_IMPORTANCE: Final = (_SIZE, _KIND, _UPDATED, _TYPE, _LICENCE, _CONTEXT, _FRAMEWORK, _OWNER, _VERSION)
-_IN_ORDER: Final = (_KIND, _TYPE, _FRAMEWORK, _SIZE, _CONTEXT, _LICENCE, _VERSION, _OWNER, _UPDATED)
-# The first five earn their place beside a short name; more columns come only once names are comfortable.
-_BASIC: Final = 5
-_COMFORTABLE_NAME: Final = 32
+    column: Column
+    rank: int
+    value: Callable[[Row, int], str]
+
+
+# In the order they are shown, after the name.
+_COLUMNS: Final = (
+    _Shown(Column("KIND", 5), 2, lambda row, _: row.kind),
+    _Shown(Column("TYPE", 11), 4, lambda row, _: row.type),
+    _Shown(Column("FRAMEWORK", 12), 7, lambda row, _: row.framework),
+    _Shown(Column("SIZE", 6, right=True), 1, lambda row, _: _count(row.parameters)),
+    _Shown(Column("CONTEXT", 7, right=True), 6, lambda row, _: _count(row.context_length)),
+    _Shown(Column("LICENCE", 12), 5, lambda row, _: row.license),
+    _Shown(Column("VERSION", 9), 9, lambda row, _: row.version),
+    _Shown(Column("OWNER", 12), 8, lambda row, _: address_short(row.owner)),
+    _Shown(Column("UPDATED", 7, right=True), 3, lambda row, now: age(now - row.updated_at)),
+)
+_VALUES: Final[dict[str, Callable[[Row, int], str]]] = {
+    "NAME": lambda row, _: row.name or "(no name)",
+    **{shown.column.title: shown.value for shown in _COLUMNS},
+}

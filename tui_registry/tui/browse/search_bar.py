@@ -191,7 +191,6 @@ class SearchBar(Widget):
         if message.value.strip() and self.is_typing:
             self._read_completions(message.value, self._input.cursor_position)
         else:
-            self.workers.cancel_group(self, "completions")
             self.close_completions()
 
     @on(Input.Submitted)
@@ -222,7 +221,6 @@ class SearchBar(Widget):
 
     @on(events.DescendantBlur)
     def _no_longer_typing(self) -> None:
-        self.workers.cancel_group(self, "completions")
         self.close_completions()
 
     # Completions
