@@ -12,8 +12,7 @@ from tui_registry.datastore import Entry
 from tui_registry.errors import Json
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
-from tui_registry.tui.kit.flows import FlowScreen, flow
-from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.flows import FlowScreen
 
 What = Literal["id", "json", "share", "owner"]
 NOUNS: Final[dict[What, tuple[str, str]]] = {
@@ -24,18 +23,6 @@ NOUNS: Final[dict[What, tuple[str, str]]] = {
 }
 # Terminals pass on less than this at once; some drop longer texts without a word.
 MOST_FOR_A_TERMINAL: Final = 70_000
-
-
-class CopyingScreen(FrameScreen[None]):
-    """A screen from which records can be copied, until all of them call the functions below."""
-
-    @flow
-    async def ask_what_to_copy(self, entries: Sequence[Entry]) -> None:
-        await copy_records(self, entries)
-
-    @flow
-    async def copy_text(self, text: str, noun: str, *, otherwise: str = "", file: str = "copied.txt") -> None:
-        await copy_text(self, text, noun, otherwise=otherwise, file=file)
 
 
 async def copy_records(screen: FlowScreen[None], entries: Sequence[Entry]) -> None:

@@ -18,7 +18,6 @@ from tui_registry.tui.kit.actions import Action, Where, action
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.messages import Failed, Told
 
 Result = TypeVar("Result")
 APP_NAME: Final = "tui_registry"
@@ -94,14 +93,6 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         # While the screen is being put together there is no footer yet.
         if self.is_mounted:
             self.refresh_footer()
-
-    @on(Failed)
-    def _say_failure(self, message: Failed) -> None:
-        self.say(message.sentence, "problem")
-
-    @on(Told)
-    def _say_done(self, message: Told) -> None:
-        self.say(message.sentence, "done")
 
 
 class Line(Widget):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from textual import events, on, work
+from textual import events, work
 from textual.app import App
 from textual.dom import DOMNode
 from textual.reactive import reactive
@@ -19,7 +19,6 @@ from tui_registry.settings import Settings
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone, read_facts
 from tui_registry.tui.kit.gate import Gate
-from tui_registry.tui.kit.messages import Failed
 
 POLL_SECONDS = 1.0
 _LATE: Final = "still at work on that; esc gives it up"
@@ -118,10 +117,6 @@ class RegistryHost(App[None]):
             self.say(error.sentence, "problem")
         finally:
             self._looking = False
-
-    @on(Failed)
-    def _say_failure(self, message: Failed) -> None:
-        self.say(message.sentence, "problem")
 
 
 def host_of(node: DOMNode) -> RegistryHost:

@@ -1,24 +1,8 @@
-"""What workers and widgets tell their screen. A worker touches no widget: it posts one of these."""
+"""What a screen tells the app of another mode, which it does not know."""
 
 from __future__ import annotations
 
 from textual.message import Message
-
-
-class Failed(Message):
-    """A worker could not do its work; the sentence is for people."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__()
-        self.sentence = sentence
-
-
-class Told(Message):
-    """A worker did its work, and nothing that is shown changed by it."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__()
-        self.sentence = sentence
 
 
 class ShowRecord(Message):

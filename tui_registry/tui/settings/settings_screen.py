@@ -68,16 +68,6 @@ class SettingsList(ItemList[SettingRow]):
                 return item.name
             case _:
                 return item.value
-from tui_registry.tui.kit.copying import CopyingScreen
-from tui_registry.tui.kit.flows import flow
-from tui_registry.tui.kit.lists import ItemList
-from tui_registry.tui.kit.messages import Failed, Told
-from tui_registry.tui.kit.text_flow import Flow
-from tui_registry.tui.settings.setting_rows import Places, SettingRow, SettingsList, row_in_full, setting_rows
-from tui_registry.tui.settings.theme import choose_theme, keep_setting
-
-_LONGEST_NAME = 64
-
 
     def key_of(self, item: SettingRow) -> Hashable:
         return item.kind, item.copied if item.kind == "owner" else item.name
@@ -163,48 +153,11 @@ class SettingsScreen(FrameScreen[None]):
             case "name":
                 await self._change_name()
             case "theme":
-                choose_theme(self.host)
-                self._choose_theme()
+                await choose_theme(self.host)
             case "owner":
                 await self._rename_owner(row)
             case _:
                 await self._copy(row)
-                self.action_copy()
-
-    @flow
-    async def _choose_theme(self) -> None:
-        await choose_theme(self.host)
-
-    @flow
-    async def _keep_name(self, name: str, sentence: str) -> None:
-        await keep_setting(self.host, "name", name, sentence)
-
-    def action_copy(self) -> None:
-        item = self._list.item
-        if item is not None:
-            noun = "the key's address" if item.kind == "owner" else f"the {item.name}"
-            self.copy_text(item.copied, noun)
-
-    def _ask_name(self) -> None:
-        from tui_registry.tui.kit.dialogs import AskScreen
-
-        def answered(name: str | None) -> None:
-            if name is not None and name != self.host.settings.name:
-                shown = (
-                    f"this replica is called {safe_text(name, 40)}" if name else "this replica has the machine's name"
-                )
-                self._keep_name(name, f"{shown} from now on")
-
-        self.open_screen(
-            AskScreen(
-                "A name for this replica",
-                self.host.settings.name,
-                placeholder=platform.node(),
-                check=_wrong_name,
-                detail="It stands in the title line and stays on this machine. Empty for the machine's name.",
-            ),
-            answered,
-        )
 
     @flow
     async def action_copy(self) -> None:

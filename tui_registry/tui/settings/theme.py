@@ -13,7 +13,6 @@ from textual.widgets import OptionList
 
 from tui_registry.settings import SettingsError, save_setting
 from tui_registry.tui.kit.dialogs import Dialog
-from tui_registry.tui.kit.flows import FlowScreen, flow, write
 from tui_registry.tui.kit.flows import FlowScreen, write
 from tui_registry.tui.kit.host import RegistryHost
 
@@ -59,16 +58,10 @@ class ThemeScreen(Dialog[str]):
         self.dismiss(None)
 
 
-@flow
 async def choose_theme(host: RegistryHost) -> None:
-    """Ask for the colours over the screen in front, and keep them."""
+    """Ask for the colours over the screen in front, and keep them. A step of a flow."""
     if isinstance(host.screen, FlowScreen):
         theme = await host.screen.ask(ThemeScreen(host.available_themes, host.theme))
-async def choose_theme(host: RegistryHost) -> None:
-    """Ask for the colours, which are shown at once, and keep them. A step of a flow."""
-    screen = host.screen
-    if isinstance(screen, FlowScreen):
-        theme = await screen.ask(ThemeScreen(host.available_themes, host.theme))
         if theme is not None:
             await keep_setting(host, "theme", theme, f"the colours are {theme} from now on")
 
@@ -76,8 +69,6 @@ async def choose_theme(host: RegistryHost) -> None:
 async def keep_setting(host: RegistryHost, key: Literal["theme", "name"], value: str, sentence: str) -> None:
     """Write a setting into the file, and say so; where that fails it holds until the end, and why is said. A step of a
     flow."""
-    from tui_registry.settings import SettingsError, save_setting
-
     try:
         await write(save_setting, key, value, host.settings_file)
     except SettingsError as error:
