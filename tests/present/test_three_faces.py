@@ -5,18 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rich.style import Style
-
-# The app's side of this test, in one place: whoever moves these finds them here.
-from tui_registry.tui.widgets.detail_text import Surroundings
-from tui_registry.tui.widgets.operation_row import operation_columns, operation_strip
-from tui_registry.tui.widgets.row_strip import RowStyles
 
 from tests.cli.conftest import Cli
-from tests.seeds import make_record, owner
+from tests.seeds import NOW, make_record, owner
 from tui_registry.datastore import Datastore
 from tui_registry.present.deeds import standing
 from tui_registry.present.record_rows import fact_rows, needs, signature_rows
+from tui_registry.tui.browse.record_detail import Surroundings
+from tui_registry.tui.browse.record_detail import history as history_in_the_detail
+from tui_registry.tui.history.operation_list import operation_columns, operation_value
 
 _STANDING = ("current", "rival", "gone")
 
@@ -100,14 +97,29 @@ def test_show_has_the_rows_of_the_detail_in_their_words(cli: Cli, data_dir: Path
     assert "2 vCPUs, " in cli("show", key).out
 
 
-def test_the_app_lists_an_operation_in_the_same_words(data_dir: Path, lived: tuple[str, str, str]) -> None:
+def test_the_app_lists_operations_below_the_same_heads_in_the_same_words(
+    cli: Cli, data_dir: Path, lived: tuple[str, str, str]
+) -> None:
     with Datastore.open(data_dir) as datastore:
         operations = datastore.log.operations(limit=100).rows
+    columns = {column.title: column for column in operation_columns(160)}
+    heads, *lines = cli("history").out.splitlines()
+    assert {*heads.split()} - {"ID"} == {*columns} - {"NOW", "CLOCK"}
+    for operation, line in zip(operations, lines, strict=True):
+        shown = {title: operation_value(operation, column, NOW, {}) for title, column in columns.items()}
+        assert (shown["DID"], shown["NOW"]) == (operation.did, standing(operation))
+        assert all(f"{shown[title]} " in line for title in {*heads.split()} - {"ID", "WHEN"})
+
+
+def test_the_detail_tells_the_history_of_a_record_in_the_same_words(
+    data_dir: Path, lived: tuple[str, str, str]
+) -> None:
+    with Datastore.open(data_dir) as datastore:
         around = Surroundings(0, {}, datastore.address)
-    plain = Style()
-    for operation in operations:
-        strip = operation_strip(
-            operation, operation_columns(160), around, 160, RowStyles(plain, plain, plain), pointed=False
-        )
-        assert f" {operation.did} " in strip.text
-        assert not standing(operation) or f" {standing(operation)} " in strip.text
+        for key in lived:
+            entries = datastore.history(key)
+            shown = history_in_the_detail(key, entries, around, 100).plain.split("\n")
+            titles = [line for line in shown if line and not line.startswith(" ")]
+            assert [title.split("  ")[0] for title in titles] == [entry.did for entry in entries]
+            stands = [title.split("  ")[2] if title.count("  ") == 2 else "" for title in titles]
+            assert stands == [standing(entry) for entry in entries]

@@ -23,8 +23,7 @@ from tests.tui.driving import (
 from tui_registry.datastore import Datastore
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.history.deleted_record import DeletedRecordScreen
-from tui_registry.tui.history.history_screen import HistoryScreen
+from tui_registry.tui.history.history_screen import DeletedRecordScreen, HistoryScreen
 from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.dialogs import ConfirmScreen
 

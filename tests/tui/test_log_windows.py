@@ -11,7 +11,7 @@ from tests.seeds import make_record, owner, signed
 from tests.tui.driving import replica
 from tui_registry.datastore import Datastore
 from tui_registry.replica.log.operations import Log, Operation, Operations
-from tui_registry.tui.history.log_windows import WINDOW, LogSpan, LogWindows, newest, read_log
+from tui_registry.tui.history.operation_list import WINDOW, LogSpan, LogWindows, newest, read_log
 
 
 class MadeUp(Datastore):

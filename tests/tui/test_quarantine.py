@@ -9,7 +9,6 @@ import pytest
 
 from tests.seeds import owner, signed
 from tests.tui.driving import NARROW, WIDE, notice_changes, press, replica, running, screen_text, status
-from tests.tui.syncing import sync_of
 from tui_registry.datastore import Datastore
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.sync.quarantine import MOST_LISTED, QuarantineScreen, RefusedBody, RefusedList
@@ -45,7 +44,7 @@ async def test_it_is_opened_from_sync_and_says_who_sent_what_and_why(tmp_path: P
             await press(pilot, "G")
             assert "hub" in text
             await press(pilot, "escape")
-            assert app.screen is sync_of(app)
+            assert isinstance(app.screen, SyncScreen)
 
 
 async def test_enter_reads_on_in_the_bytes_and_esc_goes_back_a_step_at_a_time(tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def test_every_footer_has_at_most_seven_keys_that_fit_into_eighty_columns(footer
     assert sum(len(item.footer_key) + 1 + len(item.label) for item in items) + 3 * (len(items) - 1) <= 78
 
 
-# Hostile text (DESIGN 9)
+# Hostile text
 
 
 async def test_a_redirect_with_markup_in_it_runs_nothing(here: Datastore) -> None:

@@ -1,31 +1,31 @@
-"""History: what happened in this replica, newest first; the last operation on a record of one's own can be undone."""
+"""History: what happened in this replica, newest first, and records that are no more.
+
+The last operation on a record of one's own can be undone; what one deleted oneself can be brought back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui_registry.datastore import Datastore, Entry, Operation, read_deleted
 from tui_registry.errors import RegistryError
+from tui_registry.present.amounts import moment
+from tui_registry.present.deeds import by_whom, standing
 from tui_registry.text import address_short, exact, safe_text
-from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.browse.detail_text import moment
-from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
-from tui_registry.tui.history.deleted_record import DeletedRecordScreen
-from tui_registry.tui.history.log_windows import LogReading, LogSpan, newest, read_log
-from tui_registry.tui.history.operation_list import OperationList
+from tui_registry.tui import kit
+from tui_registry.tui.browse import Change, DetailScreen, RecordActions, RecordDetail, Ref
+from tui_registry.tui.history.operation_list import LogReading, LogSpan, OperationList, newest, read_log
 from tui_registry.tui.kit.actions import Where, action, bindings_for
-from tui_registry.tui.kit.copying import copy_text
-from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
+from tui_registry.tui.kit.copying import copy_records, copy_text
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
-
-if TYPE_CHECKING:
-    from tui_registry.datastore import Operation
+from tui_registry.tui.kit.messages import ShowRecord
 
 
 class HistoryScreen(FrameScreen[None]):
@@ -44,8 +44,7 @@ class HistoryScreen(FrameScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._actions = RecordActions(self, lambda: self.ref, self._changed)
-        self.parts = (self._actions,)
+        self._record = RecordActions(self, lambda: self.ref, self._changed)
         self._mine = True
         self._seen_changes: int | None = None
 
@@ -82,20 +81,17 @@ class HistoryScreen(FrameScreen[None]):
     @on(OperationList.Wanted)
     def _wanted(self, message: OperationList.Wanted) -> None:
         message.stop()
-        self._read(message.serial, message.span, self._mine)
+        self._read_log(message.serial, message.span)
 
     @flow(group="log", exclusive=True, background=True)
-    async def _read(self, serial: int, span: LogSpan | None, mine: bool) -> None:
+    async def _read_log(self, serial: int, span: LogSpan | None) -> None:
         try:
-            readings = await self.read(self._readings, span, unwanted(), mine)
+            readings = await self.read(_readings, self.datastore, span, unwanted(), mine=self._mine)
         except RegistryError:
             self._list.give_up()
             raise
         self._list.add(readings, serial)
         self._show_count()
-
-    def _readings(self, span: LogSpan | None, unwanted: Callable[[], bool], mine: bool) -> list[LogReading]:
-        return list(read_log(self.datastore, span or newest(self.datastore, mine=mine), unwanted, mine=mine))
 
     def _show_count(self) -> None:
         total = self._list.total
@@ -119,14 +115,12 @@ class HistoryScreen(FrameScreen[None]):
 
     def _in_words(self, operation: Operation) -> str:
         """What the line of the list has no room for."""
-        who = "you" if self._is_own(operation) else address_short(operation.actor)
+        names = {} if self.host.facts is None else self.host.facts.owners
+        who = by_whom(operation.actor, operation.mine, names)
         words = f"{operation.hash[:12]}… by {who}, {moment(operation.updated_at, self.host.now())}"
-        if operation.is_head and operation.is_gone:
-            return f"gone{': u brings it back' if self._is_own(operation) else ''} · {words}"
+        if standing(operation) == "gone":
+            return f"gone{': u brings it back' if operation.mine else ''} · {words}"
         return words
-
-    def _is_own(self, operation: Operation) -> bool:
-        return self.host.facts is not None and operation.actor == self.host.facts.address
 
     # Actions
 
@@ -143,22 +137,20 @@ class HistoryScreen(FrameScreen[None]):
         ref = self.ref
         if ref is None:
             return
-        if await self.read(self.datastore.entry, ref.id, ref.kind) is not None:
-            await self.ask(DetailScreen(ref))
-        else:
-            await self.ask(DeletedRecordScreen(ref))
+        is_there = await self.read(self.datastore.entry, ref.id, ref.kind) is not None
+        await self.ask(DetailScreen(ref) if is_there else DeletedRecordScreen(ref))
 
     def action_undo(self) -> None:
         """Undo the operation under the cursor, after a question, where nothing was built upon it."""
         operation = self._list.item
         if operation is None:
             self.say("no operation under the cursor", "problem")
-        elif not self._is_own(operation):
+        elif not operation.mine:
             self.say(f"only the key that signed it, {address_short(operation.actor)}, can undo it", "problem")
         elif not operation.is_head:
             self.say("later operations build upon this one: the last one on the record can be undone", "problem")
         else:
-            self._actions.undo(operation.id)
+            self._record.undo(operation.id)
 
     @flow
     async def action_copy(self) -> None:
@@ -167,12 +159,12 @@ class HistoryScreen(FrameScreen[None]):
         if operation is None:
             self.say("no operation under the cursor", "problem")
             return
-        question = ChooseScreen(
+        question = kit.ChooseScreen(
             f"Copy of what was {operation.did}: “{safe_text(operation.name, 60)}”",
             [
-                Choice("i", "id", "the record's id", f"{operation.id[:12]}…"),
-                Choice("h", "hash", "the operation's hash", f"{operation.hash[:12]}…"),
-                Choice("o", "op", "the operation", "as it is signed and travels, with its signature"),
+                kit.Choice("i", "id", "the record's id", f"{operation.id[:12]}…"),
+                kit.Choice("h", "hash", "the operation's hash", f"{operation.hash[:12]}…"),
+                kit.Choice("o", "op", "the operation", "as it is signed and travels, with its signature"),
             ],
         )
         match await self.ask(question):
@@ -187,8 +179,76 @@ class HistoryScreen(FrameScreen[None]):
     def _changed(self, change: Change) -> None:  # noqa: ARG002 - the new operation itself tells
         self._list.read_again()
 
+    @flow
     async def action_back(self) -> None:
         await self.app.run_action("mode('browse')")
+
+
+class DeletedRecordScreen(FrameScreen[None]):
+    """A record that is no more, as it was last, until it is left with Esc or brought back."""
+
+    CSS_PATH: ClassVar[str] = "../browse/detail.tcss"
+    AUTO_FOCUS: ClassVar[str] = "DetailBody"
+    HEADING: ClassVar[str] = "Deleted record"
+    MODE: ClassVar[str] = "app.history"
+    WHERE: ClassVar[tuple[Where, ...]] = ("deleted",)
+    BINDINGS = bindings_for(*WHERE)
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "deleted.back", "deleted.undo", "deleted.next_tab", "deleted.copy", "app.help", "app.palette", "app.quit",
+    )  # fmt: skip
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__()
+        self._ref = ref
+        self._entry: Entry | None = None
+        self.parts = (RecordActions(self, lambda: ref, self._changed),)
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield RecordDetail(id="detail")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._read()
+        self.watch(self.host, "facts", self._read, init=False)
+
+    @flow(group="entry", exclusive=True, background=True)
+    async def _read(self) -> None:
+        deleted = await self.read(read_deleted, self.datastore, self._ref.id)
+        if deleted is None:
+            self._show_what_is_back()
+            return
+        self._entry = deleted.entry
+        self.query_one(RecordDetail).show(deleted.entry)
+        when = moment(deleted.at, self.host.now())
+        who = (
+            "u brings it back"
+            if deleted.entry.mine
+            else f"only its owner {address_short(deleted.by)} can bring it back"
+        )
+        self.hint(f"deleted {when}: {who}", "note")
+
+    def _show_what_is_back(self) -> None:
+        if self.is_current:  # who has gone to another mode stays there
+            self.app.post_message(ShowRecord(self._ref.id))
+        self.dismiss(None)
+
+    @flow
+    async def action_copy(self) -> None:
+        if self._entry is not None:
+            await copy_records(self, [self._entry])
+
+    def _changed(self, change: Change) -> None:
+        if change.select == self._ref.id:
+            self._show_what_is_back()
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+
+def _readings(
+    datastore: Datastore, span: LogSpan | None, unwanted: Callable[[], bool], *, mine: bool
+) -> list[LogReading]:
+    return list(read_log(datastore, span or newest(datastore, mine=mine), unwanted, mine=mine))
 
 
 def _nothing(mine: bool) -> Content:

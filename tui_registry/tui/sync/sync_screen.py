@@ -214,6 +214,7 @@ class SyncScreen(FrameScreen[None]):
         if view is not None:
             await copy_text(self, view.peer.address, f"the address of {view.name}")
 
+    @flow
     async def action_back(self) -> None:
         await self.app.run_action("mode('browse')")
 
