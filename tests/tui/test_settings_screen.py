@@ -84,6 +84,15 @@ async def test_the_palettes_theme_action_keeps_the_choice_too(tmp_path: Path, co
             assert load_settings().theme == app.theme
 
 
+async def test_the_colours_are_chosen_from_the_palette(tmp_path: Path) -> None:
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "ctrl+p", *"colour theme")
+            await press(pilot, "enter")
+            assert isinstance(app.screen, ThemeScreen)
+            assert app.screen_stack == [browse_of(app), app.screen]
+
+
 async def test_a_new_name_stands_in_the_title_line_at_once(tmp_path: Path, config: Path) -> None:
     with replica(tmp_path / "data") as datastore:
         async with running(datastore, WIDE) as (app, pilot):
