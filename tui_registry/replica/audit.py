@@ -20,8 +20,11 @@ from tui_registry.replica.catalogue.derived import (
     count_values,
     derive,
     field_and_value,
+    forget_all_words,
+    index_words,
+    known_words,
+    learn_words,
 )
-from tui_registry.replica.catalogue.word_index import forget_all_words, index_words, known_words, learn_words
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.judge import Checked, check_bytes

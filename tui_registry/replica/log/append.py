@@ -16,8 +16,11 @@ from tui_registry.replica.catalogue.derived import (
     Derived,
     count_values,
     derive,
+    forget_words,
+    index_words,
+    known_words,
+    learn_words,
 )
-from tui_registry.replica.catalogue.word_index import forget_words, index_words, known_words, learn_words
 from tui_registry.replica.log.judge import Checked
 from tui_registry.replica.store.stored import Stored, chunks, marks, read_heads, read_record, stored_id
 

@@ -13,8 +13,13 @@ from typing import NamedTuple, TypeGuard
 from tui_registry.query.fields import alike
 from tui_registry.query.folding import fold_case
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
-from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
-from tui_registry.replica.catalogue.word_index import FACET_LETTERS, facet_word, hex_word, words_between
+from tui_registry.replica.catalogue.derived import (
+    FACET_LETTERS,
+    KIND_CODES_BY_NAME,
+    facet_word,
+    hex_word,
+    words_between,
+)
 from tui_registry.replica.store.stored import hex_range
 
 Parameter = str | int | bytes
@@ -22,7 +27,7 @@ Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
 IS_INVALID = "is_invalid(c.rid)"
-LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
+IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
 _TEXT_COLUMNS = "{name description tags capabilities tools} :"
@@ -170,7 +175,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
 
 def asks_words(condition: str) -> bool:
     """Whether a condition asks the word index."""
-    return LISTED in condition or LOOKED_UP in condition
+    return IS_LISTED in condition or LOOKED_UP in condition
 
 
 def text_match(text: Text, context: Context, columns: str = _TEXT_COLUMNS, *, at_start: bool = False) -> str:
@@ -342,7 +347,7 @@ def _by_words(node: Node, context: Context) -> Condition:
         # An owner's name that nobody has, or `is:mine` before there is a key.
         return "0", []
     # A list of all rows with a common word would be most of the registry.
-    return (LISTED if context.is_rare(match) else LOOKED_UP), [match]
+    return (IS_LISTED if context.is_rare(match) else LOOKED_UP), [match]
 
 
 def _is_kind(node: Node) -> TypeGuard[Match]:

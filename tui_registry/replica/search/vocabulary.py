@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from tui_registry.licences import usual
 from tui_registry.query.fields import FACETS
 from tui_registry.query.folding import fold_case
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, field_and_value
-from tui_registry.replica.catalogue.word_index import SHORTEST_KNOWN, facet_word
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, SHORTEST_KNOWN, facet_word, field_and_value
 from tui_registry.replica.search import matching
 from tui_registry.replica.search.compile import Compiled
 from tui_registry.text import safe_text
