@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from tui_registry.errors import Json, Kind
-from tui_registry.importers.drafting import Draft, finding_of, shown
+from tui_registry.importers.draft_writer import Draft, finding_of, shown
 from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, fetched
 from tui_registry.importers.huggingface import (
     ADAPTER,
