@@ -11,13 +11,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from tui_registry import formfile
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.licences import licence_fault
 from tui_registry.records.schema import FIELDS, MAX_OP_BYTES
 from tui_registry.records.wire import ShapeError, check_shape, wire_problems
 from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.formfile import Formfile, FormfileProblem
 
 
 def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None] | None = None) -> list[Problem]:
@@ -114,13 +117,17 @@ def _disagreements(kind: Kind, record: Record) -> Iterator[Problem]:
     template = record["formfile_template"]
     if not isinstance(template, str) or not template.strip():
         return
-    for fault in formfile.check_agreement(_parsed(template), kind, record)[:_DISAGREEMENTS]:
+    from tui_registry.formfile import check_agreement
+
+    for fault in check_agreement(_parsed(template), kind, record)[:_DISAGREEMENTS]:
         yield _warning("formfile_template", fault.code, f"line {fault.line}: {fault.sentence}")
 
 
 @lru_cache(maxsize=4)
-def _parsed(template: str) -> formfile.Formfile:
+def _parsed(template: str) -> Formfile:
     # Cached, because the same template is asked about again for each key that goes into another field
+    from tui_registry import formfile
+
     return formfile.parse(template, mode="lint")
 
 
@@ -128,7 +135,7 @@ _TEMPLATE_FAULTS = 100
 _DISAGREEMENTS = 20
 
 
-def _is_mild(fault: formfile.FormfileProblem) -> bool:
+def _is_mild(fault: FormfileProblem) -> bool:
     return fault.severity != "error"
 
 
