@@ -79,10 +79,7 @@ def problem(
         "code": code,
         "detail": sentence,
     }
-    listed: list[Json] = [
-        {"path": found.path, "severity": found.severity, "code": found.code, "sentence": found.sentence}
-        for found in problems
-    ]
+    listed: list[Json] = [found.to_json() for found in problems]
     if listed:
         tree["problems"] = listed
     return Response(json.dumps(tree), status, dict(headers or {}), MEDIA_TYPE)

@@ -8,7 +8,6 @@ from tui_registry.datastore import Datastore
 from tui_registry.present.pulls import PushResult, SyncError, Tally, read_report
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
-from tui_registry.sync.http_transport import HttpTransport
 from tui_registry.sync.transport import is_url
 
 
@@ -21,6 +20,8 @@ async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = 
         StoreError: code `not_found`: there is no such peer.
         SyncError: the peer cannot be reached, or takes no operations. What it took before it keeps.
     """
+    from tui_registry.sync.http_transport import HttpTransport
+
     bounds = bounds or Bounds()
     peer = await in_thread(datastore.peers.get, peer_name)
     if not is_url(peer.address):

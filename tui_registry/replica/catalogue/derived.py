@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.query.fields import FIELDS
 from tui_registry.query.folding import fold_case, searched_text, words
 
 INDEX_VERSION = 1
@@ -59,6 +60,8 @@ _NUMBERS = {
     "vcpus": ("n", 0, 8),
     "tps": ("s", 0, 14),
 }
+# (field of the query language, whether its value is one of the requirements, the value's name there)
+_STATED = [(field, "." in path, path.rpartition(".")[2]) for field in _NUMBERS for path in FIELDS[field].paths[:1]]
 _TIME = "w"
 _TIME_BITS = 23
 # The class of the autumn of 2019: whatever is older is in it too.
@@ -107,15 +110,7 @@ def class_words(record: Record) -> list[str]:
     """The words of all numbers that a record states, and of its creation."""
     needs = record["resource_requirements"]
     assert isinstance(needs, dict)
-    stated = (
-        ("params", record.get("parameters")),
-        ("ctx", record.get("context_length")),
-        ("vram", needs.get("min_vram_gb")),
-        ("mem", needs["min_memory_mb"]),
-        ("disk", needs["min_disk_gb"]),
-        ("vcpus", needs["min_vcpus"]),
-        ("tps", record.get("output_tokens_per_second")),
-    )
+    stated = ((field, (needs if of_needs else record).get(name)) for field, of_needs, name in _STATED)
     found = [word for field, number in stated if type(number) is int and (word := _word(field, number))]
     created = record["created_at"]
     if type(created) is int:

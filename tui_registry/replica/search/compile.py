@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
-from tui_registry.query.fields import alike
+from tui_registry.query.fields import FIELDS, RANGES, alike
 from tui_registry.query.folding import fold_case
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
 from tui_registry.replica.catalogue.derived import (
@@ -38,16 +38,10 @@ _ALWAYS: Condition = ("1", [])
 _IS_LABELLED = "(char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
 _ESCAPED = re.compile(r"[\\%_]")
 
+# A number's column is called as its field of a record, but for one.
 _RANGE_COLUMNS = {
-    "params": "parameters",
-    "ctx": "context_length",
-    "vram": "min_vram_gb",
-    "mem": "min_memory_mb",
-    "disk": "min_disk_gb",
-    "vcpus": "min_vcpus",
+    **{name: field.paths[0].rpartition(".")[2] for name, field in FIELDS.items() if field.shape in RANGES},
     "tps": "output_tps",
-    "updated": "updated_at",
-    "created": "created_at",
 }
 _COLUMNS = {
     "type": "type",

@@ -41,12 +41,27 @@ _SAMPLED = 2_000
 _NEWEST = 1_000
 _SMALL_PART = 0.25
 
-RANGE_INDEXES = {
-    "parameters": "catalogue_parameters",
-    "context_length": "catalogue_context",
-    "updated_at": "catalogue_updated",
-    "created_at": "catalogue_created",
+
+class Order(NamedTuple):
+    """An order of results: the column that it goes by, of the catalogue and of `Row`, and the index along it."""
+
+    column: str
+    along: str
+
+    @property
+    def key(self) -> str:
+        """The column as SQL compares it."""
+        return f"c.{self.column} COLLATE NOCASE" if self.column == "name" else f"c.{self.column}"
+
+
+ORDERS = {
+    "name": Order("name", "catalogue_name"),
+    "updated": Order("updated_at", "catalogue_updated"),
+    "created": Order("created_at", "catalogue_created"),
+    "params": Order("parameters", "catalogue_parameters"),
+    "context": Order("context_length", "catalogue_context"),
 }
+RANGE_INDEXES = {order.column: order.along for sort, order in ORDERS.items() if sort != "name"}
 
 
 # A row with its rid.
@@ -224,21 +239,6 @@ _MANY_WORDS = 150_000
 _LONGEST = 400_000
 _SAMPLED_FOR_SHARE = 1_000
 
-_SORT_KEYS = {
-    "name": "c.name COLLATE NOCASE",
-    "updated": "c.updated_at",
-    "created": "c.created_at",
-    "params": "c.parameters",
-    "context": "c.context_length",
-}
-_SORT_INDEXES = {
-    "name": "catalogue_name",
-    "updated": "catalogue_updated",
-    "created": "catalogue_created",
-    "params": "catalogue_parameters",
-    "context": "catalogue_context",
-}
-
 
 def window(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
@@ -266,19 +266,19 @@ def window(
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
-        found += _read(db, ask, read_from, _SORT_KEYS[sort.key], descending, parts[place], after, wanted)
+        found += _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
             # The last row of the window may lie in the part before the one that overfilled it.
             found, place = found[: ask.limit], places[ask.limit - 1]
             rid, row = found[-1]
-            return _forwards(found, ask), [place, _key_value(sort.key, row), rid]
+            return _forwards(found, ask), [place, getattr(row, ORDERS[sort.key].column), rid]
         after = None
     return _forwards(found, ask), None
 
 
 def _parts(ask: Ask, sort: Sort) -> list[Condition]:
-    key = _SORT_KEYS[sort.key]
+    key = ORDERS[sort.key].key
     if sort.key in ("updated", "created"):
         return [(f"{key} <= ?", [ask.now + DAY]), (f"{key} > ?", [ask.now + DAY])]
     if sort.key == "context":
@@ -300,7 +300,7 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         # Unless most rows that match the columns have the words too, looking the words up row by row costs too much.
         many = _MANY_WORDS
     # Where the range is on the column of the order, the walk begins and ends with it and passes no other rows.
-    in_order = any(RANGE_INDEXES.get(column) == _SORT_INDEXES[sort.key] for column, _, _ in compiled.ranges)
+    in_order = any(RANGE_INDEXES.get(column) == ORDERS[sort.key].along for column, _, _ in compiled.ranges)
     if in_index > many and (in_order or in_index > _LONGEST or in_index * _share(db, compiled) > many):
         return compiled.whole
     rest, parameters = compiled.rest
@@ -325,7 +325,7 @@ def _of_kind(compiled: Compiled, condition: Condition) -> Condition:
 
 def _along(sort: Sort, compiled: Compiled) -> str:
     """The catalogue along the order's own index: left to itself SQLite might sort the half of a million rows."""
-    index = _SORT_INDEXES[sort.key]
+    index = ORDERS[sort.key].along
     if sort.key == "updated" and compiled.kind is not None:
         index = "catalogue_kind_updated"
     return f"catalogue c INDEXED BY {index}"
@@ -371,17 +371,3 @@ def _stretches(key: str, beyond: str, part: Condition, after: tuple[str | int | 
 
 def _forwards(found: list[Found], ask: Ask) -> list[Found]:
     return found[::-1] if ask.backwards else found
-
-
-def _key_value(key: str, row: Row) -> str | int | None:
-    match key:
-        case "name":
-            return row.name
-        case "updated":
-            return row.updated_at
-        case "created":
-            return row.created_at
-        case "params":
-            return row.parameters
-        case _:
-            return row.context_length
