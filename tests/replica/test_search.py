@@ -1,5 +1,5 @@
 """Searching the replica finds exactly what the query means (`query.matches`, plain Python), windows join up, counts
-are right (DESIGN sections 5 and 10)."""
+are right."""
 
 from __future__ import annotations
 

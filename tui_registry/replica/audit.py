@@ -83,8 +83,8 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
 
 
 def refresh_versions(pool: Pool) -> None:
-    """Bring what depends on this program's version up to date: remembered rejections fall with the rules, the word
-    index with its making."""
+    """Bring up to date what depends on this program's version: remembered rejections are dropped when the rules have
+    changed, and what is derived is made anew when its making has."""
     with pool.write() as db:
         rules, index = db.execute("SELECT rules_version, index_version FROM replica").fetchone()
         if rules != RULES_VERSION:

@@ -44,7 +44,7 @@ LENGTH = struct.Struct("<I")
 
 
 def check(op: Op) -> Checked:
-    """Apply those of rules 1 to 5 that parsing leaves: our own operations pass this very door, too.
+    """Apply those of rules 1 to 5 that parsing leaves; local writes are checked by it as well.
 
     Raises:
         OpError: the code of the lowest-numbered broken rule.

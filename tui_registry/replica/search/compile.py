@@ -52,7 +52,7 @@ _COLUMNS = {
 
 
 class Compiled(NamedTuple):
-    """A query in the forms that the ways of reading need; `whole` says the same as `match` and `rest` together.
+    """A query compiled for each way of reading; `whole` means the same as `match` and `rest` together.
 
     Attributes:
         context: what it was compiled with.
@@ -193,7 +193,7 @@ def text_match(text: Text, context: Context, columns: str = _TEXT_COLUMNS, *, at
 
 @cache
 def _everything() -> str:
-    """FTS5's NOT has two sides, and every record is of a kind."""
+    """An expression that finds every record, as each has a kind: FTS5's NOT needs a left side."""
     return f"facets : ({' OR '.join(facet_word('kind', kind) for kind in KIND_CODES_BY_NAME)})"
 
 
