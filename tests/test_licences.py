@@ -11,7 +11,7 @@ import pytest
 from tests.seeds import make_record
 from tui_registry import licences
 from tui_registry.datastore import Datastore
-from tui_registry.importers.licences import spdx
+from tui_registry.importers.draft_writer import spdx
 from tui_registry.licences import SPELLINGS, licence_fault
 from tui_registry.query import Document, matches, parse
 

@@ -28,9 +28,9 @@ from tests.seeds import NOW
 from tui_registry import formfile, licences
 from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, parse_op
 from tui_registry.crdt import keys as curve
-from tui_registry.crdt.key_state import heads, winner
 from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
+from tui_registry.crdt.rules import heads, winner
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds

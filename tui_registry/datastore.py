@@ -425,7 +425,7 @@ class Datastore:
         return self._catalogue.stats()
 
     def changes(self) -> int:
-        """A number that is another one whenever anything was committed, here or by another process. Cheap: poll it."""
+        """A number that changes with every commit, here or by another process. It is cheap to poll."""
         return self._pool.data_version()
 
     # How: what a command that only looks at a record does without

@@ -4,6 +4,7 @@ is lost all the same until the folder that holds it is on disk too."""
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -110,12 +111,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def _new_draft(path: Path, mode: int) -> tuple[Path, int]:
-    import secrets
-
     # Room for what is added: a name may be as long as the disk lets it be.
     stem = os.fsencode(path.name)[: _NAME_BYTES - 18].decode("utf-8", "ignore")
     while True:
-        draft = path.parent / f".{stem}.{secrets.token_hex(8)}"
+        draft = path.parent / f".{stem}.{os.urandom(8).hex()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(draft, flags, mode)
         _lock(handle, wait=True)
@@ -138,8 +137,6 @@ def _remove_unless_held(draft: Path) -> None:
 def _lock(handle: int, *, wait: bool) -> bool:
     """Lock an open file until it is closed; False where another holds it, or where files cannot be locked: there no
     draft is ever swept."""
-    import fcntl
-
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

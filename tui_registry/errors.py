@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal, NamedTuple, TypeAlias, Union
 
 Kind: TypeAlias = Literal["model", "agent"]
@@ -29,6 +30,10 @@ class Problem(NamedTuple):
     code: str
     sentence: str
 
+    def to_json(self) -> dict[str, Json]:
+        """The problem as programs read it."""
+        return {"path": self.path, "severity": self.severity, "code": self.code, "sentence": self.sentence}
+
 
 class RegistryError(Exception):
     """The base of every declared error: a stable code for programs and a sentence for people."""
@@ -49,3 +54,8 @@ class InvalidRecord(RegistryError):
         where = f"{first.path}: " if first.path else ""
         super().__init__("invalid", f"{where}{first.sentence}{more}")
         self.problems = problems
+
+
+def system_reason(error: OSError) -> str:
+    """Why the system refuses something, in its own words; the name of the error where it has none."""
+    return os.strerror(error.errno) if error.errno is not None else type(error).__name__

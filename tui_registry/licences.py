@@ -430,7 +430,7 @@ def _key(name: str) -> str:
 
 
 def _squeezed(name: str) -> str:
-    """An id as it is written by who leaves its punctuation out: `apache20`."""
+    """An id without its punctuation, as some people write it: `apache20`."""
     return re.sub(r"[ _./-]", "", name.lower())
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -148,9 +150,6 @@ def _text(path: Path, key: str, value: object) -> str:
 
 
 def _with_setting(text: str, key: str, value: str) -> bytes:
-    import json
-    import re
-
     # A JSON string is a TOML one but for DEL, which JSON lets stand.
     written = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     line = re.compile(rf"""^([ \t]*["']?{key}["']?[ \t]*=[ \t]*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*')""", re.MULTILINE)

@@ -15,8 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, count_values, derive
-from tui_registry.replica.catalogue.word_index import index_words, known_words, learn_words
+from tui_registry.replica.catalogue.derived import (
+    KINDS_BY_CODE,
+    count_values,
+    derive,
+    index_words,
+    known_words,
+    learn_words,
+)
 from tui_registry.replica.store.stored import record_of
 
 _TABLES = ("keys", "ops", "catalogue")

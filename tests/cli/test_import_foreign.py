@@ -76,7 +76,7 @@ def test_a_server_is_imported_by_its_address(cli: Cli) -> None:
 def test_an_address_where_nothing_answers_is_one_sentence(cli: Cli) -> None:
     with serving({}) as server:
         address = server.address
-    assert is_one_sentence(cli("import", address), "no answer from 127.0.0.1")
+    assert is_one_sentence(cli("import", address), "127.0.0.1: connection refused")
 
 
 def test_hostile_words_of_a_header_never_reach_the_terminal_as_they_are(cli: Cli, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""DESIGN section 4 in plain Python: a set of operations, and pure functions over it. The oracle of the laws.
+"""Validity and State of a key of protocol.md in plain Python: a set of operations, and pure functions over it. The
+oracle of the laws.
 
 Nothing here comes from `tui_registry.crdt` but the address that a signature recovers to: reading, spelling, hashing,
 the rules and the state of a key are written anew, in the design's words and with no thought of speed. Records are

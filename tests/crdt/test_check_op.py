@@ -1,4 +1,4 @@
-"""The validity rules: one code each, the lowest-numbered broken one wins (DESIGN section 4, "Validity")."""
+"""The validity rules: one code each, the lowest-numbered broken one wins (see protocol.md, Validity)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading an operation: one shape, one spelling (DESIGN section 4, "Spelling" and rule 1)."""
+"""Reading an operation: one shape, one spelling (see protocol.md, Spelling, and rule 1)."""
 
 from __future__ import annotations
 

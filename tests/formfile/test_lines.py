@@ -6,7 +6,6 @@ import pytest
 
 from tests.formfile.texts import EVERYTHING, MODEL_ID
 from tui_registry.formfile import FormfileProblem, Template, parse
-from tui_registry.formfile.arguments import READERS
 from tui_registry.formfile.language import (
     INSTRUCTIONS,
     Copy,
@@ -26,6 +25,7 @@ from tui_registry.formfile.language import (
     Vcpu,
     Workdir,
 )  # fmt: skip
+from tui_registry.formfile.lines import READERS
 
 NO_ARRAY = 'ENTRYPOINT starts like a JSON array but is none: write ["program", "argument"]'
 

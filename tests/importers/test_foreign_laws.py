@@ -11,8 +11,8 @@ from tests.importers.test_a2a import CARD_0_3, CARD_1_0
 from tests.importers.test_huggingface import CONFIG
 from tests.importers.test_mcp import SERVER, SNAKE
 from tests.importers.test_ollama import SHOW, TAGS
-from tui_registry.importers.drafting import Draft
-from tui_registry.importers.model_card import card_draft, parse_card
+from tui_registry.importers.draft_writer import Draft
+from tui_registry.importers.huggingface import card_draft, parse_card
 from tui_registry.importers.ollama import read_tags
 from tui_registry.importers.recognising import read_foreign
 from tui_registry.records.schema import FIELDS

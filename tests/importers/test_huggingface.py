@@ -10,8 +10,7 @@ import pytest
 
 from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
 from tui_registry.importers import Finding, read_source
-from tui_registry.importers.huggingface import type_of
-from tui_registry.importers.model_card import parse_card
+from tui_registry.importers.huggingface import parse_card, type_of
 
 CARD = """---
 license: llama3.1

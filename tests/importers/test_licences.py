@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui_registry.importers.drafting import Draft
-from tui_registry.importers.licences import put_licence, spdx
+from tui_registry.importers.draft_writer import Draft, put_licence, spdx
 from tui_registry.licences import licence_fault
 
 # https://huggingface.co/docs/hub/repositories-licenses

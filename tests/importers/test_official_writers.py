@@ -14,7 +14,7 @@ import pytest
 from tests.importers.made import at
 from tui_registry.importers import Finding, read_source
 from tui_registry.importers.gguf import BLOCKS, read_gguf_header
-from tui_registry.importers.model_card import parse_card
+from tui_registry.importers.huggingface import parse_card
 from tui_registry.importers.safetensors import read_index, read_weights
 from tui_registry.importers.weights import of_file_type, of_tensor_types
 

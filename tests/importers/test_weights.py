@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.importers.made import at
-from tui_registry.importers.drafting import Draft
+from tui_registry.importers.draft_writer import Draft
 from tui_registry.importers.weights import put_requirements
 from tui_registry.records.authoring import check
 

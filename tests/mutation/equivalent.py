@@ -24,8 +24,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "rules.check_against",
         "return claim if (created_at == claim.created_at) and False else claim._replace(created_at=created_at)",
     ): "a copy equals its original",
-    ("parsing._clock", 'if _hex(actor, 40, "an actor") < before:'): "the members of an object differ",
-    ("parsing._read_up", 'path = error.path.encode("UNICODE_ESCAPE").decode()[:80]'): "the same codec",
+    ("op._clock", 'if _hex(actor, 40, "an actor") < before:'): "the members of an object differ",
+    ("op._read_up", 'path = error.path.encode("UNICODE_ESCAPE").decode()[:80]'): "the same codec",
     (
         "spelling.decode",
         "value: Json = from_json(data, allow_inf_nan=False, )",

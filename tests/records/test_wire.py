@@ -1,4 +1,4 @@
-"""Canonical bytes, wire limits and ids: the part of the protocol that concerns records (DESIGN section 3)."""
+"""Canonical bytes, wire limits and ids: the part of the protocol that concerns records (see protocol.md, Canonical bytes)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.crdt.model import Fact, State, judge
 from tests.seeds import NOW
 from tui_registry.datastore import DATABASE, Datastore, Row
 from tui_registry.query.folding import searched_text, words
-from tui_registry.replica.catalogue.word_index import variant_text
+from tui_registry.replica.catalogue.derived import variant_text
 
 # Commits are as durable as in the product; a file system in memory makes that cheap where there is one.
 _MEMORY = Path("/dev/shm")

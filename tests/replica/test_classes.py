@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.seeds import make_record
 from tui_registry.errors import Record
-from tui_registry.replica.catalogue.word_index import class_words, words_between
+from tui_registry.replica.catalogue.derived import class_words, words_between
 
 MOST = 2**63 - 1
 LETTERS = {"params": "p", "ctx": "x", "vram": "v", "mem": "e", "disk": "d", "vcpus": "n", "tps": "s", "created": "w"}

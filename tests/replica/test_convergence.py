@@ -1,4 +1,5 @@
-"""Convergence: the same operations give the same registry, in whatever order and batches they came (DESIGN section 4).
+"""Convergence: the same operations give the same registry, in whatever order and batches they came (see protocol.md,
+State of a key).
 
 The oracle is `tests.crdt.model`, which knows no order at all.
 """

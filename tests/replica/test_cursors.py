@@ -1,4 +1,4 @@
-"""How far a peer's log was read (DESIGN section 6): the cursor and the ops move together or not at all."""
+"""How far a peer's log was read (see protocol.md, Pulling): the cursor and the ops move together or not at all."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Ops whose children have not come, and ops that were refused: kept by their whole bytes, bounded, released in any
-order (DESIGN sections 4 and 6)."""
+order (see protocol.md, Validity)."""
 
 from __future__ import annotations
 

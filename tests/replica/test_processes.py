@@ -1,4 +1,4 @@
-"""Several processes on one replica, and processes that die (DESIGN section 5)."""
+"""Several processes on one replica, and processes that die."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Searching the replica finds exactly what the query means (`query.matches`, plain Python), windows join up, counts
-are right (DESIGN sections 5 and 10)."""
+are right."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query import Document, QueryError, matches, parse
 from tui_registry.query.folding import fold_case, words
-from tui_registry.replica.search import matching, relevance, walking
+from tui_registry.replica.search import matching, relevance
 
 OWNERS = [key_of("search one"), key_of("search two")]
 NAMES = (
@@ -139,8 +139,8 @@ def narrow() -> Iterator[None]:
     """Bounds so low that a dozen records are many: every way of reading a window is taken."""
     bounds = (
         (relevance, "_BLOCK", 3), (relevance, "_RANKED", 2), (matching, "LISTED", 5), (matching, "_CHECKED", 3),
-        (matching, "_LOOKED_UP", 1), (matching, "_NEWEST", 2), (matching, "_SMALL_PART", 2.0), (walking, "_FEW", 2),
-        (walking, "_MANY", 4), (walking, "_MANY_WORDS", 5), (walking, "_SAMPLED", 2),
+        (matching, "_LOOKED_UP", 1), (matching, "_NEWEST", 2), (matching, "_SMALL_PART", 2.0), (matching, "_FEW", 2),
+        (matching, "_MANY", 4), (matching, "_MANY_WORDS", 5), (matching, "_SAMPLED_FOR_SHARE", 2),
     )  # fmt: skip
     before = [(module, name, getattr(module, name)) for module, name, _ in bounds]
     try:

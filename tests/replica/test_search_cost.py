@@ -1,4 +1,4 @@
-"""What a search looks at, counted and not timed: the same answers from less reading (DESIGN section 10)."""
+"""What a search looks at, counted and not timed: the same answers from less reading."""
 
 from __future__ import annotations
 

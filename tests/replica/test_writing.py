@@ -1,4 +1,4 @@
-"""What the Datastore promises of local writes (DESIGN section 5)."""
+"""What the Datastore promises of local writes."""
 
 from __future__ import annotations
 

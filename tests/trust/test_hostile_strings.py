@@ -1,5 +1,5 @@
 """Whatever strangers write into records, peers and errors: every command survives it, nothing of it acts on a terminal,
-and programs get exactly what was written, as JSON (DESIGN section 9)."""
+and programs get exactly what was written, as JSON."""
 
 from __future__ import annotations
 

@@ -131,7 +131,6 @@ def _json(parser: ArgumentParser, about: str = "a JSON object") -> None:
 
 _LINES = "one JSON object a line"
 
-_SORTS = ("updated", "created", "name", "params", "context")
 _LIMITS = f"""\
 Everything is listed, but a table on a terminal ends after {RECORDS_SHOWN} records unless --limit says otherwise.
 With --json each line is {{"kind", "id", "record", "heads", "problems"}}. IDs are shown by their beginning: a beginning
@@ -139,11 +138,14 @@ that only one record has is enough for every command."""
 
 
 def _listing(parser: ArgumentParser) -> None:
+    from tui_registry.query.fields import SORTS
+
+    sorts = [key for key in SORTS if key != "relevance"]
     parser.add_argument(
         "--sort",
         metavar="KEY",
-        choices=[*_SORTS, *(f"-{key}" for key in _SORTS)],
-        help=f"{', '.join(_SORTS)}; with '-' before it downwards: --sort=-params",
+        choices=[*sorts, *(f"-{key}" for key in sorts)],
+        help=f"{', '.join(sorts)}; with '-' before it downwards: --sort=-params",
     )
     parser.add_argument("--limit", type=_count, metavar="N", help="at most N records, 0 for all (see below)")
     _json(parser, _LINES)

@@ -251,7 +251,7 @@ def own_records() -> list[tuple[Kind, Record]]:
 
 
 def naming_models(template: str, preferred: Sequence[str]) -> str:
-    """The template with a MODEL line for each preferred model: ids hold their owner, another one at each start."""
+    """The template with a MODEL line for each preferred model: ids depend on the owner, a new one at each start."""
     name, rest = template.split("\n", 1)
     return "\n".join([name, *(f"MODEL preferred:{identifier}" for identifier in preferred), rest])
 
@@ -296,7 +296,7 @@ def _conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
 
 
 def _careless(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
-    """Valid for everybody and shown, with the problems that its author was not told of."""
+    """A record that is valid and shown, but breaks authoring rules, as another program may publish one."""
     fields: dict[str, Json] = {
         "name": "weekend-chat",
         "version": "1.0",

@@ -13,7 +13,6 @@ from tui_registry.cli.output import (
     note,
     out,
     out_json,
-    problem_json,
     problem_line,
     terminal_width,
 )
@@ -151,7 +150,7 @@ class _Import:
                     "kind": line.kind,
                     "name": name,
                     "id": line.id,
-                    "problems": [problem_json(problem) for problem in line.problems],
+                    "problems": [problem.to_json() for problem in line.problems],
                     "notes": list(line.notes),
                     "origins": dict(line.origins),
                     "record": line.record,

@@ -175,8 +175,6 @@ def _nothing(datastore: Datastore, query: str, did_you_mean: str | None) -> str:
 # Facets: what the matches have in common, counted, each as the term that narrows a search to it
 
 _FACETS = (Column("TERM", 20, grows=True), Column("RECORDS", 9, right=True))
-# Facets whose field has another name in the query language.
-_TERMS = {"size": "params"}
 
 
 class _Count(NamedTuple):
@@ -214,11 +212,12 @@ def _count(args: Namespace, query: str) -> int:
 
 def _counts(facets: Facets, names: dict[str, str]) -> Iterator[_Count]:
     from tui_registry.query.editing import with_term
+    from tui_registry.query.fields import FACETS
 
     for field, values in facets.values.items():
         for value, label, records in values:
             shown = names.get(value, label) if field == "owner" else label
-            term = with_term("", _TERMS.get(field, field), value)
+            term = with_term("", FACETS[field].term, value)
             yield _Count(field, value, shown, term, records)
 
 

@@ -72,16 +72,6 @@ def problem_line(problem: Problem) -> str:
     return safe_text(f"{mild}{where}{problem.sentence}")
 
 
-def problem_json(problem: Problem) -> dict[str, Json]:
-    """A problem as programs read it."""
-    return {
-        "path": problem.path,
-        "severity": problem.severity,
-        "code": problem.code,
-        "sentence": problem.sentence,
-    }
-
-
 def terminal_width() -> int:
     """Columns that lines may use; roomy where there is no terminal. `$COLUMNS` decides where it is set."""
     # As `shutil.get_terminal_size` does, which imports three compression libraries.

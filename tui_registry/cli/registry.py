@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.output import FileError, UsageError, on_terminal, problem_json
+from tui_registry.cli.output import FileError, UsageError, on_terminal
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
 from tui_registry.query.nodes import QueryError
@@ -47,7 +47,7 @@ def entry_json(entry: Entry) -> dict[str, Json]:
         "id": entry.id,
         "record": entry.record,
         "heads": list(entry.heads),
-        "problems": [problem_json(problem) for problem in entry.problems],
+        "problems": [problem.to_json() for problem in entry.problems],
     }
 
 

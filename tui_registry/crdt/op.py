@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from tui_registry import records
-from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.errors import Json, Kind, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD
+from tui_registry.records.wire import ShapeError, canonical_bytes
 
 # Of the validity rules: remembered rejections fall when this number changes.
 RULES_VERSION = 1
@@ -194,3 +195,183 @@ def id_of(kind: Kind, record: Record) -> str:
 
 def _clock_bytes(clock: Mapping[str, int]) -> bytes:
     return b"".join(actor.encode() + clock[actor].to_bytes(8, "big") for actor in sorted(clock))
+
+
+# ---- reading one: shape, spelling and widths -------------------------------------------------------------------------
+
+_CLASSES: dict[str, type[ModelOp | AgentOp]] = {"Model": ModelOp, "Agent": AgentOp}
+
+
+def parse_op(data: bytes) -> ModelOp | AgentOp:
+    """Read an operation: shape, spelling and widths only, none of the rules that need its hash, key or children.
+
+    Args:
+        data: the op's JSON, without a line end.
+
+    Raises:
+        OpError: code `malformed`, or `unsupported` for an op of a later version.
+        TypeError: the data are no bytes.
+    """
+    if not isinstance(data, bytes):
+        raise TypeError(f"an operation is read from bytes, not from {type(data).__name__}")
+    from tui_registry.crdt.spelling import decode, spell
+
+    try:
+        tree = decode(data)
+    except ValueError as error:
+        raise OpError("malformed", f"the bytes are not UTF-8 JSON ({error})") from None
+    variant, inner = _only_member(tree, "the operation")
+    op_class = _CLASSES.get(variant)
+    if op_class is None:
+        raise OpError("unsupported", "this operation is of a kind that a later version introduced")
+    name, members = _only_member(inner, variant)
+    if name == "Up":
+        op = _read_up(op_class, members, data)
+    elif name == "Rm":
+        op = _read_rm(op_class, members, data)
+    else:
+        raise OpError("unsupported", "this operation is of a form that a later version introduced")
+    # Duplicate members, white space, other number or escape spellings: all of them come out different.
+    if spell(tree) != data:
+        _malformed("the operation is not spelt in its one canonical way")
+    return op
+
+
+# How
+
+
+def _malformed(sentence: str) -> NoReturn:
+    raise OpError("malformed", sentence)
+
+
+def _only_member(tree: Json, where: str) -> tuple[str, Json]:
+    if type(tree) is not dict or len(tree) != 1:
+        _malformed(f"{where} must be an object with exactly one member")
+    return next(iter(tree.items()))
+
+
+def _members(tree: Json, names: tuple[str, ...], where: str) -> list[Json]:
+    if type(tree) is not dict or tuple(tree) != names:
+        _malformed(f"{where} must have the members {', '.join(names)}, in that order")
+    return list(tree.values())
+
+
+_DIGITS = {length: re.compile(rf"[0-9a-f]{{{length}}}").fullmatch for length in (40, 64, 128)}
+
+
+def _hex(value: Json, length: int, where: str) -> str:
+    if type(value) is not str or not _DIGITS[length](value):
+        _malformed(f"{where} must be {length} lower-case hex digits")
+    return value
+
+
+def _integer(value: Json, least: int, most: int, where: str) -> int:
+    if type(value) is not int or not least <= value <= most:
+        _malformed(f"{where} must be a whole number from {least} to {most}")
+    return value
+
+
+def _text(value: Json, where: str) -> str:
+    if type(value) is not str:
+        _malformed(f"{where} must be text")
+    return value
+
+
+def _clock(value: Json) -> dict[str, int]:
+    if type(value) is not dict:
+        _malformed("the clock must be an object")
+    clock = {}
+    before = ""
+    for actor, counter in value.items():
+        if _hex(actor, 40, "an actor") <= before:
+            _malformed("the actors of the clock must ascend")
+        before = actor
+        clock[actor] = _integer(counter, 1, MAX_COUNTER, "a counter")
+    return clock
+
+
+def _children(value: Json) -> tuple[str, ...]:
+    if type(value) is not list or len(value) > MAX_CHILDREN:
+        _malformed(f"the children must be a list of at most {MAX_CHILDREN} hashes")
+    before = ""
+    children = []
+    for item in value:
+        child = _hex(item, 64, "a child")
+        if child <= before:
+            _malformed("the children must ascend and be unique")
+        children.append(child)
+        before = child
+    return tuple(children)
+
+
+def _signature(value: Json) -> tuple[bytes, int]:
+    sig, rec = _members(value, ("sig", "rec"), "the signature")
+    return bytes.fromhex(_hex(sig, 128, "sig")), _integer(rec, 0, 3, "rec")
+
+
+_UP = ("dot", "key", "op")
+_UP_OP = ("op", "signature", "hash")
+_UP_INNER = ("value", "vclock", "children")
+_RM = ("clock", "keyset", "children", "updated_at", "signature", "hash")
+
+
+def _read_up(op_class: type[ModelOp | AgentOp], tree: Json, body: bytes) -> ModelOp | AgentOp:
+    dot, key, signed = _members(tree, _UP, "Up")
+    actor, counter = _members(dot, ("actor", "counter"), "the dot")
+    _integer(counter, 1, MAX_COUNTER, "the dot's counter")
+    inner, signature, claimed = _members(signed, _UP_OP, "the signed op")
+    record, vclock, named = _members(inner, _UP_INNER, "the op")
+    if type(record) is not dict:
+        _malformed("the value must be a record")
+    try:
+        canonical = canonical_bytes(op_class.kind, record)
+    except ShapeError as error:
+        # The path may be a stranger's member name: any length, any character, even what is none.
+        path = error.path.encode("unicode_escape").decode()[:80]
+        _malformed(f"the record's {path}: {error.sentence}" if path else f"the record: {error.sentence}")
+    sig, rec = _signature(signature)
+    clock, children = _clock(vclock), _children(named)
+    created_at, updated_at = record["created_at"], record["updated_at"]
+    assert type(created_at) is int
+    assert type(updated_at) is int
+    return op_class(
+        key=_text(key, "the key"),
+        keyset=[],
+        hash=_hex(claimed, 64, "the hash"),
+        children=children,
+        clock=clock,
+        signature=sig,
+        rec=rec,
+        record=record,
+        created_at=created_at,
+        updated_at=updated_at,
+        actor=_hex(actor, 40, "the dot's actor"),
+        body=body,
+        hashed=hashed_up(children, canonical, clock),
+    )
+
+
+def _read_rm(op_class: type[ModelOp | AgentOp], tree: Json, body: bytes) -> ModelOp | AgentOp:
+    clock_tree, keys, named, time, signature, claimed = _members(tree, _RM, "Rm")
+    if type(keys) is not list:
+        _malformed("the keyset must be a list")
+    keyset = [_text(item, "a key of the keyset") for item in keys]
+    key = keyset[0] if keyset else ""
+    clock, children = _clock(clock_tree), _children(named)
+    updated_at = _integer(time, -(2**63), 2**63 - 1, "updated_at")
+    sig, rec = _signature(signature)
+    return op_class(
+        key=key,
+        keyset=keyset,
+        hash=_hex(claimed, 64, "the hash"),
+        children=children,
+        clock=clock,
+        signature=sig,
+        rec=rec,
+        record=None,
+        created_at=None,
+        updated_at=updated_at,
+        actor=None,
+        body=body,
+        hashed=hashed_rm(op_class.kind, key, children, clock, updated_at),
+    )

@@ -14,8 +14,8 @@ from tui_registry.crdt.op import (
     hashed_rm,
     hashed_up,
     id_of,
+    parse_op,
 )
-from tui_registry.crdt.parsing import parse_op
 from tui_registry.crdt.spelling import spell
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.records.wire import canonical_bytes

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.draft_writer import Draft, put_version, shown
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Kind
-from tui_registry.importers.drafting import Draft
+from tui_registry.importers.draft_writer import Draft
 from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched, read_address
 from tui_registry.importers.formats import FORMATS, WEIGHTS, reader_of
 from tui_registry.importers.hub import HUB, Hub, read_repository, repository_at

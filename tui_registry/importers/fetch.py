@@ -15,7 +15,7 @@ import httpx
 
 from tui_registry.errors import Json
 from tui_registry.importers.untrusted import SourceError
-from tui_registry.origin import Origin, RedirectError, TooLargeError, read_url
+from tui_registry.origin import FAILURES, Origin, RedirectError, TooLargeError, read_url
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import exact, safe_text
 
@@ -118,7 +118,6 @@ class Fetcher:
     """Asks one host, and follows it to no other."""
 
     def __init__(self, url: httpx.URL, bounds: FetchBounds) -> None:
-        self._url = url
         self._bounds = bounds
         timeout = httpx.Timeout(bounds.silent_seconds)
         self._origin = Origin(url, timeout, redirects=bounds.redirects, connections=4)
@@ -179,7 +178,7 @@ class Fetcher:
     async def _asking(self, url: httpx.URL) -> AsyncIterator[None]:
         try:
             yield
-        except (RedirectError, TooLargeError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+        except (*FAILURES, TooLargeError) as error:
             raise self._in_words(url, error) from None
 
     async def _body(self, response: httpx.Response) -> bytes:
@@ -198,27 +197,18 @@ class Fetcher:
 
     def _in_words(self, url: httpx.URL, error: Exception) -> SourceError:
         """Whatever went wrong on the way, for people."""
-        host, address = _quoted(url.host), _quoted(str(url))
-        match error:
-            case RedirectError(why="nowhere"):
-                return SourceError(f"{address} redirects to what is no web address")
-            case RedirectError(why="elsewhere"):
-                where = f"{address} redirects to another place, {_quoted(error.target)}"
-                return ElsewhereError(f"{where}: if you trust that one, import it", error.target)
-            case RedirectError():
-                return SourceError(f"{_quoted(str(self._url))} sends us round in circles: too many redirects")
-            case TooLargeError():
-                return SourceError(f"{host} answers with more than can be read at once")
-            case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                return SourceError(f"the TLS certificate of {host} cannot be trusted")
-            case httpx.ConnectError():
-                return SourceError(f"no answer from {host}: is it running, and is the address right?")
-            case httpx.TimeoutException():
-                return SourceError(f"{host} was silent for {self._bounds.silent_seconds:g} s")
-            case httpx.InvalidURL():  # ours was read before: it is what a redirect names
-                return SourceError(f"{host} redirects to what is no web address")
-        reason = safe_text(str(error) or type(error).__name__, 120)
-        return SourceError(f"{host} did not answer as web servers do ({reason})")
+        if isinstance(error, TooLargeError):
+            return SourceError(f"{_quoted(url.host)} answers with more than can be read at once")
+        failure = self._origin.failure(
+            error,
+            server="a web server",
+            if_refused="Is it running, and is the address right?",
+            if_trusted="import it",
+        )
+        sentence = f"{_quoted(url.host)}: {failure.reason}"
+        if isinstance(error, RedirectError) and error.why == "elsewhere":
+            return ElsewhereError(sentence, error.target)
+        return SourceError(sentence)
 
 
 def _span(response: httpx.Response) -> tuple[int, int | None]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tui_registry.importers.drafting import Draft
+    from tui_registry.importers.draft_writer import Draft
     from tui_registry.importers.fetch import Fetcher
 
 # ---- how a format is recognised ------------------------------------------------------------------------------------

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft, put_version, shown
+from tui_registry.importers.draft_writer import Draft, put_licence, put_version, shown
 from tui_registry.importers.formats import Reader, WeightsReader
-from tui_registry.importers.licences import put_licence
 from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
 from tui_registry.importers.weights import of_file_type, of_tensor_types, put_quantization, put_requirements, split_of
 from tui_registry.text import exact, safe_text, size_bytes

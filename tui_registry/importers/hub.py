@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from tui_registry.errors import Json, Kind
-from tui_registry.importers.drafting import Draft, finding_of, shown
+from tui_registry.importers.draft_writer import Draft, finding_of, shown
 from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, fetched
 from tui_registry.importers.huggingface import (
     ADAPTER,
@@ -229,7 +229,7 @@ def _files_in(told: Mapping[str, Json]) -> list[str]:
 
 
 def _say_repository(draft: Draft) -> None:
-    """The folder of our own is a repository to whoever reads where a value came from."""
+    """Say `repository` where the draft says `folder`: the files lie in a temporary folder that nobody else knows."""
     for path, words in draft.origins.items():
         draft.origins[path] = words.replace("the folder's name", "the repository's name")
     draft.notes[:] = [note.replace("in the folder", "in the repository") for note in draft.notes]

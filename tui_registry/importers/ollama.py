@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.draft_writer import Draft, put_licence, shown
 from tui_registry.importers.formats import Reader
-from tui_registry.importers.licences import put_licence, recognised
 from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
 from tui_registry.text import exact, parse_count
@@ -145,12 +145,40 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
     )
     if not text or draft.has("license"):
         return
-    known = recognised(text)
+    known = _licence_by_title(text)
     if known is not None:
         put_licence(draft, known, f"the licence's text in {SHOW}")
     else:
         put_licence(draft, "unknown", f"the licence's text in {SHOW}")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
+
+
+def _licence_by_title(text: str) -> str | None:
+    """The identifier of a licence given as its whole text, by its title; None when the title is not known."""
+    head = " ".join(text[:4000].split()).lower()
+    for pattern, identifier in _TITLES:
+        if match := pattern.search(head[:1500]):
+            return match.expand(identifier)
+    return None
+
+
+_TITLES = tuple(
+    (re.compile(pattern), identifier)
+    for pattern, identifier in (
+        (r"apache license,? version 2\.0", "apache-2.0"),
+        (r"\bmit license\b|permission is hereby granted, free of charge, to any person obtaining a copy", "mit"),
+        (r"llama (2|3|3\.1|3\.2|3\.3|4) (?:version|community license)", r"llama\1"),
+        (r"gemma terms of use", "gemma"),
+        (r"creativeml open ?rail-?m", "creativeml-openrail-m"),
+        (r"bigcode open ?rail-?m", "bigcode-openrail-m"),
+        (r"gnu affero general public license version 3", "agpl-3.0"),
+        (r"gnu general public license version 3", "gpl-3.0"),
+        (r"mozilla public license,? version 2\.0", "mpl-2.0"),
+        (r"attribution-noncommercial 4\.0 international", "cc-by-nc-4.0"),
+        (r"attribution-sharealike 4\.0 international", "cc-by-sa-4.0"),
+        (r"attribution 4\.0 international", "cc-by-4.0"),
+    )
+)
 
 
 READER = Reader(document=read_document, ask=ask_host)

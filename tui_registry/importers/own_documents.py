@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
+from tui_registry import formfile
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.present.imports import Finding
 from tui_registry.records.as_written import read_record
@@ -123,10 +124,7 @@ def _with_plain_template(fields: dict[str, Json]) -> tuple[dict[str, Json], str,
         template = json.dumps(template)
     if not isinstance(template, str) or not template.strip():
         return fields, "", ()
-    # Most documents have no template.
-    from tui_registry.formfile import recognise
-
-    found = recognise(template)
+    found = formfile.recognise(template)
     if found.form == "plain":
         return fields, "", ()
     return {**fields, _TEMPLATE: found.text}, {"base64": "base64", "json": "JSON"}[found.form], found.notes

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Kind
-from tui_registry.importers.drafting import Draft, finding_of
+from tui_registry.importers.draft_writer import Draft, finding_of
 from tui_registry.importers.formats import FORMATS, WEIGHTS, FolderReader, TextReader, WeightsReader, reader_of
 from tui_registry.present.imports import Finding
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft, shown
+from tui_registry.importers.draft_writer import Draft, put_licence, shown
 from tui_registry.importers.formats import Reader, WeightsReader
-from tui_registry.importers.licences import put_licence
 from tui_registry.importers.untrusted import (
     HeaderReader,
     SourceError,

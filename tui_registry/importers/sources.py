@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Kind, Problem
-from tui_registry.importers.drafting import finding_of
+from tui_registry.importers.draft_writer import finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
 from tui_registry.importers.own_documents import is_export, is_operation, is_ours, read_drafts, read_text
 from tui_registry.importers.recognising import (

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tui_registry.errors import Json
-from tui_registry.importers.drafting import Draft
+from tui_registry.importers.draft_writer import Draft
 from tui_registry.text import count_words, size_bytes, size_mb
 
 

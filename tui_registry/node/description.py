@@ -26,7 +26,7 @@ _NUMBER: Json = {"type": "integer"}
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What OpenAPI says of one operation: what it is answered with when all is well, and what is merged into it."""
+    """The OpenAPI entry of one operation: its answer on success, and what else is merged into the entry."""
 
     summary: str
     status: int

@@ -79,10 +79,7 @@ def problem(
         "code": code,
         "detail": sentence,
     }
-    listed: list[Json] = [
-        {"path": found.path, "severity": found.severity, "code": found.code, "sentence": found.sentence}
-        for found in problems
-    ]
+    listed: list[Json] = [found.to_json() for found in problems]
     if listed:
         tree["problems"] = listed
     return Response(json.dumps(tree), status, dict(headers or {}), MEDIA_TYPE)
@@ -211,7 +208,7 @@ class _Held:
 
 
 class _Unsent:
-    """The bodies that wait for their readers, without those of one piece: so much each connection has anyway.
+    """The bodies that wait for their readers. Those of one piece do not count: each connection may hold as much.
 
     One that several wait for, such as a kept tile, counts once, and from when the first of them came: to ask for it
     again and again does not keep its room.
@@ -224,7 +221,7 @@ class _Unsent:
         self._held: dict[int, _Held] = {}
 
     def make_room(self, body: bytes) -> bool:
-        """Whether the body may wait, too; those that have had their turn end where it lacks room."""
+        """Whether the body may wait as well. Where room is lacking, bodies that had their time are ended for it."""
         if len(body) <= PIECE or id(body) in self._held:
             return True
         lacking = sum(len(held.body) for held in self._held.values()) + len(body) - self._limit

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import os
 import re
 import secrets
 import signal
@@ -24,6 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tui_registry.datastore import Datastore
 from tui_registry.durable import drafted, give_new_name, sweep
+from tui_registry.errors import system_reason
 from tui_registry.node.api import create_app
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
 from tui_registry.node.responses import NodeError, problem
@@ -132,8 +132,7 @@ def node_token(data_dir: Path) -> str:
         with path.open("rb") as file:
             token = file.read(256).decode("ascii", "replace").strip()
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno is not None else type(error).__name__
-        raise NodeError("token", f"{safe_text(str(path))}: {why}") from None
+        raise NodeError("token", f"{safe_text(str(path))}: {system_reason(error)}") from None
     if not _TOKEN.fullmatch(token):
         raise NodeError("token", f"{safe_text(str(path))} holds no token: delete it, and `serve` makes a new one")
     return token
@@ -204,8 +203,7 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise NodeError("port_taken", f"port {port} on {shown} is taken. Choose another with --port") from None
-        why = os.strerror(error.errno) if error.errno is not None else type(error).__name__
-        raise NodeError("cannot_bind", f"{shown} port {port} cannot be listened on: {why}") from None
+        raise NodeError("cannot_bind", f"{shown} port {port} cannot be listened on: {system_reason(error)}") from None
     return listener
 
 

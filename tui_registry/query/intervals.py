@@ -78,7 +78,7 @@ def moment_text(moment: int) -> str:
 
 
 def is_beginning(value: str) -> bool:
-    """Whether a date could still become of this text."""
+    """Whether this text could be the beginning of a date."""
     return re.fullmatch(_BEGUN, value) is not None and re.fullmatch(_DATE, value) is None
 
 

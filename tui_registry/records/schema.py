@@ -7,6 +7,7 @@ peer passes through.
 
 from __future__ import annotations
 
+import copy
 from typing import Literal, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import Json, Kind, Record
@@ -193,6 +194,4 @@ ID_FIELD: dict[Kind, str] = {"model": "model_id", "agent": "agent_id"}
 
 def defaults(kind: Kind) -> Record:
     """A fresh plain record of that kind, every field at its default (a draft: it cannot be signed as it is)."""
-    import copy
-
     return {field.name: copy.deepcopy(field.default) for field in FIELDS[kind]}

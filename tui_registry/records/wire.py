@@ -8,6 +8,7 @@ Shape (names, order, types, widths) and bytes come from one walk: what can be en
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -72,8 +73,6 @@ def wire_limits(kind: Kind, record: Record) -> Problem | None:
 
 def derive_id(kind: Kind, owner_id: str, name: str, created_at: int) -> str:
     """The id of a new record: 64 hex digits, bound to owner, name and second of creation; see protocol.md, Ids."""
-    import hashlib  # the OpenSSL behind it is not loaded by those who only read
-
     parts = (kind.encode(), owner_id.encode(), name.encode(), created_at.to_bytes(8, "big", signed=True))
     return hashlib.sha3_256(b"\0".join(parts)).hexdigest()
 

@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tui_registry.crdt.key_state import heads, winner
-from tui_registry.crdt.op import RULES_VERSION, Op, OpError
-from tui_registry.crdt.parsing import parse_op
-from tui_registry.crdt.rules import Ancestor, check_against
+from tui_registry.crdt.op import RULES_VERSION, Op, OpError, parse_op
+from tui_registry.crdt.rules import Ancestor, check_against, heads, winner
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.replica.catalogue.derived import (
     CATALOGUE_COLUMNS,
@@ -22,8 +20,11 @@ from tui_registry.replica.catalogue.derived import (
     count_values,
     derive,
     field_and_value,
+    forget_all_words,
+    index_words,
+    known_words,
+    learn_words,
 )
-from tui_registry.replica.catalogue.word_index import forget_all_words, index_words, known_words, learn_words
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.judge import Checked, check_bytes
@@ -82,8 +83,8 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
 
 
 def refresh_versions(pool: Pool) -> None:
-    """Bring what depends on this program's version up to date: remembered rejections fall with the rules, the word
-    index with its making."""
+    """Bring up to date what depends on this program's version: remembered rejections are dropped when the rules have
+    changed, and what is derived is made anew when its making has."""
     with pool.write() as db:
         rules, index = db.execute("SELECT rules_version, index_version FROM replica").fetchone()
         if rules != RULES_VERSION:

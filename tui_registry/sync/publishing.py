@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tui_registry.datastore import Datastore, Head
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
-from tui_registry.errors import RegistryError
+from tui_registry.errors import RegistryError, system_reason
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.tiles import LogError, Span, pack, parse_head, spans, spell_head
 from tui_registry.text import address_short, safe_text
@@ -48,8 +47,7 @@ def publish(
     try:
         return _publish(datastore, root, progress or _ignore)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno is not None else type(error).__name__
-        raise PublishError("unwritable", f"{safe_text(str(root))} cannot be written: {why}") from None
+        raise PublishError("unwritable", f"{safe_text(str(root))} cannot be written: {system_reason(error)}") from None
 
 
 def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None]) -> Published:

@@ -380,7 +380,7 @@ class _Pull:
         self._emit(Progress(done, head.size, self.result(None)))
 
     def _expect_reason(self) -> None:
-        """A log that does not add up to its head is an error, unless operations in no sum of ours explain it."""
+        """Refuse a log that does not add up to its head, unless operations that count in no sum here explain it."""
         if not self._tally.in_no_sum:
             raise SyncError(
                 self._peer.name,

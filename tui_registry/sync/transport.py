@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from tui_registry.crdt import claimed_hash
 from tui_registry.datastore import Peer
-from tui_registry.errors import Json
+from tui_registry.errors import Json, system_reason
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, parse_head
@@ -165,8 +165,7 @@ class DirTransport:
         except FileNotFoundError:
             raise
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno is not None else type(error).__name__
-            raise self._fail("unreachable", f"{'/'.join(parts)} cannot be read: {why}") from None
+            raise self._fail("unreachable", f"{'/'.join(parts)} cannot be read: {system_reason(error)}") from None
 
     def _fail(self, code: str, reason: str) -> SyncError:
         return SyncError(self._peer, code, reason)

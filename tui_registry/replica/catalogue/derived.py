@@ -1,21 +1,229 @@
-"""From a plain record to what the catalogue holds: a row in columns, and its values counted over the registry.
+"""What is derived from a record: its row in the catalogue, its words in the word index, its values that are counted.
 
-What is derived from a record depends on nothing but the record; `INDEX_VERSION` changes when an answer here or in
-`words` does, so that every replica makes its catalogue and its words anew.
+It depends on nothing but the record; `INDEX_VERSION` changes when an answer here does, so that every replica makes its
+catalogue and its words anew.
+
+The word index is contentless: to take a record out of it the very words that went in must be given again.
+
+Numbers and times are words too: each stands in the index as its class, so that a range is answered inside the index. A
+class is wide, so the index finds a little more than a range asks for, and columns tell the rest: class n of a number
+holds what is over 2^(n-1) and at most 2^n, class n of a time 2^23 seconds (97 days). A word is a letter and the class.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.replica.catalogue.word_index import FACET_LETTERS, has_template, texts, variant_text, word_values
+from tui_registry.query.fields import FIELDS
+from tui_registry.query.folding import fold_case, searched_text, words
 
 INDEX_VERSION = 1
 
 _MOST = 2**63 - 1
+# Which words the vocabulary knows, by their length: FTS5 has an index of the beginnings of up to three letters.
+SHORTEST_KNOWN = 4
+LONGEST_KNOWN = 40
+_HEX = re.compile(r"[0-9a-f]{1,64}").match
+
+WORD_COLUMNS = "name, description, tags, capabilities, tools, facets"
+
+# One letter a facet. The made-up word is the letter and a digest of the folded value, so that any value is one word;
+# for what is hex digits already (`owner`, `model`) the digits themselves, so that the first few of them find it.
+# Numbers have letters of their own (`_NUMBERS`).
+FACET_LETTERS = {
+    "kind": "k",
+    "type": "t",
+    "framework": "f",
+    "license": "l",
+    "quant": "q",
+    "tag": "g",
+    "cap": "c",
+    "tool": "u",
+    "owner": "o",
+    "model": "m",
+    "has": "h",
+}
+
+# By field of the query language (letter, smallest class, largest class); the two hold what lies beyond them as well.
+_NUMBERS = {
+    "params": ("p", 20, 42),
+    "ctx": ("x", 9, 24),
+    "vram": ("v", 0, 12),
+    "mem": ("e", 8, 24),
+    "disk": ("d", 0, 14),
+    "vcpus": ("n", 0, 8),
+    "tps": ("s", 0, 14),
+}
+# (field of the query language, whether its value is one of the requirements, the value's name there)
+_STATED = [(field, "." in path, path.rpartition(".")[2]) for field in _NUMBERS for path in FIELDS[field].paths[:1]]
+_TIME = "w"
+_TIME_BITS = 23
+# The class of the autumn of 2019: whatever is older is in it too.
+_FIRST_TIME = 187
+# A range of more classes is not worth asking the index for: nearly everything lies in it.
+_MOST_CLASSES = 32
+
+_INSERT_WORDS = f"INSERT INTO words (rowid, {WORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_NAMES = "INSERT INTO names (rowid, name) VALUES (?, ?)"
+# How a contentless index is told to forget: the very words that went in.
+_DELETE_WORDS = f"INSERT INTO words (words, rowid, {WORD_COLUMNS}) VALUES ('delete', ?, ?, ?, ?, ?, ?, ?)"
+_DELETE_NAMES = "INSERT INTO names (names, rowid, name) VALUES ('delete', ?, ?)"
+
+
+def word_values(kind: Kind, record: Record) -> tuple[str, ...]:
+    """The words of a record, in the order of `WORD_COLUMNS`.
+
+    Folded and cut here already, so that what a word is depends on one table (`query.folding`) and not also on the
+    Unicode version of whatever SQLite is installed.
+    """
+    return (*(" ".join(words(text)) for text in searched_text(record)), " ".join(_facets(kind, record)))
+
+
+# The same few licences, types and tags come again and again.
+@lru_cache(maxsize=65_536)
+def facet_word(field: str, value: str) -> str:
+    """The made-up word that stands for one value of a facet; values compare as SQLite's NOCASE does."""
+    folded = fold_case(value).encode("utf-8", "surrogatepass")
+    return FACET_LETTERS[field] + hashlib.blake2s(folded, digest_size=6).hexdigest()
+
+
+def hex_word(field: str, digits: str) -> str:
+    """The made-up word of an address or id, or the beginning of one."""
+    return FACET_LETTERS[field] + digits
+
+
+def known_words(records: Iterable[tuple[str, ...]]) -> set[str]:
+    """The words of records that the vocabulary knows; `records` are their `word_values`."""
+    found: set[str] = set()
+    for *columns, _ in records:
+        found.update(" ".join(columns).split())
+    return {word for word in found if SHORTEST_KNOWN <= len(word) <= LONGEST_KNOWN}
+
+
+def class_words(record: Record) -> list[str]:
+    """The words of all numbers that a record states, and of its creation."""
+    needs = record["resource_requirements"]
+    assert isinstance(needs, dict)
+    stated = ((field, (needs if of_needs else record).get(name)) for field, of_needs, name in _STATED)
+    found = [word for field, number in stated if type(number) is int and (word := _word(field, number))]
+    created = record["created_at"]
+    if type(created) is int:
+        found.append(f"{_TIME}{_time_class(created)}")
+    return found
+
+
+def words_between(field: str, low: int, high: int) -> tuple[list[str], bool]:
+    """The words of all values from `low` to `high` (inclusive, at least 0), and whether no others have them. No words
+    at all: the index cannot help."""
+    if low > high:
+        return [], False
+    if field == "created":
+        return _times(low, high), False
+    if field == "updated":
+        # Nothing is updated before it is created. (What is new needs no help: searches begin with it.)
+        return _times(0, high), False
+    letter, first, last = _NUMBERS[field]
+    lowest, highest = _class(low, first, last), _class(high, first, last)
+    # 0 parameters are unknown ones, and have no word.
+    begins_class = low <= (field == "params") if lowest == first else low == 2 ** (lowest - 1) + 1
+    ends_class = high == (_MOST if highest == last else 2**highest)
+    return [f"{letter}{number}" for number in range(lowest, highest + 1)], begins_class and ends_class
+
+
+def index_words(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+    """Put the words of records, as (rid, `word_values`), into the word indexes."""
+    db.executemany(_INSERT_WORDS, ((rid, *columns) for rid, columns in texts))
+    db.executemany(_INSERT_NAMES, ((rid, columns[0]) for rid, columns in texts))
+
+
+def learn_words(db: sqlite3.Connection, words: Iterable[str]) -> None:
+    """Let the vocabulary know these words; those it knows already are fine."""
+    db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in sorted(words)))
+
+
+def forget_words(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+    """Take the words of records out again; they must be the ones that went in."""
+    db.executemany(_DELETE_WORDS, ((rid, *columns) for rid, columns in texts))
+    db.executemany(_DELETE_NAMES, ((rid, columns[0]) for rid, columns in texts))
+
+
+def forget_all_words(db: sqlite3.Connection) -> None:
+    """Empty the word indexes."""
+    db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+    db.execute("INSERT INTO names (names) VALUES ('delete-all')")
+    db.execute("DELETE FROM vocabulary")
+
+
+def variant_text(value: Json) -> str:
+    """An enum's name, or the text of its `Other`."""
+    return str(value["Other"]) if isinstance(value, dict) else str(value)
+
+
+def has_template(record: Record) -> bool:
+    return bool(str(record["formfile_template"]).strip())
+
+
+def texts(value: Json) -> list[str]:
+    return [item for item in value if type(item) is str] if type(value) is list and value else []
+
+
+# How
+
+
+def _facets(kind: Kind, record: Record) -> list[str]:
+    found = [
+        facet_word("kind", kind),
+        facet_word("type", variant_text(record[f"{kind}_type"])),
+        facet_word("framework", variant_text(record["framework"])),
+        facet_word("license", str(record["license"])),
+        hex_word("owner", str(record["owner_id"])),
+        *(facet_word("tag", value) for value in texts(record["tags"])),
+        *(facet_word("cap", value) for value in texts(record["capabilities"])),
+        *(facet_word("tool", value) for value in texts(record.get("tools"))),
+        # Asked for by its first digits, so what counts is how it begins.
+        *(hex_word("model", digits) for value in texts(record.get("preferred_models")) if (digits := _digits(value))),
+    ]
+    if (quantization := record.get("quantization")) is not None:
+        found.append(facet_word("quant", variant_text(quantization)))
+    if has_template(record):
+        found.append(facet_word("has", "formfile"))
+    return found + class_words(record)
+
+
+def _digits(value: str) -> str:
+    match = _HEX(value)
+    return "" if match is None else match[0]
+
+
+# Sizes and needs come again and again.
+@lru_cache(maxsize=65_536)
+def _word(field: str, number: int) -> str:
+    if number == 0 and field == "params":
+        return ""
+    letter, first, last = _NUMBERS[field]
+    return f"{letter}{_class(number, first, last)}"
+
+
+def _class(number: int, first: int, last: int) -> int:
+    return min(max((number - 1).bit_length() if number > 0 else 0, first), last)
+
+
+def _times(low: int, high: int) -> list[str]:
+    classes = range(_time_class(low), _time_class(high) + 1)
+    return [f"{_TIME}{number}" for number in classes] if len(classes) <= _MOST_CLASSES else []
+
+
+def _time_class(seconds: int) -> int:
+    return max(seconds >> _TIME_BITS, _FIRST_TIME)
+
+
+# ---- the row, and the values that are counted ------------------------------------------------------------------------
 
 KIND_CODES: dict[Kind, int] = {"model": 0, "agent": 1}
 KIND_CODES_BY_NAME: dict[str, int] = {str(kind): code for kind, code in KIND_CODES.items()}

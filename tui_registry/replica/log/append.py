@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tui_registry.crdt.key_state import winner
-from tui_registry.crdt.rules import Ancestor, check_against
+from tui_registry.crdt.rules import Ancestor, check_against, winner
 from tui_registry.errors import Kind
 from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
@@ -17,8 +16,11 @@ from tui_registry.replica.catalogue.derived import (
     Derived,
     count_values,
     derive,
+    forget_words,
+    index_words,
+    known_words,
+    learn_words,
 )
-from tui_registry.replica.catalogue.word_index import forget_words, index_words, known_words, learn_words
 from tui_registry.replica.log.judge import Checked
 from tui_registry.replica.store.stored import Stored, chunks, marks, read_heads, read_record, stored_id
 

@@ -329,7 +329,7 @@ def _settle(
 
 
 def has_room(db: sqlite3.Connection) -> bool:
-    """Whether there is room enough to read again what was put out."""
+    """Whether there is room enough to read again the pending operations that were evicted."""
     count, size = _held(db)
     return count < MAX_PENDING // 2 and size < MAX_PENDING_BYTES // 2
 

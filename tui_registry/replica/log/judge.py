@@ -14,8 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import IO, NamedTuple
 
-from tui_registry.crdt.op import Op, OpError
-from tui_registry.crdt.parsing import parse_op
+from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_alone, claim_of
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.replica.catalogue.derived import Derived, derive
@@ -45,7 +44,7 @@ LENGTH = struct.Struct("<I")
 
 
 def check(op: Op) -> Checked:
-    """Apply those of rules 1 to 5 that parsing leaves: our own operations pass this very door, too.
+    """Apply those of rules 1 to 5 that parsing leaves; local writes are checked by it as well.
 
     Raises:
         OpError: the code of the lowest-numbered broken rule.

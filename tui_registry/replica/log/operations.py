@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.op import MAX_CHILDREN
+from tui_registry.crdt.rules import winner
 from tui_registry.errors import Kind, Record
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool
@@ -160,8 +160,8 @@ class Log:
             return _read_head(db, address)
 
     def begins_as(self, head: Head) -> bool:
-        """Whether the log still begins with what an earlier head of it, of the same epoch, was of. It does not when the
-        replica was put back to an older copy and written on."""
+        """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
+        after the replica was put back to an older copy and written to."""
         with self._pool.read() as db:
             size, fingerprint = db.execute("SELECT size, fingerprint FROM replica").fetchone()
             if head.size >= size:
@@ -434,7 +434,7 @@ def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation
 
 
 def _in_its_history(db: sqlite3.Connection, row: Operation, children: Sequence[_Child]) -> Operation:
-    """The operation with what only those before it tell: what a write did, and what a removal took away."""
+    """The operation, completed from those before it: what a write did, and what a removal took away."""
     if row.did == "deleted":
         before = _value_before(db, None, row.updated_at, children)
         name, version = ("", "") if before is None else _shown(before)
@@ -564,7 +564,7 @@ def _value_before(
 def _named_by_link(
     db: sqlite3.Connection, child: _Child, record: Record | None, times: Collection[int]
 ) -> tuple[str, ...] | None:
-    """What a child names that is a part of the same write; None for one that was there before it.
+    """The children of a child that belongs to the same write; None where the child was there before the write.
 
     With more heads than one operation may name, one write is a chain of operations that say the same: all but the last
     are full.

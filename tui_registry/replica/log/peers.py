@@ -376,8 +376,8 @@ def _forget_old_epochs(db: sqlite3.Connection, peer: str, current: str) -> None:
 
 
 def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int | None:
-    """Where reading again must begin: at what a later reader may read, at what there is room for by now, or where
-    reading again was broken off."""
+    """The first entry to read again: one that an earlier version could not read, one that was evicted and has room
+    by now, or the one where reading again was interrupted."""
     from tui_registry.replica.log.arrivals import has_room
 
     again, unsupported, version, evicted = db.execute(

@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
-from tui_registry.query.fields import alike
+from tui_registry.query.fields import FIELDS, RANGES, alike
 from tui_registry.query.folding import fold_case
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
-from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
-from tui_registry.replica.catalogue.word_index import FACET_LETTERS, facet_word, hex_word, words_between
+from tui_registry.replica.catalogue.derived import (
+    FACET_LETTERS,
+    KIND_CODES_BY_NAME,
+    facet_word,
+    hex_word,
+    words_between,
+)
 from tui_registry.replica.store.stored import hex_range
 
 Parameter = str | int | bytes
@@ -22,7 +27,7 @@ Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
 IS_INVALID = "is_invalid(c.rid)"
-LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
+IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
 _TEXT_COLUMNS = "{name description tags capabilities tools} :"
@@ -33,16 +38,10 @@ _ALWAYS: Condition = ("1", [])
 _IS_LABELLED = "(char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
 _ESCAPED = re.compile(r"[\\%_]")
 
+# A number's column is called as its field of a record, but for one.
 _RANGE_COLUMNS = {
-    "params": "parameters",
-    "ctx": "context_length",
-    "vram": "min_vram_gb",
-    "mem": "min_memory_mb",
-    "disk": "min_disk_gb",
-    "vcpus": "min_vcpus",
+    **{name: field.paths[0].rpartition(".")[2] for name, field in FIELDS.items() if field.shape in RANGES},
     "tps": "output_tps",
-    "updated": "updated_at",
-    "created": "created_at",
 }
 _COLUMNS = {
     "type": "type",
@@ -53,7 +52,7 @@ _COLUMNS = {
 
 
 class Compiled(NamedTuple):
-    """A query in the forms that the ways of reading need; `whole` says the same as `match` and `rest` together.
+    """A query compiled for each way of reading; `whole` means the same as `match` and `rest` together.
 
     Attributes:
         context: what it was compiled with.
@@ -170,7 +169,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
 
 def asks_words(condition: str) -> bool:
     """Whether a condition asks the word index."""
-    return LISTED in condition or LOOKED_UP in condition
+    return IS_LISTED in condition or LOOKED_UP in condition
 
 
 def text_match(text: Text, context: Context, columns: str = _TEXT_COLUMNS, *, at_start: bool = False) -> str:
@@ -194,7 +193,7 @@ def text_match(text: Text, context: Context, columns: str = _TEXT_COLUMNS, *, at
 
 @cache
 def _everything() -> str:
-    """FTS5's NOT has two sides, and every record is of a kind."""
+    """An expression that finds every record, as each has a kind: FTS5's NOT needs a left side."""
     return f"facets : ({' OR '.join(facet_word('kind', kind) for kind in KIND_CODES_BY_NAME)})"
 
 
@@ -342,7 +341,7 @@ def _by_words(node: Node, context: Context) -> Condition:
         # An owner's name that nobody has, or `is:mine` before there is a key.
         return "0", []
     # A list of all rows with a common word would be most of the registry.
-    return (LISTED if context.is_rare(match) else LOOKED_UP), [match]
+    return (IS_LISTED if context.is_rare(match) else LOOKED_UP), [match]
 
 
 def _is_kind(node: Node) -> TypeGuard[Match]:

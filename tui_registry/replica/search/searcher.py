@@ -1,6 +1,6 @@
 """Finding records: one window of an answer at a time, bounded whatever is asked.
 
-Without free text, or with a `sort:`, a window is a stretch of an order (`walking`). With free text alone the order is
+Without free text, or with a `sort:`, a window is a stretch of an order (`matching`). With free text alone the order is
 relevance (`relevance`). Nothing is ever ordered or counted as a whole.
 """
 
@@ -18,7 +18,7 @@ from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, check_among, read_shown
-from tui_registry.replica.search import matching, vocabulary, walking
+from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
@@ -166,7 +166,7 @@ def _window(db: sqlite3.Connection, ask: Ask) -> Page:
     else:
         # Relevance cannot be read from its end, and without free text there is none.
         order = Sort("updated", True) if sort.key == "relevance" else sort
-        found, after = walking.window(db, ask, asked, rids, order, state)
+        found, after = matching.window(db, ask, asked, rids, order, state)
     if after is None and ask.cursor is None:
         total, exact = len(found), True
     else:

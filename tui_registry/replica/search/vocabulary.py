@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from tui_registry.licences import usual
 from tui_registry.query.fields import FACETS
 from tui_registry.query.folding import fold_case
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, field_and_value
-from tui_registry.replica.catalogue.word_index import SHORTEST_KNOWN, facet_word
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, SHORTEST_KNOWN, facet_word, field_and_value
 from tui_registry.replica.search import matching
 from tui_registry.replica.search.compile import Compiled
 from tui_registry.text import safe_text
@@ -120,16 +119,13 @@ def nearest_word(db: sqlite3.Connection, word: str, begins: bool) -> str | None:
     """The word itself where records have it (with `begins`: or one that begins so), else the nearest that they have."""
     if len(word) < SHORTEST_KNOWN - 1 or _is_used(db, word, begins):
         return word
-    from rapidfuzz import fuzz, process
-
     # Typos seldom touch the first letter, and the vocabulary is sorted: looking at one stretch of it is enough, mostly
     # a short one.
     for start, enough in ((word[:2], _NEAR), (word[0], _ENOUGH)):
         stretch = _between(db, start, start + _LAST, _SCANNED)
         alike = [known for known in stretch if abs(len(known) - len(word)) <= 3]
-        best = process.extract(word, alike, scorer=fuzz.ratio, score_cutoff=enough, limit=5)
         # A word stays known when its last record is gone, so the nearest that still finds something counts.
-        found = next((found for found, _, _ in best if _is_used(db, found, False)), None)
+        found = next((found for found in _most_alike(word, alike, enough) if _is_used(db, found, False)), None)
         if found is not None:
             return found
     return None
@@ -143,15 +139,22 @@ def nearest_value(db: sqlite3.Connection, field: str, value: str) -> str | None:
     same = next((found for found in known if fold_case(found) == wanted), None)
     if same is not None or _is_used(db, facet_word(field, value), False):
         return same or value
-    from rapidfuzz import fuzz, process
-
     # A proposal is shown, and typed for the person: only values that need no escaping.
     plain = [found for found in known if safe_text(found) == found]
-    best = process.extractOne(wanted, plain, processor=fold_case, scorer=fuzz.ratio, score_cutoff=_ALIKE)
-    return None if best is None else best[0]
+    return next(iter(_most_alike(wanted, plain, _ALIKE, fold_case)), None)
 
 
 # How
+
+
+def _most_alike(
+    word: str, known: Sequence[str], enough: float, folded: Callable[[str], str] | None = None
+) -> list[str]:
+    """The five most similar, the nearest first; `enough` is the least similarity, of 100."""
+    from rapidfuzz import fuzz, process  # needed on the way to a proposal only
+
+    best = process.extract(word, known, scorer=fuzz.ratio, processor=folded, score_cutoff=enough, limit=5)
+    return [found for found, _, _ in best]
 
 
 def _most(counted: Counter[str]) -> list[FacetValue]:

@@ -1,13 +1,19 @@
-"""A draft as it comes together: values with their origins, each made to fit its field or left out with a note."""
+"""A draft as it comes together: values with their origins, each made to fit its field or left out with a note.
+
+Licences, as cards, headers and servers spell them, become SPDX expressions, or a word that a rule then asks about:
+which spelling means which expression is in `tui_registry.licences`, for authors and importers alike.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
+from tui_registry.licences import meant, names_none, reference
 from tui_registry.present.imports import Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
@@ -205,3 +211,58 @@ def _type_of(kind: Kind, path: str) -> object:
         of = next(field.type for field in fields if field.name == name)
         fields = of.fields if isinstance(of, Struct) else ()
     return of
+
+
+# ---- licences --------------------------------------------------------------------------------------------------------
+
+
+class Licence(NamedTuple):
+    """A licence for a draft; `note` says what a person must look at."""
+
+    expression: str
+    note: str | None = None
+
+
+def put_licence(draft: Draft, identifier: str, origin: str, *, name: str = "") -> None:
+    """Give the draft its licence.
+
+    Args:
+        identifier: such as `apache-2.0`, `llama3.1` or `other`.
+        origin: where it was found.
+        name: what the licence calls itself, for `other`.
+    """
+    if draft.has("license") or not identifier.strip():
+        return
+    licence = spdx(identifier, name)
+    written = "" if licence.expression == identifier.strip() else f", where it is {shown(name or identifier)}"
+    draft.put("license", licence.expression, origin + written)
+    if licence.note is not None:
+        draft.note(licence.note)
+
+
+def spdx(identifier: str, name: str = "") -> Licence:
+    """The SPDX expression that an identifier means.
+
+    Families, such as `bsd` or `cc`, stay as they are with a note, and the authoring rule then asks which one is meant.
+    What is not on the SPDX list but a known licence of models becomes a `LicenseRef-`.
+    """
+    word = " ".join(identifier.split())
+    if names_none(word):
+        if not names_none(name):
+            named = meant(name)
+            return Licence(named[0] if len(named) == 1 else _reference(name))
+        return Licence(
+            NO_LICENCE if word.lower() != "other" else word, f"the licence is given as {shown(word)}: name it"
+        )
+    expressions = meant(word)
+    if len(expressions) == 1:
+        return Licence(expressions[0])
+    if expressions:
+        return Licence(word, f"{shown(word)} is a family of licences: name the one that is meant")
+    return Licence(word[:128], f"{shown(word)} is not known as a licence: check it")
+
+
+def _reference(name: str) -> str:
+    """A name as a reference: `Yi License (v1)` -> `LicenseRef-Yi-License-v1`."""
+    own = reference(name.strip().removeprefix("LicenseRef-"))
+    return f"LicenseRef-{own}" if own else NO_LICENCE
