@@ -26,8 +26,7 @@ import tui_registry
 from tests.codes import codes_of
 from tests.seeds import NOW
 from tui_registry import formfile, licences
-from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, parse_op
-from tui_registry.crdt import keys as curve
+from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, keys as curve, parse_op
 from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
 from tui_registry.crdt.rules import heads, winner

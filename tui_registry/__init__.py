@@ -13,28 +13,29 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .crdt import AgentOp as AgentOp
-    from .crdt import Identity as Identity
-    from .crdt import ModelOp as ModelOp
-    from .crdt import OpError as OpError
-    from .crdt import check_op as check_op
-    from .crdt import parse_op as parse_op
-    from .datastore import Datastore as Datastore
-    from .datastore import StoreError as StoreError
-    from .errors import InvalidRecord as InvalidRecord
-    from .errors import Problem as Problem
-    from .errors import RegistryError as RegistryError
+    from .crdt import (
+        AgentOp as AgentOp,
+        Identity as Identity,
+        ModelOp as ModelOp,
+        OpError as OpError,
+        check_op as check_op,
+        parse_op as parse_op,
+    )
+    from .datastore import Datastore as Datastore, StoreError as StoreError
+    from .errors import InvalidRecord as InvalidRecord, Problem as Problem, RegistryError as RegistryError
     from .query import QueryError as QueryError
-    from .records import AgentFramework as AgentFramework
-    from .records import AgentResourceRequirements as AgentResourceRequirements
-    from .records import AgentType as AgentType
-    from .records import AIAgent as AIAgent
-    from .records import AIModel as AIModel
-    from .records import ModelFramework as ModelFramework
-    from .records import ModelResourceRequirements as ModelResourceRequirements
-    from .records import ModelType as ModelType
-    from .records import Other as Other
-    from .records import QuantizationType as QuantizationType
+    from .records import (
+        AgentFramework as AgentFramework,
+        AgentResourceRequirements as AgentResourceRequirements,
+        AgentType as AgentType,
+        AIAgent as AIAgent,
+        AIModel as AIModel,
+        ModelFramework as ModelFramework,
+        ModelResourceRequirements as ModelResourceRequirements,
+        ModelType as ModelType,
+        Other as Other,
+        QuantizationType as QuantizationType,
+    )
 
 __version__ = "0.2.0.dev0"
 

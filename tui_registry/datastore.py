@@ -40,13 +40,10 @@ from tui_registry.text import safe_text
 if TYPE_CHECKING:
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
-    from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport
-    from tui_registry.replica.log.arrivals import Arrival as Arrival
-    from tui_registry.replica.log.arrivals import Rejection as Rejection
+    from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
     from tui_registry.replica.log.local import LocalWrites
     from tui_registry.replica.search.searcher import Searcher
-    from tui_registry.replica.search.vocabulary import Facets as Facets
-    from tui_registry.replica.search.vocabulary import FacetValue
+    from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
     # `__getattr__` would take a misspelt name for one of these.

@@ -10,8 +10,7 @@ from contextlib import ExitStack
 from typing import Concatenate, ParamSpec
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.convergence.schedules import Figures, play

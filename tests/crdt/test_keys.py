@@ -8,8 +8,7 @@ import hmac
 import pickle
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.crdt.histories import key_of
 from tui_registry.crdt import Identity

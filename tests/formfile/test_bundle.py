@@ -8,8 +8,7 @@ import json
 import tarfile
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.formfile.bundles import MAKER, NAME, TEMPLATE, VALUES, files, root, sample, signed_record, update
 from tests.seeds import signed

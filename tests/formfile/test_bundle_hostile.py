@@ -8,8 +8,7 @@ import json
 import tarfile
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.formfile.bundles import NAME, VALUES, changed, files, root, sample, update
 from tests.seeds import owner

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.formfile.texts import EVERYTHING
-from tui_registry.formfile import format as canonical
-from tui_registry.formfile import parse
+from tui_registry.formfile import format as canonical, parse
 
 
 @pytest.mark.parametrize(

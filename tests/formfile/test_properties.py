@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from tests.formfile.texts import EVERYTHING, WRITTEN, formfiles, mutated
-from tui_registry.formfile import complete, find_secrets, generate, parse, recognise, render, tokens
-from tui_registry.formfile import format as canonical
+from tui_registry.formfile import (
+    complete,
+    find_secrets,
+    format as canonical,
+    generate,
+    parse,
+    recognise,
+    render,
+    tokens,
+)
 from tui_registry.formfile.language import BY_NAME
 
 anything = st.one_of(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui_registry.formfile import format as canonical
-from tui_registry.formfile import parse
+from tui_registry.formfile import format as canonical, parse
 
 HASHES = [
     "$1$saltsalt$" + "a" * 22,

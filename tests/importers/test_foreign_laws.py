@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.importers.test_a2a import CARD_0_3, CARD_1_0
 from tests.importers.test_huggingface import CONFIG

@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from tests.importers.made import LLAMA, TEXT, U32, gguf, safetensors, tensor
 from tui_registry.importers import Finding, SourceError, read_source

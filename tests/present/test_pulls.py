@@ -6,8 +6,7 @@ import json
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tui_registry.datastore import ApplyReport, Rejection
 from tui_registry.errors import Json

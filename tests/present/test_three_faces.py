@@ -11,8 +11,7 @@ from tests.seeds import NOW, make_record, owner
 from tui_registry.datastore import Datastore
 from tui_registry.present.deeds import standing
 from tui_registry.present.record_rows import fact_rows, needs, signature_rows
-from tui_registry.tui.browse.record_detail import Surroundings
-from tui_registry.tui.browse.record_detail import history as history_in_the_detail
+from tui_registry.tui.browse.record_detail import Surroundings, history as history_in_the_detail
 from tui_registry.tui.history.operation_list import operation_columns, operation_value
 
 _STANDING = ("current", "rival", "gone")

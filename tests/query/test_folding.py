@@ -7,8 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tui_registry.errors import Record
 from tui_registry.query import searched_text, words

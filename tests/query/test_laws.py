@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, example, given, settings, strategies as st
 
 from tests.query.generated import NOW, SAVED, documents, nodes, queries, texts
 from tui_registry.query import (

@@ -7,8 +7,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tui_registry.errors import InvalidRecord, Json, Kind
 from tui_registry.records.as_written import read_record

@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.records.rules import ENOUGH, MODEL_ID, NEEDS, RULES, Rule, agent, model
 from tui_registry.errors import Json, Kind, Problem, Record

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
 from tui_registry.errors import Kind, Record

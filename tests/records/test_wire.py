@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.records.schema import FIELDS, MAX_TIME, defaults

@@ -6,8 +6,7 @@ The oracle is `tests.crdt.model`, which knows no order at all.
 
 from __future__ import annotations
 
-from hypothesis import given, note, settings
-from hypothesis import strategies as st
+from hypothesis import given, note, settings, strategies as st
 
 from tests.crdt import model
 from tests.crdt.histories import WORDS, History, deliveries, histories

@@ -8,13 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 
 import pytest
-from hypothesis import example, given, note, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, note, settings, strategies as st
 
 from tests.crdt import model
 from tests.crdt.histories import key_of
-from tests.query.generated import NOW as QUERY_NOW
-from tests.query.generated import queries
+from tests.query.generated import NOW as QUERY_NOW, queries
 from tests.replica.replicas import replica
 from tests.seeds import NOW, make_record, seed, signed
 from tui_registry.crdt import Identity, sign_up

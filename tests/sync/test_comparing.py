@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tui_registry.errors import Json
 from tui_registry.sync.comparing import Keys, Range, RangeError, compare, describe, question, read_question

@@ -6,8 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tui_registry.datastore import Head
 from tui_registry.sync.tiles import MAX_SIZE, LogError, parse_head, spell_head

@@ -8,8 +8,7 @@ import zlib
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS, Bounds
 from tui_registry.sync.tiles import LogError, Span, Unpacker, pack, spans, split

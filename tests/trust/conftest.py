@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import cli as cli
-from tests.cli.conftest import data_dir as data_dir
+from tests.cli.conftest import cli as cli, data_dir as data_dir
 from tests.replica.replicas import replica
 from tests.trust.hostile_replica import fill
 from tui_registry.datastore import Datastore

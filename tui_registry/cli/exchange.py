@@ -65,8 +65,7 @@ def sync(args: Namespace) -> int:
 
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
-    from tui_registry.node import node_token
-    from tui_registry.node import serve as serve_node
+    from tui_registry.node import node_token, serve as serve_node
 
     def say(address: Address) -> None:
         if args.json:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.present.imports import Finding as Finding
-    from tui_registry.present.imports import Found as Found
-    from tui_registry.present.imports import Operations as Operations
-    from tui_registry.present.imports import Skipped as Skipped
+    from tui_registry.present.imports import (
+        Finding as Finding,
+        Found as Found,
+        Operations as Operations,
+        Skipped as Skipped,
+    )
 
-    from .own_documents import kind_of as kind_of
-    from .own_documents import read_draft as read_draft
-    from .sources import is_address as is_address
-    from .sources import read_source as read_source
+    from .own_documents import kind_of as kind_of, read_draft as read_draft
+    from .sources import is_address as is_address, read_source as read_source
     from .untrusted import SourceError as SourceError
 
 _HOMES = {

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from .api import create_app as create_app
     from .limits import NodeBounds as NodeBounds
     from .responses import NodeError as NodeError
-    from .server import TOKEN_FILE as TOKEN_FILE
-    from .server import Address as Address
-    from .server import node_token as node_token
-    from .server import running as running
-    from .server import serve as serve
+    from .server import (
+        TOKEN_FILE as TOKEN_FILE,
+        Address as Address,
+        node_token as node_token,
+        running as running,
+        serve as serve,
+    )
 
 _HOMES = {
     "create_app": ".api",

@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.present.pulls import Event as Event
-    from tui_registry.present.pulls import Failed as Failed
-    from tui_registry.present.pulls import Finished as Finished
-    from tui_registry.present.pulls import Progress as Progress
-    from tui_registry.present.pulls import PullResult as PullResult
-    from tui_registry.present.pulls import PushResult as PushResult
-    from tui_registry.present.pulls import Started as Started
-    from tui_registry.present.pulls import SyncError as SyncError
+    from tui_registry.present.pulls import (
+        Event as Event,
+        Failed as Failed,
+        Finished as Finished,
+        Progress as Progress,
+        PullResult as PullResult,
+        PushResult as PushResult,
+        Started as Started,
+        SyncError as SyncError,
+    )
 
     from .bounds import Bounds as Bounds
     from .concurrency import Turns as Turns
-    from .publishing import Published as Published
-    from .publishing import publish as publish
-    from .pulling import pull as pull
-    from .pulling import pull_all as pull_all
+    from .publishing import Published as Published, publish as publish
+    from .pulling import pull as pull, pull_all as pull_all
     from .pushing import push as push
     from .transport import open_transport as open_transport
 

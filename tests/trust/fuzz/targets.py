@@ -27,10 +27,14 @@ from tui_registry.cli.build import read_signed
 from tui_registry.crdt import OpError, parse_op
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import KINDS, InvalidRecord, Json
-from tui_registry.formfile import complete as complete_formfile
-from tui_registry.formfile import format as format_formfile
-from tui_registry.formfile import parse as parse_formfile
-from tui_registry.formfile import recognise, render, tokens
+from tui_registry.formfile import (
+    complete as complete_formfile,
+    format as format_formfile,
+    parse as parse_formfile,
+    recognise,
+    render,
+    tokens,
+)
 from tui_registry.formfile.bundle import BundleError, check_bundle, make_bundle
 from tui_registry.importers.own_documents import read_text
 from tui_registry.node.requests import members
@@ -42,9 +46,15 @@ from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.wire import check_shape
 from tui_registry.replica.log.judge import Checked, judge
 from tui_registry.settings import SettingsError, load_settings
-from tui_registry.sync.comparing import Keys, Range, RangeError, compare, read_question
-from tui_registry.sync.comparing import describe as describe_range
-from tui_registry.sync.comparing import question as ask_again
+from tui_registry.sync.comparing import (
+    Keys,
+    Range,
+    RangeError,
+    compare,
+    describe as describe_range,
+    question as ask_again,
+    read_question,
+)
 from tui_registry.sync.tiles import LogError, Span, Unpacker, pack, parse_head, spell_head, split
 
 

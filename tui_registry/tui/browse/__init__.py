@@ -12,14 +12,13 @@ from tui_registry._lazy import lazy_exports
 if TYPE_CHECKING:
     from tui_registry.tui.browse.detail_screen import DetailScreen as DetailScreen
     from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
-    from tui_registry.tui.browse.record_actions import Change as Change
-    from tui_registry.tui.browse.record_actions import RecordActions as RecordActions
-    from tui_registry.tui.browse.record_actions import Ref as Ref
-    from tui_registry.tui.browse.record_detail import RecordDetail as RecordDetail
-    from tui_registry.tui.browse.record_detail import problems_in_words as problems_in_words
+    from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
+    from tui_registry.tui.browse.record_detail import (
+        RecordDetail as RecordDetail,
+        problems_in_words as problems_in_words,
+    )
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
-    from tui_registry.tui.browse.search_input import CompletionList as CompletionList
-    from tui_registry.tui.browse.search_input import QueryInput as QueryInput
+    from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
 
 __all__ = [
     "Change",

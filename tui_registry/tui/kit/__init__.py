@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.tui.kit.dialogs import AskScreen as AskScreen
-    from tui_registry.tui.kit.dialogs import Choice as Choice
-    from tui_registry.tui.kit.dialogs import ChooseScreen as ChooseScreen
-    from tui_registry.tui.kit.dialogs import ConfirmScreen as ConfirmScreen
+    from tui_registry.tui.kit.dialogs import (
+        AskScreen as AskScreen,
+        Choice as Choice,
+        ChooseScreen as ChooseScreen,
+        ConfirmScreen as ConfirmScreen,
+    )
     from tui_registry.tui.kit.help import HelpScreen as HelpScreen
-    from tui_registry.tui.kit.palette import ActionsProvider as ActionsProvider
-    from tui_registry.tui.kit.palette import SearchesProvider as SearchesProvider
+    from tui_registry.tui.kit.palette import ActionsProvider as ActionsProvider, SearchesProvider as SearchesProvider
 
 __all__ = [
     "ActionsProvider", "AskScreen", "Choice", "ChooseScreen", "ConfirmScreen", "HelpScreen", "SearchesProvider",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.tui.register.register_screen import RegisterMode as RegisterMode
-    from tui_registry.tui.register.register_screen import RegisterScreen as RegisterScreen
+    from tui_registry.tui.register.register_screen import RegisterMode as RegisterMode, RegisterScreen as RegisterScreen
 
 __all__ = ["RegisterMode", "RegisterScreen"]
 

@@ -14,8 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui_registry.errors import InvalidRecord, Kind, Problem, RegistryError
-from tui_registry.formfile import format as formatted
-from tui_registry.formfile import generate
+from tui_registry.formfile import format as formatted, generate
 from tui_registry.present.imports import Candidate
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
