@@ -145,10 +145,11 @@ def files_run() -> Iterator[set[str]]:
     """The files of the package in which a function is called meanwhile, in any thread."""
     found: set[str] = set()
     prefix = str(ROOT)
+    over = False  # threads that outlive this go on noting what they call
 
     def note(frame: object, event: str, _: object) -> None:
         code = frame.f_code
-        if event == "call" and code.co_name != "<module>" and code.co_filename.startswith(prefix):
+        if not over and event == "call" and code.co_name != "<module>" and code.co_filename.startswith(prefix):
             found.add(code.co_filename[len(prefix) + 1 :])
 
     threading.setprofile(note)
@@ -158,6 +159,7 @@ def files_run() -> Iterator[set[str]]:
     try:
         yield found
     finally:
+        over = True
         sys.setprofile(None)
         threading.setprofile(None)
 
