@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import ClassVar, Final, NamedTuple
 
@@ -114,7 +115,14 @@ class BrowseScreen(FrameScreen[None]):
             self._show_answer(Answer(self.bar.question, first.readings, first.understanding))
         self._facts_read()
         self.watch(self.host, "facts", self._facts_read, init=False)
-        self.call_after_refresh(self.furnish)
+        self._furnish_after_the_first_frame()
+
+    @flow(group="furnish", background=True)
+    async def _furnish_after_the_first_frame(self) -> None:
+        drawn = asyncio.Event()
+        self.call_after_refresh(drawn.set)
+        await drawn.wait()
+        self.furnish()
 
     def furnish(self) -> Later:
         """Bring what the first frame does without, if it is not there yet, and read the record under the cursor."""
@@ -263,7 +271,7 @@ class BrowseScreen(FrameScreen[None]):
             else:
                 empty.show_no_match(question.query, proposal)
             if proposal is not None and not answer.stay and not self.is_filtering:
-                # There Enter takes the proposal, as is said there and here
+                # In the search line Enter takes the proposal; the note below it says so, and so does the empty list.
                 self.bar.focus_input()
         elif had_nothing and not self.bar.is_typing and not self.is_filtering:
             self.records.focus()

@@ -231,7 +231,7 @@ class FacetPanel(CursorList[FacetLine]):
         return Strip(segments).adjust_cell_length(width, name)
 
     def _is_exact(self, line: FacetLine) -> bool:
-        # Of the whole registry the replica keeps count, but for these two.
+        # Of all records the replica keeps exact counts, but not of sizes and owners.
         kept = self._counted.asks_for_all and line.field not in ("size", "owner")
         return kept or (self._facets is not None and self._facets.exact)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from tui_registry.datastore import Entry, Row, Undo, carry_out, plan_undo
+from tui_registry.datastore import Datastore, Entry, Row, Undo, carry_out, plan_undo
 from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.present import undone
 from tui_registry.present.record_rows import time_rows
@@ -15,7 +15,7 @@ from tui_registry.tui import imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.copying import copy_records
-from tui_registry.tui.kit.flows import FlowScreen, Part, flow
+from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 
 _MOST_NAMED: Final = 8
 
@@ -35,11 +35,8 @@ class Change(NamedTuple):
     select: str | None = None
 
 
-_NO_RECORD: Final = Change()
-
-
 class RecordActions(Part):
-    """The actions on the record of a screen that has a `RecordDetail`; in a list, on those that are marked."""
+    """The actions on the record that a screen shows; copy and delete take the marked ones where records are marked."""
 
     def __init__(
         self,
@@ -105,7 +102,8 @@ class RecordActions(Part):
     @flow
     async def action_copy(self) -> None:
         if self._marked:
-            await copy_records(self.screen, await self.read(self._marked_entries))
+            entries = await self.read(_read_entries, self.datastore, self._marked, unwanted())
+            await copy_records(self.screen, entries)
             return
         entry = await self._entry()
         if entry is not None:
@@ -127,7 +125,8 @@ class RecordActions(Part):
         name = await self.ask(question)
         if name is not None and name != before:
             await self.write(self.datastore.names.set, owner, name)
-            self._done(f"the key {address_short(owner)} is called {safe_text(name, 40)} here")
+            self.say(f"the key {address_short(owner)} is called {safe_text(name, 40)} here", "done")
+            self._show(Change())
 
     # Deleting
 
@@ -153,37 +152,25 @@ class RecordActions(Part):
         )
         if await self.ask(question):
             await self.write(self.datastore.delete, entry.kind, entry.id, entry.heads)
-            self._done(f"deleted {entry.kind} {name_of(entry)}: U brings it back", Change(gone=entry.id))
+            self.say(f"deleted {entry.kind} {name_of(entry)}: U brings it back", "done")
+            self._show(Change(gone=entry.id))
 
     async def _delete_marked(self) -> None:
-        entries = await self.read(self._marked_entries)
+        entries = await self.read(_read_entries, self.datastore, self._marked, unwanted())
         mine = [entry for entry in entries if entry.mine]
         if not mine:
             self.say("none of the marked records is yours to delete", "problem")
             return
         if not await self.ask(_question_before_deleting(mine, len(entries) - len(mine))):
             return
-        deleted, failure = await self.write(self._delete_all, mine)
+        deleted, failure = await self.write(_delete_all, self.datastore, mine)
         if self._records is not None:
             self._records.unmark(deleted)
-        sentence = f"deleted {_counted(len(deleted))}"
         if failure:
-            self.say(f"{sentence}, not the others: {failure}", "problem")
-            self._show_change(_NO_RECORD)
+            self.say(f"deleted {_counted(len(deleted))}, not the others: {failure}", "problem")
         else:
-            self._done(f"{sentence}: U brings the last one back")
-
-    def _delete_all(self, entries: Sequence[Entry]) -> tuple[list[str], str]:
-        """The ids of those that are deleted, and why the first of the others is not."""
-        deleted, failure = [], ""
-        for entry in entries:
-            try:
-                self.datastore.delete(entry.kind, entry.id, entry.heads)
-            except RegistryError as error:
-                failure = failure or error.sentence
-            else:
-                deleted.append(entry.id)
-        return deleted, failure
+            self.say(f"deleted {_counted(len(deleted))}: U brings the last one back", "done")
+        self._show(Change())
 
     # Undo
 
@@ -219,8 +206,8 @@ class RecordActions(Part):
         except RegistryError as error:
             self.say(f"not undone: {error.sentence}", "problem")
         else:
-            change = Change(gone=undo.id) if undo.then is None else Change(select=undo.id)
-            self._done(f"{undone.done(undo)}{_how_to_take_back(undo)}", change)
+            self.say(f"{undone.done(undo)}{_how_to_take_back(undo)}", "done")
+            self._show(Change(gone=undo.id) if undo.then is None else Change(select=undo.id))
 
     # New records
 
@@ -243,12 +230,12 @@ class RecordActions(Part):
         """Register what a file, a folder or an address holds."""
         record_id = await imports.import_records(self.screen)
         if record_id is not None:
-            self._show_change(Change(select=record_id))
+            self._show(Change(select=record_id))
 
     # How
 
     async def _entry(self) -> Entry | None:
-        """The record as it is now; None, and a word about it, when there is none or it is gone."""
+        """The record as it is now; None where there is none or it is gone, which is said."""
         ref = self._ref()
         if ref is None:
             self.say("no record under the cursor", "problem")
@@ -261,11 +248,6 @@ class RecordActions(Part):
     @property
     def _marked(self) -> list[Row]:
         return [] if self._records is None else list(self._records.marked.values())
-
-    def _marked_entries(self) -> list[Entry]:
-        """The marked records as they are now, without those that are gone."""
-        entries = (self.datastore.entry(row.id, row.kind) for row in self._marked)
-        return [entry for entry in entries if entry is not None]
 
     async def _offer_duplicate(self, entry: Entry, deed: str) -> None:
         owner = address_short(str(entry.record["owner_id"]))
@@ -282,15 +264,34 @@ class RecordActions(Part):
     async def _fill_form(self, form: register.RegisterScreen) -> None:
         saved = await self.ask(form)
         if saved is not None:
-            self._show_change(Change(select=saved.id))
+            self._show(Change(select=saved.id))
 
-    def _done(self, sentence: str, change: Change = _NO_RECORD) -> None:
-        self.say(sentence, "done")
-        self._show_change(change)
-
-    def _show_change(self, change: Change) -> None:
+    def _show(self, change: Change) -> None:
         self.screen.host.look()
         self._changed(change)
+
+
+def _read_entries(datastore: Datastore, rows: Sequence[Row], unwanted: Callable[[], bool]) -> list[Entry]:
+    """The records of these rows as they are now, without those that are gone; ends early when nobody wants them."""
+    entries = []
+    for row in rows:
+        entry = None if unwanted() else datastore.entry(row.id, row.kind)
+        if entry is not None:
+            entries.append(entry)
+    return entries
+
+
+def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[str], str]:
+    """The ids of those that are deleted, and why the first of the others is not."""
+    deleted, failure = [], ""
+    for entry in entries:
+        try:
+            datastore.delete(entry.kind, entry.id, entry.heads)
+        except RegistryError as error:
+            failure = failure or error.sentence
+        else:
+            deleted.append(entry.id)
+    return deleted, failure
 
 
 class VersionStep(NamedTuple):

@@ -186,7 +186,7 @@ class EmptyState(Static):
                 "$foreground-muted",
             )
         )
-        # Said before it matters: afterwards it is too late.
+        # Said at the first run: once the key is lost it is too late.
         key = safe_text(str(host_of(self).datastore.key.file.absolute()))
         content = content.append(f"\nYour key, which signs what you register, is {key}\n")
         content = content.append(
@@ -356,7 +356,7 @@ def mark_of(row: Row) -> str:
 
 
 def licence_in(text: str, width: int) -> str:
-    """A licence for so many cells: without the prefix that tells less than what follows, where both have no room."""
+    """A licence in so many cells: where it does not fit, without `LicenseRef-`, which says less than the rest."""
     return text.removeprefix("LicenseRef-") if cell_len(text) > width else text
 
 

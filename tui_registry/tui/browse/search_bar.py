@@ -30,7 +30,7 @@ PLACEHOLDER: Final = "find by words, or params:<=8b license:apache-2.0"
 _PROMPT: Final = Content.styled(" / ", "bold $text-accent")
 _QUIET: Final = "$foreground-muted"
 _WARNING: Final = "$text-warning"
-# What an input draws its placeholder with comes to the same on either theme.
+# As an Input draws its placeholder, on dark and on light themes.
 _FAINT: Final = "$foreground 44%"
 
 
@@ -160,7 +160,7 @@ class SearchBar(Widget):
         self._show_note(understood(words, proposal), proposal)
 
     def show_begun(self) -> None:
-        """Say that the last word is probably not all of it: nothing has it, and something begins so."""
+        """Say that no record has the last word, which is probably still being typed: known words begin with it."""
         self._show_note(begun(), None)
 
     def show_refusal(self, sentence: str, position: int, proposal: str | None) -> None:
@@ -351,7 +351,7 @@ def understood(words: str, proposal: str | None) -> Note:
 
 
 def begun() -> Note:
-    """That the last word is probably not all of it: nothing has it, and something begins so."""
+    """That no record has the last word, which is probably still being typed."""
     return Note(_QUIET, ((PROMPT_WIDTH, "nothing has this word; tab completes it"),))
 
 

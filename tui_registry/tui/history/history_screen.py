@@ -176,7 +176,7 @@ class HistoryScreen(FrameScreen[None]):
                 (line,) = await self.read(self.datastore.log.by_hash, [operation.hash], 65_537)
                 await copy_text(self, line.decode(), "the operation")
 
-    def _changed(self, change: Change) -> None:  # noqa: ARG002 - the new operation itself tells
+    def _changed(self, change: Change) -> None:  # noqa: ARG002 - the list shows the new operation
         self._list.read_again()
 
     @flow

@@ -27,7 +27,7 @@ _LEAST_NAME: Final = 20
 
 
 class OperationList(WindowList[Operation, "LogSpan"]):
-    """Operations with a cursor that stays on its one when new ones arrive."""
+    """Operations with a cursor that stays on its operation when new ones arrive."""
 
     PLAIN: ClassVar[tuple[str, ...]] = ("NAME", "DID")
 
@@ -233,7 +233,7 @@ class LogWindows:
         return LogSpan(low, high, None if upper is None else (upper, self._places[upper]))
 
     def put(self, reading: LogReading) -> int:
-        """Take what was read; tells by how many operations the log has grown since."""
+        """Take what was read; returns by how many operations the log has grown since."""
         grown = reading.total - self.total
         if grown < 0:  # another log: this replica was put back to an older copy
             self._rows.clear()

@@ -126,7 +126,7 @@ def wrong_in(datastore: Datastore, name: str, address: str) -> dict[str, str]:
     if not name:
         wrong[NAME] = "give it a name, such as hub"
     if (ADDRESS not in wrong or ":" in address) and _LIKE_A_HOST(address):
-        # As a path it would be right, or is told of in general words; and nobody means it so.
+        # It could be the path of a folder, but hardly anybody means that.
         wrong[ADDRESS] = f"write http://{address} for a node, or ./{address} for a folder of that name"
     return wrong
 

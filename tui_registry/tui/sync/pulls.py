@@ -1,4 +1,4 @@
-"""The pulls that were asked for: how far each one is, and what they came to. Knows no widget."""
+"""The pulls that were asked for: how far each one is, and its outcome. Knows no widget."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Pulling:
     """A pull that was asked for.
 
     Attributes:
-        waiting: others have to end first. stopping: it was told to stop. ended: its outcome is being read.
+        waiting: others have to end first. stopping: it was told to stop. ended: the peer is being read again.
         start, done, of: where in the peer's log it began, where it is, and the log's size; `of` is None before the
             peer has answered.
-        progress: the last that was told, None before the first batch is stored.
+        progress: the last one reported, None before the first batch is stored.
     """
 
     waiting: bool = False
@@ -47,7 +47,7 @@ class Pulling:
         return min(1.0, max(0.0, (self.done - self.start) / (self.of - self.start)))
 
     def after(self, event: Event | None) -> Pulling:
-        """What it is once this was told; None is told when its turn has come."""
+        """The state after this event; None stands for the beginning of its turn."""
         if event is None:
             return replace(self, waiting=False)
         if isinstance(event, Started):
@@ -65,7 +65,7 @@ class Pulls:
 
     Attributes:
         pulling: by peer, those that wait, run, or have ended since `take_ended` was called.
-        results: what the last pull from each peer came to.
+        results: of the last pull from each peer.
     """
 
     def __init__(self, moved: Callable[[], object], bounds: Bounds | None = None) -> None:
@@ -75,7 +75,7 @@ class Pulls:
         """
         self.pulling: dict[str, Pulling] = {}
         self.results: dict[str, PullResult] = {}
-        self._untold: list[PullResult] = []
+        self._unreported: list[PullResult] = []
         self._stops: dict[str, asyncio.Event] = {}
         self._moved = moved
         self._bounds = bounds
@@ -100,26 +100,26 @@ class Pulls:
 
         Raises:
             SyncError: it was stopped before its turn came.
-            StoreError: the peer is no more.
+            StoreError: the peer was removed meanwhile.
         """
         bounds = self._bounds = self._bounds or sync.Bounds()
         turns = self._turns = self._turns or sync.Turns(bounds)
-        stop, tell = self._stops[peer], partial(self.tell, peer)
+        stop, report = self._stops[peer], partial(self.report, peer)
         try:
             async with turns.turn(stop) as over:
                 if over is None:
                     raise SyncError(peer, STOPPED, "stopped before its turn came")
-                tell(None)
+                report(None)
                 await asyncio.to_thread(_load)
-                result = await sync.pull(datastore, peer, emit=tell, cancel=stop, turn_over=over, bounds=bounds)
+                result = await sync.pull(datastore, peer, emit=report, cancel=stop, turn_over=over, bounds=bounds)
             self.results[peer] = result
-            self._untold.append(result)
+            self._unreported.append(result)
         finally:
             del self._stops[peer]
             self.pulling[peer] = replace(self.pulling[peer], ended=True)
 
-    def tell(self, peer: str, event: Event | None) -> None:
-        """Take what a pull tells of itself; None is told when its turn has come."""
+    def report(self, peer: str, event: Event | None) -> None:
+        """Take an event of a pull; None stands for the beginning of its turn."""
         self.pulling[peer] = self.pulling[peer].after(event)
         self._moved()
 
@@ -130,19 +130,19 @@ class Pulls:
             peers: all of them as they are now.
 
         Returns:
-            What came of them in one sentence, once none runs any more.
+            Their outcome in one sentence, once no pull runs any more.
         """
         known = {peer.name: peer for peer in peers}
         self.pulling = {name: pulling for name, pulling in self.pulling.items() if not pulling.ended}
         self.results = {name: result for name, result in self.results.items() if name in known}
-        if self.pulling or not self._untold:
+        if self.pulling or not self._unreported:
             return None
-        ended, self._untold = self._untold, []
+        ended, self._unreported = self._unreported, []
         return outcome([(result, known.get(result.peer)) for result in ended])
 
 
 def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]:
-    """What pulls that ended came to, in one sentence; each with its peer as it is now, None if it is no more."""
+    """The outcome of pulls that ended, in one sentence; each with its peer as it is now, None if it was removed."""
     ended = list(ended)
     results = [result for result, _ in ended]
     failed = [result for result in results if result.error is not None and result.error.code != STOPPED]

@@ -26,7 +26,7 @@ from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer
 from tui_registry.tui.sync.pulls import Pulls
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 
-# Progress is drawn at most so often, however fast it is told.
+# Progress is drawn at most so often, however fast it is reported.
 SECONDS_BETWEEN_DRAWINGS: Final = 0.1
 
 
@@ -235,10 +235,10 @@ class SyncScreen(FrameScreen[None]):
     @flow(background=True, exclusive=True, group="peers")
     async def _read_peers(self) -> None:
         self.peers = await self.read(self.datastore.peers.all)
-        # Until now the row of a pull that ended showed its last progress: what it came to is known from here on.
-        came_to = self.pulls.take_ended(self.peers)
-        if came_to is not None:
-            self.say(*came_to)
+        # Until now the row of a pull that ended showed its last progress; its outcome is shown from here on.
+        outcome = self.pulls.take_ended(self.peers)
+        if outcome is not None:
+            self.say(*outcome)
         self._show()
 
     def _show(self) -> None:
@@ -262,7 +262,7 @@ class SyncScreen(FrameScreen[None]):
         self.refresh_footer()
 
     def _show_soon(self) -> None:
-        """Draw now, or with everything else that is told until the next drawing is due."""
+        """Draw now, or together with what else is reported until the next drawing is due."""
         if self._next_drawing is not None:
             return
         wait = self._drawn_at + SECONDS_BETWEEN_DRAWINGS - time.monotonic()
