@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .crdt import AgentOp as AgentOp
-    from .crdt import Identity as Identity
-    from .crdt import ModelOp as ModelOp
-    from .crdt import OpError as OpError
-    from .crdt import check_op as check_op
-    from .crdt import parse_op as parse_op
-    from .datastore import Datastore as Datastore
-    from .datastore import StoreError as StoreError
-    from .errors import InvalidRecord as InvalidRecord
-    from .errors import Problem as Problem
-    from .errors import RegistryError as RegistryError
-    from .query import QueryError as QueryError
-    from .records import AgentFramework as AgentFramework
-    from .records import AgentResourceRequirements as AgentResourceRequirements
-    from .records import AgentType as AgentType
-    from .records import AIAgent as AIAgent
-    from .records import AIModel as AIModel
-    from .records import ModelFramework as ModelFramework
-    from .records import ModelResourceRequirements as ModelResourceRequirements
-    from .records import ModelType as ModelType
-    from .records import Other as Other
-    from .records import QuantizationType as QuantizationType
+    from .crdt import AgentOp, Identity, ModelOp, OpError, check_op, parse_op
+    from .datastore import Datastore, StoreError
+    from .errors import InvalidRecord, Problem, RegistryError
+    from .query import QueryError
+    from .records import (
+        AgentFramework,
+        AgentResourceRequirements,
+        AgentType,
+        AIAgent,
+        AIModel,
+        ModelFramework,
+        ModelResourceRequirements,
+        ModelType,
+        Other,
+        QuantizationType,
+    )
+
+__all__ = [
+    "AIAgent", "AIModel", "AgentFramework", "AgentOp", "AgentResourceRequirements", "AgentType", "Datastore",
+    "Identity", "InvalidRecord", "ModelFramework", "ModelOp", "ModelResourceRequirements", "ModelType", "OpError",
+    "Other", "Problem", "QuantizationType", "QueryError", "RegistryError", "StoreError", "check_op", "parse_op",
+]  # fmt: skip
 
 __version__ = "0.2.0.dev0"
 
@@ -59,5 +59,4 @@ _HOMES = {
         ".records",
     ),
 }
-__all__ = sorted(_HOMES)
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

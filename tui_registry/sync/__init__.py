@@ -5,24 +5,28 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.present.pulls import Event as Event
-    from tui_registry.present.pulls import Failed as Failed
-    from tui_registry.present.pulls import Finished as Finished
-    from tui_registry.present.pulls import Progress as Progress
-    from tui_registry.present.pulls import PullResult as PullResult
-    from tui_registry.present.pulls import PushResult as PushResult
-    from tui_registry.present.pulls import Started as Started
-    from tui_registry.present.pulls import SyncError as SyncError
+    from tui_registry.present.pulls import (
+        Event,
+        Failed,
+        Finished,
+        Progress,
+        PullResult,
+        PushResult,
+        Started,
+        SyncError,
+    )
 
-    from .bounds import Bounds as Bounds
-    from .concurrency import Turns as Turns
-    from .publishing import Published as Published
-    from .publishing import publish as publish
-    from .pulling import pull as pull
-    from .pulling import pull_all as pull_all
-    from .pushing import push as push
-    from .transport import open_transport as open_transport
+    from .bounds import Bounds
+    from .concurrency import Turns
+    from .publishing import Published, publish
+    from .pulling import pull, pull_all
+    from .pushing import push
+    from .transport import open_transport
 
+__all__ = [
+    "Bounds", "Event", "Failed", "Finished", "Progress", "Published", "PullResult", "PushResult", "Started",
+    "SyncError", "Turns", "open_transport", "publish", "pull", "pull_all", "push",
+]  # fmt: skip
 _OUTCOMES = ("Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
     **dict.fromkeys(_OUTCOMES, "tui_registry.present.pulls"),
@@ -33,5 +37,4 @@ _HOMES = {
     "push": ".pushing",
     "open_transport": ".transport",
 }
-__all__ = sorted(_HOMES)
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)
