@@ -13,29 +13,28 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .crdt import (
-        AgentOp as AgentOp,
-        Identity as Identity,
-        ModelOp as ModelOp,
-        OpError as OpError,
-        check_op as check_op,
-        parse_op as parse_op,
-    )
-    from .datastore import Datastore as Datastore, StoreError as StoreError
-    from .errors import InvalidRecord as InvalidRecord, Problem as Problem, RegistryError as RegistryError
-    from .query import QueryError as QueryError
+    from .crdt import AgentOp, Identity, ModelOp, OpError, check_op, parse_op
+    from .datastore import Datastore, StoreError
+    from .errors import InvalidRecord, Problem, RegistryError
+    from .query import QueryError
     from .records import (
-        AgentFramework as AgentFramework,
-        AgentResourceRequirements as AgentResourceRequirements,
-        AgentType as AgentType,
-        AIAgent as AIAgent,
-        AIModel as AIModel,
-        ModelFramework as ModelFramework,
-        ModelResourceRequirements as ModelResourceRequirements,
-        ModelType as ModelType,
-        Other as Other,
-        QuantizationType as QuantizationType,
+        AgentFramework,
+        AgentResourceRequirements,
+        AgentType,
+        AIAgent,
+        AIModel,
+        ModelFramework,
+        ModelResourceRequirements,
+        ModelType,
+        Other,
+        QuantizationType,
     )
+
+__all__ = [
+    "AIAgent", "AIModel", "AgentFramework", "AgentOp", "AgentResourceRequirements", "AgentType", "Datastore",
+    "Identity", "InvalidRecord", "ModelFramework", "ModelOp", "ModelResourceRequirements", "ModelType", "OpError",
+    "Other", "Problem", "QuantizationType", "QueryError", "RegistryError", "StoreError", "check_op", "parse_op",
+]  # fmt: skip
 
 __version__ = "0.2.0.dev0"
 
@@ -60,5 +59,4 @@ _HOMES = {
         ".records",
     ),
 }
-__all__ = sorted(_HOMES)
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tui_registry.text import safe_text
+from tui_registry.text import fewest_typos, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.errors import Severity
@@ -436,16 +436,9 @@ def _squeezed(name: str) -> str:
 
 def _nearest(name: str, listed: Mapping[str, str]) -> str | None:
     """The listed name that is a typo or two away, common ones first; None when nothing is that near."""
-    from rapidfuzz.distance import OSA
-
-    most = max(1, len(name) // 5)
     common = [key for key in map(str.lower, SPELLINGS) if key in listed]
-    best: tuple[int, str] | None = None
-    for key in dict.fromkeys((*common, *listed)):
-        distance = OSA.distance(name[:64], key, score_cutoff=most)
-        if distance <= most and (best is None or distance < best[0]):
-            best = (distance, key)
-    return listed[best[1]] if best is not None else None
+    found = fewest_typos(name, dict.fromkeys((*common, *listed)), max(1, len(name) // 5))
+    return None if found is None else listed[found]
 
 
 def _show(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Final
 
@@ -51,6 +51,15 @@ def nearest(word: str, known: Collection[str]) -> str | None:
 
     close = get_close_matches(word[:64], list(known), n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def fewest_typos(word: str, known: Iterable[str], most: int) -> str | None:
+    """The known word that is the fewest typos away, of several the first; None where each is more than `most` away."""
+    from rapidfuzz.distance import OSA  # needed on the way to an error only
+
+    distances = ((OSA.distance(word[:64], candidate, score_cutoff=most), candidate) for candidate in known)
+    distance, found = min(distances, key=lambda pair: pair[0], default=(most + 1, ""))
+    return found if distance <= most else None
 
 
 _ZWJ: Final = "\u200d"

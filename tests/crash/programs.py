@@ -20,7 +20,7 @@ from tests.crash.places import DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NE
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
 from tui_registry import datastore as door
-from tui_registry.cli.keystore import write_keystore
+from tui_registry.cli.care import write_keystore
 from tui_registry.cli.registry import write_file
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft

@@ -25,7 +25,7 @@ from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
 from tests.node.conftest import client, refused
 from tests.replica.replicas import database
 from tests.seeds import make_record, seed
-from tui_registry.cli.keystore import write_keystore
+from tui_registry.cli.care import write_keystore
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.node import TOKEN_FILE, NodeError, node_token, running

@@ -27,8 +27,10 @@ class Command(NamedTuple):
     Attributes:
         room: the group in which the help lists it.
         summary: what it is for, on one line.
-        arguments: declares on its parser what it takes, its description and its examples.
+        arguments: declares on its parser what it takes; it may add to the help what must not be imported before.
         place: the module of `cli/` and the function in it, imported once the command is run.
+        description: what its help says first.
+        examples: lines of it.
     """
 
     name: str
@@ -36,6 +38,14 @@ class Command(NamedTuple):
     summary: str
     arguments: Callable[[ArgumentParser], None]
     place: str
+    description: str = ""
+    examples: tuple[str, ...] = ()
+
+    def declare(self, parser: ArgumentParser) -> None:
+        """Give its parser all that it takes, and its help."""
+        parser.description = self.description
+        parser.epilog = "\n".join(("examples:", *(f"  {line}" for line in self.examples)))
+        self.arguments(parser)
 
     @property
     def run(self) -> Callable[[Namespace], int]:
@@ -109,10 +119,6 @@ def _port(typed: str) -> int:
 # What several commands take
 
 
-def _examples(*lines: str) -> str:
-    return "\n".join(("examples:", *(f"  {line}" for line in lines)))
-
-
 def _id(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the record's id, or a beginning that only it has")
 
@@ -155,12 +161,6 @@ def _listing(parser: ArgumentParser) -> None:
 
 
 def _list(parser: ArgumentParser) -> None:
-    parser.description = f"List models or agents, the last updated first.\n\n{_LIMITS}"
-    parser.epilog = _examples(
-        "tui-registry list models",
-        "tui-registry list models --sort=-params --limit 10",
-        "tui-registry list agents --json | jq -r .record.name",
-    )
     parser.add_argument("kind", choices=["models", "agents"], metavar="models|agents")
     _listing(parser)
 
@@ -169,16 +169,7 @@ def _search(parser: ArgumentParser) -> None:
     from tui_registry.query.sentences import GRAMMAR
 
     parser.usage = "tui-registry search [options] QUERY"
-    parser.description = f"Find models and agents by words and fields.\n\n{_LIMITS}"
-    examples = _examples(
-        "tui-registry search llama",
-        "tui-registry search 'llama params:<=8b license:apache-2.0'",
-        "tui-registry search --json 'kind:model ctx:>=128k' | jq -r .id",
-        "tui-registry search -- -deprecated        (a query that begins with '-' comes after '--')",
-        "tui-registry search --facets kind:model        (how many have which licence, size, tag and so on)",
-        "tui-registry search --save small 'type:LLM params:<=8b'        (then: search @small llama)",
-    )
-    parser.epilog = f"{examples}\n\nthe query language:\n\n{GRAMMAR}"
+    parser.epilog = f"{parser.epilog}\n\nthe query language:\n\n{GRAMMAR}"
     parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="several words make one query")
     _listing(parser)
     saved = parser.add_mutually_exclusive_group()
@@ -189,26 +180,11 @@ def _search(parser: ArgumentParser) -> None:
 
 
 def _show(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Show one record in full. With --json it is one object,\n"
-        '{"kind", "id", "record", "heads", "problems"}, which can be edited and given to \'update\'.'
-    )
-    parser.epilog = _examples("tui-registry show 3fa9c1", "tui-registry show 3fa9c1 --json > record.json")
     _id(parser)
     _json(parser)
 
 
 def _history(parser: ArgumentParser) -> None:
-    parser.description = (
-        "List every operation of a record that this replica has, the last arrived first; deleted records too.\n"
-        "Without an ID, the last operations of the whole replica. With --json each line is one operation; those of\n"
-        "one record hold what was written."
-    )
-    parser.epilog = _examples(
-        "tui-registry history 3fa9c1",
-        "tui-registry history 3fa9c1 --json | jq -r .hash",
-        "tui-registry history --mine --limit 10",
-    )
     parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
     parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
     at_most = f"at most N operations, 0 for all (without an ID: {OPERATIONS_SHOWN})"
@@ -217,11 +193,6 @@ def _history(parser: ArgumentParser) -> None:
 
 
 def _quarantine(parser: ArgumentParser) -> None:
-    parser.description = (
-        "List the operations that were refused, the latest first: who sent them, which rule they break and how their\n"
-        "bytes begin. They never became part of this replica. With --json each line is one operation."
-    )
-    parser.epilog = _examples("tui-registry quarantine", "tui-registry quarantine --json | jq -r .source")
     at_most = "at most N operations (default: %(default)s)"
     parser.add_argument("--limit", type=_count, default=REFUSED_SHOWN, metavar="N", help=at_most)
     _json(parser, _LINES)
@@ -245,68 +216,31 @@ a record in YAML (JSON works as well; every field but the name may be left out):
 
 
 def _register(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Sign a record with this replica's key and register it. Id, owner and times are set here.\n"
-        "A record with errors is not stored; every problem is listed."
-    )
-    examples = _examples(
-        "tui-registry register model my-finetune.yaml",
-        "tui-registry register agent - < crew.json",
-        "tui-registry register model my-finetune.yaml --json | jq -r .id",
-    )
-    parser.epilog = f"{examples}\n\n{_YAML}"
+    parser.epilog = f"{parser.epilog}\n\n{_YAML}"
     parser.add_argument("kind", choices=("model", "agent"), metavar="model|agent")
     _file(parser)
     _json(parser, "print the registered record as a JSON object")
 
 
 def _update(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Change a record of yours. Fields that the file leaves out stay as they are.\n"
-        "A file made by 'show ID --json' carries the heads that you were shown: when the record has changed since,\n"
-        "the update is refused and nothing is written. Other files go on top of what is here now."
-    )
-    parser.epilog = _examples(
-        "echo 'version: 1.0.1' | tui-registry update 3fa9c1 -",
-        "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
-    )
     _id(parser)
     _file(parser)
     _json(parser, "print the record as it is now as a JSON object")
 
 
 def _delete(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Delete a record of yours: sign its removal, which peers take over when they pull.\n"
-        "What was published stays in the history of every replica that has it."
-    )
-    parser.epilog = _examples("tui-registry delete 3fa9c1", "tui-registry delete 3fa9c1 --yes --json")
     _id(parser)
     _yes(parser)
     _json(parser, "print what was deleted as a JSON object")
 
 
 def _undo(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Undo the last operation on a record of yours: the version before comes back, a deleted record is there\n"
-        "again, one that was only registered is deleted. It signs one more operation; the history keeps all that came\n"
-        "before, and undoing again takes the undo back."
-    )
-    parser.epilog = _examples("tui-registry undo 3fa9c1", "tui-registry undo 3fa9c1 --yes --json")
     _id(parser)
     _yes(parser)
     _json(parser, "print the record as it is then as a JSON object")
 
 
 def _restore(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Bring back a record of yours that was deleted, as it was, under its id: sign one more operation.\n"
-        "'history --mine' lists what was deleted."
-    )
-    parser.epilog = _examples(
-        "tui-registry restore 3fa9c1",
-        "tui-registry history --mine --json | jq -r 'select(.deletes and .head).id'",
-    )
     _id(parser)
     _json(parser, "print the record as a JSON object")
 
@@ -317,20 +251,8 @@ def _restore(parser: ArgumentParser) -> None:
 def _formfile(parser: ArgumentParser) -> None:
     from tui_registry.formfile.editor import LANGUAGE
 
-    parser.description = (
-        "Formfiles: check, format and render them, write one for a record, and hand a record over to a builder as a\n"
-        "bundle that proves by itself whose record it is."
-    )
-    examples = _examples(
-        "tui-registry formfile lint crew.formfile --record 3fa9c1",
-        "tui-registry formfile fmt crew.formfile --write",
-        "tui-registry formfile render --record 3fa9c1 --set port=8080",
-        "tui-registry formfile generate 3fa9c1 > crew.formfile",
-        "tui-registry formfile build 3fa9c1 -o crew.tar --set port=8080 --set-file passwd=passwd.txt",
-        "tui-registry formfile verify crew.tar",
-    )
     language = LANGUAGE.rstrip("\n")
-    parser.epilog = f"{examples}\n\nthe language:\n\n{language}"
+    parser.epilog = f"{parser.epilog}\n\nthe language:\n\n{language}"
     names = "lint|fmt|render|generate|language|build|verify"
     actions = parser.add_subparsers(dest="action", metavar=names, required=True)
 
@@ -406,16 +328,6 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    parser.description = (
-        "A peer is a node or a directory that this replica pulls from. Nothing travels until 'sync'.\n"
-        "Nobody has to trust a peer: every operation proves its own author, whoever relays it."
-    )
-    parser.epilog = _examples(
-        "tui-registry peer add hub https://registry.example:8420",
-        "tui-registry peer add stick /media/stick/registry",
-        "tui-registry peer list --json",
-        "tui-registry peer remove hub",
-    )
     actions = parser.add_subparsers(dest="action", metavar="add|list|remove", required=True)
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
@@ -429,12 +341,6 @@ def _peer(parser: ArgumentParser) -> None:
 
 
 def _sync(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Pull what is new from all peers, or from those that are named. Every operation is checked before it is\n"
-        "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended.\n\n"
-        "Exits with 1 when a peer could not be read to its end; the others are read all the same."
-    )
-    parser.epilog = _examples("tui-registry sync", "tui-registry sync hub --json", "tui-registry sync hub --push")
     parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
     push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
     parser.add_argument("--push", action="store_true", help=push)
@@ -444,18 +350,6 @@ def _sync(parser: ArgumentParser) -> None:
 def _serve(parser: ArgumentParser) -> None:
     from tui_registry.node.limits import DEFAULT_PORT
 
-    parser.description = (
-        "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"
-        "API (described at URL/docs). Reading is open to everybody who reaches the node; writing over REST signs\n"
-        "with this replica's key and needs the bearer token that --token shows. Ctrl+C ends it.\n\n"
-        "The first line on stdout says where it listens, once it does."
-    )
-    parser.epilog = _examples(
-        "tui-registry serve",
-        "tui-registry serve --host 0.0.0.0 --allow-remote",
-        "tui-registry serve --port 0 --json",
-        'curl -H "Authorization: Bearer $(tui-registry serve --token)" ...',
-    )
     here, free = "default: %(default)s, this machine only", "default: %(default)s; 0 takes a free one"
     parser.add_argument("--host", type=_host, default="127.0.0.1", metavar="HOST", help=here)
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help=free)
@@ -479,15 +373,6 @@ def _import(parser: ArgumentParser) -> None:
         "checked and stored as they are, whoever signed them.\n\n"
         "Exits with 1 when a description has errors; the others are registered all the same."
     )
-    parser.epilog = _examples(
-        "tui-registry import models/",
-        "tui-registry import Qwen2.5-7B-Instruct-Q4_K_M.gguf --set license=Apache-2.0 --register",
-        "tui-registry import http://127.0.0.1:11434 --explain",
-        "tui-registry import https://huggingface.co/Qwen/Qwen2.5-7B-Instruct",
-        "tui-registry import https://agent.example.com --json | jq .record",
-        "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
-        "tui-registry import backup.ndjson --register --json | jq -r .status",
-    )
     parser.add_argument("source", metavar="SOURCE", help="a file, a folder or an address")
     parser.add_argument("--register", action="store_true", help="register the drafts that have no errors")
     parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
@@ -499,18 +384,6 @@ def _import(parser: ArgumentParser) -> None:
 
 
 def _export(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Write this replica's records to stdout, one JSON object a line, as 'list --json' does. With --ops it\n"
-        "writes the signed operations instead, a backup that 'import --register' checks and stores in any replica.\n"
-        "With --log it writes the log as files that a web server, a share or a USB stick can offer: others add the\n"
-        "directory or its URL as a peer. Run it again to bring the directory up to date."
-    )
-    parser.epilog = _examples(
-        "tui-registry export > records.ndjson",
-        "tui-registry export 'is:mine' > mine.ndjson",
-        "tui-registry export --ops > backup.ndjson",
-        "tui-registry export --log /media/stick/registry",
-    )
     parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records")
@@ -522,12 +395,6 @@ def _export(parser: ArgumentParser) -> None:
 
 
 def _verify(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Check every stored operation again, signature and rules, and rebuild what is derived from them: the current\n"
-        "records and the search index. What does not pass is taken out of the log.\n\n"
-        "Exits with 1 when anything was found."
-    )
-    parser.epilog = _examples("tui-registry verify", "tui-registry verify --json")
     _json(parser, "print what was found as a JSON object")
 
 
@@ -536,18 +403,6 @@ KEEP_A_COPY = "keep a copy elsewhere with 'identity export FILE'"
 
 
 def _identity(parser: ArgumentParser) -> None:
-    parser.description = (
-        "The key that signs your records. It is made at first use and lies beside the database; its address is\n"
-        f"your name as an owner everywhere.\n\n{WHO_HAS_THE_KEY.capitalize()}:\n{KEEP_A_COPY}.\n\n"
-        "What you call the keys of others stays on this machine; 'name' tells and changes it."
-    )
-    parser.epilog = _examples(
-        "tui-registry identity show",
-        "tui-registry identity export key-backup.json",
-        "tui-registry identity import key-backup.json",
-        "tui-registry identity new",
-        "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
-    )
     actions = parser.add_subparsers(dest="action", metavar="show|export|import|new|name", required=True)
     show = actions.add_parser("show", description="Show the address and where the key file lies.")
     export = actions.add_parser(
@@ -580,57 +435,351 @@ _NAME = (
 
 
 def _demo(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Open the terminal interface on sample data: a throw-away replica with well-known open models and agents,\n"
-        "and a second one, 'neighbour', served on this machine, that has records to pull. Both vanish at the end;\n"
-        "your own replica is not touched. The sample's owners are made up for the occasion."
-    )
-    parser.epilog = _examples("tui-registry demo", "tui-registry demo --check")
     parser.add_argument("--check", action="store_true", help="build it all, pull from the neighbour, and end")
     _json(parser, "for --check: a JSON object")
 
 
 def _help(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Explain a command, or without one list them all. 'help search' explains the query language, 'help protocol'\n"
-        "prints what replicas agree on: enough to write another one."
-    )
-    parser.epilog = _examples("tui-registry help register", "tui-registry help search", "tui-registry help protocol")
     parser.add_argument("topic", nargs="?", choices=[*COMMANDS, *PAGES], metavar="COMMAND|PAGE")
 
 
 _TABLE = (
-    Command("list", "Look", "list models or agents, newest first", _list, "look.list_records"),
-    Command("search", "Look", "find records by words and fields", _search, "look.search"),
-    Command("show", "Look", "one record in full", _show, "look.show"),
     Command(
-        "history", "Look", "every operation of a record, or the last ones of this replica", _history, "look.history"
+        "list",
+        "Look",
+        "list models or agents, newest first",
+        _list,
+        "look.list_records",
+        description=f"List models or agents, the last updated first.\n\n{_LIMITS}",
+        examples=(
+            "tui-registry list models",
+            "tui-registry list models --sort=-params --limit 10",
+            "tui-registry list agents --json | jq -r .record.name",
+        ),
     ),
     Command(
-        "quarantine", "Look", "the operations that were refused, from whom and why", _quarantine, "look.quarantine"
+        "search",
+        "Look",
+        "find records by words and fields",
+        _search,
+        "look.search",
+        description=f"Find models and agents by words and fields.\n\n{_LIMITS}",
+        examples=(
+            "tui-registry search llama",
+            "tui-registry search 'llama params:<=8b license:apache-2.0'",
+            "tui-registry search --json 'kind:model ctx:>=128k' | jq -r .id",
+            "tui-registry search -- -deprecated        (a query that begins with '-' comes after '--')",
+            "tui-registry search --facets kind:model        (how many have which licence, size, tag and so on)",
+            "tui-registry search --save small 'type:LLM params:<=8b'        (then: search @small llama)",
+        ),
     ),
-    Command("register", "Write", "sign and register a record from a JSON or YAML file", _register, "write.register"),
-    Command("update", "Write", "change a record of yours", _update, "write.update"),
-    Command("delete", "Write", "delete a record of yours", _delete, "write.delete"),
-    Command("undo", "Write", "undo the last operation on a record of yours", _undo, "write.undo"),
-    Command("restore", "Write", "bring back a deleted record of yours", _restore, "write.restore"),
     Command(
-        "formfile", "Build", "check, format and render Formfiles, and build bundles of records", _formfile,
+        "show",
+        "Look",
+        "one record in full",
+        _show,
+        "look.show",
+        description=(
+            "Show one record in full. With --json it is one object,\n"
+            '{"kind", "id", "record", "heads", "problems"}, which can be edited and given to \'update\'.'
+        ),
+        examples=(
+            "tui-registry show 3fa9c1",
+            "tui-registry show 3fa9c1 --json > record.json",
+        ),
+    ),
+    Command(
+        "history",
+        "Look",
+        "every operation of a record, or the last ones of this replica",
+        _history,
+        "look.history",
+        description=(
+            "List every operation of a record that this replica has, the last arrived first; deleted records too.\n"
+            "Without an ID, the last operations of the whole replica. With --json each line is one operation; "
+            "those of\n"
+            "one record hold what was written."
+        ),
+        examples=(
+            "tui-registry history 3fa9c1",
+            "tui-registry history 3fa9c1 --json | jq -r .hash",
+            "tui-registry history --mine --limit 10",
+        ),
+    ),
+    Command(
+        "quarantine",
+        "Look",
+        "the operations that were refused, from whom and why",
+        _quarantine,
+        "look.quarantine",
+        description=(
+            "List the operations that were refused, the latest first: who sent them, which rule they break and "
+            "how their\n"
+            "bytes begin. They never became part of this replica. With --json each line is one operation."
+        ),
+        examples=(
+            "tui-registry quarantine",
+            "tui-registry quarantine --json | jq -r .source",
+        ),
+    ),
+    Command(
+        "register",
+        "Write",
+        "sign and register a record from a JSON or YAML file",
+        _register,
+        "write.register",
+        description=(
+            "Sign a record with this replica's key and register it. Id, owner and times are set here.\n"
+            "A record with errors is not stored; every problem is listed."
+        ),
+        examples=(
+            "tui-registry register model my-finetune.yaml",
+            "tui-registry register agent - < crew.json",
+            "tui-registry register model my-finetune.yaml --json | jq -r .id",
+        ),
+    ),
+    Command(
+        "update",
+        "Write",
+        "change a record of yours",
+        _update,
+        "write.update",
+        description=(
+            "Change a record of yours. Fields that the file leaves out stay as they are.\n"
+            "A file made by 'show ID --json' carries the heads that you were shown: when the record has changed "
+            "since,\n"
+            "the update is refused and nothing is written. Other files go on top of what is here now."
+        ),
+        examples=(
+            "echo 'version: 1.0.1' | tui-registry update 3fa9c1 -",
+            "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
+        ),
+    ),
+    Command(
+        "delete",
+        "Write",
+        "delete a record of yours",
+        _delete,
+        "write.delete",
+        description=(
+            "Delete a record of yours: sign its removal, which peers take over when they pull.\n"
+            "What was published stays in the history of every replica that has it."
+        ),
+        examples=(
+            "tui-registry delete 3fa9c1",
+            "tui-registry delete 3fa9c1 --yes --json",
+        ),
+    ),
+    Command(
+        "undo",
+        "Write",
+        "undo the last operation on a record of yours",
+        _undo,
+        "write.undo",
+        description=(
+            "Undo the last operation on a record of yours: the version before comes back, a deleted record is there\n"
+            "again, one that was only registered is deleted. It signs one more operation; the history keeps all "
+            "that came\n"
+            "before, and undoing again takes the undo back."
+        ),
+        examples=(
+            "tui-registry undo 3fa9c1",
+            "tui-registry undo 3fa9c1 --yes --json",
+        ),
+    ),
+    Command(
+        "restore",
+        "Write",
+        "bring back a deleted record of yours",
+        _restore,
+        "write.restore",
+        description=(
+            "Bring back a record of yours that was deleted, as it was, under its id: sign one more operation.\n"
+            "'history --mine' lists what was deleted."
+        ),
+        examples=(
+            "tui-registry restore 3fa9c1",
+            "tui-registry history --mine --json | jq -r 'select(.deletes and .head).id'",
+        ),
+    ),
+    Command(
+        "formfile",
+        "Build",
+        "check, format and render Formfiles, and build bundles of records",
+        _formfile,
         "build.formfile",
+        description=(
+            "Formfiles: check, format and render them, write one for a record, and hand a record over to a "
+            "builder as a\n"
+            "bundle that proves by itself whose record it is."
+        ),
+        examples=(
+            "tui-registry formfile lint crew.formfile --record 3fa9c1",
+            "tui-registry formfile fmt crew.formfile --write",
+            "tui-registry formfile render --record 3fa9c1 --set port=8080",
+            "tui-registry formfile generate 3fa9c1 > crew.formfile",
+            "tui-registry formfile build 3fa9c1 -o crew.tar --set port=8080 --set-file passwd=passwd.txt",
+            "tui-registry formfile verify crew.tar",
+        ),
     ),
-    Command("peer", "Exchange", "add, list and remove the peers to pull from", _peer, "exchange.peer"),
-    Command("sync", "Exchange", "pull from peers", _sync, "exchange.sync"),
-    Command("serve", "Exchange", "serve this replica as a node over HTTP", _serve, "exchange.serve"),
     Command(
-        "import", "Exchange", "read files or folders into drafts, and register them", _import, "importing.import_drafts"
+        "peer",
+        "Exchange",
+        "add, list and remove the peers to pull from",
+        _peer,
+        "exchange.peer",
+        description=(
+            "A peer is a node or a directory that this replica pulls from. Nothing travels until 'sync'.\n"
+            "Nobody has to trust a peer: every operation proves its own author, whoever relays it."
+        ),
+        examples=(
+            "tui-registry peer add hub https://registry.example:8420",
+            "tui-registry peer add stick /media/stick/registry",
+            "tui-registry peer list --json",
+            "tui-registry peer remove hub",
+        ),
     ),
-    Command("export", "Exchange", "write records, operations or a static log", _export, "exchange.export"),
-    Command("verify", "Care", "re-check every stored operation", _verify, "care.verify"),
     Command(
-        "identity", "Care", "the key that signs your records, and your names for those of others", _identity,
+        "sync",
+        "Exchange",
+        "pull from peers",
+        _sync,
+        "exchange.sync",
+        description=(
+            "Pull what is new from all peers, or from those that are named. Every operation is checked before it is\n"
+            "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended.\n\n"
+            "Exits with 1 when a peer could not be read to its end; the others are read all the same."
+        ),
+        examples=(
+            "tui-registry sync",
+            "tui-registry sync hub --json",
+            "tui-registry sync hub --push",
+        ),
+    ),
+    Command(
+        "serve",
+        "Exchange",
+        "serve this replica as a node over HTTP",
+        _serve,
+        "exchange.serve",
+        description=(
+            "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"
+            "API (described at URL/docs). Reading is open to everybody who reaches the node; writing over REST signs\n"
+            "with this replica's key and needs the bearer token that --token shows. Ctrl+C ends it.\n\n"
+            "The first line on stdout says where it listens, once it does."
+        ),
+        examples=(
+            "tui-registry serve",
+            "tui-registry serve --host 0.0.0.0 --allow-remote",
+            "tui-registry serve --port 0 --json",
+            'curl -H "Authorization: Bearer $(tui-registry serve --token)" ...',
+        ),
+    ),
+    Command(
+        "import",
+        "Exchange",
+        "read files or folders into drafts, and register them",
+        _import,
+        "importing.import_drafts",
+        examples=(
+            "tui-registry import models/",
+            "tui-registry import Qwen2.5-7B-Instruct-Q4_K_M.gguf --set license=Apache-2.0 --register",
+            "tui-registry import http://127.0.0.1:11434 --explain",
+            "tui-registry import https://huggingface.co/Qwen/Qwen2.5-7B-Instruct",
+            "tui-registry import https://agent.example.com --json | jq .record",
+            "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
+            "tui-registry import backup.ndjson --register --json | jq -r .status",
+        ),
+    ),
+    Command(
+        "export",
+        "Exchange",
+        "write records, operations or a static log",
+        _export,
+        "exchange.export",
+        description=(
+            "Write this replica's records to stdout, one JSON object a line, as 'list --json' does. With --ops it\n"
+            "writes the signed operations instead, a backup that 'import --register' checks and stores in any "
+            "replica.\n"
+            "With --log it writes the log as files that a web server, a share or a USB stick can offer: others "
+            "add the\n"
+            "directory or its URL as a peer. Run it again to bring the directory up to date."
+        ),
+        examples=(
+            "tui-registry export > records.ndjson",
+            "tui-registry export 'is:mine' > mine.ndjson",
+            "tui-registry export --ops > backup.ndjson",
+            "tui-registry export --log /media/stick/registry",
+        ),
+    ),
+    Command(
+        "verify",
+        "Care",
+        "re-check every stored operation",
+        _verify,
+        "care.verify",
+        description=(
+            "Check every stored operation again, signature and rules, and rebuild what is derived from them: the "
+            "current\n"
+            "records and the search index. What does not pass is taken out of the log.\n\n"
+            "Exits with 1 when anything was found."
+        ),
+        examples=(
+            "tui-registry verify",
+            "tui-registry verify --json",
+        ),
+    ),
+    Command(
+        "identity",
+        "Care",
+        "the key that signs your records, and your names for those of others",
+        _identity,
         "care.identity",
+        description=(
+            "The key that signs your records. It is made at first use and lies beside the database; its address is\n"
+            f"your name as an owner everywhere.\n\n{WHO_HAS_THE_KEY.capitalize()}:\n{KEEP_A_COPY}.\n\n"
+            "What you call the keys of others stays on this machine; 'name' tells and changes it."
+        ),
+        examples=(
+            "tui-registry identity show",
+            "tui-registry identity export key-backup.json",
+            "tui-registry identity import key-backup.json",
+            "tui-registry identity new",
+            "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+        ),
     ),
-    Command("demo", "Care", "look around in sample data, without touching your replica", _demo, "demo.demo"),
-    Command("help", "Care", "help on a command, the query language and the protocol", _help, "parser.explain"),
-)  # fmt: skip
+    Command(
+        "demo",
+        "Care",
+        "look around in sample data, without touching your replica",
+        _demo,
+        "demo.demo",
+        description=(
+            "Open the terminal interface on sample data: a throw-away replica with well-known open models and agents,\n"
+            "and a second one, 'neighbour', served on this machine, that has records to pull. Both vanish at the end;\n"
+            "your own replica is not touched. The sample's owners are made up for the occasion."
+        ),
+        examples=(
+            "tui-registry demo",
+            "tui-registry demo --check",
+        ),
+    ),
+    Command(
+        "help",
+        "Care",
+        "help on a command, the query language and the protocol",
+        _help,
+        "parser.explain",
+        description=(
+            "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
+            "protocol'\n"
+            "prints what replicas agree on: enough to write another one."
+        ),
+        examples=(
+            "tui-registry help register",
+            "tui-registry help search",
+            "tui-registry help protocol",
+        ),
+    ),
+)
 COMMANDS: dict[str, Command] = {command.name: command for command in _TABLE}

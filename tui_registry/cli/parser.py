@@ -29,7 +29,7 @@ def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandParser)
     for name, command in COMMANDS.items():
         if line is None or name in line:
-            commands.add_parser(name, arguments=command.arguments)
+            commands.add_parser(name, arguments=command.declare)
     return parser
 
 

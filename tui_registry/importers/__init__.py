@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.present.imports import (
-        Finding as Finding,
-        Found as Found,
-        Operations as Operations,
-        Skipped as Skipped,
-    )
+    from tui_registry.present.imports import Finding, Found, Operations, Skipped
 
-    from .own_documents import kind_of as kind_of, read_draft as read_draft
-    from .sources import is_address as is_address, read_source as read_source
-    from .untrusted import SourceError as SourceError
+    from .own_documents import kind_of, read_draft
+    from .sources import is_address, read_source
+    from .untrusted import SourceError
 
+__all__ = [
+    "Finding", "Found", "Operations", "Skipped", "SourceError", "is_address", "kind_of", "read_draft", "read_source",
+]  # fmt: skip
 _HOMES = {
     **dict.fromkeys(("Finding", "Found", "Operations", "Skipped"), "tui_registry.present.imports"),
     **dict.fromkeys(("kind_of", "read_draft"), ".own_documents"),
     **dict.fromkeys(("is_address", "read_source"), ".sources"),
     "SourceError": ".untrusted",
 }
-__all__ = sorted(_HOMES)
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.records import schema
 from tui_registry.records.schema import FIELDS, Field, FieldType, defaults
-from tui_registry.text import parse_count, parse_gb, parse_mb, parse_tokens, safe_text
+from tui_registry.text import fewest_typos, parse_count, parse_gb, parse_mb, parse_tokens, safe_text
 
 # More than these help nobody, and a hostile file could hold a million.
 _MOST_PROBLEMS = 100
@@ -214,12 +214,10 @@ def _folded(name: str) -> str:
 
 def _nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that was meant by one a few typos away: `licence` -> `license`."""
-    from rapidfuzz.distance import OSA
-
     folded = _folded(name[:64])
-    distances = [(OSA.distance(folded, _folded(candidate)), candidate) for candidate in names]
-    nearest = min(distances, key=lambda pair: pair[0])
-    return nearest[1] if nearest[0] <= max(1, len(folded) // 4) else None
+    spelt = {_folded(candidate): candidate for candidate in names}
+    found = fewest_typos(folded, spelt, max(1, len(folded) // 4))
+    return None if found is None else spelt[found]
 
 
 def _what(value: Json) -> str:

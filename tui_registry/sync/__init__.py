@@ -6,23 +6,27 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from tui_registry.present.pulls import (
-        Event as Event,
-        Failed as Failed,
-        Finished as Finished,
-        Progress as Progress,
-        PullResult as PullResult,
-        PushResult as PushResult,
-        Started as Started,
-        SyncError as SyncError,
+        Event,
+        Failed,
+        Finished,
+        Progress,
+        PullResult,
+        PushResult,
+        Started,
+        SyncError,
     )
 
-    from .bounds import Bounds as Bounds
-    from .concurrency import Turns as Turns
-    from .publishing import Published as Published, publish as publish
-    from .pulling import pull as pull, pull_all as pull_all
-    from .pushing import push as push
-    from .transport import open_transport as open_transport
+    from .bounds import Bounds
+    from .concurrency import Turns
+    from .publishing import Published, publish
+    from .pulling import pull, pull_all
+    from .pushing import push
+    from .transport import open_transport
 
+__all__ = [
+    "Bounds", "Event", "Failed", "Finished", "Progress", "Published", "PullResult", "PushResult", "Started",
+    "SyncError", "Turns", "open_transport", "publish", "pull", "pull_all", "push",
+]  # fmt: skip
 _OUTCOMES = ("Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
     **dict.fromkeys(_OUTCOMES, "tui_registry.present.pulls"),
@@ -33,5 +37,4 @@ _HOMES = {
     "push": ".pushing",
     "open_transport": ".transport",
 }
-__all__ = sorted(_HOMES)
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)
