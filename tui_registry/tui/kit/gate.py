@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # How long keys wait in silence; then the person is told, and may give up what they wait for.
 PATIENCE_SECONDS: Final = 1.0
+# What actions begin with that only move a cursor, in lists and in texts to read.
+_MOVES: Final = ("cursor_", "page_", "scroll_", "first", "last")
 _ALWAYS_PASS: Final = frozenset({"escape", "ctrl+q", "ctrl+c"})
 
 
@@ -237,15 +239,29 @@ class Gate:
         if isinstance(event, events.Key):
             self._last_key, self._front = event.key, self._app.screen
         path = list((self._app.focused or self._app.screen).ancestors_with_self)
+        leads_nowhere = isinstance(event, events.Key) and self._leads_nowhere(event)
         try:
             await self._pass_on(event)
         except Exception as error:
             self._app._handle_exception(error)
             return
+        if leads_nowhere:
+            return
         # The key goes from queue to queue up to the app, where it becomes an action; and so does what that may post.
         for _ in range(2):
             for node in path:
                 await self._has_handled(node)
+
+    def _leads_nowhere(self, event: events.Key) -> bool:
+        """Whether the key types, or moves a cursor in a list: then it opens nothing, and the next one need not wait."""
+        widget = self._app.focused
+        if widget is None:
+            return False
+        if widget.check_consume_key("a", "a"):
+            # A line of text takes letters itself; what moves its cursor is an action, which a letter would overtake.
+            return event.is_printable and widget.check_consume_key(event.key, event.character)
+        bindings = widget._bindings.key_to_bindings.get(event.key, [])
+        return bool(bindings) and all(binding.action.startswith(_MOVES) for binding in bindings)
 
     async def _has_handled(self, node: DOMNode) -> None:
         """Wait until the node has handled what is in its queue now."""
