@@ -1,14 +1,17 @@
-"""What every test shares: hypothesis without timed assertions."""
+"""What every test shares: hypothesis without timed assertions, and with few examples but for the nightly run."""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.laws import NIGHTLY
+
 settings.register_profile(
-    "house", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    NIGHTLY, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
+settings.register_profile("house", settings.get_profile(NIGHTLY), max_examples=40)
 # The same examples for every mutant, and no time spent on shrinking what one breaks.
 settings.register_profile(
-    "mutation", settings.get_profile("house"), derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+    "mutation", settings.get_profile(NIGHTLY), derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("house")

@@ -6,7 +6,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -17,7 +18,7 @@ PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
 
 def imported(folder: str) -> Iterator[str]:
     """The distributions whose modules the files of a folder import."""
-    homes = packages_distributions()
+    homes = distributions()
     for file in (HOME / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
@@ -28,6 +29,12 @@ def imported(folder: str) -> Iterator[str]:
                 modules = [*called(node)]
             for module in {name.partition(".")[0] for name in modules} - OURS - sys.stdlib_module_names:
                 yield from (spelt(name) for name in homes.get(module, [module]))
+
+
+@lru_cache(maxsize=1)
+def distributions() -> Mapping[str, list[str]]:
+    """The distributions that bring each module; asking takes a look into all that is installed."""
+    return packages_distributions()
 
 
 def called(node: ast.AST) -> Iterator[str]:

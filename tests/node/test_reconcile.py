@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,17 @@ def timed(owner: Identity, count: int) -> list[Op]:
     return [root(owner, f"record-{number:05}", at=T0 + number) for number in range(count)]
 
 
-OPS = timed(ALICE, 1_500)
-LINES = bodies(OPS)
+@lru_cache(maxsize=1)
+def ops() -> list[Op]:
+    """What the node holds: signed once, and only where these tests run."""
+    return timed(ALICE, 1_500)
+
+
+@lru_cache(maxsize=1)
+def lines() -> list[bytes]:
+    return bodies(ops())
+
+
 BOUNDS = Bounds(reconcile_least=1_000)
 
 
@@ -41,9 +51,9 @@ BOUNDS = Bounds(reconcile_least=1_000)
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders of two replicas: `all`, and `most`, which lacks one operation."""
     folder = tmp_path_factory.mktemp("logs")
-    for name, lines in (("all", LINES), ("most", [*LINES[:7], *LINES[8:]])):
+    for name, held in (("all", lines()), ("most", [*lines()[:7], *lines()[8:]])):
         with Datastore.open(folder / name, clock=lambda: T0) as datastore:
-            datastore.apply(lines, source="test")
+            datastore.apply(held, source="test")
     return folder
 
 
@@ -90,7 +100,7 @@ def agree(here: Datastore, there: Datastore) -> None:
 
 async def test_a_new_peer_that_has_what_we_have_costs_a_few_hundred_bytes(node: Node, other: Datastore) -> None:
     # In another order, and with something of our own besides.
-    other.apply([*reversed(LINES)], source="test")
+    other.apply([*reversed(lines())], source="test")
     result, wire = await compared(other, node.address)
     assert (result.ok, result.read, result.applied) == (True, 0, 0)
     assert wire.both < 6_000
@@ -111,10 +121,10 @@ async def test_only_what_is_missing_is_fetched_whatever_its_place_in_the_log(nod
 
 async def test_a_peer_restored_from_a_backup_is_compared_and_not_read_again(other: Datastore, tmp_path: Path) -> None:
     with Datastore.open(tmp_path / "hub") as hub:
-        hub.apply(LINES[:1_300], source="test")
+        hub.apply(lines()[:1_300], source="test")
     shutil.copytree(tmp_path / "hub", tmp_path / "backup")
     with Datastore.open(tmp_path / "hub") as hub:
-        hub.apply(LINES[1_300:], source="test")
+        hub.apply(lines()[1_300:], source="test")
         with running(hub) as address:
             other.peers.add("hub", address.url)
             assert (await pull(other, "hub", bounds=BOUNDS)).read == 1_500  # nothing was here to compare it with
@@ -194,7 +204,7 @@ async def read_whole(
         here.peers.add("hub", peer.url)
         result = await pull(here, "hub", bounds=bounds)
     assert (result.ok, result.read) == (True, node.store.log.head().size), result.sentence
-    assert set(here.log.unknown([op.hash for op in OPS])) <= set(node.store.log.unknown([op.hash for op in OPS]))
+    assert set(here.log.unknown([op.hash for op in ops()])) <= set(node.store.log.unknown([op.hash for op in ops()]))
     return peer.paths.count("/sync/reconcile")
 
 
@@ -204,7 +214,7 @@ async def test_a_short_log_is_read_without_asking(node: Node, most: Datastore) -
 
 @pytest.mark.parametrize("ours", [0, 700])
 async def test_a_log_that_is_mostly_unknown_is_read_without_asking(node: Node, other: Datastore, ours: int) -> None:
-    other.apply(LINES[:ours], source="test")
+    other.apply(lines()[:ours], source="test")
     assert await read_whole(node, other) == 0
 
 

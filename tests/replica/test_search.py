@@ -12,6 +12,7 @@ from hypothesis import example, given, note, settings, strategies as st
 
 from tests.crdt import model
 from tests.crdt.histories import key_of
+from tests.laws import examples
 from tests.query.generated import NOW as QUERY_NOW, queries
 from tests.replica.replicas import replica
 from tests.seeds import NOW, make_record, seed, signed
@@ -151,7 +152,7 @@ def narrow() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("bounds", [nullcontext, narrow])
-@settings(max_examples=100)
+@settings(max_examples=examples(30, 100))
 @given(
     registries(),
     st.lists(st.sampled_from(_texts()), min_size=1, max_size=12, unique=True),
@@ -182,7 +183,7 @@ def test_search_finds_exactly_what_the_query_means(
 
 
 @pytest.mark.parametrize("bounds", [nullcontext, narrow])
-@settings(max_examples=50)
+@settings(max_examples=examples(25, 50))
 @given(registries(), st.lists(st.sampled_from(_texts()), min_size=1, max_size=8, unique=True), st.integers(1, 4))
 def test_windows_give_each_record_once_in_the_order_of_the_whole(
     bounds: Callable[[], AbstractContextManager[None]], bodies: list[bytes], texts: list[str], limit: int
@@ -212,7 +213,7 @@ ORDERS = {
 }
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 @given(registries(), st.sampled_from(sorted(ORDERS)), st.sampled_from(("", "llama ", "kind:model ", "-tag:chat ")))
 def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: str) -> None:
     with replica() as datastore:
@@ -222,7 +223,7 @@ def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: s
         assert keys == sorted(keys)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 @given(registries(), st.sampled_from(("llama", "code", "chat llama", "café", "lla")))
 def test_free_text_puts_the_name_that_is_the_query_first_then_names_that_begin_with_it_then_names_that_hold_it(
     bodies: list[bytes], text: str

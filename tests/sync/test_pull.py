@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.sync.conftest import Open
 from tests.sync.hostile import Answer, Ask, Reply, always, but, honest, hostile
-from tests.sync.logs import ALICE, BOB, FakeLog, bodies, edit, removal, root, roots
+from tests.sync.logs import ALICE, BOB, T0, FakeLog, bodies, edit, removal, root, roots
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.sync import Bounds, Event, Failed, Finished, Progress, Started, publish, pull, pull_all
 
 
-@pytest.fixture
-def there(replica: Open) -> Datastore:
-    """A replica with more than two tiles of operations: writes, edits, a removal, agents."""
-    store = replica("there")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A replica with more than two tiles of operations: writes, edits, a removal, agents. A test takes a copy."""
+    folder = tmp_path_factory.mktemp("filled") / "there"
     first = roots(ALICE, 600)
     more = [edit(ALICE, op, description="edited") for op in first[:20]] + [removal(ALICE, first[20])]
     agents = [root(BOB, f"agent-{index}", kind="agent") for index in range(5)]
-    report = store.apply(bodies([*first, *more, *agents]), source="test")
+    with Datastore.open(folder, clock=lambda: T0 + 1000) as store:
+        report = store.apply(bodies([*first, *more, *agents]), source="test")
     assert report.applied == 626
-    return store
+    return folder
+
+
+@pytest.fixture
+def there(replica: Open, filled: Path, tmp_path: Path) -> Datastore:
+    """The peer's replica."""
+    shutil.copytree(filled, tmp_path / "there")
+    return replica("there")
 
 
 def same(one: Datastore, other: Datastore) -> bool:

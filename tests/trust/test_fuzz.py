@@ -8,10 +8,11 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.laws import examples
 from tests.trust.fuzz.crashers import CRASHERS
 from tests.trust.fuzz.targets import TARGETS, Target
 
-EXAMPLES = 100
+EXAMPLES = examples(40, 100)
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 

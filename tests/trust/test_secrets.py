@@ -25,7 +25,7 @@ from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
 from tests.node.conftest import client, refused
 from tests.replica.replicas import database
 from tests.seeds import make_record, seed
-from tui_registry.cli.care import write_keystore
+from tui_registry.cli.care import _library as keystore_library
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.node import TOKEN_FILE, NodeError, node_token, running
@@ -292,9 +292,12 @@ def test_a_key_goes_to_another_replica_through_a_locked_file(
 
 @pytest.fixture(scope="module")
 def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One keystore for all tests: locking it well takes long on purpose."""
+    """A keystore that names a small cost: each try at one of ours takes long on purpose."""
     path = tmp_path_factory.mktemp("keystore") / "key.json"
-    write_keystore(path, Identity(SECRET), PHRASE.encode())
+    document = keystore_library().create_keyfile_json(
+        SECRET, PHRASE.encode(), version=3, kdf="scrypt", iterations=1_024
+    )
+    path.write_text(json.dumps(document))
     return path
 
 
