@@ -1,4 +1,4 @@
-"""Text from strangers on every screen and in every widget (DESIGN 9): it is shown, and does nothing else."""
+"""Text from strangers on every screen and in every widget: it is shown, and does nothing else."""
 
 from __future__ import annotations
 
