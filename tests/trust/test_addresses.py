@@ -94,6 +94,6 @@ def test_nothing_is_imported_from_an_address_that_is_none(address: str) -> None:
 def test_an_import_does_not_follow_a_redirect_to_no_host(location: str) -> None:
     with (
         served(always(302, location=location)) as url,
-        pytest.raises(SourceError, match="redirects to what is no web address"),
+        pytest.raises(SourceError, match="redirects to something that is no web address"),
     ):
         list(read_from_address(f"{url}/card.json"))
