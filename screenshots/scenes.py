@@ -9,11 +9,11 @@ from pathlib import Path
 from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
-from tui_registry.tui.register.field_row import FieldRow
-from tui_registry.tui.register.formfile_area import FormfileArea
 
 from tests.tui.driving import settle
 from tui_registry.datastore import Datastore
+from tui_registry.tui.register.area_rows import FormfileArea
+from tui_registry.tui.register.field_rows import FieldRow
 
 Scene = Callable[[Pilot[None]], Awaitable[None]]
 
