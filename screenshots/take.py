@@ -74,7 +74,7 @@ async def main(names: list[str]) -> None:
         furnish(datastore)
         write_model(Path(folder))
         os.chdir(folder)
-        datastore.data_dir = HOME / ".local" / "share" / "tui-registry"
+        datastore.data_dir = datastore.key._data_dir = HOME / ".local" / "share" / "tui-registry"
         for name in names or SCENES:
             await take(datastore, name, SCENES[name])
         os.chdir(HERE)
