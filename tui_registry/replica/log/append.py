@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tui_registry.crdt.rules import Ancestor, check_against, winner
+from tui_registry.crdt.key_state import winner
+from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind
 from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,

@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tui_registry.crdt.op import MAX_CHILDREN
-from tui_registry.crdt.rules import winner
+from tui_registry.crdt.key_state import winner
 from tui_registry.errors import Kind, Record
+from tui_registry.records.schema import MAX_CHILDREN
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import Key
