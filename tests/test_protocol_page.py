@@ -308,7 +308,11 @@ def test_this_program_describes_the_ranges_so(number: int) -> None:
 
 def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> None:
     links = chain_of_children([f"{number:064x}" for number in range(40)])
-    assert [len(link) for link in links] == [schema.MAX_CHILDREN, schema.MAX_CHILDREN - 1, 40 - 2 * schema.MAX_CHILDREN + 1]
+    assert [len(link) for link in links] == [
+        schema.MAX_CHILDREN,
+        schema.MAX_CHILDREN - 1,
+        40 - 2 * schema.MAX_CHILDREN + 1,
+    ]
     assert winner([]) is None
 
 

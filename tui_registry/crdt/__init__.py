@@ -25,9 +25,7 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(
             ("RULES_VERSION", "AgentOp", "ModelOp", "Op", "OpError", "claimed_hash", "digest_of", "parse_op"), ".op"
         ),
-        **dict.fromkeys(
-            ("Ancestor", "check_against", "check_alone", "check_op", "claim_of"), ".rules"
-        ),
+        **dict.fromkeys(("Ancestor", "check_against", "check_alone", "check_op", "claim_of"), ".rules"),
         **dict.fromkeys(("chain_of_children", "sign_rm", "sign_up"), ".sign"),
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
+from hashlib import sha3_256
 from typing import Any, NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
@@ -93,6 +94,11 @@ class Entry(NamedTuple):
     owner_name: str | None
     future: bool
     size: int
+
+    @property
+    def revision(self) -> str:
+        """What stands for exactly these heads: SHA3-256 over the hashes of all, ascending; 64 hex digits."""
+        return sha3_256("".join(self.heads).encode()).hexdigest()
 
 
 class Stats(NamedTuple):
