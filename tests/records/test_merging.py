@@ -6,15 +6,14 @@ import copy
 import random
 import subprocess
 import sys
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.records.histories import ITEMS, LEAVES, History, after_of, before_of, histories, some
 from tests.records.rules import NEEDS, agent, model
-from tests.tui.form_records import values_of
 from tui_registry.errors import KINDS, Json, Kind, Record
-from tui_registry.records import canonical_bytes, defaults
+from tui_registry.records import canonical_bytes
 from tui_registry.records.merging import (
     Item,
     ItemChange,
@@ -32,46 +31,7 @@ from tui_registry.records.merging import (
     side,
     value_at,
 )
-from tui_registry.records.schema import FIELDS, ID_FIELD, FieldType, Struct
-
-# Few, so that versions often agree, repeat an item and put the same ones in another order
-_ITEMS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=6).map(list[Json])
-_TYPES = st.lists(st.sampled_from(["LLM", "Embedding", {"Other": "LLM"}]), max_size=4)
-_LEAVES: dict[Kind, dict[str, FieldType]] = {
-    kind: {
-        f"{field.name}.{leaf.name}" if isinstance(field.type, Struct) else leaf.name: leaf.type
-        for field in FIELDS[kind]
-        for leaf in (field.type.fields if isinstance(field.type, Struct) else (field,))
-    }
-    for kind in KINDS
-}
-
-
-def _some(kind: Kind, path: str) -> st.SearchStrategy[Json]:
-    if shape_of(path) == "list":
-        return _TYPES if path == "compatible_model_types" else _ITEMS
-    return values_of(_LEAVES[kind][path])
-
-
-class History(NamedTuple):
-    """Versions of a record, and what they were made from."""
-
-    kind: Kind
-    base: Record
-    versions: list[Record]
-
-
-@st.composite
-def histories(draw: st.DrawFn, most: int = 4) -> History:
-    """A record, and one to `most` versions of it that changed some fields: some the same, some differently."""
-    kind = draw(st.sampled_from(KINDS))
-    base = defaults(kind)
-    versions = [defaults(kind) for _ in range(draw(st.integers(1, most)))]
-    for path in draw(st.lists(st.sampled_from(paths(kind)), unique=True, max_size=6)):
-        written = draw(st.lists(_some(kind, path), min_size=1, max_size=3))
-        base = choose(base, path, written[0])
-        versions = [choose(version, path, draw(st.sampled_from(written))) for version in versions]
-    return History(kind, base, versions)
+from tui_registry.records.schema import ID_FIELD
 
 
 def bare(record: Record) -> Record:
@@ -91,11 +51,11 @@ def words_of(value: Json) -> list[str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_leaf_but_id_owner_and_times_is_compared(kind: Kind) -> None:
     given_by_the_datastore = {ID_FIELD[kind], "owner_id", "created_at", "updated_at"}
-    assert paths(kind) == tuple(path for path in _LEAVES[kind] if path not in given_by_the_datastore)
+    assert paths(kind) == tuple(path for path in LEAVES[kind] if path not in given_by_the_datastore)
     assert [path for path in paths(kind) if shape_of(path) == "text"] == ["description", "formfile_template"]
     lists = {path for path in paths(kind) if shape_of(path) == "list"}
     assert lists == {"tags", "capabilities"} | (
-        {"preferred_models", "tools", "compatible_model_types"} & set(_LEAVES[kind])
+        {"preferred_models", "tools", "compatible_model_types"} & set(LEAVES[kind])
     )
 
 
@@ -222,7 +182,7 @@ def test_a_merge_of_equal_versions_is_that_version(history: History) -> None:
 # ---- lists ---------------------------------------------------------------------------------------------------------
 
 
-@given(_ITEMS, st.lists(_ITEMS, min_size=2, max_size=4))
+@given(ITEMS, st.lists(ITEMS, min_size=2, max_size=4))
 def test_lists_merge_like_sets(base: list[Json], values: list[list[Json]]) -> None:
     merged = merge(agent(tools=base), [agent(tools=value) for value in values])
     was, has = set(words_of(base)), [set(words_of(value)) for value in values]
@@ -284,7 +244,7 @@ def test_thousands_of_versions_are_merged() -> None:
 @given(histories(), st.data())
 def test_a_decision_wins_and_is_no_longer_open(history: History, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(paths(history.kind)))
-    value = data.draw(_some(history.kind, path))
+    value = data.draw(some(history.kind, path))
     plain = merge(history.base, history.versions)
     decided = merge(history.base, history.versions, {path: value})
     assert decided.record == choose(plain.record, path, value)
@@ -326,14 +286,6 @@ _TEXTS = st.text(max_size=40) | st.lists(
     st.sampled_from(["four", "GPUs", "a", "b", "\n", " ", "  ", "\r\n", "日本", "語", "か\u3099", "x" * 30]),
     max_size=40,
 ).map("".join)
-
-
-def before_of(pieces: list[Piece]) -> str:
-    return "".join(piece.text for piece in pieces if piece.sign != "+")
-
-
-def after_of(pieces: list[Piece]) -> str:
-    return "".join(piece.text for piece in pieces if piece.sign != "-")
 
 
 @given(_TEXTS, _TEXTS)
