@@ -42,6 +42,10 @@ def parameters(count: int) -> str:
 
 def moment(seconds: int, now: int) -> str:
     """A time with its age, both in Unix seconds: `2026-11-19 08:12:05 UTC (3 d ago)`."""
-    when = moment_utc(seconds)
-    since = age(now - seconds)
-    return f"{when} ({since})" if since == "now" or since.startswith("in ") else f"{when} ({since} ago)"
+    return f"{moment_utc(seconds)} ({ago(now - seconds)})"
+
+
+def ago(seconds: int) -> str:
+    """How long ago something was: `now`, `3 d ago`, `in 3 d`."""
+    since = age(seconds)
+    return since if since == "now" or since.startswith("in ") else f"{since} ago"
