@@ -184,6 +184,12 @@ def _show(parser: ArgumentParser) -> None:
     _json(parser)
 
 
+def _compare(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
+    parser.add_argument("--differing", action="store_true", help="only the fields that differ")
+    _json(parser)
+
+
 def _history(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
     parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
@@ -490,6 +496,24 @@ _TABLE = (
         examples=(
             "tui-registry show 3fa9c1",
             "tui-registry show 3fa9c1 --json > record.json",
+        ),
+    ),
+    Command(
+        "compare",
+        "Look",
+        "two to four records side by side",
+        _compare,
+        "look.compare_records",
+        description=(
+            "Show two to four records side by side, a row for each field; ≠ stands before those that differ. Bars have "
+            "one\nscale a row, and what is not stated has none. With --json it is one object, "
+            '{"records", "fields"}; each field\nhas "values" as they are signed and "texts", both in the order of the '
+            "records."
+        ),
+        examples=(
+            "tui-registry compare 3fa9c1 77b0e2",
+            "tui-registry compare 3fa9c1 77b0e2 c4d001 --differing",
+            "tui-registry compare 3fa9c1 77b0e2 --json | jq '.fields[] | select(.differs) | .path'",
         ),
     ),
     Command(

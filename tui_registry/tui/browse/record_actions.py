@@ -21,9 +21,10 @@ from tui_registry.datastore import (
 )
 from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.present import undone
+from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.record_rows import time_rows
 from tui_registry.text import address_short, exact, safe_text
-from tui_registry.tui import imports, kit, register
+from tui_registry.tui import browse, compare, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.copying import copy_records
@@ -120,6 +121,26 @@ class RecordActions(Part):
         entry = await self._entry()
         if entry is not None:
             await copy_records(self.screen, [entry])
+
+    @flow
+    async def action_compare(self) -> None:
+        """Put the marked records side by side; where fewer than two are marked, the one under the cursor with them."""
+        refs = {row.id: Ref(row.kind, row.id, row.name) for row in self._marked}
+        ref = self._ref()
+        if ref is not None and len(refs) < LEAST:
+            refs.setdefault(ref.id, ref)
+        if len(refs) < LEAST:
+            self.say(_HOW_TO_COMPARE[len(self._marked)], "problem")
+            return
+        if len(refs) > MOST:
+            too_many = f"{exact(len(refs))} are marked, and {MOST} can be compared at once"
+            self.say(f"{too_many}: space takes a mark away, esc all of them", "problem")
+            return
+        entries = await self.read(_read_entries, self.datastore, list(refs.values()), unwanted())
+        if len(entries) < LEAST:
+            self.say("too few are left to compare: the others were deleted meanwhile", "problem")
+        else:
+            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id])))
 
     @flow
     async def action_name_owner(self) -> None:
@@ -300,7 +321,7 @@ class RecordActions(Part):
         self._changed(change)
 
 
-def _read_entries(datastore: Datastore, rows: Sequence[Row], unwanted: Callable[[], bool]) -> list[Entry]:
+def _read_entries(datastore: Datastore, rows: Sequence[Row | Ref], unwanted: Callable[[], bool]) -> list[Entry]:
     """The records of these rows as they are now, without those that are gone; ends early when nobody wants them."""
     entries = []
     for row in rows:
@@ -321,6 +342,13 @@ def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[st
         else:
             deleted.append(change.id)
     return deleted, failure
+
+
+# By how many records are marked
+_HOW_TO_COMPARE: Final = (
+    "mark 2 to 4 records with space, then = compares them",
+    "one record is marked: go to another, or mark it with space, then = compares them",
+)
 
 
 class VersionStep(NamedTuple):

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
     "register", "items", "template", "drafts", "merge", "import", "findings", "sync", "quarantine", "history",
-    "deleted", "settings", "dialog",
+    "deleted", "settings", "compare", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -38,6 +38,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "history": "History",
     "deleted": "On a deleted record",
     "settings": "Settings",
+    "compare": "Compare",
     "dialog": "In a dialog",
 }
 
@@ -160,6 +161,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
     Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
+           "cursor", "browse", "compare"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
     # In the filters, in the list of searches
@@ -281,6 +284,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
     Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
     Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
+    # Compare
+    Action("compare.open", ("enter",), "open", "Open the record of the column", "compare", "open"),
+    Action("compare.next", ("right", "l"), "next", "To the next record", "compare", "next"),
+    Action("compare.previous", ("left", "h"), "previous", "To the record before", "compare", "previous"),
+    Action("compare.differing", (".",), "differing or all", "Between the fields that differ and all of them", "compare",
+           "differing"),
+    Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
+    Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     # In a dialog
     Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
 )  # fmt: skip
