@@ -17,6 +17,7 @@ from tui_registry.tui.browse.record_detail import DetailBody
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.history.history_screen import DeletedRecordScreen, HistoryScreen
 from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
 from tui_registry.tui.kit.dialogs import Dialog
@@ -46,6 +47,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "history": (HistoryScreen,),
     "deleted": (DeletedRecordScreen, RecordActions),
     "settings": (SettingsScreen,),
+    "compare": (CompareScreen,),
 }
 FOOTERS = {
     "browse": BrowseScreen.FOOTER,
@@ -60,6 +62,7 @@ FOOTERS = {
     "history": HistoryScreen.FOOTER,
     "deleted": DeletedRecordScreen.FOOTER,
     "settings": SettingsScreen.FOOTER,
+    "compare": CompareScreen.FOOTER,
 }
 
 

@@ -71,6 +71,17 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
     await walk(app, pilot, looker, "enter", "G", "escape", "space", "space", "y", "escape", "d", "escape", "escape")
 
 
+async def side_by_side(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """Four records at a time in columns, all of them and what differs, to the end; and what can be copied of them."""
+    for turn in range(0, len(TEXTS), AT_ONCE):
+        list_of(app).move_to(turn)
+        await settle(pilot)
+        await walk(
+            app, pilot, looker, *["space"] * 4, "=", *["right"] * 3, "pagedown", "G", ".", "left", "enter", "escape"
+        )
+        await walk(app, pilot, looker, "y", "escape", "escape", "escape")
+
+
 async def detail_alone(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """The narrow detail, and the questions about a stranger's record."""
     for turn in range(3, len(TEXTS), 2 * AT_ONCE):
@@ -218,7 +229,7 @@ async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker
 
 
 VISITS: tuple[tuple[Visit, tuple[int, int]], ...] = (
-    (list_and_detail, WIDE), (detail_alone, NARROW), (searching, NARROW), (ones_own, WIDE), (peers, NARROW),
+    (list_and_detail, WIDE), (side_by_side, NARROW), (detail_alone, NARROW), (searching, NARROW), (ones_own, WIDE), (peers, NARROW),
     (history, NARROW), (settings, NARROW), (forms, NARROW), (forms_of_records, WIDE), (imports, NARROW),
     (words_of_the_code, NARROW),
 )  # fmt: skip

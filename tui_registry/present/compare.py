@@ -388,6 +388,8 @@ def _broken(parts: Iterable[Part], width: int, measure: Measure) -> list[Line]:
 
 
 def _pieces(text: str, width: int, measure: Measure) -> Iterator[str]:
+    # Terminals disagree how wide emoji are that are joined; apart they are as wide as `measure` says.
+    text = text.replace("\u200d", "")
     while measure(text) > width:
         end = min(len(text), width)
         while end > 1 and measure(text[:end]) > width:
@@ -395,6 +397,9 @@ def _pieces(text: str, width: int, measure: Measure) -> Iterator[str]:
         # Names of models are long, and made of parts: better a short line than a part in two pieces.
         joint = max(text.rfind(sign, 0, end) + 1 for sign in "-_/:")
         end = joint if 3 * joint > end else end
+        # What has no width belongs to the letter before it.
+        while end > 1 and measure(text[end]) == 0:
+            end -= 1
         yield text[:end]
         text = text[end:]
     if text:
