@@ -87,6 +87,7 @@ def test_a_field_that_one_kind_has_not_is_a_dash_and_both_have_one_type() -> Non
     assert [value.text for value in row_of(mixed, "kind").values] == ["model", "agent"]
     assert [value.text for value in row_of(mixed, "type").values] == ["LLM", "Assistant"]
     assert [value.text for value in row_of(mixed, "tools").values] == ["-", "sql"]
+    assert row_of(mixed, "tools").values[1].items[0].tone == "lit"
     # Nobody states it: that one could have is no difference.
     quantization = row_of(mixed, "quantization")
     assert ([value.text for value in quantization.values], quantization.differs) == (["none", "-"], False)

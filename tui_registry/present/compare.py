@@ -299,7 +299,9 @@ def _row(cells: Sequence[_Cell | None]) -> CompareRow:
     differs = len(set(keys)) > 1
     common, count = Counter(keys).most_common(1)[0]
     lists = [cell.json for cell in known if isinstance(cell.json, list)]
-    everywhere = set(map(str, lists[0])).intersection(*(map(str, items) for items in lists)) if lists else set[str]()
+    everywhere = set[str]()
+    if len(lists) == len(cells):
+        everywhere = set(map(str, lists[0])).intersection(*(map(str, items) for items in lists))
     values = []
     for cell, key in zip(cells, keys, strict=True):
         if cell is None:
@@ -350,7 +352,7 @@ def _cell_lines(row: CompareRow, value: Value, width: int, measure: Measure) -> 
     if value.more:
         lines += _broken([Part(word, "quiet") for word in value.more.split(" ")], width, measure)
     if value.number is not None:
-        lines.append(_bar(value.number, row.scale, width))
+        lines.append(_bar(value.number, row.scale, width, "bar" if row.differs else "quiet"))
     return lines
 
 
@@ -365,12 +367,12 @@ def _shortened(items: Sequence[Part], width: int, measure: Measure) -> list[Line
     return [*lines, [Part(f"and {exact(left)} more", "quiet")]] if left else lines
 
 
-def _bar(number: int, scale: int, width: int) -> Line:
+def _bar(number: int, scale: int, width: int, tone: Tone) -> Line:
     """A bar in half cells; a number above nothing has one at least."""
     halves = 2 * width * number // scale if scale else 0
     halves = max(halves, int(number > 0))
     whole, half = divmod(halves, 2)
-    return [Part("━" * whole + "╸" * half, "bar"), Part("─" * (width - whole - half), "rest")]
+    return [Part("━" * whole + "╸" * half, tone), Part("─" * (width - whole - half), "rest")]
 
 
 def _broken(parts: Iterable[Part], width: int, measure: Measure) -> list[Line]:
@@ -383,6 +385,8 @@ def _broken(parts: Iterable[Part], width: int, measure: Measure) -> list[Line]:
             if lines[-1] and used + 1 + wide > width:
                 lines.append([])
             used = used + 1 + wide if lines[-1] else wide
+            if lines[-1]:
+                lines[-1].append(Part(" ", part.tone))
             lines[-1].append(Part(text, part.tone))
     return lines
 
@@ -412,12 +416,8 @@ def _side_by_side(cells: Sequence[list[Line]], width: int, measure: Measure) -> 
 
 
 def _filled(line: Line, width: int, measure: Measure) -> Line:
-    is_bar = bool(line) and line[0].tone == "bar"
-    spaced: Line = []
-    for part in line:
-        spaced += [part] if is_bar or not spaced else [Part(" ", part.tone), part]
-    left = width - sum(measure(part.text) for part in spaced)
-    return [*spaced, Part(" " * left, "quiet")]
+    left = width - sum(measure(part.text) for part in line)
+    return [*line, Part(" " * left, "quiet")]
 
 
 def _text_line(sign: str, label: str, label_width: int, cells: Sequence[Line]) -> str:
