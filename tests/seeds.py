@@ -62,6 +62,17 @@ def _stranger_op(number: int, by: str) -> ModelOp | AgentOp:
     )
 
 
+def written(datastore: Datastore, key: str, record: Record | None) -> ModelOp | AgentOp:
+    """A new value for a record of one's own, None to delete it, as somebody writes who looked at all versions of it."""
+    found = datastore.versions(key)
+    assert found is not None
+    if len(found.live) > 1:
+        return datastore.resolve(found.kind, key, record, found.heads)
+    if record is None:
+        return datastore.delete(found.kind, key, found.heads)
+    return datastore.update(found.kind, key, record, found.heads)
+
+
 def seed(datastore: Datastore, count: int = 12) -> None:
     """Put `count` of a stranger's records into a replica."""
     datastore.apply((op.to_json() for op in stranger_ops(count)), source="seed")

@@ -27,9 +27,9 @@ from tests.codes import codes_of
 from tests.seeds import NOW
 from tui_registry import formfile, licences
 from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, keys as curve, parse_op
+from tui_registry.crdt.key_state import heads, winner
 from tui_registry.crdt.keys import recover
-from tui_registry.crdt.op import MAX_CHILDREN, MAX_COUNTER
-from tui_registry.crdt.rules import heads, winner
+from tui_registry.crdt.op import MAX_COUNTER
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
@@ -308,7 +308,11 @@ def test_this_program_describes_the_ranges_so(number: int) -> None:
 
 def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> None:
     links = chain_of_children([f"{number:064x}" for number in range(40)])
-    assert [len(link) for link in links] == [MAX_CHILDREN, MAX_CHILDREN - 1, 40 - 2 * MAX_CHILDREN + 1]
+    assert [len(link) for link in links] == [
+        schema.MAX_CHILDREN,
+        schema.MAX_CHILDREN - 1,
+        40 - 2 * schema.MAX_CHILDREN + 1,
+    ]
     assert winner([]) is None
 
 
@@ -396,7 +400,7 @@ def test_the_page_has_every_limit_with_its_value() -> None:
     }
     said: dict[str, tuple[str, ...]] = {
         "Wire limits": (f"{schema.MAX_OP_BYTES:,} bytes", f"<= {schema.MAX_TIME}`"),
-        "Validity": (f"more than {MAX_CHILDREN} children", f"{schema.MAX_OP_BYTES:,}", f"0..{schema.MAX_TIME}"),
+        "Validity": (f"more than {schema.MAX_CHILDREN} children", f"{schema.MAX_OP_BYTES:,}", f"0..{schema.MAX_TIME}"),
         "Limits": (f"{MAX_COUNTER:,}", f"{TILE_OPS} operations a tile", f"{ranges.MAX_RANGES} ranges a question"),
         "Heads": (f"0..2^{MAX_SIZE.bit_length()}-1",),
         "Tiles": (f"{TILE_OPS} x {schema.MAX_OP_BYTES + 1:,} = {Bounds().tile_bytes:,} bytes",),

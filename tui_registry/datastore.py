@@ -28,8 +28,10 @@ from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
-from tui_registry.replica.log.operations import Head, HistoryEntry, Log, Operation, Quarantined
+from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
+from tui_registry.replica.log.operations import Head, Log, Operation, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers
+from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
@@ -72,13 +74,19 @@ __all__ = [
     "Page",
     "Peer",
     "Quarantined",
+    "RecordChange",
     "Rejection",
+    "Reverse",
     "Row",
     "Stats",
     "StoreError",
+    "Together",
     "Undo",
     "VerifyReport",
+    "Versions",
+    "WriteBatch",
     "carry_out",
+    "carry_out_reverse",
     "plan_undo",
     "read_deleted",
 ]
@@ -300,6 +308,36 @@ class Datastore:
         """
         return self.log.history(identifier, limit, before)
 
+    def versions(self, identifier: str) -> Versions | None:
+        """The live versions of a record, each in full, and the nearest one that all come from; None when there is no
+        such record. Several of them are a conflict, which `resolve` settles."""
+        with self._pool.read() as db:
+            key = find_key(db, identifier)
+            return None if key is None else read_versions(db, key)
+
+    def record_at(self, identifier: str, at: int | str) -> HistoryEntry:
+        """A record as it was.
+
+        Args:
+            identifier: 64 hex digits.
+            at: a moment (Unix seconds), by the times at which its operations say that they were written; or one of its
+                operations, by the beginning of its hash.
+
+        Returns:
+            The version that was shown then; where the record was deleted, the removal (`record` is None).
+
+        Raises:
+            StoreError: `not_found` (also for a moment before the first operation), `ambiguous`, `other_record`.
+        """
+        _expect(at, (int, str), "a moment is Unix seconds, an operation the beginning of its hash")
+        if isinstance(at, str):
+            return self.log.version(at, identifier)
+        with self._pool.read() as db:
+            key = find_key(db, identifier)
+            if key is None:
+                raise StoreError("not_found", f"there is no record {identifier[:12]} here, and never was")
+            return version_at(db, key, at)
+
     def conflicts(self, limit: int = 1000) -> list[Row]:
         """The records with more than one live head, the last updated first."""
         return self._catalogue.conflicts(limit)
@@ -321,10 +359,15 @@ class Datastore:
         self._refuse_errors(kind, record)
         return self._local.add(kind, record)
 
-    def add_all(self, records: Iterable[tuple[Kind, Record]]) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+    def add_all(
+        self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
+    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
         """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
 
         A record that is refused does not stop the others. Records of one name take one second each.
+
+        Args:
+            together: the writes that they are part of, such as an import: they are undone as one.
 
         Raises:
             StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
@@ -334,14 +377,34 @@ class Datastore:
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
             for kind, record in chunk:
                 _expect_record(kind, record)
-            yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE)
+            yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+
+    def change_all(
+        self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
+    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+        """Edit, delete or bring back many records, a thousand to a transaction; gives the op or the error of each.
+
+        Args:
+            changes: no record twice.
+            together: the writes that they are part of: they are undone as one.
+            undoes: the number of the batch that they take back (`log.reverse` tells how).
+
+        Raises:
+            StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
+        """
+        stream = iter(changes)
+        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+            yield from self._local.change_all(
+                chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together, undoes=undoes
+            )
 
     def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
 
         Raises:
             InvalidRecord: it breaks an authoring rule.
-            StoreError: `changed` when the record has other heads by now, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `conflict` when several versions are live, whatever heads are named: `resolve` settles them;
+                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`.
         """
         _expect_heads(seen)
         self._refuse_errors(kind, record)
@@ -351,11 +414,31 @@ class Datastore:
         """Remove the record as the caller was shown it.
 
         Raises:
-            StoreError: `changed`, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `conflict`, `changed`, `not_found`, `not_owner`, `bad_key`.
         """
         _expect_kind(kind)
         _expect_heads(seen)
         return self._local.delete(kind, identifier, seen)
+
+    def resolve(
+        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str]
+    ) -> crdt.ModelOp | crdt.AgentOp:
+        """Settle a conflict by one write that names every head, or with None by a removal of all versions.
+
+        It is for those who were shown what each version says (`versions`): nothing else settles a conflict.
+
+        Args:
+            seen: `Versions.heads`.
+
+        Raises:
+            InvalidRecord: the value breaks an authoring rule.
+            StoreError: `no_conflict` when one version is live; `changed`, `not_found`, `not_owner`, `bad_key`.
+        """
+        _expect_kind(kind)
+        _expect_heads(seen)
+        if record is not None:
+            self._refuse_errors(kind, record)
+        return self._local.resolve(kind, identifier, record, seen)
 
     # The same in types
 
@@ -382,6 +465,14 @@ class Datastore:
     def delete_agent(self, agent_id: str, seen: Sequence[str]) -> crdt.AgentOp:
         """`delete` for an agent."""
         return _agent_op(self.delete("agent", agent_id, seen))
+
+    def resolve_model(self, model_id: str, model: records.AIModel | None, seen: Sequence[str]) -> crdt.ModelOp:
+        """`resolve` for a model."""
+        return _model_op(self.resolve("model", model_id, None if model is None else _plain("model", model), seen))
+
+    def resolve_agent(self, agent_id: str, agent: records.AIAgent | None, seen: Sequence[str]) -> crdt.AgentOp:
+        """`resolve` for an agent."""
+        return _agent_op(self.resolve("agent", agent_id, None if agent is None else _plain("agent", agent), seen))
 
     # The replica as a whole
 
@@ -519,6 +610,7 @@ class Undo(NamedTuple):
         then: the value that comes back, None where the record goes.
         seen: the heads that are there now.
         name: safe and short.
+        batch: the writes that the last operation was part of, where there were several that are not undone yet.
     """
 
     kind: Kind
@@ -527,6 +619,7 @@ class Undo(NamedTuple):
     then: Record | None
     seen: tuple[str, ...]
     name: str
+    batch: WriteBatch | None
 
     @property
     def deleted(self) -> bool:
@@ -586,12 +679,26 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
     if not last.mine:
         raise NothingToUndo("only the key that signed the last operation can undo it")
     if last.live_heads > 1:
-        raise NothingToUndo("more than one version is live: an edit of the record settles that")
+        raise NothingToUndo(
+            f"the {kind} is in conflict, {last.live_heads} versions of it are live: settle that first "
+            f"(`resolve {record_id[:12]}`)"
+        )
+    if last.did == "settled" and _untimed(last.record) == _untimed(last.before):
+        raise NothingToUndo(
+            "the last operation settled a conflict and kept the version that was shown: the others stand in the "
+            f"history (`history {record_id[:12]}`), and each can be restored from there"
+        )
     if last.record is None and last.before is None:
         raise NothingToUndo("what was deleted is not in this replica's history")
     record = last.record or last.before
     name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
-    return Undo(kind, record_id, last.record, last.before, last.heads, name)
+    batch = datastore.log.batch_of(last.place)
+    several = batch is not None and batch.ops > 1 and not batch.undone
+    return Undo(kind, record_id, last.record, last.before, last.heads, name, batch if several else None)
+
+
+def _untimed(record: Record | None) -> Record | None:
+    return None if record is None else {**record, "updated_at": 0}
 
 
 def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:
@@ -605,3 +712,17 @@ def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:
     if undo.now is None:
         return datastore.add(undo.kind, undo.then)
     return datastore.update(undo.kind, undo.id, undo.then, undo.seen)
+
+
+def carry_out_reverse(datastore: Datastore, reverse: Reverse) -> list[RegistryError]:
+    """Take a batch back, as one batch that can be taken back in its turn.
+
+    Returns:
+        Why records stayed as they are that changed meanwhile, or whose version of before breaks a rule of today.
+
+    Raises:
+        StoreError: the replica cannot be written; what was written before is on disk.
+    """
+    together = Together(f"undo of {reverse.batch.label}")
+    done = datastore.change_all(reverse.changes, together=together, undoes=reverse.batch.number)
+    return [outcome for outcome in done if isinstance(outcome, RegistryError)]

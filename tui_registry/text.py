@@ -7,6 +7,7 @@ markup of Textual: a widget still takes its result as `Content`/`Text`, never as
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 from collections.abc import Collection, Iterable
 from functools import cache
@@ -183,6 +184,11 @@ def age(seconds: int) -> str:
         if abs(seconds) >= least:
             return f"{'in ' if seconds < 0 else ''}{abs(seconds) // unit} {name}"
     return "now"
+
+
+def moment_utc(seconds: int) -> str:
+    """A time in Unix seconds, as `2026-11-19 08:12:05 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def address_short(address: str) -> str:

@@ -20,6 +20,7 @@ from tests.crdt import model
 from tests.crdt.histories import SLOTS, SPOILERS, START, WORDS, Play, first_name, slot_key, value
 from tests.crdt.model import Fact
 from tests.replica.replicas import PLACE, assert_agrees
+from tests.seeds import written
 from tui_registry.crdt import Op
 from tui_registry.datastore import Peer
 from tui_registry.replica.log import arrivals
@@ -120,7 +121,7 @@ class World:
             op = machine.store.add(kind, record)
         else:
             machine.now = START + later
-            op = machine.store.update(kind, key, {**record, "name": f"{WORDS[word % 6]} {at}"}, heads)
+            op = written(machine.store, key, {**record, "name": f"{WORDS[word % 6]} {at}"})
         self._wrote(machine, op, size, f"{machine.name} writes {kind}")
 
     def remove(self, at: int, slot: int, later: int) -> None:
@@ -130,7 +131,7 @@ class World:
             return
         size = machine.store.log.head().size
         machine.now = START + later
-        op = machine.store.delete(kind, key, machine.store.heads(key))
+        op = written(machine.store, key, None)
         self._wrote(machine, op, size, f"{machine.name} removes {kind}")
 
     def fork(self, at: int, slot: int, seen: int, later: int, *, removes: bool) -> None:

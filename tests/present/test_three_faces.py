@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.seeds import NOW, make_record, owner
+from tests.seeds import NOW, make_record, owner, written
 from tui_registry.datastore import Datastore
 from tui_registry.present.deeds import standing
 from tui_registry.present.record_rows import fact_rows, needs, signature_rows
@@ -28,7 +28,7 @@ def lived(data_dir: Path, tmp_path: Path) -> tuple[str, str, str]:
         def write(datastore: Datastore, key: str, version: str) -> None:
             entry = datastore.entry(key)
             assert entry is not None
-            datastore.update("model", key, {**entry.record, "version": version}, entry.heads)
+            written(datastore, key, {**entry.record, "version": version})
 
         def apart(key: str) -> None:
             there.apply(here.log.lines(0, here.log.head().size))

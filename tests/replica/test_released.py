@@ -51,6 +51,14 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
+def as_left(version: int, today: dict[str, list[tuple[object, ...]]]) -> dict[str, list[tuple[object, ...]]]:
+    """What that version's replica holds of the same: the first said neither when operations came nor from whom."""
+    if version > 1:
+        return today
+    pending = [(*waits[:-1], None) for waits in today["pending"]]
+    return {**today, "arrivals": [(0, None, None, None)], "batches": [], "pending": pending}
+
+
 def schema(path: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path)) as db:
         return db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2").fetchall()
@@ -62,7 +70,7 @@ def test_a_replica_that_an_earlier_release_left_holds_all_that_it_held(
 ) -> None:
     with Datastore.open(left_by(version, tmp_path / "left"), clock=lambda: NOW) as datastore:
         assert all(tables(today).values())  # there is something in each
-        assert tables(datastore) == tables(today)
+        assert tables(datastore) == as_left(version, tables(today))
         assert vocabulary(datastore) == vocabulary(today)
         assert list(datastore.entries()) == list(today.entries())
         assert datastore.drafts.all() == today.drafts.all()
@@ -77,7 +85,7 @@ def test_a_replica_that_an_earlier_release_left_is_written_on(version: int, tmp_
         (row,) = datastore.search("is:conflict").rows
         entry = datastore.entry(row.id)
         assert entry is not None
-        datastore.update("model", row.id, {**entry.record, "description": "settled"}, entry.heads)
+        datastore.resolve("model", row.id, {**entry.record, "description": "settled"}, entry.heads)
         datastore.add("agent", make_record("agent", "newcomer"))
         assert datastore.conflicts() == []
         assert [found.name for found in datastore.search("newcomer").rows] == ["newcomer"]

@@ -273,7 +273,7 @@ def test_update_and_delete_of_what_is_not_here_are_not_found(datastore: Datastor
         assert code_of(raised) == "not_found"
 
 
-def test_an_update_names_all_heads_and_so_resolves_a_conflict(datastore: Datastore) -> None:
+def test_resolve_names_all_heads_and_so_settles_a_conflict(datastore: Datastore) -> None:
     root = datastore.add("model", make_record("model", "tiny"))
     other = sign_up(  # the same key on another machine
         datastore.key.identity(), "model", {**root.record, "description": "elsewhere"}, children=[root.hash], clock=2
@@ -282,7 +282,7 @@ def test_an_update_names_all_heads_and_so_resolves_a_conflict(datastore: Datasto
     datastore.apply([other.to_json()])
     assert [row.id for row in datastore.conflicts()] == [root.key]
     seen = datastore.heads(root.key)
-    op = datastore.update("model", root.key, make_record("model", "merged"), seen)
+    op = datastore.resolve("model", root.key, make_record("model", "merged"), seen)
     assert op.children == seen
     assert datastore.conflicts() == []
     assert entry_of(datastore, root.key).record["name"] == "merged"
@@ -300,7 +300,7 @@ def test_a_write_on_more_than_16_heads_is_a_chain_in_one_transaction(datastore: 
     datastore.apply(op.to_json() for op in forks)
     seen = datastore.heads(root.key)
     assert len(seen) == 35
-    last = datastore.update("model", root.key, make_record("model", "merged"), seen)
+    last = datastore.resolve("model", root.key, make_record("model", "merged"), seen)
     assert datastore.heads(root.key) == (last.hash,)
     chain = datastore.log.lines(36, 100)
     assert len(chain) == 3  # 16 heads, then 15, then 4
@@ -321,7 +321,7 @@ def test_a_removal_of_more_than_16_heads_is_a_chain_too(datastore: Datastore) ->
         ).to_json()
         for n in range(20)
     )
-    gone = datastore.delete("model", root.key, datastore.heads(root.key))
+    gone = datastore.resolve("model", root.key, None, datastore.heads(root.key))
     assert datastore.entry(root.key) is None
     assert datastore.heads(root.key) == (gone.hash,)
     assert datastore.verify().sound

@@ -13,10 +13,11 @@ from tui_registry.records.schema import FIELDS, FieldType
 def records(draw: st.DrawFn) -> tuple[Kind, Record]:
     """A kind and a record of its shape."""
     kind = draw(st.sampled_from(KINDS))
-    return kind, {field.name: draw(_values(field.type)) for field in FIELDS[kind]}
+    return kind, {field.name: draw(values_of(field.type)) for field in FIELDS[kind]}
 
 
-def _values(of: FieldType) -> st.SearchStrategy[Json]:
+def values_of(of: FieldType) -> st.SearchStrategy[Json]:
+    """What a field of that type may hold."""
     match of:
         case schema.Text():
             return st.text(max_size=12) | st.sampled_from(HOSTILE)
@@ -29,11 +30,11 @@ def _values(of: FieldType) -> st.SearchStrategy[Json]:
         case schema.Variant():
             return st.sampled_from(of.names) | st.text(max_size=12).map(lambda text: {"Other": text})
         case schema.Optional():
-            return st.none() | _values(of.of)
+            return st.none() | values_of(of.of)
         case schema.Many():
-            return st.lists(_values(of.of), max_size=4)
+            return st.lists(values_of(of.of), max_size=4)
         case schema.Struct():
-            return st.fixed_dictionaries({field.name: _values(field.type) for field in of.fields})
+            return st.fixed_dictionaries({field.name: values_of(field.type) for field in of.fields})
 
 
 HOSTILE = (

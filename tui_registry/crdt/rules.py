@@ -1,4 +1,4 @@
-"""The validity rules, and the state of a key: functions of operations, never of a clock, a setting or arrival order.
+"""The validity rules: functions of operations, never of a clock, a setting or arrival order.
 
 The numbers are those of protocol.md, Validity; the lowest-numbered broken rule gives the code.
 """
@@ -6,8 +6,8 @@ The numbers are those of protocol.md, Validity; the lowest-numbered broken rule 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tui_registry.crdt.op import MAX_COUNTER, Op, OpError, id_of
 from tui_registry.errors import Kind
@@ -162,43 +162,3 @@ def _rule_5_root(op: Op, signer: str) -> None:
         assert created is not None
         if op.key != derive_id(op.kind, signer, name, created):
             raise OpError("id", "a new record's id must be derived from its owner, name and time of creation")
-
-
-# ---- the state of a key; see protocol.md, State of a key -------------------------------------------------------------
-
-
-class Linked(Protocol):
-    """An operation that knows the ones it names."""
-
-    @property
-    def hash(self) -> str: ...
-    @property
-    def children(self) -> tuple[str, ...]: ...
-
-
-class Head(Protocol):
-    """What deciding between heads asks. `counter` is the signer's own clock."""
-
-    @property
-    def hash(self) -> str: ...
-    @property
-    def is_rm(self) -> bool: ...
-    @property
-    def counter(self) -> int: ...
-
-
-_L = TypeVar("_L", bound=Linked)
-_H = TypeVar("_H", bound=Head)
-
-
-def heads(ops: Iterable[_L]) -> list[_L]:
-    """The valid ops of one key that no other valid op names as a child, ascending by hash."""
-    ops = list(ops)
-    named = {child for op in ops for child in op.children}
-    return sorted((op for op in ops if op.hash not in named), key=lambda op: op.hash)
-
-
-def winner(current: Iterable[_H]) -> _H | None:
-    """The live head with the largest clock, ties to the smallest hash; None when the record does not exist."""
-    live = (head for head in current if not head.is_rm)
-    return min(live, key=lambda head: (-head.counter, head.hash), default=None)

@@ -6,18 +6,10 @@ import hashlib
 from collections.abc import Sequence
 
 from tui_registry.crdt.keys import Identity
-from tui_registry.crdt.op import (
-    MAX_CHILDREN,
-    VARIANTS,
-    AgentOp,
-    ModelOp,
-    hashed_rm,
-    hashed_up,
-    id_of,
-    parse_op,
-)
+from tui_registry.crdt.op import VARIANTS, AgentOp, ModelOp, hashed_rm, hashed_up, id_of, parse_op
 from tui_registry.crdt.spelling import spell
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.records.schema import MAX_CHILDREN
 from tui_registry.records.wire import canonical_bytes
 
 

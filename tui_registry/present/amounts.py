@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from tui_registry.text import age, count_words, exact, parse_mb, size_mb
+from tui_registry.text import age, count_words, exact, moment_utc, parse_mb, size_mb
 
 
 def vcpus(count: int) -> str:
@@ -44,6 +42,10 @@ def parameters(count: int) -> str:
 
 def moment(seconds: int, now: int) -> str:
     """A time with its age, both in Unix seconds: `2026-11-19 08:12:05 UTC (3 d ago)`."""
-    when = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    since = age(now - seconds)
-    return f"{when} ({since})" if since == "now" or since.startswith("in ") else f"{when} ({since} ago)"
+    return f"{moment_utc(seconds)} ({ago(now - seconds)})"
+
+
+def ago(seconds: int) -> str:
+    """How long ago something was: `now`, `3 d ago`, `in 3 d`."""
+    since = age(seconds)
+    return since if since == "now" or since.startswith("in ") else f"{since} ago"

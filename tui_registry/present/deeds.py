@@ -45,4 +45,4 @@ def by_whom(actor: str, mine: bool, names: Mapping[str, str]) -> str:
 
 def conflict(live: int) -> str:
     """What is said of a record with so many live versions."""
-    return f"conflict: {live} versions are live, the current one is shown; the next edit settles it"
+    return f"conflict: {live} versions are live, the current one is shown; none is lost, and its owner settles it"

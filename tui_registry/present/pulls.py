@@ -33,26 +33,28 @@ class Count(NamedTuple):
     kept_out: str | None
 
 
-# In the order in which people are told.
+# In the order in which people are told. All count operations but the last, which counts records.
 COUNTS = (
     Count("applied", "new", "new", None),
     Count("known", "known", None, None),
     Count("rejected", "rejected", "rejected", ""),
     Count("pending", "pending", "waiting for earlier ones", "they wait for earlier ones"),
     Count("unsupported", None, "of a later version", "of a later version"),
+    Count("conflicts", "in conflict", "in conflict", None),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many operations from elsewhere were stored, were here already, wait for their children, break a rule, or are
-    of a later version."""
+    """How many operations from elsewhere were stored, were here already, wait for their children, break a rule, are
+    of a later version; and how many records those that were stored brought into conflict."""
 
     applied: int = 0
     known: int = 0
     pending: int = 0
     rejected: int = 0
     unsupported: int = 0
+    conflicts: int = 0
 
     def counts(self) -> dict[str, int]:
         """Every count by its name, in the order of the JSON."""
@@ -62,6 +64,7 @@ class Tally:
             "pending": self.pending,
             "rejected": self.rejected,
             "unsupported": self.unsupported,
+            "conflicts": self.conflicts,
         }
 
     def plus(self, other: Tally) -> Tally:
@@ -246,6 +249,7 @@ def tally_of(report: ApplyReport) -> Tally:
         pending=report.pending,
         rejected=len(report.rejected),
         unsupported=report.unsupported,
+        conflicts=report.conflicts,
     )
 
 

@@ -131,6 +131,22 @@ def changed_rows(before: Record | None, after: Record | None) -> list[tuple[Row,
     return [(then[now.path], now) for now in _rows(as_it_is) if as_it_was[now.path] != as_it_is[now.path]]
 
 
+def value_row(path: str, value: Json) -> Row:
+    """The row of one field with any value, such as that of another version.
+
+    Raises:
+        KeyError: there is no such field that an author fills in.
+    """
+    field = _fields()[path]
+    text = "" if value is None else field.says(value)
+    return Row(path, field.label, text or field.none, bool(text))
+
+
+def variant(value: Json) -> str:
+    """A name out of an enum, or an item of a list."""
+    return _text(value["Other"]) if isinstance(value, dict) and "Other" in value else _text(value)
+
+
 # How
 
 _NEEDS = "resource_requirements."
@@ -154,8 +170,7 @@ def _rows(values: Mapping[str, Json], section: str = "") -> Iterator[Row]:
     for path, value in values.items():
         field = fields.get(path)
         if field is not None and section in ("", field.section):
-            text = "" if value is None else field.says(value)
-            yield Row(path, field.label, text or field.none, bool(text))
+            yield value_row(path, value)
 
 
 def _flat(record: Record) -> dict[str, Json]:
@@ -180,12 +195,8 @@ def _text(value: Json) -> str:
     return safe_text(str(value))
 
 
-def _variant(value: Json) -> str:
-    return _text(value["Other"]) if isinstance(value, dict) and "Other" in value else _text(value)
-
-
 def _list(value: Json) -> str:
-    return ", ".join(map(_variant, value)) if isinstance(value, list) else ""
+    return ", ".join(map(variant, value)) if isinstance(value, list) else ""
 
 
 def _number(value: Json) -> int:
@@ -229,7 +240,7 @@ def _says(field: Field) -> Callable[[Json], str]:
             return _list
         case Flag():
             return _required
-    return _variant
+    return variant
 
 
 @cache

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tui_registry.crdt.op import RULES_VERSION, Op, OpError, parse_op
-from tui_registry.crdt.rules import Ancestor, check_against, heads, winner
+from tui_registry.crdt.key_state import heads, winner
+from tui_registry.crdt.op import Op, OpError, parse_op
+from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.catalogue.derived import (
     CATALOGUE_COLUMNS,
     INDEX_VERSION,
@@ -27,6 +29,7 @@ from tui_registry.replica.catalogue.derived import (
 )
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
+from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import Stored
@@ -157,22 +160,26 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     # The copy goes to a file. Within a transaction SQLite accepts this only before the first temporary table, and this
     # is the only one that a writer makes.
     db.execute("PRAGMA temp_store = FILE")
-    db.execute("CREATE TEMP TABLE survivors AS SELECT idx, body FROM ops ORDER BY idx")
+    seen = ", ".join(
+        f"(SELECT {column} FROM arrivals a WHERE a.idx <= o.idx ORDER BY a.idx DESC LIMIT 1) AS {column}"
+        for column in FirstSeen._fields
+    )
+    db.execute(f"CREATE TEMP TABLE survivors AS SELECT idx, body, {seen} FROM ops o ORDER BY idx")
     db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
-    for table in ("ops", "keys", "owners", "catalogue", "counted", "cursors"):
+    for table in ("ops", "arrivals", "keys", "owners", "catalogue", "counted", "cursors"):
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
     )
-    reading = db.execute("SELECT body FROM survivors ORDER BY idx")
+    reading = db.execute(f"SELECT body, {', '.join(FirstSeen._fields)} FROM survivors ORDER BY idx")
     while rows := reading.fetchmany(_CHUNK):
         batch = Batch(db)
-        for (body,) in rows:
+        for body, *seen_then in rows:
             op = check_bytes(body)
             batch.load([op])
-            batch.append(op, body)
+            batch.append(op, body, FirstSeen(*seen_then))
         batch.flush()
     db.execute("DROP TABLE survivors")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, Together
+from tui_registry.errors import RegistryError
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
@@ -26,7 +27,9 @@ def fill(datastore: Datastore) -> None:
     datastore.peers.store_entries("lab", cursor, datastore.log.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0))
     datastore.peers.add("stick", "/media/stick")
 
-    kept = datastore.add("model", make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n"))
+    record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")
+    (kept,) = datastore.add_all([("model", record)], together=Together("import of a folder"))
+    assert not isinstance(kept, RegistryError)
     assert kept.record is not None
     edited = {**kept.record, "description": "Änderung, 変更", "quantization": {"Other": "EXL2"}}
     datastore.update("model", kept.key, edited, datastore.heads(kept.key))

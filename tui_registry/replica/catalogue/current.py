@@ -94,6 +94,13 @@ class Entry(NamedTuple):
     future: bool
     size: int
 
+    @property
+    def revision(self) -> str:
+        """What stands for exactly these heads: SHA3-256 over the hashes of all, ascending; 64 hex digits."""
+        from hashlib import sha3_256  # lists do without it
+
+        return sha3_256("".join(self.heads).encode()).hexdigest()
+
 
 class Stats(NamedTuple):
     """Counts of what this replica holds; `ops` is the size of the log, `unsupported` sums what peers' logs held."""

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tui_registry.crdt.rules import Ancestor, check_against, winner
+from tui_registry.crdt.key_state import winner
+from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind
 from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
@@ -21,6 +22,7 @@ from tui_registry.replica.catalogue.derived import (
     known_words,
     learn_words,
 )
+from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
 from tui_registry.replica.store.stored import Stored, chunks, marks, read_heads, read_record, stored_id
 
@@ -34,6 +36,7 @@ class _New:
     checked: Checked
     ancestor: Ancestor
     body: bytes
+    seen: FirstSeen
     is_head: bool = True
 
     @property
@@ -68,6 +71,7 @@ class Batch:
         self._new: list[_New] = []
         self._new_by_idx: dict[int, _New] = {}
         self._named: set[int] = set()
+        self.new_conflicts = 0  # records that what was flushed brought into conflict
 
     def load(self, ops: Iterable[Checked]) -> None:
         """Read what is known of these ops, of their children and of their keys."""
@@ -116,8 +120,9 @@ class Batch:
             return True
         return self._db.execute("SELECT 1 FROM keys WHERE id = ?", (stored_id(key),)).fetchone() is not None
 
-    def append(self, op: Checked, body: bytes) -> None:
-        """Take an op that passed rules 1 to 5, is not known and misses no child, with its exact bytes.
+    def append(self, op: Checked, body: bytes, seen: FirstSeen) -> None:
+        """Take an op that passed rules 1 to 5, is not known and misses no child, with its exact bytes, and when and
+        from whom it came.
 
         Raises:
             OpError: it breaks one of rules 6 to 8; the batch is as before.
@@ -129,7 +134,7 @@ class Batch:
         if rid is None:
             self._last_rid += 1
             rid = self._rids[key] = self._new_keys[key] = self._last_rid
-        new = _New(self._take_index(), rid, op, ancestor, body)
+        new = _New(self._take_index(), rid, op, ancestor, body, seen)
         self._sum += int(ancestor.hash, 16)
         self._known[ancestor.hash] = ancestor, rid, new.idx
         self._new.append(new)
@@ -201,6 +206,7 @@ class Batch:
             ),
         )
         db.executemany("UPDATE ops SET is_head = 0 WHERE idx = ?", ((idx,) for idx in self._named))
+        write_first_seen(db, ((new.idx, new.seen) for new in self._new))
         per_owner = Counter(new.ancestor.owner for new in self._new)
         db.executemany(
             "INSERT INTO owners (address, ops) VALUES (?, ?) "
@@ -270,7 +276,9 @@ class Batch:
 
     def _count(self, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
         self._counts[kind] += is_live - (before is not None)
-        self._conflicts += (live > 1) - (before is not None and before[1] > 1)
+        was = before is not None and before[1] > 1
+        self._conflicts += (live > 1) - was
+        self.new_conflicts += live > 1 and not was
 
 
 def _state(heads: Sequence[Stored]) -> tuple[Stored | None, int]:

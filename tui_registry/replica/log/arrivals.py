@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from tui_registry.crdt.op import OpError, claimed_hash, digest_of
 from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, Verdict, judge
 from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool
@@ -48,6 +49,7 @@ class ApplyReport:
 
     Attributes:
         applied, known, pending, unsupported: counts.
+        conflicts: how many records these ops brought into conflict.
         rejected: what breaks a rule, one by one.
         held: the ops of these that wait, by a digest of their bytes, each with the child it waits for.
         moved: the ops of earlier ones that these released, with the child they wait for now, None for no more.
@@ -58,6 +60,7 @@ class ApplyReport:
     known: int = 0
     pending: int = 0
     unsupported: int = 0
+    conflicts: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     held: dict[bytes, str] = field(default_factory=dict, repr=False)
     moved: dict[bytes, str | None] = field(default_factory=dict, repr=False)
@@ -78,6 +81,7 @@ class ApplyReport:
         self.applied += later.applied
         self.known += later.known
         self.unsupported += later.unsupported
+        self.conflicts += later.conflicts
         for digest, child in later.moved.items():
             if digest not in self.held:
                 if digest in self.moved or len(self.moved) < MAX_PENDING:
@@ -101,7 +105,7 @@ class Arrival:
 
     Attributes:
         entry: its index in the peer's log, where it comes from one.
-        held_by: whose pending op it is, where it waited here already.
+        held_by: whose pending op it is, where it waited here already; held_since: Unix seconds, None for before 0.2.
         claimed: the hash that the line ends in, None where it ends otherwise. Nothing is believed of it.
         known: the log holds these very bytes.
         op: the op, once it has passed rules 1 to 5.
@@ -112,6 +116,7 @@ class Arrival:
     body: bytes
     entry: int | None = None
     held_by: str | None = None
+    held_since: int | None = None
     claimed: str | None = None
     known: bool = False
     op: Checked | None = None
@@ -227,6 +232,7 @@ def store(
     report = outcome.report
     batch = Batch(db)
     batch.load(arrival.op for arrival in arrivals if arrival.op is not None)
+    here = FirstSeen(now, source)
     (any_pending,) = db.execute("SELECT EXISTS (SELECT 1 FROM pending)").fetchone()
     queue = deque(arrivals)
     waiting: dict[str, list[Arrival]] = {}
@@ -246,7 +252,7 @@ def store(
             waiting.setdefault(missing[0], []).append(arrival)
             continue
         try:
-            batch.append(op, arrival.body)
+            batch.append(op, arrival.body, here if arrival.held_by is None else _since(arrival))
         except OpError as error:
             arrival.error = error
             _refuse(arrival, outcome, refused)
@@ -259,28 +265,37 @@ def store(
             released += freed
             queue.extend(freed)
     batch.flush()
+    report.conflicts = batch.new_conflicts
     still = [(child, arrival) for child, group in waiting.items() for arrival in group]
     report.moved = _settle(db, released, still)
     fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]
     report.pending = len(fresh)
     report.held = {digest_of(arrival.body): child for child, arrival in fresh}
     if keep_pending:
-        _keep(db, fresh, source, epoch)
+        _keep(db, fresh, source, epoch, now)
         _make_room(db)
     _remember(db, refused, source, now)
     return outcome
 
 
+def _since(arrival: Arrival) -> FirstSeen:
+    """Where an op came from that waited here."""
+    return FirstSeen(arrival.held_since, arrival.held_by)
+
+
 # How: what waits
 
 
-def _keep(db: sqlite3.Connection, fresh: Sequence[tuple[str, Arrival]], source: str, epoch: str | None) -> None:
+def _keep(
+    db: sqlite3.Connection, fresh: Sequence[tuple[str, Arrival]], source: str, epoch: str | None, now: int
+) -> None:
     """Keep ops, each with the child it waits for first.
 
     One that its source sent before is remembered by where it stood last: the older epoch's cursor may be gone.
     """
     db.executemany(
-        "INSERT INTO pending (digest, source, child, epoch, entry, size, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "INSERT INTO pending (digest, source, child, epoch, entry, size, body, received_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (digest, source) DO UPDATE SET epoch = excluded.epoch, entry = excluded.entry "
         "WHERE excluded.entry IS NOT NULL",
         (
@@ -292,6 +307,7 @@ def _keep(db: sqlite3.Connection, fresh: Sequence[tuple[str, Arrival]], source: 
                 arrival.entry,
                 len(arrival.body),
                 arrival.body,
+                now,
             )
             for child, arrival in fresh
         ),
@@ -301,9 +317,10 @@ def _keep(db: sqlite3.Connection, fresh: Sequence[tuple[str, Arrival]], source: 
 def _release(db: sqlite3.Connection, child: str) -> list[Arrival]:
     """The pending ops that waited for this child first, each once however many sources hold it."""
     rows = db.execute(
-        "SELECT min(seq), source, body FROM pending WHERE child = ? GROUP BY digest ORDER BY 1", (bytes.fromhex(child),)
+        "SELECT min(seq), source, received_at, body FROM pending WHERE child = ? GROUP BY digest ORDER BY 1",
+        (bytes.fromhex(child),),
     ).fetchall()
-    freed = [Arrival(-1, body, held_by=source) for _, source, body in rows]
+    freed = [Arrival(-1, body, held_by=source, held_since=since) for _, source, since, body in rows]
     for arrival, verdict in zip(freed, judge([item.body for item in freed]), strict=True):
         arrival.take(verdict)
     return freed

@@ -16,6 +16,8 @@ from tui_registry.records.wire import derive_id
 from tui_registry.replica.catalogue.current import check_among
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
+from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import check
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -41,20 +43,38 @@ class LocalWrites:
         with self._turn() as turn:
             return turn.add(kind, record)
 
-    def add_all(self, records: Sequence[tuple[Kind, Record]], *, bulk: bool) -> list[Write | RegistryError]:
+    def add_all(
+        self, records: Sequence[tuple[Kind, Record]], *, bulk: bool, together: Together | None = None
+    ) -> list[Write | RegistryError]:
         """Register records in one transaction; gives the op or the error of each, in order.
 
         Args:
             bulk: others are likely to follow.
+            together: the writes that they are part of.
         """
-        with self._turn(bulk=bulk) as turn:
+        with self._turn(bulk=bulk, together=together) as turn:
             return [turn.add_or_refuse(kind, record) for kind, record in records]
+
+    def change_all(
+        self, changes: Sequence[RecordChange], *, bulk: bool, together: Together, undoes: int | None = None
+    ) -> list[Write | RegistryError]:
+        """Write values of several records in one transaction; gives the op or the error of each, in order.
+
+        Args:
+            changes: no record twice.
+            bulk: others are likely to follow.
+            undoes: the number of the batch that they take back.
+        """
+        with self._turn(bulk=bulk, together=together) as turn:
+            if undoes is not None:
+                turn.mark_undone(undoes)
+            return [turn.change_or_refuse(change) for change in changes]
 
     def update(self, kind: Kind, identifier: str, record: Record, seen: Collection[str]) -> Write:
         """Write a new value on top of the heads that the caller was shown.
 
         Raises:
-            StoreError: `not_found`, `not_owner`, `changed`, `bad_key`.
+            StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`.
         """
         with self._turn() as turn:
             return turn.write(turn.existing(kind, identifier, seen), record)
@@ -63,18 +83,31 @@ class LocalWrites:
         """Remove what the caller was shown.
 
         Raises:
-            StoreError: `not_found`, `not_owner`, `changed`, `bad_key`.
+            StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`.
         """
         with self._turn() as turn:
             return turn.remove(turn.existing(kind, identifier, seen))
 
+    def resolve(self, kind: Kind, identifier: str, record: Record | None, seen: Collection[str]) -> Write:
+        """Settle the live versions that the caller was shown: with a value, or with None by a removal.
+
+        Raises:
+            StoreError: `not_found`, `not_owner`, `changed`, `no_conflict`, `bad_key`.
+        """
+        with self._turn() as turn:
+            known = turn.in_conflict(kind, identifier, seen)
+            return turn.remove(known) if record is None else turn.write(known, record)
+
     @contextmanager
-    def _turn(self, *, bulk: bool = False) -> Iterator[_Turn]:
+    def _turn(self, *, bulk: bool = False, together: Together | None = None) -> Iterator[_Turn]:
         identity = self._key.identity()
         with self._pool.write(bulk=bulk) as db:
-            turn = _Turn(db, identity, self._clock)
+            number = None if together is None else together.number or _new_batch(db, together.label)
+            turn = _Turn(db, identity, self._clock, number)
             yield turn
             turn.flush()
+        if together is not None:
+            together.number = number
 
 
 # How
@@ -97,8 +130,13 @@ class _Known(NamedTuple):
     heads: list[_Head]
 
     @property
-    def exists(self) -> bool:
-        return any(not head.is_rm for head in self.heads)
+    def live(self) -> int:
+        """How many versions are live."""
+        return sum(not head.is_rm for head in self.heads)
+
+    @property
+    def words(self) -> str:
+        return f"{self.kind} {self.id[:12]}"
 
 
 class _Turn:
@@ -107,28 +145,40 @@ class _Turn:
     Nobody else writes to the connection meanwhile. What is refused leaves the turn as it was.
     """
 
-    def __init__(self, db: sqlite3.Connection, identity: Identity, clock: Callable[[], int]) -> None:
+    def __init__(self, db: sqlite3.Connection, identity: Identity, clock: Callable[[], int], batch: int | None) -> None:
         self._db = db
         self._identity = identity
         self._clock = clock
         self._batch = Batch(db)
         self._counter = _next_counter(db, identity)
+        self._seen = FirstSeen(clock(), None, batch)
 
     def flush(self) -> None:
         """Write what was taken."""
         self._batch.flush()
 
     def existing(self, kind: Kind, identifier: str, seen: Collection[str]) -> _Known:
-        """A record of this key's that is as the caller was shown it."""
-        known = _read_known(self._db, identifier)
-        if known is None or known.kind != kind or not known.exists:
-            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it may have been deleted")
-        self._check_owner(known)
-        if {head.hash for head in known.heads} != set(seen):
+        """A record of this key's that is as the caller was shown it, in one version.
+
+        Whoever names all heads of several versions proves nothing: an entry gives the heads of all, and the value of
+        one. So nobody settles a conflict in passing.
+        """
+        known = self._ours(kind, identifier)
+        if known.live > 1:
             raise StoreError(
-                "changed",
-                f"{kind} {identifier[:12]} has changed since it was read: look at it again, then repeat the change",
+                "conflict",
+                f"{known.words} is in conflict, {known.live} versions of it are live: look at what differs and settle "
+                f"it first (`resolve {known.id[:12]}`). Nothing was written, and no version is lost",
             )
+        _check_seen(known, seen)
+        return known
+
+    def in_conflict(self, kind: Kind, identifier: str, seen: Collection[str]) -> _Known:
+        """A record of this key's with several live versions, which are those that the caller was shown."""
+        known = self._ours(kind, identifier)
+        _check_seen(known, seen)
+        if known.live < 2:
+            raise StoreError("no_conflict", f"{known.words} is not in conflict: there is nothing to settle")
         return known
 
     def add(self, kind: Kind, record: Record) -> Write:
@@ -161,6 +211,26 @@ class _Turn:
         except StoreError as error:
             return error
 
+    def change_or_refuse(self, change: RecordChange) -> Write | RegistryError:
+        """Write a value, bring a record back or remove it; an error of this one record is a value."""
+        kind, identifier, record, seen = change
+        try:
+            if record is None:
+                return self.remove(self.existing(kind, identifier, seen))
+            known = _read_known(self._db, identifier)
+            if known is None or not known.live:
+                return self.add_or_refuse(kind, record)
+            problems = check_among(self._db, kind, record)
+            if any(problem.severity == "error" for problem in problems):
+                return InvalidRecord(tuple(problems))
+            return self.write(self.existing(kind, identifier, seen), record)
+        except StoreError as error:
+            return error
+
+    def mark_undone(self, batch: int) -> None:
+        """Note that this turn takes a batch back."""
+        mark_undone(self._db, batch)
+
     def write(self, known: _Known, record: Record) -> Write:
         """Sign and take a new value on top of all heads."""
         value = {
@@ -187,11 +257,18 @@ class _Turn:
             ),
         )
 
+    def _ours(self, kind: Kind, identifier: str) -> _Known:
+        known = _read_known(self._db, identifier)
+        if known is None or known.kind != kind or not known.live:
+            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it may have been deleted")
+        self._check_owner(known)
+        return known
+
     def _add_again(self, known: _Known, record: Record) -> Write:
-        if known.exists:
+        if known.live:
             raise StoreError(
                 "already_registered",
-                f"{known.kind} {known.id[:12]} is registered already: update it, or leave out the id for a new one",
+                f"{known.words} is registered already: update it, or leave out the id for a new one",
             )
         self._check_owner(known)
         return self.write(known, record)
@@ -207,7 +284,7 @@ class _Turn:
         if known.owner != self._identity.address:
             raise StoreError(
                 "not_owner",
-                f"{known.kind} {known.id[:12]} belongs to 0x{known.owner}, not to this replica's key: "
+                f"{known.words} belongs to 0x{known.owner}, not to this replica's key: "
                 "duplicate it as a new record instead",
             )
 
@@ -228,9 +305,21 @@ class _Turn:
         checked = check(op)
         if op.children:
             self._batch.load([checked])
-        self._batch.append(checked, op.body)
+        self._batch.append(checked, op.body, self._seen)
         self._counter += 1
         return op
+
+
+def _new_batch(db: sqlite3.Connection, label: str) -> int:
+    (number,) = db.execute("INSERT INTO batches (label) VALUES (?) RETURNING batch", (label,)).fetchone()
+    return int(number)
+
+
+def _check_seen(known: _Known, seen: Collection[str]) -> None:
+    if {head.hash for head in known.heads} != set(seen):
+        raise StoreError(
+            "changed", f"{known.words} has changed since it was read: look at it again, then repeat the change"
+        )
 
 
 def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:

@@ -7,28 +7,36 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from tui_registry.crdt.op import MAX_CHILDREN
-from tui_registry.crdt.rules import winner
 from tui_registry.errors import Kind, Record
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
+from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.versions import (
+    Child,
+    Deed,
+    HistoryEntry,
+    LastOperation,
+    deed_of,
+    find_key,
+    find_version,
+    read_children,
+    read_history,
+    read_last,
+    value_before,
+)
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import chunks, marks, parts_of, read_heads, read_record, stored_id
+from tui_registry.replica.store.stored import chunks, marks, parts_of, stored_id
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
     from tui_registry.replica.log.verifier import Verifier
 
-Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
-
 # One owner's operations are looked for among so many at the near end first: those of a busy owner all lie there.
 _NEAR = 2_000
-# At most so many operations are followed to what was there before one: a stranger can make a history long.
-_MOST = 500
-_END_OF_LOG = 2**63 - 1
 
 
 class Head(NamedTuple):
@@ -49,6 +57,7 @@ class Operation(NamedTuple):
         name, version: of the record as the operation wrote it; of a removal, as it was before. Empty if unknown.
         actor: the address that signed, 40 hex digits; mine: it is this replica's.
         updated_at: Unix seconds, as the actor says.
+        arrived_at, source: when and from whom it first came here, as for `HistoryEntry`.
         is_head: no other operation builds on it. is_winner: the record is what it wrote. is_gone: it is deleted now.
     """
 
@@ -62,6 +71,8 @@ class Operation(NamedTuple):
     actor: str
     clock: int
     updated_at: int
+    arrived_at: int | None
+    source: str | None
     is_head: bool
     is_winner: bool
     is_gone: bool
@@ -74,54 +85,6 @@ class Operations(NamedTuple):
 
     rows: list[Operation]
     total: int
-
-
-class HistoryEntry(NamedTuple):
-    """One operation of a record.
-
-    Attributes:
-        place: where it stands in this replica's log, from 0.
-        did: what it did to the record, as for `Operation`.
-        is_head, is_winner, is_gone: as for `Operation`.
-        record: None for a removal.
-    """
-
-    place: int
-    hash: str
-    actor: str
-    clock: int
-    updated_at: int
-    is_rm: bool
-    is_head: bool
-    is_winner: bool
-    children: tuple[str, ...]
-    record: Record | None
-    did: Deed
-    is_gone: bool
-
-
-class LastOperation(NamedTuple):
-    """The last operation on a record, whether it is there or deleted.
-
-    Attributes:
-        hash, size: of this operation; size in bytes.
-        record: as the operation wrote it, None for a removal.
-        before: what it replaced or took away, None if there was nothing, and where more than one version is live.
-        heads: all heads of the record, ascending. live_heads: how many of them are versions of it.
-        actor: who signed, 40 hex digits; mine: it was this replica's key. updated_at: Unix seconds, as the actor says.
-    """
-
-    kind: Kind
-    id: str
-    hash: str
-    size: int
-    record: Record | None
-    before: Record | None
-    heads: tuple[str, ...]
-    live_heads: int
-    actor: str
-    mine: bool
-    updated_at: int
 
 
 class Quarantined(NamedTuple):
@@ -293,6 +256,8 @@ class Log:
                 places = range(max(low, high - limit), high) if from_end else range(low, min(high, low + limit))
             return Operations(_operations(db, places), total)
 
+    # One record
+
     def history(self, identifier: str, limit: int | None, before: int | None) -> list[HistoryEntry]:
         """The ops of a record, deleted or not, the last arrived first.
 
@@ -301,8 +266,20 @@ class Log:
             before: only those at a lower place in the log than this one.
         """
         with self._pool.read() as db:
-            row = db.execute("SELECT rid, owner FROM keys WHERE id = ?", (stored_id(identifier),)).fetchone()
-            return [] if row is None else _history(db, row[0], row[1], limit, before)
+            key = find_key(db, identifier)
+            return [] if key is None else read_history(db, key, limit, before)
+
+    def version(self, prefix: str, of: str | None = None) -> HistoryEntry:
+        """An operation, by its hash or the beginning of it.
+
+        Args:
+            of: the id of the record that it must belong to.
+
+        Raises:
+            StoreError: `not_found`, `ambiguous`, or `other_record`.
+        """
+        with self._pool.read() as db:
+            return find_version(db, prefix, of)
 
     def last_operation(self, identifier: str) -> LastOperation | None:
         """The last operation on a record, deleted or not, and what it replaced; None for an id never seen.
@@ -310,30 +287,38 @@ class Log:
         Of several heads it is the one that is shown, or where all are removals the one that arrived last.
         """
         with self._pool.read() as db:
-            row = db.execute("SELECT rid, kind, owner FROM keys WHERE id = ?", (stored_id(identifier),)).fetchone()
-            if row is None:
-                return None
-            rid, code, owner = row
-            heads = [head for _, head in read_heads(db, [rid])]
-            if not heads:
-                return None
-            last = winner(heads) or max(heads, key=lambda head: head.idx)
-            live = sum(not head.is_rm for head in heads)
-            body, updated_at = db.execute("SELECT body, updated_at FROM ops WHERE idx = ?", (last.idx,)).fetchone()
-            record, named = parts_of(body)
-            return LastOperation(
-                kind=KINDS_BY_CODE[code],
-                id=identifier,
-                hash=last.hash,
-                size=len(body),
-                record=record,
-                before=None if live > 1 else _value_before(db, record, updated_at, _read_children(db, named).values()),
-                heads=tuple(sorted(head.hash for head in heads)),
-                live_heads=live,
-                actor=owner.hex(),
-                mine=owner.hex() == self._key.known_address(db),
-                updated_at=updated_at,
+            key = find_key(db, identifier)
+            return None if key is None else read_last(db, key)
+
+    # Batches of this replica's own writes
+
+    def batches(self, limit: int = 100) -> list[WriteBatch]:
+        """The writes that were made together, such as imports, the latest first."""
+        with self._pool.read() as db:
+            return read_batches(db, limit)
+
+    def batch_of(self, place: int) -> WriteBatch | None:
+        """The batch of an operation at that place of the log, None where it was written by itself."""
+        with self._pool.read() as db:
+            return batch_of(db, place)
+
+    def reverse(self, number: int) -> Reverse:
+        """What takes a batch back, by what is there now; nothing is written.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        with self._pool.read() as db:
+            return read_reverse(db, number)
+
+    def ops_of(self, identifier: str) -> list[bytes]:
+        """The exact bytes of every op of a record, children first; empty for an id never seen."""
+        with self._pool.read() as db:
+            rows = db.execute(
+                "SELECT o.body FROM keys k JOIN ops o USING (rid) WHERE k.id = ? ORDER BY o.idx",
+                (stored_id(identifier),),
             )
+            return [body for (body,) in rows]
 
     def last_deleted(self) -> str | None:
         """The id of the record of this replica's key that was deleted last, None when no deleted one is left."""
@@ -398,6 +383,7 @@ def _places_of(db: sqlite3.Connection, owner: bytes, low: int, high: int, limit:
 def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation]:
     (address,) = db.execute("SELECT address FROM replica").fetchone()
     found: list[Operation] = []
+    seen = first_seen(db, places)
     for chunk in chunks(places):
         rows = db.execute(
             "SELECT o.idx, k.kind, k.id, k.owner, o.hash, o.clock, o.updated_at, o.is_head, c.idx, o.body "
@@ -421,6 +407,8 @@ def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation
                     actor=owner.hex(),
                     clock=clock,
                     updated_at=updated_at,
+                    arrived_at=seen[place].arrived_at,
+                    source=seen[place].source,
                     is_head=bool(is_head),
                     is_winner=shown == place,
                     is_gone=shown is None,
@@ -429,152 +417,18 @@ def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation
                 )
             )
     found.sort(key=lambda row: -row.place)
-    named = _read_children(db, {child for row in found for child in row.children})
+    named = read_children(db, {child for row in found for child in row.children})
     return [_in_its_history(db, row, [named[child] for child in row.children]) for row in found]
 
 
-def _in_its_history(db: sqlite3.Connection, row: Operation, children: Sequence[_Child]) -> Operation:
+def _in_its_history(db: sqlite3.Connection, row: Operation, children: Sequence[Child]) -> Operation:
     """The operation, completed from those before it: what a write did, and what a removal took away."""
     if row.did == "deleted":
-        before = _value_before(db, None, row.updated_at, children)
+        before = value_before(db, None, row.updated_at, children)
         name, version = ("", "") if before is None else _shown(before)
         return row._replace(name=name, version=version)
-    return row._replace(did=_deed_of(False, children))
+    return row._replace(did=deed_of(False, children))
 
 
 def _shown(record: Record) -> tuple[str, str]:
     return str(record["name"]), str(record["version"])
-
-
-# How: the history of one record
-
-
-def _history(
-    db: sqlite3.Connection, rid: int, owner: bytes, limit: int | None, before: int | None
-) -> list[HistoryEntry]:
-    best = winner([head for _, head in read_heads(db, [rid])])
-    # The index has the places of heads and of others in order: no more is looked at than is wanted.
-    rows = db.execute(
-        "SELECT idx, hash, clock, updated_at, is_rm, is_head, body FROM ops WHERE idx IN ("
-        "SELECT idx FROM ops WHERE rid = :rid AND is_head = 0 AND idx < :before "
-        "UNION ALL SELECT idx FROM ops WHERE rid = :rid AND is_head = 1 AND idx < :before "
-        "ORDER BY idx DESC LIMIT :limit) ORDER BY idx DESC",
-        {
-            "rid": rid,
-            "before": _END_OF_LOG if before is None else before,
-            "limit": -1 if limit is None else max(0, limit),
-        },
-    )
-    found = [(*columns, *parts_of(body)) for *columns, body in rows]
-    named = _read_children(db, {child for *_, children in found for child in children})
-    history = []
-    for idx, digest, clock, updated_at, is_rm, is_head, record, children in found:
-        history.append(
-            HistoryEntry(
-                place=idx,
-                hash=digest.hex(),
-                actor=owner.hex(),
-                clock=clock,
-                updated_at=updated_at,
-                is_rm=bool(is_rm),
-                is_head=bool(is_head),
-                is_winner=best is not None and best.idx == idx,
-                children=children,
-                record=record,
-                did=_deed_of(bool(is_rm), [named[child] for child in children]),
-                is_gone=best is None,
-            )
-        )
-    return history
-
-
-# How: what was there before an operation, however many operations the write took
-
-
-class _Child(NamedTuple):
-    """An operation that another one names."""
-
-    place: int
-    hash: str
-    is_rm: bool
-    clock: int
-    updated_at: int
-
-
-def _read_children(db: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, _Child]:
-    """The operations with these hashes, by hash."""
-    found = {}
-    for chunk in chunks([bytes.fromhex(item) for item in sorted(hashes)]):
-        rows = db.execute(f"SELECT idx, hash, is_rm, clock, updated_at FROM ops WHERE hash IN ({marks(chunk)})", chunk)
-        for place, digest, is_rm, clock, updated_at in rows:
-            found[digest.hex()] = _Child(place, digest.hex(), bool(is_rm), clock, updated_at)
-    return found
-
-
-def _deed_of(is_rm: bool, children: Collection[_Child]) -> Deed:
-    """What an operation did to its record, by the operations that it builds upon.
-
-    A write on several versions that were live at once settles them; one on nothing but removals brings the record back.
-    """
-    if is_rm:
-        return "deleted"
-    if not children:
-        return "registered"
-    live = sum(not child.is_rm for child in children)
-    return "brought back" if live == 0 else "edited" if live == 1 else "settled"
-
-
-def _value_before(
-    db: sqlite3.Connection, record: Record | None, updated_at: int, children: Iterable[_Child]
-) -> Record | None:
-    """The record that an operation replaced or took away: of several versions the one that was shown.
-
-    Args:
-        record, updated_at, children: of the operation; `record` is None for a removal.
-    """
-    here = list(children)
-    seen = {child.hash for child in here}
-    times = {updated_at}
-    writes: list[_Child] = []
-    removals: list[_Child] = []
-    while here:
-        below: list[str] = []
-        for child in here:
-            link = _named_by_link(db, child, record, times)
-            if link is None:
-                (removals if child.is_rm else writes).append(child)
-            else:
-                below += link
-        if record is None and not (below or writes):
-            # It was deleted already: what counts is what was there before the first removal.
-            for removal in removals:
-                times.add(removal.updated_at)
-                below += _parts_at(db, removal.place)[1]
-            removals.clear()
-        below = [name for name in dict.fromkeys(below) if name not in seen]
-        if len(seen) > _MOST:
-            break
-        seen.update(below)
-        here = list(_read_children(db, below).values())
-    if not writes:
-        return None
-    return read_record(db, min(writes, key=lambda child: (-child.clock, child.hash)).place)
-
-
-def _named_by_link(
-    db: sqlite3.Connection, child: _Child, record: Record | None, times: Collection[int]
-) -> tuple[str, ...] | None:
-    """The children of a child that belongs to the same write; None where the child was there before the write.
-
-    With more heads than one operation may name, one write is a chain of operations that say the same: all but the last
-    are full.
-    """
-    if child.is_rm is not (record is None) or child.updated_at not in times:
-        return None
-    said, named = _parts_at(db, child.place)
-    return named if said == record and len(named) == MAX_CHILDREN else None
-
-
-def _parts_at(db: sqlite3.Connection, place: int) -> tuple[Record | None, tuple[str, ...]]:
-    (body,) = db.execute("SELECT body FROM ops WHERE idx = ?", (place,)).fetchone()
-    return parts_of(body)

@@ -10,14 +10,14 @@ import sqlite3
 import time
 from pathlib import Path
 
-from tui_registry.crdt.op import RULES_VERSION
+from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
 APPLICATION_ID = 0x74756972  # "tuir"
 # An op takes a kilobyte or two: on SQLite's own 4,096 bytes a page, an eighth of the file would be gaps.
 _PAGE_BYTES = 8_192
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def prepare(pool: Pool, index_version: int) -> bool:
@@ -307,5 +307,33 @@ _VERSION_1 = (
     """,
 )
 
+_VERSION_2 = (
+    # When and from whom operations first came here: a row for each run of them that came together, which reaches to the
+    # next row. `source` is null for what was written here, `arrived_at` for what came before this table was there.
+    # Writes that belong together, such as an import, have a batch.
+    """
+    CREATE TABLE arrivals (
+        idx INTEGER PRIMARY KEY,
+        arrived_at INTEGER,
+        source TEXT,
+        batch INTEGER
+    )
+    """,
+    "INSERT INTO arrivals (idx) SELECT 0 FROM replica WHERE size > 0",
+    "CREATE INDEX arrivals_batch ON arrivals (batch) WHERE batch IS NOT NULL",
+    # What people call a batch, and whether it was undone.
+    """
+    CREATE TABLE batches (
+        batch INTEGER PRIMARY KEY,
+        label TEXT NOT NULL,
+        undone INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    # An operation that waits came here when it came, not when it is released.
+    "ALTER TABLE pending ADD COLUMN received_at INTEGER",
+    # History in the order in which operations say that they were written.
+    "CREATE INDEX ops_written ON ops (updated_at)",
+)
+
 # Version n is reached from n-1 by the n-th group of statements.
-VERSIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+VERSIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)

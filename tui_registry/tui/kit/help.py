@@ -74,7 +74,7 @@ def help_text(places: Iterable[Where], width: int) -> Content:
     lines += heading("What an operation in the history is now")
     lines += field("  current", "The record is what this operation wrote", width, _KEYS_WIDTH)
     lines += field(
-        "  rival", "Another last version of the record: a conflict, which the next edit settles", width, _KEYS_WIDTH
+        "  rival", "Another live version of the record: a conflict, which its owner settles", width, _KEYS_WIDTH
     )
     lines += field("  gone", "The record is deleted, and this did it", width, _KEYS_WIDTH)
     lines += heading("Searching")

@@ -1,0 +1,46 @@
+"""When and from whom each operation first came to this replica: local, never compared with other replicas.
+
+What comes together is one row: a run reaches from its first operation to the first one of the next run.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class FirstSeen(NamedTuple):
+    """When and from whom operations came.
+
+    Attributes:
+        arrived_at: Unix seconds; None for operations of before version 0.2.
+        source: a peer's name, `file`, or `push:` and an address; None for what was written here.
+        batch: the writes of this replica that belong together have one number; None for all others.
+    """
+
+    arrived_at: int | None = None
+    source: str | None = None
+    batch: int | None = None
+
+
+def first_seen(db: sqlite3.Connection, places: Iterable[int]) -> dict[int, FirstSeen]:
+    """When and from whom the operations at these places of the log came."""
+    ask = "SELECT arrived_at, source, batch FROM arrivals WHERE idx <= ? ORDER BY idx DESC LIMIT 1"
+    return {place: FirstSeen(*(db.execute(ask, (place,)).fetchone() or ())) for place in places}
+
+
+def write_first_seen(db: sqlite3.Connection, appended: Iterable[tuple[int, FirstSeen]]) -> None:
+    """Write down where operations that were appended came from.
+
+    Args:
+        appended: the place of each, ascending, behind all that stand in the log.
+    """
+    last = db.execute("SELECT arrived_at, source, batch FROM arrivals ORDER BY idx DESC LIMIT 1").fetchone()
+    current = None if last is None else FirstSeen(*last)
+    runs = []
+    for place, seen in appended:
+        if seen != current:
+            runs.append((place, *seen))
+            current = seen
+    db.executemany("INSERT INTO arrivals (idx, arrived_at, source, batch) VALUES (?, ?, ?, ?)", runs)
