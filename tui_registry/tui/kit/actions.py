@@ -99,7 +99,7 @@ TYPE_AHEAD: Final[tuple[BindingType, ...]] = (
 )
 
 # Only keys that no input takes may have priority.
-_PRIORITY: Final = frozenset({"app.quit", "app.palette", "app.help_f1"})
+_PRIORITY: Final = frozenset({"app.quit", "app.palette", "app.help_f1", "app.redraw", "app.suspend"})
 
 
 def bindings_for(*places: Where) -> list[BindingType]:
@@ -144,6 +144,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
     Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
     Action("app.theme", (), "Change the colour theme", "Choose another set of colours", "everywhere", "change_theme"),
+    Action("app.redraw", ("ctrl+l",), "Draw the screen anew", "Draw the screen anew, when another program wrote on it",
+           "everywhere", "redraw"),
+    Action("app.suspend", ("ctrl+z",), "Leave to the shell", "Leave the screen to the shell, where fg brings it back; "
+           "in a text or a list of a form it takes back what was typed", "everywhere", "suspend_process"),
     Action("app.quit", ("ctrl+q",), "quit", "Quit; drafts are kept", "everywhere", "quit"),
     # Browse
     Action("browse.search", ("/",), "find", "Search as you type", "browse", "search"),
