@@ -39,8 +39,8 @@ async def _until_idle(*bounds: float) -> None:
         await _until_processor_idle(*bounds)
         return
     await loop.until_idle()
-    looks = 0
-    while loop.threads and looks < 40:
+    looks, end = 0, time.monotonic() + 2
+    while loop.threads and looks < 40 and time.monotonic() < end:
         worked = time.process_time()
         await asyncio.sleep(0.005)
         await loop.until_idle()
@@ -50,8 +50,7 @@ async def _until_idle(*bounds: float) -> None:
 async def _until_handled(pilot: Pilot[None], *bounds: float) -> bool:
     """Wait until every widget has handled its messages; an idle loop has none, and no widget needs to be asked."""
     loop = asyncio.get_running_loop()
-    if isinstance(loop, IdleLoop):
-        await loop.until_idle()
+    if isinstance(loop, IdleLoop) and await loop.until_idle():
         return True
     return await _until_screen_handled(pilot, *bounds)
 
