@@ -174,8 +174,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "choose"),
     Action("facets.next_field", ("right",), "next field", "To the next field", "facets", "next_field"),
     Action("facets.previous_field", ("left",), "field before", "To the field before", "facets", "previous_field"),
-    Action("searches.forget", ("d", "delete"), "forget", "Forget the saved search under the cursor", "searches",
-           "forget"),
+    Action("searches.forget", ("delete", "ctrl+d"), "forget", "Forget the saved search under the cursor, after a "
+           "question", "searches", "forget"),
     # On a record
     Action("record.edit", ("e",), "edit", "Edit the record", "record", "edit"),
     Action("record.delete", ("d",), "delete", "Delete the record, after a question", "record", "delete"),
@@ -244,7 +244,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("items.undo", ("ctrl+z",), "undo", "Bring the items back as they were before", "items", "undo"),
     Action("items.complete", ("f2", "ctrl+@"), "in use", "Show what records here say most often", "items", "complete"),
     Action("template.complete", ("f2", "ctrl+@"), "complete", "Offer what could stand here", "template", "complete"),
-    Action("drafts.discard", ("d", "delete"), "discard", "Discard the draft under the cursor", "drafts", "discard"),
+    Action("drafts.discard", ("delete", "ctrl+d"), "discard", "Discard the draft under the cursor, after a question",
+           "drafts", "discard"),
     Action("merge.accept", ("ctrl+s",), "merge", "Put the choices into the form", "merge", "accept"),
     Action("import.complete", ("tab",), "complete", "Complete the path", "import", "complete"),
     Action("findings.open", ("enter",), "open", "Open what is under the cursor as a draft", "findings", "open"),

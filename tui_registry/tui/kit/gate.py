@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -129,8 +129,13 @@ class Gate:
             self._give_up(event)
         else:
             self._waiting.append(event)
-        if self._passing is None:
-            self._passing = asyncio.create_task(self._pass_all())
+        self._begin()
+
+    def put_back(self, events: Sequence[events.Key | events.Paste]) -> None:
+        """Pass these before all that waits: a question took them that were typed for what comes after it."""
+        self._last_key = ""  # none of them repeats the key that answered
+        self._waiting.extendleft(reversed(events))
+        self._begin()
 
     def hold(self, screen: DOMNode) -> None:
         """Keys for this screen wait until it is released: it has nothing yet that could take them."""
@@ -175,6 +180,10 @@ class Gate:
             await self._news.wait()
 
     # How
+
+    def _begin(self) -> None:
+        if self._passing is None:
+            self._passing = asyncio.create_task(self._pass_all())
 
     async def _pass_all(self) -> None:
         fresh = True  # the next key came when all before it was done
