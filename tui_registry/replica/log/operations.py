@@ -596,32 +596,34 @@ def _children_in(body: bytes) -> list[str]:
 
 def _in_order_of_time(db: sqlite3.Connection, found: array[int], known: Places | None, size: int) -> Places:
     """These operations and the known ones, the last written first, of one second the last arrived."""
+    rows: Iterable[tuple[int, int]]
     if len(found) * 8 > size:
         # Most of the log: the index has the times side by side.
         wanted = bytearray(size)
         for place in found:
             wanted[place] = 1
-        rows = db.execute("SELECT updated_at, idx FROM ops INDEXED BY ops_written ORDER BY updated_at DESC, idx DESC")
-        new = [row for row in rows if wanted[row[1]]]
+        every = db.execute("SELECT updated_at, idx FROM ops INDEXED BY ops_written ORDER BY updated_at DESC, idx DESC")
+        rows = (row for row in every if wanted[row[1]])
     else:
-        new = db.execute(
+        rows = db.execute(
             "SELECT o.updated_at, o.idx FROM json_each(?) j CROSS JOIN ops o ON o.idx = j.value "
             "ORDER BY o.updated_at DESC, o.idx DESC",
             (json.dumps(found.tolist()),),
-        ).fetchall()
-    if known is None:
-        return Places(array("q", [place for _, place in new]), array("q", [when for when, _ in new]), size)
+        )
+    old_places, old_times = (array("q"), array("q")) if known is None else (known.places, known.times)
     places, times, taken = array("q"), array("q"), 0
-    old_places, old_times = array("q", known.places), array("q", known.times)
-    for when, place in new:
-        # What arrived later stands before the others of its second.
-        here = bisect_left(old_times, -when, lo=taken, key=lambda time: -time)
-        places += old_places[taken:here]
-        times += old_times[taken:here]
+    for when, place in rows:
+        if taken < len(old_places):
+            # What arrived later stands before the others of its second.
+            here = bisect_left(old_times, -when, lo=taken, key=lambda time: -time)
+            places.extend(old_places[taken:here])
+            times.extend(old_times[taken:here])
+            taken = here
         places.append(place)
         times.append(when)
-        taken = here
-    return Places(places + old_places[taken:], times + old_times[taken:], size)
+    places.extend(old_places[taken:])
+    times.extend(old_times[taken:])
+    return Places(places, times, size)
 
 
 def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation]:

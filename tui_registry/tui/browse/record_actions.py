@@ -88,7 +88,7 @@ class RecordActions(Part):
         if not detail.region:
             self.say("enter opens the record: there [ and ] walk its versions")
             return
-        self.screen.host.say(detail.walk(step))
+        self.say(detail.walk(step) or "enter in the history opens the version as it was then")
 
     @flow
     async def action_open_version(self) -> None:
