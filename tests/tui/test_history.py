@@ -22,6 +22,7 @@ from tests.tui.driving import (
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore, Operation
 from tui_registry.tui import RegistryApp
+from tui_registry.tui.browse import record_detail
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.history import operation_list
@@ -188,6 +189,25 @@ async def test_the_history_of_a_record_has_the_same_cursor_and_opens_the_same_sc
             await press(pilot, "r", "y")
             assert isinstance(app.screen, DetailScreen)
         assert [entry.record["version"] for entry in datastore.entries("first")] == ["1.0.0"]
+
+
+async def test_the_cursor_in_a_records_history_goes_on_beyond_what_was_read_at_once(
+    past: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_detail, "HISTORY_SHOWN", 2)
+    with replica(past) as datastore:
+        (entry,) = datastore.entries("first")
+        for version in ("3.0.0", "4.0.0"):
+            change(datastore, entry.id, version)
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "/", *"first", "enter", "enter", "[", "[", "[", "[")
+            assert "> registered" in screen_text(app)
+            await press(pilot, "[")
+            assert status(app) == "this is where its history begins"
+            await press(pilot, "]", "]", "]")
+            assert "Version: 3.0.0 → 4.0.0" in screen_text(app)
+            await press(pilot, "]")
+            assert status(app) == "this is the newest version here"
 
 
 async def test_the_list_says_its_order_and_its_column_goes_by_it(past: Path) -> None:

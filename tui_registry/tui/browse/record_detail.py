@@ -116,6 +116,20 @@ class Surroundings(NamedTuple):
     address: str
 
 
+class HistoryShown(NamedTuple):
+    """A part of a record's history, the last arrived first.
+
+    Attributes:
+        newer, older: whether there are operations before and behind it.
+        at: the place in the log of the one with the cursor.
+    """
+
+    entries: Sequence[HistoryEntry]
+    newer: bool
+    older: bool
+    at: int | None
+
+
 class RecordDetail(Vertical):
     """Shows an Entry. While the next one is read it keeps the last, so that nothing flickers.
 
@@ -127,7 +141,9 @@ class RecordDetail(Vertical):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes="-nothing")
         self.entry: Entry | None = None
-        self._history: Sequence[HistoryEntry] | None = None
+        # From the newest on, or where the cursor was put farther back from there on; `_more` that there are older ones.
+        self._history: list[HistoryEntry] | None = None
+        self._more = False
         self._at: int | None = None
         self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), DetailBody()
 
@@ -158,16 +174,32 @@ class RecordDetail(Vertical):
 
     @flow(group="history", exclusive=True, background=True)
     async def _read_history(self, record_id: str) -> None:
-        datastore, at = host_of(self).datastore, self._at
-        history: Sequence[HistoryEntry] = await read(datastore.history, record_id, limit=HISTORY_SHOWN + 1)
-        if at is not None and not any(entry.place == at for entry in history[:HISTORY_SHOWN]):
-            history = await read(datastore.history, record_id, limit=HISTORY_SHOWN + 1, before=at + 1)
+        at = self._at
+        found, more = await self._read_versions(record_id, None)
+        if at is not None and not any(entry.place == at for entry in found):
+            found, more = await self._read_versions(record_id, at + 1)
         if self.entry is not None and self.entry.id == record_id:
-            self._history = history
-            if history and self._pointed is None:
-                self._at = history[0].place
+            self._history, self._more = found, more
+            if found and self._pointed is None:
+                self._at = found[0].place
             self._refresh_texts()
             self._show_cursor()
+
+    @flow(group="history", exclusive=True, background=True)
+    async def _read_older(self, record_id: str) -> None:
+        """Go on behind the last version that is at hand, and put the cursor on the one after it."""
+        known = self._history
+        found, more = await self._read_versions(record_id, known[-1].place if known else None)
+        if known is not None and known is self._history and found:
+            known += found
+            self._more, self._at = more, found[0].place
+            self._refresh_texts()
+            self._show_cursor()
+
+    async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
+        history = host_of(self).datastore.history
+        found = await read(history, record_id, limit=HISTORY_SHOWN + 1, before=before)
+        return found[:HISTORY_SHOWN], len(found) > HISTORY_SHOWN
 
     @property
     def version(self) -> int | None:
@@ -187,30 +219,40 @@ class RecordDetail(Vertical):
         if self._history is None or self.entry is None:
             return ""
         place = (self._pointed or 0) + step
-        if 0 <= place < len(self._history[:HISTORY_SHOWN]):
+        if 0 <= place < len(self._history):
             self._at = self._history[place].place
             self._refresh_texts()
             self._show_cursor()
-            return ""
-        if step < 0:
+        elif step < 0:
             return "this is the newest version here"
-        if len(self._history) > HISTORY_SHOWN:
-            self._at = self._history[place].place
-            self._history = None
-            self._refresh_texts()
-            return ""
-        return "this is where its history begins"
+        elif self._more:
+            self._read_older(self.entry.id)
+        else:
+            return "this is where its history begins"
+        return ""
+
+    def _shown_history(self) -> HistoryShown | None:
+        """The versions around the cursor; None before they are read."""
+        if self._history is None:
+            return None
+        start = max(0, (self._pointed or 0) - HISTORY_SHOWN // 2)
+        entries = self._history[start : start + HISTORY_SHOWN]
+        return HistoryShown(entries, start > 0, self._more or len(self._history) > start + len(entries), self._at)
 
     def _show_cursor(self) -> None:
         self.call_after_refresh(self._scroll_to_cursor)
 
     def _scroll_to_cursor(self) -> None:
-        pointed, width = self._pointed, self._body.text.content_size.width
-        if self.tab != "history" or pointed is None or self._history is None or not width:
+        shown, width = self._shown_history(), self._body.text.content_size.width
+        if self.tab != "history" or shown is None or self._pointed is None or not width:
             return
-        around, blocks = self.around, self._history[: pointed + 1]
-        heights = [len(version_lines(entry, around, width)) + 1 for entry in blocks]
-        self._body.scroll_to_region(Region(0, sum(heights[:-1]), 1, heights[-1]), animate=False)
+        top = int(shown.newer)
+        for entry in shown.entries:
+            height = len(version_lines(entry, self.around, width)) + 1
+            if entry.place == self._at:
+                self._body.scroll_to_region(Region(0, top, 1, height), animate=False)
+                break
+            top += height
 
     def turn(self, step: int) -> None:
         """To the next tab (1) or the one before (-1)."""
@@ -258,7 +300,7 @@ class RecordDetail(Vertical):
             "overview": partial(overview, entry, around),
             "requirements": partial(requirements, entry),
             "formfile": partial(formfile, entry),
-            "history": partial(history, entry.id, self._history, around, at=self._at),
+            "history": partial(history, entry.id, self._shown_history(), around),
         }
         return tabs[self.tab]
 
@@ -370,25 +412,14 @@ def formfile(entry: Entry, width: int) -> Content:
     return stack(lines)
 
 
-def history(
-    record_id: str,
-    entries: Sequence[HistoryEntry] | None,
-    around: Surroundings,
-    width: int,
-    *,
-    at: int | None = None,
-) -> Content:
-    """The record's operations, the last arrived first, each with what it changed.
-
-    Args:
-        at: the place in the log of the one with the cursor.
-    """
-    if entries is None:
+def history(record_id: str, shown: HistoryShown | None, around: Surroundings, width: int) -> Content:
+    """The record's operations, the last arrived first, each with what it changed; None is shown as being read."""
+    if shown is None:
         return stack(paragraph("Reading…", width, "$foreground-muted"))
-    lines: list[Content] = []
-    for entry in entries[:HISTORY_SHOWN]:
-        lines += [*version_lines(entry, around, width, pointed=entry.place == at), Content("")]
-    if len(entries) > HISTORY_SHOWN:
+    lines = [Content.styled("] goes on to the newer ones", "$foreground-muted")] if shown.newer else []
+    for entry in shown.entries:
+        lines += [*version_lines(entry, around, width, pointed=entry.place == shown.at), Content("")]
+    if shown.older:
         lines += paragraph(
             f"[ goes on to the earlier ones, as does tui-registry history {record_id[:12]}", width, "$foreground-muted"
         )

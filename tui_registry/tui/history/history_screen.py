@@ -81,7 +81,10 @@ class HistoryScreen(FrameScreen[None]):
         self._restoring = Restoring(self)
         self._asked = Asked()
         self._seen_changes: int | None = None
-        self._looking = False
+        # Counts the readings of the list; `_reading` is the one that runs, `_again` that another is due after it.
+        self._readings = 0
+        self._reading: int | None = None
+        self._again = False
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(id="narrowing"):
@@ -98,7 +101,7 @@ class HistoryScreen(FrameScreen[None]):
         self._seen_changes = None if self.host.facts is None else self.host.facts.changes
         self.watch(self.host, "facts", self._facts_read, init=False)
         self.watch(self.host, "minute", self._show_operation, init=False)
-        self._read_list(self._asked, stay=False)
+        self._find(stay=False)
 
     def footer_actions(self) -> tuple[str, ...]:
         if isinstance(self.focused, NarrowingInput):
@@ -124,13 +127,27 @@ class HistoryScreen(FrameScreen[None]):
         facts = self.host.facts
         before, self._seen_changes = self._seen_changes, None if facts is None else facts.changes
         if before != self._seen_changes:
-            self._read_list(self._asked, stay=True)
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        """Read the list again, after what is being read: a long pull would else keep it from ever being found."""
+        if self._reading is None:
+            self._find(stay=True)
+        else:
+            self._again = True
+
+    def _find(self, *, stay: bool, further: bool = False) -> None:
+        """See `_read_list`."""
+        self._readings += 1
+        self._reading = self._readings
+        self._read_list(self._readings, self._asked, stay=stay, further=further)
 
     @flow(group="log", exclusive=True, background=True)
-    async def _read_list(self, asked: Asked, *, stay: bool, further: bool = False) -> None:
+    async def _read_list(self, number: int, asked: Asked, *, stay: bool, further: bool) -> None:
         """Find what is asked for, or bring it up to date.
 
         Args:
+            number: of this reading.
             stay: the cursor stays on its operation.
             further: go on from the end of what was looked at.
         """
@@ -139,15 +156,19 @@ class HistoryScreen(FrameScreen[None]):
         wanted = more + (len(before.found) if asked == before.asked else 0)
         try:
             listing = await self.read(read_listing, self.datastore, asked, before, wanted, unwanted())
+            places = operations.around(listing, stay=stay)
+            rows = await self.read(self.datastore.log.operations_at, places, unwanted())
         finally:
-            self._looking = False
-        places = operations.around(listing, stay=stay)
-        rows = await self.read(self.datastore.log.operations_at, places, unwanted())
+            if self._reading == number:
+                self._reading = None
         operations.show(listing, stay=stay)
         operations.add(rows, operations.serial, anew=True)
         self._show_count()
         if stay:
             self._show_operation()
+        if self._again and self._reading is None:
+            self._again = False
+            self._find(stay=True)
 
     @on(OperationList.Wanted)
     def _wanted(self, message: OperationList.Wanted) -> None:
@@ -166,9 +187,9 @@ class HistoryScreen(FrameScreen[None]):
     @on(OperationList.Further)
     def _further(self, message: OperationList.Further) -> None:
         message.stop()
-        if not self._looking:  # a key that is held does not begin again and again
-            self._looking = True
-            self._read_list(self._asked, stay=True, further=True)
+        if self._reading is None:  # a key that is held does not begin again and again
+            self._say_count("looking further ...")
+            self._find(stay=True, further=True)
 
     # What it shows
 
@@ -182,7 +203,7 @@ class HistoryScreen(FrameScreen[None]):
         else:
             looked = f"{exact(listing.looked)} of {exact(len(listing.candidates.places))}"
             words = f"{exact(total)} in the last {looked}: G looks further"
-        self.query_one("#count", Static).update(Content.styled(f"{words} ", "$foreground-muted"))
+        self._say_count(words)
         nothing, had_nothing = total == 0 and listing.whole, self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
         if nothing:
@@ -193,6 +214,9 @@ class HistoryScreen(FrameScreen[None]):
         if listing.candidates.unread:
             self.hint(f"{exact(listing.candidates.unread)} deleted records were not looked at for these words")
         self.refresh_footer()
+
+    def _say_count(self, words: str) -> None:
+        self.query_one("#count", Static).update(Content.styled(f" {words} ", "$foreground-muted"))
 
     @on(OperationList.Highlighted)
     def _highlighted(self, message: OperationList.Highlighted) -> None:
@@ -242,7 +266,7 @@ class HistoryScreen(FrameScreen[None]):
         self.hint("")
         if asked != self._asked:
             self._asked = asked
-            self._read_list(asked, stay=False)
+            self._find(stay=False)
 
     def action_find(self) -> None:
         self._line.focus()
@@ -261,7 +285,7 @@ class HistoryScreen(FrameScreen[None]):
     def _ask(self, asked: Asked) -> None:
         self.next_step()
         self._asked = asked
-        self._read_list(asked, stay=True)
+        self._find(stay=True)
 
     # The versions of a record
 
@@ -346,7 +370,7 @@ class HistoryScreen(FrameScreen[None]):
                 await copy_text(self, line.decode(), "the operation")
 
     def _changed(self, change: Change) -> None:  # noqa: ARG002 - the list shows the new operation
-        self._read_list(self._asked, stay=True)
+        self._bring_up_to_date()
 
     @flow
     async def action_back(self) -> None:
@@ -397,7 +421,7 @@ def _arrived(entry: HistoryEntry, now: int) -> str:
     return f"{moment(entry.arrived_at, now)} from {safe_text(entry.source, 60) or 'an unnamed source'}"
 
 
-_PLACEHOLDER: Final = "find by name or id, owner:, did:"
+_PLACEHOLDER: Final = "name, id, owner:, did:"
 
 
 def _nothing(asked: Asked) -> Content:
