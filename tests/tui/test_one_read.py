@@ -245,7 +245,7 @@ async def test_a_record_that_comes_back_while_another_mode_is_shown_leads_nobody
         assert entry is not None
         datastore.delete("model", record_id, entry.heads)
         async with running(datastore) as (app, pilot):
-            await press(pilot, "4", "enter", "u")
+            await press(pilot, "4", "enter", "r")
             assert isinstance(app.screen, ConfirmScreen)
             with closing(database(datastore)) as other:
                 other.execute("BEGIN IMMEDIATE")
