@@ -130,14 +130,13 @@ async def peers(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
 
 
 async def history(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
-    """Everybody's operations, a deleted record, and what can be copied of one."""
-    await walk(app, pilot, looker, "4", "y", "escape", "enter", "escape")
+    """Everybody's operations, a deleted record and its versions, and what can be copied of one."""
+    await walk(app, pilot, looker, "4", "y", "escape", "enter", "escape", "t", "t", "/", *"did:del", "enter")
     operations = app.screen.query_one(OperationList)
-    while operations.item is None or operations.item.did != "deleted":
-        operations.move_to(operations.cursor + 1)
-    await settle(pilot)
-    await walk(app, pilot, looker, "enter", "right", "right", "right", "y", "escape", "u", "escape", "escape")
-    await walk(app, pilot, looker, "m", *["pagedown"] * 7)
+    assert operations.item is not None
+    assert operations.item.did == "deleted"
+    await walk(app, pilot, looker, "enter", "left", "[", "r", "escape", "y", "escape", "escape", "u", "escape")
+    await walk(app, pilot, looker, "escape", "m", *["pagedown"] * 7)
 
 
 async def settings(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:

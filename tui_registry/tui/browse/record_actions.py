@@ -27,6 +27,7 @@ from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import browse, compare, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 
@@ -74,6 +75,32 @@ class RecordActions(Part):
 
     def action_previous_tab(self) -> None:
         self.screen.query_one(RecordDetail).turn(-1)
+
+    # Its versions
+
+    def action_older(self) -> None:
+        self._walk(1)
+
+    def action_newer(self) -> None:
+        self._walk(-1)
+
+    def _walk(self, step: int) -> None:
+        detail = self.screen.query_one(RecordDetail)
+        if not detail.region:
+            self.say("enter opens the record: there [ and ] walk its versions")
+            return
+        self.say(detail.walk(step) or "enter in the history opens the version as it was then")
+
+    @flow
+    async def action_open_version(self) -> None:
+        """The record as it was at the operation under the cursor of its history."""
+        ref, place = self._ref(), self.screen.query_one(RecordDetail).version
+        if ref is None or place is None:
+            return
+        version = VersionScreen(ref.kind, ref.id, place)
+        await self.ask(version)
+        if version.left == "written":
+            self._show(Change(select=ref.id))
 
     @flow
     async def action_edit(self) -> None:
