@@ -23,7 +23,7 @@ def test_list_json_streams_one_object_a_line(cli: Cli, seeded: Path, kind: str, 
     assert said.err == ""
     assert len(said.lines) == count
     for line in said.lines:
-        assert list(line) == ["kind", "id", "record", "heads", "revision", "problems"]
+        assert list(line) == ["kind", "id", "record", "heads", "problems"]
         assert f"{line['kind']}s" == kind
         assert line["record"][f"{line['kind']}_id"] == line["id"]
 

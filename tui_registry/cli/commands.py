@@ -139,8 +139,8 @@ _LINES = "one JSON object a line"
 
 _LIMITS = f"""\
 Everything is listed, but a table on a terminal ends after {RECORDS_SHOWN} records unless --limit says otherwise.
-With --json each line is {{"kind", "id", "record", "heads", "revision", "problems"}}. IDs are shown by their
-beginning: a beginning that only one record has is enough for every command."""
+With --json each line is {{"kind", "id", "record", "heads", "problems"}}. IDs are shown by their beginning: a beginning
+that only one record has is enough for every command."""
 
 
 def _listing(parser: ArgumentParser) -> None:
@@ -524,7 +524,7 @@ _TABLE = (
         "look.show",
         description=(
             "Show one record in full. With --json it is one object,\n"
-            '{"kind", "id", "record", "heads", "revision", "problems"},\n'
+            '{"kind", "id", "record", "heads", "problems", "revision"},\n'
             "which can be edited and given to 'update'. Of a record in conflict it has \"versions\" as well, and\n"
             "'resolve --merge' takes it.\n"
             "\n"

@@ -22,7 +22,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import entry_json, find, open_registry, query_explained
+from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
 from tui_registry.datastore import StoreError, revision_of
 from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
 
@@ -65,7 +65,7 @@ def show(args: Namespace) -> int:
         versions = datastore.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else datastore.names.all()
     if args.json:
-        out_json({**entry_json(entry), **_versions_json(versions)})
+        out_json({**shown_json(entry), **_versions_json(versions)})
         return 0
     for line in _described(entry):
         out(line)
@@ -428,8 +428,8 @@ def _as_it_was_json(
         "id": identifier,
         "record": record,
         "heads": [*heads],
-        "revision": revision_of(heads),
         "problems": [problem.to_json() for problem in datastore.check(kind, record)],
+        "revision": revision_of(heads),
         "at": told,
         **_versions_json(datastore.versions(identifier)),
     }

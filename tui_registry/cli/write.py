@@ -19,7 +19,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import STDIN, entry_json, find, open_registry, read_text
+from tui_registry.cli.registry import STDIN, find, open_registry, read_text, shown_json
 from tui_registry.datastore import (
     Datastore,
     Entry,
@@ -111,7 +111,7 @@ def undo(args: Namespace) -> int:
         op = carry_out(datastore, plan)
         entry = datastore.entry(plan.id, plan.kind)
     if args.json:
-        out_json(_deleted_json(op) if plan.then is None or entry is None else entry_json(entry))
+        out_json(_deleted_json(op) if plan.then is None or entry is None else shown_json(entry))
     else:
         out(f"{undone.done(plan)}, id {plan.id}")
     _advise(entry)
@@ -488,7 +488,7 @@ def _tell(datastore: Datastore, did: str, op: ModelOp | AgentOp, *, as_json: boo
     if entry is None:  # another process deleted it since
         out(f"{did} {op.kind} {op.key}")
     elif as_json:
-        out_json(entry_json(entry))
+        out_json(shown_json(entry))
     else:
         out(f"{did} {entry.kind} {safe_text(str(entry.record['name']))}, id {entry.id}")
     _advise(entry)

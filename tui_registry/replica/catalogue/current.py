@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha3_256
 from typing import Any, NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
@@ -103,6 +102,8 @@ class Entry(NamedTuple):
 
 def revision_of(heads: Iterable[str]) -> str:
     """What stands for exactly these heads, ascending; 64 hex digits."""
+    from hashlib import sha3_256  # lists do without it
+
     return sha3_256("".join(heads).encode()).hexdigest()
 
 
