@@ -255,9 +255,10 @@ def test_resolve_without_a_decision_names_what_is_open_and_writes_nothing(cli: C
 
 
 def test_resolve_takes_a_version_whole_and_sets_fields_on_top(cli: Cli, fork: Fork) -> None:
-    said = cli("resolve", fork.id, "--take", fork.ops["MIT"][:16], "--set", "version=2.0.0")
+    said = cli("resolve", fork.id, "--take", fork.ops["MIT"][:16], "--set", "version=2.0.0", "--set", "name=mine")
     assert said.code == 0
-    assert said.out.startswith(f"settled model my-finetune, id {fork.id}\n")
+    assert said.out.startswith(f"settled model mine, id {fork.id}\n")
+    assert "Name: mine (decided here)" in said.out
     assert f"Licence: MIT (as in {fork.ops['MIT'][:12]})" in said.out
     assert "Version: 2.0.0 (decided here)" in said.out
     assert f"'tui-registry history {fork.id[:12]}'" in said.err
@@ -282,6 +283,7 @@ def test_a_dry_run_writes_nothing(cli: Cli, fork: Fork, data_dir: Path) -> None:
     told = cli("resolve", fork.id, "--set", "license=MIT", "--dry-run", "--json").json
     assert (told["record"]["license"], told["written"]) == ("MIT", False)
     assert cli("resolve", fork.id, "--delete", "--dry-run").code == 0
+    assert cli("resolve", fork.id, "--delete", "--dry-run", "--json").json["written"] is False
     assert size(data_dir) == before
 
 
@@ -511,3 +513,22 @@ def test_a_file_that_was_spoilt_is_one_sentence_with_the_line(cli: Cli, exported
         assert (told.code, told.json["sound"]) == (1, False), what
         assert part in told.json["sentence"]
     assert is_one_sentence(cli("verify", "--ops", "none.ops"), "none.ops cannot be read")
+
+
+def test_a_record_registered_twice_has_no_ancestor_and_its_versions_are_compared_with_each_other(
+    cli: Cli, data_dir: Path
+) -> None:
+    with Datastore.open(data_dir) as datastore:
+        identity = datastore.key.identity()
+        twice = [signed(identity, "model", "twin", at=NOW, license=licence) for licence in ("MIT", "ISC")]
+        assert datastore.apply([op.to_json() for op in twice]).applied == 2
+    key = twice[0].key
+    said = cli("diff", key)
+    assert "no common ancestor" in said.out
+    assert "the others are compared with this one" in said.out
+    assert said.out.count("  Licence: ") == 1
+    told = cli("diff", key, "--json").json
+    assert (told["against"], told["before"], told["differing"][0]["open"]) == (None, None, True)
+    assert is_one_sentence(cli("resolve", key, "--yes"), "licence needs a decision")
+    assert cli("resolve", key, "--set", "license=MIT").code == 0
+    assert cli("conflicts", "--json").lines == []

@@ -270,9 +270,8 @@ def _settle(datastore: Datastore, versions: Versions, merged: Merged, args: Name
     if args.dry_run:
         return _would_settle(versions, merged, lines, as_json=args.json)
     if ask:
-        for line in lines:
-            note(line)
-        confirm(f"Settle {settling.called(versions)} so?", f"settle {settling.called(versions)}", _UNSETTLED)
+        question = "\n".join([*(f"  {line}" for line in lines), f"Settle {settling.called(versions)} so?"])
+        confirm(question, f"settle {settling.called(versions)}", _UNSETTLED)
     op = datastore.resolve(versions.kind, versions.id, merged.record, versions.heads)
     _tell(datastore, "settled", op, as_json=args.json)
     for line in () if args.json or ask else lines:
@@ -295,6 +294,9 @@ def _would_settle(versions: Versions, merged: Merged, lines: Sequence[str], *, a
 
 def _settle_by_removal(datastore: Datastore, versions: Versions, args: Namespace) -> int:
     called = settling.called(versions)
+    if args.dry_run and args.json:
+        out_json({"kind": versions.kind, "id": versions.id, "deleted": True, "written": False})
+        return 0
     if args.dry_run:
         out(f"would delete {called}, all {len(versions.live)} versions of it")
         note(_UNSETTLED)

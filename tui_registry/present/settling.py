@@ -10,7 +10,7 @@ from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import by_whom
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import headline, row
-from tui_registry.records.merging import Difference, Merged, differing, holders, value_at
+from tui_registry.records.merging import Difference, Merged, differing, holders, paths, value_at
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def called(versions: Versions) -> str:
     return f"{versions.kind} {name} ({versions.id[:12]})"
 
 
-def fields(paths: Iterable[str], most: int = 6) -> str:
-    """`licence, tags and 2 more`; empty for no paths."""
-    labels = [value_row(path, None).plain for path in paths]
+def fields(named: Iterable[str], most: int = 6) -> str:
+    """`licence, tags and 2 more`; empty for none."""
+    labels = [value_row(path, None).plain for path in named]
     more = len(labels) - most
     shown = ", ".join(labels[:most] if more > 1 else labels)
     return f"{shown} and {more} more" if more > 1 else shown
@@ -87,12 +87,17 @@ def undecided(versions: Versions, merged: Merged) -> str:
 
 
 def settled_lines(versions: Versions, merged: Merged, limit: int = 60) -> list[str]:
-    """A line for each field in which the versions differ: `Licence: MIT (as in 1a2b3c4d5e6f)`."""
-    return [
-        f"{row(found.path, value_at(merged.record, found.path), limit).label}: "
-        f"{row(found.path, value_at(merged.record, found.path), limit).text} ({_origin(versions, merged, found)})"
-        for found in merged.differences
-    ]
+    """A line for each field in which the versions differ, or which was decided: `Licence: MIT (as in 1a2b3c4d5e6f)`."""
+    found = {difference.path: difference for difference in merged.differences}
+    shown = records_of(versions)[0]
+    lines = []
+    for path in paths(versions.kind):
+        value = value_at(merged.record, path)
+        if path in found or value != value_at(shown, path):
+            said = row(path, value, limit)
+            origin = _origin(versions, merged, found[path]) if path in found else _DECIDED
+            lines.append(f"{said.label}: {said.text} ({origin})")
+    return lines
 
 
 def as_it_was(entry: HistoryEntry, at: int | None, now: int) -> str:
@@ -142,6 +147,7 @@ def conflict_json(versions: Versions) -> dict[str, Json]:
 # How
 
 _LONGEST = 60
+_DECIDED = "decided here"
 
 
 def _origin(versions: Versions, merged: Merged, found: Difference) -> str:
@@ -152,4 +158,4 @@ def _origin(versions: Versions, merged: Merged, found: Difference) -> str:
     value = value_at(merged.record, found.path)
     if value == found.merged:
         return "merged"
-    return "as before both" if found.based and value == found.base else "decided here"
+    return "as before all of them" if found.based and value == found.base else _DECIDED
