@@ -10,7 +10,7 @@ from typing import TypeGuard
 from tui_registry import formfile
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.present.imports import Finding
-from tui_registry.records.as_written import read_record
+from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.schema import FIELDS, ID_FIELD
 from tui_registry.text import safe_text
@@ -111,7 +111,8 @@ def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json], dic
         return told, inner, document
     if told is not None:
         return told, {name: value for name, value in document.items() if name != "kind"}, {}
-    return None, document, {}
+    # What a node answers has them beside the fields.
+    return None, document, document if revision_beside(document) is not None else {}
 
 
 _TEMPLATE = "formfile_template"
