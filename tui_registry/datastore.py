@@ -26,7 +26,7 @@ from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
-from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats
+from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -91,6 +91,7 @@ __all__ = [
     "carry_out_reverse",
     "plan_undo",
     "read_deleted",
+    "revision_of",
 ]
 
 DATABASE = "registry.sqlite3"
@@ -341,7 +342,7 @@ class Datastore:
             return version_at(db, key, at)
 
     def conflicts(self, limit: int = 1000) -> list[Row]:
-        """The records with more than one live head, the last updated first."""
+        """The records with more than one live head, those of this replica's key first, then the last updated."""
         return self._catalogue.conflicts(limit)
 
     def check(self, kind: Kind, record: Record) -> list[Problem]:

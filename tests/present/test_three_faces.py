@@ -15,6 +15,7 @@ from tui_registry.tui.browse.record_detail import Surroundings, version_lines
 from tui_registry.tui.history.operation_list import operation_columns, operation_value
 
 _STANDING = ("current", "rival", "gone")
+_TIMES = ("WHEN", "WRITTEN", "ARRIVED")
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def on_the_command_line(table: str, deeds: set[str]) -> dict[str, tuple[str, str
     found = {}
     for line in table.splitlines():
         told = [deed for deed in deeds if f" {deed} " in line]
-        stands = [word for word in _STANDING if line.endswith(f" {word}")]
+        stands = [word for word in _STANDING if f" {word} " in line]
         if told:
             found[line[:12]] = (told[0], stands[0] if stands else "")
     return found
@@ -102,12 +103,14 @@ def test_the_app_lists_operations_below_the_same_heads_in_the_same_words(
     with Datastore.open(data_dir) as datastore:
         operations = datastore.log.operations(limit=100).rows
     columns = {column.title: column for column in operation_columns(160, by_time=True)}
-    heads, *lines = cli("history").out.splitlines()
-    assert {*heads.split()} - {"ID", "WHEN"} == {*columns} - {"NOW", "CLOCK", "WRITTEN"}
+    order, heads, *lines = cli("history").out.splitlines()
+    assert order == "operations of this replica, the last arrived first"
+    alike = {*heads.split()} - {"ID", "FROM", *_TIMES}
+    assert alike == {*columns} - {"NOW", "CLOCK", *_TIMES}
     for operation, line in zip(operations, lines, strict=True):
         shown = {title: operation_value(operation, column, NOW, {}) for title, column in columns.items()}
         assert (shown["DID"], shown["NOW"]) == (operation.did, standing(operation))
-        assert all(f"{shown[title]} " in line for title in {*heads.split()} - {"ID", "WHEN"})
+        assert all(f"{shown[title]} " in line for title in alike)
 
 
 def test_the_detail_tells_the_history_of_a_record_in_the_same_words(
