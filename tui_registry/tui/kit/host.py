@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual import events, work
 from textual.app import App
@@ -14,7 +14,7 @@ from textual.dom import DOMNode
 from textual.reactive import reactive
 
 from tui_registry.datastore import Datastore
-from tui_registry.errors import RegistryError
+from tui_registry.errors import Json, RegistryError
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone, read_facts
@@ -23,6 +23,13 @@ from tui_registry.tui.kit.gate import Gate
 POLL_SECONDS = 1.0
 _LATE: Final = "still at work on that; esc gives it up"
 _STYLES: Final = Path(__file__).parents[1]
+
+
+class Decision(NamedTuple):
+    """A value that somebody took for a field of a record in conflict, and what the versions said there then."""
+
+    value: Json
+    seen: tuple[Json, ...]
 
 
 class RegistryHost(App[None]):
@@ -35,6 +42,7 @@ class RegistryHost(App[None]):
         settings: the person's own, as they are now.
         settings_file: where they are kept; None for where the person's own file is.
         gate: what every key goes through.
+        decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
@@ -55,6 +63,7 @@ class RegistryHost(App[None]):
         self.datastore = datastore
         self.settings_file = settings_file
         self.crash: Exception | None = None
+        self.decided: dict[str, Mapping[str, Decision]] = {}
         self.gate = Gate(self, super().on_event, self._say_late)
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
