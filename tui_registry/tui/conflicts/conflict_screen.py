@@ -89,6 +89,7 @@ class ConflictScreen(FrameScreen[Deed]):
         self._problems: Sequence[Problem] = ()
         self.settling = Settling(versions, {})
         self._sides = Sides(0, False, False, 0)
+        self._is_done = False
 
     def mode(self) -> str:
         # It is opened from wherever a record is shown
@@ -108,12 +109,13 @@ class ConflictScreen(FrameScreen[Deed]):
         self.settling = Settling(self.settling.versions, kept)
         if self._asked:
             self.settling.decide(self._asked)
+            self._keep()
         self._sides = self._sides_now(0)
         self._show()
         self.watch(self.host, "facts", self._look, init=False)
         self.watch(self.host, "minute", self._show_head, init=False)
         if kept:
-            self.say("what you decided before is back: u takes it back step by step", "note")
+            self.say("what you decided before is back: u forgets it", "note")
 
     def footer_actions(self) -> tuple[str, ...]:
         return self.FOOTER if self.settling.versions.mine else self.READING
@@ -304,8 +306,11 @@ class ConflictScreen(FrameScreen[Deed]):
 
     def _decided(self) -> None:
         """Something was decided, or taken back."""
-        self.host.decided[self.settling.versions.id] = self.settling.decided
+        self._keep()
         self._show()
+
+    def _keep(self) -> None:
+        self.host.decided[self.settling.versions.id] = self.settling.decided
 
     def action_take(self, place: int | None = None) -> None:
         """Take a version's value of the field under the cursor: that version's, else the one in the cell; in the list
@@ -468,6 +473,7 @@ class ConflictScreen(FrameScreen[Deed]):
         await self._read_again("nothing was signed: ")
 
     def _leave(self, deed: Deed, sentence: str) -> None:
+        self._is_done = True
         self.host.decided.pop(self.settling.versions.id, None)
         self.say(sentence, "done")
         self.host.look()
@@ -477,7 +483,8 @@ class ConflictScreen(FrameScreen[Deed]):
         places = [row.path for row in self.settling.rows(self._problems)]
         self._table.focus()
         if path in places:
-            self._table.move_to(places.index(path))
+            self._table.point_at(places.index(path))
+            self._show_field()
 
     def action_back(self) -> None:
         """From the value or the items to the fields; then out, with what was decided kept."""
@@ -492,16 +499,18 @@ class ConflictScreen(FrameScreen[Deed]):
 
     @flow(group="look", exclusive=True, background=True)
     async def _look(self) -> None:
-        await self._read_again("")
+        if not self._is_done:
+            await self._read_again("")
 
     async def _read_again(self, before: str) -> None:
         """Merge again where there are other versions now; what was decided stays."""
         known = self.settling.versions
         versions = await self.read(self.datastore.versions, known.id)
+        if self._is_done:
+            return
         if versions is None:
             self.say("this record was deleted meanwhile", "problem")
-            if self.is_current:
-                self.dismiss(None)
+            self.dismiss(None)
             return
         if versions.heads == known.heads:
             if versions != known:
@@ -509,15 +518,16 @@ class ConflictScreen(FrameScreen[Deed]):
                 self._show_head()
             return
         self.settling.update(versions)
-        self._sides = self._sides_now(self._sides.cursor)
+        new = _new(known, versions)
+        self._sides = self._sides_now(new[0] if new else self._sides.cursor)
         if len(versions.live) == 1 and not self.settling.rows():
             self.say(f"{before}it was settled elsewhere meanwhile: one version is live")
             self.host.decided.pop(versions.id, None)
-            if self.is_current:
-                self.dismiss(None)
+            self.dismiss(None)
             return
         self._show()
-        self.say(f"{before}{_moved(known, versions)}; what you decided is kept, look at it again", "problem")
+        moved = _moved([letter(place) for place in new], len(versions.live))
+        self.say(f"{before}{moved}; what you decided is kept, look at it again", "problem")
 
 
 class TextScreen(Dialog[str]):
@@ -601,12 +611,16 @@ def _fault(field: FormField, text: str) -> str | None:
     return None
 
 
-def _moved(before: Versions, after: Versions) -> str:
-    """What became of the versions."""
-    if len(after.live) == 1:
-        return "it was settled elsewhere meanwhile: what you decided differs from that"
+def _new(before: Versions, after: Versions) -> list[int]:
+    """The places of the versions that were not there before."""
     known = {entry.hash for entry in before.live}
-    new = [letter(place) for place, entry in enumerate(after.live) if entry.hash not in known]
+    return [place for place, entry in enumerate(after.live) if entry.hash not in known]
+
+
+def _moved(new: Sequence[str], live: int) -> str:
+    """What became of the versions: the letters of new ones, and how many are live."""
+    if live == 1:
+        return "it was settled elsewhere meanwhile, and you decided otherwise"
     if not new:
         return "the versions changed meanwhile"
     return f"version{'' if len(new) == 1 else 's'} {' and '.join(new)} came meanwhile"

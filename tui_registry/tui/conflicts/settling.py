@@ -67,7 +67,7 @@ class Settling:
     def __init__(self, versions: Versions, decided: Mapping[str, Decision]) -> None:
         self.versions = versions
         self.decided: Mapping[str, Decision] = dict(decided)
-        self._before: list[Mapping[str, Decision]] = []
+        self._before: list[Mapping[str, Decision]] = [{}] if decided else []
         self._merge()
 
     # What there is
@@ -105,8 +105,9 @@ class Settling:
         shown = {found.path: found for found in self.differences}
         wrong = [path for path, said in by_path.items() if path and any(one.severity == "error" for one in said)]
         for path in (*self.decided, *wrong):
-            if path not in shown:
-                shown[path] = self._alike(path)
+            found = shown.get(path) or self._alike(path)
+            if found.values[0] != value_at(self.record, path) or path in wrong:
+                shown[path] = found
         return [self._row(found, by_path.get(path, ())) for path, found in shown.items()]
 
     def value(self, difference: Difference, side: int) -> Json:
@@ -190,7 +191,9 @@ class Settling:
         decision = self.decided.get(difference.path)
         if decision is None:
             return "open" if difference.open else "merged"
-        return "decided" if all(value in decision.seen for value in difference.values) else "overtaken"
+        # A version that has the ancestor's value says nothing about the field.
+        told = (value for value in difference.values if not difference.based or value != difference.base)
+        return "decided" if all(value in decision.seen for value in told) else "overtaken"
 
     def _row(self, difference: Difference, problems: Iterable[Problem]) -> FieldRow:
         state = self._state(difference)

@@ -369,7 +369,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         # Saving will meet the same trouble and say it; a look in passing stays silent
         with suppress(RegistryError):
             overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
-            if overtaken and not self.drafts.closed:
+            if overtaken and self.is_active and not self.drafts.closed:
                 self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
 
     # ---- the draft, and leaving
