@@ -28,6 +28,7 @@ from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.operations import Head, Log, Operation, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, version_at
@@ -73,14 +74,19 @@ __all__ = [
     "Page",
     "Peer",
     "Quarantined",
+    "RecordChange",
     "Rejection",
+    "Reverse",
     "Row",
     "Stats",
     "StoreError",
+    "Together",
     "Undo",
     "VerifyReport",
     "Versions",
+    "WriteBatch",
     "carry_out",
+    "carry_out_reverse",
     "plan_undo",
     "read_deleted",
 ]
@@ -354,25 +360,43 @@ class Datastore:
         return self._local.add(kind, record)
 
     def add_all(
-        self, records: Iterable[tuple[Kind, Record]], *, together: str | None = None
+        self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
     ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
         """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
 
         A record that is refused does not stop the others. Records of one name take one second each.
 
         Args:
-            together: what people call these writes, such as `import of models.yaml`: they are undone as one.
+            together: the writes that they are part of, such as an import: they are undone as one.
 
         Raises:
             StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
             TypeError, ValueError: an item is no record of a kind; what was given before is on disk then too.
         """
         stream = iter(records)
-        batch = None if together is None else self._local.begin(together)
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
             for kind, record in chunk:
                 _expect_record(kind, record)
-            yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=batch)
+            yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+
+    def change_all(
+        self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
+    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+        """Edit, delete or bring back many records, a thousand to a transaction; gives the op or the error of each.
+
+        Args:
+            changes: no record twice.
+            together: the writes that they are part of: they are undone as one.
+            undoes: the number of the batch that they take back (`log.reverse` tells how).
+
+        Raises:
+            StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
+        """
+        stream = iter(changes)
+        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+            yield from self._local.change_all(
+                chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together, undoes=undoes
+            )
 
     def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
@@ -586,6 +610,7 @@ class Undo(NamedTuple):
         then: the value that comes back, None where the record goes.
         seen: the heads that are there now.
         name: safe and short.
+        batch: the writes that the last operation was part of, where there were several that are not undone yet.
     """
 
     kind: Kind
@@ -594,6 +619,7 @@ class Undo(NamedTuple):
     then: Record | None
     seen: tuple[str, ...]
     name: str
+    batch: WriteBatch | None
 
     @property
     def deleted(self) -> bool:
@@ -666,7 +692,9 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         raise NothingToUndo("what was deleted is not in this replica's history")
     record = last.record or last.before
     name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
-    return Undo(kind, record_id, last.record, last.before, last.heads, name)
+    batch = datastore.log.batch_of(last.place)
+    several = batch is not None and batch.ops > 1 and not batch.undone
+    return Undo(kind, record_id, last.record, last.before, last.heads, name, batch if several else None)
 
 
 def _untimed(record: Record | None) -> Record | None:
@@ -684,3 +712,17 @@ def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:
     if undo.now is None:
         return datastore.add(undo.kind, undo.then)
     return datastore.update(undo.kind, undo.id, undo.then, undo.seen)
+
+
+def carry_out_reverse(datastore: Datastore, reverse: Reverse) -> list[RegistryError]:
+    """Take a batch back, as one batch that can be taken back in its turn.
+
+    Returns:
+        Why records stayed as they are that changed meanwhile, or whose version of before breaks a rule of today.
+
+    Raises:
+        StoreError: the replica cannot be written; what was written before is on disk.
+    """
+    together = Together(f"undo of {reverse.batch.label}")
+    done = datastore.change_all(reverse.changes, together=together, undoes=reverse.batch.number)
+    return [outcome for outcome in done if isinstance(outcome, RegistryError)]

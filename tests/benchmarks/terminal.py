@@ -38,12 +38,11 @@ class Terminal:
         self.writes: list[float] = []
         self._seen = bytearray()
         self._usage: Usage | None = None
-        size = struct.pack("HHHH", rows, columns, 0, 0)
         # These would speak louder than the terminal itself, and readline sets them in whatever process loads it.
         told = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
         self._pid, self._pty = os.forkpty()
         if self._pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, size)
+            _set_size(0, columns, rows)
             os.execve(arguments[0], list(arguments), told)
 
     def __enter__(self) -> Self:
@@ -96,6 +95,28 @@ class Terminal:
         """Send what a terminal sends for a key."""
         os.write(self._pty, key)
 
+    def send(self, number: int) -> None:
+        """Send a signal to the processes in front."""
+        os.killpg(os.tcgetpgrp(self._pty), number)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the terminal as big as that."""
+        _set_size(self._pty, columns, rows)
+
+    def settings(self) -> list[int]:
+        """How the terminal treats what is typed and written, as `stty` shows it."""
+        flags: list[int] = termios.tcgetattr(self._pty)[:4]
+        return flags
+
+    def wait(self) -> int:
+        """Read on until it has ended; its exit code, or the signal that it died of below zero."""
+        while self.read(_PATIENCE_SECONDS):
+            pass
+        # Left to `end`, which also closes the terminal: its settings can still be asked for.
+        seen = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+        assert seen is not None
+        return seen.si_status if seen.si_code == os.CLD_EXITED else -seen.si_status
+
     def cpu(self) -> float:
         """CPU seconds so far, in clock ticks."""
         fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
@@ -109,3 +130,7 @@ class Terminal:
             os.close(self._pty)
             self._usage = Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
         return self._usage
+
+
+def _set_size(terminal: int, columns: int, rows: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

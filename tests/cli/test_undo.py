@@ -145,3 +145,38 @@ def test_history_of_an_empty_replica_is_empty_and_says_so(cli: Cli) -> None:
 
 def test_mine_and_an_id_exclude_each_other(cli: Cli, own: str) -> None:
     assert cli("history", own, "--mine").code == 2
+
+
+def test_an_import_is_undone_as_one(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.yaml").write_text(MODEL.replace("my-finetune", name))
+    done = cli("import", str(tmp_path), "--register")
+    assert "to take it back: tui-registry undo --batch 1" in done.err
+    listed = cli("undo", "--batches").out
+    assert f"import of {tmp_path}"[:20] in listed
+    assert cli("undo", "--batch", "last").code == 2  # nobody can be asked
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert main(["undo", "--batch", "1"]) == 1
+    assert len(cli("list", "models", "--json").lines) == 3
+    told = cli("undo", "--batch", "last", "--yes", "--json").json
+    assert told == {"batch": 1, "undone": 3, "kept": {}, "failed": []}
+    assert cli("list", "models", "--json").lines == []
+    assert cli("undo", "--batches", "--json").lines[1]["undone"] == 1
+    assert "3 records" in cli("undo", "--batch", "last", "--yes").out
+    assert len(cli("list", "models", "--json").lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        (("undo",), 2, "which record? Give its ID"),
+        (("undo", "--batch", "7"), 1, "there is no batch 7 here"),
+        (("undo", "--batch", "last"), 1, "there is none yet"),
+        (("undo", "--batch", "x"), 1, "'x' is no number"),
+    ],
+)
+def test_a_batch_that_cannot_be_undone_is_one_sentence(cli: Cli, line: tuple[str, ...], code: int, said: str) -> None:
+    told = cli(*line)
+    assert told.code == code
+    assert said in told.err
+    is_one_sentence(told)

@@ -137,7 +137,7 @@ def test_a_closed_stream_is_an_empty_one_and_takes_nothing(seeded: Path, line: s
 @pytest.mark.parametrize("words", [(), ("--query", "llama"), ("demo",)])
 def test_screens_are_not_opened_where_nobody_sees_them(cli: Cli, data_dir: Path, words: tuple[str, ...]) -> None:
     said = cli(*words)
-    assert (said.code, said.out) == (2, "")
+    assert (said.code, said.out) == (1, "")
     assert "terminal" in said.err
     assert not data_dir.exists()
 

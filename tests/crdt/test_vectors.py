@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.crdt import model
-from tui_registry.crdt import RULES_VERSION, Identity, OpError, check_alone, check_op, parse_op
+from tui_registry.crdt import Identity, OpError, check_alone, check_op, parse_op
 from tui_registry.errors import Kind
+from tui_registry.records import schema
 
 HERE = Path(__file__).parent
 REFERENCE = HERE.parents[2] / "shared" / "vectors" / "ops.json"
@@ -91,7 +92,7 @@ def test_there_are_frozen_ups_and_rms_of_both_kinds() -> None:
 
 def test_the_frozen_ops_are_those_of_the_rules_in_force() -> None:
     """Whoever changes the number asks every replica to look at what it refused again: new rules want new vectors."""
-    assert RULES_VERSION == 1
+    assert schema.RULES_VERSION == 1
 
 
 @each_of_ours

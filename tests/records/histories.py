@@ -14,7 +14,7 @@ from tui_registry.records.schema import FIELDS, FieldType, Struct
 
 # Few, so that versions often agree, repeat an item and put the same ones in another order
 ITEMS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=6).map(list[Json])
-_TYPES = st.lists(st.sampled_from(["LLM", "Embedding", {"Other": "LLM"}]), max_size=4)
+_VARIANTS: list[Json] = ["LLM", "Embedding", {"Other": "LLM"}]
 LEAVES: dict[Kind, dict[str, FieldType]] = {
     kind: {
         f"{field.name}.{leaf.name}" if isinstance(field.type, Struct) else leaf.name: leaf.type
@@ -28,7 +28,7 @@ LEAVES: dict[Kind, dict[str, FieldType]] = {
 def some(kind: Kind, path: str) -> st.SearchStrategy[Json]:
     """A value of that field."""
     if shape_of(path) == "list":
-        return _TYPES if path == "compatible_model_types" else ITEMS
+        return st.lists(st.sampled_from(_VARIANTS), max_size=4) if path == "compatible_model_types" else ITEMS
     return values_of(LEAVES[kind][path])
 
 

@@ -38,6 +38,16 @@ def test_a_dropped_draft_is_gone_and_dropping_none_is_fine(datastore: Datastore)
     assert datastore.drafts.all() == []
 
 
+def test_a_draft_is_dropped_only_as_it_is_known(datastore: Datastore) -> None:
+    known, newer = (Draft("a", "model", None, (), {"name": name}) for name in ("known", "newer"))
+    datastore.drafts.save(newer)
+    assert not datastore.drafts.drop("a", known)
+    assert len(datastore.drafts.all()) == 1
+    assert datastore.drafts.drop("a", newer)
+    assert datastore.drafts.drop("a", newer)
+    assert datastore.drafts.all() == []
+
+
 def test_no_draft_goes_because_there_are_many(datastore: Datastore, clock: Clock) -> None:
     for number in range(500):
         clock.now += 1

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 
+from tests.seeds import owner
 from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typed, under
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.tui.register.desk import Desk, Opened, Wanted, edit_key
+from tui_registry.tui.register.draft_keeping import DraftList
 from tui_registry.tui.register.form_state import as_draft
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -186,3 +189,142 @@ async def test_a_draft_that_comes_back_shows_what_is_wrong_with_it(datastore: Da
         await typed(pilot, "1.0.0")
         await settled(pilot)
         assert app.outcome.text == ""
+
+
+# The question about drafts
+
+
+async def test_what_is_typed_and_pasted_at_the_question_goes_to_the_form_that_is_chosen(datastore: Datastore) -> None:
+    datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "first idea"}))
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press(*"gone", "ctrl+u", *" and m", "backspace")
+        app.post_message(Paste("on!\x1b"))
+        await settled(pilot)
+        await pilot.press("backspace", "backspace", "tab", *"2.")
+        assert "typed so far:  and on [tab] 2." in lines(app)
+        # The first letter had moved the cursor to the new one; whoever moves it back goes on with the draft
+        await pilot.press("up", *"0", "enter", *"1")
+        await settled(pilot)
+        assert app.form.state.texts["name"] == "first idea and on"
+        assert app.form.state.texts["version"] == "2.01"
+        await pilot.press("escape")
+        await settled(pilot)
+    assert typed_in(datastore, "name") == ["first idea and on"]
+
+
+async def test_a_long_paste_at_the_question_stays_on_its_line(datastore: Datastore) -> None:
+    datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "first idea"}))
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        before = len(lines(app).strip().splitlines())
+        app.post_message(Paste("word\n" * 500 + "the\x1b[31m end"))
+        await settled(pilot)
+        assert "the\ufffd[31m end" in lines(app)
+        assert len(lines(app).strip().splitlines()) == before
+
+
+@pytest.mark.parametrize("wanted", ["model", "agent", "any"])
+async def test_the_kind_that_is_asked_for_is_the_kind_that_is_offered(datastore: Datastore, wanted: str) -> None:
+    record_id = datastore.add("model", model()).key
+    edit = Draft(edit_key("model", record_id), "model", record_id, datastore.heads(record_id), {"name": "an edit"})
+    for draft in (Draft("new:1", "model", None, (), {"name": "a new one"}), edit):
+        datastore.drafts.save(draft)
+    form = RegisterScreen("agent" if wanted == "agent" else "model", any_draft=wanted == "any")
+    app = FormApp(datastore, form)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        shown = lines(app)
+        assert isinstance(app.screen, DraftList) == (wanted != "agent")
+        assert ("new model: a new one" in shown) == (wanted != "agent")
+        assert ("edit of model: an edit" in shown) == (wanted == "any")
+        assert ("Other drafts: 1, offered by 2 Register" in shown) == (wanted == "model")
+        await pilot.press("escape")
+        await settled(pilot)
+    assert typed_in(datastore, "name") == ["a new one", "an edit"]
+
+
+async def test_what_was_typed_at_the_question_is_a_draft_when_the_app_ends(datastore: Datastore) -> None:
+    datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "first idea"}))
+    for keys in ([], [*"second"]):
+        app = FormApp(datastore, RegisterScreen("model"))
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settled(pilot)
+            await pilot.press(*keys, "ctrl+q")
+        assert len(datastore.drafts.all()) == (2 if keys else 1)
+    assert typed_in(datastore, "name") == ["first idea", "second"]
+
+
+async def test_a_draft_that_went_while_it_was_offered_leaves_a_new_form_with_what_was_typed(
+    datastore: Datastore,
+) -> None:
+    datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "first idea"}))
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        datastore.drafts.drop("new:1")
+        await pilot.press(*"kept", "up", "enter")
+        await settled(pilot)
+        assert app.form.state.texts["name"] == "kept"
+
+
+async def test_a_draft_is_not_discarded_where_it_was_changed_since_it_was_shown(datastore: Datastore) -> None:
+    datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "first idea"}))
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "first idea, and more"}))
+        await pilot.press("delete", "right", "enter")
+        await settled(pilot)
+        assert "changed elsewhere meanwhile: it is kept" in app.outcome.text
+    assert typed_in(datastore, "name") == ["first idea, and more"]
+
+
+# No draft goes by itself
+
+
+async def test_a_draft_with_texts_of_the_other_kind_alone_is_kept(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "parameters")
+        await typed(pilot, "7b")
+        await go_to(pilot, "name")
+        await pilot.press("shift+tab", "enter", "down", "enter")
+        await settled(pilot)
+        assert app.form.state.kind == "agent"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "draft kept" in app.outcome.text
+        app.open(RegisterScreen("agent"))
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        await pilot.press("escape")
+        await settled(pilot)
+    assert typed_in(datastore, "parameters") == ["7b"]
+
+
+async def test_the_last_of_several_drafts_of_a_record_comes_back_and_the_others_are_named(datastore: Datastore) -> None:
+    record_id = datastore.add("model", model()).key
+    key, heads, fields = edit_key("model", record_id), datastore.heads(record_id), {"was:name": "llama"}
+    for suffix in ("", ":beside"):
+        datastore.drafts.save(Draft(key + suffix, "model", record_id, heads, fields | {"name": f"mine{suffix}"}))
+    app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        assert app.outcome.text == "the last of your 2 drafts of it is back: 2 Register offers the others"
+        await pilot.press("escape")
+        await settled(pilot)
+    assert typed_in(datastore, "name") == ["mine", "mine:beside"]
+
+
+def test_a_draft_of_a_record_that_another_key_signed_opens_with_what_was_typed(datastore: Datastore) -> None:
+    record_id = datastore.add("model", model()).key
+    datastore.drafts.save(Draft("edit:1", "model", record_id, datastore.heads(record_id), {"name": "typed"}))
+    datastore.key.replace(owner("another"))
+    opened = opened_form(Desk(datastore), Wanted("model", draft_key="edit:1"))
+    assert (opened.key, opened.state.texts["name"], opened.state.record_id) == ("edit:1", "typed", None)
+    assert "signed by another key" in opened.notice

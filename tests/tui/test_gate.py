@@ -11,17 +11,18 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.seeds import make_record
-from tests.tui.driving import browse_of, press, replica, running, settle, status
-from tui_registry.datastore import Datastore, Entry
+from tests.seeds import NOW, make_record, owner
+from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
+from tui_registry.datastore import Datastore, Draft, Entry
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.kit.actions import ACTIONS
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen
+from tui_registry.tui.register.draft_keeping import DraftList
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 CHARACTERS = {"/": "slash", "?": "question_mark", "@": "at"}
@@ -89,6 +90,51 @@ def test_what_is_typed_right_after_a_key_ends_in_the_line_that_the_key_opens(
     asyncio.run(scenario())
 
 
+@settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(word=WORDS, answer=st.sampled_from(["enter", "escape"]), rest=WORDS)
+@example(word="hd-yolo-8b", answer="enter", rest="!")
+def test_what_is_typed_for_a_new_record_comes_into_its_form_past_the_question_about_drafts(
+    folder: Path, word: str, answer: str, rest: str
+) -> None:
+    async def scenario() -> None:
+        with TemporaryDirectory(dir=folder) as path, replica(Path(path)) as datastore:
+            draft = Draft("new:1", "model", None, (), {"name": "first idea"})
+            datastore.drafts.save(draft)
+            async with running(datastore) as (app, pilot):
+                await in_one_read(pilot, "n", "m", *word)
+                question, form = app.screen, app.screen_stack[-2]
+                assert isinstance(question, DraftList)
+                assert isinstance(form, RegisterScreen)
+                assert not form.ready
+                assert f"typed so far: {word}" in screen_text(app)
+                await in_one_read(pilot, answer, *rest)
+                assert isinstance(app.focused, Input)
+                assert app.focused.value == word + rest
+                assert len(app.screen_stack) == 2
+                assert datastore.drafts.get("new:1") == draft._replace(saved_at=NOW)
+                await ready_to_end(pilot)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("at", [(), ("@",), ("n", "m"), ("2",), ("3",), ("5", "G")], ids=str)
+async def test_no_word_typed_anywhere_destroys_what_no_undo_brings_back(folder: Path, at: tuple[str, ...]) -> None:
+    with replica(folder / "data", 3) as datastore:
+        datastore.peers.add("lab", str(folder / "log"))
+        datastore.names.set(owner("stranger").address, "their-lab")
+        datastore.searches.save("agents", "kind:agent")
+        datastore.drafts.save(Draft("new:1", "model", None, (), {"name": "first idea"}))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, *at)
+            await in_one_read(pilot, *"dyhd-yolo-8byd")
+            assert app.is_running
+            assert datastore.peers.all()
+            assert len(datastore.names.all()) == 1
+            assert datastore.searches.saved() == {"agents": "kind:agent"}
+            assert datastore.drafts.get("new:1") is not None
+            await ready_to_end(pilot)
+
+
 @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bursts=st.lists(st.lists(st.sampled_from(KEYS), min_size=1, max_size=8), min_size=2, max_size=5))
 def test_after_any_burst_of_keys_nothing_is_left_waiting(folder: Path, bursts: list[list[str]]) -> None:
@@ -108,7 +154,7 @@ def test_after_any_burst_of_keys_nothing_is_left_waiting(folder: Path, bursts: l
 async def ready_to_end(pilot: Pilot[None]) -> None:
     """A form is there whole before the app ends: it would end in the middle of making it."""
     for screen in pilot.app.screen_stack:
-        while isinstance(screen, RegisterScreen) and not screen.ready:
+        while isinstance(screen, RegisterScreen) and not screen.ready and not isinstance(pilot.app.screen, DraftList):
             await settle(pilot)
 
 

@@ -77,14 +77,28 @@ async def test_two_keys_at_a_choice_choose_once(tmp_path: Path, keys: str | list
 @pytest.mark.parametrize("key", ["enter", "escape", "y", "n"])
 async def test_two_keys_at_a_question_answer_once(tmp_path: Path, key: str) -> None:
     with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "mine"))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "d")
+            assert isinstance(app.screen, ConfirmScreen)
+            await in_one_read(pilot, key, key)
+            assert isinstance(app.screen, ChooseScreen) == (key == "n")  # the second n asks what is new
+            assert len(app.screen_stack) == 1 + (key == "n")
+            assert bool(datastore.stats().records) == (key != "y")
+
+
+@pytest.mark.parametrize("key", ["enter", "escape"])
+async def test_two_keys_at_a_question_before_something_goes_for_good_answer_once(tmp_path: Path, key: str) -> None:
+    with replica(tmp_path) as datastore:
         datastore.peers.add("lab", str(tmp_path / "log"))
         async with running(datastore) as (app, pilot):
-            await press(pilot, "3", "d")
-            assert isinstance(app.screen, ConfirmScreen)
-            below = app.screen_stack[-2]
-            await in_one_read(pilot, key, key)
-            assert app.screen is below or key == "escape"
-            assert bool(datastore.peers.all()) == (key != "y")
+            for before in ([], ["right"]):
+                await press(pilot, "3", "d", *before)
+                assert isinstance(app.screen, ConfirmScreen)
+                below = app.screen_stack[-2]
+                await in_one_read(pilot, key, key)
+                assert app.screen is below or key == "escape"
+                assert bool(datastore.peers.all()) == (key == "escape" or not before)
 
 
 async def test_enter_twice_at_a_line_answers_once(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.seeds import make_record, owner, seed, signed
+from tests.seeds import make_record, owner, seed, signed, written
 from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, status
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import Datastore, carry_out, plan_undo
+from tui_registry.datastore import Datastore, Together, carry_out, plan_undo
 from tui_registry.errors import Json, RegistryError
 from tui_registry.present.undone import done
 from tui_registry.tui import RegistryApp
@@ -137,7 +137,7 @@ def test_an_undo_that_was_overtaken_writes_nothing(tmp_path: Path) -> None:
         assert version_of(datastore, key) == "3.0.0"
 
 
-def test_a_conflict_is_not_undone_but_settled_by_an_edit(tmp_path: Path) -> None:
+def test_a_conflict_is_settled_before_anything_is_undone(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         root = signed(owner("me"), "model", "forked")
         assert root.record is not None
@@ -146,7 +146,7 @@ def test_a_conflict_is_not_undone_but_settled_by_an_edit(tmp_path: Path) -> None
             for version in ("1.0.0", "2.0.0")
         ]
         datastore.apply(op.to_json() for op in (root, *forks))
-        with pytest.raises(RegistryError, match="more than one version is live"):
+        with pytest.raises(RegistryError, match="is in conflict, 2 versions of it are live: settle that first"):
             plan_undo(datastore, root.key)
 
 
@@ -162,7 +162,7 @@ def test_undo_after_a_settled_conflict_restores_the_version_that_was_shown(tmp_p
         entry = datastore.entry(root.key)
         assert entry is not None
         shown = entry.record["version"]
-        datastore.update("model", root.key, {**entry.record, "version": "3.0.0"}, entry.heads)
+        written(datastore, root.key, {**entry.record, "version": "3.0.0"})
         carry_out(datastore, plan_undo(datastore, root.key))
         assert version_of(datastore, root.key) == shown
 
@@ -176,3 +176,33 @@ def test_the_undo_of_a_rename_calls_the_record_by_the_name_that_it_has_again(tmp
         undo = plan_undo(datastore, key)
         carry_out(datastore, undo)
         assert done(undo).startswith("“mine” is as it was before")
+
+
+async def test_an_import_is_undone_as_one_from_any_of_its_records(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        together = Together("import of a folder")
+        drafts = [("model", make_record("model", name)) for name in ("one", "two", "three")]
+        list(datastore.add_all(drafts, together=together))
+        datastore.add("model", make_record("model", "apart"))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "j", "u")
+            assert showing(app) is ChooseScreen
+            assert "The whole import of a folder" in screen_text(app)
+            await press(pilot, "2")
+            assert showing(app) is ConfirmScreen
+            assert "3 records" in screen_text(app)
+            await press(pilot, "y")
+            assert status(app) == "undone: import of a folder, 3 records"
+            assert [entry.record["name"] for entry in datastore.entries()] == ["apart"]
+
+
+async def test_marked_records_that_are_deleted_together_come_back_together(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        for name in ("one", "two"):
+            datastore.add("model", make_record("model", name))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "space", "space", "d", "y")
+            assert status(app).startswith("deleted 2 records")
+            assert datastore.stats().records == 0
+            await press(pilot, "U", "2", "y")
+            assert datastore.stats().records == 2

@@ -211,7 +211,7 @@ async def test_escape_keeps_the_draft_and_register_offers_it_again(datastore: Da
         assert app.results == [None]
         assert "draft kept" in app.outcome.text
 
-        app.open(RegisterScreen("model"))
+        app.open(RegisterScreen("model", any_draft=True))
         await settled(pilot)
         assert "half an idea" in lines(app)
         await pilot.press("enter")
@@ -250,15 +250,19 @@ async def test_a_draft_is_discarded_only_after_a_question(datastore: Datastore) 
         await settled(pilot)
         app.open(RegisterScreen("model"))
         await settled(pilot)
-        await pilot.press("d")
-        await settled(pilot)
-        assert len(datastore.drafts.all()) == 1
-        await pilot.press("y")
+        for key in ("delete", "ctrl+d"):
+            await pilot.press(key)
+            await settled(pilot)
+            assert "Discard this draft?" in lines(app)
+            await pilot.press("y", "d", "enter")
+            await settled(pilot)
+            assert len(datastore.drafts.all()) == 1
+        await pilot.press("delete", "right", "enter")
         await settled(pilot)
         assert datastore.drafts.all() == []
-        await pilot.press("escape")
-        await settled(pilot)
+        # Nothing is left to choose from
         assert app.form.state.texts["name"] == ""
+        assert app.screen is app.form
 
 
 async def test_the_preview_shows_the_id_and_the_json(datastore: Datastore) -> None:

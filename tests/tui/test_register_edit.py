@@ -136,7 +136,7 @@ async def test_register_offers_the_draft_of_an_edit_too(datastore: Datastore) ->
         await typed(pilot, "mine")
         await pilot.press("escape")
         await settled(pilot)
-        app.open(RegisterScreen("agent"))
+        app.open(RegisterScreen("agent", any_draft=True))
         await settled(pilot)
         assert "edit of model: mine" in lines(app)
         await pilot.press("enter")
@@ -236,7 +236,7 @@ async def test_a_full_disk_keeps_the_form_and_says_what_to_do(tmp_path: Path) ->
             await pilot.press("!", "escape")
             await settled(pilot)
             assert "Leave, and lose what you typed?" in lines(app)
-            await pilot.press("n")
+            await pilot.press("y", "n", "enter")
             await settled(pilot)
             assert app.screen is app.form
             assert app.form.state.texts["name"] == "kept!"

@@ -57,8 +57,27 @@ async def test_saved_searches_are_listed_asked_and_forgotten(tmp_path: Path) -> 
             await press(pilot, "down", "enter")
             assert query_of(app) == "@beta"
             assert list_of(app).total == datastore.search("kind:model llama").total
-            await press(pilot, "@", "d")
+            await press(pilot, "@", *"dy", "delete", *"dy", "enter")
+            assert set(datastore.searches.saved()) == {"alpha", "beta"}
+            await press(pilot, "delete", "right", "enter")
             assert datastore.searches.saved() == {"beta": "kind:model llama"}
+            await press(pilot, "escape")
+            assert status(app) == "forgot @alpha"
+
+
+async def test_a_name_that_another_search_has_is_given_away_only_after_a_question(tmp_path: Path) -> None:
+    with replica(tmp_path, 3) as datastore:
+        datastore.searches.save("mine", "kind:model llama")
+        async with running(datastore, query="kind:agent") as (app, pilot):
+            await press(pilot, "ctrl+s", *"mine", "enter")
+            assert "It is now: kind:model llama" in screen_text(app)
+            await press(pilot, *"yy", "enter")
+            assert datastore.searches.saved() == {"mine": "kind:model llama"}
+            assert status(app) == "not saved: @mine stays what it was"
+            await press(pilot, "ctrl+s", *"mine", "enter", "right", "enter")
+            assert datastore.searches.saved() == {"mine": "kind:agent"}
+            await press(pilot, "ctrl+s", *"mine", "enter")
+            assert app.screen is browse_of(app)
 
 
 async def test_the_palette_finds_a_saved_search(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ async def test_names_of_keys_are_changed_and_forgotten(tmp_path: Path) -> None:
             await press(pilot, *"our lab", "enter")
             assert dict(datastore.names.all()) == {stranger: "our lab"}
             assert "our lab" in screen_text(app)
-            await press(pilot, "G", "d", "y")
+            await press(pilot, "G", "d", "right", "enter")
             assert not dict(datastore.names.all())
             assert "our lab" not in screen_text(app)
 

@@ -179,7 +179,7 @@ async def test_a_removed_peer_is_gone_and_what_came_from_it_stays(here: Datastor
         assert here.peers.all()
         await press(pilot, "d", "enter")
         assert here.peers.all()  # Enter alone changes nothing
-        await press(pilot, "d", "y")
+        await press(pilot, "d", "right", "enter")
         assert not here.peers.all()
         assert here.stats().records == 5
         assert "no peers yet" in screen_text(app)

@@ -235,9 +235,13 @@ def _delete(parser: ArgumentParser) -> None:
 
 
 def _undo(parser: ArgumentParser) -> None:
-    _id(parser)
+    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument(
+        "--batch", metavar="N", help="undo what was written together, such as an import: its number, or last"
+    )
+    parser.add_argument("--batches", action="store_true", help="list what was written together")
     _yes(parser)
-    _json(parser, "print the record as it is then as a JSON object")
+    _json(parser, "print the record as it is then, or what became of the batch, as a JSON object")
 
 
 def _restore(parser: ArgumentParser) -> None:
@@ -580,11 +584,12 @@ _TABLE = (
             "Undo the last operation on a record of yours: the version before comes back, a deleted record is there\n"
             "again, one that was only registered is deleted. It signs one more operation; the history keeps all "
             "that came\n"
-            "before, and undoing again takes the undo back."
+            "before, and undoing again takes the undo back. An import is undone as one by its batch."
         ),
         examples=(
             "tui-registry undo 3fa9c1",
             "tui-registry undo 3fa9c1 --yes --json",
+            "tui-registry undo --batch last",
         ),
     ),
     Command(

@@ -18,7 +18,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import open_registry
 from tui_registry.cli.write import key_explained, with_settings
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Together
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.importers import read_source
 from tui_registry.importers.formats import FILES
@@ -42,13 +42,17 @@ def import_drafts(args: Namespace) -> int:
     """Show the drafts, or register them."""
     source: str = args.source
     with open_registry(args) as datastore, key_explained(datastore):
-        work = _Import(datastore, register=args.register, settings=args.set, as_json=args.json, explain=args.explain)
+        work = _Import(
+            datastore, source, register=args.register, settings=args.set, as_json=args.json, explain=args.explain
+        )
         for found in read_source(source, args.kind):
             work.take(found)
         work.finish()
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
+    if work.outcome.counts["registered"] > 1:
+        note(f"to take it back: tui-registry undo --batch {work.together.number}")
     return 1 if work.outcome.failed else 0
 
 
@@ -70,6 +74,7 @@ class _Import:
     def __init__(
         self,
         datastore: Datastore,
+        source: str,
         *,
         register: bool,
         settings: Sequence[tuple[str, str]],
@@ -78,6 +83,7 @@ class _Import:
     ) -> None:
         """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
         self.outcome = ImportOutcome()
+        self.together = Together(f"import of {source}")
         self._datastore = datastore
         self._register = register
         self._settings = list(settings)
@@ -132,7 +138,7 @@ class _Import:
 
     def _register_all(self, ready: Sequence[Candidate]) -> None:
         drafts = [(one.kind, one.record) for one in ready if one.kind is not None and one.record is not None]
-        for one, outcome in zip(ready, self._datastore.add_all(drafts), strict=True):
+        for one, outcome in zip(ready, self._datastore.add_all(drafts, together=self.together), strict=True):
             one.end_in(outcome if isinstance(outcome, RegistryError) else outcome.key)
 
     def _take_operations(self, found: Operations) -> Candidate:

@@ -33,6 +33,13 @@ class FileError(RegistryError):
         super().__init__("file", sentence)
 
 
+class NoTerminalError(RegistryError):
+    """The screens cannot be shown here; exit code 1."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("no_terminal", sentence)
+
+
 class StoppedError(RegistryError):
     """The person said no, or something did not come to its end; the sentence may be empty. Exit code 1."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.output import FileError, UsageError, on_terminal
+from tui_registry.cli.output import FileError, NoTerminalError, UsageError, on_terminal
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
 from tui_registry.query.nodes import QueryError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tui_registry.errors import Kind
 
 STDIN = STDOUT = "-"
+_CANNOT_DRAW = ("", "dumb", "unknown")
 
 
 def open_registry(args: argparse.Namespace) -> Datastore:
@@ -64,9 +66,24 @@ def query_explained(query: str) -> Iterator[None]:
 
 
 def need_terminal(instead: str) -> None:
-    """Refuse to open screens where nobody sees them."""
-    if not (sys.stdin.isatty() and on_terminal()):
-        raise UsageError(f"the screens need a terminal, and this is a pipe or a file: {instead}")
+    """Refuse to open screens where nobody sees them; wait for the shell to bring them to the front (`&`).
+
+    Raises:
+        NoTerminalError: there is no terminal, or one that cannot draw.
+    """
+    for stream, on in ("stdin", sys.stdin.isatty()), ("stdout", on_terminal()):
+        if not on:
+            raise NoTerminalError(f"the screens need a terminal, and {stream} is a pipe or a file: {instead}")
+    kind = os.environ.get("TERM", "")
+    if kind in _CANNOT_DRAW:
+        what = f"TERM is {kind}" if kind else "TERM is not set"
+        hint = "if this one can, set TERM=xterm-256color"
+        raise NoTerminalError(f"the screens need a terminal that can draw, and {what}: {hint}; {instead}")
+    import termios
+
+    with suppress(termios.error):  # what is gone is noticed when it is drawn on
+        # Changes nothing; but a background process that does it stops until `fg`.
+        termios.tcsetattr(0, termios.TCSANOW, termios.tcgetattr(0))
 
 
 # Files

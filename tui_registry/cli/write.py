@@ -8,9 +8,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import KEEP_A_COPY
-from tui_registry.cli.output import confirm, note, out, out_json, problem_line
+from tui_registry.cli.output import (
+    Column,
+    Table,
+    UsageError,
+    confirm,
+    note,
+    out,
+    out_json,
+    problem_line,
+    terminal_width,
+)
 from tui_registry.cli.registry import STDIN, entry_json, find, open_registry, read_text
-from tui_registry.datastore import Datastore, Entry, StoreError, carry_out, plan_undo
+from tui_registry.datastore import (
+    Datastore,
+    Entry,
+    NothingToUndo,
+    StoreError,
+    carry_out,
+    carry_out_reverse,
+    plan_undo,
+)
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import undone
@@ -19,11 +37,19 @@ from tui_registry.present.record_rows import changed_rows
 from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.schema import ID_FIELD
-from tui_registry.text import safe_text
+from tui_registry.text import exact, moment_utc, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.crdt import AgentOp, ModelOp
     from tui_registry.datastore import Undo
+
+
+_BATCH_COLUMNS = (
+    Column("BATCH", 5, right=True),
+    Column("OPS", 6, right=True),
+    Column("WRITTEN", 23),
+    Column("WHAT", 30, grows=True),
+)
 
 
 def register(args: Namespace) -> int:
@@ -66,7 +92,13 @@ def delete(args: Namespace) -> int:
 
 
 def undo(args: Namespace) -> int:
-    """Undo the last operation on the record, after asking."""
+    """Undo the last operation on the record, or writes that were made together, after asking."""
+    if args.batches:
+        return _list_batches(args)
+    if args.batch is not None:
+        return _undo_batch(args)
+    if args.id is None:
+        raise UsageError("which record? Give its ID, or --batch last for the last import, or --batches for a list")
     with open_registry(args) as datastore:
         plan = plan_undo(datastore, args.id)
         if not args.yes:
@@ -79,6 +111,60 @@ def undo(args: Namespace) -> int:
         out(f"{undone.done(plan)}, id {plan.id}")
     _advise(entry)
     return 0
+
+
+def _list_batches(args: Namespace) -> int:
+    with open_registry(args) as datastore:
+        batches = datastore.log.batches()
+    if args.json:
+        for batch in batches:
+            out_json(batch._asdict())
+        return 0
+    if not batches:
+        note("nothing was written together yet: an import or a deletion of marked records is")
+        return 0
+    table = Table(_BATCH_COLUMNS, terminal_width())
+    out(table.header())
+    for batch in batches:
+        label = f"{safe_text(batch.label)}{', undone' if batch.undone else ''}"
+        out(table.line((str(batch.number), exact(batch.ops), moment_utc(batch.written_at), label)))
+    return 0
+
+
+def _undo_batch(args: Namespace) -> int:
+    with open_registry(args) as datastore:
+        reverse = datastore.log.reverse(_batch_number(datastore, args.batch))
+        if not reverse.changes:
+            raise NothingToUndo(f"nothing of the {undone.batch_name(reverse.batch)} is left as it was written")
+        if not args.yes:
+            note(undone.batch_detail(reverse))
+            confirm(undone.batch_question(reverse), "undo it", "nothing was undone")
+        failures = carry_out_reverse(datastore, reverse)
+    if args.json:
+        left = {identifier: why for _, identifier, why in reverse.kept}
+        out_json(
+            {
+                "batch": reverse.batch.number,
+                "undone": len(reverse.changes) - len(failures),
+                "kept": {**left},
+                "failed": [error.sentence for error in failures],
+            }
+        )
+    else:
+        out(undone.batch_done(reverse, len(failures)))
+    for error in failures:
+        note(error.sentence)
+    return 1 if failures else 0
+
+
+def _batch_number(datastore: Datastore, named: str) -> int:
+    if named.isdecimal():
+        return int(named)
+    last = datastore.log.batches(1)
+    if named != "last" or not last:
+        what = "there is none yet" if named == "last" else f"'{safe_text(named, 40)}' is no number"
+        raise StoreError("not_found", f"{what}: see `undo --batches`")
+    return last[0].number
 
 
 def restore(args: Namespace) -> int:

@@ -12,9 +12,6 @@ from tui_registry.errors import Json, Kind, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD, MAX_CHILDREN
 from tui_registry.records.wire import ShapeError, canonical_bytes
 
-# Of the validity rules: remembered rejections fall when this number changes.
-RULES_VERSION = 1
-
 MAX_COUNTER = 2**63 - 1
 
 VARIANTS: dict[Kind, str] = {"model": "Model", "agent": "Agent"}

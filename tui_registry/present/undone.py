@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui_registry.present.record_rows import changed_rows
-from tui_registry.text import safe_text
+from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Undo
+    from tui_registry.datastore import Reverse, Undo, WriteBatch
 
 _SHOWN = 8
 _LONGEST = 60
@@ -52,3 +52,46 @@ def done(undo: Undo) -> str:
         return f"{undo.name} is back"
     # The name may be one of the things that came back.
     return f"“{safe_text(str(undo.then['name']), _LONGEST)}” is as it was before"
+
+
+# Writes that were made together, such as an import
+
+
+def batch_name(batch: WriteBatch) -> str:
+    """What people call it, safe to show: `import of models.yaml`."""
+    return safe_text(batch.label, _LONGEST)
+
+
+def batch_question(reverse: Reverse) -> str:
+    """The question before all of a batch is undone."""
+    return f"Undo the {batch_name(reverse.batch)}, {_records(len(reverse.changes))}?"
+
+
+def batch_detail(reverse: Reverse) -> str:
+    """Lines below the question: what happens to how many, and what stays as it is."""
+    gone = sum(change.record is None for change in reverse.changes)
+    back = len(reverse.changes) - gone
+    lines = []
+    if gone:
+        lines.append(f"{_records(gone)} that it registered {'is' if gone == 1 else 'are'} deleted.")
+    if back:
+        lines.append(f"{_records(back)} {'is' if back == 1 else 'are'} as before.")
+    reasons = {why for _, _, why in reverse.kept}
+    lines += [
+        f"{_records(number)} {'stays' if number == 1 else 'stay'}, since {why}."
+        for why in sorted(reasons)
+        for number in [sum(reason == why for _, _, reason in reverse.kept)]
+    ]
+    lines.append("These are signed operations too: the history keeps all, and undoing again takes this back.")
+    return "\n".join(lines)
+
+
+def batch_done(reverse: Reverse, failures: int) -> str:
+    """What was done, once it is; `failures` records could not be written."""
+    done = f"undone: {batch_name(reverse.batch)}, {_records(len(reverse.changes) - failures)}"
+    left = failures + len(reverse.kept)
+    return f"{done}; {_records(left)} left as {'it is' if left == 1 else 'they are'}" if left else done
+
+
+def _records(count: int) -> str:
+    return f"{exact(count)} record{'' if count == 1 else 's'}"

@@ -90,7 +90,15 @@ def came(entry: Written, now: int, names: Mapping[str, str]) -> str:
         return f"{written}, arrived before 0.2"
     if entry.source is None:
         return written
-    return f"{written}, arrived from {safe_text(entry.source, _LONGEST_NAME)} {ago(now - entry.arrived_at)}"
+    return f"{written}, {arrived_from(entry.source)} {ago(now - entry.arrived_at)}"
+
+
+def arrived_from(source: str) -> str:
+    """By the source kept with an operation: `arrived from hub`, `arrived from a file`, `pushed from 192.0.2.7`."""
+    pushed = source.removeprefix("push:")
+    if pushed != source:
+        return f"pushed from {safe_text(pushed, _LONGEST_NAME)}"
+    return f"arrived from {'a file' if source == 'file' else safe_text(source, _LONGEST_NAME)}"
 
 
 def row(path: str, value: Json, limit: int = 60) -> Row:

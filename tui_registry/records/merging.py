@@ -201,7 +201,7 @@ def marked(before: str, after: str) -> list[Piece]:
     """
     stream = _Stream()
     effort = _Effort(_MOST_CELLS)
-    then, now = _LINE.findall(before), _LINE.findall(after)
+    then, now = (_compiled(_LINE).findall(text) for text in (before, after))
     for old, new, same in _stretches(then, now, effort):
         if same:
             stream.add(" ", "".join(new))
@@ -304,7 +304,7 @@ def _merged_lists(base: Json, based: bool, values: tuple[Json, ...]) -> list[Jso
 
 # ---- words ---------------------------------------------------------------------------------------------------------
 
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_LINE = r"[^\n]*\n|[^\n]+"
 # Scripts that put no space between words: kana, Chinese characters, Hangul. Each character counts as a word, together
 # with the marks that belong to it.
 _UNSPACED = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"

@@ -16,6 +16,8 @@ NULL_HASH = "0" * 64
 MAX_TIME = 253402300799  # 9999-12-31T23:59:59Z, the last second that every calendar library can print
 MAX_OP_BYTES = 65_536
 MAX_CHILDREN = 16  # heads that one operation names
+# Of all rules that decide what is valid: remembered rejections fall when this number changes.
+RULES_VERSION = 1
 
 
 class Text(NamedTuple):

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tui_registry.crdt.key_state import heads, winner
-from tui_registry.crdt.op import RULES_VERSION, Op, OpError, parse_op
+from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.catalogue.derived import (
     CATALOGUE_COLUMNS,
     INDEX_VERSION,

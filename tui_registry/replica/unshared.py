@@ -70,10 +70,21 @@ class Drafts:
             self._write(db, draft)
         return True
 
-    def drop(self, key: str) -> None:
-        """Forget a draft; none with that key is fine."""
+    def drop(self, key: str, known: Draft | None = None) -> bool:
+        """Forget a draft; none with that key is fine.
+
+        Args:
+            known: the draft with that key as the caller knows it.
+
+        Returns:
+            False when another form wrote there since: then its draft stays.
+        """
         with self._pool.write() as db:
+            stored = next(iter(_read_drafts(db, key)), None)
+            if known is not None and stored is not None and stored.fields != known.fields:
+                return False
             db.execute("DELETE FROM drafts WHERE key = ?", (key,))
+        return True
 
     def _write(self, db: sqlite3.Connection, draft: Draft) -> None:
         fields, seen = json.dumps(dict(draft.fields)), json.dumps(draft.seen)

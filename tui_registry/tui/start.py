@@ -21,6 +21,7 @@ def run(
         settings_file: where settings that are changed are kept; None for where the person's own file is.
 
     Raises:
+        SystemExit: a signal ended the app, with what a shell says of that: 128 and its number. Drafts are kept.
         Exception: the app ended by a mistake in the program; the terminal is as it was before.
     """
     opening = Opening(datastore, query)
@@ -32,6 +33,8 @@ def run(
         app.run()
         if app.crash is not None:
             raise app.crash
+        if app.return_code:
+            raise SystemExit(app.return_code)
     finally:
         gc.enable()
         opening.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, Together
 from tui_registry.errors import RegistryError
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
@@ -28,7 +28,7 @@ def fill(datastore: Datastore) -> None:
     datastore.peers.add("stick", "/media/stick")
 
     record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")
-    (kept,) = datastore.add_all([("model", record)], together="import of a folder")
+    (kept,) = datastore.add_all([("model", record)], together=Together("import of a folder"))
     assert not isinstance(kept, RegistryError)
     assert kept.record is not None
     edited = {**kept.record, "description": "Änderung, 変更", "quantization": {"Other": "EXL2"}}

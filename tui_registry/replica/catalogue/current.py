@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
-from hashlib import sha3_256
 from typing import Any, NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
@@ -98,6 +97,8 @@ class Entry(NamedTuple):
     @property
     def revision(self) -> str:
         """What stands for exactly these heads: SHA3-256 over the hashes of all, ascending; 64 hex digits."""
+        from hashlib import sha3_256  # lists do without it
+
         return sha3_256("".join(self.heads).encode()).hexdigest()
 
 

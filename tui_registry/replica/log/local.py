@@ -16,6 +16,7 @@ from tui_registry.records.wire import derive_id
 from tui_registry.replica.catalogue.current import check_among
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import check
 from tui_registry.replica.store.connection import Pool, StoreError
@@ -23,18 +24,6 @@ from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import stored_id
 
 Write = ModelOp | AgentOp
-
-
-class Together:
-    """Writes that belong together, such as an import, over however many transactions: they are undone as one.
-
-    Attributes:
-        label: what people call them. number: of the batch, once the first transaction is over.
-    """
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.number: int | None = None
 
 
 class LocalWrites:
@@ -66,6 +55,21 @@ class LocalWrites:
         with self._turn(bulk=bulk, together=together) as turn:
             return [turn.add_or_refuse(kind, record) for kind, record in records]
 
+    def change_all(
+        self, changes: Sequence[RecordChange], *, bulk: bool, together: Together, undoes: int | None = None
+    ) -> list[Write | RegistryError]:
+        """Write values of several records in one transaction; gives the op or the error of each, in order.
+
+        Args:
+            changes: no record twice.
+            bulk: others are likely to follow.
+            undoes: the number of the batch that they take back.
+        """
+        with self._turn(bulk=bulk, together=together) as turn:
+            if undoes is not None:
+                turn.mark_undone(undoes)
+            return [turn.change_or_refuse(change) for change in changes]
+
     def update(self, kind: Kind, identifier: str, record: Record, seen: Collection[str]) -> Write:
         """Write a new value on top of the heads that the caller was shown.
 
@@ -93,10 +97,6 @@ class LocalWrites:
         with self._turn() as turn:
             known = turn.in_conflict(kind, identifier, seen)
             return turn.remove(known) if record is None else turn.write(known, record)
-
-    def begin(self, label: str) -> Together:
-        """Begin writes that belong together; `label` is what people call them."""
-        return Together(label)
 
     @contextmanager
     def _turn(self, *, bulk: bool = False, together: Together | None = None) -> Iterator[_Turn]:
@@ -210,6 +210,26 @@ class _Turn:
             return self.add(kind, record)
         except StoreError as error:
             return error
+
+    def change_or_refuse(self, change: RecordChange) -> Write | RegistryError:
+        """Write a value, bring a record back or remove it; an error of this one record is a value."""
+        kind, identifier, record, seen = change
+        try:
+            if record is None:
+                return self.remove(self.existing(kind, identifier, seen))
+            known = _read_known(self._db, identifier)
+            if known is None or not known.live:
+                return self.add_or_refuse(kind, record)
+            problems = check_among(self._db, kind, record)
+            if any(problem.severity == "error" for problem in problems):
+                return InvalidRecord(tuple(problems))
+            return self.write(self.existing(kind, identifier, seen), record)
+        except StoreError as error:
+            return error
+
+    def mark_undone(self, batch: int) -> None:
+        """Note that this turn takes a batch back."""
+        mark_undone(self._db, batch)
 
     def write(self, known: _Known, record: Record) -> Write:
         """Sign and take a new value on top of all heads."""

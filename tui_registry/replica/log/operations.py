@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tui_registry.errors import Kind, Record
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.log.versions import (
     Child,
@@ -288,6 +289,27 @@ class Log:
         with self._pool.read() as db:
             key = find_key(db, identifier)
             return None if key is None else read_last(db, key)
+
+    # Batches of this replica's own writes
+
+    def batches(self, limit: int = 100) -> list[WriteBatch]:
+        """The writes that were made together, such as imports, the latest first."""
+        with self._pool.read() as db:
+            return read_batches(db, limit)
+
+    def batch_of(self, place: int) -> WriteBatch | None:
+        """The batch of an operation at that place of the log, None where it was written by itself."""
+        with self._pool.read() as db:
+            return batch_of(db, place)
+
+    def reverse(self, number: int) -> Reverse:
+        """What takes a batch back, by what is there now; nothing is written.
+
+        Raises:
+            StoreError: `not_found`.
+        """
+        with self._pool.read() as db:
+            return read_reverse(db, number)
 
     def ops_of(self, identifier: str) -> list[bytes]:
         """The exact bytes of every op of a record, children first; empty for an id never seen."""

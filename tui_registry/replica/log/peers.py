@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui_registry.crdt.op import RULES_VERSION
 from tui_registry.errors import Problem
+from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.store.connection import Pool, StoreError
 
 if TYPE_CHECKING:

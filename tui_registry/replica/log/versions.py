@@ -91,7 +91,7 @@ class LastOperation(NamedTuple):
     """The last operation on a record, whether it is there or deleted.
 
     Attributes:
-        hash, size: of this operation; size in bytes.
+        place, hash, size: of this operation; place in the log, size in bytes.
         did: as for `HistoryEntry`.
         record: as the operation wrote it, None for a removal.
         before: what it replaced or took away, None if there was nothing, and where more than one version is live.
@@ -101,6 +101,7 @@ class LastOperation(NamedTuple):
 
     kind: Kind
     id: str
+    place: int
     hash: str
     size: int
     did: Deed
@@ -241,6 +242,7 @@ def read_last(db: sqlite3.Connection, key: LoggedKey) -> LastOperation | None:
     return LastOperation(
         kind=key.kind,
         id=key.id,
+        place=last.idx,
         hash=last.hash,
         size=size,
         did=entry.did,

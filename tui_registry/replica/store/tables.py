@@ -10,7 +10,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from tui_registry.crdt.op import RULES_VERSION
+from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
 APPLICATION_ID = 0x74756972  # "tuir"

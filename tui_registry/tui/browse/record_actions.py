@@ -6,7 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from tui_registry.datastore import Datastore, Entry, Row, Undo, carry_out, plan_undo
+from tui_registry.datastore import (
+    Datastore,
+    Entry,
+    RecordChange,
+    Reverse,
+    Row,
+    Together,
+    Undo,
+    WriteBatch,
+    carry_out,
+    carry_out_reverse,
+    plan_undo,
+)
 from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.present import undone
 from tui_registry.present.record_rows import time_rows
@@ -197,7 +209,7 @@ class RecordActions(Part):
         if failure:
             self.say(f"deleted {_counted(len(deleted))}, not the others: {failure}", "problem")
         else:
-            self.say(f"deleted {_counted(len(deleted))}: U brings the last one back", "done")
+            self.say(f"deleted {_counted(len(deleted))}: U brings the last one back, u on it all of them", "done")
         self._show(Change())
 
     # Undo
@@ -226,6 +238,12 @@ class RecordActions(Part):
 
     async def _undo(self, record_id: str) -> None:
         undo: Undo = await self.read(plan_undo, self.datastore, record_id)
+        if undo.batch is not None:
+            which = await self.ask(_question_how_much(undo, undo.batch))
+            if which == "all":
+                await self._undo_batch(undo.batch.number)
+            if which != "one":
+                return
         question = kit.ConfirmScreen(undone.question(undo), undone.detail(undo), yes=undone.answer(undo), no="Back")
         if not await self.ask(question):
             return
@@ -236,6 +254,17 @@ class RecordActions(Part):
         else:
             self.say(f"{undone.done(undo)}{_how_to_take_back(undo)}", "done")
             self._show(Change(gone=undo.id) if undo.then is None else Change(select=undo.id))
+
+    async def _undo_batch(self, number: int) -> None:
+        reverse: Reverse = await self.read(self.datastore.log.reverse, number)
+        question = kit.ConfirmScreen(
+            undone.batch_question(reverse), undone.batch_detail(reverse), yes="Undo all", no="Back"
+        )
+        if await self.ask(question):
+            failures = await self.write(carry_out_reverse, self.datastore, reverse)
+            done = undone.batch_done(reverse, len(failures))
+            self.say(f"{done}: {failures[0].sentence}" if failures else done, "problem" if failures else "done")
+            self._show(Change())
 
     # New records
 
@@ -312,13 +341,13 @@ def _read_entries(datastore: Datastore, rows: Sequence[Row], unwanted: Callable[
 def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[str], str]:
     """The ids of those that are deleted, and why the first of the others is not."""
     deleted, failure = [], ""
-    for entry in entries:
-        try:
-            datastore.delete(entry.kind, entry.id, entry.heads)
-        except RegistryError as error:
-            failure = failure or error.sentence
+    changes = [RecordChange(entry.kind, entry.id, None, entry.heads) for entry in entries]
+    together = Together(f"deletion of {_counted(len(entries))}")
+    for change, outcome in zip(changes, datastore.change_all(changes, together=together), strict=True):
+        if isinstance(outcome, RegistryError):
+            failure = failure or outcome.sentence
         else:
-            deleted.append(entry.id)
+            deleted.append(change.id)
     return deleted, failure
 
 
@@ -354,6 +383,15 @@ _VERSION_STEPS: Final = (
     ("m", "minor", "more than before, what worked works"),
     ("M", "major", "what worked may not work any more"),
 )
+
+
+def _question_how_much(undo: Undo, batch: WriteBatch) -> kit.ChooseScreen:
+    name, others = undone.batch_name(batch), f"{exact(batch.ops)} records, undone as one"
+    choices = (
+        kit.Choice("1", "one", f"Only {undo.kind} {undo.name}"),
+        kit.Choice("2", "all", f"The whole {name}", others),
+    )
+    return kit.ChooseScreen(f"{undo.kind} {undo.name} was written with others: undo how much?", choices)
 
 
 def _how_to_take_back(undo: Undo) -> str:

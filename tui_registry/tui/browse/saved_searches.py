@@ -14,7 +14,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.dialogs import AskScreen, Dialog
+from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 
 
@@ -39,6 +39,10 @@ class SavedSearches(Part):
             if not answer:
                 return
             name = answer.removeprefix("@")
+            before = (await self.read(self.datastore.searches.saved)).get(name, query)
+            if before != query and not await self.ask(_question_before_replacing(name, before)):
+                self.say(f"not saved: @{name} stays what it was", "note")
+                return
             try:
                 await self.write(self.datastore.searches.save, name, query)
             except RegistryError as error:
@@ -78,7 +82,7 @@ class SearchesScreen(Dialog[str]):
     BINDINGS = bindings_for("searches")
 
     def __init__(self, saved: dict[str, str], past: list[str], forget: Callable[[str], object]) -> None:
-        super().__init__("Searches", "d forgets a saved one" if saved else "")
+        super().__init__("Searches", "Delete forgets a saved one" if saved else "")
         self._rows = [(f"@{name}", query) for name, query in saved.items()] + [(query, "") for query in past]
         self._forget = forget
 
@@ -100,12 +104,20 @@ class SearchesScreen(Dialog[str]):
         message.stop()
         self.dismiss(self._rows[message.option_index][0])
 
-    def action_forget(self) -> None:
-        """Forget the saved search under the cursor."""
+    @flow
+    async def action_forget(self) -> None:
+        """Forget the saved search under the cursor, after a question."""
         options = self.query_one(OptionList)
         place = options.highlighted
         if place is None or not self._rows[place][1]:
             return
-        name = self._rows.pop(place)[0]
-        options.remove_option_at_index(place)
-        self._forget(name.removeprefix("@"))
+        name, query = self._rows[place]
+        question = ConfirmScreen(f"Forget the search {name}?", query, yes="Forget", no="Keep", for_good=True)
+        if await self.ask(question):
+            del self._rows[place]
+            options.remove_option_at_index(place)
+            self._forget(name.removeprefix("@"))
+
+
+def _question_before_replacing(name: str, query: str) -> ConfirmScreen:
+    return ConfirmScreen(f"Replace the search @{name}?", f"It is now: {query}", yes="Replace", no="Keep", for_good=True)

@@ -299,7 +299,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     async def _register(self, places: Sequence[int]) -> None:
         chosen = [self._found.candidates[place] for place in places]
-        failure = await self.write(register_all, self.datastore, chosen)
+        failure = await self.write(register_all, self.datastore, self._found.source, chosen)
         ids = [one.id for one in chosen if one.status == "registered"]
         self._last = ids[-1] if ids else self._last
         for place in places:

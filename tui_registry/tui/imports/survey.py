@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Together
 from tui_registry.errors import RegistryError
 from tui_registry.importers import read_source
 from tui_registry.present.imports import Candidate, Finding, Operations, OperationsTaken, Skipped, judged
@@ -77,7 +77,7 @@ def survey(datastore: Datastore, source: str, unwanted: Callable[[], bool] = lam
     return Survey(source, tuple(candidates), tuple(operations), passed, cut)
 
 
-def register_all(datastore: Datastore, candidates: Sequence[Candidate]) -> str:
+def register_all(datastore: Datastore, source: str, candidates: Sequence[Candidate]) -> str:
     """Sign and store records; each candidate keeps what became of it.
 
     Returns:
@@ -85,7 +85,9 @@ def register_all(datastore: Datastore, candidates: Sequence[Candidate]) -> str:
     """
     drafts = [(one.kind, one.record) for one in candidates if one.kind is not None and one.record is not None]
     try:
-        for candidate, written in zip(candidates, datastore.add_all(drafts), strict=True):
+        for candidate, written in zip(
+            candidates, datastore.add_all(drafts, together=Together(f"import of {source}")), strict=True
+        ):
             candidate.end_in(written if isinstance(written, RegistryError) else written.key)
     except RegistryError as error:
         return error.sentence

@@ -101,7 +101,7 @@ TYPE_AHEAD: Final[tuple[BindingType, ...]] = (
 )
 
 # Only keys that no input takes may have priority.
-_PRIORITY: Final = frozenset({"app.quit", "app.palette", "app.help_f1"})
+_PRIORITY: Final = frozenset({"app.quit", "app.palette", "app.help_f1", "app.redraw", "app.suspend"})
 
 
 def bindings_for(*places: Where) -> list[BindingType]:
@@ -148,6 +148,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
     Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
     Action("app.theme", (), "Change the colour theme", "Choose another set of colours", "everywhere", "change_theme"),
+    Action("app.redraw", ("ctrl+l",), "Draw the screen anew", "Draw the screen anew, when another program wrote on it",
+           "everywhere", "redraw"),
+    Action("app.suspend", ("ctrl+z",), "Leave to the shell", "Leave the screen to the shell, where fg brings it back; "
+           "in a text or a list of a form it takes back what was typed", "everywhere", "suspend_process"),
     Action("app.quit", ("ctrl+q",), "quit", "Quit; drafts are kept", "everywhere", "quit"),
     # Browse
     Action("browse.search", ("/",), "find", "Search as you type", "browse", "search"),
@@ -171,8 +175,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "choose"),
     Action("facets.next_field", ("right",), "next field", "To the next field", "facets", "next_field"),
     Action("facets.previous_field", ("left",), "field before", "To the field before", "facets", "previous_field"),
-    Action("searches.forget", ("d", "delete"), "forget", "Forget the saved search under the cursor", "searches",
-           "forget"),
+    Action("searches.forget", ("delete", "ctrl+d"), "forget", "Forget the saved search under the cursor, after a "
+           "question", "searches", "forget"),
     # On a record
     Action("record.edit", ("e",), "edit", "Edit the record", "record", "edit"),
     Action("record.delete", ("d",), "delete", "Delete the record, after a question", "record", "delete"),
@@ -275,7 +279,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("items.undo", ("ctrl+z",), "undo", "Bring the items back as they were before", "items", "undo"),
     Action("items.complete", ("f2", "ctrl+@"), "in use", "Show what records here say most often", "items", "complete"),
     Action("template.complete", ("f2", "ctrl+@"), "complete", "Offer what could stand here", "template", "complete"),
-    Action("drafts.discard", ("d", "delete"), "discard", "Discard the draft under the cursor", "drafts", "discard"),
+    Action("drafts.discard", ("delete", "ctrl+d"), "discard", "Discard the draft under the cursor, after a question",
+           "drafts", "discard"),
     Action("merge.accept", ("ctrl+s",), "merge", "Put the choices into the form", "merge", "accept"),
     Action("import.complete", ("tab",), "complete", "Complete the path", "import", "complete"),
     Action("findings.open", ("enter",), "open", "Open what is under the cursor as a draft", "findings", "open"),

@@ -161,7 +161,11 @@ class ChooseScreen(Dialog[str]):
 
 
 class ConfirmScreen(Dialog[bool]):
-    """True for yes; False for no; None when closed. No has the focus: Enter alone changes nothing."""
+    """True for yes; False for no; None when closed. No has the focus: Enter alone changes nothing.
+
+    Where yes destroys what nothing brings back, no letter answers: whoever types on, for a form that is to come or was
+    just left, must not say yes with it.
+    """
 
     AUTO_FOCUS = "#no"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -171,20 +175,29 @@ class ConfirmScreen(Dialog[bool]):
         ("right", "app.focus_next"),
     ]
 
-    def __init__(self, question: str, detail: str = "", yes: str = "Yes", no: str = "No") -> None:
+    def __init__(
+        self, question: str, detail: str = "", yes: str = "Yes", no: str = "No", *, for_good: bool = False
+    ) -> None:
+        """
+        Args:
+            for_good: yes destroys what no undo brings back.
+        """
         super().__init__(question, detail)
         self._yes = yes
         self._no = no
+        self._for_good = for_good
 
     def compose_answers(self) -> Iterable[Widget]:
+        no, yes = ("esc", "→ enter") if self._for_good else ("n", "y")
         yield Horizontal(
-            Button(Content(f"{self._no} (n)"), id="no"),
-            Button(Content(f"{self._yes} (y)"), id="yes", variant="error"),
+            Button(Content(f"{self._no} ({no})"), id="no"),
+            Button(Content(f"{self._yes} ({yes})"), id="yes", variant="error"),
             classes="answers",
         )
 
     def action_answer(self, answer: bool) -> None:
-        self.dismiss(answer)
+        if not self._for_good:
+            self.dismiss(answer)
 
     @on(Button.Pressed)
     def _pressed(self, message: Button.Pressed) -> None:

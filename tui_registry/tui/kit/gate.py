@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -129,8 +129,13 @@ class Gate:
             self._give_up(event)
         else:
             self._waiting.append(event)
-        if self._passing is None:
-            self._passing = asyncio.create_task(self._pass_all())
+        self._begin()
+
+    def put_back(self, events: Sequence[events.Key | events.Paste]) -> None:
+        """Pass these before all that waits: a question took them that were typed for what comes after it."""
+        self._last_key = ""  # none of them repeats the key that answered
+        self._waiting.extendleft(reversed(events))
+        self._begin()
 
     def hold(self, screen: DOMNode) -> None:
         """Keys for this screen wait until it is released: it has nothing yet that could take them."""
@@ -157,6 +162,13 @@ class Gate:
             self._passing.cancel()
         await self.until(lambda: not any(running.writes and not running.asks for running in self.flows))
 
+    async def take_in(self) -> None:
+        """Wait, but not for long, until what was typed has reached all that it comes to below the app, as letters do
+        on their way while the next key is passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.patience):
+                await self._have_handled((self._app.focused or self._app.screen).ancestors_with_self[:-1])
+
     @property
     def is_at_rest(self) -> bool:
         """Whether no key is on its way, and every flow has ended or waits for a person."""
@@ -168,6 +180,10 @@ class Gate:
             await self._news.wait()
 
     # How
+
+    def _begin(self) -> None:
+        if self._passing is None:
+            self._passing = asyncio.create_task(self._pass_all())
 
     async def _pass_all(self) -> None:
         fresh = True  # the next key came when all before it was done
@@ -247,10 +263,8 @@ class Gate:
             return
         if leads_nowhere:
             return
-        # The key goes from queue to queue up to the app, where it becomes an action; and so does what that may post.
-        for _ in range(2):
-            for node in path:
-                await self._has_handled(node)
+        # The key goes from queue to queue up to the app, where it becomes an action.
+        await self._have_handled(path)
 
     def _leads_nowhere(self, event: events.Key) -> bool:
         """Whether the key types, or moves a cursor in a list: then it opens nothing, and the next one need not wait."""
@@ -262,6 +276,12 @@ class Gate:
             return event.is_printable and widget.check_consume_key(event.key, event.character)
         bindings = widget._bindings.key_to_bindings.get(event.key, [])
         return bool(bindings) and all(binding.action.startswith(_MOVES) for binding in bindings)
+
+    async def _have_handled(self, path: Iterable[DOMNode]) -> None:
+        """Wait until these have handled what is in their queues now, and what that posts from one to the next."""
+        for _ in range(2):
+            for node in path:
+                await self._has_handled(node)
 
     async def _has_handled(self, node: DOMNode) -> None:
         """Wait until the node has handled what is in its queue now."""

@@ -6,19 +6,34 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from textual import events, work
+from textual import events, on, work
 from textual.app import App
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.reactive import reactive
+from textual.screen import Screen
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, RegistryError
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
+from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone, read_facts
 from tui_registry.tui.kit.gate import Gate
+from tui_registry.tui.kit.terminal import (
+    Ending,
+    TerminalDriver,
+    is_small,
+    passes_when_small,
+    redraw,
+    say_small,
+    stop_all,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 POLL_SECONDS = 1.0
 _LATE: Final = "still at work on that; esc gives it up"
@@ -68,14 +83,56 @@ class RegistryHost(App[None]):
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
         self._looking = False
+        self._code = 0
         self.set_reactive(RegistryHost.minute, self.now() // 60)
 
     async def on_event(self, event: events.Event) -> None:
-        """Send keys through the gate."""
+        """Send keys through the gate; none that would do its work unseen."""
+        if isinstance(event, events.InputEvent | events.Paste) and not event.is_forwarded and self._hides(event):
+            return
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self.gate.receive(event)
         else:
             await super().on_event(event)
+
+    def _hides(self, event: events.Event) -> bool:
+        key = event.key if isinstance(event, events.Key) else ""
+        return is_small(self.size) and not passes_when_small(key)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        # Every screen and dialog is drawn through this: below what they need a sentence stands in their place, and
+        # they stay as they are.
+        small = renderable is not None and is_small(self.size)
+        super()._display(screen, say_small(self.size) if small else renderable)
+
+    def get_driver_class(self) -> type[Driver]:
+        return TerminalDriver
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Ctrl+Z is for whatever has an undo of its own while that has the focus."""
+        if action == "suspend_process" and self.focused is not None:
+            return "ctrl+z" not in self.focused._bindings.key_to_bindings
+        return super().check_action(action, parameters)
+
+    def action_suspend_process(self) -> None:
+        """Leave the screen to the shell until that brings it back."""
+        if not self.is_headless:
+            stop_all()
+
+    def action_redraw(self) -> None:
+        """Draw everything anew, after another program wrote on the screen."""
+        redraw(self)
+
+    @on(Ending)
+    def _end(self, message: Ending) -> None:
+        # As if the person did so now: what was typed before comes first.
+        self._code = message.code
+        self.simulate_key(action("app.quit").pressed_key)
+
+    async def action_quit(self) -> None:
+        """End; what was typed in a form is kept as its draft."""
+        await self.gate.take_in()
+        self.exit(return_code=self._code)
 
     async def on_unmount(self) -> None:
         await self.gate.close()

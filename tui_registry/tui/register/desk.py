@@ -25,6 +25,7 @@ class Wanted:
 
     Attributes:
         version: what an edit begins with in place of the record's own.
+        any_draft: nobody asked for this kind: drafts of all kinds can be gone on with, and those of edits.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Wanted:
     draft_key: str | None = None
     imported: Candidate | None = None
     version: str | None = None
+    any_draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Opened:
         key: of its draft.
         heading: what the form is.
         draft: the draft it was restored from, None for a fresh form.
-        others: drafts that could be continued instead.
+        others: drafts of what was asked for, which could be continued instead.
+        elsewhere: how many more drafts there are, of something else.
         notice: something to know about it, or empty.
     """
 
@@ -52,6 +55,7 @@ class Opened:
     heading: str
     draft: Draft | None = None
     others: tuple[Draft, ...] = ()
+    elsewhere: int = 0
     notice: str = ""
 
 
@@ -89,8 +93,12 @@ class Desk:
         if wanted.duplicate_of is not None:
             entry = self._entry(wanted.kind, wanted.duplicate_of)
             return Opened(FormState.duplicating(entry.kind, entry.record), new_key(), f"Copy of {_name(entry)}")
-        others = tuple(draft for draft in self._datastore.drafts.all() if draft.kind in KINDS)
-        return Opened(FormState.blank(wanted.kind), new_key(), f"Register {_a(wanted.kind)}", others=others)
+        drafts = [draft for draft in self._datastore.drafts.all() if draft.kind in KINDS]
+        others = tuple(
+            draft for draft in drafts if wanted.any_draft or (draft.kind == wanted.kind and draft.record_id is None)
+        )
+        heading, elsewhere = f"Register {_a(wanted.kind)}", len(drafts) - len(others)
+        return Opened(FormState.blank(wanted.kind), new_key(), heading, others=others, elsewhere=elsewhere)
 
     def check(self, kind: Kind, record: Record) -> tuple[tuple[Problem, ...], dict[str, str]]:
         """What the authoring rules say, and the names of the preferred models that are known here, by id."""
@@ -127,16 +135,18 @@ class Desk:
             self._stored = draft
             return draft.key
 
-    def forget(self, key: str) -> None:
-        """Remove a draft for good.
+    def forget(self, draft: Draft) -> None:
+        """Remove a draft for good, as somebody was shown it.
 
         Raises:
-            RegistryError: it could not be removed.
+            RegistryError: it could not be removed; code `changed` when it was written anew meanwhile.
         """
         try:
-            self._datastore.drafts.drop(key)
+            dropped = self._datastore.drafts.drop(draft.key, draft)
         except RegistryError as error:
             raise RegistryError(error.code, f"the draft could not be removed: {error.sentence}") from error
+        if not dropped:
+            raise RegistryError("changed", "this draft was changed elsewhere meanwhile: it is kept")
 
     def close(self, key: str) -> None:
         """Remove this form's draft; none is kept from here on.
@@ -147,9 +157,8 @@ class Desk:
         with self._writing:
             self._closed = True
             # What another form wrote there since is not this one's to remove
-            there = self._datastore.drafts.get(key)
-            if there is not None and self._stored is not None and there.fields == self._stored.fields:
-                self._datastore.drafts.drop(key)
+            if self._stored is not None:
+                self._datastore.drafts.drop(key, self._stored)
 
     def sign(self, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> str:
         """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`. No
@@ -191,11 +200,18 @@ class Desk:
             notice = "this record is signed by another key: what you see is a copy to register as new"
             return Opened(state, new_key(), f"Copy of {_name(entry)}", notice=notice)
         state = FormState.editing(kind, record_id, entry.record, entry.heads)
-        draft = draft or self._datastore.drafts.get(edit_key(kind, record_id))
+        notice = ""
         if draft is None:
-            return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}")
+            kept = [
+                draft for draft in self._datastore.drafts.all() if (draft.kind, draft.record_id) == (kind, record_id)
+            ]
+            if not kept:
+                return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}")
+            draft = kept[0]
+            if len(kept) > 1:
+                notice = f"the last of your {len(kept)} drafts of it is back: 2 Register offers the others"
         from_draft(draft, state)
-        return Opened(state, draft.key, f"Edit {_name(entry)}", draft)
+        return Opened(state, draft.key, f"Edit {_name(entry)}", draft, notice=notice)
 
     def _import(self, kind: Kind, found: Candidate, record: Record) -> Opened:
         notes = [
@@ -225,12 +241,13 @@ class Desk:
             from_draft(draft, state)
             return Opened(state, key, f"Register {_a(draft.kind)}", draft)
         entry = self._datastore.entry(draft.record_id, draft.kind)
-        if entry is not None:
+        if entry is not None and entry.mine:
             return self._edit(draft.kind, draft.record_id, draft)
-        # Deleted meanwhile: what was typed is not lost, it can be registered as new
+        # What was typed is not lost, it can be registered as new
         state = FormState.blank(draft.kind)
         state.restore({path: text for path, text in typed_texts(draft).items() if path in state.texts})
-        notice = "its record was deleted meanwhile: saving registers this as a new one"
+        why = "was deleted meanwhile" if entry is None else "is signed by another key"
+        notice = f"its record {why}: saving registers this as a new one"
         return Opened(state, key, f"Register {_a(draft.kind)}", draft, notice=notice)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from textual import on
+from textual import events, on
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.datastore import Draft
@@ -16,7 +16,7 @@ from tui_registry.text import age, safe_text
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.dialogs import ConfirmScreen, Dialog
 from tui_registry.tui.kit.flows import flow, write
-from tui_registry.tui.register.desk import Desk, new_key
+from tui_registry.tui.register.desk import Desk, Opened, new_key
 from tui_registry.tui.register.form_state import FormState, as_draft
 
 
@@ -83,21 +83,31 @@ class DraftKeeper:
 
 
 class DraftList(Dialog[str]):
-    """Drafts of new records and of edits, and a fresh form. Answers with the key of a draft; None, as after Esc, is for
-    a fresh form."""
+    """Drafts that could be gone on with, and a fresh form. Answers with the key of a draft; None, as after Esc, is for
+    a fresh form.
+
+    It stands between the key that asks for a form and that form, so that what is typed here is for the form. No letter
+    answers, and the first one moves the cursor from the draft that Enter would open to the fresh form.
+
+    Attributes:
+        typed: what was typed and pasted, for the form.
+    """
 
     BINDINGS = bindings_for("drafts")
 
-    def __init__(self, drafts: Sequence[Draft], fresh: str, now: int, forget: Callable[[str], None]) -> None:
+    def __init__(self, opened: Opened, fresh: str, now: int, forget: Callable[[Draft], None]) -> None:
         """
         Args:
-            fresh: what a fresh form is called.
+            opened: the fresh form, with the drafts that could be gone on with.
+            fresh: what the fresh form is called.
             now: Unix seconds.
-            forget: removes a draft by its key; called in a thread.
+            forget: removes a draft; called in a thread.
         """
-        super().__init__("Go on with a draft?", "Enter opens one, d discards it, Esc starts anew")
+        others = f"\nOther drafts: {opened.elsewhere}, offered by 2 Register" if opened.elsewhere else ""
+        super().__init__("Go on with a draft?", f"Enter opens one, Delete discards it, Esc starts anew{others}")
         self.add_class("-form")
-        self._drafts = {draft.key: draft for draft in drafts}
+        self.typed: list[events.Key | events.Paste] = []
+        self._drafts = {draft.key: draft for draft in opened.others}
         self._fresh = fresh
         self._now = now
         self._forget = forget
@@ -107,6 +117,34 @@ class DraftList(Dialog[str]):
             *(Option(_words(draft, self._now), id=key) for key, draft in self._drafts.items()),
             Option(Content(self._fresh)),
         )
+        yield Static(Content(_INVITATION), classes="typed")
+
+    @property
+    def first_line(self) -> str:
+        """What was typed for the first field of the form."""
+        return _texts(self.typed).split("\t")[0]
+
+    def on_key(self, event: events.Key) -> None:
+        if event.is_printable or event.key == "tab":
+            self._take(event, [*self.typed, event.copy()])
+        elif event.key == "backspace":
+            self._take(event, _without_last(self.typed))
+        elif event.key == "ctrl+u":
+            self._take(event, [])
+
+    def on_paste(self, event: events.Paste) -> None:
+        self._take(event, [*self.typed, events.Paste(event.text)])
+
+    def _take(self, event: events.Key | events.Paste, typed: list[events.Key | events.Paste]) -> None:
+        event.stop()
+        event.prevent_default()
+        options = self.query_one(OptionList)
+        if typed and not self.typed and not options.highlighted:
+            options.action_last()
+        self.typed = typed
+        text = _texts(typed).replace("\t", " [tab] ")
+        shown = safe_text(text)[-_SHOWN:]
+        self.query_one(".typed", Static).update(Content(f"typed so far: {shown}" if text else _INVITATION))
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -115,16 +153,42 @@ class DraftList(Dialog[str]):
 
     @flow
     async def action_discard(self) -> None:
-        """Remove the draft under the cursor, after a question."""
+        """Remove the draft under the cursor, after a question; without any left there is nothing to choose."""
         drafts = self.query_one(OptionList)
         option = drafts.highlighted_option
         if option is None or option.id is None:
             return
-        what, when = describe(self._drafts[option.id], self._now)
-        question = ConfirmScreen("Discard this draft?", f"{what}, left {when}", yes="Discard", no="Keep")
+        draft = self._drafts[option.id]
+        what, when = describe(draft, self._now)
+        detail = f"{what}, left {when}\nIt cannot be brought back."
+        question = ConfirmScreen("Discard this draft?", detail, yes="Discard", no="Keep", for_good=True)
         if await self.ask(question):
-            await self.write(self._forget, option.id)
-            drafts.remove_option(option.id)
+            await self.write(self._forget, draft)
+            drafts.remove_option(draft.key)
+            if drafts.option_count == 1:
+                self.dismiss(None)
+
+
+_INVITATION = "what you type goes to the form that you choose"
+_SHOWN = 50
+
+
+def _texts(typed: Iterable[events.Key | events.Paste]) -> str:
+    """What was typed as text, a Tab for the way to the next field."""
+    pieces = []
+    for event in typed:
+        if isinstance(event, events.Paste):
+            pieces.append(" ".join(event.text.split()))
+        else:
+            pieces.append("\t" if event.key == "tab" else event.character or "")
+    return "".join(pieces)
+
+
+def _without_last(typed: list[events.Key | events.Paste]) -> list[events.Key | events.Paste]:
+    """What was typed without its last character, of a paste as well."""
+    last = typed[-1] if typed else None
+    rest = typed[:-1]
+    return [*rest, events.Paste(last.text[:-1])] if isinstance(last, events.Paste) and last.text[:-1] else rest
 
 
 def saved_ago(saved_at: int, now: int) -> str:

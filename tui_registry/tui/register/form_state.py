@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui_registry.datastore import Draft
-from tui_registry.errors import Kind, Problem, Record
+from tui_registry.errors import KINDS, Kind, Problem, Record
 from tui_registry.records.schema import defaults
 from tui_registry.tui.register.form_fields import (
     SectionId,
@@ -89,8 +89,11 @@ class FormState:
 
     @property
     def changed(self) -> bool:
-        """Whether leaving now would lose something."""
-        return bool(self.touched())
+        """Whether leaving now would lose something, also of the other kind, or of a version that knows more fields."""
+        own = to_texts(self.kind, defaults(self.kind))
+        began = {path: text for kind in KINDS for path, text in to_texts(kind, defaults(kind)).items()} | self.base
+        others = (text != began.get(path, "") for path, text in self.texts.items() if path not in own)
+        return bool(self.touched()) or any(others)
 
     def touched(self) -> set[str]:
         """The paths of the fields that do not say what they began with."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on
@@ -95,6 +95,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         draft_key: str | None = None,
         imported: Candidate | None = None,
         version: str | None = None,
+        any_draft: bool = False,
     ) -> None:
         """
         Args:
@@ -102,11 +103,13 @@ class RegisterScreen(FrameScreen[Saved | None]):
             record_id: edit this record. duplicate_of: start from this one. draft_key: go on with this draft.
             imported: start from what was read elsewhere.
             version: of an edit, what the record's version becomes.
+            any_draft: of a new record, offer to go on with any draft in its place, not with those of its kind alone.
         """
         super().__init__()
         self.state = FormState.blank(kind)
         self.form = Form()
-        self._wanted = Wanted(kind, record_id, duplicate_of, draft_key, imported, version)
+        self._wanted = Wanted(kind, record_id, duplicate_of, draft_key, imported, version, any_draft)
+        self._offer: DraftList | None = None
         self._checking = asyncio.Lock()
         self._unchecked = self._checked = self._saving = False
         self._settled_with: dict[str, Json] = {}
@@ -147,20 +150,25 @@ class RegisterScreen(FrameScreen[Saved | None]):
 
     @flow(group="open")
     async def _open(self, wanted: Wanted) -> None:
-        """Show the form that is wanted, and offer drafts that could be continued instead."""
+        """Offer drafts that could be continued instead of a new record, then show the form that is wanted."""
         try:
             opened = await self.read(self.desk.open, wanted)
-            await self._show(opened)
-            if opened.others:
-                what = f"a new {opened.state.kind}"
-                drafts = DraftList(opened.others, what, self.host.now(), self.desk.forget)
-                key = await self.ask(drafts, later=True)
-                if key is not None:
-                    await self._show(await self.read(self.desk.open, Wanted(self.state.kind, draft_key=key)))
         except RegistryError as error:
             self.say(error.sentence, "problem")
-            if not self.ready:
-                self.dismiss(None)
+            self.dismiss(None)
+            return
+        if opened.others:
+            what = "a new model or agent" if wanted.any_draft else f"a new {wanted.kind}"
+            self._offer = DraftList(opened, what, self.host.now(), self.desk.forget)
+            key = await self.ask(self._offer, later=True)
+            if key is not None:
+                try:
+                    opened = await self.read(self.desk.open, Wanted(wanted.kind, draft_key=key))
+                except RegistryError as error:
+                    opened = replace(opened, notice=error.sentence)
+        await self._show(opened)
+        if self._offer is not None:
+            self.host.gate.put_back(self._offer.typed)
 
     async def _show(self, opened: Opened) -> None:
         self.drafts.key = opened.key
@@ -411,7 +419,11 @@ class RegisterScreen(FrameScreen[Saved | None]):
     def on_unmount(self) -> None:
         # A disk that refuses this has refused the drafts before, which was said then
         with suppress(RegistryError):
-            if self.ready:
+            if not self.ready and self._offer is not None:
+                # The app ends while the question about drafts stands
+                self.state.edit("name", self._offer.first_line)
+                self.drafts.unsaved = self.state.changed
+            if self.ready or self._offer is not None:
                 self.drafts.keep_at_once(self.state)
 
     @flow(group="leave")
@@ -423,7 +435,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             await self._discard_and_leave()
         elif failure := await self._keep():
             question, why = "Leave, and lose what you typed?", f"The draft could not be saved: {failure}"
-            if await self.ask(ConfirmScreen(question, why, yes="Leave", no="Stay"), later=True):
+            if await self.ask(ConfirmScreen(question, why, yes="Leave", no="Stay", for_good=True), later=True):
                 self.dismiss(None)
         else:
             self.say("draft kept: Register offers it again")
@@ -432,8 +444,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
     @flow(group="leave")
     async def action_discard_draft(self) -> None:
         """Leave the form and its draft, after a question."""
-        question = "Discard what you typed?"
-        if await self.ask(ConfirmScreen(question, "It cannot be brought back.", yes="Discard", no="Keep")):
+        question, why = "Discard what you typed?", "It cannot be brought back."
+        if await self.ask(ConfirmScreen(question, why, yes="Discard", no="Keep", for_good=True)):
             await self._discard_and_leave()
 
     async def _discard_and_leave(self) -> None:
@@ -530,7 +542,7 @@ class RegisterMode(FrameScreen[None]):
     @flow
     async def _open_form(self) -> None:
         while self._form is None:
-            form = self._form = RegisterScreen("model")
+            form = self._form = RegisterScreen("model", any_draft=True)
             try:
                 saved = await self.ask(form)
             finally:

@@ -177,6 +177,7 @@ class SettingsScreen(FrameScreen[None]):
             f"{row.copied}\nIts records stay; they are shown as signed by a key you have not named.",
             yes="Forget",
             no="Keep",
+            for_good=True,
         )
         if await self.ask(question):
             await self._name_owner(row.copied, "")

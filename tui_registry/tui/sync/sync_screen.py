@@ -191,6 +191,7 @@ class SyncScreen(FrameScreen[None]):
             "The operations that came from it stay, and so do their records.",
             yes="Forget",
             no="Keep",
+            for_good=True,
         )
         if await self.ask(question):
             await self.write(self.datastore.peers.remove, view.name)

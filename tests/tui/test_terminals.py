@@ -1,0 +1,189 @@
+"""What the app leaves of the terminal, whatever ends or stops it; and which terminals it can be used in."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.terminal import Terminal
+from tui_registry.datastore import Datastore
+
+_APP = (sys.executable, "-m", "tui_registry")
+# As a terminal answers that it can tell of its size: then more of its modes are changed.
+_TELLS_ITS_SIZE = b"\x1b[?2048;2$y"
+_STARTED = b"Nothing is registered here yet"
+
+
+def open_terminal(
+    tmp_path: Path, command: Sequence[str] = (), columns: int = 100, rows: int = 30, term: str = "xterm-256color"
+) -> Terminal:
+    """A terminal in which the app, or a shell that runs it as `"$@"`, has a replica in `data`."""
+    environment = {**os.environ, "TERM": term, "XDG_CONFIG_HOME": str(tmp_path)}
+    arguments = [*command, *_APP, "--data-dir", str(tmp_path / "data")]
+    return Terminal(arguments, environment, columns, rows)
+
+
+def shell(script: str) -> tuple[str, ...]:
+    """A shell that runs a script in which `"$@"` is the app."""
+    return ("/bin/sh", "-c", script, "sh")
+
+
+def left_changed(written: bytes) -> set[bytes]:
+    """The modes of the terminal that are not as a shell has them, after all that was written to it."""
+    modes = dict(re.findall(rb"\x1b\[\?(\d+)([hl])", written))
+    usual = {mode: b"h" if mode in (b"7", b"25") else b"l" for mode in modes}
+    changed = {mode for mode in modes if modes[mode] != usual[mode]}
+    pushed = len(re.findall(rb"\x1b\[>\d+u", written)) - written.count(b"\x1b[<u")
+    return changed | ({b"kitty keyboard"} if pushed else set())
+
+
+def begin_a_form(terminal: Terminal) -> None:
+    """Start to register a model called zebra."""
+    terminal.wait_for(_STARTED)
+    terminal.press(_TELLS_ITS_SIZE)
+    terminal.wait_for(b"\x1b[?2048h")
+    terminal.press(b"n")
+    terminal.wait_for(b"weights that answer")
+    terminal.press(b"m")
+    terminal.wait_for(b"Quantisation")
+    terminal.press(b"zebra")
+    terminal.wait_for(b"zebra")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_gives_the_terminal_back_and_keeps_what_was_typed(tmp_path: Path, number: signal.Signals) -> None:
+    with open_terminal(tmp_path) as terminal:
+        before = terminal.settings()
+        begin_a_form(terminal)
+        assert left_changed(terminal.seen)
+        terminal.send(number)
+        terminal.send(number)  # as `timeout` and a closing shell do
+        assert terminal.wait() == 128 + number
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+    with Datastore.open(tmp_path / "data") as datastore:
+        assert [draft.fields["name"] for draft in datastore.drafts.all()] == ["zebra"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "number"),
+    [(b"\x1b[?1049h", signal.SIGQUIT), (b"weights that answer", signal.SIGINT)],
+    ids=["starting", "asking something"],
+)
+def test_a_signal_gives_the_terminal_back_while_the_app_is(tmp_path: Path, seen: bytes, number: signal.Signals) -> None:
+    with open_terminal(tmp_path) as terminal:
+        before = terminal.settings()
+        terminal.press(b"n")
+        terminal.wait_for(seen)
+        terminal.send(number)
+        assert terminal.wait() == 128 + number
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+
+
+def test_fg_brings_the_screen_back_with_what_was_typed(tmp_path: Path) -> None:
+    script = 'set -m; "$@"; echo is st"opped"; read line; fg; echo is f"rozen"; read line; fg; echo has e"nded" with $?'
+    with open_terminal(tmp_path, shell(script)) as terminal:
+        before = terminal.settings()
+        begin_a_form(terminal)
+        terminal.press(b"\x1a")
+        terminal.wait_for(b"is stopped")
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+        terminal.forget()
+        terminal.press(b"\n")
+        terminal.wait_for(b"zebra")
+        terminal.wait_for(b"ctrl+s")
+        terminal.send(signal.SIGSTOP)  # which the app does not see: it leaves the screen as it is
+        terminal.wait_for(b"is frozen")
+        written = terminal.seen
+        terminal.forget()
+        terminal.press(b"\r\n")  # whatever of the two ends a line here
+        terminal.wait_for(b"zebra")
+        terminal.press(b"ra")
+        terminal.wait_for(b"zebrara")
+        terminal.press(b"\x11")
+        terminal.wait_for(b"has ended with 0")
+        terminal.wait()
+        assert left_changed(written + terminal.seen) == set()
+        assert terminal.settings() == before
+
+
+def test_a_stopped_app_ends_by_a_signal_without_touching_the_terminal(tmp_path: Path) -> None:
+    script = 'set -m; "$@"; kill %1; bg; wait %1; echo has e"nded" with $?'
+    with open_terminal(tmp_path, shell(script)) as terminal:
+        terminal.wait_for(_STARTED)
+        terminal.press(b"\x1a")
+        terminal.wait_for(b"has ended with 143")
+        assert left_changed(terminal.seen) == set()
+
+
+def test_ctrl_z_where_no_shell_waits_says_so_and_goes_on(tmp_path: Path) -> None:
+    with open_terminal(tmp_path) as terminal:
+        terminal.wait_for(_STARTED)
+        terminal.press(b"\x1a")
+        terminal.wait_for(b"No shell is waiting")
+        terminal.press(b"\x11")
+        assert terminal.wait() == 0
+        assert left_changed(terminal.seen) == set()
+
+
+def test_too_small_a_terminal_says_so_and_loses_nothing(tmp_path: Path) -> None:
+    with open_terminal(tmp_path, columns=20, rows=5) as terminal:
+        terminal.wait_for(b"Too small: 20x5")
+        terminal.wait_for(b"60x16")
+        assert b"Browse" not in terminal.seen
+        terminal.press(b"q")
+        terminal.resize(100, 30)
+        begin_a_form(terminal)
+        terminal.press(b"\x1b[48;5;20;0;0t")  # as it tells of its size by now
+        terminal.forget()
+        terminal.wait_for(b"Too small: 20x5")
+        terminal.press(b"lost")
+        terminal.press(b"\x1b[48;30;100;0;0t")
+        terminal.wait_for(b"zebra")
+        terminal.press(b"ra")
+        terminal.wait_for(b"zebrara")
+        assert b"lost" not in terminal.seen
+
+
+def test_ctrl_l_draws_the_whole_screen_anew(tmp_path: Path) -> None:
+    with open_terminal(tmp_path) as terminal:
+        terminal.wait_for(_STARTED)
+        terminal.wait_for(b"ctrl+q")
+        terminal.press(b"n")
+        terminal.wait_for(b"weights that answer")
+        terminal.forget()
+        terminal.press(b"\x0c")  # in a dialog too
+        for text in (b"\x1b[2J", b"Browse", b"weights that answer", b"ctrl+q"):
+            terminal.wait_for(text)
+
+
+def test_the_screens_are_shown_wherever_stderr_goes(tmp_path: Path) -> None:
+    with open_terminal(tmp_path, shell(f'exec "$@" 2>{tmp_path}/log')) as terminal:
+        terminal.wait_for(_STARTED)
+        terminal.press(b"\x11")
+        assert terminal.wait() == 0
+    assert (tmp_path / "log").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("script", "term", "said"),
+    [
+        ('exec "$@" </dev/null', "xterm", b"stdin is a pipe or a file"),
+        ('exec "$@" >/dev/null', "xterm", b"stdout is a pipe or a file"),
+        ('exec "$@"', "dumb", b"TERM is dumb"),
+        ('unset TERM; exec "$@"', "", b"TERM is not set"),
+    ],
+)
+def test_where_no_screens_can_be_shown_a_sentence_says_so(tmp_path: Path, script: str, term: str, said: bytes) -> None:
+    with open_terminal(tmp_path, shell(script), term=term) as terminal:
+        assert terminal.wait() == 1
+        assert said in terminal.seen.replace(b"\r\n", b" ")
+        assert b"\x1b" not in terminal.seen

@@ -1,0 +1,144 @@
+"""Writes of this replica that belong together, such as an import: one entry of undo, however many operations."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tui_registry.errors import Kind, Record
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.versions import find_key, read_history
+from tui_registry.replica.store.connection import StoreError
+from tui_registry.replica.store.stored import read_heads
+
+_BATCHES = "SELECT b.batch, b.label, b.undone, min(a.arrived_at) FROM batches b JOIN arrivals a USING (batch)"
+
+
+class Together:
+    """Writes that belong together, such as an import, over however many transactions: they are undone as one.
+
+    Attributes:
+        label: what people call them. number: of the batch, once the first transaction is over.
+    """
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.number: int | None = None
+
+
+class WriteBatch(NamedTuple):
+    """A batch.
+
+    Attributes:
+        number: of this replica's batches, from 1.
+        label: what people call it, such as `import of models.yaml`; not made safe to show.
+        written_at: Unix seconds, when it began.
+        ops: how many operations it has.
+    """
+
+    number: int
+    label: str
+    written_at: int
+    ops: int
+    undone: bool
+
+
+class RecordChange(NamedTuple):
+    """A value that one record is to have, None for no record; `seen` are the heads that the caller was shown."""
+
+    kind: Kind
+    id: str
+    record: Record | None
+    seen: tuple[str, ...]
+
+
+class Reverse(NamedTuple):
+    """What takes a batch back.
+
+    Attributes:
+        changes: one for each record that nobody wrote to since.
+        kept: the others, each by kind and id, with the reason why it stays as it is.
+    """
+
+    batch: WriteBatch
+    changes: tuple[RecordChange, ...]
+    kept: tuple[tuple[Kind, str, str], ...]
+
+
+def read_batches(db: sqlite3.Connection, limit: int) -> list[WriteBatch]:
+    """The last batches, the latest first."""
+    rows = db.execute(f"{_BATCHES} GROUP BY b.batch ORDER BY b.batch DESC LIMIT ?", (max(0, limit),)).fetchall()
+    return [_batch(db, row) for row in rows]
+
+
+def read_batch(db: sqlite3.Connection, number: int) -> WriteBatch:
+    """A batch by its number.
+
+    Raises:
+        StoreError: `not_found`.
+    """
+    row = db.execute(f"{_BATCHES} WHERE b.batch = ? GROUP BY b.batch", (number,)).fetchone()
+    if row is None:
+        raise StoreError("not_found", f"there is no batch {number} here: see `undo --batches`")
+    return _batch(db, row)
+
+
+def batch_of(db: sqlite3.Connection, place: int) -> WriteBatch | None:
+    """The batch of an operation, None where it was written by itself."""
+    number = first_seen(db, [place])[place].batch
+    return None if number is None else read_batch(db, number)
+
+
+def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
+    """What takes a batch back, by what is there now.
+
+    Raises:
+        StoreError: `not_found`.
+    """
+    batch = read_batch(db, number)
+    changes: list[RecordChange] = []
+    kept: list[tuple[Kind, str, str]] = []
+    ours = {place for places in _runs(db, number) for place in places}
+    rows = db.execute(
+        "SELECT DISTINCT k.kind, k.id FROM ops o JOIN keys k USING (rid) WHERE o.idx BETWEEN ? AND ?",
+        (min(ours), max(ours)),
+    ).fetchall()
+    for code, digest in rows:
+        kind, identifier = KINDS_BY_CODE[code], digest.hex()
+        key = find_key(db, identifier)
+        assert key is not None
+        written = [entry for entry in read_history(db, key) if entry.place in ours]  # the last one first
+        if not written:
+            continue
+        heads = tuple(sorted(head.hash for _, head in read_heads(db, [key.rid])))
+        if heads == (written[0].hash,):
+            changes.append(RecordChange(kind, identifier, written[-1].before, heads))
+        else:
+            kept.append((kind, identifier, "it was written to since" if len(heads) == 1 else "it is in conflict"))
+    return Reverse(batch, tuple(changes), tuple(kept))
+
+
+def mark_undone(db: sqlite3.Connection, number: int) -> None:
+    """Note that a batch was taken back."""
+    db.execute("UPDATE batches SET undone = 1 WHERE batch = ?", (number,))
+
+
+# How
+
+
+def _batch(db: sqlite3.Connection, row: tuple[int, str, int, int]) -> WriteBatch:
+    number, label, undone, written_at = row
+    return WriteBatch(number, label, written_at, sum(map(len, _runs(db, number))), bool(undone))
+
+
+def _runs(db: sqlite3.Connection, number: int) -> Iterator[range]:
+    """The places of a batch's operations: other writers may have come in between."""
+    rows = db.execute(
+        "SELECT a.idx, coalesce((SELECT min(n.idx) FROM arrivals n WHERE n.idx > a.idx), r.size) "
+        "FROM arrivals a, replica r WHERE a.batch = ? ORDER BY a.idx",
+        (number,),
+    )
+    for start, stop in rows.fetchall():
+        yield range(start, stop)

@@ -1,0 +1,240 @@
+"""The terminal that the app runs on: given back as it was, whatever ends or stops the process, and taken again whole.
+
+Textual's driver knows neither signals that end the process nor how to come back after a stop, and draws on stderr.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from rich.control import Control
+from rich.segment import Segment, Segments
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+# All that end a process and can be met; what cannot, such as SIGKILL, no program sees.
+_ENDING: Final = (
+    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2,
+    signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU,
+)  # fmt: skip
+# From a person who does not want to wait for what is still written when the screen is gone.
+_IMPATIENT: Final = (signal.SIGINT, signal.SIGQUIT)
+# What came with the signal that woke us, such as the one that ends us, is known then.
+_WAKING_SECONDS: Final = 0.05
+# Within this the app ends by itself, all that was typed before being taken in; then it is made to.
+_PATIENCE_SECONDS: Final = 3.0
+_MOUSE_PIXELS_OFF: Final = "\x1b[?1016l"
+_CLEAR: Final = "\x1b[2J"
+# In less than this, dialogs do not show all of their answers.
+SMALLEST: Final = Size(60, 16)
+_KEYS_WHEN_SMALL: Final = frozenset({"ctrl+q", "ctrl+z", "ctrl+l"})
+
+
+class Ending(Message):
+    """A signal asks the app to end.
+
+    Attributes:
+        code: what a shell says of a process that ended by it.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
+class TerminalDriver(LinuxDriver):
+    """Draws on stdout, which is a terminal, wherever stderr goes; answers the signals of the system and the shell."""
+
+    def __init__(
+        self, app: App[None], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._file = _output(self._lost)
+        self._given_back = False
+        self._stopped = False  # the shell has the terminal, until it continues us
+        self._continued = False
+        self._ending = False
+        for number in _ENDING:
+            self._loop.add_signal_handler(number, self._end, number)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        self._loop.add_signal_handler(signal.SIGCONT, self._continue)
+
+    def stop_application_mode(self) -> None:
+        if self._is_writing and not self._given_back:
+            self._given_back = True
+            self.write(_MOUSE_PIXELS_OFF)
+            super().stop_application_mode()
+
+    def resume_application_mode(self) -> None:
+        self._given_back = False
+        super().resume_application_mode()
+        if not self._is_writing:
+            self._end(signal.SIGHUP)
+
+    def disable_input(self) -> None:
+        # Changing a terminal that is the shell's would stop the process.
+        if self._is_writing:
+            super().disable_input()
+
+    def write(self, data: str) -> None:
+        if self._is_writing:
+            super().write(data)
+
+    def run_input_thread(self) -> None:
+        try:
+            super().run_input_thread()
+        except OSError:
+            self._lost()
+        except Exception as error:
+            # Textual would end the app as if all were well, with a page of the values that were at hand.
+            self._app.call_later(self._app._handle_exception, error)
+
+    @property
+    def _is_writing(self) -> bool:
+        return self._writer_thread is not None and self._writer_thread.is_alive()
+
+    def _lost(self) -> None:
+        """The terminal is gone; told by the threads that read it and write to it."""
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(self._end, signal.SIGHUP)
+
+    def _end(self, number: int) -> None:
+        """End as a signal asks for."""
+        if number in _IMPATIENT and self._given_back and not self._stopped:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        elif not self._ending:
+            self._ending = True
+            code = 128 + number
+            self._app.post_message(Ending(code))
+            self._loop.call_later(_PATIENCE_SECONDS, partial(self._app.exit, return_code=code))
+
+    def _stop(self) -> None:
+        """Leave the screen to the shell."""
+        if not self._given_back:
+            self.suspend_application_mode()
+        self._stopped, self._continued = True, False
+        self._loop.remove_signal_handler(signal.SIGTSTP)
+        # Unlike SIGSTOP this does nothing where no shell could continue us.
+        signal.raise_signal(signal.SIGTSTP)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        self._loop.call_later(_WAKING_SECONDS, self._wake)
+
+    def _continue(self) -> None:
+        self._continued = True
+        if not self._stopped:  # stopped by SIGSTOP, and without having been asked
+            self._stopped = True
+            self._loop.call_later(_WAKING_SECONDS, self._wake)
+
+    def _wake(self) -> None:
+        self._stopped = False
+        if self._ending:
+            return
+        if self._is_in_front:
+            if not self._given_back:
+                self.suspend_application_mode()
+            self.resume_application_mode()
+            redraw(self._app)
+            if not self._continued:
+                self._app.notify("No shell is waiting for this terminal: ctrl+q quits", markup=False)
+        elif self._continued:
+            self._stop()  # continued in the background
+        else:
+            self._end(signal.SIGHUP)
+
+    @property
+    def _is_in_front(self) -> bool:
+        try:
+            return os.tcgetpgrp(self.fileno) == os.getpgrp()
+        except OSError:  # not the terminal that controls this process: nobody else uses it
+            return True
+
+
+def stop_all() -> None:
+    """Stop this process and all that the shell started with it, such as a script that runs it, as Ctrl+Z does."""
+    os.killpg(os.getpgrp(), signal.SIGTSTP)
+
+
+def redraw(app: App[None]) -> None:
+    """Draw everything anew, whatever the terminal shows now."""
+    if app._driver is not None and not app.is_headless:
+        app._driver.write(_CLEAR)
+    app.refresh(layout=True)
+
+
+def is_small(size: Size) -> bool:
+    """Whether a terminal has too little room for the screens."""
+    return size.width < SMALLEST.width or size.height < SMALLEST.height
+
+
+def passes_when_small(key: str) -> bool:
+    """Whether a key does its work while nothing else can be seen."""
+    return key in _KEYS_WHEN_SMALL
+
+
+def say_small(size: Size) -> Segments:
+    """In place of the screens: that there is too little room, and how much it takes."""
+    lines = _fitting(size)
+    above, left = (size.height - len(lines)) // 2, (size.width - max(map(len, lines), default=0)) // 2
+    rows = [""] * above + [" " * left + line for line in lines]
+    segments: list[Segment] = []
+    for y in range(size.height):
+        row = rows[y] if y < len(rows) else ""
+        segments += [Control.move_to(0, y).segment, Segment(row.ljust(size.width)[: size.width])]
+    return Segments(segments)
+
+
+def _fitting(size: Size) -> list[str]:
+    """The sentence in lines, with as many words as there is room for."""
+    here, needed = f"{size.width}x{size.height}", f"{SMALLEST.width}x{SMALLEST.height}"
+    lines: list[str] = []
+    for words in (
+        f"This terminal is too small.\n{here} is what it has, {needed} is needed.\n"
+        "Enlarge it, and all is as it was.\nctrl+q quits",
+        f"Too small: {here}, {needed} is needed. ctrl+q quits",
+        f"{needed} needed",
+    ):
+        lines = [line for part in words.split("\n") for line in textwrap.wrap(part, max(1, size.width))]
+        if len(lines) <= size.height:
+            break
+    return lines[: size.height]
+
+
+def _output(lost: Callable[[], None]) -> io.TextIOWrapper:
+    """Text to the terminal of stdout."""
+    assert sys.__stdout__ is not None
+    raw = _Terminal(sys.__stdout__.fileno(), lost)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=sys.__stdout__.encoding, errors="backslashreplace", newline=""
+    )
+
+
+class _Terminal(io.RawIOBase):
+    """Bytes to a terminal, and to nowhere once that is gone: a thread that fails to write would hold up all others."""
+
+    def __init__(self, handle: int, lost: Callable[[], None]) -> None:
+        self._handle = handle
+        self._lost = lost
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return os.write(self._handle, data)
+        except OSError:
+            self._lost()
+            return memoryview(data).nbytes
