@@ -11,7 +11,6 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.seeds import NOW, make_record, owner, signed
-from tests.trust.strings import STRINGS, fitted
 from tests.tui.driving import NARROW, WIDE, browse_of, notice_changes, press, replica, running, screen_text, status
 from tests.tui.form_app import go_to
 from tui_registry.crdt import sign_up
@@ -303,25 +302,3 @@ async def test_the_key_leads_from_everywhere_to_the_conflict_or_to_the_list_of_t
             assert app.screen is browse_of(app)
             line = browse_of(app).query_one(Input)
             assert line.value.strip() == "is:conflict"
-
-
-async def test_hostile_versions_are_shown_and_do_nothing(tmp_path: Path) -> None:
-    from tests.tui.hostile import Looker
-
-    looker = Looker()
-    with replica(tmp_path) as datastore:
-        for place, text in enumerate(list(STRINGS.values())[::4]):
-            side: Fields = {
-                "version": fitted(text, 64), "license": fitted(text, 128), "description": fitted(text, 900),
-                "tags": [fitted(text, 128)], "model_type": {"Other": fitted(text, 64)},
-            }  # fmt: skip
-            conflict(datastore, side, DESK, by=f"stranger {place}")
-        async with running(datastore) as (app, pilot):
-            for _ in range(len(STRINGS) // 4):
-                await press(pilot, "exclamation_mark")
-                screen = screen_of(app)
-                for _ in screen.settling.rows():
-                    looker.look(app)
-                    await press(pilot, "right", "j")
-                await press(pilot, "escape", "j")
-    assert NOW

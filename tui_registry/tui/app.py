@@ -18,7 +18,7 @@ from tui_registry.settings import Settings
 from tui_registry.tui import conflicts, history, kit, register, settings, sync
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.flows import FlowScreen, flow, read
+from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.messages import Search, Settle, ShowRecord
@@ -121,24 +121,13 @@ class RegistryApp(RegistryHost):
 
     @flow
     async def action_conflicts(self) -> None:
-        """Show the record that is in conflict, one's own before others'; where there are several, the list of them."""
-        rows = await read(self.datastore.conflicts)
-        mine = [row for row in rows if row.owner == self.datastore.address]
-        front = self.screen
-        if not rows:
-            self.say("no record here is in conflict")
-        elif len(mine or rows) > 1:
-            self._go_to_browse().bar.ask("is:conflict is:mine" if mine else "is:conflict")
-        elif isinstance(front, FlowScreen):
-            await conflicts.show_conflict(front, (mine or rows)[0].id)
+        """Show the record that is in conflict; where there are several, the list of them."""
+        await conflicts.show_conflicts(self)
 
     @on(Settle)
     @flow
     async def _settle(self, message: Settle) -> None:
-        if isinstance(self.screen, FlowScreen):
-            deed = await conflicts.show_conflict(self.screen, message.record_id, message.decided)
-            if deed is not None:
-                message.settled(deed == "settled")
+        await conflicts.settle(self, message)
 
     def action_help(self) -> None:
         """Show all keys, those of this screen first."""

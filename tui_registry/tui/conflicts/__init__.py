@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.tui.conflicts.conflict_screen import show_conflict as show_conflict
+    from tui_registry.tui.conflicts.conflict_screen import (
+        settle as settle,
+        show_conflict as show_conflict,
+        show_conflicts as show_conflicts,
+    )
 
-__all__ = ["show_conflict"]
+__all__ = ["settle", "show_conflict", "show_conflicts"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"show_conflict": ".conflict_screen"})
+__getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(__all__, ".conflict_screen"))

@@ -26,9 +26,11 @@ from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Si
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog
 from tui_registry.tui.kit.facts import Tone
-from tui_registry.tui.kit.flows import FlowScreen, flow
+from tui_registry.tui.kit.flows import FlowScreen, flow, read
 from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.lists import HEADER, CursorList
+from tui_registry.tui.kit.messages import Search, Settle
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
 from tui_registry.tui.register.form_fields import FormField, field_at, read_text, to_texts
 from tui_registry.tui.register.inputs import SafeArea, shown_lines
@@ -61,6 +63,27 @@ async def show_conflict(
         screen.say("this record is not in conflict: one version of it is live")
         return None
     return await screen.ask(ConflictScreen(versions, decided or {}))
+
+
+async def show_conflicts(host: RegistryHost) -> None:
+    """Show the record that is in conflict, one's own before others'; where there are several, the list of them."""
+    rows = await read(host.datastore.conflicts)
+    mine = [row for row in rows if row.owner == host.datastore.address]
+    front = host.screen
+    if not rows:
+        host.say("no record here is in conflict")
+    elif len(mine or rows) > 1:
+        host.post_message(Search("is:conflict is:mine" if mine else "is:conflict"))
+    elif isinstance(front, FlowScreen) and not isinstance(front, ConflictScreen):
+        await show_conflict(front, (mine or rows)[0].id)
+
+
+async def settle(host: RegistryHost, wish: Settle) -> None:
+    """Show a conflict over what is in front, and tell who asked for it when it is settled."""
+    if isinstance(host.screen, FlowScreen):
+        deed = await show_conflict(host.screen, wish.record_id, wish.decided)
+        if deed is not None:
+            wish.settled(deed == "settled")
 
 
 class ConflictScreen(FrameScreen[Deed]):
