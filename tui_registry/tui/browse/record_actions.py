@@ -158,7 +158,7 @@ class RecordActions(Part):
         """Whether the record is in conflict: its versions are shown then, and nothing else happens to it."""
         if len(entry.live_heads) < 2:
             return False
-        self.say(f"in conflict: look at what differs and settle it; one version can be {deed}", "problem")
+        self.say(f"in conflict: settle it first, then it can be {deed}", "problem")
         await self._show_conflict(entry.id)
         return True
 

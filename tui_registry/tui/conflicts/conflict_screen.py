@@ -317,6 +317,8 @@ class ConflictScreen(FrameScreen[Deed]):
             self._table.focus()
         elif self.row is not None:
             self.query_one(ItemTable if self.has_class("-list") else ValuePane).focus()
+            if self.has_class("-list") and self.settling.versions.mine:
+                self.say("space takes an item or leaves it out, enter writes the whole list, esc goes back")
 
     # Deciding
 
