@@ -19,6 +19,7 @@ from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
+from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
 from tui_registry.tui.history.history_screen import HistoryScreen, NarrowingInput
 from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
 from tui_registry.tui.kit.dialogs import Dialog
@@ -41,6 +42,8 @@ HOMES: dict[str, tuple[type, ...]] = {
     "record": (RecordActions,),
     "text": (DetailBody,),
     "detail": (DetailScreen,),
+    "conflict": (ConflictScreen,),
+    "writing": (TextScreen,),
     "dialog": (Dialog,),
     "register": (RegisterScreen,),
     "sync": (SyncScreen,),
@@ -58,6 +61,8 @@ FOOTERS = {
     "reading": BrowseScreen.READING,
     "first run": BrowseScreen.FIRST_RUN,
     "detail": DetailScreen.FOOTER,
+    "conflict": ConflictScreen.FOOTER,
+    "somebody else's conflict": ConflictScreen.READING,
     "register": RegisterScreen.FOOTER,
     "sync": SyncScreen.FOOTER,
     "quarantine": QuarantineScreen.FOOTER,

@@ -21,6 +21,7 @@ from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.conflicts.version_columns import FieldTable
 from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, ConfirmScreen
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
@@ -107,6 +108,23 @@ async def searching(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> Non
     await walk(app, pilot, looker, "f", *["pagedown"] * 4, "G", "space", "escape", "ctrl+s", "escape")
     await walk(app, pilot, looker, "@", "pagedown", "pagedown", "end", "escape", "ctrl+p", *"search", "escape")
     await walk(app, pilot, looker, "question_mark", "G", "escape")
+
+
+async def conflicts(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """The versions of strangers' records and of one of one's own: every side of every field, and what can be written."""
+    browse_of(app).query_one(SearchBar).ask("is:conflict")
+    await settle(pilot)
+    for _ in range(3):
+        await walk(app, pilot, looker, "exclamation_mark", "right", "tab", "G", "escape", "j", "right", "escape", "j")
+    browse_of(app).query_one(SearchBar).ask("is:conflict is:mine")
+    await settle(pilot)
+    await walk(app, pilot, looker, "exclamation_mark", "enter", "escape", *["j"] * 8, *["right"] * 3)
+    rows = app.screen.query_one(FieldTable)
+    for path in ("description", "tags"):
+        rows.move_to(next(place for place in range(rows.total) if getattr(rows.item_at(place), "path", "") == path))
+        await settle(pilot)
+        await walk(app, pilot, looker, "a", "enter", "j", "escape", "ctrl+s", "d", "escape")
+    await walk(app, pilot, looker, "escape")
 
 
 async def ones_own(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -243,9 +261,10 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "FormBody FormfileArea LineRow Rail RegisterScreen",
     ),
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpBody HelpScreen SearchesScreen"),
+    (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen ValuePane"),
     (ones_own, WIDE, ""),
     (peers, NARROW, "AddPeerScreen PeerTable QuarantineScreen RefusedBody RefusedList SyncScreen"),
-    (history, NARROW, "DeletedRecordScreen HistoryScreen OperationList"),
+    (history, NARROW, "HistoryScreen NarrowingInput OperationList VersionScreen"),
     (settings, NARROW, "SettingsList SettingsScreen ThemeScreen"),
     (
         forms,

@@ -30,6 +30,12 @@ class DetailScreen(FrameScreen[None]):
         self._ref = ref
         self.parts = (RecordActions(self, lambda: ref, self._changed),)
 
+    def footer_actions(self) -> tuple[str, ...]:
+        entry = self.query_one(RecordDetail).entry
+        if entry is None or len(entry.live_heads) < 2:
+            return self.FOOTER
+        return tuple("record.conflict" if name == "record.name_owner" else name for name in self.FOOTER)
+
     def mode(self) -> str:
         # It is opened from the list of records, and from the history
         return f"app.{self.app.current_mode}"
@@ -47,6 +53,7 @@ class DetailScreen(FrameScreen[None]):
         entry = await self.read(self.datastore.entry, self._ref.id, self._ref.kind)
         if entry is not None:
             self.query_one(RecordDetail).show(entry)
+            self.refresh_footer()
         elif self.is_current:
             self.say("this record was deleted meanwhile", "problem")
             self.dismiss(None)

@@ -24,7 +24,7 @@ from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.record_rows import time_rows
 from tui_registry.text import address_short, exact, safe_text
-from tui_registry.tui import browse, compare, imports, kit, register
+from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.version_screen import VersionScreen
@@ -107,10 +107,10 @@ class RecordActions(Part):
         entry = await self._entry()
         if entry is None:
             return
-        if entry.mine:
-            await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id))
-        else:
+        if not entry.mine:
             await self._offer_duplicate(entry, "edited")
+        elif not await self._settle_first(entry, "edited"):
+            await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id))
 
     @flow
     async def action_duplicate(self) -> None:
@@ -125,6 +125,8 @@ class RecordActions(Part):
             return
         if not entry.mine:
             await self._offer_duplicate(entry, "given a new version")
+            return
+        if await self._settle_first(entry, "given a new version"):
             return
         now = str(entry.record["version"])
         steps = next_versions(now)
@@ -188,6 +190,31 @@ class RecordActions(Part):
             self.say(f"the key {address_short(owner)} is called {safe_text(name, 40)} here", "done")
             self._show(Change())
 
+    # Conflicts
+
+    @flow
+    async def action_conflict(self) -> None:
+        """Show the versions of the record side by side; where it is in no conflict, what else is in one."""
+        ref = self._ref()
+        entry = None if ref is None else await self.read(self.datastore.entry, ref.id, ref.kind)
+        if entry is not None and len(entry.live_heads) > 1:
+            await self._show_conflict(entry.id)
+        else:
+            await self.screen.app.run_action("conflicts")
+
+    async def _settle_first(self, entry: Entry, deed: str) -> bool:
+        """Whether the record is in conflict: its versions are shown then, and nothing else happens to it."""
+        if len(entry.live_heads) < 2:
+            return False
+        self.say(f"in conflict: settle it first, then it can be {deed}", "problem")
+        await self._show_conflict(entry.id)
+        return True
+
+    async def _show_conflict(self, record_id: str) -> None:
+        deed = await conflicts.show_conflict(self.screen, record_id)
+        if deed is not None:
+            self._show(Change(gone=record_id) if deed == "deleted" else Change(select=record_id))
+
     # Deleting
 
     @flow
@@ -201,11 +228,12 @@ class RecordActions(Part):
         if not entry.mine:
             await self._offer_duplicate(entry, "deleted")
             return
+        if await self._settle_first(entry, "deleted"):
+            return
         _, updated = time_rows(entry.record, self.screen.host.now())
-        both = f"\n{len(entry.live_heads)} versions are live; all are deleted." if len(entry.live_heads) > 1 else ""
         question = kit.ConfirmScreen(
             f"Delete the {entry.kind} {name_of(entry)} {entry.record['version']}?",
-            f"{entry.id}\nupdated {updated.text}{both}\n"
+            f"{entry.id}\nupdated {updated.text}\n"
             "Replicas that pull from you will see it deleted; its history stays readable.",
             yes="Delete",
             no="Keep",

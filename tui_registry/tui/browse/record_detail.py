@@ -31,7 +31,7 @@ from tui_registry.present.record_rows import (
 )
 from tui_registry.present.versions import came, change_lines
 from tui_registry.text import address_short, count_words, exact, safe_text
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
@@ -350,7 +350,11 @@ def counted(problems: Sequence[Problem]) -> str:
 
 
 def problems_in_words(entry: Entry | None) -> tuple[str, Tone]:
-    """How many problems the record has and what the worst of them is; empty when it has none."""
+    """That the record is in conflict, else how many problems it has and what the worst of them is; empty for none."""
+    if entry is not None and len(entry.live_heads) > 1:
+        whose = "its owner settles it" if not entry.mine else "nothing is lost, and you settle it"
+        key = action("record.conflict").footer_key
+        return f"{len(entry.live_heads)} versions are live: {key} shows them, {whose}", "problem"
     if entry is None or not entry.problems:
         return "", "note"
     first = min(entry.problems, key=lambda problem: problem.severity)  # an error before a warning

@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
-    "register", "items", "template", "drafts", "merge", "import", "findings", "sync", "quarantine", "history",
-    "narrowing", "version", "settings", "compare", "dialog",
+    "conflict", "writing", "register", "items", "template", "drafts", "merge", "import", "findings", "sync",
+    "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -26,6 +26,8 @@ HEADINGS: Final[dict[Where, str]] = {
     "record": "On a record",
     "text": "In the detail",
     "detail": "Detail",
+    "conflict": "In the versions of a record in conflict",
+    "writing": "When a long text is written for one",
     "register": "Register and edit",
     "items": "In a list of a form, such as its tags",
     "template": "In the Formfile of a form",
@@ -142,6 +144,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.history", ("4",), "History", "What happened in this replica", "everywhere", "mode('history')"),
     Action("app.settings", ("5",), "Settings", "Colours, names, where your files and your key are", "everywhere",
            "mode('settings')"),
+    Action("app.conflicts", ("!",), "conflict", "Show the record that is in conflict, or the list of those that are",
+           "everywhere", "conflicts"),
     Action("app.help", ("?",), "help", "Show all keys and the query language", "everywhere", "help"),
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
     Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
@@ -191,6 +195,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
            "then", "record", "open_version"),
+    Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
+           "conflict"),
     Action("record.next_tab", ("right",), "next tab", "Next tab of the detail", "record", "next_tab"),
     Action("record.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "record", "previous_tab"),
     # In a list
@@ -210,6 +216,38 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("text.first", ("g", "home"), "top", "To the top", "text", "scroll_home"),
     Action("text.last", ("G", "end"), "end", "To the end", "text", "scroll_end"),
     Action("detail.back", ("escape",), "back", "Back to the list", "detail", "back"),
+    # The versions of a record in conflict
+    Action("conflict.next_side", ("right",), "next version", "To the next column: before, the versions, the result",
+           "conflict", "next_side"),
+    Action("conflict.previous_side", ("left",), "version before", "To the column before", "conflict", "previous_side"),
+    Action("conflict.take", ("space",), "take", "Take the value under the cursor; an item of a list in or out",
+           "conflict", "take"),
+    *(
+        Action(f"conflict.take_{name}", (name,), f"take {name.upper()}", f"Take the field as {name.upper()} has it",
+               "conflict", f"take({place})")
+        for place, name in enumerate("abc")
+    ),
+    Action("conflict.side", ("w",), "all of it", "Take every field as the version under the cursor has it",
+           "conflict", "side"),
+    *(
+        Action(f"conflict.side_{name.lower()}", (name,), f"all of {name}", f"Take every field as {name} has it",
+               "conflict", f"side({place})")
+        for place, name in enumerate("ABC")
+    ),
+    Action("conflict.rest", ("r",), "the rest", "Take what is still undecided as the version under the cursor has it, "
+           "else as the current one", "conflict", "rest"),
+    Action("conflict.change", ("enter",), "write", "Write a value of your own; in a list choose items first",
+           "conflict", "change"),
+    Action("conflict.read", ("tab",), "read", "To the field in full, and back to the fields", "conflict", "read"),
+    Action("conflict.undo", ("u",), "undo", "Take the last decision back", "conflict", "undo"),
+    Action("conflict.next", ("ctrl+n",), "next", "To the next field that is undecided or wrong", "conflict",
+           "next_field"),
+    Action("conflict.save", ("ctrl+s",), "sign", "Sign what was decided as one version", "conflict", "save"),
+    Action("conflict.delete", ("d",), "delete", "Settle it by deleting the record, after a question", "conflict",
+           "delete"),
+    Action("conflict.back", ("escape",), "back", "Back; what was decided is kept as long as the app runs", "conflict",
+           "back"),
+    Action("writing.accept", ("ctrl+s",), "take it", "Take the text as it stands", "writing", "accept"),
     # Register and edit
     Action("register.save", ("ctrl+s",), "sign", "Sign and save, or go to the first problem", "register", "save"),
     Action("register.next_problem", ("ctrl+n",), "next problem", "Go to the next problem", "register", "next_problem"),
