@@ -257,7 +257,7 @@ class RecordActions(Part):
         if failure:
             self.say(f"deleted {_counted(len(deleted))}, not the others: {failure}", "problem")
         else:
-            self.say(f"deleted {_counted(len(deleted))}: U brings the last one back, u on it all of them", "done")
+            self.say(f"deleted {_counted(len(deleted))}: U brings them back, or the last one", "done")
         self._show(Change())
 
     # Undo
