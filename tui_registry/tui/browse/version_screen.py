@@ -15,8 +15,9 @@ from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
 from tui_registry.present.imports import Candidate
 from tui_registry.present.versions import change_lines
+from tui_registry.records.merging import differing
 from tui_registry.text import address_short, exact, moment_utc, safe_text
-from tui_registry.tui import kit, register
+from tui_registry.tui import conflicts, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, Surroundings, came_in_full, what_it_did
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import copy_records
@@ -253,11 +254,9 @@ class Restoring(Part):
         elif not then.version.mine:
             return await self._duplicate(then, record)
         elif then.now is not None and len(then.now.live_heads) > 1:
-            self.say(
-                f"{then.name} is in conflict, {len(then.now.live_heads)} versions are live: settle that first "
-                f"(`tui-registry resolve {record_id[:12]}`), so that none is lost",
-                "problem",
-            )
+            # Restoring is one way to settle it, in sight of the versions that are live.
+            wanted = {change.path: change.values[1] for change in differing(None, [then.now.record, record])}
+            return await conflicts.show_conflict(self.screen, record_id, wanted) is not None
         elif then.now is not None and _untimed(then.now.record) == _untimed(record):
             self.say(f"{then.name} says what it said on {when}: there is nothing to restore", "note")
         elif then.entry is not None and any(problem.severity == "error" for problem in then.entry.problems):
