@@ -29,7 +29,7 @@ from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, Reg
 from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
-from tui_registry.replica.log.operations import Head, Log, Operation, Quarantined
+from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
@@ -61,6 +61,7 @@ else:
 __all__ = [
     "ApplyReport",
     "Arrival",
+    "Beside",
     "Cursor",
     "Datastore",
     "Deleted",
@@ -73,6 +74,7 @@ __all__ = [
     "Operation",
     "Page",
     "Peer",
+    "Places",
     "Quarantined",
     "RecordChange",
     "Rejection",

@@ -187,6 +187,12 @@ def _show(parser: ArgumentParser) -> None:
     _json(parser)
 
 
+def _compare(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
+    parser.add_argument("--differing", action="store_true", help="only the fields that differ")
+    _json(parser)
+
+
 def _diff(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry diff [options] ID [OP [OP]]"
     _id(parser)
@@ -576,6 +582,24 @@ _TABLE = (
             "tui-registry diff 3fa9c1",
             "tui-registry diff 3fa9c1 1a2b3c4d",
             "tui-registry diff 3fa9c1 1a2b3c4d 5e6f7a8b --json",
+        ),
+    ),
+    Command(
+        "compare",
+        "Look",
+        "two to four records side by side",
+        _compare,
+        "look.compare_records",
+        description=(
+            "Show two to four records side by side, a row for each field; ≠ stands before those that differ. Bars have "
+            "one\nscale a row, and what is not stated has none. With --json it is one object, "
+            '{"records", "fields"}; each field\nhas "values" as they are signed and "texts", both in the order of the '
+            "records."
+        ),
+        examples=(
+            "tui-registry compare 3fa9c1 77b0e2",
+            "tui-registry compare 3fa9c1 77b0e2 c4d001 --differing",
+            "tui-registry compare 3fa9c1 77b0e2 --json | jq '.fields[] | select(.differs) | .path'",
         ),
     ),
     Command(

@@ -1,4 +1,7 @@
-"""Looking: `list`, `search`, `show`, `history`, `quarantine`. A table for people, a JSON object a line for programs."""
+"""Looking: `list`, `search`, `show`, `compare`, `history`, `quarantine`.
+
+A table for people, a JSON object a line for programs.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from tui_registry.cli.output import (
     Column,
     Table,
     UsageError,
+    cell_width,
     fitted,
     note,
     on_terminal,
@@ -614,3 +618,31 @@ def _refused_json(found: Quarantined) -> dict[str, Json]:
 
 def _start(found: Quarantined) -> str:
     return found.start.decode(errors="backslashreplace")
+
+
+# Side by side
+
+
+def compare_records(args: Namespace) -> int:
+    """Show records in columns."""
+    from tui_registry.present.compare import compare, how_many, in_words, text_lines, to_json
+
+    wrong = how_many(len(args.ids))
+    if wrong:
+        raise UsageError(wrong)
+    with open_registry(args) as datastore:
+        entries = {entry.id: entry for entry in (find(datastore, prefix) for prefix in args.ids)}
+    if len(entries) < len(args.ids):
+        raise UsageError("a record can be compared with others only: two of the ids are of the same one")
+    comparison = compare(list(entries.values()), int(time.time()))
+    if args.json:
+        out_json(to_json(comparison, args.differing))
+        return 0
+    for line in text_lines(comparison, args.differing, terminal_width(), cell_width):
+        out(line)
+    if not comparison.shown(only_differing=True):
+        note(in_words(comparison))
+    for head in comparison.heads:
+        for warning in head.warnings:
+            out(f"! {head.name}: {warning}")
+    return 0

@@ -16,13 +16,13 @@ from textual.screen import Screen
 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
-from tui_registry.tui import history, kit, register, settings, sync
+from tui_registry.tui import conflicts, history, kit, register, settings, sync
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost, styled
-from tui_registry.tui.kit.messages import Search, ShowRecord
+from tui_registry.tui.kit.messages import Search, Settle, ShowRecord
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -122,6 +122,16 @@ class RegistryApp(RegistryHost):
     async def action_change_theme(self) -> None:
         """Choose the colours, which are shown at once and kept in the settings."""
         await settings.choose_theme(self)
+
+    @flow
+    async def action_conflicts(self) -> None:
+        """Show the record that is in conflict; where there are several, the list of them."""
+        await conflicts.show_conflicts(self)
+
+    @on(Settle)
+    @flow
+    async def _settle(self, message: Settle) -> None:
+        await conflicts.settle(self, message)
 
     def action_help(self) -> None:
         """Show all keys, those of this screen first."""

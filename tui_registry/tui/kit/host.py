@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from textual import events, on, work
 from textual.app import App
@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from tui_registry.datastore import Datastore
-from tui_registry.errors import RegistryError
+from tui_registry.errors import Json, RegistryError
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import action
@@ -42,6 +42,13 @@ _STYLES: Final = Path(__file__).parents[1]
 Answer = TypeVar("Answer")
 
 
+class Decision(NamedTuple):
+    """A value that somebody took for a field of a record in conflict, and what the versions said there then."""
+
+    value: Json
+    seen: tuple[Json, ...]
+
+
 class RegistryHost(App[None]):
     """Holds the Datastore and looks every second whether this or another process changed it.
 
@@ -52,6 +59,7 @@ class RegistryHost(App[None]):
         settings: the person's own, as they are now.
         settings_file: where they are kept; None for where the person's own file is.
         gate: what every key goes through.
+        decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
@@ -72,6 +80,7 @@ class RegistryHost(App[None]):
         self.datastore = datastore
         self.settings_file = settings_file
         self.crash: Exception | None = None
+        self.decided: dict[str, Mapping[str, Decision]] = {}
         self.gate = Gate(self, super().on_event, self._say_late)
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
