@@ -340,6 +340,11 @@ def test_heads_that_moved_meanwhile_answer_changed_and_nothing_is_written(
     assert is_one_sentence(
         cli("resolve", fork.id, "--merge", "-", given=json.dumps(only_revision)), "has changed since"
     )
+    # As a node answers a GET: the fields, and beside them what they were read from.
+    answer = {**told["record"], **{name: told[name] for name in ("heads", "revision", "versions")}}
+    assert is_one_sentence(
+        cli("resolve", fork.id, "--merge", "-", given=json.dumps(answer)), "has other versions by now"
+    )
     assert is_one_sentence(
         cli("resolve", fork.id, "--take", fork.ops["ISC"], "--revision", told["revision"]), "changed"
     )

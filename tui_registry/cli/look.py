@@ -340,7 +340,7 @@ def _show_as_it_was(datastore: Datastore, args: Namespace) -> None:
     moment = _moment(args.at, int(time.time()))
     op = datastore.record_at(identifier, args.at if moment is None else moment)
     if op.record is None:
-        raise StoreError("deleted", _was_deleted(kind, identifier, op, moment))
+        raise StoreError("not_found", _was_deleted(kind, identifier, op, moment))
     if args.json:
         out_json(_as_it_was_json(datastore, kind, identifier, op, op.record))
         return

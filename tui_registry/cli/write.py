@@ -243,7 +243,7 @@ def _merged(datastore: Datastore, versions: Versions, args: Namespace) -> Merged
 def _taken(datastore: Datastore, versions: Versions, prefix: str) -> Record:
     op = datastore.log.version(prefix, versions.id)
     if op.record is None:
-        raise StoreError("removal", f"operation {op.hash[:12]} is a removal: --delete settles by deleting the record")
+        raise StoreError("not_found", f"operation {op.hash[:12]} is a removal: --delete settles by deleting the record")
     return op.record
 
 
