@@ -377,7 +377,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
         # Saving will meet the same trouble and say it; a look in passing stays silent
         with suppress(RegistryError):
             overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
-            if overtaken and self.is_active and not self.drafts.closed:
+            # Where saving found a conflict, that was said.
+            if overtaken and self.is_active and not (self.drafts.closed or self._settled_with):
                 self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
 
     # ---- the draft, and leaving
