@@ -136,7 +136,8 @@ def test_a_folder_of_diffusers_is_one_model(tmp_path: Path) -> None:
 
 def test_an_adapter_says_what_it_adapts(tmp_path: Path) -> None:
     folder = model(tmp_path / "lora", card=None, config=None, weights=None)
-    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "org/base"}')
+    adapter = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/base"}
+    (folder / "adapter_config.json").write_text(json.dumps(adapter))
     (folder / "adapter_model.safetensors").write_bytes(WEIGHTS)
     found = read(folder)
     assert "this is an adapter of org/base, no whole model" in found.notes
@@ -230,7 +231,9 @@ def test_a_readme_without_front_matter_is_no_card(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("library", ["keras", "flax", "onnx", "coreml", "gguf", "mlx", "somethingelse"])
 def test_the_library_tells_the_framework(tmp_path: Path, library: str) -> None:
-    (tmp_path / "README.md").write_text(f"---\nlicense: mit\nlibrary_name: {library}\n---\n")
+    (tmp_path / "README.md").write_text(
+        f"---\nlicense: mit\npipeline_tag: summarization\nlibrary_name: {library}\n---\n"
+    )
     wanted = {
         "keras": "TensorFlow", "flax": "JAX", "onnx": "ONNX", "coreml": "CoreML", "gguf": {"Other": "GGML"},
         "mlx": {"Other": "MLX"}, "somethingelse": {"Other": "somethingelse"},
