@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.importers.made import at, safetensors, tensor
+from tui_registry.errors import Problem
 from tui_registry.importers import Finding, read_source
 from tui_registry.importers.tasks import task_of_class, task_of_config, task_of_pipeline, type_of_task
 from tui_registry.present.imports import judged
@@ -73,6 +74,8 @@ def test_a_model_whose_type_nothing_states_is_not_ready(tmp_path: Path, front: s
     assert [(problem.path, problem.code) for problem in found.problems] == [("model_type", "not_stated")]
     assert "--set model_type=LLM" in found.problems[0].sentence
     assert "model_type" not in found.origins
+    advice = [Problem("parameters", "warning", "not_stated", "an LLM should state its parameters")]
+    assert judged(found, advice).problems == found.problems
     assert judged(found, []).status == "invalid"
     assert judged(found.settled({"model_type"}), []).status == "ready"
 

@@ -7,6 +7,7 @@ https://huggingface.co/docs/hub/models-libraries.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,18 +87,15 @@ def read_model_folder(folder: Path) -> Draft:
         SourceError: nothing in it can be read.
     """
     draft = Draft("model", str(folder))
-    modules = _noted(draft, _read_value, folder / MODULES)
-    inner = folder / encoder_in(modules)
+    here = _names_in(folder)
+    modules = _noted(draft, _read_value, folder / MODULES) if MODULES in here else None
+    part = encoder_in(modules)
+    inner, in_it = (folder / part, _names_in(folder / part)) if part else (folder, here)
+    places = ((CONFIG, inner), (PIPELINE, folder), (ADAPTER, folder), (SETTINGS, folder), (LENGTHS, inner))
     objects = {
         name: found
-        for name, place in (
-            (CONFIG, inner),
-            (PIPELINE, folder),
-            (ADAPTER, folder),
-            (SETTINGS, folder),
-            (LENGTHS, inner),
-        )
-        if (found := _noted(draft, _read_object, place / name))
+        for name, place in places
+        if name in (here if place is folder else in_it) and (found := _noted(draft, _read_object, place / name))
     }
     card = _noted(draft, read_card, folder / CARD)
     if not objects and card is None:
@@ -112,7 +110,7 @@ def read_model_folder(folder: Path) -> Draft:
     length = objects.get(LENGTHS, {}).get("max_seq_length")
     draft.put("context_length", length if is_whole(length) and length > 0 else None, f"max_seq_length in {LENGTHS}")
     put_config(draft, config)
-    packing = packing_of(_quantization_of(draft, folder, config))
+    packing = packing_of(_quantization_of(draft, folder, here, config))
     if card is not None:
         put_card(draft, card, before_weights=True)
     _put_weights(draft, folder, pipeline=PIPELINE in objects, packing=packing, dtype=dtype_of(config))
@@ -214,13 +212,24 @@ def _put_type(draft: Draft, objects: Mapping[str, Mapping[str, Json]], modules: 
         draft.put("model_type", type_of_task(task), f"task_type in {ADAPTER}")
 
 
-def _quantization_of(draft: Draft, folder: Path, config: Mapping[str, Json]) -> Mapping[str, Json]:
+def _names_in(folder: Path) -> frozenset[str]:
+    """What a folder holds; empty where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries)
+    except OSError:
+        return frozenset()
+
+
+def _quantization_of(
+    draft: Draft, folder: Path, here: frozenset[str], config: Mapping[str, Json]
+) -> Mapping[str, Json]:
     """The configuration of the quantisation, from the side file of a quantiser where `config.json` has none."""
     stated = quantization_in(config)
     if stated:
         return stated
     for name, method in QUANTISERS.items():
-        found = _noted(draft, _read_object, folder / name)
+        found = _noted(draft, _read_object, folder / name) if name in here else None
         if found is None:
             continue
         inner = object_at(found, "quantization") if method == "modelopt" else found

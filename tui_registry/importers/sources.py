@@ -168,7 +168,7 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
     def refuse(error: OSError) -> None:
         raise SourceError(f"{safe_text(str(error.filename))} cannot be read ({error.strerror})") from error
 
-    models: set[Path] = set()
+    around = ""  # the model that the last folders lay in
     for parent, folders, names in os.walk(folder, onerror=refuse):
         place = Path(parent)
         # In place, as os.walk asks: hidden folders hold tools' files, and the order must not depend on the disk.
@@ -182,9 +182,9 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
             if not _WITH_PARTS.isdisjoint(names):
                 folders.clear()
         # What lies in a folder of a model is a part of it, unless it is a model of its own
-        if model is not None or place.parent in models:
-            models.add(place)
-        yield from _read_files(place, names, kind, is_model=place in models)
+        if not around or not parent.startswith(around):
+            around = "" if model is None else f"{parent}{os.sep}"
+        yield from _read_files(place, names, kind, is_model=bool(around))
 
 
 _WITH_PARTS = {name for each in FORMATS if each.folder is not None for name in each.folder.have_parts}

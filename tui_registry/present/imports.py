@@ -179,7 +179,10 @@ def judged(finding: Finding, problems: Sequence[Problem] | None = None, *, here_
         problems: what the authoring rules say of its draft, beside its own problems.
         here_as: the id under which this replica has the record already.
     """
-    said = (*finding.problems, *(problems or ()))
+    # Of a type that nothing states the rules speak by its default: what an LLM should state is not asked of it
+    untyped = any(problem.path == "model_type" and problem.code == NOT_STATED for problem in finding.problems)
+    rules = [problem for problem in problems or () if not (untyped and problem.code == NOT_STATED)]
+    said = (*finding.problems, *rules)
     candidate = Candidate(
         finding.source, "invalid", finding.kind, finding.record, here_as, said, finding.origins, finding.notes
     )
