@@ -82,12 +82,13 @@ def test_a_card_of_1_0_gives_the_same_fields() -> None:
     assert "the card is signed; its signatures were not checked" in found.notes
 
 
-def test_only_the_licence_keeps_an_imported_agent_from_being_signed() -> None:
+def test_an_agent_without_a_stated_licence_is_ready_and_warned_of() -> None:
     for card in (CARD_0_3, CARD_1_0):
         record = read_agent_card(card, "x").finding().record
         assert record is not None
-        errors = [problem.path for problem in check("agent", record) if problem.severity == "error"]
-        assert errors == ["license"]
+        assert [(problem.severity, problem.code) for problem in check("agent", record)] == [
+            ("warning", "license_unstated")
+        ]
         assert check("agent", {**record, "license": "MIT"}) == []
 
 
@@ -116,7 +117,7 @@ def test_a_card_with_odd_values_still_gives_a_draft(change: Any) -> None:
     found = read_agent_card({**CARD_1_0, **change}, "x").finding()
     assert found.problems == ()
     assert found.record is not None
-    assert [p.path for p in check("agent", found.record) if p.severity == "error"] == ["license"]
+    assert [p.path for p in check("agent", found.record) if p.severity == "error"] == []
 
 
 def test_what_was_cut_or_left_out_is_noted() -> None:

@@ -22,6 +22,7 @@ from tui_registry.datastore import Datastore, Together
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.importers import read_source
 from tui_registry.importers.formats import FILES
+from tui_registry.importers.own_documents import LICENCE_ASSUMED
 from tui_registry.present.imports import (
     Candidate,
     Finding,
@@ -131,6 +132,8 @@ class _Import:
                 return judged(finding, error.problems)
             set_here = {path: "--set" for path, _ in self._settings} if finding.origins else {}
             finding = replace(finding, record=record, origins={**finding.origins, **set_here})
+            if any(path == "license" for path, _ in self._settings):
+                finding = replace(finding, notes=tuple(one for one in finding.notes if one != LICENCE_ASSUMED))
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._datastore.entry(identifier, kind) is not None:
             return judged(finding, here_as=identifier)

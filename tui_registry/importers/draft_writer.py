@@ -13,14 +13,12 @@ from typing import NamedTuple
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
-from tui_registry.licences import meant, names_none, reference
+from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
 from tui_registry.present.imports import Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import FIELDS, Field, Integer, Many, Optional, Struct, Text, Variant
 from tui_registry.text import exact, safe_text
-
-NO_LICENCE = "unknown"  # no SPDX expression, so the authoring rule asks; the default would claim a licence
 
 
 class Draft:
@@ -92,7 +90,7 @@ class Draft:
     def finding(self) -> Finding:
         """The draft as the rest of the program takes it."""
         if not self.has("license"):
-            self.put("license", NO_LICENCE, "stated nowhere, so it is left for a person to name")
+            self.put("license", UNSTATED, "stated nowhere; the default would claim one")
         record: Record | None = None
         problems: tuple[Problem, ...] = ()
         try:
@@ -233,6 +231,9 @@ def put_licence(draft: Draft, identifier: str, origin: str, *, name: str = "") -
     """
     if draft.has("license") or not identifier.strip():
         return
+    if states_none(identifier) and names_none(name):
+        draft.note(f"the licence is given as {shown(identifier)} ({origin})")
+        return  # another source may know it
     licence = spdx(identifier, name)
     written = "" if licence.expression == identifier.strip() else f", where it is {shown(name or identifier)}"
     draft.put("license", licence.expression, origin + written)
@@ -251,9 +252,8 @@ def spdx(identifier: str, name: str = "") -> Licence:
         if not names_none(name):
             named = meant(name)
             return Licence(named[0] if len(named) == 1 else _reference(name))
-        return Licence(
-            NO_LICENCE if word.lower() != "other" else word, f"the licence is given as {shown(word)}: name it"
-        )
+        # `other` is a licence that somebody has to name before anything is signed
+        return Licence(UNSTATED if states_none(word) else word, f"the licence is given as {shown(word)}: name it")
     expressions = meant(word)
     if len(expressions) == 1:
         return Licence(expressions[0])
@@ -265,4 +265,4 @@ def spdx(identifier: str, name: str = "") -> Licence:
 def _reference(name: str) -> str:
     """A name as a reference: `Yi License (v1)` -> `LicenseRef-Yi-License-v1`."""
     own = reference(name.strip().removeprefix("LicenseRef-"))
-    return f"LicenseRef-{own}" if own else NO_LICENCE
+    return f"LicenseRef-{own}" if own else UNSTATED

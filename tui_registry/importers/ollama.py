@@ -11,6 +11,7 @@ from tui_registry.importers.draft_writer import Draft, put_licence, shown
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
+from tui_registry.licences import UNSTATED
 from tui_registry.text import exact, parse_count
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
     if known is not None:
         put_licence(draft, known, f"the licence's text in {SHOW}")
     else:
-        put_licence(draft, "unknown", f"the licence's text in {SHOW}")
+        draft.put("license", UNSTATED, f"the licence's text in {SHOW}, which has no title that is known here")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
 
 

@@ -60,6 +60,8 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
     shown_id, heads, wrong = _guard(beside)
     if faults or wrong:
         return Finding(source, kind, None, (*faults, *wrong))
+    if base is None and "license" not in fields:
+        notes = (*notes, LICENCE_ASSUMED)
     origins = {_TEMPLATE: f"formfile_template, given in its {form} form"} if form else {}
     return Finding(source, kind, record, id=shown_id, heads=heads, origins=origins, notes=notes)
 
@@ -68,6 +70,9 @@ def kind_of(fields: Mapping[str, Json]) -> Kind | None:
     """The kind by the names of the fields, None when they fit both or neither."""
     fitting: list[Kind] = [kind for kind in KINDS if any(name in _ONLY[kind] for name in fields)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+LICENCE_ASSUMED = "no licence is stated, so the default was taken, MIT: write 'license' where it is another one"
 
 
 # ---- lines of our exports ------------------------------------------------------------------------------------------

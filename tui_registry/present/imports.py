@@ -234,10 +234,12 @@ class ImportOutcome:
 
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
+        self.unlicensed = 0
 
     def add(self, candidate: Candidate) -> None:
         """Count one more, by its status of now."""
         self.counts[candidate.status] += 1
+        self.unlicensed += any(problem.code == "license_unstated" for problem in candidate.problems)
 
     @property
     def failed(self) -> bool:
@@ -247,6 +249,8 @@ class ImportOutcome:
     def summary(self, *, registering: bool) -> str:
         """All in one line; where nothing was to be registered yet, with how to."""
         said = ", ".join(f"{exact(count)} {_status_words(status)}" for status, count in self.counts.items())
+        if self.unlicensed:
+            said += f" ({exact(self.unlicensed)} of them without a stated licence)"
         return said if registering or not self.counts["ready"] else f"{said}: --register registers what is ready"
 
 
