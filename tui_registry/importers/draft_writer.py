@@ -52,6 +52,8 @@ class Draft:
         Returns:
             Whether the field has this value now.
         """
+        if path == "name" and isinstance(value, str):
+            value = plain_name(value)
         if self.has(path) or value is None or value in ("", []):
             return False
         fitting = self._fit(path, _type_of(self.kind, path), value, origin)
@@ -167,18 +169,38 @@ def put_version(draft: Draft, version: str, origin: str) -> None:
     if version_fault(version) is None:
         draft.put("version", version, origin)
         return
-    match = _SHORT.fullmatch(version)
+    match = None if _DATE.fullmatch(version) else _SHORT.fullmatch(version)
     if match is not None:
         whole = ".".join(str(int(part or "0")) for part in match.group(1, 2, 3)) + (match[4] or "")
         if version_fault(whole) is None:
             draft.put("version", whole, f"{origin}, where it is {shown(version)}")
             return
-    draft.note(f"the version {shown(version)} is not SemVer, so the draft has the default ({origin})")
+    what = "a date and not" if _DATE.fullmatch(version) else "not"
+    draft.note(f"the version {shown(version)} is {what} SemVer, so the draft has the default ({origin})")
 
 
 # `v1.2`, `1`, `1.2.0-rc.1`: numbers that only lack a part. Dates and names are another matter.
 _SHORT = re.compile(
     r"v?([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:\.([0-9]{1,4}))?([-+][0-9A-Za-z.+-]+)?", re.ASCII | re.IGNORECASE
+)
+
+
+# `2025-06-01`, `2025.06`, `v2025_06_01-rc1`, `20250601`: the day of a release says nothing of compatibility.
+_DATE = re.compile(
+    r"v?(?:19|20)[0-9]{2}(?:[-._/ ]?[0-1]?[0-9](?:[-._/ ]?[0-3]?[0-9])?)?(?:[-+.T ][0-9A-Za-z.:+-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def plain_name(text: str) -> str:
+    """A name without what a template puts around it: `Model Card for X`, `X Model Card` -> `X`; `null` -> nothing."""
+    name = _AROUND.sub("", text.strip()).strip()
+    return "" if name.lower() in _NO_NAMES else name
+
+
+_AROUND = re.compile(r"(?i)^model card (?:for|of)[ \t]+|[ \t]*[-:|\u2013\u2014]?[ \t]+model[ -]?card$")
+_NO_NAMES = frozenset(
+    {"null", "none", "nil", "nan", "~", "unk", "unknown", "<unk>", "n/a", "na", "undefined", "untitled", "no name"}
 )
 
 

@@ -46,7 +46,7 @@ class Text(NamedTuple):
     """Text that is neither JSON nor YAML as a whole.
 
     Attributes:
-        begins: what it may begin with.
+        begins: what it may begin with, after a byte order mark and blank lines.
         beside: the name of a file that is read with the weights beside it.
         suffixes: of files that can hold nothing else. otherwise: what is said of such a file when it is not one.
     """
@@ -175,7 +175,7 @@ FORMATS = (
         in_files="model cards",
         documents=True,
         text=Text(
-            begins=("---", "\ufeff---"),
+            begins=("---",),
             beside="README.md",
             suffixes=(".md", ".markdown"),
             otherwise="is no model card: it does not begin with front matter that names a licence, tags or the like",

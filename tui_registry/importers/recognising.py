@@ -38,8 +38,9 @@ def weights_reader(form: str) -> WeightsReader:
 
 def text_reader(text: str) -> TextReader | None:
     """What reads a text, None when it is of no format of text."""
+    begins = text[:_HEAD].lstrip("\ufeff \t\r\n")
     for each in FORMATS:
-        reader = reader_of(each).text if each.text is not None and text.startswith(each.text.begins) else None
+        reader = reader_of(each).text if each.text is not None and begins.startswith(each.text.begins) else None
         if reader is not None and reader.is_one(text):
             return reader
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,7 @@ from typing import IO
 from tui_registry.errors import Json, Kind, Problem
 from tui_registry.importers.draft_writer import finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
+from tui_registry.importers.front_matter import MOST_BYTES
 from tui_registry.importers.own_documents import is_export, is_operation, is_ours, read_drafts, read_text
 from tui_registry.importers.recognising import (
     folder_reader,
@@ -24,10 +26,10 @@ from tui_registry.importers.recognising import (
     stands_for_folder,
     text_reader,
 )
-from tui_registry.importers.untrusted import SourceError, lines_of, opened
+from tui_registry.importers.untrusted import SourceError, decoded, lines_of, opened
 from tui_registry.importers.weights import split_of
 from tui_registry.present.imports import Finding, Found, Operations, Skipped
-from tui_registry.records.documents import MAX_DOCUMENT_BYTES, DocumentError, load_document
+from tui_registry.records.documents import DocumentError, load_document, load_foreign
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.text import safe_text
 
@@ -107,7 +109,7 @@ def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[
         for number, line in lines_of(file, _MAX_LINE_BYTES):
             yield from read_text(line.decode("utf-8", "surrogateescape"), f"{path}:{number}", kind)
         return
-    yield from _read_description(file.read(MAX_DOCUMENT_BYTES + 1).decode("utf-8", "surrogateescape"), path, kind)
+    yield from _read_description(file.read(MOST_BYTES), path, kind)
 
 
 def _first_line(file: IO[bytes]) -> Json:
@@ -126,9 +128,11 @@ def _operations_in(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]:
+def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding]:
     """The descriptions in the text of one file, ours or a foreign one. Nothing is raised."""
     source, suffix = str(path), path.suffix.lower()
+    notes: list[str] = []
+    text = decoded(raw, notes)
     reader = text_reader(text)
     if reader is not None:
         return [finding_of(partial(reader.read_file, path), source, kind)]
@@ -139,9 +143,30 @@ def _read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]
     except DocumentError:
         if suffix not in _NAMED and not text.lstrip().startswith(("{", "[")):
             return [Finding(source, kind, None, (_UNKNOWN,))]
-        return read_text(text, source, kind)  # says it in words, with the place
+        # What is ours is said in words, with the place
+        found = _read_as_written(text, path, kind, notes)
+        return read_text(raw.decode("utf-8", "surrogateescape"), source, kind) if found is None else found
     found = _read_foreign(document, path, kind)
-    return read_drafts(document, source, kind) if found is None else found
+    if found is not None:
+        return [_with_notes(finding, notes) for finding in found]
+    # Ours is UTF-8, and nothing in it is guessed
+    if notes:
+        return read_text(raw.decode("utf-8", "surrogateescape"), source, kind)
+    return read_drafts(document, source, kind)
+
+
+def _read_as_written(text: str, path: Path, kind: Kind | None, notes: list[str]) -> list[Finding] | None:
+    """The foreign descriptions in what is not strict JSON or YAML, None when there is none."""
+    try:
+        document = load_foreign(text, str(path), notes)
+    except DocumentError:
+        return None
+    found = _read_foreign(document, path, kind)
+    return None if found is None else [_with_notes(finding, notes) for finding in found]
+
+
+def _with_notes(finding: Finding, notes: list[str]) -> Finding:
+    return replace(finding, notes=(*notes, *finding.notes)) if notes else finding
 
 
 def _read_foreign(document: Json, path: Path, kind: Kind | None) -> list[Finding] | None:
@@ -234,7 +259,7 @@ def _is_text(path: Path) -> bool:
     """Whether a file is of a format of text."""
     try:
         with opened(path) as file:
-            return text_reader(file.read(MAX_DOCUMENT_BYTES).decode("utf-8", "replace")) is not None
+            return text_reader(file.read(MOST_BYTES).decode("utf-8", "replace")) is not None
     except SourceError:
         return False
 
