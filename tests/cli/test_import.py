@@ -21,7 +21,10 @@ def folder(tmp_path: Path) -> Path:
     (root / "a.yaml").write_text("kind: model\n" + MODEL)
     (root / "agents" / "crew.json").write_text('{"name": "crew", "agent_type": "Researcher"}')
     (root / "b.yaml").write_text("kind: model\nname: b\nversion: '1.0'\n")
-    (root / "c.json").write_text("{")
+    (root / "c.json").write_text('{"kind": "model", "na')
+    (root / "tsconfig.json").write_text('{\n // a comment\n "a": 1,\n}')
+    (root / "helm.yaml").write_text("name: {{ .Values.name }}\n")
+    (root / "k8s.yaml").write_text("apiVersion: v1\nkind: Pod\n---\nkind: Pod\n")
     (root / "package.json").write_text('{"name": "left-pad", "version": "1.0.0"}')
     (root / ".git" / "d.yaml").write_text("kind: model\n" + MODEL)
     (root / "README.md").write_text("# not read")
@@ -39,6 +42,7 @@ def test_without_register_drafts_are_shown_and_nothing_is_stored(cli: Cli, folde
     assert "--register" in said.err
     assert statuses(cli, str(folder)) == {
         "a.yaml": "ready", "b.yaml": "invalid", "c.json": "invalid", "crew.json": "ready", "package.json": "skipped",
+        "tsconfig.json": "skipped", "helm.yaml": "skipped", "k8s.yaml": "skipped",
     }  # fmt: skip
     with Datastore.open(data_dir) as datastore:
         assert datastore.stats().ops == 0

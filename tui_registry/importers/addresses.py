@@ -11,6 +11,7 @@ from tui_registry.importers.draft_writer import Draft
 from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched, read_address
 from tui_registry.importers.formats import FORMATS, WEIGHTS, reader_of
 from tui_registry.importers.hub import HUB, Hub, read_repository, repository_at
+from tui_registry.importers.others import other_text, refusal
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.importers.recognising import read_foreign, text_reader
 from tui_registry.importers.remote_headers import BOUNDS, read_weights_at
@@ -89,6 +90,8 @@ def _read(answer: Answer, url: httpx.URL, kind: Kind | None) -> list[Finding]:
     name = PurePosixPath(url.path).stem or url.host
     if text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
         raise SourceError(f"{_shown(url)} is a web page, no description: look there for the file itself")
+    if other := other_text(text, name):
+        raise SourceError(f"{_shown(url)} {refusal(other).sentence}")
     reader = text_reader(text)
     if reader is not None:
         return [reader.read(text, str(url), name).finding()]

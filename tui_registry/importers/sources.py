@@ -17,6 +17,15 @@ from tui_registry.errors import Json, Kind, Problem
 from tui_registry.importers.draft_writer import finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
 from tui_registry.importers.front_matter import MOST_BYTES
+from tui_registry.importers.others import (
+    FORMAT,
+    other_bytes,
+    other_document,
+    other_text,
+    other_unreadable,
+    refusal,
+    says_ours,
+)
 from tui_registry.importers.own_documents import is_export, is_operation, is_ours, read_drafts, read_text
 from tui_registry.importers.recognising import (
     folder_reader,
@@ -96,7 +105,12 @@ def read_file(path: Path, kind: Kind | None = None) -> Iterator[Found]:
         if form == "text":
             yield from _read_text_file(file, path, kind)
             return
-    yield Finding(str(path), kind, None, (_UNKNOWN,)) if form == "binary" else read_weights_file(path, form, kind)
+    if form == "binary":
+        with opened(path) as file:
+            other = other_bytes(file.read(512))
+        yield Finding(str(path), kind, None, (refusal(other) if other else _UNKNOWN,))
+    else:
+        yield read_weights_file(path, form, kind)
 
 
 def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[Found]:
@@ -134,6 +148,9 @@ def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding
     notes: list[str] = []
     text = decoded(raw, notes)
     reader = text_reader(text)
+    other = other_text(text, path.name)
+    if other:
+        return [Finding(source, kind, None, (refusal(other),))]
     if reader is not None:
         return [finding_of(partial(reader.read_file, path), source, kind)]
     if suffix in _REFUSALS:
@@ -149,6 +166,8 @@ def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding
     found = _read_foreign(document, path, kind)
     if found is not None:
         return [_with_notes(finding, notes) for finding in found]
+    if what := other_document(document):
+        return [Finding(source, kind, None, (refusal(what),))]
     # Ours is UTF-8, and nothing in it is guessed
     if notes:
         return read_text(raw.decode("utf-8", "surrogateescape"), source, kind)
@@ -159,10 +178,13 @@ def _read_as_written(text: str, path: Path, kind: Kind | None, notes: list[str])
     """The foreign descriptions in what is not strict JSON or YAML, None when there is none."""
     try:
         document = load_foreign(text, str(path), notes)
+        what = other_document(document)
     except DocumentError:
-        return None
-    found = _read_foreign(document, path, kind)
-    return None if found is None else [_with_notes(finding, notes) for finding in found]
+        document, what = None, other_unreadable(text)
+    found = None if document is None else _read_foreign(document, path, kind)
+    if found is not None:
+        return [_with_notes(finding, notes) for finding in found]
+    return [Finding(str(path), kind, None, (refusal(what),))] if what and not says_ours(text) else None
 
 
 def _with_notes(finding: Finding, notes: list[str]) -> Finding:
@@ -233,7 +255,9 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
     if any(path.name == text.beside for text in _TEXTS):
         # Beside weights it is read with them.
         if not any(form in WEIGHTS for form in forms.values()) and _is_text(path):
-            yield from read_file(path, kind)
+            for found in read_file(path, kind):
+                refused = found.problems[:1] if isinstance(found, Finding) and found.record is None else ()
+                yield Skipped(str(path), refused[0].sentence) if refused and refused[0].code == FORMAT else found
         return
     suffix = path.suffix.lower()
     try:
@@ -249,10 +273,21 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
                 yield found
             elif suffix in _NAMED:
                 first = found.problems[0]
-                yield Skipped(found.source, first.sentence) if first.code in ("kind", "type") else found
+                yield Skipped(found.source, first.sentence) if _is_other(first, path) else found
     except SourceError as error:
         if suffix in _NAMED:
             yield Skipped(str(path), error.sentence)
+
+
+def _is_other(problem: Problem, path: Path) -> bool:
+    """Whether what cannot be read is nobody's record: a broken file of ours is told as such."""
+    if problem.code in ("kind", "type", FORMAT):
+        return True
+    with opened(path) as file:
+        return problem.code == "document" and not says_ours(file.read(_HEAD).decode("utf-8", "replace"))
+
+
+_HEAD = 64 * 1024
 
 
 def _is_text(path: Path) -> bool:
