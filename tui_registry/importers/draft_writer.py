@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
@@ -150,6 +150,19 @@ class Draft:
         if len(fitting) > of.most:
             self.note(f"{path}: the first {of.most} of {exact(len(fitting))} were kept ({origin})")
         return list[Json](fitting[: of.most])
+
+
+class Judged(NamedTuple):
+    """What stands beside drafts in a list and is none: an entry that cannot be read, or one of ours."""
+
+    found: Finding
+
+    def finding(self) -> Finding:
+        """As of a draft."""
+        return self.found
+
+
+Given: TypeAlias = Union[Draft, Judged]
 
 
 def finding_of(read: Callable[[], Draft], source: str, kind: Kind | None) -> Finding:

@@ -7,7 +7,7 @@ refusals follow. Nothing is imported here: help needs the words alone, and a fil
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tui_registry.importers.draft_writer import Draft
+    from tui_registry.importers.draft_writer import Draft, Given
     from tui_registry.importers.fetch import Fetcher
 
 # ---- how a format is recognised ------------------------------------------------------------------------------------
@@ -78,12 +78,14 @@ class Server(NamedTuple):
         sought: what is looked for there. place: by which path.
         paths: addresses with one of these mean the whole server, too.
         port: where it is usual, and asked for before others; 0 for none.
+        below: whether it is looked for below the path of an address, too.
     """
 
     sought: str
     place: str
     paths: tuple[str, ...] = ()
     port: int = 0
+    below: bool = False
 
 
 class Format(NamedTuple):
@@ -148,14 +150,19 @@ FORMATS = (
         kind="agent",
         module="a2a",
         documents=True,
-        server=Server("an agent card", "/.well-known/agent-card.json"),
+        server=Server("an agent card", "/.well-known/agent-card.json", below=True),
     ),
     Format(
         name="an MCP server",
-        help="an MCP server.json",
+        help="an MCP server.json, or a registry of MCP servers",
         kind="agent",
         module="mcp",
         documents=True,
+        server=Server(
+            "the servers of an MCP registry",
+            "/v0.1/servers",
+            paths=("/v0.1/servers", "/v0/servers"),
+        ),
     ),
     Format(
         name="Ollama",
@@ -269,10 +276,10 @@ class Reader(NamedTuple):
     """
 
     weights: WeightsReader | None = None
-    document: Callable[[Json, str, str], list[Draft] | None] | None = None
+    document: Callable[[Json, str, str], Sequence[Given] | None] | None = None
     text: TextReader | None = None
     folder: FolderReader | None = None
-    ask: Callable[[Fetcher, httpx.URL, str], Awaitable[list[Draft] | None]] | None = None
+    ask: Callable[[Fetcher, httpx.URL, str], Awaitable[Sequence[Given] | None]] | None = None
 
 
 def reader_of(entry: Format) -> Reader:

@@ -35,7 +35,7 @@ from tui_registry.importers.recognising import (
     stands_for_folder,
     text_reader,
 )
-from tui_registry.importers.untrusted import SourceError, decoded, lines_of, opened
+from tui_registry.importers.untrusted import SourceError, decoded, is_bare_host, lines_of, opened
 from tui_registry.importers.weights import split_of
 from tui_registry.present.imports import Finding, Found, Operations, Skipped
 from tui_registry.records.documents import DocumentError, load_document, load_foreign
@@ -66,8 +66,10 @@ def read_source(source: str | Path, kind: Kind | None = None) -> Iterator[Found]
 
 
 def is_address(source: str) -> bool:
-    """Whether a source is an address, not a path."""
-    return source.strip().lower().startswith(("http://", "https://"))
+    """Whether a source is an address, not a path; a host and port alone are one where no file is called that."""
+    return source.strip().lower().startswith(("http://", "https://")) or (
+        is_bare_host(source) and not os.path.lexists(source)
+    )
 
 
 def _path(source: str | Path) -> Path:
@@ -206,7 +208,7 @@ def _read_foreign(document: Json, path: Path, kind: Kind | None) -> list[Finding
 
 
 def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
-    """What the files below a folder hold, in order of their names; hidden ones are left out.
+    """What the files below a folder hold, in order of their names; hidden ones are left out, but for `.well-known`.
 
     Raises:
         SourceError: a folder cannot be read.
@@ -218,7 +220,7 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
     for parent, folders, names in os.walk(folder, onerror=refuse):
         place = Path(parent)
         # In place, as os.walk asks: hidden folders hold tools' files, and the order must not depend on the disk.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") or name == _WELL_KNOWN)
         if "snapshots" in folders and "blobs" in folders:
             folders.remove("blobs")  # the Hub's cache: snapshots are links to the blobs
         names = sorted(name for name in names if not name.startswith("."))
@@ -230,6 +232,7 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         yield from _read_files(place, names, kind, is_model=model is not None)
 
 
+_WELL_KNOWN = ".well-known"  # hidden by its name, and meant for everybody (RFC 8615)
 _WITH_PARTS = {each.folder.has_parts for each in FORMATS if each.folder is not None}
 
 

@@ -4,6 +4,7 @@ JSON is read strictly, and nothing is taken for granted about the types of its v
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,6 +44,14 @@ def opened(path: Path) -> IO[bytes]:
         raise SourceError(f"{shown} cannot be read ({error.strerror or 'no reason given'})") from error
     except ValueError as error:  # a NUL in the name
         raise SourceError(f"{shown} is no name of a file") from error
+
+
+def is_bare_host(text: str) -> bool:
+    """Whether a source is a host with a port and no scheme, as people write `localhost:11434`."""
+    return _BARE_HOST.fullmatch(text.strip()) is not None
+
+
+_BARE_HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\]):[0-9]{2,5}(?:/\S*)?", re.ASCII | re.IGNORECASE)
 
 
 def size_of(file: IO[bytes]) -> int:
