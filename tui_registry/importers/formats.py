@@ -172,6 +172,26 @@ FORMATS = (
         documents=True,
         server=Server("the models of an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
     ),
+    Format(
+        name="a Modelfile",
+        help="a Modelfile",
+        kind="model",
+        module="modelfile",
+        in_files="Modelfiles",
+        text=Text(
+            begins=(
+                "#",
+                *(
+                    form
+                    for word in ("FROM", "PARAMETER", "TEMPLATE", "SYSTEM", "ADAPTER", "LICENSE", "MESSAGE")
+                    for form in (word, word.lower(), word.title())
+                ),
+            ),
+            beside="Modelfile",
+            suffixes=(".modelfile",),
+            otherwise="is no Modelfile: it holds other lines than the instructions of one",
+        ),
+    ),
     # Its addresses are known by their host, and read by `hub`.
     Format(
         name="a model's folder, card or address on the Hugging Face Hub",

@@ -146,7 +146,7 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
     )
     if not text or draft.has("license"):
         return
-    known = _licence_by_title(text)
+    known = licence_by_title(text)
     if known is not None:
         put_licence(draft, known, f"the licence's text in {SHOW}")
     else:
@@ -154,7 +154,7 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
 
 
-def _licence_by_title(text: str) -> str | None:
+def licence_by_title(text: str) -> str | None:
     """The identifier of a licence given as its whole text, by its title; None when the title is not known."""
     head = " ".join(text[:4000].split()).lower()
     for pattern, identifier in _TITLES:
