@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tui_registry.cli.demo import NEIGHBOUR, UNNAMED, _served, _url, own_records, prepared, sample_ops
+from tests.seeds import owner
+from tui_registry.cli.demo import NEIGHBOUR, UNNAMED, _served, _url, own_conflict, own_records, prepared, sample_ops
 from tui_registry.crdt import Op, check_op
 from tui_registry.datastore import Datastore
 from tui_registry.records.authoring import check
@@ -52,6 +53,9 @@ def test_the_demo_s_own_records_have_no_problems() -> None:
     assert len(own_records()) >= 2
     for kind, record in own_records():
         assert check(kind, record) == []
+    for op in own_conflict(owner("me"), int(time.time())):
+        assert op.record is not None
+        assert check("model", op.record) == []
 
 
 def test_demo_check_builds_everything_pulls_and_leaves_nothing_behind(
@@ -87,8 +91,12 @@ def test_the_demo_shows_a_peer_owners_a_conflict_and_problems(data_dir: Path) ->
         assert peer.address.startswith("http://127.0.0.1:")
         assert peer.last_sync is None
         assert len(datastore.names.all()) > 10
-        assert [row.name for row in datastore.conflicts()] == ["two-desks-embedder"]
+        assert [row.name for row in datastore.conflicts()] == ["my-ticket-classifier", "two-desks-embedder"]
+        mine = datastore.versions(datastore.conflicts()[0].id)
+        assert mine is not None
+        assert mine.mine
+        assert {entry.source for entry in mine.live} == {"desk", "laptop"}
         assert [row.name for row in datastore.search("is:invalid").rows] == ["weekend-chat"]
-        assert datastore.search("is:mine").total == len(own_records())
+        assert datastore.search("is:mine").total == len(own_records()) + 1
         place = datastore.data_dir
     assert not place.exists()

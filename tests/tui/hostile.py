@@ -83,6 +83,23 @@ def _own(datastore: Datastore) -> None:
             datastore.update("model", key, {**entry.record, "version": "3.0.0"}, entry.heads)
         elif place < 3:
             datastore.delete("model", key, entry.heads)
+    _own_conflict(datastore)
+
+
+def _own_conflict(datastore: Datastore) -> None:
+    """A record of one's own that was written on two devices at once."""
+    root = signed(owner("me"), "model", fitted(TEXTS[0], 128), at=NOW - 1)
+    assert root.record is not None
+    lines = [root.to_json()]
+    for text, other in (TEXTS[1:3], TEXTS[3:5]):
+        fields: dict[str, Json] = {
+            "version": fitted(text, 64), "license": fitted(other, 128), "model_type": {"Other": fitted(text, 64)},
+            "description": f"{fitted(text, 500)}\n{fitted(other, 500)}", "tags": [fitted(text, 128), fitted(other, 128)],
+        }  # fmt: skip
+        lines.append(
+            sign_up(owner("me"), "model", {**root.record, **fields}, children=[root.hash], clock=2, counter=2).to_json()
+        )
+    assert not datastore.apply(lines, source="device").rejected
 
 
 _TYPED = (

@@ -82,6 +82,9 @@ def prepared() -> Iterator[Datastore]:
             datastore.apply((op.to_json() for ops in known for op in ops), source="demo")
             for kind, record in own_records():
                 datastore.add(kind, record)
+            root, desk, laptop = own_conflict(datastore.key.identity(), int(time.time()))
+            datastore.apply([root.to_json(), desk.to_json()], source="desk")
+            datastore.apply([laptop.to_json()], source="laptop")
             for publisher, owner in sample.owners.items():
                 if publisher != UNNAMED:
                     datastore.names.set(owner.address, publisher)
@@ -250,6 +253,38 @@ def own_records() -> list[tuple[Kind, Record]]:
     ]
 
 
+def own_conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
+    """A record that the demo's own key wrote on two devices at once, so that settling a conflict can be tried: the
+    first version, and what the desk and the laptop made of it."""
+    about = "Sorts support tickets by topic and urgency, and says how sure it is."
+    trained = "Trained on 12,000 tickets of 2025; the labels were checked by two people."
+    fields: dict[str, Json] = {
+        "name": "my-ticket-classifier",
+        "version": "1.0.0",
+        "description": f"{about}\n\n{trained}",
+        "license": "Apache-2.0",
+        "model_type": "Embedding",
+        "parameters": 110_000_000,
+        "context_length": 512,
+        "tags": ["support", "classifier"],
+        "capabilities": ["classification"],
+    }
+    desk: dict[str, Json] = {
+        "version": "1.1.0",
+        "description": f"{about}\n\n{trained.replace('12,000 tickets of 2025', '18,000 tickets of 2025 and 2026')}",
+        "license": "MIT",
+        "tags": ["support", "classifier", "urgency"],
+    }
+    laptop: dict[str, Json] = {
+        "description": f"{about.replace('tickets by', 'tickets in English and German by')}\n\n{trained}",
+        "license": "BSD-3-Clause",
+        "context_length": 1024,
+        "tags": ["support", "german"],
+    }
+    root = _owned("model", fields, owner, now - 9 * _DAY)
+    return _forked(owner, root, ({**desk, "updated_at": now - _DAY}, {**laptop, "updated_at": now - 2 * _DAY}))
+
+
 def naming_models(template: str, preferred: Sequence[str]) -> str:
     """The template with a MODEL line for each preferred model: ids depend on the owner, a new one at each start."""
     name, rest = template.split("\n", 1)
@@ -286,13 +321,16 @@ def _conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
         "tags": ["embedding"],
     }
     root = _owned("model", fields, owner, now - 20 * _DAY)
+    desk: dict[str, Json] = {"version": "0.4.0", "updated_at": now - 2 * _DAY}
+    laptop: dict[str, Json] = {"version": "0.3.1", "context_length": 8192, "updated_at": now - 3 * _DAY}
+    return _forked(owner, root, (desk, laptop))
+
+
+def _forked(owner: Identity, root: Record, sides: Sequence[Mapping[str, Json]]) -> list[ModelOp | AgentOp]:
+    """A model as its owner registered it, and versions of it of which none knows the others."""
     first = sign_up(owner, "model", root)
-    desk = {**root, "version": "0.4.0", "updated_at": now - 2 * _DAY}
-    laptop = {**root, "version": "0.3.1", "context_length": 8192, "updated_at": now - 3 * _DAY}
-    return [
-        first,
-        *(sign_up(owner, "model", side, children=[first.hash], clock=2, counter=2) for side in (desk, laptop)),
-    ]
+    versions = ({**root, **side} for side in sides)
+    return [first, *(sign_up(owner, "model", side, children=[first.hash], clock=2, counter=2) for side in versions)]
 
 
 def _careless(owner: Identity, now: int) -> list[ModelOp | AgentOp]:

@@ -62,13 +62,13 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
     except InvalidRecord as error:
         return Finding(source, kind, None, error.problems)
     faults = [] if _is_id(record[ID_FIELD[kind]]) else [_fault("id", _NO_ID, ID_FIELD[kind])]
-    shown_id, heads, wrong = _guard(beside)
+    shown_id, heads, revision, wrong = _guard(beside)
     if faults or wrong:
         return Finding(source, kind, None, (*faults, *wrong))
     if base is None and "license" not in fields:
         notes = (*notes, LICENCE_ASSUMED)
     origins = {_TEMPLATE: f"formfile_template, given in its {form} form"} if form else {}
-    return Finding(source, kind, record, id=shown_id, heads=heads, origins=origins, notes=notes)
+    return Finding(source, kind, record, id=shown_id, heads=heads, revision=revision, origins=origins, notes=notes)
 
 
 def kind_of(fields: Mapping[str, Json]) -> Kind | None:
@@ -163,17 +163,19 @@ _NO_ID = "is not an id of 64 lower-case hex digits: leave it out, and the record
 _NO_HEADS = "must be the list of 64-digit hashes that 'show --json' gave"
 
 
-def _guard(beside: Mapping[str, Json]) -> tuple[str | None, tuple[str, ...], list[Problem]]:
-    """The id and the heads beside the record. Damaged ones are problems, not taken for missing: else the edit would go
-    on top of changes, or into a record, that its editor was not shown."""
+def _guard(beside: Mapping[str, Json]) -> tuple[str | None, tuple[str, ...], str | None, list[Problem]]:
+    """The id, the heads and the revision beside the record. Damaged ones are problems, not taken for missing: else the
+    edit would go on top of changes, or into a record, that its editor was not shown."""
     faults = []
-    identifier, heads = beside.get("id"), beside.get("heads")
+    identifier, heads, revision = beside.get("id"), beside.get("heads"), beside.get("revision")
     if identifier is not None and not _is_id(identifier):  # null: a line of `import --json` that is not signed yet
         faults.append(_fault("id", "is not an id of 64 lower-case hex digits", "id"))
     found = tuple(head for head in heads if _is_id(head)) if isinstance(heads, list) else ()
     if "heads" in beside and not (isinstance(heads, list) and len(found) == len(heads) > 0):
         faults.append(_fault("heads", _NO_HEADS, "heads"))
-    return (identifier if _is_id(identifier) else None), found, faults
+    if "revision" in beside and not _is_id(revision):
+        faults.append(_fault("revision", "must be the 64 hex digits that 'show --json' gave", "revision"))
+    return (identifier if _is_id(identifier) else None), found, (revision if _is_id(revision) else None), faults
 
 
 def _is_id(value: Json) -> TypeGuard[str]:

@@ -34,6 +34,8 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import read_styles
 
 WIDE: Final = 100
+# Of each footer one gives its place to the key that shows a conflict.
+_LESS_THAN_A_CONFLICT: Final = ("browse.sync", "record.name_owner")
 
 
 class Later(NamedTuple):
@@ -170,16 +172,22 @@ class BrowseScreen(FrameScreen[None]):
             return self.TYPING
         if self.is_filtering:
             return self.FILTERING
-        if self.focused is not None and self._later is not None and self.focused.parent is self._later.detail:
-            return self.READING
-        return self.FIRST_RUN if self.has_class("-first-run") else self.FOOTER
+        if self.has_class("-first-run"):
+            return self.FIRST_RUN
+        reads = self.focused is not None and self._later is not None and self.focused.parent is self._later.detail
+        footer = self.READING if reads else self.FOOTER
+        row = self.records.item
+        if row is None or row.heads < 2:
+            return footer
+        return tuple("record.conflict" if name in _LESS_THAN_A_CONFLICT else name for name in footer)
 
     def hint(self, text: str, tone: Tone = "note") -> None:
         """While records are marked, how many stands where the hint was."""
         self._own_hint = (text, tone)
         count = len(self.records.marked)
         if count:
-            text, tone = f"{exact(count)} marked: y copies them, d deletes those of yours, esc unmarks them", "note"
+            text = f"{exact(count)} marked: = compares, y copies, d deletes those of yours, esc unmarks them"
+            tone = "note"
         super().hint(text, tone)
 
     @on(RecordList.Marked)
@@ -297,6 +305,7 @@ class BrowseScreen(FrameScreen[None]):
         message.stop()
         if message.by_hand:
             self.next_step()
+        self.refresh_footer()
         if self._later is not None:  # else the record is shown as soon as there is a place for it
             self._read_entry()
 

@@ -22,14 +22,19 @@ class DetailScreen(FrameScreen[None]):
     WHERE: ClassVar[tuple[Where, ...]] = ("detail", "record")
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "detail.back", "record.next_tab", "record.edit", "record.delete", "record.copy", "record.name_owner",
-        "app.help",
+        "detail.back", "record.next_tab", "record.edit", "record.delete", "record.copy", "record.older", "app.help",
     )  # fmt: skip
 
     def __init__(self, ref: Ref) -> None:
         super().__init__()
         self._ref = ref
         self.parts = (RecordActions(self, lambda: ref, self._changed),)
+
+    def footer_actions(self) -> tuple[str, ...]:
+        entry = self.query_one(RecordDetail).entry
+        if entry is None or len(entry.live_heads) < 2:
+            return self.FOOTER
+        return tuple("record.conflict" if name == "record.name_owner" else name for name in self.FOOTER)
 
     def mode(self) -> str:
         # It is opened from the list of records, and from the history
@@ -48,6 +53,7 @@ class DetailScreen(FrameScreen[None]):
         entry = await self.read(self.datastore.entry, self._ref.id, self._ref.kind)
         if entry is not None:
             self.query_one(RecordDetail).show(entry)
+            self.refresh_footer()
         elif self.is_current:
             self.say("this record was deleted meanwhile", "problem")
             self.dismiss(None)

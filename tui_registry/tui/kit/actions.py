@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
-    "register", "items", "template", "drafts", "merge", "import", "findings", "sync", "quarantine", "history",
-    "deleted", "settings", "dialog",
+    "conflict", "writing", "register", "items", "template", "drafts", "merge", "import", "findings", "sync",
+    "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -26,6 +26,8 @@ HEADINGS: Final[dict[Where, str]] = {
     "record": "On a record",
     "text": "In the detail",
     "detail": "Detail",
+    "conflict": "In the versions of a record in conflict",
+    "writing": "When a long text is written for one",
     "register": "Register and edit",
     "items": "In a list of a form, such as its tags",
     "template": "In the Formfile of a form",
@@ -36,8 +38,10 @@ HEADINGS: Final[dict[Where, str]] = {
     "sync": "Sync",
     "quarantine": "In the quarantine",
     "history": "History",
-    "deleted": "On a deleted record",
+    "narrowing": "In the line that narrows the history",
+    "version": "On a version of a record",
     "settings": "Settings",
+    "compare": "Compare",
     "dialog": "In a dialog",
 }
 
@@ -140,6 +144,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.history", ("4",), "History", "What happened in this replica", "everywhere", "mode('history')"),
     Action("app.settings", ("5",), "Settings", "Colours, names, where your files and your key are", "everywhere",
            "mode('settings')"),
+    Action("app.conflicts", ("!",), "conflict", "Show the record that is in conflict, or the list of those that are",
+           "everywhere", "conflicts"),
     Action("app.help", ("?",), "help", "Show all keys and the query language", "everywhere", "help"),
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
     Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
@@ -164,6 +170,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
     Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
+           "cursor", "browse", "compare"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
     # In the filters, in the list of searches
@@ -183,6 +191,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
     Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
+    Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
+    Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
+    Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
+           "then", "record", "open_version"),
+    Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
+           "conflict"),
     Action("record.next_tab", ("right",), "next tab", "Next tab of the detail", "record", "next_tab"),
     Action("record.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "record", "previous_tab"),
     # In a list
@@ -202,6 +216,38 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("text.first", ("g", "home"), "top", "To the top", "text", "scroll_home"),
     Action("text.last", ("G", "end"), "end", "To the end", "text", "scroll_end"),
     Action("detail.back", ("escape",), "back", "Back to the list", "detail", "back"),
+    # The versions of a record in conflict
+    Action("conflict.next_side", ("right",), "next version", "To the next column: before, the versions, the result",
+           "conflict", "next_side"),
+    Action("conflict.previous_side", ("left",), "version before", "To the column before", "conflict", "previous_side"),
+    Action("conflict.take", ("space",), "take", "Take the value under the cursor; an item of a list in or out",
+           "conflict", "take"),
+    *(
+        Action(f"conflict.take_{name}", (name,), f"take {name.upper()}", f"Take the field as {name.upper()} has it",
+               "conflict", f"take({place})")
+        for place, name in enumerate("abc")
+    ),
+    Action("conflict.side", ("w",), "all of it", "Take every field as the version under the cursor has it",
+           "conflict", "side"),
+    *(
+        Action(f"conflict.side_{name.lower()}", (name,), f"all of {name}", f"Take every field as {name} has it",
+               "conflict", f"side({place})")
+        for place, name in enumerate("ABC")
+    ),
+    Action("conflict.rest", ("r",), "the rest", "Take what is still undecided as the version under the cursor has it, "
+           "else as the current one", "conflict", "rest"),
+    Action("conflict.change", ("enter",), "write", "Write a value of your own; in a list choose items first",
+           "conflict", "change"),
+    Action("conflict.read", ("tab",), "read", "To the field in full, and back to the fields", "conflict", "read"),
+    Action("conflict.undo", ("u",), "undo", "Take the last decision back", "conflict", "undo"),
+    Action("conflict.next", ("ctrl+n",), "next", "To the next field that is undecided or wrong", "conflict",
+           "next_field"),
+    Action("conflict.save", ("ctrl+s",), "sign", "Sign what was decided as one version", "conflict", "save"),
+    Action("conflict.delete", ("d",), "delete", "Settle it by deleting the record, after a question", "conflict",
+           "delete"),
+    Action("conflict.back", ("escape",), "back", "Back; what was decided is kept as long as the app runs", "conflict",
+           "back"),
+    Action("writing.accept", ("ctrl+s",), "take it", "Take the text as it stands", "writing", "accept"),
     # Register and edit
     Action("register.save", ("ctrl+s",), "sign", "Sign and save, or go to the first problem", "register", "save"),
     Action("register.next_problem", ("ctrl+n",), "next problem", "Go to the next problem", "register", "next_problem"),
@@ -268,24 +314,45 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("quarantine.copy", ("y",), "copy", "Copy a report of it, for whoever sent it", "quarantine", "copy"),
     Action("quarantine.back", ("escape",), "back", "Back to the list, then to Sync", "quarantine", "back"),
     # History
+    Action("history.find", ("/",), "find", "Narrow the list: words of a name or an id, owner:, did:, is:mine",
+           "history", "find"),
+    Action("history.order", ("t",), "order", "Between the order of arrival and that of the times of writing", "history",
+           "order"),
+    Action("history.older", ("[",), "older", "To the operation on the same record before this one", "history", "older"),
+    Action("history.newer", ("]",), "newer", "To the operation on the same record after this one", "history", "newer"),
+    Action("history.restore", ("r",), "restore", "Sign the version under the cursor anew, after a question", "history",
+           "restore"),
     Action("history.undo", ("u",), "undo", "Undo the operation, when it is the last on a record of yours; what was "
            "deleted comes back", "history", "undo"),
     Action("history.whose", ("m",), "mine or all", "Between what your key signed and what everybody did", "history",
            "whose"),
     Action("history.copy", ("y",), "copy", "Copy the record's id, the operation's hash or the operation", "history",
            "copy"),
-    Action("history.back", ("escape",), "back", "Back to Browse", "history", "back"),
-    Action("deleted.undo", ("u",), "bring back", "Bring the record back, when it was yours", "deleted", "undo"),
-    Action("deleted.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "deleted", "copy"),
-    Action("deleted.next_tab", ("right",), "next tab", "Next tab of the detail", "deleted", "next_tab"),
-    Action("deleted.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "deleted", "previous_tab"),
-    Action("deleted.back", ("escape",), "back", "Back to the history", "deleted", "back"),
+    Action("history.back", ("escape",), "back", "One level back: the list, the whole of it, Browse", "history", "back"),
+    Action("narrowing.to_list", ("enter", "down"), "to the list", "From the line to the list", "narrowing", "to_list"),
+    Action("version.older", ("[",), "older", "To the version before this one", "version", "older"),
+    Action("version.newer", ("]",), "newer", "To the version after this one", "version", "newer"),
+    Action("version.now", ("0",), "now", "Back to the record as it is now", "version", "now"),
+    Action("version.restore", ("r",), "restore", "Sign this version anew, after a question that shows what would "
+           "change; what was deleted comes back", "version", "restore"),
+    Action("version.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "version", "copy"),
+    Action("version.next_tab", ("right",), "next tab", "Next tab of the detail", "version", "next_tab"),
+    Action("version.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "version", "previous_tab"),
+    Action("version.back", ("escape",), "back", "Back to where it was opened", "version", "back"),
     # Settings
     Action("settings.change", ("enter",), "change", "Change what is under the cursor, or copy what cannot change",
            "settings", "change"),
     Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
     Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
     Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
+    # Compare
+    Action("compare.open", ("enter",), "open", "Open the record of the column", "compare", "open"),
+    Action("compare.next", ("right", "l"), "next", "To the next record", "compare", "next"),
+    Action("compare.previous", ("left", "h"), "previous", "To the record before", "compare", "previous"),
+    Action("compare.differing", (".",), "differing or all", "Between the fields that differ and all of them", "compare",
+           "differing"),
+    Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
+    Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     # In a dialog
     Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
 )  # fmt: skip

@@ -20,12 +20,14 @@ class Facts(NamedTuple):
     """What every screen shows of the replica; `changes` differs whenever something was committed.
 
     Attributes:
+        in_conflict: records of this replica's key that are in conflict.
         address: of this replica's key, 40 hex digits.
         owners: local names by address.
     """
 
     changes: int
     stats: Stats
+    in_conflict: int
     peers: tuple[Peer, ...]
     address: str
     owners: dict[str, str]
@@ -36,11 +38,14 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
     changes = datastore.changes()
     if before is not None and changes == before.changes:
         return None
+    stats, address = datastore.stats(), datastore.address
+    rows = datastore.conflicts() if stats.conflicts else []
     return Facts(
         # From before the rest: what is committed meanwhile shows at the next look.
         changes=changes,
-        stats=datastore.stats(),
+        stats=stats,
+        in_conflict=sum(row.owner == address for row in rows),
         peers=tuple(datastore.peers.all()),
-        address=datastore.address,
+        address=address,
         owners=dict(datastore.names.all()),
     )

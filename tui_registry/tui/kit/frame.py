@@ -191,15 +191,25 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         words.append(("synced just now" if since == "now" else f"synced {since} ago", "$foreground-muted"))
     count = facts.stats.records
     words.append((f"{exact(count)} record{'' if count == 1 else 's'}", ""))
+    if facts.in_conflict:
+        key = action("app.conflicts").footer_key
+        words.append((f"{key} {in_conflict(facts.in_conflict)}", "bold $text-warning"))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:
         words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
     return words
 
 
+def in_conflict(count: int) -> str:
+    """`1 conflict`, `1,204 conflicts`."""
+    return f"{exact(count)} conflict{'' if count == 1 else 's'}"
+
+
 def _kept(facts: Facts | None) -> int:
     """How many of the last words of `facts_in_words` stay in sight: the records, and trouble if there is any."""
-    return 1 + (facts is not None and any(peer.last_error is not None for peer in facts.peers))
+    if facts is None:
+        return 1
+    return 1 + (facts.in_conflict > 0) + any(peer.last_error is not None for peer in facts.peers)
 
 
 def _width(parts: Sequence[tuple[str, str]]) -> int:

@@ -69,7 +69,7 @@ def help_text(places: Iterable[Where], width: int) -> Content:
             for action in shown:
                 lines += field(f"  {action.shown_keys}", action.tooltip, width, _KEYS_WIDTH)
     lines += heading("Marks in the list")
-    lines += field("  !", "Conflict: more than one version is live; the winner is shown", width, _KEYS_WIDTH)
+    lines += field("  !", "Conflict: more than one version is live; ! shows them all", width, _KEYS_WIDTH)
     lines += field("  +", "Dated more than a day ahead of this machine's clock", width, _KEYS_WIDTH)
     lines += heading("What an operation in the history is now")
     lines += field("  current", "The record is what this operation wrote", width, _KEYS_WIDTH)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from textual import events, on, work
 from textual.app import App
@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from tui_registry.datastore import Datastore
-from tui_registry.errors import RegistryError
+from tui_registry.errors import Json, RegistryError
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import action
@@ -39,6 +39,15 @@ POLL_SECONDS = 1.0
 _LATE: Final = "still at work on that; esc gives it up"
 _STYLES: Final = Path(__file__).parents[1]
 
+Answer = TypeVar("Answer")
+
+
+class Decision(NamedTuple):
+    """A value that somebody took for a field of a record in conflict, and what the versions said there then."""
+
+    value: Json
+    seen: tuple[Json, ...]
+
 
 class RegistryHost(App[None]):
     """Holds the Datastore and looks every second whether this or another process changed it.
@@ -50,6 +59,7 @@ class RegistryHost(App[None]):
         settings: the person's own, as they are now.
         settings_file: where they are kept; None for where the person's own file is.
         gate: what every key goes through.
+        decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
@@ -70,6 +80,7 @@ class RegistryHost(App[None]):
         self.datastore = datastore
         self.settings_file = settings_file
         self.crash: Exception | None = None
+        self.decided: dict[str, Mapping[str, Decision]] = {}
         self.gate = Gate(self, super().on_event, self._say_late)
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
@@ -192,9 +203,19 @@ def read_styles(node: DOMNode, name: str) -> None:
     """Read a style sheet that the first frame does without, once; it counts for what is mounted from now on.
 
     Args:
-        name: of the file below `tui/`, such as `browse/record_detail.tcss`.
+        name: of the file below `tui/`, such as `browse/record_detail.tcss`, or its whole path.
     """
     styles, path = node.app.stylesheet, _STYLES / name
     if not styles.has_source(str(path)):
         styles.read(path)
         styles.parse()
+
+
+def styled(node: DOMNode, screen: Screen[Answer]) -> Screen[Answer]:
+    """A screen that is about to be opened, its style sheets read.
+
+    Textual would read them itself, and then parse all the others once more and style every widget of the app anew.
+    """
+    for path in screen.css_path:
+        read_styles(node, str(path))
+    return screen

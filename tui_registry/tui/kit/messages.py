@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from textual.message import Message
+
+from tui_registry.errors import Json
 
 
 class ShowRecord(Message):
@@ -19,3 +23,18 @@ class Search(Message):
     def __init__(self, query: str) -> None:
         super().__init__()
         self.query = query
+
+
+class Settle(Message):
+    """Show the versions of a record in conflict over what is in front."""
+
+    def __init__(self, record_id: str, decided: Mapping[str, Json], settled: Callable[[bool], None]) -> None:
+        """
+        Args:
+            decided: values that somebody wants already, by the field's path.
+            settled: is called once the conflict is settled, with False where that was by deleting the record.
+        """
+        super().__init__()
+        self.record_id = record_id
+        self.decided = decided
+        self.settled = settled

@@ -13,15 +13,16 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui_registry.errors import InvalidRecord, Kind, Problem, RegistryError
+from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.formfile import format as formatted, generate
 from tui_registry.present.imports import Candidate
+from tui_registry.records.merging import value_at
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
 from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
-from tui_registry.tui.kit.messages import ShowRecord
+from tui_registry.tui.kit.messages import Settle, ShowRecord
 from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow
 from tui_registry.tui.register.desk import Desk, Opened, Wanted, new_key
 from tui_registry.tui.register.draft_keeping import DraftKeeper, DraftList
@@ -111,6 +112,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         self._offer: DraftList | None = None
         self._checking = asyncio.Lock()
         self._unchecked = self._checked = self._saving = False
+        self._settled_with: dict[str, Json] = {}
 
     def compose_body(self) -> Iterable[Widget]:
         yield self.form
@@ -300,7 +302,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self.state.checked = error.problems
             self._refuse()
         except RegistryError as error:
-            if record_id is not None and error.code in ("changed", "not_found"):
+            if record_id is not None and error.code == "conflict":
+                self._settle(record_id, record)
+            elif record_id is not None and error.code in ("changed", "not_found"):
                 await self._merge(kind, record_id)
             else:
                 self.say(f"not saved: {error.sentence} (the form and its draft are kept)", "problem")
@@ -312,6 +316,25 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self.say(f"{done} ({leftover})" if leftover else done, "problem" if leftover else "done")
             self.host.look()
             self.dismiss(Saved(kind, key))
+
+    def _settle(self, record_id: str, record: Record) -> None:
+        """The record came into conflict while it was edited: what was typed is taken along to where that is settled."""
+        self.keep_draft()
+        typed = {path: value_at(record, path) for path in self.state.touched()}
+        # What was taken along before may have been decided otherwise there since.
+        before, self._settled_with = self._settled_with, typed
+        fresh = {path: value for path, value in typed.items() if path not in before or before[path] != value}
+        self.say("in conflict meanwhile: nothing was signed, and what you typed is taken along here", "problem")
+        self.app.post_message(Settle(record_id, fresh, self._settled))
+
+    @flow(group="leave")
+    async def _settled(self, is_there: bool) -> None:
+        """The conflict was settled, and what was typed had its say: the form has done its work."""
+        outcome = self.host.outcome
+        leftover = await self._drop_draft()
+        self.say(f"{outcome.text} ({leftover})" if leftover else outcome.text, "problem" if leftover else outcome.tone)
+        record_id = self.state.record_id
+        self.dismiss(Saved(self.state.kind, record_id) if is_there and record_id is not None else None)
 
     def _refuse(self) -> None:
         """Say that it was not signed, and go to the first thing to put right."""
@@ -354,7 +377,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
         # Saving will meet the same trouble and say it; a look in passing stays silent
         with suppress(RegistryError):
             overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
-            if overtaken and not self.drafts.closed:
+            # Where saving found a conflict, that was said.
+            if overtaken and self.is_active and not (self.drafts.closed or self._settled_with):
                 self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
 
     # ---- the draft, and leaving

@@ -20,6 +20,7 @@ from tui_registry.present.pulls import PullResult, Tally, kept_out
 from tui_registry.text import ELLIPSIS, address_short, age, count_words, exact, safe_text, size_bytes
 from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
+from tui_registry.tui.kit.frame import in_conflict
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList, RowStyles, cell
 from tui_registry.tui.kit.text_flow import field, paragraph, stack
@@ -251,8 +252,8 @@ def _clock(seconds: float) -> str:
 # All of them, and one in full
 
 
-def summary(views: Iterable[PeerView]) -> tuple[str, Tone]:
-    """All peers in a few words."""
+def summary(views: Iterable[PeerView], conflicts: int = 0) -> tuple[str, Tone]:
+    """All peers in a few words, and how many records of one's own are in conflict."""
     views = list(views)
     if not views:
         return "", "note"
@@ -261,6 +262,8 @@ def summary(views: Iterable[PeerView]) -> tuple[str, Tone]:
     words = [f"{exact(len(views))} peer{'' if len(views) == 1 else 's'}"]
     words += [f"{exact(failing)} failing"] if failing else []
     words += [f"{exact(running)} pull{'' if running == 1 else 's'} running"] if running else []
+    if conflicts:
+        words.append(f"{in_conflict(conflicts)}: {action('app.conflicts').footer_key} shows it")
     return " · ".join(words), "problem" if failing else "note"
 
 

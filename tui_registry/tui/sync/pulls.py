@@ -12,6 +12,7 @@ from tui_registry import sync
 from tui_registry.datastore import Datastore, Peer
 from tui_registry.present.pulls import Event, Progress, PullResult, Started, SyncError
 from tui_registry.text import exact
+from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
 
 if TYPE_CHECKING:
@@ -146,13 +147,16 @@ def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]
     ended = list(ended)
     results = [result for result, _ in ended]
     failed = [result for result in results if result.error is not None and result.error.code != STOPPED]
+    conflicts = sum(result.conflicts for result in results)
+    shown = f": {action('app.conflicts').footer_key} shows {'it' if conflicts == 1 else 'them'}" if conflicts else ""
     if len(ended) == 1:
-        return _outcome_of_one(*ended[0]), "problem" if failed else "done"
+        return _outcome_of_one(*ended[0]) + shown, "problem" if failed else "done"
     new = sum(result.applied for result in results)
     rejected = sum(result.rejected for result in results)
     stopped = sum(result.error is not None for result in results) - len(failed)
     words = [f"{exact(len(results))} pulls: {exact(new)} new" if new else f"{exact(len(results))} pulls: nothing new"]
     words += [f"{exact(rejected)} rejected"] if rejected else []
+    words += [f"{exact(conflicts)} in conflict{shown}"] if conflicts else []
     words += [f"{exact(stopped)} stopped"] if stopped else []
     if failed:
         names = ", ".join(sorted(result.peer for result in failed)[:3]) + (", …" if len(failed) > 3 else "")

@@ -257,7 +257,7 @@ class SyncScreen(FrameScreen[None]):
         self.set_class(not views, "-nothing")
         if views and self.focused is None and self.is_current:
             table.focus()
-        self.hint(*summary(views))
+        self.hint(*summary(views, 0 if self.host.facts is None else self.host.facts.in_conflict))
         if table.item != before:
             self._show_detail()
         self.refresh_footer()
