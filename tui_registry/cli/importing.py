@@ -154,6 +154,7 @@ class _Import:
             finding = replace(finding, record=record, origins={**finding.origins, **set_here})
             if any(path == "license" for path, _ in self._settings):
                 finding = replace(finding, notes=tuple(one for one in finding.notes if one != LICENCE_ASSUMED))
+            finding = finding.settled({path for path, _ in self._settings})
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._datastore.entry(identifier, kind) is not None:
             return judged(finding, here_as=identifier)
