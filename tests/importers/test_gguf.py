@@ -86,7 +86,7 @@ def test_the_architecture_tells_the_type(tmp_path: Path, architecture: str, want
 def test_a_file_without_a_name_and_licence_is_named_by_the_file_and_leaves_the_licence_open(tmp_path: Path) -> None:
     found = read(written(tmp_path, "some-model-Q8_0.gguf", gguf([])))
     assert at(found, "name") == "some-model-Q8_0"
-    assert at(found, "license") == "unknown"  # which no record can be signed with
+    assert at(found, "license") == "LicenseRef-unstated"  # which claims none
     assert "stated nowhere" in found.origins["license"]
 
 

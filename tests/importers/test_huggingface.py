@@ -342,7 +342,7 @@ def test_front_matter_that_is_not_yaml_still_tells_its_simple_lines(tmp_path: Pa
     (tmp_path / "README.md").write_text("---\nlicense: mit\npipeline_tag: text-to-image\nwidget: [{\n---\n# X\n")
     found = read(tmp_path / "README.md")
     assert (at(found, "license"), at(found, "model_type")) == ("MIT", "ImageGeneration")
-    assert any("the front matter could not be read" in note for note in found.notes)
+    assert any("widget could not be read and was left out (line" in note for note in found.notes)
 
 
 PARAGRAPHS = [

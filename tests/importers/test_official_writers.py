@@ -241,7 +241,7 @@ def test_front_matter_that_huggingface_hub_writes_reads_as_it_was_given() -> Non
     text = f"---\n{data.to_yaml()}\n---\n# Tiny\n\nWords of a card that are long enough to be a paragraph.\n"
     card = parse_card(text)
     assert card is not None
-    assert card.note is None
+    assert [note.partition(":")[0] for note in card.notes] == ["the card also states what no field holds"]
     assert card.texts("language") == ["en", "de"]
     assert card.text("license_name") == "house-licence"
     assert card.texts("tags") == ["chat", "1.0", "no"]

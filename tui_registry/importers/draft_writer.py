@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
-from tui_registry.licences import meant, names_none, reference
+from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
 from tui_registry.present.imports import NOT_STATED, Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
@@ -27,7 +27,6 @@ NO_TYPE = Problem(
     f"the type is stated nowhere: give one of {', '.join(MODEL_TYPES)}, or another task as Other "
     '(on the command line --set model_type=LLM, or --set \'model_type={"Other": "text-classification"}\')',
 )
-NO_LICENCE = "unknown"  # no SPDX expression, so the authoring rule asks; the default would claim a licence
 
 
 class Draft:
@@ -62,6 +61,8 @@ class Draft:
         Returns:
             Whether the field has this value now.
         """
+        if path == "name" and isinstance(value, str):
+            value = plain_name(value)
         if self.has(path) or value is None or value in ("", []):
             return False
         fitting = self._fit(path, _type_of(self.kind, path), value, origin)
@@ -107,7 +108,7 @@ class Draft:
     def finding(self) -> Finding:
         """The draft as the rest of the program takes it."""
         if not self.has("license"):
-            self.put("license", NO_LICENCE, "stated nowhere, so it is left for a person to name")
+            self.put("license", UNSTATED, "stated nowhere; the default would claim one")
         # A record needs a type, and what nobody stated is not to be registered as the default
         untyped = self.kind == "model" and not self.has("model_type")
         record: Record | None = None
@@ -172,6 +173,19 @@ class Draft:
         return list[Json](fitting[: of.most])
 
 
+class Judged(NamedTuple):
+    """What stands beside drafts in a list and is none: an entry that cannot be read, or one of ours."""
+
+    found: Finding
+
+    def finding(self) -> Finding:
+        """As of a draft."""
+        return self.found
+
+
+Given: TypeAlias = Union[Draft, Judged]
+
+
 def finding_of(read: Callable[[], Draft], source: str, kind: Kind | None) -> Finding:
     """The finding that reading a draft ends in: the draft, or why there is none. Nothing is raised."""
     try:
@@ -189,18 +203,38 @@ def put_version(draft: Draft, version: str, origin: str) -> None:
     if version_fault(version) is None:
         draft.put("version", version, origin)
         return
-    match = _SHORT.fullmatch(version)
+    match = None if _DATE.fullmatch(version) else _SHORT.fullmatch(version)
     if match is not None:
         whole = ".".join(str(int(part or "0")) for part in match.group(1, 2, 3)) + (match[4] or "")
         if version_fault(whole) is None:
             draft.put("version", whole, f"{origin}, where it is {shown(version)}")
             return
-    draft.note(f"the version {shown(version)} is not SemVer, so the draft has the default ({origin})")
+    what = "a date and not" if _DATE.fullmatch(version) else "not"
+    draft.note(f"the version {shown(version)} is {what} SemVer, so the draft has the default ({origin})")
 
 
 # `v1.2`, `1`, `1.2.0-rc.1`: numbers that only lack a part. Dates and names are another matter.
 _SHORT = re.compile(
     r"v?([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:\.([0-9]{1,4}))?([-+][0-9A-Za-z.+-]+)?", re.ASCII | re.IGNORECASE
+)
+
+
+# `2025-06-01`, `2025.06`, `v2025_06_01-rc1`, `20250601`: the day of a release says nothing of compatibility.
+_DATE = re.compile(
+    r"v?(?:19|20)[0-9]{2}(?:[-._/ ]?[0-1]?[0-9](?:[-._/ ]?[0-3]?[0-9])?)?(?:[-+.T ][0-9A-Za-z.:+-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def plain_name(text: str) -> str:
+    """A name without what a template puts around it: `Model Card for X`, `X Model Card` -> `X`; `null` -> nothing."""
+    name = _AROUND.sub("", text.strip()).strip()
+    return "" if name.lower() in _NO_NAMES else name
+
+
+_AROUND = re.compile(r"(?i)^model card (?:for|of)[ \t]+|[ \t]*[-:|\u2013\u2014]?[ \t]+model[ -]?card$")
+_NO_NAMES = frozenset(
+    {"null", "none", "nil", "nan", "~", "unk", "unknown", "<unk>", "n/a", "na", "undefined", "untitled", "no name"}
 )
 
 
@@ -270,6 +304,9 @@ def put_licence(draft: Draft, identifier: str, origin: str, *, name: str = "") -
     """
     if draft.has("license") or not identifier.strip():
         return
+    if states_none(identifier) and names_none(name):
+        draft.note(f"the licence is given as {shown(identifier)} ({origin})")
+        return  # another source may know it
     licence = spdx(identifier, name)
     written = "" if licence.expression == identifier.strip() else f", where it is {shown(name or identifier)}"
     draft.put("license", licence.expression, origin + written)
@@ -288,9 +325,8 @@ def spdx(identifier: str, name: str = "") -> Licence:
         if not names_none(name):
             named = meant(name)
             return Licence(named[0] if len(named) == 1 else _reference(name))
-        return Licence(
-            NO_LICENCE if word.lower() != "other" else word, f"the licence is given as {shown(word)}: name it"
-        )
+        # `other` is a licence that somebody has to name before anything is signed
+        return Licence(UNSTATED if states_none(word) else word, f"the licence is given as {shown(word)}: name it")
     expressions = meant(word)
     if len(expressions) == 1:
         return Licence(expressions[0])
@@ -302,4 +338,4 @@ def spdx(identifier: str, name: str = "") -> Licence:
 def _reference(name: str) -> str:
     """A name as a reference: `Yi License (v1)` -> `LicenseRef-Yi-License-v1`."""
     own = reference(name.strip().removeprefix("LicenseRef-"))
-    return f"LicenseRef-{own}" if own else NO_LICENCE
+    return f"LicenseRef-{own}" if own else UNSTATED

@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from tui_registry.errors import Json
 from tui_registry.importers import safetensors
-from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, put_licence, shown
+from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, plain_name, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
+from tui_registry.importers.front_matter import MOST_BYTES, front_matter, without_place
 from tui_registry.importers.tasks import (
     is_modules,
     task_among,
@@ -29,11 +30,12 @@ from tui_registry.importers.tasks import (
 )
 from tui_registry.importers.untrusted import (
     SourceError,
+    decoded,
     is_whole,
     object_at,
     opened,
     parse_json,
-    parse_object,
+    parse_written,
     read_bounded,
     text_at,
 )
@@ -45,7 +47,6 @@ from tui_registry.importers.weights import (
     put_quantization,
     put_requirements,
 )
-from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import count_words, parse_count
 
 CARD, CONFIG, PIPELINE, ADAPTER = "README.md", "config.json", "model_index.json", "adapter_config.json"
@@ -180,7 +181,7 @@ def _noted(draft: Draft, read: Callable[[Path], T], path: Path) -> T | None:
 
 
 def _read_object(path: Path) -> dict[str, Json]:
-    return parse_object(read_bounded(path, _MOST_BYTES, path.name), path.name)
+    return parse_written(read_bounded(path, _MOST_BYTES, path.name), path.name)
 
 
 def _read_value(path: Path) -> Json:
@@ -472,7 +473,6 @@ def _without_padding(config: Mapping[str, Json], length: int) -> tuple[int, str]
 # ---- a card: Markdown with YAML front matter between lines of three hyphens ------------------------------------------
 
 IN_CARD = "in the model card"
-_FENCE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _KEYS = frozenset(
     {
         "license", "license_name", "pipeline_tag", "library_name", "base_model", "model-index", "model_name",
@@ -489,13 +489,13 @@ class Card:
         values: the front matter; scalars are text, as they stand there.
         paragraph: the first paragraph of the text, without markup.
         title: the first heading, without markup.
-        note: why the front matter could not be read, when it could not.
+        notes: what of it could not be read, and what has no place in a record.
     """
 
     values: dict[str, Json]
     paragraph: str
     title: str
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
     def text(self, key: str) -> str:
         """A value that is one text."""
@@ -535,31 +535,26 @@ def read_card(path: Path) -> Card | None:
     Raises:
         SourceError: the file cannot be read.
     """
+    notes: list[str] = []
     with opened(path) as file:
-        return parse_card(file.read(_MOST_BYTES).decode("utf-8", "replace"))
+        card = parse_card(decoded(file.read(MOST_BYTES), notes))
+    return replace(card, notes=(*notes, *card.notes)) if card is not None and notes else card
 
 
 def parse_card(text: str) -> Card | None:
     """The card in a text, None as for `read_card`."""
-    match = _FENCE.match(text)
-    if match is None:
+    matter = front_matter(text)
+    if matter is None or not _KEYS.intersection(matter.values):
         return None
-    title, paragraph = _beginning(text[match.end() :])
-    try:
-        values = load_document(match[1], "the front matter.yaml")
-    except DocumentError as error:
-        place = "" if error.line is None else f" (line {error.line + 1})"
-        reason = error.sentence.partition(": ")[2]
-        note = f"the front matter could not be read{place}: it {reason}"
-        # One broken line should not cost the licence: the simple lines are read one by one.
-        values = {key: value for key, value in _SIMPLE.findall(match[1]) if key in _KEYS}
-        return Card(dict(values), paragraph, title, note) if values else None
-    if not isinstance(values, dict) or not _KEYS.intersection(values):
-        return None
-    return Card(values, paragraph, title)
+    title, paragraph = _beginning(matter.body)
+    notes = (*matter.notes, *without_place(matter.values, _PLACED))
+    return Card(dict(matter.values), paragraph, title, notes)
 
 
-_SIMPLE = re.compile(r"^([a-z_-]+):[ \t]+[\"']?([^\s\"'\[\]{}&*!|>#][^\r\n\"']*?)[\"']?[ \t]*\r?$", re.MULTILINE)
+# The keys that `put_card` reads.
+_PLACED = frozenset(
+    {"license", "license_name", "tags", "pipeline_tag", "library_name", "language", "base_model", "model_name"}
+)
 
 
 # What a card says
@@ -592,8 +587,8 @@ def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
             draft.note(f"the pipeline_tag {shown(task)} is no task of the Hub")
     if before_weights:
         return
-    if card.note is not None:
-        draft.note(card.note)
+    for remark in card.notes:
+        draft.note(remark)
     licences = card.texts("license")
     name = card.text("license_name")
     put_licence(draft, ", ".join(licences[:4]), f"license {IN_CARD}", name=name)
@@ -651,7 +646,7 @@ def _put_size_in_name(draft: Draft) -> None:
 
 def title_of(card: Card) -> str:
     """The heading, when it names the model and is not a phrase of a template."""
-    title = re.sub(r"(?i)^model card (?:for|of)\s+", "", card.title).strip()
+    title = plain_name(card.title)
     return "" if title.lower() in _NO_NAMES or len(title) > 80 else title
 
 

@@ -12,6 +12,7 @@ from tui_registry.importers.formats import Reader
 from tui_registry.importers.gguf import type_of_architecture
 from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
+from tui_registry.licences import UNSTATED
 from tui_registry.text import exact, parse_count
 
 if TYPE_CHECKING:
@@ -146,15 +147,15 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
     )
     if not text or draft.has("license"):
         return
-    known = _licence_by_title(text)
+    known = licence_by_title(text)
     if known is not None:
         put_licence(draft, known, f"the licence's text in {SHOW}")
     else:
-        put_licence(draft, "unknown", f"the licence's text in {SHOW}")
+        draft.put("license", UNSTATED, f"the licence's text in {SHOW}, which has no title that is known here")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
 
 
-def _licence_by_title(text: str) -> str | None:
+def licence_by_title(text: str) -> str | None:
     """The identifier of a licence given as its whole text, by its title; None when the title is not known."""
     head = " ".join(text[:4000].split()).lower()
     for pattern, identifier in _TITLES:

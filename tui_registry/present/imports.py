@@ -254,10 +254,12 @@ class ImportOutcome:
 
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
+        self.unlicensed = 0
 
     def add(self, candidate: Candidate) -> None:
         """Count one more, by its status of now."""
         self.counts[candidate.status] += 1
+        self.unlicensed += any(problem.code == "license_unstated" for problem in candidate.problems)
 
     @property
     def failed(self) -> bool:
@@ -267,7 +269,47 @@ class ImportOutcome:
     def summary(self, *, registering: bool) -> str:
         """All in one line; where nothing was to be registered yet, with how to."""
         said = ", ".join(f"{exact(count)} {_status_words(status)}" for status, count in self.counts.items())
+        if self.unlicensed:
+            said += f" ({exact(self.unlicensed)} of them without a stated licence)"
         return said if registering or not self.counts["ready"] else f"{said}: --register registers what is ready"
+
+
+class Untold:
+    """Of an import of thousands, what is summed up in place of a line each: how many came to what, and why."""
+
+    _MOST_REASONS = 200
+    _SHOWN = 8
+
+    def __init__(self) -> None:
+        self._outcome = ImportOutcome()
+        # Why -> how many, and where the first stands.
+        self._reasons: dict[str, tuple[int, str]] = {}
+
+    def add(self, candidate: Candidate, place: str) -> None:
+        """Count one more; `place` is where it stands."""
+        self._outcome.add(candidate)
+        found = candidate.errors or [one for one in candidate.problems if candidate.status == "skipped"]
+        if not found:
+            return
+        where = f"{found[0].path}: " if found[0].path else ""
+        reason = safe_text(f"{where}{found[0].sentence}", 160)
+        if reason not in self._reasons and len(self._reasons) >= self._MOST_REASONS:
+            reason = "other reasons"
+        count, first = self._reasons.get(reason, (0, safe_text(place, 120)))
+        self._reasons[reason] = (count + 1, first)
+
+    def lines(self) -> Iterator[str]:
+        """What to say, none where there is nothing."""
+        count = sum(self._outcome.counts.values())
+        if not count:
+            return
+        said = self._outcome.summary(registering=True)
+        yield f"and {exact(count)} more, {said}: --explain shows each"
+        often = sorted(self._reasons.items(), key=lambda item: -item[1][0])
+        for reason, (number, first) in often[: self._SHOWN]:
+            yield f"  {exact(number)}: {reason} (the first: {first})"
+        if len(often) > self._SHOWN:
+            yield f"  and {exact(len(often) - self._SHOWN)} other reasons"
 
 
 def survey_words(found: int, ready: int, passed: int, *, cut: bool) -> str:
