@@ -189,3 +189,13 @@ def test_a_line_says_which_file_at_any_width(
     (deep / "mine.yaml").write_text(f"kind: model\n{MODEL}")
     assert "mine.yaml" in cli("import", str(tmp_path)).out
     assert "mine.yaml" in cli("import", str(deep / "mine.yaml")).out
+
+
+def test_a_card_that_leaves_out_its_type_is_read_and_waits_for_an_answer(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# m\nA fine model.\n")
+    (tmp_path / "helm.yaml").write_text("apiVersion: v2\nname: chart\n")
+    assert cli("import", str(tmp_path)).code == 0
+    assert cli("import", str(tmp_path), "--register").code == 1
+    assert cli("list", "models", "--json").lines == []
+    assert cli("import", str(tmp_path), "--register", "--set", "model_type=LLM").code == 0
+    assert len(cli("list", "models", "--json").lines) == 1

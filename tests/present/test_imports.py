@@ -85,9 +85,9 @@ def test_an_outcome_counts_in_the_order_in_which_things_happened() -> None:
     assert outcome.summary(registering=False) == (
         "2 ready, 1 skipped, 1 here already: --register registers what is ready"
     )
-    assert not outcome.failed
+    assert not outcome.failed()
     outcome.add(judged(DRAFT, [ERROR]))
-    assert outcome.failed
+    assert outcome.failed()
 
 
 def test_operations_are_told_by_what_became_of_them() -> None:

@@ -60,7 +60,7 @@ def import_drafts(args: Namespace) -> int:
         note(WHERE_CONFLICTS_ARE)
     if work.outcome.counts["registered"] > 1:
         note(f"to take it back: tui-registry undo --batch {work.together.number}")
-    return 1 if work.outcome.failed else 0
+    return 1 if work.outcome.failed(registering=args.register) else 0
 
 
 # How

@@ -255,16 +255,19 @@ class ImportOutcome:
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
         self.unlicensed = 0
+        self.unanswered = 0
 
     def add(self, candidate: Candidate) -> None:
         """Count one more, by its status of now."""
         self.counts[candidate.status] += 1
+        # It was read; what its description leaves out is for a person to say.
+        self.unanswered += candidate.status == "invalid" and {one.code for one in candidate.errors} == {NOT_STATED}
         self.unlicensed += any(problem.code == "license_unstated" for problem in candidate.problems)
 
-    @property
-    def failed(self) -> bool:
-        """Whether anything was wrong with what was found."""
-        return bool(self.counts["invalid"] or self.counts["failed"])
+    def failed(self, *, registering: bool = False) -> bool:
+        """Whether anything was wrong with what was found; when registering, also where it waits for an answer."""
+        answered = self.counts["invalid"] - self.unanswered
+        return bool(answered or self.counts["failed"] or (registering and self.unanswered))
 
     def summary(self, *, registering: bool) -> str:
         """All in one line; where nothing was to be registered yet, with how to."""
