@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.seeds import NOW, make_record, owner, seed, signed, written
+from tests.seeds import NOW, make_record, owner, seed, signed, stranger_ops, written
 from tui_registry.crdt import sign_rm, sign_up
-from tui_registry.datastore import Datastore, HistoryEntry, NothingToUndo, carry_out, plan_undo, read_deleted
+from tui_registry.datastore import (
+    Datastore,
+    HistoryEntry,
+    NothingToUndo,
+    StoreError,
+    carry_out,
+    plan_undo,
+    read_deleted,
+)
 from tui_registry.errors import Record
 from tui_registry.replica.log import operations, versions
-from tui_registry.replica.log.operations import Operation
+from tui_registry.replica.log.operations import Operation, Places
+from tui_registry.replica.store import connection
 from tui_registry.replica.store.stored import parts_of
 
 
@@ -310,7 +320,7 @@ def test_what_was_there_before_is_not_looked_for_without_end(
     for clock in range(2, 9):
         ops.append(sign_rm(owner("me"), "model", root.key, children=[ops[-1].hash], clock=clock, updated_at=NOW))
     assert datastore.apply(op.to_json() for op in ops).applied == 8
-    assert [row.version for row in everything(datastore)] == [""] * 3 + ["1.2.3"] * 5
+    assert [row.version for row in everything(datastore)] == ["1.2.3"] * 8
     with pytest.raises(NothingToUndo, match="what was deleted is not"):
         plan_undo(datastore, root.key)
 
@@ -322,6 +332,83 @@ def test_a_removal_of_removals_still_names_its_record(datastore: Datastore) -> N
     assert datastore.apply(op.to_json() for op in (root, first, second)).applied == 3
     last = everything(datastore)[0]
     assert (last.did, last.name, last.version) == ("deleted", "gone", "1.2.3")
+
+
+def chained_removals(datastore: Datastore, removals: int) -> None:
+    """A stranger's record, removed, and every removal removed again."""
+    root = signed(owner("them"), "model", f"gone {removals}", version="1.2.3")
+    ops = [root]
+    for clock in range(2, removals + 2):
+        ops.append(sign_rm(owner("them"), "model", root.key, children=[ops[-1].hash], clock=clock, updated_at=NOW))
+    assert datastore.apply(op.to_json() for op in ops).applied == removals + 1
+
+
+def statements(datastore: Datastore, ask: Callable[[], object]) -> list[str]:
+    """What the database is asked of the log for an answer."""
+    said: list[str] = []
+    with datastore._pool.read() as db:
+        db.set_trace_callback(said.append)
+    ask()
+    with datastore._pool.read() as db:
+        db.set_trace_callback(None)
+    return [statement for statement in said if "ops" in statement]
+
+
+def test_a_deleted_record_is_found_by_its_name_in_steps_by_the_length_of_its_chain_of_removals_not_by_its_square(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_STEPS", 10)
+    asked = 0
+
+    def count() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    steps = []
+    for removals in (50, 200):
+        chained_removals(datastore, removals)
+        asked = 0
+        assert len(datastore.log.places(words=f"gone {removals}", unwanted=count).places) == removals + 1
+        steps.append(asked)
+    assert steps[1] < 8 * steps[0]  # five times the removals in all
+    (reading,) = {
+        said for said in statements(datastore, lambda: datastore.log.places(words="gone")) if "is_rm = 0" in said
+    }
+    with datastore._pool.read() as db:
+        plan = [detail for *_, detail in db.execute(f"EXPLAIN QUERY PLAN {reading}")]
+    assert "SEARCH ops USING INDEX ops_of_record (rid=? AND is_head=?)" in plan
+
+
+def test_a_window_of_removals_is_read_in_as_many_statements_however_long_the_chains_before_it_are(
+    datastore: Datastore,
+) -> None:
+    said = []
+    for removals in (60, 240):
+        chained_removals(datastore, removals)
+        rows = datastore.log.operations(limit=50).rows
+        assert {(row.did, row.name, row.version) for row in rows} == {("deleted", f"gone {removals}", "1.2.3")}
+        said.append(len(statements(datastore, lambda: datastore.log.operations(limit=50))))
+    assert said[0] == said[1] < 6
+    # One more for another record.
+    rows = datastore.log.operations(limit=301).rows
+    assert [row.name for row in rows] == ["gone 240"] * 241 + ["gone 60"] * 60
+    assert len(statements(datastore, lambda: datastore.log.operations(limit=301))) == said[0] + 1
+
+
+def test_removals_of_removals_name_the_last_write_before_them_not_a_later_one(datastore: Datastore) -> None:
+    ops = [signed(owner("them"), "model", "on and off", version="0.0.0")]
+    record = ops[0].record
+    assert record is not None
+    for step in range(1, 10):
+        on, clock, value = [ops[-1].hash], step + 1, {**record, "version": f"{step}.0.0", "updated_at": NOW + step}
+        if step % 3:
+            ops.append(sign_rm(owner("them"), "model", ops[0].key, children=on, clock=clock, updated_at=NOW + step))
+        else:
+            ops.append(sign_up(owner("them"), "model", value, children=on, clock=clock))
+    assert datastore.apply(op.to_json() for op in ops).applied == 10
+    versions_told = [f"{step - step % 3}.0.0" for step in reversed(range(10))]
+    assert [row.version for row in everything(datastore)] == versions_told
 
 
 @pytest.mark.parametrize("near", [1, 7, 2_000])
@@ -374,6 +461,51 @@ def test_a_list_has_its_operations_in_its_order_however_it_came_to_grow(
         assert ([*known.places], [*known.times]) == ([*afresh.places], [*afresh.times])
         shown = datastore.log.operations_at(known.places[3:9])
         assert {row.place for row in shown} == {*known.places[3:9]}
+
+
+@pytest.mark.parametrize("by_time", [False, True], ids=["arrival", "time"])
+@pytest.mark.parametrize("owners", [None, ["stranger"]], ids=["all", "theirs"])
+def test_places_of_a_log_that_was_rewritten_since_are_not_taken_over(
+    datastore: Datastore, tmp_path: Path, owners: list[str] | None, by_time: bool
+) -> None:
+    def listed(known: Places | None = None) -> Places:
+        addresses = None if owners is None else [owner(name).address for name in owners]
+        return datastore.log.places(owners=addresses, by_time=by_time, known=known)
+
+    ops = [*stranger_ops(20)]
+    datastore.apply(op.to_json() for op in ops[:10])
+    known = listed()
+    rewritten_by_another(tmp_path, lost=(2, 5))
+    datastore.apply(op.to_json() for op in (signed(owner("another"), "model", "theirs"), *ops[10:]))
+    places = listed(known)
+    assert places.size > known.size
+    assert places.epoch != known.epoch
+    assert ([*places.places], [*places.times]) == ([*listed().places], [*listed().times])
+    assert {*places.places} == {*range(19)} - ({8} if owners else set())
+    # Under one epoch they are.
+    datastore.apply([signed(owner("another"), "model", "more").to_json()])
+    again = listed(places)
+    assert (again.epoch, again.size) == (places.epoch, 20)
+    assert ([*again.places], [*again.times]) == ([*listed().places], [*listed().times])
+
+
+def rewritten_by_another(data_dir: Path, *, lost: tuple[int, ...]) -> None:
+    """Some operations go bad, and another process takes them out of the log."""
+    with Datastore.open(data_dir) as another:
+        with another._pool.write() as db:
+            db.executemany("UPDATE ops SET body = x'00' WHERE idx = ?", [(place,) for place in lost])
+        assert [found.place for found in another.verify().invalid] == [*lost]
+
+
+def test_the_deed_of_an_operation_that_is_gone_is_said_to_be_gone(datastore: Datastore, tmp_path: Path) -> None:
+    datastore.apply(op.to_json() for op in stranger_ops(5))
+    assert datastore.log.deeds(range(5)) == ["registered"] * 5
+    rewritten_by_another(tmp_path, lost=(2,))
+    with pytest.raises(StoreError, match="has no operation 4 now") as raised:
+        datastore.log.deeds(range(5))
+    assert raised.value.code == "changed"
+    assert datastore.log.deeds([]) == []
+    assert [row.place for row in datastore.log.operations_at(range(5))] == [3, 2, 1, 0]
 
 
 def test_words_find_every_operation_of_a_record_by_name_or_id_deleted_or_not(

@@ -46,6 +46,21 @@ def test_what_is_found_step_by_step_while_the_log_grows_is_what_one_look_finds(
         assert {*found.found} == {place for place in range(33) if datastore.log.deeds([place]) == ["deleted"]}
 
 
+def test_a_log_that_was_rewritten_is_looked_through_for_a_deed_afresh(tmp_path: Path) -> None:
+    with replica(tmp_path, 6) as datastore:
+        asked = Asked(mine=False, did="deleted")
+        before = listing(datastore, asked)
+        assert not before.found
+        with Datastore.open(tmp_path) as another:
+            with another._pool.write() as db:
+                db.execute("UPDATE ops SET body = x'00' WHERE idx < 3")
+            assert [found.place for found in another.verify().invalid] == [0, 1, 2]
+        key = datastore.add("model", make_record("model", "mine")).key
+        datastore.delete("model", key, datastore.heads(key))
+        datastore.apply(op.to_json() for op in stranger_ops(2, by="another"))
+        assert [*listing(datastore, asked, before).found] == [*listing(datastore, asked).found] == [4]
+
+
 def test_a_line_is_read_as_words_an_owner_and_a_deed() -> None:
     assert asked_for('big llama owner:"my lab" did:br', mine=True, by_time=False) == Asked(
         True, "big llama", "my lab", "brought back", False

@@ -11,7 +11,7 @@ import re
 import sqlite3
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tui_registry.errors import Kind, Record
@@ -30,11 +30,10 @@ from tui_registry.replica.log.versions import (
     read_children,
     read_history,
     read_last,
-    value_before,
 )
-from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import children_in, chunks, hex_range, marks, parts_of, stored_id
+from tui_registry.replica.store.stored import children_in, chunks, hex_range, marks, parts_of, record_of, stored_id
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
 _NEAR = 2_000
 # Of so many deleted records, the last that came here first, the names are looked at: they stand in the log only.
 _MOST_DELETED = 20_000
+# Of so many writes before the removal of a deleted record, the last ones, it is asked which was shown.
+_MOST_WRITES = 100
 _HEX: Final = re.compile(r"[0-9a-f]{6,64}").fullmatch
 _SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9a-f]{0,40}))?").fullmatch
 
@@ -63,7 +64,8 @@ class Operation(NamedTuple):
     Attributes:
         place: where it stands in this replica's log, from 0.
         did: `settled` is a write on several versions that were live at once, `brought back` one on a removal.
-        name, version: of the record as the operation wrote it; of a removal, as it was before. Empty if unknown.
+        name, version: of the record as the operation wrote it; of a removal, as it was before, and where it had been
+            deleted already, as the newest of its last writes says. Empty if unknown.
         actor: the address that signed, 40 hex digits; mine: it is this replica's.
         updated_at: Unix seconds, as the actor says.
         arrived_at, source: when and from whom it first came here, as for `HistoryEntry`.
@@ -103,12 +105,14 @@ class Places(NamedTuple):
         places: of the operations. times: what each states as its time (Unix seconds), in the order of these times only.
         size: of the log when it was read.
         unread: of so many deleted records the names were not looked at.
+        epoch: of the log when it was read: under another one other operations may stand at these places.
     """
 
     places: Sequence[int]
     times: Sequence[int]
     size: int
     unread: int = 0
+    epoch: str = ""
 
 
 class Beside(NamedTuple):
@@ -315,12 +319,12 @@ class Log:
             StoreError: `interrupted`.
         """
         with self._pool.read(unwanted=unwanted) as db:
-            (size,) = db.execute("SELECT size FROM replica").fetchone()
+            size, epoch = db.execute("SELECT size, epoch FROM replica").fetchone()
             asked = words.split()
-            if known is not None and (known.size > size or asked):
-                known = None  # put back to an older copy; or names may have changed
+            if known is not None and (known.epoch != epoch or known.size > size or asked):
+                known = None  # another log, or put back to an older copy; or names may have changed
             if owners is None and not asked and not by_time:
-                return Places(range(size - 1, -1, -1), (), size)
+                return Places(range(size - 1, -1, -1), (), size, epoch=epoch)
             signers = None if owners is None else [bytes.fromhex(owner) for owner in owners]
             since = 0 if known is None else known.size
             unread = 0
@@ -333,8 +337,9 @@ class Log:
                 found = array("q", range(since, size))
             if not by_time:
                 places = array("q", sorted(found, reverse=True))
-                return Places(places if known is None else places + array("q", known.places), (), size, unread)
-            return _in_order_of_time(db, found, known, size)._replace(unread=unread)
+                every = places if known is None else places + array("q", known.places)
+                return Places(every, (), size, unread, epoch)
+            return _in_order_of_time(db, found, known, size)._replace(unread=unread, epoch=epoch)
 
     def operations_at(self, places: Sequence[int], unwanted: Callable[[], bool] | None = None) -> list[Operation]:
         """The operations at these places, the last arrived first.
@@ -349,7 +354,7 @@ class Log:
         """What each of these operations did, in the order of the places. Every one is looked at for it.
 
         Raises:
-            StoreError: `interrupted`.
+            StoreError: `interrupted`; `changed` when no operation stands at one of the places any more.
         """
         found: dict[int, tuple[bool, list[str]]] = {}
         with self._pool.read(unwanted=unwanted) as db:
@@ -358,6 +363,12 @@ class Log:
                 # A removal is one whatever it builds on.
                 found.update((place, (bool(is_rm), [] if is_rm else children_in(body))) for place, is_rm, body in rows)
             named = read_children(db, {child for _, children in found.values() for child in children})
+        gone = next((place for place in places if place not in found), None)
+        if gone is not None:
+            raise StoreError(
+                "changed",
+                f"the log was repaired or put back meanwhile, and has no operation {gone} now: look at its list again",
+            )
         return [
             deed_of(is_rm, [named[child] for child in children])
             for is_rm, children in (found[place] for place in places)
@@ -563,22 +574,16 @@ def _has_words(name: Sequence[str], parts: Sequence[str]) -> bool:
 
 def _names_of_deleted(db: sqlite3.Connection) -> dict[int, list[str]]:
     """The words of the name that each deleted record had last, of the records that came here last."""
+    # All heads of a deleted record are removals. With `is_head` the index leads from the last of the others downwards,
+    # and the search ends at the first write: a stranger may have put thousands of removals on it.
     rows = db.execute(
-        "SELECT rid, (SELECT max(idx) FROM ops o WHERE o.rid = k.rid AND o.is_head = 0) FROM keys k "
-        "WHERE NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY rid DESC LIMIT ?",
+        "SELECT k.rid, o.body FROM keys k CROSS JOIN ops o ON o.idx = "
+        "(SELECT max(idx) FROM ops WHERE rid = k.rid AND is_head = 0 AND is_rm = 0) "
+        "WHERE NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY k.rid DESC LIMIT ?",
         (_MOST_DELETED,),
-    ).fetchall()
-    names = {}
-    for rid, place in rows:
-        while place is not None:
-            (body,) = db.execute("SELECT body FROM ops WHERE idx = ?", (place,)).fetchone()
-            record = parts_of(body)[0]
-            if record is not None:
-                names[rid] = folded_words(str(record["name"]))
-                break
-            # A removal of a removal
-            (place,) = db.execute("SELECT max(idx) FROM ops WHERE rid = ? AND idx < ?", (rid, place)).fetchone()
-    return names
+    )
+    records = ((rid, record_of(body)) for rid, body in rows)
+    return {rid: folded_words(str(record["name"])) for rid, record in records if record is not None}
 
 
 def _in_order_of_time(db: sqlite3.Connection, found: array[int], known: Places | None, size: int) -> Places:
@@ -615,8 +620,9 @@ def _in_order_of_time(db: sqlite3.Connection, found: array[int], known: Places |
 
 def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation]:
     (address,) = db.execute("SELECT address FROM replica").fetchone()
-    found: list[Operation] = []
-    seen = first_seen(db, places)
+    read: dict[
+        int, tuple[Kind, str, str, str, int, int, bool, int | None, tuple[str, str] | None, tuple[str, ...]]
+    ] = {}
     for chunk in chunks(places):
         rows = db.execute(
             "SELECT o.idx, k.kind, k.id, k.owner, o.hash, o.clock, o.updated_at, o.is_head, c.idx, o.body "
@@ -627,40 +633,87 @@ def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation
         for place, kind, key, owner, digest, clock, updated_at, is_head, shown, body in rows:
             # A record may be large, and a window holds hundreds: no more of it is kept than what is shown.
             record, children = parts_of(body)
-            name, version = ("", "") if record is None else _shown(record)
-            found.append(
-                Operation(
-                    place=place,
-                    kind=KINDS_BY_CODE[kind],
-                    id=key.hex(),
-                    did="deleted" if record is None else "registered",
-                    name=name,
-                    version=version,
-                    hash=digest.hex(),
-                    actor=owner.hex(),
-                    clock=clock,
-                    updated_at=updated_at,
-                    arrived_at=seen[place].arrived_at,
-                    source=seen[place].source,
-                    is_head=bool(is_head),
-                    is_winner=shown == place,
-                    is_gone=shown is None,
-                    mine=owner.hex() == address,
-                    children=children,
-                )
+            told = None if record is None else _shown(record)
+            names = key.hex(), owner.hex(), digest.hex()
+            read[place] = (KINDS_BY_CODE[kind], *names, clock, updated_at, bool(is_head), shown, told, children)
+    seen = first_seen(db, places)
+    named = read_children(db, {child for *_, children in read.values() for child in children})
+    taken = _taken_away(
+        db,
+        {
+            place: (key, updated_at, [named[child] for child in children])
+            for place, (_, key, _, _, _, updated_at, _, _, told, children) in read.items()
+            if told is None
+        },
+    )
+    found = []
+    for place in sorted(read, reverse=True):
+        kind, key, owner, digest, clock, updated_at, is_head, shown, told, children = read[place]
+        name, version = told or taken.get(place, ("", ""))
+        found.append(
+            Operation(
+                place=place,
+                kind=kind,
+                id=key,
+                did=deed_of(told is None, [named[child] for child in children]),
+                name=name,
+                version=version,
+                hash=digest,
+                actor=owner,
+                clock=clock,
+                updated_at=updated_at,
+                arrived_at=seen[place].arrived_at,
+                source=seen[place].source,
+                is_head=is_head,
+                is_winner=shown == place,
+                is_gone=shown is None,
+                mine=owner == address,
+                children=children,
             )
-    found.sort(key=lambda row: -row.place)
-    named = read_children(db, {child for row in found for child in row.children})
-    return [_in_its_history(db, row, [named[child] for child in row.children]) for row in found]
+        )
+    return found
 
 
-def _in_its_history(db: sqlite3.Connection, row: Operation, children: Sequence[Child]) -> Operation:
-    """The operation, completed from those before it: what a write did, and what a removal took away."""
-    if row.did == "deleted":
-        before = value_before(db, None, row.updated_at, children)
-        name, version = ("", "") if before is None else _shown(before)
-        return row._replace(name=name, version=version)
-    return row._replace(did=deed_of(False, children))
+def _taken_away(
+    db: sqlite3.Connection, removals: Mapping[int, tuple[str, int, Sequence[Child]]]
+) -> dict[int, tuple[str, str]]:
+    """Name and version of what removals took away, of several versions the one that was shown; by their places.
+
+    Nothing is followed from operation to operation, as for one record: a list has many, and a stranger can make each
+    history long.
+
+    Args:
+        removals: by place the id of the record, the time, and the operations that it builds upon.
+    """
+    writes_at: dict[int, int] = {}
+    at_hand: dict[str, list[Child]] = {}
+    for place in sorted(removals, reverse=True):
+        key, updated_at, children = removals[place]
+        writes = [child for child in children if not child.is_rm]
+        # A removal of the same second may be of the same deletion, of more heads than one operation names.
+        if not writes or any(child.is_rm and child.updated_at == updated_at for child in children):
+            # As for the removal above, unless the record was written between them.
+            if key not in at_hand or any(child.place > place for child in at_hand[key]):
+                at_hand[key] = _last_writes(db, key, place)
+            writes = at_hand[key]
+        if writes:
+            writes_at[place] = min(writes, key=lambda child: (-child.clock, child.hash)).place
+    shown: dict[int, tuple[str, str]] = {}
+    for chunk in chunks(sorted({*writes_at.values()})):
+        rows = db.execute(f"SELECT idx, body FROM ops WHERE idx IN ({marks(chunk)})", chunk)
+        records = ((write, record_of(body)) for write, body in rows)
+        shown.update((write, _shown(record)) for write, record in records if record is not None)
+    return {place: shown[write] for place, write in writes_at.items()}
+
+
+def _last_writes(db: sqlite3.Connection, key: str, before: int) -> list[Child]:
+    """The last writes of a record below a place that something builds upon, as on all that was ever taken away."""
+    rows = db.execute(
+        "SELECT idx, hash, clock, updated_at FROM ops WHERE rid = (SELECT rid FROM keys WHERE id = ?) "
+        "AND is_head = 0 AND is_rm = 0 AND idx < ? ORDER BY idx DESC LIMIT ?",
+        (stored_id(key), before, _MOST_WRITES),
+    )
+    return [Child(place, digest.hex(), False, clock, updated_at) for place, digest, clock, updated_at in rows]
 
 
 def _shown(record: Record) -> tuple[str, str]:

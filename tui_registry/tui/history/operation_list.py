@@ -138,7 +138,8 @@ def read_listing(
     places, size = candidates.places, candidates.size
     if not asked.did:
         return Listing(asked, places, candidates, len(places), bytearray())
-    same = before.asked.did == asked.did and before.candidates.size <= size
+    same = before.asked.did == asked.did and before.candidates.epoch == candidates.epoch
+    same = same and before.candidates.size <= size
     verdicts = bytearray(before.verdicts) if same else bytearray()
     verdicts.extend(bytes(size - len(verdicts)))
     found, looked, left = array("q"), 0, LOOKED
