@@ -395,11 +395,14 @@ class Datastore:
         Raises:
             StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
         """
-        stream = iter(changes)
+        stream, written = iter(changes), 0
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
-            yield from self._local.change_all(
-                chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together, undoes=undoes
-            )
+            outcomes = self._local.change_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            written += sum(not isinstance(outcome, RegistryError) for outcome in outcomes)
+            yield from outcomes
+        # At the end: where it ends early, what is left can still be taken back.
+        if undoes is not None and written:
+            self._local.mark_undone(undoes)
 
     def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).

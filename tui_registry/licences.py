@@ -130,10 +130,25 @@ _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "llama": tuple(name for name in _MODELS if name.startswith("LicenseRef-Llama-")),
     "rail": ("LicenseRef-OpenRAIL", "LicenseRef-BigScience-OpenRAIL-M", "LicenseRef-CreativeML-OpenRAIL-M"),
 }
-_NO_LICENCE: Final = frozenset(
-    {"", "none", "noassertion", "unknown", "other", "custom", "proprietary", "unlicensed", "n a", "na", "tbd", "see",
-     "unspecified"}
-)  # fmt: skip
+# What importers give what states no licence: a valid expression that claims none, with a warning.
+UNSTATED: Final = "LicenseRef-unstated"
+_NOT_STATED: Final = frozenset(
+    {
+        "",
+        "none",
+        "null",
+        "noassertion",
+        "unknown",
+        "unk",
+        "n a",
+        "na",
+        "tbd",
+        "unspecified",
+        "unstated",
+        "not specified",
+    }
+)
+_NO_LICENCE: Final = _NOT_STATED | {"other", "custom", "proprietary", "unlicensed", "see"}
 
 
 # ---- what is meant: for authors and importers ------------------------------------------------------------------------
@@ -151,6 +166,11 @@ def meant(name: str) -> tuple[str, ...]:
 def names_none(name: str) -> bool:
     """Whether the words say that there is no licence, or that it is some other one: `other`, `n/a`, `custom`."""
     return _key(name) in _NO_LICENCE
+
+
+def states_none(name: str) -> bool:
+    """Whether the words say that no licence is stated: `unknown`, `n/a`, but not `other` or `custom`."""
+    return _key(name) in _NOT_STATED
 
 
 def reference(name: str) -> str:
@@ -252,6 +272,11 @@ def licence_fault(expression: str) -> LicenceFault | None:
         old = _deprecated(token)
         if old is not None:
             return old
+    if spdx.lower() == UNSTATED.lower():
+        sentence = (
+            "nothing states a licence: name it where you know it, because nobody may use what gives no permission"
+        )
+        return LicenceFault("warning", "license_unstated", sentence)
     if (here := usual_expression(spdx)) != spdx:
         return LicenceFault("warning", "license_spelling", f"it has one spelling here: write {here}")
     if spdx != expression:

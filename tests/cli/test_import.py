@@ -21,7 +21,10 @@ def folder(tmp_path: Path) -> Path:
     (root / "a.yaml").write_text("kind: model\n" + MODEL)
     (root / "agents" / "crew.json").write_text('{"name": "crew", "agent_type": "Researcher"}')
     (root / "b.yaml").write_text("kind: model\nname: b\nversion: '1.0'\n")
-    (root / "c.json").write_text("{")
+    (root / "c.json").write_text('{"kind": "model", "na')
+    (root / "tsconfig.json").write_text('{\n // a comment\n "a": 1,\n}')
+    (root / "helm.yaml").write_text("name: {{ .Values.name }}\n")
+    (root / "k8s.yaml").write_text("apiVersion: v1\nkind: Pod\n---\nkind: Pod\n")
     (root / "package.json").write_text('{"name": "left-pad", "version": "1.0.0"}')
     (root / ".git" / "d.yaml").write_text("kind: model\n" + MODEL)
     (root / "README.md").write_text("# not read")
@@ -39,6 +42,7 @@ def test_without_register_drafts_are_shown_and_nothing_is_stored(cli: Cli, folde
     assert "--register" in said.err
     assert statuses(cli, str(folder)) == {
         "a.yaml": "ready", "b.yaml": "invalid", "c.json": "invalid", "crew.json": "ready", "package.json": "skipped",
+        "tsconfig.json": "skipped", "helm.yaml": "skipped", "k8s.yaml": "skipped",
     }  # fmt: skip
     with Datastore.open(data_dir) as datastore:
         assert datastore.stats().ops == 0
@@ -159,3 +163,29 @@ def test_a_draft_that_import_tells_can_be_registered(cli: Cli, tmp_path: Path) -
     said = cli("register", "model", "-", "--json", given=told.out)
     assert said.code == 0, said.err
     assert said.json["record"]["name"] == told.json["name"]
+
+
+def test_a_list_of_thousands_is_summed_up_and_explained_when_asked(cli: Cli, tmp_path: Path) -> None:
+    items = [{"kind": "model", "name": f"m{n}", "license": "MIT", "parameters": 1} for n in range(900)]
+    items += [{"kind": "model", "name": "", "license": "MIT"} for _ in range(100)]
+    (tmp_path / "many.json").write_text(json.dumps(items))
+    said = cli("import", "many.json")
+    assert said.code == 1
+    assert "and 900 more, 800 ready, 100 invalid: --explain shows each" in said.out
+    assert "  100: name: " in said.out
+    assert "(the first: many.json[900])" in said.out
+    assert "900 ready, 100 invalid" in said.err
+    assert cli("import", "many.json", "--explain").out.count("many.json[") == 1000
+    assert len(cli("import", "many.json", "--json").lines) == 1000
+
+
+@pytest.mark.parametrize("width", ["40", "60", "80", "160"])
+def test_a_line_says_which_file_at_any_width(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    deep = tmp_path / "a-folder-with-a-long-name" / "and-another-one-in-it"
+    deep.mkdir(parents=True)
+    (deep / "mine.yaml").write_text(f"kind: model\n{MODEL}")
+    assert "mine.yaml" in cli("import", str(tmp_path)).out
+    assert "mine.yaml" in cli("import", str(deep / "mine.yaml")).out

@@ -12,7 +12,6 @@ from tests.importers.made import LLAMA, TEXT, gguf
 from tests.importers.serving import serving
 from tests.importers.test_a2a import CARD_1_0
 from tests.importers.test_ollama import TAGS
-from tui_registry.datastore import Datastore
 
 
 @pytest.fixture
@@ -52,18 +51,42 @@ def test_a_model_is_registered_from_its_file_alone(cli: Cli, llama: Path) -> Non
     assert cli("show", said.json["id"], "--json").json["record"]["context_length"] == 8192
 
 
-def test_a_draft_without_a_licence_is_not_registered_before_one_is_named(
-    cli: Cli, tmp_path: Path, data_dir: Path
-) -> None:
-    (tmp_path / "card.json").write_text(json.dumps(CARD_1_0))
-    said = cli("import", "card.json", "--register", "--json")
-    assert (said.code, said.json["status"]) == (1, "invalid")
-    assert [problem["path"] for problem in said.json["problems"]] == ["license"]
-    with Datastore.open(data_dir) as datastore:
-        assert datastore.stats().ops == 0
-    again = cli("import", "card.json", "--register", "--set", "license=MIT", "--json")
-    assert (again.code, again.json["status"]) == (0, "registered")
-    assert again.json["origins"]["license"] == "--set"
+def test_a_batch_without_stated_licences_is_registered_and_told(cli: Cli, tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.json").write_text(json.dumps({**CARD_1_0, "name": f"Agent {number}"}))
+    said = cli("import", str(tmp_path))
+    assert said.code == 0
+    assert "30 ready (30 of them without a stated licence)" in said.err
+    said = cli("import", "0.json", "--register", "--json")
+    assert (said.code, said.json["status"]) == (0, "registered")
+    assert [(one["path"], one["severity"]) for one in said.json["problems"]] == [("license", "warning")]
+    named = cli("import", "1.json", "--register", "--set", "license=MIT", "--json")
+    assert (named.code, named.json["problems"]) == (0, [])
+    assert named.json["origins"]["license"] == "--set"
+
+
+def test_a_file_of_ours_without_a_licence_says_which_was_assumed(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(json.dumps({"kind": "model", "name": "m"}))
+    assert "no licence is stated, so the default was taken, MIT" in cli("register", "model", "m.json").err
+    assert "the default was taken, MIT" in cli("import", "m.json", "--register").out
+    assert "MIT" not in cli("import", "m.json", "--set", "license=Apache-2.0").out
+
+
+def test_a_model_whose_type_nothing_states_is_not_registered_before_it_is_given(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Untyped\n\nA model without any type in its card.\n")
+    said = cli("import", "README.md", "--register")
+    assert said.code == 1
+    assert "model_type: the type is stated nowhere" in said.out
+    assert "an LLM should state" not in said.out
+    line = cli("import", "README.md", "--register", "--json", "--set", "model_type=Embedding").json
+    assert (line["status"], line["record"]["model_type"]) == ("registered", "Embedding")
+
+
+def test_a_file_that_is_cut_off_is_not_registered_whatever_is_set(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(gguf(LLAMA, [("w", (1024, 1024), 0, 0)], data=10))
+    said = cli("import", "a.gguf", "--register", "--set", "name=x")
+    assert said.code == 1
+    assert "a.gguf is not whole: get it again" in said.out
 
 
 def test_a_server_is_imported_by_its_address(cli: Cli) -> None:

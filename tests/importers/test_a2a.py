@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.importers.made import at
-from tui_registry.importers import Finding, read_source
+from tests.importers.serving import serving
+from tui_registry.importers import Finding, is_address, read_source
 from tui_registry.importers.a2a import is_agent_card, read_agent_card
 from tui_registry.records.authoring import check
 
@@ -82,12 +83,13 @@ def test_a_card_of_1_0_gives_the_same_fields() -> None:
     assert "the card is signed; its signatures were not checked" in found.notes
 
 
-def test_only_the_licence_keeps_an_imported_agent_from_being_signed() -> None:
+def test_an_agent_without_a_stated_licence_is_ready_and_warned_of() -> None:
     for card in (CARD_0_3, CARD_1_0):
         record = read_agent_card(card, "x").finding().record
         assert record is not None
-        errors = [problem.path for problem in check("agent", record) if problem.severity == "error"]
-        assert errors == ["license"]
+        assert [(problem.severity, problem.code) for problem in check("agent", record)] == [
+            ("warning", "license_unstated")
+        ]
         assert check("agent", {**record, "license": "MIT"}) == []
 
 
@@ -116,7 +118,7 @@ def test_a_card_with_odd_values_still_gives_a_draft(change: Any) -> None:
     found = read_agent_card({**CARD_1_0, **change}, "x").finding()
     assert found.problems == ()
     assert found.record is not None
-    assert [p.path for p in check("agent", found.record) if p.severity == "error"] == ["license"]
+    assert [p.path for p in check("agent", found.record) if p.severity == "error"] == []
 
 
 def test_what_was_cut_or_left_out_is_noted() -> None:
@@ -129,3 +131,31 @@ def test_other_documents_are_no_cards() -> None:
     assert not is_agent_card({"name": "left-pad", "version": "1.0.0"})
     assert not is_agent_card({"name": "x", "skills": []})
     assert not is_agent_card([CARD_1_0])
+
+
+def test_a_card_in_a_well_known_folder_is_read(tmp_path: Path) -> None:
+    for hidden in (".well-known", ".git"):
+        (tmp_path / hidden).mkdir()
+        (tmp_path / hidden / "agent-card.json").write_text(json.dumps(CARD_1_0))
+    (found,) = read_source(tmp_path)
+    assert isinstance(found, Finding)
+    assert found.source.endswith(".well-known/agent-card.json")
+
+
+@pytest.mark.parametrize("place", ["/.well-known/agent.json", "/teams/one/.well-known/agent-card.json"])
+def test_a_card_is_found_at_its_former_place_and_below_a_path(place: str) -> None:
+    with serving({place: CARD_1_0}) as host:
+        (found,) = read_source(host.address + place.partition("/.well-known")[0])
+    assert isinstance(found, Finding)
+    assert at(found, "name") == "Recipe Agent"
+
+
+def test_a_host_and_port_without_a_scheme_are_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving({"/.well-known/agent-card.json": CARD_1_0}) as host:
+        (found,) = read_source(host.address.removeprefix("http://"))
+    assert isinstance(found, Finding)
+    assert is_address("localhost:11434")
+    assert not is_address("C:\\models")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "localhost:11434").write_text("{}")
+    assert not is_address("localhost:11434")

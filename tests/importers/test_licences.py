@@ -59,7 +59,17 @@ def test_a_family_stays_as_it_is_and_the_rule_asks(family: str) -> None:
     assert fault.code == "license_ambiguous"
 
 
-@pytest.mark.parametrize("identifier", ["other", "unknown", "none", "custom"])
+@pytest.mark.parametrize("identifier", ["unknown", "none", "NOASSERTION", "null", "n/a"])
+def test_a_licence_that_is_not_stated_is_said_to_be_so_and_claims_nothing(identifier: str) -> None:
+    licence = spdx(identifier)
+    assert licence.expression == "LicenseRef-unstated"
+    assert licence.note is not None
+    fault = licence_fault(licence.expression)
+    assert fault is not None
+    assert (fault.severity, fault.code) == ("warning", "license_unstated")
+
+
+@pytest.mark.parametrize("identifier", ["other", "custom", "proprietary"])
 def test_no_licence_in_particular_is_left_for_a_person_to_name(identifier: str) -> None:
     licence = spdx(identifier)
     assert licence.note is not None

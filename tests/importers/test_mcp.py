@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.importers.made import at
+from tests.importers.serving import serving
 from tui_registry.importers import Finding, read_source
-from tui_registry.importers.mcp import read_server, servers_in
+from tui_registry.importers.mcp import read_document, read_server, servers_in
 from tui_registry.records.authoring import check
 
 SERVER: dict[str, Any] = {
@@ -96,17 +97,17 @@ def test_the_answers_of_the_registry_are_unwrapped(tmp_path: Path) -> None:
     (tmp_path / "page.json").write_text(json.dumps(wrapped))
     found = list(read_source(tmp_path / "page.json"))
     assert [at(one, "version") for one in found if isinstance(one, Finding)] == ["1.0.2", "0.5.0"]
-    assert servers_in({"server": SERVER}) == [SERVER]
+    assert servers_in({"server": SERVER}) == [{"server": SERVER}]
 
 
 @pytest.mark.parametrize(
     "change", [{"packages": 3}, {"packages": [{"identifier": 3}]}, {"remotes": [{}]}, {"_meta": 3}, {"version": None},
                {"repository": "x", "title": "\x00"}]
 )  # fmt: skip
-def test_odd_values_still_give_a_draft_that_lacks_a_licence_only(change: Any) -> None:
+def test_odd_values_still_give_a_draft_that_can_be_registered(change: Any) -> None:
     found = read_server({**SERVER, **change}, "x").finding()
     assert found.record is not None, found.problems
-    assert [p.path for p in check("agent", found.record) if p.severity == "error"] == ["license"]
+    assert [p.path for p in check("agent", found.record) if p.severity == "error"] == []
 
 
 def test_other_documents_are_no_servers() -> None:
@@ -114,3 +115,70 @@ def test_other_documents_are_no_servers() -> None:
     assert servers_in({"name": "a/b", "version": "1.0.0"}) == []
     assert servers_in({"servers": ["a"]}) == []
     assert servers_in([SERVER]) == []
+
+
+def server(number: int, **more: Any) -> dict[str, Any]:
+    return {**SNAKE, "name": f"io.github.example/s{number}", "version_detail": {"version": "1.0.0"}, **more}
+
+
+def test_one_bad_entry_does_not_refuse_the_list(tmp_path: Path) -> None:
+    bare = {"name": "io.github.me/b", "description": "d", "repository": {"url": "https://github.com/me/b"}}
+    entries = [{"server": server(1)}, {"server": bare}, {"server": {}}, {"server": server(2)}]
+    (tmp_path / "page.json").write_text(json.dumps({"servers": entries, "metadata": {"nextCursor": "c:1"}}))
+    found = [one for one in read_source(tmp_path / "page.json") if isinstance(one, Finding)]
+    assert [one.record is not None for one in found] == [True, False, False, True]
+    assert found[1].problems[0].sentence.startswith("io.github.me/b states neither packages nor remotes")
+    assert any("goes on at the cursor c:1" in note for note in found[0].notes)
+
+
+def test_an_array_of_servers_cards_and_our_own_is_read(tmp_path: Path) -> None:
+    from tests.importers.test_a2a import CARD_1_0
+
+    own = {"kind": "model", "name": "mine", "license": "MIT"}
+    (tmp_path / "all.json").write_text(json.dumps([server(1), CARD_1_0, own, {"q": 1}]))
+    found = [one for one in read_source(tmp_path / "all.json") if isinstance(one, Finding)]
+    assert [one.kind for one in found] == ["agent", "agent", "model", None]
+    assert [one.source.rpartition("[")[2] for one in found] == ["0]", "1]", "2]", "3]"]
+
+
+def test_what_a_registry_and_a_publisher_say_is_read() -> None:
+    entry = {
+        "server": server(1, license="Apache-2.0", keywords=["search"], status=None),
+        "_meta": {"io.modelcontextprotocol.registry/official": {
+            "status": "deleted", "statusMessage": "spam", "isLatest": False}},
+    }  # fmt: skip
+    (given,) = read_document({"servers": [entry]}, "x", "") or ()
+    found = given.finding()
+    assert at(found, "license") == "Apache-2.0"
+    assert "search" in at(found, "tags")
+    assert "its status is deleted: spam" in found.notes
+    assert "the registry has a later version of it" in found.notes
+
+
+def test_required_variables_of_remotes_are_told() -> None:
+    remote = {"type": "sse", "url": "https://{tenant}.x/{path}", "variables": {
+        "tenant": {"isRequired": True}, "path": {"default": "a"}, "key": {"isSecret": True}}}  # fmt: skip
+    found = read_server({"name": "a/b", "remotes": [remote]}, "x").finding()
+    assert "it needs to be given tenant, key (secret)" in found.notes
+
+
+def test_a_registry_is_read_page_after_page_by_its_address() -> None:
+    first = "/v0.1/servers?version=latest&limit=100"
+    pages = {
+        first: {"servers": [{"server": server(1)}], "metadata": {"nextCursor": "a/b:1"}},
+        f"{first}&cursor=a%2Fb%3A1": {"servers": [{"server": server(2)}], "metadata": {}},
+    }
+    with serving(pages) as host:
+        found = [one for one in read_source(host.address) if isinstance(one, Finding)]
+        assert [at(one, "name") for one in found] == ["io.github.example/s1", "io.github.example/s2"]
+        (again,) = [path for _, path, _ in host.asked if "cursor" in path]
+        assert again.endswith("cursor=a%2Fb%3A1")
+
+
+def test_a_registry_whose_pages_go_in_a_circle_is_left_and_told() -> None:
+    page = {"servers": [{"server": server(1)}], "metadata": {"nextCursor": "x"}}
+    first = "/v0/servers"
+    with serving({first: page, f"{first}?cursor=x": page}) as host:
+        found = [one for one in read_source(host.address + first) if isinstance(one, Finding)]
+    assert len(found) == 2
+    assert "the registry has more servers: only the first 2 were read" in found[0].notes

@@ -101,8 +101,8 @@ def test_an_answer_of_tags_that_was_saved_to_a_file_is_read_by_itself(tmp_path: 
         ("Apache License\n                           Version 2.0, January 2004", "Apache-2.0"),
         ("MIT License\n\nCopyright (c) 2023", "MIT"),
         ("LLAMA 3.1 COMMUNITY LICENSE AGREEMENT\nLlama 3.1 Version Release Date", "LicenseRef-Llama-3.1"),
-        ("House rules, by us", "unknown"),
-        ("", "unknown"),
+        ("House rules, by us", "LicenseRef-unstated"),
+        ("", "LicenseRef-unstated"),
     ],
 )
 def test_the_licence_is_known_by_the_title_of_its_text(text: str, wanted: str) -> None:

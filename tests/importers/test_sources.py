@@ -51,7 +51,7 @@ def test_a_folder_of_everything_is_read_in_order_and_each_thing_once(tmp_path: P
 
 def test_a_broken_file_does_not_stop_the_folder(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(gguf(value_count=2**63))
-    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "b.json").write_text('{"kind": "model"')
     (tmp_path / "c.gguf").write_bytes(gguf(LLAMA))
     os.mkfifo(tmp_path / "d.gguf")
     broken, unreadable, good = read_source(tmp_path)
@@ -84,7 +84,7 @@ def test_operations_are_known_by_their_content_in_folders_too(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "content", [b"\x80\x04\x95\0\0pickle", b"PK\x03\x04\0\0", b"import os\nprint(1): 2: 3", b"\xff\xfe\x00"]
+    "content", [b"\x81\x04\x95\0\0x", b"PX\x03\x04\0\0", b"import os\nprint(1): 2: 3", b"\xff\xfe\x00"]
 )
 def test_what_is_none_of_all_this_is_told_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.bin").write_bytes(content)

@@ -26,7 +26,7 @@ def report(tally: Tally) -> ApplyReport:
     """A report of these counts, with a rejection for each that was rejected."""
     made = ApplyReport()
     made.applied, made.known = tally.applied, tally.known
-    made.pending, made.unsupported, made.conflicts = tally.pending, tally.unsupported, tally.conflicts
+    made.pending, made.unsupported, made.conflicted = tally.pending, tally.unsupported, set(range(tally.conflicts))
     made.rejected = [Rejection(place, "hash", "the hash is wrong") for place in range(tally.rejected)]
     return made
 

@@ -116,3 +116,18 @@ def test_a_batch_that_is_not_there_is_refused_in_words(datastore: Datastore) -> 
     with pytest.raises(StoreError, match="there is no batch 7 here"):
         datastore.log.reverse(7)
     assert datastore.log.batches() == []
+
+
+def test_an_undo_that_ends_early_leaves_the_rest_to_be_undone(datastore: Datastore) -> None:
+    ids = imported(datastore, 1_200)
+    changes = datastore.log.reverse(1).changes
+    stopped = datastore.change_all(changes, together=Together("undo"), undoes=1)
+    next(stopped)
+    stopped.close()
+    (batch,) = [batch for batch in datastore.log.batches() if batch.number == 1]
+    assert not batch.undone
+    left = datastore.log.reverse(1)
+    assert 0 < len(left.changes) < len(ids)
+    assert carry_out_reverse(datastore, left) == []
+    assert all(datastore.entry(identifier) is None for identifier in ids)
+    assert all(batch.undone for batch in datastore.log.batches() if batch.number == 1)

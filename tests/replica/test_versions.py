@@ -294,3 +294,45 @@ def test_an_undo_of_a_settlement_that_kept_the_shown_version_says_where_the_othe
         plan_undo(datastore, ROOT.key)
     written(datastore, ROOT.key, {**(ROOT.record or {}), "version": "3.0.0"})
     assert plan_undo(datastore, ROOT.key).then is not None
+
+
+def test_versions_that_were_each_settled_on_two_machines_are_merged_from_nothing(datastore: Datastore) -> None:
+    """With two nearest ancestors that say different things, either would call the other's choice the only change."""
+    one, two = edit(ROOT, license="Apache-2.0"), edit(ROOT, license="BSD-3-Clause")
+    first, second = edit(one, two, license="Apache-2.0"), edit(one, two, license="BSD-3-Clause", at=NOW - 300)
+    given(datastore, ROOT, one, two, first, second)
+    found = datastore.versions(ROOT.key)
+    assert found is not None
+    assert found.ancestor is not None
+    assert {found.ancestor.hash} <= {one.hash, two.hash}
+    assert found.base is None
+    alike = edit(ROOT, license="Apache-2.0", at=NOW - 499)
+    again = edit(one, alike, version="2.0.0"), edit(one, alike, version="3.0.0")
+    with replica() as other:
+        other.key.replace(owner("me"))
+        given(other, ROOT, one, alike, *again)
+        found = other.versions(ROOT.key)
+        assert found is not None
+        assert found.base is not None
+        assert found.base["license"] == "Apache-2.0"
+
+
+def test_of_a_strangers_record_so_many_versions_are_read_and_of_ones_own_all(datastore: Datastore) -> None:
+    given(datastore, ROOT, *(edit(ROOT, description=f"{n}") for n in range(70)))
+    found = datastore.versions(ROOT.key)
+    assert found is not None
+    assert (len(found.live), found.more, found.ancestor and found.ancestor.hash) == (70, 0, ROOT.hash)
+    datastore.key.replace(owner("other"))
+    found = datastore.versions(ROOT.key)
+    assert found is not None
+    assert (len(found.live), found.more, found.ancestor, len(found.heads)) == (64, 6, None, 70)
+
+
+def test_a_conflict_that_the_same_pull_settles_is_none(datastore: Datastore) -> None:
+    one, two = edit(ROOT, version="1.1.0"), edit(ROOT, version="1.2.0")
+    total = datastore.apply([op.to_json() for op in (ROOT, one, two)])
+    assert total.conflicts == 1
+    total.add(datastore.apply([edit(one, two, version="2.0.0").to_json()]))
+    assert total.conflicts == 0
+    total.add(datastore.apply([edit(two, version="3.0.0").to_json()]))
+    assert total.conflicts == 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 from tui_registry.cli.output import (
     Column,
     FileError,
     Table,
+    cell_width,
     note,
     out,
     out_json,
@@ -22,6 +24,7 @@ from tui_registry.datastore import Datastore, Together
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.importers import read_source
 from tui_registry.importers.formats import FILES
+from tui_registry.importers.own_documents import LICENCE_ASSUMED
 from tui_registry.present.imports import (
     Candidate,
     Finding,
@@ -30,13 +33,14 @@ from tui_registry.present.imports import (
     Operations,
     OperationsTaken,
     Skipped,
+    Untold,
     judged,
     passed_over,
     taken,
 )
 from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
-from tui_registry.text import exact, safe_text
+from tui_registry.text import ELLIPSIS, exact, safe_text
 
 
 def import_drafts(args: Namespace) -> int:
@@ -62,13 +66,20 @@ def import_drafts(args: Namespace) -> int:
 # How
 
 _AT_ONCE = 500
-_COLUMNS = (
-    Column("STATUS", 10),
-    Column("KIND", 5),
-    Column("NAME", 20, grows=True, most=40),
-    Column("ID", 12, spare=2),
-    Column("SOURCE", 36, spare=1),
-)
+# A list of thousands is summed up after so many lines, and files that are passed over earlier.
+_MOST_LINES, _MOST_SKIPPED = 100, 20
+_WIDE = 80
+
+
+def _columns(width: int) -> tuple[Column, ...]:
+    """The source stays at any width: it says which file a line is about."""
+    return (
+        Column("STATUS", 10),
+        Column("KIND", 5, spare=1),
+        Column("NAME", 20, grows=True, most=40),
+        Column("ID", 12, spare=2),
+        Column("SOURCE", 36 if width >= _WIDE else 24),
+    )
 
 
 class _Import:
@@ -94,7 +105,11 @@ class _Import:
         self._as_json = as_json
         self._explain = explain
         self._waiting: list[Candidate] = []
-        self._table = Table(_COLUMNS, terminal_width())
+        self._source = source.strip()
+        self._columns = _columns(terminal_width())
+        self._table = Table(self._columns, terminal_width())
+        self._lines = self._skipped = 0
+        self._untold = Untold()
         self._titled = as_json
 
     def take(self, found: Found) -> None:
@@ -121,7 +136,9 @@ class _Import:
             self._tell(one, explained=self._explain or alone)
 
     def summary(self) -> str:
-        """The last line, for people."""
+        """What was not told line by line, and the last line, for people."""
+        for said in self._untold.lines():
+            out(said)
         return self.outcome.summary(registering=self._register)
 
     def _judge(self, finding: Finding) -> Candidate:
@@ -135,6 +152,9 @@ class _Import:
                 return judged(finding, error.problems)
             set_here = {path: "--set" for path, _ in self._settings} if finding.origins else {}
             finding = replace(finding, record=record, origins={**finding.origins, **set_here})
+            if any(path == "license" for path, _ in self._settings):
+                finding = replace(finding, notes=tuple(one for one in finding.notes if one != LICENCE_ASSUMED))
+            finding = finding.settled({path for path, _ in self._settings})
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._datastore.entry(identifier, kind) is not None:
             return judged(finding, here_as=identifier)
@@ -151,6 +171,13 @@ class _Import:
             self.conflicts += report.conflicts
             return taken(found, report)
         return Candidate(str(found.path), "ready", operations=OperationsTaken(sum(1 for _ in found.lines())))
+
+    def _place(self, source: str) -> str:
+        """Where something stands, without what is the same for all."""
+        root = self._source.rstrip("/")
+        if source.startswith(f"{root}/"):
+            return source[len(root) + 1 :]
+        return PurePath(root).name + source[len(root) :] if root and source.startswith(root) else source
 
     def _tell(self, line: Candidate, *, explained: bool) -> None:
         if self._as_json:
@@ -170,10 +197,17 @@ class _Import:
                 }
             )
             return
+        skipped = line.status == "skipped"
+        if not explained and (self._skipped >= _MOST_SKIPPED if skipped else self._lines >= _MOST_LINES):
+            self._untold.add(line, self._place(line.source))
+            return
+        self._lines += not skipped
+        self._skipped += skipped
         if not self._titled:
             self._titled = True
             out(self._table.header())
-        out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], line.source)))
+        source = last_of(safe_text(self._place(line.source)), self._columns[-1].width)
+        out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], source)))
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
         for remark in line.notes:
@@ -181,6 +215,15 @@ class _Import:
         if explained and line.record is not None:
             for path, origin in line.origins.items():
                 out(f"  {path}: {_shown(line.record, path)}  <- {safe_text(origin)}")
+
+
+def last_of(text: str, width: int) -> str:
+    """The end of a text in so many cells: of a path, that is the file."""
+    if cell_width(text) <= width:
+        return text
+    while cell_width(text) > width - 1:
+        text = text[1:]
+    return f"{ELLIPSIS}{text}"
 
 
 def _shown(record: Record, path: str) -> str:

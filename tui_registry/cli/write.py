@@ -441,6 +441,8 @@ def _draft_of(finding: Finding) -> tuple[Kind, Record]:
     """
     if finding.record is None or finding.kind is None:
         raise _at(finding.source, finding.problems)
+    for remark in finding.notes:
+        note(f"note: {safe_text(remark)}")
     return finding.kind, finding.record
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tui_registry.importers.fetch import Fetcher
 
 _IN = "in the agent card"
+_CARD, _FORMER_CARD = "agent-card.json", "agent.json"  # the second until version 0.3
 _MOST = 64
 
 
@@ -34,8 +35,11 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] 
     Raises:
         SourceError: the host does not answer, or with what cannot be read.
     """
-    answer = await fetcher.get(url.copy_with(raw_path=place.encode()))
-    return read_document(answer.document(), str(answer.url), "") if answer.status == 200 else None
+    for path in (place, place.removesuffix(_CARD) + _FORMER_CARD):
+        answer = await fetcher.get(url.copy_with(raw_path=path.encode()))
+        if answer.status == 200:
+            return read_document(answer.document(), str(answer.url), "")
+    return None
 
 
 def is_agent_card(value: Json) -> TypeGuard[dict[str, Json]]:

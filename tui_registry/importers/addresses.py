@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Kind
-from tui_registry.importers.draft_writer import Draft
+from tui_registry.importers.draft_writer import Given
 from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched, read_address
 from tui_registry.importers.formats import FORMATS, WEIGHTS, reader_of
 from tui_registry.importers.hub import HUB, Hub, read_repository, repository_at
+from tui_registry.importers.others import other_text, refusal
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.importers.recognising import read_foreign, text_reader
 from tui_registry.importers.remote_headers import BOUNDS, read_weights_at
@@ -49,7 +50,9 @@ def read_from_address(
                 if drafts is None:
                     raise SourceError(f"{_shown(url)} does not give {server.sought}")
                 return [draft.finding() for draft in drafts]
-        return _read(await fetcher.get(url), url, kind)
+        answer = await fetcher.get(url)
+        given = None if answer.status == 200 and not _is_page(answer.text()) else await _ask_below(fetcher, url)
+        return _read(answer, url, kind) if given is None else [one.finding() for one in given]
 
     for finding in fetched(url, ask, bounds or FetchBounds()):
         yield finding.wanted_as(kind)
@@ -63,7 +66,7 @@ _SERVERS = sorted(
 )
 
 
-async def _ask_host(fetcher: Fetcher, url: httpx.URL) -> list[Draft]:
+async def _ask_host(fetcher: Fetcher, url: httpx.URL) -> Sequence[Given]:
     """The drafts of a server of which only the host is known."""
     faults: list[SourceError] = []
     for server, ask in sorted(_SERVERS, key=lambda server: url.port != server[0].port):
@@ -80,6 +83,23 @@ async def _ask_host(fetcher: Fetcher, url: httpx.URL) -> list[Draft]:
     raise SourceError(f"{_shown(url)} has neither {sought}")
 
 
+async def _ask_below(fetcher: Fetcher, url: httpx.URL) -> Sequence[Given] | None:
+    """The drafts of a server whose address has a path, None when there is none."""
+    for server, ask in _SERVERS:
+        if server.below:
+            try:
+                given = await ask(fetcher, url, url.path.rstrip("/") + server.place)
+            except SourceError:
+                continue  # what the address itself answers is told
+            if given is not None:
+                return given
+    return None
+
+
+def _is_page(text: str) -> bool:
+    return text.lstrip()[:15].lower().startswith(("<!doctype", "<html"))
+
+
 def _read(answer: Answer, url: httpx.URL, kind: Kind | None) -> list[Finding]:
     if answer.status != 200:
         raise SourceError(f"{_shown(url)} answers with status {answer.status}: check the address")
@@ -87,8 +107,10 @@ def _read(answer: Answer, url: httpx.URL, kind: Kind | None) -> list[Finding]:
         raise SourceError(f"{_shown(url)} is a binary file: download it and import the file")
     text = answer.text()
     name = PurePosixPath(url.path).stem or url.host
-    if text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
+    if _is_page(text):
         raise SourceError(f"{_shown(url)} is a web page, no description: look there for the file itself")
+    if other := other_text(text, name):
+        raise SourceError(f"{_shown(url)} {refusal(other).sentence}")
     reader = text_reader(text)
     if reader is not None:
         return [reader.read(text, str(url), name).finding()]

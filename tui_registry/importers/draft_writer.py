@@ -9,18 +9,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
-from tui_registry.licences import meant, names_none, reference
-from tui_registry.present.imports import Finding
+from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
+from tui_registry.present.imports import NOT_STATED, Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
-from tui_registry.records.schema import FIELDS, Field, Integer, Many, Optional, Struct, Text, Variant
+from tui_registry.records.schema import FIELDS, MODEL_TYPES, Field, Flag, Integer, Many, Optional, Struct, Text, Variant
 from tui_registry.text import exact, safe_text
 
-NO_LICENCE = "unknown"  # no SPDX expression, so the authoring rule asks; the default would claim a licence
+NO_TYPE = Problem(
+    "model_type",
+    "error",
+    NOT_STATED,
+    f"the type is stated nowhere: give one of {', '.join(MODEL_TYPES)}, or another task as Other "
+    '(on the command line --set model_type=LLM, or --set \'model_type={"Other": "text-classification"}\')',
+)
 
 
 class Draft:
@@ -31,6 +37,7 @@ class Draft:
         self.source = source
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
+        self.problems: list[Problem] = []
         self._fields: dict[str, Json] = {}
 
     def has(self, path: str) -> bool:
@@ -54,6 +61,8 @@ class Draft:
         Returns:
             Whether the field has this value now.
         """
+        if path == "name" and isinstance(value, str):
+            value = plain_name(value)
         if self.has(path) or value is None or value in ("", []):
             return False
         fitting = self._fit(path, _type_of(self.kind, path), value, origin)
@@ -76,6 +85,9 @@ class Draft:
         merged = [item for item in present if isinstance(item, str)] if isinstance(present, list) else []
         before = len(merged)
         for item in items:
+            if is_disk_path(item):
+                self.note(f"{path}: a path on somebody's disk was left out ({origin})")
+                continue
             word = slug(item) if path == "tags" else " ".join(item.split())
             if word and word not in merged:
                 merged.append(word)
@@ -89,16 +101,22 @@ class Draft:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
+    def problem(self, path: str, code: str, sentence: str) -> None:
+        """Something that keeps the draft from being registered, until a person gives the field at `path` a value."""
+        self.problems.append(Problem(path, "error", code, sentence))
+
     def finding(self) -> Finding:
         """The draft as the rest of the program takes it."""
         if not self.has("license"):
-            self.put("license", NO_LICENCE, "stated nowhere, so it is left for a person to name")
+            self.put("license", UNSTATED, "stated nowhere; the default would claim one")
+        # A record needs a type, and what nobody stated is not to be registered as the default
+        untyped = self.kind == "model" and not self.has("model_type")
         record: Record | None = None
-        problems: tuple[Problem, ...] = ()
+        problems = (*self.problems, *((NO_TYPE,) if untyped else ()))
         try:
             record = read_record(self.kind, self._fields)
         except InvalidRecord as error:
-            problems = error.problems
+            problems = tuple(error.problems)
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
         return Finding(self.source, self.kind, record, problems, origins=origins, notes=tuple(self.notes))
@@ -128,13 +146,16 @@ class Draft:
             case Variant(), dict() if isinstance(value.get("Other"), str):
                 other = _clean(str(value["Other"]))[:64].strip()
                 return {"Other": other} if other else None
-            case (Variant(), str()) | (_, bool()):
+            case (Variant(), str()) | (Flag(), bool()):
                 return value
         self.note(f"{path}: the value was not of the right type and was left out ({origin})")
         return None
 
     def _fit_text(self, path: str, of: Text, value: str, origin: str) -> str:
         text = _clean(value).strip()
+        if path == "name" and is_disk_path(text):
+            text = last_of_path(text)
+            self.note(f"name: the path on somebody's disk that stands before it was left out ({origin})")
         if len(text) > of.most:
             self.note(f"{path}: cut to {exact(of.most)} of {exact(len(text))} characters ({origin})")
             text = text[: of.most].rstrip()
@@ -150,6 +171,19 @@ class Draft:
         if len(fitting) > of.most:
             self.note(f"{path}: the first {of.most} of {exact(len(fitting))} were kept ({origin})")
         return list[Json](fitting[: of.most])
+
+
+class Judged(NamedTuple):
+    """What stands beside drafts in a list and is none: an entry that cannot be read, or one of ours."""
+
+    found: Finding
+
+    def finding(self) -> Finding:
+        """As of a draft."""
+        return self.found
+
+
+Given: TypeAlias = Union[Draft, Judged]
 
 
 def finding_of(read: Callable[[], Draft], source: str, kind: Kind | None) -> Finding:
@@ -169,13 +203,14 @@ def put_version(draft: Draft, version: str, origin: str) -> None:
     if version_fault(version) is None:
         draft.put("version", version, origin)
         return
-    match = _SHORT.fullmatch(version)
+    match = None if _DATE.fullmatch(version) else _SHORT.fullmatch(version)
     if match is not None:
         whole = ".".join(str(int(part or "0")) for part in match.group(1, 2, 3)) + (match[4] or "")
         if version_fault(whole) is None:
             draft.put("version", whole, f"{origin}, where it is {shown(version)}")
             return
-    draft.note(f"the version {shown(version)} is not SemVer, so the draft has the default ({origin})")
+    what = "a date and not" if _DATE.fullmatch(version) else "not"
+    draft.note(f"the version {shown(version)} is {what} SemVer, so the draft has the default ({origin})")
 
 
 # `v1.2`, `1`, `1.2.0-rc.1`: numbers that only lack a part. Dates and names are another matter.
@@ -184,10 +219,46 @@ _SHORT = re.compile(
 )
 
 
+# `2025-06-01`, `2025.06`, `v2025_06_01-rc1`, `20250601`: the day of a release says nothing of compatibility.
+_DATE = re.compile(
+    r"v?(?:19|20)[0-9]{2}(?:[-._/ ]?[0-1]?[0-9](?:[-._/ ]?[0-3]?[0-9])?)?(?:[-+.T ][0-9A-Za-z.:+-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def plain_name(text: str) -> str:
+    """A name without what a template puts around it: `Model Card for X`, `X Model Card` -> `X`; `null` -> nothing."""
+    name = _AROUND.sub("", text.strip()).strip()
+    return "" if name.lower() in _NO_NAMES else name
+
+
+_AROUND = re.compile(r"(?i)^model card (?:for|of)[ \t]+|[ \t]*[-:|\u2013\u2014]?[ \t]+model[ -]?card$")
+_NO_NAMES = frozenset(
+    {"null", "none", "nil", "nan", "~", "unk", "unknown", "<unk>", "n/a", "na", "undefined", "untitled", "no name"}
+)
+
+
 def slug(text: str) -> str:
     """A tag as the authoring rules ask for it: `Text Generation` -> `text-generation`, `C++` -> `c`; maybe empty."""
     plain = unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode().lower().replace("'", "")
     return re.sub(r"[^a-z0-9]+", "-", plain)[:128].strip("-")
+
+
+def is_disk_path(text: str) -> bool:
+    """Whether a text is a path on somebody's disk, such as `C:\\Users\\bob\\llama` or `/home/bob/llama`.
+
+    `OWNER/NAME` is none: so the Hub calls its models.
+    """
+    return _DISK_PATH.match(text.strip()) is not None
+
+
+def last_of_path(text: str) -> str:
+    """The name at the end of a path, of either way to write one."""
+    return _SEPARATORS.split(text.strip().rstrip("/\\"))[-1]
+
+
+_DISK_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\|/[^/\s]|~[A-Za-z0-9_-]*/|\.{1,2}[\\/]|(?i:file:)|[\w.-]+\\(?=[\w.-])")
+_SEPARATORS = re.compile(r"[\\/]")
 
 
 def shown(text: str, limit: int = 60) -> str:
@@ -233,6 +304,9 @@ def put_licence(draft: Draft, identifier: str, origin: str, *, name: str = "") -
     """
     if draft.has("license") or not identifier.strip():
         return
+    if states_none(identifier) and names_none(name):
+        draft.note(f"the licence is given as {shown(identifier)} ({origin})")
+        return  # another source may know it
     licence = spdx(identifier, name)
     written = "" if licence.expression == identifier.strip() else f", where it is {shown(name or identifier)}"
     draft.put("license", licence.expression, origin + written)
@@ -251,9 +325,8 @@ def spdx(identifier: str, name: str = "") -> Licence:
         if not names_none(name):
             named = meant(name)
             return Licence(named[0] if len(named) == 1 else _reference(name))
-        return Licence(
-            NO_LICENCE if word.lower() != "other" else word, f"the licence is given as {shown(word)}: name it"
-        )
+        # `other` is a licence that somebody has to name before anything is signed
+        return Licence(UNSTATED if states_none(word) else word, f"the licence is given as {shown(word)}: name it")
     expressions = meant(word)
     if len(expressions) == 1:
         return Licence(expressions[0])
@@ -265,4 +338,4 @@ def spdx(identifier: str, name: str = "") -> Licence:
 def _reference(name: str) -> str:
     """A name as a reference: `Yi License (v1)` -> `LicenseRef-Yi-License-v1`."""
     own = reference(name.strip().removeprefix("LicenseRef-"))
-    return f"LicenseRef-{own}" if own else NO_LICENCE
+    return f"LicenseRef-{own}" if own else UNSTATED

@@ -14,7 +14,7 @@ from typing import TypeVar
 import httpx
 
 from tui_registry.errors import Json
-from tui_registry.importers.untrusted import SourceError
+from tui_registry.importers.untrusted import SourceError, is_bare_host
 from tui_registry.origin import FAILURES, Origin, RedirectError, TooLargeError, read_url
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import exact, safe_text
@@ -86,7 +86,7 @@ def read_address(address: str) -> httpx.URL:
         SourceError: it is none that can be asked.
     """
     try:
-        url = read_url(address.strip())
+        url = read_url(f"http://{address.strip()}" if is_bare_host(address) else address.strip())
     except httpx.InvalidURL:
         raise SourceError(f"{_quoted(address)} is not a web address") from None
     # httpx escapes what cannot stand in a host instead of refusing it.

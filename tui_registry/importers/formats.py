@@ -7,7 +7,7 @@ refusals follow. Nothing is imported here: help needs the words alone, and a fil
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tui_registry.importers.draft_writer import Draft
+    from tui_registry.importers.draft_writer import Draft, Given
     from tui_registry.importers.fetch import Fetcher
 
 # ---- how a format is recognised ------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ class Text(NamedTuple):
     """Text that is neither JSON nor YAML as a whole.
 
     Attributes:
-        begins: what it may begin with.
+        begins: what it may begin with, after a byte order mark and blank lines.
         beside: the name of a file that is read with the weights beside it.
         suffixes: of files that can hold nothing else. otherwise: what is said of such a file when it is not one.
     """
@@ -63,12 +63,12 @@ class Folder(NamedTuple):
     Attributes:
         names: of files one of which it has.
         stands_for_it: the file among them that means the whole folder when it is imported alone.
-        has_parts: the file among them with which the folders in it are parts of it, too.
+        have_parts: the files among them with which the folders in it are parts of it, too.
     """
 
     names: tuple[str, ...]
     stands_for_it: str
-    has_parts: str
+    have_parts: tuple[str, ...]
 
 
 class Server(NamedTuple):
@@ -78,12 +78,14 @@ class Server(NamedTuple):
         sought: what is looked for there. place: by which path.
         paths: addresses with one of these mean the whole server, too.
         port: where it is usual, and asked for before others; 0 for none.
+        below: whether it is looked for below the path of an address, too.
     """
 
     sought: str
     place: str
     paths: tuple[str, ...] = ()
     port: int = 0
+    below: bool = False
 
 
 class Format(NamedTuple):
@@ -143,19 +145,37 @@ FORMATS = (
         ),
     ),
     Format(
+        name="a Git LFS pointer",
+        help="Git LFS pointers in their place",
+        kind="model",
+        module="lfs",
+        weights=(
+            Weights(
+                "pointer",
+                lambda head: head.startswith(b"version https://git-lfs.github.com/spec/") and b"\0" not in head,
+                in_folder=True,
+            ),
+        ),
+    ),
+    Format(
         name="an A2A agent card",
         help="A2A agent cards (a file, or the agent's address)",
         kind="agent",
         module="a2a",
         documents=True,
-        server=Server("an agent card", "/.well-known/agent-card.json"),
+        server=Server("an agent card", "/.well-known/agent-card.json", below=True),
     ),
     Format(
         name="an MCP server",
-        help="an MCP server.json",
+        help="an MCP server.json, or a registry of MCP servers",
         kind="agent",
         module="mcp",
         documents=True,
+        server=Server(
+            "the servers of an MCP registry",
+            "/v0.1/servers",
+            paths=("/v0.1/servers", "/v0/servers"),
+        ),
     ),
     Format(
         name="Ollama",
@@ -164,6 +184,26 @@ FORMATS = (
         module="ollama",
         documents=True,
         server=Server("the models of an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
+    ),
+    Format(
+        name="a Modelfile",
+        help="a Modelfile",
+        kind="model",
+        module="modelfile",
+        in_files="Modelfiles",
+        text=Text(
+            begins=(
+                "#",
+                *(
+                    form
+                    for word in ("FROM", "PARAMETER", "TEMPLATE", "SYSTEM", "ADAPTER", "LICENSE", "MESSAGE")
+                    for form in (word, word.lower(), word.title())
+                ),
+            ),
+            beside="Modelfile",
+            suffixes=(".modelfile",),
+            otherwise="is no Modelfile: it holds other lines than the instructions of one",
+        ),
     ),
     # Its addresses are known by their host, and read by `hub`.
     Format(
@@ -175,15 +215,15 @@ FORMATS = (
         in_files="model cards",
         documents=True,
         text=Text(
-            begins=("---", "\ufeff---"),
+            begins=("---",),
             beside="README.md",
             suffixes=(".md", ".markdown"),
             otherwise="is no model card: it does not begin with front matter that names a licence, tags or the like",
         ),
         folder=Folder(
-            names=("config.json", "model_index.json", "adapter_config.json"),
+            names=("config.json", "model_index.json", "adapter_config.json", "modules.json"),
             stands_for_it="config.json",
-            has_parts="model_index.json",
+            have_parts=("model_index.json", "modules.json"),
         ),
     ),
     # What no other format knows is read as one of ours.
@@ -269,10 +309,10 @@ class Reader(NamedTuple):
     """
 
     weights: WeightsReader | None = None
-    document: Callable[[Json, str, str], list[Draft] | None] | None = None
+    document: Callable[[Json, str, str], Sequence[Given] | None] | None = None
     text: TextReader | None = None
     folder: FolderReader | None = None
-    ask: Callable[[Fetcher, httpx.URL, str], Awaitable[list[Draft] | None]] | None = None
+    ask: Callable[[Fetcher, httpx.URL, str], Awaitable[Sequence[Given] | None]] | None = None
 
 
 def reader_of(entry: Format) -> Reader:

@@ -6,39 +6,108 @@ names were in snake_case. The registry's own API wraps it: `{"server": ...}`, `{
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_version, shown
+from tui_registry.errors import Json, Problem
+from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, shown
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
+from tui_registry.present.imports import Finding
+from tui_registry.text import exact
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tui_registry.importers.fetch import Fetcher
 
 _IN = "in server.json"
 _MOST = 64
 _MOST_SERVERS = 1_000
+# What is asked of a registry, so many pages at most.
+_MOST_PAGES, _PER_PAGE = 50, 100
 
 
-def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
-    """The drafts of the servers in a document, None when it is no such document."""
-    servers = servers_in(value)
-    many = len(servers) > 1
-    return [read_server(server, f"{source}[{n}]" if many else source) for n, server in enumerate(servers)] or None
+def read_document(value: Json, source: str, _name: str) -> Sequence[Given] | None:
+    """The drafts of the servers in a document, None when it is no such document. A server that cannot be read is
+    judged by itself."""
+    entries = servers_in(value)
+    many = len(entries) > 1
+    given = [_read_entry(entry, f"{source}[{n}]" if many else source) for n, entry in enumerate(entries)]
+    cursor = next_cursor(value) if given else ""
+    if cursor:
+        _note_first(given, f"the list goes on at the cursor {shown(cursor)}: import the registry's address for all")
+    return given or None
+
+
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> Sequence[Given] | None:
+    """The drafts of the servers of a registry, page after page; None when it lists none.
+
+    Raises:
+        SourceError: the host does not answer, or with what cannot be read.
+    """
+    if url.path in ("", "/"):
+        url = url.copy_with(raw_path=f"{place}?version=latest&limit={_PER_PAGE}".encode())
+    given: list[Given] = []
+    asked: set[str] = set()
+    for _ in range(_MOST_PAGES):
+        answer = await fetcher.get(url)
+        value = answer.document() if answer.status == 200 else None
+        entries = servers_in(value)
+        if not entries and not given:
+            return None
+        given += [_read_entry(entry, f"{answer.url}[{n}]") for n, entry in enumerate(entries)]
+        cursor = next_cursor(value)
+        if not cursor:
+            return given
+        if cursor in asked:
+            break
+        asked.add(cursor)
+        url = url.copy_merge_params({"cursor": cursor})
+    _note_first(given, f"the registry has more servers: only the first {exact(len(given))} were read")
+    return given
 
 
 def servers_in(value: Json) -> list[Mapping[str, Json]]:
-    """The descriptions of servers that a document holds, none when it is no such document."""
+    """The descriptions of servers that a document holds, with what a registry says around each; none when it is no such
+    document. In a list, one that reads as a server is enough."""
     if not isinstance(value, dict):
         return []
-    listed = objects_at(value, "servers")
+    listed = objects_at(value, "servers")[:_MOST_SERVERS]
     if listed:
-        inner: list[Mapping[str, Json]] = [object_at(item, "server") or item for item in listed[:_MOST_SERVERS]]
-        return inner if all(_is_server(item) for item in inner) else []
-    inner_one = object_at(value, "server") or value
-    return [inner_one] if _is_server(inner_one) else []
+        return list(listed) if any(_is_server(_inner(item)) for item in listed) else []
+    return [value] if _is_server(_inner(value)) else []
 
 
-def read_server(server: Mapping[str, Json], source: str) -> Draft:
-    """The draft that the description of one server gives."""
+def next_cursor(value: Json) -> str:
+    """Where a registry's list goes on, empty at its end."""
+    return text_at(object_at(value, "metadata"), "nextCursor", "next_cursor") if isinstance(value, dict) else ""
+
+
+def _inner(entry: Mapping[str, Json]) -> Mapping[str, Json]:
+    return object_at(entry, "server") or entry
+
+
+def _read_entry(entry: Mapping[str, Json], source: str) -> Given:
+    server = _inner(entry)
+    name = text_at(server, "name")
+    if _is_server(server):
+        return read_server(server, source, around=entry)
+    sentence = "names no server"
+    if name:
+        sentence = f"{shown(name)} states neither packages nor remotes: nothing says how it is run or reached"
+    return Judged(Finding(source, "agent", None, (Problem("", "error", "document", sentence),)))
+
+
+def _note_first(given: Sequence[Given], sentence: str) -> None:
+    draft = next((one for one in given if isinstance(one, Draft)), None)
+    if draft is not None:
+        draft.note(sentence)
+
+
+def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Json] | None = None) -> Draft:
+    """The draft that the description of one server gives; `around` is what a registry wraps it in."""
+    metas = [*_metas(server), *_metas(around or {})]
     draft = Draft("agent", source)
     identifier = text_at(server, "name")
     draft.put("name", text_at(server, "title"), f"title {_IN}")
@@ -51,6 +120,8 @@ def read_server(server: Mapping[str, Json], source: str) -> Draft:
     about = [text_at(server, "description"), "\n".join(dict.fromkeys(line for line in lines if line))]
     more = ", packages and remotes" if lines else ""
     draft.put("description", "\n\n".join(part for part in about if part), f"description{more} {_IN}")
+    for place in (server, *metas):
+        put_licence(draft, text_at(place, "license"), f"license {_IN}")
     draft.put("agent_type", {"Other": "MCP server"}, "it is the description of one")
     _put_framework(draft, packages)
     named = _tools(server)
@@ -58,8 +129,12 @@ def read_server(server: Mapping[str, Json], source: str) -> Draft:
     if not named:
         draft.note("server.json lists no tools: the server itself tells them when it runs")
     draft.add("tags", ["mcp", *(text_at(package, *_REGISTRY) for package in packages)], f"packages {_IN}")
+    draft.add(
+        "tags", [word for place in (server, *metas) for word in texts_at(place, "keywords")][:_MOST], f"keywords {_IN}"
+    )
     draft.add("capabilities", _transports(packages, remotes), f"transports {_IN}")
-    _note_needs(draft, server, packages, remotes)
+    _note_needs(draft, packages, remotes)
+    _note_state(draft, server, metas)
     return draft
 
 
@@ -105,7 +180,7 @@ def _places(server: Mapping[str, Json]) -> list[str]:
 
 def _tools(server: Mapping[str, Json]) -> list[str]:
     """Names of tools, which publishers may list beside what the format knows."""
-    for place in (server, *(meta for meta in object_at(server, "_meta").values() if isinstance(meta, dict))):
+    for place in (server, *_metas(server)):
         names = [text_at(tool, "name") for tool in objects_at(place, "tools")] or texts_at(place, "tools")
         if any(names):
             return [name for name in names if name][:_MOST]
@@ -117,20 +192,37 @@ def _transports(packages: list[dict[str, Json]], remotes: list[dict[str, Json]])
     return [word for word in [*found, *(text_at(remote, "type", "transport_type") for remote in remotes)] if word]
 
 
-def _note_needs(
-    draft: Draft, server: Mapping[str, Json], packages: list[dict[str, Json]], remotes: list[dict[str, Json]]
-) -> None:
+def _note_needs(draft: Draft, packages: list[dict[str, Json]], remotes: list[dict[str, Json]]) -> None:
     needed: list[str] = []
     for place in (*packages, *remotes):
-        for value in objects_at(place, "environmentVariables", "environment_variables", "headers"):
+        asked = objects_at(place, "environmentVariables", "environment_variables") + objects_at(place, "headers")
+        named = [(text_at(value, "name"), value) for value in asked]
+        for value in (place, *asked):
+            inner = object_at(value, "variables")
+            named += [(name, of) for name in list(inner)[:_MOST] if isinstance(of := inner[name], dict)]
+        for name, value in named[: 4 * _MOST]:
             secret = value.get("isSecret", value.get("is_secret")) is True
             if secret or value.get("isRequired", value.get("is_required")) is True:
-                needed.append(shown(text_at(value, "name"), 40) + (" (secret)" if secret else ""))
+                needed.append(shown(name, 40) + (" (secret)" if secret else ""))
+    needed = list(dict.fromkeys(needed))
     if needed:
-        draft.note(f"it needs to be given {', '.join(dict.fromkeys(needed[:8]))}")
-    status = text_at(server, "status")
-    if status and status != "active":
-        draft.note(f"its status is {shown(status, 40)}")
+        more = f" and {exact(len(needed) - 8)} more" if len(needed) > 8 else ""
+        draft.note(f"it needs to be given {', '.join(needed[:8])}{more}")
 
 
-READER = Reader(document=read_document)
+def _metas(value: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """What a publisher and a registry say beside what the format knows."""
+    return [meta for meta in list(object_at(value, "_meta").values())[:_MOST] if isinstance(meta, dict)]
+
+
+def _note_state(draft: Draft, server: Mapping[str, Json], metas: list[dict[str, Json]]) -> None:
+    for place in (server, *metas):
+        status = text_at(place, "status")
+        if status and status != "active":
+            why = text_at(place, "statusMessage", "status_message")
+            draft.note(f"its status is {shown(status, 40)}" + (f": {shown(why, 120)}" if why else ""))
+        if place.get("isLatest", place.get("is_latest")) is False:
+            draft.note("the registry has a later version of it")
+
+
+READER = Reader(document=read_document, ask=ask_host)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, TypeGuard
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft, put_licence, shown
 from tui_registry.importers.formats import Reader
+from tui_registry.importers.gguf import type_of_architecture
 from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
+from tui_registry.licences import UNSTATED
 from tui_registry.text import exact, parse_count
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ def _put_type(draft: Draft, capabilities: list[str], family: str) -> None:
     kinds = {"embedding": "Embedding", "vision": "Multimodal", "audio": "Multimodal"}
     kind = next((kind for word, kind in kinds.items() if word in capabilities), "LLM" if capabilities else None)
     draft.put("model_type", kind, f"capabilities in {SHOW}")
-    draft.put("model_type", "Embedding" if "bert" in family.lower() else None, f"family in {TAGS}")
+    draft.put("model_type", type_of_architecture(family), f"family in {TAGS}")
 
 
 def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json]) -> None:
@@ -145,15 +147,15 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
     )
     if not text or draft.has("license"):
         return
-    known = _licence_by_title(text)
+    known = licence_by_title(text)
     if known is not None:
         put_licence(draft, known, f"the licence's text in {SHOW}")
     else:
-        put_licence(draft, "unknown", f"the licence's text in {SHOW}")
+        draft.put("license", UNSTATED, f"the licence's text in {SHOW}, which has no title that is known here")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
 
 
-def _licence_by_title(text: str) -> str | None:
+def licence_by_title(text: str) -> str | None:
     """The identifier of a licence given as its whole text, by its title; None when the title is not known."""
     head = " ".join(text[:4000].split()).lower()
     for pattern, identifier in _TITLES:

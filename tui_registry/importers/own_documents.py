@@ -9,11 +9,12 @@ from typing import TypeGuard
 
 from tui_registry import formfile
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.importers.others import FORMAT, unknown
 from tui_registry.present.imports import Finding
 from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.schema import FIELDS, ID_FIELD
-from tui_registry.text import safe_text
+from tui_registry.text import exact, safe_text
 
 
 def read_text(text: str, source: str, kind: Kind | None = None) -> list[Finding]:
@@ -30,6 +31,8 @@ def read_text(text: str, source: str, kind: Kind | None = None) -> list[Finding]
 def read_drafts(document: Json, source: str, kind: Kind | None) -> list[Finding]:
     """The drafts that a document means: one, or those of a list. Nothing is raised."""
     if isinstance(document, list):
+        if len(document) > 1 and not any(_may_be_ours(item) for item in document):
+            return [Finding(source, kind, None, (_not_ours(document),))]
         return [read_draft(item, f"{source}[{index}]", kind) for index, item in enumerate(document)]
     return [read_draft(document, source, kind)]
 
@@ -49,6 +52,8 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
         return Finding(source, told, None).wanted_as(kind)
     kind = kind or told or kind_of(fields)
     if kind is None:
+        if not _may_be_ours(document):
+            return Finding(source, None, None, (unknown(fields),))
         sentence = "does not say whether it is a model or an agent: add kind: model or kind: agent"
         return Finding(source, None, None, (_fault("kind", sentence, "kind"),))
     fields, form, notes = _with_plain_template(fields)
@@ -60,6 +65,8 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
     shown_id, heads, revision, wrong = _guard(beside)
     if faults or wrong:
         return Finding(source, kind, None, (*faults, *wrong))
+    if base is None and "license" not in fields:
+        notes = (*notes, LICENCE_ASSUMED)
     origins = {_TEMPLATE: f"formfile_template, given in its {form} form"} if form else {}
     return Finding(source, kind, record, id=shown_id, heads=heads, revision=revision, origins=origins, notes=notes)
 
@@ -68,6 +75,9 @@ def kind_of(fields: Mapping[str, Json]) -> Kind | None:
     """The kind by the names of the fields, None when they fit both or neither."""
     fitting: list[Kind] = [kind for kind in KINDS if any(name in _ONLY[kind] for name in fields)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+LICENCE_ASSUMED = "no licence is stated, so the default was taken, MIT: write 'license' where it is another one"
 
 
 # ---- lines of our exports ------------------------------------------------------------------------------------------
@@ -129,6 +139,23 @@ def _with_plain_template(fields: dict[str, Json]) -> tuple[dict[str, Json], str,
     if found.form == "plain":
         return fields, "", ()
     return {**fields, _TEMPLATE: found.text}, {"base64": "base64", "json": "JSON"}[found.form], found.notes
+
+
+def _may_be_ours(value: Json) -> bool:
+    """Whether a value may be a record that only does not say of which kind it is: all its fields are those of one."""
+    if not isinstance(value, dict):
+        return False
+    if is_ours(value) or revision_beside(value) is not None:
+        return True
+    return bool(value) and any(value.keys() <= names for names in _NAMES.values())
+
+
+def _not_ours(items: list[Json]) -> Problem:
+    first = next((item for item in items if isinstance(item, dict)), None)
+    if first is None:
+        return Problem("", "error", FORMAT, f"is a list of {exact(len(items))} values, none of them a record")
+    said = unknown(first).sentence
+    return Problem("", "error", FORMAT, f"is a list of {exact(len(items))}, none of them a record: the first {said}")
 
 
 _ID = re.compile(r"[0-9a-f]{64}", re.ASCII)  # of records and of ops

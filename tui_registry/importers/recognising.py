@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Kind
-from tui_registry.importers.draft_writer import Draft, finding_of
+from tui_registry.importers.draft_writer import Draft, Given, Judged, finding_of
 from tui_registry.importers.formats import FORMATS, WEIGHTS, FolderReader, TextReader, WeightsReader, reader_of
+from tui_registry.importers.own_documents import read_draft
 from tui_registry.present.imports import Finding
 
 
@@ -38,8 +40,9 @@ def weights_reader(form: str) -> WeightsReader:
 
 def text_reader(text: str) -> TextReader | None:
     """What reads a text, None when it is of no format of text."""
+    begins = text[:_HEAD].lstrip("\ufeff \t\r\n")
     for each in FORMATS:
-        reader = reader_of(each).text if each.text is not None and text.startswith(each.text.begins) else None
+        reader = reader_of(each).text if each.text is not None and begins.startswith(each.text.begins) else None
         if reader is not None and reader.is_one(text):
             return reader
     return None
@@ -60,13 +63,30 @@ def stands_for_folder(name: str) -> bool:
     return any(each.folder is not None and each.folder.stands_for_it == name for each in FORMATS)
 
 
-def read_foreign(value: Json, source: str, name: str) -> list[Draft] | None:
+def read_foreign(value: Json, source: str, name: str) -> Sequence[Given] | None:
     """The drafts in a document, None when it is of no format that is known here.
+
+    Of a list, one entry of a known format is enough: each other one is judged by itself.
 
     Args:
         source: where it stands.
         name: for a model whose description has none.
     """
+    if not isinstance(value, list):
+        return _read_one(value, source, name)
+    found: list[Given] = []
+    known = False
+    for number, item in enumerate(value):
+        at = f"{source}[{number}]"
+        given = _read_one(item, at, name)
+        known = known or given is not None
+        found += [Judged(read_draft(item, at))] if given is None else given
+    return found if known else None
+
+
+def _read_one(value: Json, source: str, name: str) -> Sequence[Given] | None:
+    if not isinstance(value, dict) or value.get("kind") in ("model", "agent"):
+        return None
     readers = (reader_of(each).document for each in FORMATS if each.documents)
     found = (read(value, source, name) for read in readers if read is not None)
     return next((drafts for drafts in found if drafts is not None), None)

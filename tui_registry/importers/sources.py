@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,16 @@ from typing import IO
 from tui_registry.errors import Json, Kind, Problem
 from tui_registry.importers.draft_writer import finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
+from tui_registry.importers.front_matter import MOST_BYTES
+from tui_registry.importers.others import (
+    FORMAT,
+    other_bytes,
+    other_document,
+    other_text,
+    other_unreadable,
+    refusal,
+    says_ours,
+)
 from tui_registry.importers.own_documents import is_export, is_operation, is_ours, read_drafts, read_text
 from tui_registry.importers.recognising import (
     folder_reader,
@@ -24,10 +35,10 @@ from tui_registry.importers.recognising import (
     stands_for_folder,
     text_reader,
 )
-from tui_registry.importers.untrusted import SourceError, lines_of, opened
+from tui_registry.importers.untrusted import SourceError, decoded, is_bare_host, lines_of, opened
 from tui_registry.importers.weights import split_of
 from tui_registry.present.imports import Finding, Found, Operations, Skipped
-from tui_registry.records.documents import MAX_DOCUMENT_BYTES, DocumentError, load_document
+from tui_registry.records.documents import DocumentError, load_document, load_foreign
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.text import safe_text
 
@@ -55,8 +66,10 @@ def read_source(source: str | Path, kind: Kind | None = None) -> Iterator[Found]
 
 
 def is_address(source: str) -> bool:
-    """Whether a source is an address, not a path."""
-    return source.strip().lower().startswith(("http://", "https://"))
+    """Whether a source is an address, not a path; a host and port alone are one where no file is called that."""
+    return source.strip().lower().startswith(("http://", "https://")) or (
+        is_bare_host(source) and not os.path.lexists(source)
+    )
 
 
 def _path(source: str | Path) -> Path:
@@ -94,7 +107,12 @@ def read_file(path: Path, kind: Kind | None = None) -> Iterator[Found]:
         if form == "text":
             yield from _read_text_file(file, path, kind)
             return
-    yield Finding(str(path), kind, None, (_UNKNOWN,)) if form == "binary" else read_weights_file(path, form, kind)
+    if form == "binary":
+        with opened(path) as file:
+            other = other_bytes(file.read(512))
+        yield Finding(str(path), kind, None, (refusal(other) if other else _UNKNOWN,))
+    else:
+        yield read_weights_file(path, form, kind)
 
 
 def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[Found]:
@@ -107,7 +125,7 @@ def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[
         for number, line in lines_of(file, _MAX_LINE_BYTES):
             yield from read_text(line.decode("utf-8", "surrogateescape"), f"{path}:{number}", kind)
         return
-    yield from _read_description(file.read(MAX_DOCUMENT_BYTES + 1).decode("utf-8", "surrogateescape"), path, kind)
+    yield from _read_description(file.read(MOST_BYTES), path, kind)
 
 
 def _first_line(file: IO[bytes]) -> Json:
@@ -126,10 +144,15 @@ def _operations_in(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]:
+def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding]:
     """The descriptions in the text of one file, ours or a foreign one. Nothing is raised."""
     source, suffix = str(path), path.suffix.lower()
+    notes: list[str] = []
+    text = decoded(raw, notes)
     reader = text_reader(text)
+    other = other_text(text, path.name)
+    if other:
+        return [Finding(source, kind, None, (refusal(other),))]
     if reader is not None:
         return [finding_of(partial(reader.read_file, path), source, kind)]
     if suffix in _REFUSALS:
@@ -139,9 +162,35 @@ def _read_description(text: str, path: Path, kind: Kind | None) -> list[Finding]
     except DocumentError:
         if suffix not in _NAMED and not text.lstrip().startswith(("{", "[")):
             return [Finding(source, kind, None, (_UNKNOWN,))]
-        return read_text(text, source, kind)  # says it in words, with the place
+        # What is ours is said in words, with the place
+        found = _read_as_written(text, path, kind, notes)
+        return read_text(raw.decode("utf-8", "surrogateescape"), source, kind) if found is None else found
     found = _read_foreign(document, path, kind)
-    return read_drafts(document, source, kind) if found is None else found
+    if found is not None:
+        return [_with_notes(finding, notes) for finding in found]
+    if what := other_document(document):
+        return [Finding(source, kind, None, (refusal(what),))]
+    # Ours is UTF-8, and nothing in it is guessed
+    if notes:
+        return read_text(raw.decode("utf-8", "surrogateescape"), source, kind)
+    return read_drafts(document, source, kind)
+
+
+def _read_as_written(text: str, path: Path, kind: Kind | None, notes: list[str]) -> list[Finding] | None:
+    """The foreign descriptions in what is not strict JSON or YAML, None when there is none."""
+    try:
+        document = load_foreign(text, str(path), notes)
+        what = other_document(document)
+    except DocumentError:
+        document, what = None, other_unreadable(text)
+    found = None if document is None else _read_foreign(document, path, kind)
+    if found is not None:
+        return [_with_notes(finding, notes) for finding in found]
+    return [Finding(str(path), kind, None, (refusal(what),))] if what and not says_ours(text) else None
+
+
+def _with_notes(finding: Finding, notes: list[str]) -> Finding:
+    return replace(finding, notes=(*notes, *finding.notes)) if notes else finding
 
 
 def _read_foreign(document: Json, path: Path, kind: Kind | None) -> list[Finding] | None:
@@ -159,7 +208,7 @@ def _read_foreign(document: Json, path: Path, kind: Kind | None) -> list[Finding
 
 
 def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
-    """What the files below a folder hold, in order of their names; hidden ones are left out.
+    """What the files below a folder hold, in order of their names; hidden ones are left out, but for `.well-known`.
 
     Raises:
         SourceError: a folder cannot be read.
@@ -168,10 +217,11 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
     def refuse(error: OSError) -> None:
         raise SourceError(f"{safe_text(str(error.filename))} cannot be read ({error.strerror})") from error
 
+    around = ""  # the model that the last folders lay in
     for parent, folders, names in os.walk(folder, onerror=refuse):
         place = Path(parent)
         # In place, as os.walk asks: hidden folders hold tools' files, and the order must not depend on the disk.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") or name == _WELL_KNOWN)
         if "snapshots" in folders and "blobs" in folders:
             folders.remove("blobs")  # the Hub's cache: snapshots are links to the blobs
         names = sorted(name for name in names if not name.startswith("."))
@@ -180,10 +230,16 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
             yield finding_of(partial(model.read, place), str(place), kind)
             if not _WITH_PARTS.isdisjoint(names):
                 folders.clear()
-        yield from _read_files(place, names, kind, is_model=model is not None)
+        # What lies in a folder of a model is a part of it, unless it is a model of its own
+        if not around or not parent.startswith(around):
+            around = "" if model is None else f"{parent}{os.sep}"
+        yield from _read_files(place, names, kind, is_model=bool(around))
 
 
-_WITH_PARTS = {each.folder.has_parts for each in FORMATS if each.folder is not None}
+_WELL_KNOWN = ".well-known"  # hidden by its name, and meant for everybody (RFC 8615)
+_WITH_PARTS = {name for each in FORMATS if each.folder is not None for name in each.folder.have_parts}
+# Large files of these names hold weights; of others, a Git LFS pointer says nothing here.
+_WEIGHTS_BY_NAME = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack")
 
 
 def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: bool) -> Iterator[Found]:
@@ -195,6 +251,8 @@ def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: b
         weights = WEIGHTS.get(form)
         if weights is not None:
             first = _first_part(path)
+            if form == "pointer" and path.suffix.lower() not in _WEIGHTS_BY_NAME:
+                continue
             # The folder's model, an index or a first part stands for the others.
             if not ((is_model and weights.in_folder) or form in listed or first in done):
                 done.add(first)
@@ -208,7 +266,9 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
     if any(path.name == text.beside for text in _TEXTS):
         # Beside weights it is read with them.
         if not any(form in WEIGHTS for form in forms.values()) and _is_text(path):
-            yield from read_file(path, kind)
+            for found in read_file(path, kind):
+                refused = found.problems[:1] if isinstance(found, Finding) and found.record is None else ()
+                yield Skipped(str(path), refused[0].sentence) if refused and refused[0].code == FORMAT else found
         return
     suffix = path.suffix.lower()
     try:
@@ -224,17 +284,28 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
                 yield found
             elif suffix in _NAMED:
                 first = found.problems[0]
-                yield Skipped(found.source, first.sentence) if first.code in ("kind", "type") else found
+                yield Skipped(found.source, first.sentence) if _is_other(first, path) else found
     except SourceError as error:
         if suffix in _NAMED:
             yield Skipped(str(path), error.sentence)
+
+
+def _is_other(problem: Problem, path: Path) -> bool:
+    """Whether what cannot be read is nobody's record: a broken file of ours is told as such."""
+    if problem.code in ("kind", "type", FORMAT):
+        return True
+    with opened(path) as file:
+        return problem.code == "document" and not says_ours(file.read(_HEAD).decode("utf-8", "replace"))
+
+
+_HEAD = 64 * 1024
 
 
 def _is_text(path: Path) -> bool:
     """Whether a file is of a format of text."""
     try:
         with opened(path) as file:
-            return text_reader(file.read(MAX_DOCUMENT_BYTES).decode("utf-8", "replace")) is not None
+            return text_reader(file.read(MOST_BYTES).decode("utf-8", "replace")) is not None
     except SourceError:
         return False
 

@@ -4,13 +4,14 @@ JSON is read strictly, and nothing is taken for granted about the types of its v
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypeGuard
 
 from tui_registry.errors import Json, RegistryError
-from tui_registry.records.documents import NotJsonError, strict_json
+from tui_registry.records.documents import NotJsonError, strict_json, tolerant_json
 from tui_registry.text import exact, safe_text
 
 
@@ -45,6 +46,14 @@ def opened(path: Path) -> IO[bytes]:
         raise SourceError(f"{shown} is no name of a file") from error
 
 
+def is_bare_host(text: str) -> bool:
+    """Whether a source is a host with a port and no scheme, as people write `localhost:11434`."""
+    return _BARE_HOST.fullmatch(text.strip()) is not None
+
+
+_BARE_HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\]):[0-9]{2,5}(?:/\S*)?", re.ASCII | re.IGNORECASE)
+
+
 def size_of(file: IO[bytes]) -> int:
     """The size of an open file in bytes."""
     at = file.tell()
@@ -76,6 +85,26 @@ def read_bounded(path: Path, most: int, what: str) -> bytes:
     if len(raw) > most:
         raise SourceError(f"{what} is longer than the {exact(most)} bytes that are read")
     return raw
+
+
+def decoded(raw: bytes, notes: list[str]) -> str:
+    """Text as strangers save it: lines that are not UTF-8 are taken for Latin-1, as Windows writes it, and `notes` is
+    told."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        pass
+    others = 0
+    lines = raw.splitlines(keepends=True)
+    texts = []
+    for line in lines:
+        try:
+            texts.append(line.decode())
+        except UnicodeDecodeError:
+            others += 1
+            texts.append(line.decode("cp1252", "replace"))
+    notes.append(f"{'a line is' if others == 1 else f'{exact(others)} lines are'} not UTF-8: read as Latin-1")
+    return "".join(texts)
 
 
 class HeaderReader:
@@ -180,6 +209,18 @@ def parse_json(raw: bytes, what: str) -> Json:
 def parse_object(raw: bytes, what: str) -> dict[str, Json]:
     """The object in strict JSON. Raises as `parse_json`, and for another value."""
     value = parse_json(raw, what)
+    if not isinstance(value, dict):
+        raise SourceError(f"{what} is no JSON object")
+    return value
+
+
+def parse_written(raw: bytes, what: str, notes: list[str] | None = None) -> dict[str, Json]:
+    """The object in JSON as programs write it (`tolerant_json`), in UTF-8 or Latin-1. Raises as `parse_object`."""
+    told: list[str] = [] if notes is None else notes
+    try:
+        value = tolerant_json(decoded(raw, told), told)
+    except NotJsonError as error:
+        raise SourceError(f"{what} {error}") from None
     if not isinstance(value, dict):
         raise SourceError(f"{what} is no JSON object")
     return value

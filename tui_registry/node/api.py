@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha3_256
 from importlib.resources import files
@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 
 import tui_registry
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, StoreError
+from tui_registry.datastore import Datastore, Entry, HistoryEntry, StoreError, Versions
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.node.description import (
     HEADERS,
@@ -242,13 +242,10 @@ class _Records:
         live_heads = entry.live_heads
         if len(live_heads) == 1:
             return {}
-        if len(live_heads) > MAX_VERSIONS:
-            shown = [self._datastore.log.version(head, entry.id) for head in live_heads[:MAX_VERSIONS]]
-            return _conflict(shown, None) | {"more_versions": len(live_heads) - MAX_VERSIONS}
         found = self._datastore.versions(entry.id)
         if found is None or found.heads != entry.heads:
             return None
-        return _conflict(found.live, found.ancestor)
+        return _conflict(found)
 
     def _entry(self, record_id: str) -> Entry:
         if not _ID_OR_PREFIX.fullmatch(record_id):
@@ -360,17 +357,20 @@ def _told(entry: Entry) -> dict[str, Json]:
     return {**entry.record, "revision": entry.revision, "conflict": len(entry.live_heads) > 1}
 
 
-def _conflict(live: Sequence[HistoryEntry], ancestor: HistoryEntry | None) -> dict[str, Json]:
+def _conflict(found: Versions) -> dict[str, Json]:
     """What is told of live versions, the one that is shown first, and of the nearest that they come from.
 
     Who an operation came from is the operator's own business, and not told.
     """
-    base = None if ancestor is None else ancestor.record
-    found = differing(base, [version.record for version in live if version.record is not None])
+    told = found.live[:MAX_VERSIONS]
+    more = found.more + len(found.live) - len(told)
+    differences = differing(found.base, [version.record for version in told if version.record is not None])
+    ancestor = None if found.ancestor is None or more else _version(found.ancestor)
     return {
-        "differing": [difference.path for difference in found],
-        "ancestor": None if ancestor is None else _version(ancestor),
-        "versions": [_version(version) for version in live],
+        "differing": [difference.path for difference in differences],
+        "ancestor": ancestor,
+        "versions": [_version(version) for version in told],
+        **({"more_versions": more} if more else {}),
     }
 
 

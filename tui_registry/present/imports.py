@@ -6,8 +6,8 @@ Plain data and words: nothing here reads a file, asks a replica or signs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 # ---- what a source gives -------------------------------------------------------------------------------------------
 
 
+# Codes of problems that keep a draft from being registered: a field that a person must give a value, and a file that
+# lacks some of its data.
+NOT_STATED, CUT_OFF = "not_stated", "cut_off"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one description came to.
@@ -28,7 +33,8 @@ class Finding:
         source: where it stands: a file, with the line in a file of many.
         kind: None when the description does not make it clear.
         record: the draft, complete and in order; None when it cannot be read.
-        problems: why it cannot be read. The authoring rules come later, from the Datastore.
+        problems: why it cannot be read, or what keeps a draft from being registered: a field that needs a value from a
+            person (its path), a file that is cut off. The authoring rules come later, from the Datastore.
         id: of the record it is a copy of, where it is one of our exports and says so beside the record.
         heads: of that record: what its editor was shown. Empty only where the export leaves them out.
         revision: what stands for those heads, None where the export leaves it out.
@@ -46,6 +52,10 @@ class Finding:
     revision: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def settled(self, paths: Collection[str]) -> Finding:
+        """The finding without the problems of fields that a person has given a value."""
+        return replace(self, problems=tuple(problem for problem in self.problems if problem.path not in paths))
 
     def wanted_as(self, kind: Kind | None) -> Finding:
         """The finding, refused when it must be of another kind than it is; None wants any kind."""
@@ -168,10 +178,13 @@ def judged(finding: Finding, problems: Sequence[Problem] | None = None, *, here_
     """What a finding is before anything is written.
 
     Args:
-        problems: what the authoring rules say of its draft, in place of its own problems.
+        problems: what the authoring rules say of its draft, beside its own problems.
         here_as: the id under which this replica has the record already.
     """
-    said = finding.problems if problems is None else tuple(problems)
+    # Of a type that nothing states the rules speak by its default: what an LLM should state is not asked of it
+    untyped = any(problem.path == "model_type" and problem.code == NOT_STATED for problem in finding.problems)
+    rules = [problem for problem in problems or () if not (untyped and problem.code == NOT_STATED)]
+    said = (*finding.problems, *rules)
     candidate = Candidate(
         finding.source, "invalid", finding.kind, finding.record, here_as, said, finding.origins, finding.notes
     )
@@ -241,10 +254,12 @@ class ImportOutcome:
 
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
+        self.unlicensed = 0
 
     def add(self, candidate: Candidate) -> None:
         """Count one more, by its status of now."""
         self.counts[candidate.status] += 1
+        self.unlicensed += any(problem.code == "license_unstated" for problem in candidate.problems)
 
     @property
     def failed(self) -> bool:
@@ -254,7 +269,47 @@ class ImportOutcome:
     def summary(self, *, registering: bool) -> str:
         """All in one line; where nothing was to be registered yet, with how to."""
         said = ", ".join(f"{exact(count)} {_status_words(status)}" for status, count in self.counts.items())
+        if self.unlicensed:
+            said += f" ({exact(self.unlicensed)} of them without a stated licence)"
         return said if registering or not self.counts["ready"] else f"{said}: --register registers what is ready"
+
+
+class Untold:
+    """Of an import of thousands, what is summed up in place of a line each: how many came to what, and why."""
+
+    _MOST_REASONS = 200
+    _SHOWN = 8
+
+    def __init__(self) -> None:
+        self._outcome = ImportOutcome()
+        # Why -> how many, and where the first stands.
+        self._reasons: dict[str, tuple[int, str]] = {}
+
+    def add(self, candidate: Candidate, place: str) -> None:
+        """Count one more; `place` is where it stands."""
+        self._outcome.add(candidate)
+        found = candidate.errors or [one for one in candidate.problems if candidate.status == "skipped"]
+        if not found:
+            return
+        where = f"{found[0].path}: " if found[0].path else ""
+        reason = safe_text(f"{where}{found[0].sentence}", 160)
+        if reason not in self._reasons and len(self._reasons) >= self._MOST_REASONS:
+            reason = "other reasons"
+        count, first = self._reasons.get(reason, (0, safe_text(place, 120)))
+        self._reasons[reason] = (count + 1, first)
+
+    def lines(self) -> Iterator[str]:
+        """What to say, none where there is nothing."""
+        count = sum(self._outcome.counts.values())
+        if not count:
+            return
+        said = self._outcome.summary(registering=True)
+        yield f"and {exact(count)} more, {said}: --explain shows each"
+        often = sorted(self._reasons.items(), key=lambda item: -item[1][0])
+        for reason, (number, first) in often[: self._SHOWN]:
+            yield f"  {exact(number)}: {reason} (the first: {first})"
+        if len(often) > self._SHOWN:
+            yield f"  and {exact(len(often) - self._SHOWN)} other reasons"
 
 
 def survey_words(found: int, ready: int, passed: int, *, cut: bool) -> str:

@@ -21,7 +21,7 @@ WHERE_CONFLICTS_ARE = "'tui-registry conflicts' lists the records in conflict"
 
 def differences(versions: Versions) -> list[Difference]:
     """The fields in which the live versions differ."""
-    return differing(versions.ancestor and versions.ancestor.record, records_of(versions))
+    return differing(versions.base, records_of(versions))
 
 
 def records_of(versions: Versions) -> list[Record]:

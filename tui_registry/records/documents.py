@@ -3,14 +3,18 @@
 YAML is read as text throughout: `version: 1.0` stays `1.0` and `license: no` stays `no`; `read_record` makes numbers
 where a field holds numbers. Neither format may name a key twice, and YAML's anchors, aliases, merge keys and tags,
 with which one document can mean several things, are refused.
+
+What programs of others wrote is read as they wrote it (`load_foreign`): with anchors, within bounds, with `Infinity`,
+and a field that cannot be read costs that field alone.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tui_registry.errors import Json, RegistryError
 from tui_registry.text import safe_text
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_DOCUMENT_BYTES = 1024 * 1024
+MAX_FOREIGN_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 _LONGEST_NUMBER = 40
 
@@ -59,6 +64,73 @@ def load_document(text: str, name: str) -> Json:
     suffix = PurePath(name).suffix.lower()
     is_json = suffix == ".json" or (suffix not in (".yaml", ".yml") and text.lstrip()[0] in "{[")
     return _json(text, name) if is_json else _yaml(text, name)
+
+
+def load_foreign(text: str, name: str, notes: list[str]) -> Json:
+    """The value in a JSON or YAML text of somebody else's program.
+
+    `Infinity` and `NaN` are numbers, and YAML's anchors and merge keys are read as far as what they stand for stays
+    small. A key that is given twice with different values, and a field of YAML's outermost mapping that is no YAML, are
+    left out, and `notes` is told.
+
+    Args:
+        text: at most 4 MiB. name: as for `load_document`.
+
+    Raises:
+        DocumentError: as for `load_document`, of what is left after that.
+    """
+    text = text.removeprefix("\ufeff")
+    if len(text) > MAX_FOREIGN_BYTES:
+        raise DocumentError(name, f"has more than the {MAX_FOREIGN_BYTES:,} bytes that are read")
+    if not text.strip():
+        raise DocumentError(name, "is empty")
+    suffix = PurePath(name).suffix.lower()
+    if suffix == ".json" or (suffix not in (".yaml", ".yml") and text.lstrip()[0] in "{["):
+        try:
+            return tolerant_json(text, notes)
+        except NotJsonError as error:
+            raise DocumentError(name, str(error)) from None
+    try:
+        return _yaml(text, name, notes)
+    except DocumentError:
+        fields = _field_by_field(text, name, notes)
+        if not fields:
+            raise
+        return fields
+
+
+def tolerant_json(text: str, notes: list[str]) -> Json:
+    """The value in JSON as programs write it: `Infinity` and `NaN` are numbers; what is given twice with different
+    values is left out, and `notes` is told.
+
+    Raises:
+        NotJsonError: it is none.
+    """
+
+    def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            firsts = dict(reversed(pairs))
+            for key in [key for key in value if firsts[key] is not value[key] and firsts[key] != value[key]]:
+                del value[key]
+                _tell_twice(notes, key)
+        return value
+
+    try:
+        value: Json = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=once)
+    except RecursionError:
+        raise NotJsonError("is nested too deep") from None
+    except ValueError as error:
+        raise NotJsonError("is not JSON") from error
+    return value
+
+
+def _tell_twice(notes: list[str], key: str) -> None:
+    if len(notes) < _MOST_NOTES:
+        notes.append(f"{safe_text(key, 40)} is given twice with different values, so it was left out")
+
+
+_MOST_NOTES = 16
 
 
 def strict_json(data: bytes) -> Json:
@@ -155,15 +227,18 @@ def _at(text: str, name: str, offset: int, sentence: str) -> DocumentError:
 # ---- YAML ----------------------------------------------------------------------------------------------------------
 
 
-def _yaml(text: str, name: str) -> Json:
+def _yaml(text: str, name: str, notes: list[str] | None = None, anchors: _Anchors | None = None) -> Json:
+    """With `notes`, as others' programs write it; `anchors` are known before, and those of the text join them."""
     import yaml
 
     unprintable = yaml.SafeLoader.NON_PRINTABLE.search(text)
-    if unprintable is not None:
+    if unprintable is not None and notes is None:
         raise _at(text, name, unprintable.start(), "holds a control character: remove it")
+    if unprintable is not None:
+        text = yaml.SafeLoader.NON_PRINTABLE.sub("", text)
     # libyaml's scanner where the wheel has it: twenty times as fast, the same events.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    reader = _YamlReader(name)
+    reader = _YamlReader(name) if notes is None else _ForeignYamlReader(name, notes, anchors)
     try:
         for event in yaml.parse(text, Loader=loader):
             reader.take(event)
@@ -173,9 +248,58 @@ def _yaml(text: str, name: str) -> Json:
         if mark is None:
             raise DocumentError(name, sentence) from None
         raise DocumentError(name, sentence, mark.line + 1, mark.column + 1) from None
+    except RecursionError:
+        raise DocumentError(name, "is nested too deep") from None
     if reader.is_empty:
         raise DocumentError(name, "is empty")
     return reader.value
+
+
+# A field of the outermost mapping, with its value: to the next line that begins with a key.
+_FIELD = re.compile(r"^(?P<key>[A-Za-z_][\w.-]{0,80})[ \t]*:(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_MOST_FIELDS = 200
+
+
+def _field_by_field(text: str, name: str, notes: list[str]) -> dict[str, Json]:
+    """The fields of YAML's outermost mapping that can be read by themselves, where the whole cannot."""
+    fields: dict[str, Json] = {}
+    twice: set[str] = set()
+    anchors: _Anchors = {}
+    for key, line, part in top_fields(text):
+        inner: list[str] = []
+        try:
+            value = _yaml(part, name, inner, anchors)
+        except DocumentError as error:
+            place = line + (error.line or 1)
+            said = error.sentence.partition(": ")[2]
+            if len(notes) < _MOST_NOTES:
+                notes.append(f"{safe_text(key, 40)} could not be read and was left out (line {place}: {said})")
+            continue
+        found = value.get(key) if isinstance(value, dict) else None
+        if key in fields and fields[key] != found:
+            twice.add(key)
+        elif found is not None:
+            fields[key] = found
+        notes.extend(inner[: max(0, _MOST_NOTES - len(notes))])
+    for key in twice:
+        del fields[key]
+        _tell_twice(notes, key)
+    return fields
+
+
+def top_fields(text: str) -> Iterator[tuple[str, int, str]]:
+    """Each field of YAML's outermost mapping: its key, how many lines stand before it, and its lines."""
+    found = []
+    for match in _FIELD.finditer(text):
+        found.append(match)
+        if len(found) > _MOST_FIELDS:
+            break
+    line, at = 0, 0
+    for match, following in zip(found, [*found[1:], None], strict=True):
+        line += text.count("\n", at, match.start())
+        at = match.start()
+        if following is not None or len(found) <= _MOST_FIELDS:
+            yield match["key"], line, text[at : None if following is None else following.start()]
 
 
 class _YamlReader:
@@ -249,3 +373,106 @@ class _YamlReader:
         if mark is None:
             return DocumentError(self._name, sentence)
         return DocumentError(self._name, sentence, mark.line + 1, mark.column + 1)
+
+
+# What the aliases of one document may stand for, in values: files dumped with anchors have a few dozen.
+_MOST_ALIASED = 100_000
+# Scalars that YAML takes for nothing where they are not quoted (https://yaml.org/type/null.html).
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_MERGE = "<<"
+
+
+# By the name of an anchor: a value, how many values it holds, and how many levels.
+_Anchors: TypeAlias = dict[str, tuple[Json, int, int]]
+
+
+class _ForeignYamlReader(_YamlReader):
+    """Reads anchors and merge keys too, bounded by what they stand for; tags are passed over, and null is nothing."""
+
+    def __init__(self, name: str, notes: list[str], anchors: _Anchors | None) -> None:
+        super().__init__(name)
+        self._notes = notes
+        self._anchors = {} if anchors is None else anchors
+        # Beside each open list or mapping: its anchor, and how many values and levels it has so far.
+        self._measures: list[tuple[str | None, int, int]] = []
+        self._aliased = 0
+        self._merging: list[dict[str, Json]] = []
+        self._repeated: list[tuple[dict[str, Json], str, Json]] = []
+
+    def take(self, event: yaml.Event) -> None:
+        import yaml
+
+        match event:
+            case yaml.ScalarEvent():
+                plain = not event.style
+                value: Json = None if plain and event.value in _NULLS else event.value
+                size = 1 + len(event.value) // 64
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = (value, size, 0)
+                self._count(size, 0)
+                is_key = bool(self._open) and isinstance(self._open[-1], dict) and self._keys[-1] is None
+                self._add(event, str(event.value) if is_key else value, merge=plain and event.value == _MERGE)
+            case yaml.AliasEvent():
+                self._take_alias(event)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                self._begin(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
+                self._measures.append((event.anchor, 1, 1))
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                anchor, size, height = self._measures.pop()
+                value = self._open.pop()
+                self._keys.pop()
+                if isinstance(value, dict):
+                    self._settle(value)
+                if anchor is not None:
+                    self._anchors[anchor] = (value, size, height)
+                self._count(size, height)
+            case yaml.DocumentEndEvent():
+                self._settle_repeated()
+            case _:
+                super().take(event)
+
+    def _take_alias(self, event: yaml.AliasEvent) -> None:
+        found = self._anchors.get(event.anchor or "")
+        if found is None:
+            raise self._error(event, "an alias names no value before it")
+        value, size, height = found
+        self._aliased += size
+        if self._aliased > _MOST_ALIASED:
+            raise self._error(event, f"its aliases stand for more than {_MOST_ALIASED:,} values")
+        if len(self._open) + height > MAX_DEPTH:
+            raise self._error(event, f"is nested deeper than {MAX_DEPTH} levels")
+        self._count(size, height)
+        self._add(event, value)
+
+    def _count(self, size: int, height: int) -> None:
+        if self._measures:
+            anchor, sizes, heights = self._measures[-1]
+            self._measures[-1] = (anchor, sizes + size, max(heights, height + 1))
+
+    def _add(self, event: yaml.Event, value: Json, merge: bool = False) -> None:
+        parent = self._open[-1] if self._open else None
+        if isinstance(parent, dict) and self._keys[-1] is None and isinstance(value, str):
+            if merge:
+                self._merging.append(parent)
+            if value in parent:
+                self._repeated.append((parent, value, parent.pop(value)))
+            self._keys[-1] = value
+            return
+        super()._add(event, value, merge)
+
+    def _settle(self, value: dict[str, Json]) -> None:
+        """Give a mapping what its merge key names."""
+        if not (self._merging and self._merging[-1] is value):
+            return
+        self._merging.pop()
+        named = value.pop(_MERGE, None)
+        for base in named if isinstance(named, list) else [named]:
+            for key, inner in base.items() if isinstance(base, dict) else ():
+                value.setdefault(key, inner)
+
+    def _settle_repeated(self) -> None:
+        """Leave out what was given twice, unless both say the same."""
+        for parent, key, first in self._repeated:
+            if key in parent and parent[key] != first:
+                del parent[key]
+                _tell_twice(self._notes, key)

@@ -71,7 +71,9 @@ class Batch:
         self._new: list[_New] = []
         self._new_by_idx: dict[int, _New] = {}
         self._named: set[int] = set()
-        self.new_conflicts = 0  # records that what was flushed brought into conflict
+        # The records that what was flushed brought into conflict, and those that it settled.
+        self.came_into_conflict: set[int] = set()
+        self.settled: set[int] = set()
 
     def load(self, ops: Iterable[Checked]) -> None:
         """Read what is known of these ops, of their children and of their keys."""
@@ -233,7 +235,7 @@ class Batch:
             kind = new.ancestor.kind
             before = shown.get(rid)
             best, live = _state(heads[rid])
-            self._count(kind, before, best is not None, live)
+            self._count(rid, kind, before, best is not None, live)
             if before is not None and (best is None or best.idx != before[0]):
                 was = derive(kind, read_record(db, before[0]))
                 out.append((rid, was.words))
@@ -274,11 +276,14 @@ class Batch:
         at_hand = None if new is None else new.checked.derived
         return derive(kind, read_record(self._db, best.idx)) if at_hand is None else at_hand
 
-    def _count(self, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
+    def _count(self, rid: int, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
         self._counts[kind] += is_live - (before is not None)
-        was = before is not None and before[1] > 1
-        self._conflicts += (live > 1) - was
-        self.new_conflicts += live > 1 and not was
+        is_in, was_in = live > 1, before is not None and before[1] > 1
+        self._conflicts += is_in - was_in
+        if is_in and not was_in:
+            self.came_into_conflict.add(rid)
+        elif was_in and not is_in:
+            self.settled.add(rid)
 
 
 def _state(heads: Sequence[Stored]) -> tuple[Stored | None, int]:

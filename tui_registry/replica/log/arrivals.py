@@ -49,7 +49,8 @@ class ApplyReport:
 
     Attributes:
         applied, known, pending, unsupported: counts.
-        conflicts: how many records these ops brought into conflict.
+        conflicted: the records (by their rows) that these ops brought into conflict and did not settle; settled: those
+            that were in conflict before and are no more.
         rejected: what breaks a rule, one by one.
         held: the ops of these that wait, by a digest of their bytes, each with the child it waits for.
         moved: the ops of earlier ones that these released, with the child they wait for now, None for no more.
@@ -60,7 +61,8 @@ class ApplyReport:
     known: int = 0
     pending: int = 0
     unsupported: int = 0
-    conflicts: int = 0
+    conflicted: set[int] = field(default_factory=set, repr=False)
+    settled: set[int] = field(default_factory=set, repr=False)
     rejected: list[Rejection] = field(default_factory=list)
     held: dict[bytes, str] = field(default_factory=dict, repr=False)
     moved: dict[bytes, str | None] = field(default_factory=dict, repr=False)
@@ -72,6 +74,11 @@ class ApplyReport:
         return sorted({*self.held.values(), *(child for child in self.moved.values() if child is not None)})
 
     @property
+    def conflicts(self) -> int:
+        """How many records these ops brought into conflict."""
+        return len(self.conflicted)
+
+    @property
     def total(self) -> int:
         return self.applied + self.known + self.pending + self.unsupported + len(self.rejected)
 
@@ -81,7 +88,8 @@ class ApplyReport:
         self.applied += later.applied
         self.known += later.known
         self.unsupported += later.unsupported
-        self.conflicts += later.conflicts
+        self.conflicted = (self.conflicted - later.settled) | later.conflicted
+        self.settled |= later.settled
         for digest, child in later.moved.items():
             if digest not in self.held:
                 if digest in self.moved or len(self.moved) < MAX_PENDING:
@@ -265,7 +273,7 @@ def store(
             released += freed
             queue.extend(freed)
     batch.flush()
-    report.conflicts = batch.new_conflicts
+    report.conflicted, report.settled = batch.came_into_conflict, batch.settled
     still = [(child, arrival) for child, group in waiting.items() for arrival in group]
     report.moved = _settle(db, released, still)
     fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]

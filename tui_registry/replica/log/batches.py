@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tui_registry.errors import Kind, Record
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.first_seen import first_seen
-from tui_registry.replica.log.versions import find_key, read_history
+from tui_registry.replica.log.versions import find_key, read_entries
 from tui_registry.replica.store.connection import StoreError
 from tui_registry.replica.store.stored import read_heads
 
@@ -100,23 +99,21 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
     batch = read_batch(db, number)
     changes: list[RecordChange] = []
     kept: list[tuple[Kind, str, str]] = []
-    ours = {place for places in _runs(db, number) for place in places}
-    rows = db.execute(
-        "SELECT DISTINCT k.kind, k.id FROM ops o JOIN keys k USING (rid) WHERE o.idx BETWEEN ? AND ?",
-        (min(ours), max(ours)),
-    ).fetchall()
-    for code, digest in rows:
-        kind, identifier = KINDS_BY_CODE[code], digest.hex()
-        key = find_key(db, identifier)
+    places: dict[int, list[int]] = {}
+    for run in _runs(db, number):
+        rows = db.execute("SELECT rid, idx FROM ops WHERE idx >= ? AND idx < ?", (run.start, run.stop))
+        for rid, place in rows:
+            places.setdefault(rid, []).append(place)
+    for rid, written in places.items():
+        (digest,) = db.execute("SELECT id FROM keys WHERE rid = ?", (rid,)).fetchone()
+        key = find_key(db, digest.hex())
         assert key is not None
-        written = [entry for entry in read_history(db, key) if entry.place in ours]  # the last one first
-        if not written:
-            continue
-        heads = tuple(sorted(head.hash for _, head in read_heads(db, [key.rid])))
-        if heads == (written[0].hash,):
-            changes.append(RecordChange(kind, identifier, written[-1].before, heads))
+        first, last = read_entries(db, key, [written[0], written[-1]])
+        heads = tuple(sorted(head.hash for _, head in read_heads(db, [rid])))
+        if heads == (last.hash,):
+            changes.append(RecordChange(key.kind, key.id, first.before, heads))
         else:
-            kept.append((kind, identifier, "it was written to since" if len(heads) == 1 else "it is in conflict"))
+            kept.append((key.kind, key.id, "it was written to since" if len(heads) == 1 else "it is in conflict"))
     return Reverse(batch, tuple(changes), tuple(kept))
 
 

@@ -56,19 +56,21 @@ class LocalWrites:
             return [turn.add_or_refuse(kind, record) for kind, record in records]
 
     def change_all(
-        self, changes: Sequence[RecordChange], *, bulk: bool, together: Together, undoes: int | None = None
+        self, changes: Sequence[RecordChange], *, bulk: bool, together: Together
     ) -> list[Write | RegistryError]:
         """Write values of several records in one transaction; gives the op or the error of each, in order.
 
         Args:
             changes: no record twice.
             bulk: others are likely to follow.
-            undoes: the number of the batch that they take back.
         """
         with self._turn(bulk=bulk, together=together) as turn:
-            if undoes is not None:
-                turn.mark_undone(undoes)
             return [turn.change_or_refuse(change) for change in changes]
+
+    def mark_undone(self, batch: int) -> None:
+        """Note that a batch was taken back."""
+        with self._pool.write() as db:
+            mark_undone(db, batch)
 
     def update(self, kind: Kind, identifier: str, record: Record, seen: Collection[str]) -> Write:
         """Write a new value on top of the heads that the caller was shown.
@@ -226,10 +228,6 @@ class _Turn:
             return self.write(self.existing(kind, identifier, seen), record)
         except StoreError as error:
             return error
-
-    def mark_undone(self, batch: int) -> None:
-        """Note that this turn takes a batch back."""
-        mark_undone(self._db, batch)
 
     def write(self, known: _Known, record: Record) -> Write:
         """Sign and take a new value on top of all heads."""

@@ -34,7 +34,7 @@ from tui_registry.replica.log.versions import (
 )
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import chunks, hex_range, marks, parts_of, stored_id
+from tui_registry.replica.store.stored import children_in, chunks, hex_range, marks, parts_of, stored_id
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
@@ -45,8 +45,6 @@ _NEAR = 2_000
 # Of so many deleted records, the last that came here first, the names are looked at: they stand in the log only.
 _MOST_DELETED = 20_000
 _HEX: Final = re.compile(r"[0-9a-f]{6,64}").fullmatch
-_CHILDREN: Final = re.compile(rb'"children":\[([^]]*)\]').search
-_NAME: Final = re.compile(rb"[0-9a-f]{64}").findall
 _SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9a-f]{0,40}))?").fullmatch
 
 
@@ -358,7 +356,7 @@ class Log:
             for chunk in chunks(places):
                 rows = db.execute(f"SELECT idx, is_rm, body FROM ops WHERE idx IN ({marks(chunk)})", chunk)
                 # A removal is one whatever it builds on.
-                found.update((place, (bool(is_rm), [] if is_rm else _children_in(body))) for place, is_rm, body in rows)
+                found.update((place, (bool(is_rm), [] if is_rm else children_in(body))) for place, is_rm, body in rows)
             named = read_children(db, {child for _, children in found.values() for child in children})
         return [
             deed_of(is_rm, [named[child] for child in children])
@@ -581,17 +579,6 @@ def _names_of_deleted(db: sqlite3.Connection) -> dict[int, list[str]]:
             # A removal of a removal
             (place,) = db.execute("SELECT max(idx) FROM ops WHERE rid = ? AND idx < ?", (rid, place)).fetchone()
     return names
-
-
-def _children_in(body: bytes) -> list[str]:
-    """The hashes of the children that a stored write names, found without reading the record, which takes long.
-
-    In canonical JSON these bytes are a key and nothing else: inside a text the quotes would be escaped. No field of a
-    record is called so.
-    """
-    match = _CHILDREN(body)
-    assert match is not None
-    return [name.decode() for name in _NAME(match[1])]
 
 
 def _in_order_of_time(db: sqlite3.Connection, found: array[int], known: Places | None, size: int) -> Places:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Literal, NamedTuple
 
@@ -18,7 +18,17 @@ from tui_registry.replica.catalogue.current import revision_of
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.store.connection import StoreError
-from tui_registry.replica.store.stored import chunks, hex_range, marks, parts_of, read_heads, read_record, stored_id
+from tui_registry.replica.store.stored import (
+    Stored,
+    children_in,
+    chunks,
+    hex_range,
+    marks,
+    parts_of,
+    read_heads,
+    read_record,
+    stored_id,
+)
 from tui_registry.text import moment_utc
 
 Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
@@ -26,7 +36,9 @@ Deed = Literal["registered", "edited", "settled", "deleted", "brought back"]
 # At most so many operations are followed to what was there before one: a stranger can make a history long.
 _MOST = 500
 # At most so many are looked at for what live versions have in common.
-_MOST_COMMON = 5_000
+_MOST_COMMON = 1_000
+# So many live versions of another owner's record are read: nobody here can settle it, and a stranger can make many.
+MOST_OF_OTHERS = 64
 _END_OF_LOG = 2**63 - 1
 
 _HASH = re.compile(r"[0-9a-f]{1,64}").fullmatch
@@ -72,9 +84,14 @@ class Versions(NamedTuple):
 
     Attributes:
         heads: all heads, ascending: what `resolve` wants as `seen`.
-        live: the live versions, the one that is shown first.
-        ancestor: the nearest version that all of them come from. None where there is none, as the record was registered
-            twice, and where it lies thousands of operations back.
+        live: the live versions, the one that is shown first; `before` is left out. Of another owner's record at most
+            64; `more` counts the others.
+        ancestor: the nearest version that all of them come from, of several the one with the largest clock. None where
+            there is none, as the record was registered twice; where it lies a thousand operations back; and where
+            there are `more`.
+        base: what to merge them from: the value of the ancestor. None without one, and where several are nearest and
+            say different things, as after a conflict that was settled on two machines: which of the versions changed
+            something cannot be told then.
         owner: 40 hex digits; mine: it is this replica's key; owner_name: its local name, None where it has none.
     """
 
@@ -86,6 +103,8 @@ class Versions(NamedTuple):
     heads: tuple[str, ...]
     live: tuple[HistoryEntry, ...]
     ancestor: HistoryEntry | None
+    base: Record | None
+    more: int
 
     @property
     def revision(self) -> str:
@@ -156,7 +175,7 @@ def read_history(
             "limit": -1 if limit is None else max(0, limit),
         },
     )
-    return _entries(db, key, [place for (place,) in rows])
+    return read_entries(db, key, [place for (place,) in rows])
 
 
 def find_version(db: sqlite3.Connection, prefix: str, of: str | None) -> HistoryEntry:
@@ -183,7 +202,7 @@ def find_version(db: sqlite3.Connection, prefix: str, of: str | None) -> History
     place, _, identifier = ours[0]
     key = find_key(db, identifier.hex())
     assert key is not None
-    return _entries(db, key, [place])[0]
+    return read_entries(db, key, [place])[0]
 
 
 def version_at(db: sqlite3.Connection, key: LoggedKey, moment: int) -> HistoryEntry:
@@ -199,7 +218,7 @@ def version_at(db: sqlite3.Connection, key: LoggedKey, moment: int) -> HistoryEn
         StoreError: `not_found`, when it was written first later.
     """
     then = [
-        _Link(place, digest.hex(), bool(is_rm), clock, parts_of(body)[1])
+        _Link(place, digest.hex(), bool(is_rm), clock, _named_in(bool(is_rm), body))
         for place, digest, is_rm, clock, body in db.execute(
             "SELECT idx, hash, is_rm, clock, body FROM ops WHERE rid = ? AND updated_at <= ?", (key.rid, moment)
         )
@@ -212,7 +231,7 @@ def version_at(db: sqlite3.Connection, key: LoggedKey, moment: int) -> HistoryEn
         )
     current = heads(then)
     shown = winner(current) or max(current, key=lambda link: (link.counter, link.hash))
-    return _entries(db, key, [shown.place])[0]
+    return read_entries(db, key, [shown.place])[0]
 
 
 def read_versions(db: sqlite3.Connection, key: LoggedKey) -> Versions | None:
@@ -221,8 +240,10 @@ def read_versions(db: sqlite3.Connection, key: LoggedKey) -> Versions | None:
     live = sorted((head for head in found if not head.is_rm), key=lambda head: (-head.counter, head.hash))
     if not live:
         return None
-    common = _nearest_common(db, [head.idx for head in live]) if len(live) > 1 else None
-    entries = _entries(db, key, [*(head.idx for head in live), *(() if common is None else (common,))])
+    told = live if key.mine else live[:MOST_OF_OTHERS]
+    common = _nearest_common(db, told) if 1 < len(told) == len(live) else []
+    entries = read_entries(db, key, [*(head.idx for head in told), *common], with_before=False)
+    nearest = entries[len(told) :]
     name = db.execute("SELECT name FROM owner_names WHERE address = ?", (bytes.fromhex(key.owner),)).fetchone()
     return Versions(
         kind=key.kind,
@@ -231,8 +252,10 @@ def read_versions(db: sqlite3.Connection, key: LoggedKey) -> Versions | None:
         mine=key.mine,
         owner_name=None if name is None else name[0],
         heads=tuple(sorted(head.hash for head in found)),
-        live=tuple(entries[: len(live)]),
-        ancestor=None if common is None else entries[-1],
+        live=tuple(entries[: len(told)]),
+        ancestor=nearest[0] if nearest else None,
+        base=_base_of(nearest),
+        more=len(live) - len(told),
     )
 
 
@@ -243,7 +266,7 @@ def read_last(db: sqlite3.Connection, key: LoggedKey) -> LastOperation | None:
         return None
     last = winner(found) or max(found, key=lambda head: head.idx)
     live = sum(not head.is_rm for head in found)
-    (entry,) = _entries(db, key, [last.idx])
+    (entry,) = read_entries(db, key, [last.idx])
     (size,) = db.execute("SELECT length(body) FROM ops WHERE idx = ?", (last.idx,)).fetchone()
     return LastOperation(
         kind=key.kind,
@@ -265,8 +288,20 @@ def read_last(db: sqlite3.Connection, key: LoggedKey) -> LastOperation | None:
 # How: entries
 
 
-def _entries(db: sqlite3.Connection, key: LoggedKey, places: Sequence[int]) -> list[HistoryEntry]:
-    """The operations of a key at these places, in their order."""
+class _Link(NamedTuple):
+    """An operation and the ones it names."""
+
+    place: int
+    hash: str
+    is_rm: bool
+    counter: int
+    children: tuple[str, ...]
+
+
+def read_entries(
+    db: sqlite3.Connection, key: LoggedKey, places: Sequence[int], *, with_before: bool = True
+) -> list[HistoryEntry]:
+    """The operations of a key at these places, in their order; `before` is None without `with_before`."""
     best = winner([head for _, head in read_heads(db, [key.rid])])
     read: dict[int, tuple[str, int, int, bool, bool, Record | None, tuple[str, ...]]] = {}
     for chunk in chunks(places):
@@ -282,7 +317,10 @@ def _entries(db: sqlite3.Connection, key: LoggedKey, places: Sequence[int]) -> l
     for place in places:
         digest, clock, updated_at, is_rm, is_head, record, children = read[place]
         builds_on = [named[child] for child in children]
-        if len(builds_on) == 1 and not builds_on[0].is_rm and builds_on[0].place in at_hand:
+        before = None
+        if not with_before:
+            pass
+        elif len(builds_on) == 1 and not builds_on[0].is_rm and builds_on[0].place in at_hand:
             before = at_hand[builds_on[0].place]  # nearly always
         else:
             before = value_before(db, record, updated_at, builds_on)
@@ -312,50 +350,56 @@ def _entries(db: sqlite3.Connection, key: LoggedKey, places: Sequence[int]) -> l
 # How: what live versions come from
 
 
-class _Link(NamedTuple):
-    place: int
-    hash: str
-    is_rm: bool
-    counter: int
-    children: tuple[str, ...]
+def _nearest_common(db: sqlite3.Connection, live: Sequence[Stored]) -> list[int]:
+    """The places of the nearest writes that all of these come from: those that no other such write comes from.
 
-
-def _nearest_common(db: sqlite3.Connection, live: Sequence[int]) -> int | None:
-    """The place of the nearest write that all of these come from.
-
-    Of several that are nearest (two edits, each settled twice) it is the one with the largest clock, ties to the
-    smallest hash, so that every replica shows the same one.
+    The first is the one with the largest clock, ties to the smallest hash, so that every replica shows the same one.
+    Empty also where they lie too far back.
     """
-    reached = dict.fromkeys(live, 0)  # place -> the live versions that come from it, as bits
-    waiting: list[tuple[int, str, int]] = []
-    for bit, link in enumerate(_links(db, live)):
-        reached[link.place] |= 1 << bit
-        waiting.append((-link.counter, link.hash, link.place))
-    heapify(waiting)
     everyone = (1 << len(live)) - 1
+    below = 1 << len(live)  # marks what a nearest one comes from
+    reached = {head.idx: 1 << bit for bit, head in enumerate(live)}  # place -> the live versions that come from it
+    waiting = [(-head.counter, head.hash, head.idx, head.is_rm) for head in live]
+    heapify(waiting)
+    nearest: list[int] = []
     looked = 0
     # A clock is larger than those of all children, so that whatever leads to an operation comes before it.
-    while waiting and looked < _MOST_COMMON:
-        _, _, place = heappop(waiting)
+    while any(not reached[place] & below for _, _, place, _ in waiting):
         looked += 1
-        (link,) = _links(db, [place])
-        if reached[place] == everyone and not link.is_rm:
-            return place
-        for child in read_children(db, link.children).values():
+        if looked > _MOST_COMMON:
+            return []
+        _, _, place, is_rm = heappop(waiting)
+        marks_of_it = reached[place]
+        if marks_of_it == everyone and not is_rm:
+            nearest.append(place)
+            marks_of_it |= below
+        for child in read_children(db, _named_at(db, place)).values():
             if child.place not in reached:
                 reached[child.place] = 0
-                heappush(waiting, (-child.clock, child.hash, child.place))
-            reached[child.place] |= reached[place]
-    return None
+                heappush(waiting, (-child.clock, child.hash, child.place, child.is_rm))
+            reached[child.place] |= marks_of_it
+    return nearest
 
 
-def _links(db: sqlite3.Connection, places: Sequence[int]) -> Iterator[_Link]:
-    """The operations at these places, in their order."""
-    for place in places:
-        digest, is_rm, clock, body = db.execute(
-            "SELECT hash, is_rm, clock, body FROM ops WHERE idx = ?", (place,)
-        ).fetchone()
-        yield _Link(place, digest.hex(), bool(is_rm), clock, parts_of(body)[1])
+def _base_of(nearest: Sequence[HistoryEntry]) -> Record | None:
+    """What the nearest common versions say, None where they say different things."""
+    alike = bool(nearest) and all(_same(entry.record, nearest[0].record) for entry in nearest)
+    return nearest[0].record if alike else None
+
+
+def _same(one: Record | None, other: Record | None) -> bool:
+    """Whether two writes say the same, but for when."""
+    return one is not None and other is not None and {**one, "updated_at": 0} == {**other, "updated_at": 0}
+
+
+def _named_at(db: sqlite3.Connection, place: int) -> tuple[str, ...]:
+    """The children that the operation at a place names."""
+    is_rm, body = db.execute("SELECT is_rm, body FROM ops WHERE idx = ?", (place,)).fetchone()
+    return _named_in(bool(is_rm), body)
+
+
+def _named_in(is_rm: bool, body: bytes) -> tuple[str, ...]:
+    return parts_of(body)[1] if is_rm else tuple(children_in(body))
 
 
 # How: what was there before an operation, however many operations the write took

@@ -84,8 +84,7 @@ class Settling:
 
     @property
     def base(self) -> Record | None:
-        ancestor = self.versions.ancestor
-        return None if ancestor is None else ancestor.record
+        return self.versions.base
 
     @property
     def records(self) -> list[Record]:

@@ -378,7 +378,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         with suppress(RegistryError):
             overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
             # Where saving found a conflict, that was said.
-            if overtaken and self.is_active and not (self.drafts.closed or self._settled_with):
+            if overtaken and not self._settled_with and self.is_active and not self.drafts.closed:
                 self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
 
     # ---- the draft, and leaving
