@@ -51,6 +51,21 @@ def shown(cli: Cli, identifier: str) -> Any:
     return cli("show", identifier, "--json").json
 
 
+def settle(cli: Cli, identifier: str, *words: str, given: str = "") -> Said:
+    """`resolve`, as a script does that has seen the versions."""
+    return cli("resolve", identifier, *words, "--revision", shown(cli, identifier)["revision"], given=given)
+
+
+def a_third_version_comes(cli: Cli, fork: Fork) -> None:
+    """From a third laptop: it edited what only this one had written."""
+    with Datastore.open() as datastore:
+        identity = datastore.key.identity()
+        first = datastore.log.version(fork.ops["Apache-2.0"])
+        record = {**(first.record or {}), "license": "BSD-3-Clause", "updated_at": first.updated_at + 1}
+        third = sign_up(identity, "model", record, children=[first.hash], clock=2)
+        assert datastore.apply([third.to_json()]).applied == 1
+
+
 def size(data_dir: Path) -> int:
     with Datastore.open(data_dir) as datastore:
         return datastore.log.head().size
@@ -181,7 +196,7 @@ def test_diff_of_operations_tells_what_they_changed_and_marks_words(cli: Cli, ow
 
 
 def test_diff_of_what_settled_a_conflict_tells_what_became_of_every_version(cli: Cli, fork: Fork) -> None:
-    cli("resolve", fork.id, "--take", fork.ops["MIT"][:16])
+    assert settle(cli, fork.id, "--take", fork.ops["MIT"][:16]).code == 0
     said = cli("diff", fork.id).out
     assert said.count("in place of") == 2
     assert "    Licence: ISC → MIT" in said
@@ -227,9 +242,58 @@ def test_a_dutiful_edit_of_a_record_in_conflict_loses_nothing(cli: Cli, fork: Fo
     told["record"]["version"] = "2.0.0"
     assert is_one_sentence(cli("update", fork.id, "-", given=json.dumps(told)), "is in conflict", "resolve")
     assert shown(cli, fork.id)["versions"] == told["versions"]
-    # The same file settles, where it is meant to.
-    assert cli("resolve", fork.id, "--merge", "-", given=json.dumps(told)).code == 0
-    assert {**shown(cli, fork.id)["record"], "updated_at": 0} == {**told["record"], "updated_at": 0}
+    # The same file settles, where it is meant to, once what is open is decided: it changed the version and no more.
+    assert is_one_sentence(cli("resolve", fork.id, "--merge", "-", given=json.dumps(told)), "licence needs a decision")
+    said = cli("resolve", fork.id, "--merge", "-", "--set", "license=ISC", given=json.dumps(told))
+    assert said.code == 0, said.err
+    record = shown(cli, fork.id)["record"]
+    assert (record["version"], record["license"], sorted(record["tags"])) == ("2.0.0", "ISC", ["chat", "code", "lamps"])
+    assert "long evenings" in record["description"]
+
+
+@pytest.mark.parametrize("form", ["show", "answer"])
+def test_of_an_edited_export_only_what_was_edited_is_decided(
+    cli: Cli, own: str, data_dir: Path, tmp_path: Path, form: str
+) -> None:
+    laptop = str(tmp_path / "laptop")
+    shutil.copytree(data_dir, laptop)
+    there = "context_length: 4096\ntags: [chat, code]\nresource_requirements: {recommended_vcpus: 8}\n"
+    assert cli("--data-dir", laptop, "update", own, "-", given=there).code == 0
+    # Two edits: the version of this laptop is the one that is shown.
+    for given in ("version: 1.1.0\n", "tags: [chat, lamps]\n"):
+        assert cli("update", own, "-", given=given).code == 0
+    cli("--data-dir", laptop, "export", "--ops", own, "-o", "record.ndjson")
+    cli("import", "record.ndjson", "--register")
+    told = shown(cli, own)
+    edited = told["record"]
+    edited.update(description="Edited by hand.", tags=[*edited["tags"], "new"])
+    edited["resource_requirements"]["min_memory_mb"] = 512
+    # As a node answers a GET: the fields, and beside them what they were read from.
+    answer = {**edited, **{name: told[name] for name in ("heads", "revision", "versions")}}
+    document = json.dumps(told if form == "show" else answer)
+    said = cli("resolve", own, "--merge", "-", "--json", given=document)
+    assert said.code == 0, said.err
+    record = said.json["record"]
+    assert (record["context_length"], record["version"], record["description"]) == (4096, "1.1.0", "Edited by hand.")
+    needs = record["resource_requirements"]
+    assert (needs["recommended_vcpus"], needs["min_memory_mb"]) == (8, 512)
+    assert sorted(record["tags"]) == ["chat", "code", "lamps", "new"]
+
+
+def test_an_edited_export_goes_on_top_of_the_version_that_is_taken(cli: Cli, fork: Fork) -> None:
+    told = shown(cli, fork.id)
+    told["record"]["version"] = "2.0.0"
+    said = cli("resolve", fork.id, "--take", fork.ops["MIT"], "--merge", "-", "--json", given=json.dumps(told))
+    record = said.json["record"]
+    assert (record["license"], record["version"], record["tags"]) == ("MIT", "2.0.0", ["chat", "code"])
+
+
+def test_an_export_of_how_it_was_is_that_version_whole(cli: Cli, fork: Fork) -> None:
+    for licence in ("Apache-2.0", "ISC", "MIT"):
+        told = cli("show", fork.id, "--at", fork.ops[licence], "--json").json
+        said = cli("resolve", fork.id, "--merge", "-", "--dry-run", "--json", given=json.dumps(told))
+        ours = {"updated_at": 0}
+        assert {**said.json["record"], **ours} == {**told["record"], **ours}
 
 
 def test_show_of_a_record_in_conflict_names_its_versions_and_how_to_settle_it(cli: Cli, fork: Fork) -> None:
@@ -255,7 +319,7 @@ def test_resolve_without_a_decision_names_what_is_open_and_writes_nothing(cli: C
 
 
 def test_resolve_takes_a_version_whole_and_sets_fields_on_top(cli: Cli, fork: Fork) -> None:
-    said = cli("resolve", fork.id, "--take", fork.ops["MIT"][:16], "--set", "version=2.0.0", "--set", "name=mine")
+    said = settle(cli, fork.id, "--take", fork.ops["MIT"][:16], "--set", "version=2.0.0", "--set", "name=mine")
     assert said.code == 0
     assert said.out.startswith(f"settled model mine, id {fork.id}\n")
     assert "Name: mine (decided here)" in said.out
@@ -268,7 +332,7 @@ def test_resolve_takes_a_version_whole_and_sets_fields_on_top(cli: Cli, fork: Fo
 
 
 def test_a_file_decides_the_fields_that_it_names_and_the_rest_merges(cli: Cli, fork: Fork) -> None:
-    said = cli("resolve", fork.id, "--merge", "-", "--json", given="license: BSD-3-Clause\n")
+    said = settle(cli, fork.id, "--merge", "-", "--json", given="license: BSD-3-Clause\n")
     assert said.code == 0, said.err
     record = said.json["record"]
     assert (record["license"], record["version"]) == ("BSD-3-Clause", "1.1.0")
@@ -288,12 +352,18 @@ def test_a_dry_run_writes_nothing(cli: Cli, fork: Fork, data_dir: Path) -> None:
 
 
 def test_a_conflict_is_settled_by_a_removal_after_asking(cli: Cli, fork: Fork) -> None:
+    before = shown(cli, fork.id)["versions"][0]
     assert cli("resolve", fork.id, "--delete").code == 2
     assert cli("resolve", fork.id, "--delete", "--take", fork.ops["MIT"], "--yes").code == 2
-    said = cli("resolve", fork.id, "--delete", "--yes", "--json")
+    said = settle(cli, fork.id, "--delete")
+    assert (said.code, "say --yes" in said.err) == (2, True)
+    said = settle(cli, fork.id, "--delete", "--yes", "--json")
     assert (said.code, said.json["deleted"]) == (0, True)
     assert is_one_sentence(cli("show", fork.id), "there is no record here")
-    assert is_one_sentence(cli("show", fork.id, "--at", "today"), "was deleted then", "--at")
+    # Of both versions the one that was shown.
+    was = f"--at {before['hash'][:12]}' shows it as it was before"
+    assert is_one_sentence(cli("show", fork.id, "--at", "today"), "was deleted then", was)
+    assert was in cli("diff", fork.id).out
     assert len(cli("history", fork.id, "--json").lines) == 4
 
 
@@ -312,7 +382,9 @@ def test_what_needs_no_decision_is_shown_and_asked_for(
     cli("--data-dir", laptop, "export", "--ops", own, "-o", "record.ndjson")
     cli("import", "record.ndjson", "--register")
     said = cli("resolve", own)
-    assert (said.code, "--yes" in said.err) == (2, True)
+    assert (said.code, "--revision REVISION --yes" in said.err) == (2, True)
+    said = settle(cli, own)
+    assert (said.code, "say --yes" in said.err) == (2, True)
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     capfd.readouterr()
     assert main(["resolve", own]) == 1
@@ -323,6 +395,45 @@ def test_what_needs_no_decision_is_shown_and_asked_for(
     assert main(["resolve", own]) == 0
     record = shown(cli, own)["record"]
     assert (record["version"], record["license"]) == ("1.1.0", "MIT")
+
+
+@pytest.mark.parametrize(
+    "words", [("--take", "ISC"), ("--set", "license=MIT"), ("--merge", "-"), ("--delete",)], ids=lambda words: words[0]
+)
+def test_no_version_is_settled_that_nobody_saw(
+    cli: Cli,
+    fork: Fork,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    line = ["resolve", fork.id, *(fork.ops.get(word, word) for word in words)]
+    given = "license: MIT\n"
+    revision = cli("diff", fork.id, "--json").json["revision"]
+    a_third_version_comes(cli, fork)
+    before = size(data_dir)
+    # A script says what it saw.
+    for more in ((), ("--yes",), ("--json", "--yes")):
+        said = cli(*line, *more, given=given)
+        assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+        assert "--revision REVISION" in said.err
+    assert is_one_sentence(cli(*line, "--yes", "--revision", revision, given=given), "has changed since")
+    # A person is shown it all, and asked.
+    if "--merge" in words:
+        Path("edit.yaml").write_text(given)
+        line[-1] = "edit.yaml"
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    capfd.readouterr()
+    assert main(line) == 1
+    asked = capfd.readouterr().err
+    assert "is in conflict: 3 versions" in asked
+    assert all(f"  Licence: Apache-2.0 → {licence}" in asked for licence in ("ISC", "MIT", "BSD-3-Clause"))
+    assert size(data_dir) == before
+    seen = shown(cli, fork.id)["revision"]
+    assert seen == cli("diff", fork.id, "--json").json["revision"] == cli("conflicts", "--json").json["revision"]
+    assert cli(*line, "--yes", "--revision", seen).code == 0
+    assert size(data_dir) == before + 1
 
 
 def test_heads_that_moved_meanwhile_answer_changed_and_nothing_is_written(
@@ -426,6 +537,24 @@ def test_what_is_no_time_is_an_operation_or_one_sentence(cli: Cli, own: str) -> 
             _moment(text, NOW)
         said = cli("show", own, f"--at={text}")
         assert (said.code, len(said.err.splitlines())) == (2, 1)
+
+
+def test_what_was_deleted_twice_is_looked_up_in_its_history(cli: Cli, own: str, data_dir: Path) -> None:
+    cli("delete", own, "--yes")
+    with Datastore.open(data_dir) as datastore:
+        (removal,) = datastore.heads(own)
+        again = sign_rm(
+            datastore.key.identity(),
+            "model",
+            own,
+            children=[removal],
+            clock=3,
+            updated_at=datastore.log.version(removal).updated_at,
+        )
+        assert datastore.apply([again.to_json()]).applied == 1
+    said = cli("show", own, "--at", again.hash)
+    assert is_one_sentence(said, "was deleted by that operation", f"'tui-registry history {own[:12]}'")
+    assert "--at" not in said.err
 
 
 # History
@@ -535,5 +664,5 @@ def test_a_record_registered_twice_has_no_ancestor_and_its_versions_are_compared
     told = cli("diff", key, "--json").json
     assert (told["against"], told["before"], told["differing"][0]["open"]) == (None, None, True)
     assert is_one_sentence(cli("resolve", key, "--yes"), "licence needs a decision")
-    assert cli("resolve", key, "--set", "license=MIT").code == 0
+    assert settle(cli, key, "--set", "license=MIT").code == 0
     assert cli("conflicts", "--json").lines == []

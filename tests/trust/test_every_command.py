@@ -16,7 +16,7 @@ from tests.trust.strings import STRINGS, dangers
 from tui_registry.cli import commands
 from tui_registry.cli.parser import build_parser
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, revision_of
 from tui_registry.errors import Record
 
 Words = tuple[str, ...]
@@ -96,8 +96,9 @@ def expect_harmless(said: Said, line: list[str]) -> None:
         assert not dangers(said.out), line
 
 
-# In place of these: the id of a hostile record of this replica's own, of one that was deleted, and of one in conflict.
-OURS, GONE, FORKED = "OURS", "GONE", "FORKED"
+# In place of these: the id of a hostile record of this replica's own, of one that was deleted, and of one in conflict;
+# the revision of the record that the line named before.
+OURS, GONE, FORKED, SEEN = "OURS", "GONE", "FORKED", "SEEN"
 
 # What each command is asked on a replica that strangers filled. `demo` opens screens, `serve` has tests of its own.
 ANSWERS: dict[str, list[Words]] = {
@@ -112,7 +113,7 @@ ANSWERS: dict[str, list[Words]] = {
     "update": [("update", OPS["model", "colour"].key, "-")],
     "delete": [("delete", OPS["model", "colour"].key, "--yes")],
     "undo": [("undo", OPS["model", "colour"].key, "--yes"), ("undo", OURS, "--yes"), ("undo", GONE, "--yes")],
-    "resolve": [("resolve", OPS["model", "colour"].key), ("resolve", FORKED, "--yes")],
+    "resolve": [("resolve", OPS["model", "colour"].key), ("resolve", FORKED, "--yes", "--revision", SEEN)],
     "restore": [("restore", OPS["model", "colour"].key), ("restore", GONE)],
     "formfile": [("formfile", "lint", "--record", OPS["model", "colour"].key)],
     "peer": [("peer", "list")],
@@ -136,11 +137,17 @@ def test_what_every_command_says_of_a_replica_that_strangers_filled(
         takes_json = any("--json" in parser._option_string_actions for leaf, parser in COMMANDS.items() if words[: len(leaf)] == leaf)  # fmt: skip
         for asked in ([*words], [*words, "--json"]) if takes_json else ([*words],):
             line = [own_record(here, word) if word in (OURS, GONE, FORKED) else word for word in asked]
+            line = [revision_in(here, line[1]) if word == SEEN else word for word in line]
             said = cli("--data-dir", str(here), *line)
             # Words that are refused before anything is looked at show nothing.
             assert said.code != 2, (line, said.err)
             assert said.code == 0 or line == asked, (line, said.err)
             expect_harmless(said, line)
+
+
+def revision_in(folder: Path, identifier: str) -> str:
+    with Datastore.open(folder) as datastore:
+        return revision_of(datastore.heads(identifier))
 
 
 def own_record(folder: Path, state: str) -> str:

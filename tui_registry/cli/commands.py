@@ -271,16 +271,16 @@ def _resolve(parser: ArgumentParser) -> None:
     _id(parser)
     take = "the version that this operation wrote (of a version, the beginning of its hash)"
     parser.add_argument("--take", type=words, metavar="OP", help=take)
-    merged = "a record or some of its fields, as JSON or YAML, or - for stdin: what it names is decided"
+    merged = "a record or some of its fields, as JSON or YAML, or - for stdin (see below)"
     parser.add_argument("--merge", metavar="FILE", help=merged)
     setting = _setting("FIELD=VALUE", "license=Apache-2.0")
     value = "decide one field; can be given several times, and goes on top of --take and --merge"
     parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
     parser.add_argument("--delete", action="store_true", help="settle by deleting the record, all versions of it")
-    seen = "settle only while its revision is this one, as 'conflicts --json' and 'show --json' tell it"
+    seen = "the versions that you decided by, as 'conflicts --json', 'diff --json' and 'show --json' tell it"
     parser.add_argument("--revision", type=words, metavar="REVISION", help=seen)
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
-    _yes(parser)
+    _yes(parser, "do not ask; needs --revision, or a FILE that names the versions")
     _json(parser, "print the settled record as a JSON object")
 
 
@@ -576,7 +576,8 @@ _TABLE = (
             "Tell what changed in a record, field by field: words that changed inside a long text as\n"
             "[-before-]{+after+}, items of a list as - and +. Of a record in conflict each version against the\n"
             "nearest one that all come from; of another what its last operation changed; with one OP what that\n"
-            "changed, with two what differs between them."
+            "changed, with two what differs between them. Of a record in conflict --json has the revision that\n"
+            "'resolve' asks for."
         ),
         examples=(
             "tui-registry diff 3fa9c1",
@@ -714,13 +715,20 @@ _TABLE = (
             "differently you decide: --take a version, --set a field, --merge a record. When something is left open,\n"
             "it is named and nothing is written. The other versions stay in the history.\n"
             "\n"
-            "A file made by 'show ID --json' carries the heads that you were shown: when other versions came since,\n"
-            "the merge is refused."
+            "What differs is shown, and you are asked. A script names the versions that it decided by, and is not\n"
+            "asked: with --revision REVISION, as 'conflicts --json', 'diff --json' and 'show --json' tell it, or by a\n"
+            "FILE made by 'show ID --json'. When other versions came since, nothing is written. --dry-run needs no\n"
+            "revision; what no option decides, and --delete, need --yes as well.\n"
+            "\n"
+            "Of a FILE made by 'show ID --json' what you changed in it is decided, of one made with --at the whole\n"
+            "version, of another every field that it has."
         ),
         examples=(
             "tui-registry resolve 3fa9c1",
             "tui-registry resolve 3fa9c1 --take 1a2b3c4d",
             "tui-registry resolve 3fa9c1 --set license=Apache-2.0 --dry-run",
+            "tui-registry diff 3fa9c1 --json > seen.json",
+            "tui-registry resolve 3fa9c1 --take 1a2b3c4d --revision $(jq -r .revision seen.json)",
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; "
             "tui-registry resolve 3fa9c1 --merge record.json",
         ),

@@ -340,7 +340,7 @@ def _show_as_it_was(datastore: Datastore, args: Namespace) -> None:
     moment = _moment(args.at, int(time.time()))
     op = datastore.record_at(identifier, args.at if moment is None else moment)
     if op.record is None:
-        raise StoreError("not_found", _was_deleted(kind, identifier, op, moment))
+        raise StoreError("not_found", _was_deleted(datastore, kind, identifier, op, moment))
     if args.json:
         out_json(_as_it_was_json(datastore, kind, identifier, op, op.record))
         return
@@ -412,10 +412,12 @@ def _as_it_was(
     yield from _below(record, ())
 
 
-def _was_deleted(kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
+def _was_deleted(datastore: Datastore, kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
+    from tui_registry.cli.versions import as_it_was_before
+
     when = "by that operation" if moment is None else "then"
-    before = f": 'show {identifier[:12]} --at {op.children[0][:12]}' shows it as it was before" if op.children else ""
-    return f"{kind} {identifier[:12]} was deleted {when} (operation {op.hash[:12]}){before}"
+    before = as_it_was_before(identifier, op, (datastore.log.version(child, identifier) for child in op.children))
+    return f"{kind} {identifier[:12]} was deleted {when} (operation {op.hash[:12]}): {before}"
 
 
 def _as_it_was_json(

@@ -96,19 +96,20 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def confirm(question: str, deed: str, stopped: str) -> None:
+def confirm(question: str, deed: str, stopped: str, otherwise: str = "say --yes") -> None:
     """Ask the person at the terminal, on stderr; anything but a yes ends the command.
 
     Args:
         question: with safe names.
         deed, stopped: for the sentences: nobody can be asked whether to `deed`; the answer was no.
+        otherwise: what to do where nobody can be asked.
 
     Raises:
         UsageError: nobody can be asked.
         StoppedError: the answer was no.
     """
     if not sys.stdin.isatty():
-        raise UsageError(f"nobody can be asked whether to {deed}: say --yes")
+        raise UsageError(f"nobody can be asked whether to {deed}: {otherwise}")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

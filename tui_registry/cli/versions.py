@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_registry.cli.commands import RECORDS_SHOWN
@@ -30,7 +30,7 @@ def conflicts(args: Namespace) -> int:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
     with open_registry(args) as datastore:
         if args.json:
-            for versions in _in_conflict(datastore, limit):
+            for versions in _all_in_conflict(datastore, limit):
                 out_json(settling.conflict_json(versions))
         else:
             _print_conflicts(datastore, limit)
@@ -62,6 +62,17 @@ def conflict_lines(versions: Versions, now: int, names: Mapping[str, str]) -> It
     yield f"  {settling.how_to_settle(versions, names)}"
 
 
+def as_it_was_before(identifier: str, removal: HistoryEntry, replaced: Iterable[HistoryEntry]) -> str:
+    """The command that shows a record as it was before a removal, whose operation took away what those wrote."""
+    short = identifier[:12]
+    # Of several versions the one that was shown. It may lie deeper: below another removal, or below the operations that
+    # a removal of very many versions is cut into.
+    shown = next((op for op in replaced if op.record is not None and op.record == removal.before), None)
+    if shown is None:
+        return f"'tui-registry history {short}' shows what was there before"
+    return f"'tui-registry show {short} --at {shown.hash[:12]}' shows it as it was before"
+
+
 # Conflicts
 
 _ALL = 2**31
@@ -75,7 +86,7 @@ _CONFLICTS = (
 )
 
 
-def _in_conflict(datastore: Datastore, limit: int) -> Iterator[Versions]:
+def _all_in_conflict(datastore: Datastore, limit: int) -> Iterator[Versions]:
     for row in datastore.conflicts(limit or _ALL):
         versions = datastore.versions(row.id)
         if versions is not None and len(versions.live) > 1:  # settled by another process since
@@ -86,7 +97,7 @@ def _print_conflicts(datastore: Datastore, limit: int) -> None:
     table = Table(_CONFLICTS, terminal_width())
     names = datastore.names.all()
     shown = 0
-    for versions in _in_conflict(datastore, limit):
+    for versions in _all_in_conflict(datastore, limit):
         if not shown:
             out(table.header())
         shown += 1
@@ -136,9 +147,7 @@ def _compared(datastore: Datastore, kind: Kind, identifier: str, ops: Sequence[s
     versions = datastore.versions(identifier) if not found else None
     if versions is not None and len(versions.live) > 1:
         ancestor = versions.ancestor
-        return _Compared(
-            kind, identifier, ancestor, ancestor and ancestor.record, versions.live, conflict=versions
-        )  # fmt: skip
+        return _Compared(kind, identifier, ancestor, ancestor and ancestor.record, versions.live, conflict=versions)
     if not found:
         last = datastore.log.last_operation(identifier)
         if last is None:  # never: `find` found it
@@ -154,14 +163,15 @@ _WHOLE = 100_000
 
 def _compared_lines(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
     if compared.conflict is not None:
-        yield from _conflict_diff(compared.conflict, now, names)
+        yield from conflict_diff(compared.conflict, now, names)
     elif compared.against is not None:
         yield from _between(compared, now, names)
     else:
         yield from _one_operation(compared, now, names)
 
 
-def _conflict_diff(versions: Versions, now: int, names: Mapping[str, str]) -> Iterator[str]:
+def conflict_diff(versions: Versions, now: int, names: Mapping[str, str]) -> Iterator[str]:
+    """What `diff` says of a record in conflict: each version with what differs."""
     ancestor, live = versions.ancestor, versions.live
     yield f"{settling.called(versions)} is in conflict: {exact(len(live))} versions"
     named = "" if ancestor is None else f" ({ancestor.hash[:12]})"
@@ -194,8 +204,7 @@ def _one_operation(compared: _Compared, now: int, names: Mapping[str, str]) -> I
     yield f"{compared.kind} {compared.id[:12]}"
     yield _operation(op, now, names)
     if op.record is None:
-        there = f": 'tui-registry show {compared.id[:12]} --at {{}}' shows it"
-        yield f"  it took the record away{''.join(there.format(one.hash[:12]) for one in compared.replaced[:1])}"
+        yield f"  it took the record away: {as_it_was_before(compared.id, op, compared.replaced)}"
     elif len(compared.replaced) > 1:
         for replaced in compared.replaced:
             yield f"  in place of {_operation(replaced, now, names)}"
@@ -221,6 +230,7 @@ def _compared_json(compared: _Compared) -> dict[str, Json]:
         "kind": compared.kind,
         "id": compared.id,
         "conflict": compared.conflict is not None,
+        "revision": None if compared.conflict is None else compared.conflict.revision,
         "against": None if compared.against is None else compared.against.hash,
         "before": compared.before,
         "versions": [settling.version_json(entry) for entry in compared.versions],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_registry.cli.commands import KEEP_A_COPY
 from tui_registry.cli.output import (
@@ -20,6 +21,7 @@ from tui_registry.cli.output import (
     terminal_width,
 )
 from tui_registry.cli.registry import STDIN, find, open_registry, read_text, shown_json
+from tui_registry.cli.versions import conflict_diff
 from tui_registry.datastore import (
     Datastore,
     Entry,
@@ -36,7 +38,7 @@ from tui_registry.present.imports import Finding
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
-from tui_registry.records.merging import Merged, merge, paths, value_at
+from tui_registry.records.merging import Merged, merge, paths, shape_of, value_at
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import exact, moment_utc, safe_text
 
@@ -186,7 +188,10 @@ def restore(args: Namespace) -> int:
 
 
 def resolve(args: Namespace) -> int:
-    """Settle a conflict: merge what needs no decision, with the decisions that the line names."""
+    """Settle a conflict: merge what needs no decision, with the decisions that the line names.
+
+    Nothing is signed over a version that nobody saw: the line or its file names the versions, or they are shown now.
+    """
     decided = args.take is not None or args.merge is not None or bool(args.set)
     if args.delete and decided:
         raise UsageError("--delete settles by deleting the record, and goes with no --take, --merge or --set")
@@ -195,10 +200,12 @@ def resolve(args: Namespace) -> int:
         _need_revision(versions, args.revision)
         if args.delete:
             return _settle_by_removal(datastore, versions, args)
-        merged = _merged(datastore, versions, args)
+        edit = None if args.merge is None else _read_edit(versions, args.merge)
+        merged = _merged(datastore, versions, args, edit)
         if merged.open:
             raise StoreError("conflict", settling.undecided(versions, merged))
-        return _settle(datastore, versions, merged, args, ask=not (decided or args.yes))
+        seen = args.revision is not None or (edit is not None and edit.names_versions)
+        return _settle(datastore, versions, merged, args, seen=seen, decided=decided)
 
 
 # How a conflict is settled
@@ -217,20 +224,58 @@ def _in_conflict(datastore: Datastore, entry: Entry) -> Versions:
     return versions
 
 
-def _merged(datastore: Datastore, versions: Versions, args: Namespace) -> Merged:
+class _Edit(NamedTuple):
+    """A file to merge.
+
+    Attributes:
+        name: of the file, for messages.
+        document: what is in it.
+        draft: the version that is shown with what the file says in it.
+        names_versions: the file says which versions it was made from, and these are the live ones.
+        is_change: the file was the version that is shown, every field of it: what it says is what its editor changed.
+    """
+
+    name: str
+    document: Json
+    draft: Record
+    names_versions: bool
+    is_change: bool
+
+
+def _read_edit(versions: Versions, file: str) -> _Edit:
+    """The file that `--merge` names.
+
+    Raises:
+        StoreError: `changed` when it was made from other versions, `other_record`.
+        InvalidRecord, FileError, DocumentError: it cannot be read.
+    """
+    name, document = _load(file)
+    finding = read_draft(document, name, versions.kind, base=settling.records_of(versions)[0])
+    _, draft = _draft_of(finding)
+    _need_same(versions.kind, versions.id, finding)
+    if finding.heads and set(finding.heads) != set(versions.heads):
+        raise StoreError("changed", _other_versions(versions, name))
+    _need_revision(versions, finding.revision)
+    names_versions = bool(finding.heads) or finding.revision is not None
+    # What `show --at` gave is a version that somebody chose, and no edit of the one that is shown.
+    chosen = isinstance(document, dict) and "at" in document
+    return _Edit(name, document, draft, names_versions, names_versions and not chosen)
+
+
+def _merged(datastore: Datastore, versions: Versions, args: Namespace, edit: _Edit | None) -> Merged:
     """The merge with what `--take`, `--merge` and `--set` decide.
 
     What they say goes on top of each version alike: a field that is the same in all of them then is decided.
 
     Raises:
-        StoreError: `changed` when the file was made from other versions, `other_record`, or no such version to take.
-        InvalidRecord, FileError, DocumentError: what the line names cannot be read.
+        StoreError: no such version to take.
+        InvalidRecord: what the line sets cannot be read.
     """
     bases = settling.records_of(versions)
     if args.take is not None:
         bases = [_taken(datastore, versions, args.take)]
-    if args.merge is not None:
-        bases = _over(versions, args.merge, bases)
+    if edit is not None:
+        bases = _with_edit(versions, edit, bases)
     bases = [with_settings(versions.kind, base, args.set) if args.set else base for base in bases]
     decided = {
         path: value_at(bases[0], path)
@@ -247,20 +292,33 @@ def _taken(datastore: Datastore, versions: Versions, prefix: str) -> Record:
     return op.record
 
 
-def _over(versions: Versions, file: str, bases: Sequence[Record]) -> list[Record]:
+def _with_edit(versions: Versions, edit: _Edit, bases: Sequence[Record]) -> list[Record]:
     """Each version with what the file says in it."""
-    name, document = _load(file)
-    findings = [read_draft(document, name, versions.kind, base=base) for base in bases]
-    first = findings[0]
-    records = [_draft_of(finding)[1] for finding in findings]
-    _need_same(versions.kind, versions.id, first)
-    if first.heads and set(first.heads) != set(versions.heads):
-        raise StoreError("changed", _other_versions(versions, name))
-    _need_revision(versions, first.revision)
-    return records
+    if edit.is_change:
+        changed = _changed(versions, edit, bases)
+        return [merge(None, [base], changed).record for base in bases]
+    read = [read_draft(edit.document, edit.name, versions.kind, base=base) for base in bases]
+    return [_draft_of(finding)[1] for finding in read]
 
 
-def _settle(datastore: Datastore, versions: Versions, merged: Merged, args: Namespace, *, ask: bool) -> int:
+def _changed(versions: Versions, edit: _Edit, bases: Sequence[Record]) -> Mapping[str, Json]:
+    """The fields in which the file is not as the version that is shown. Of a list the items that came and went count:
+    those that other versions added stay."""
+    kind, shown = versions.kind, settling.records_of(versions)[0]
+    # As it was exported and is read again: a template that is stored as base64 comes back as text.
+    _, before = _draft_of(read_draft({"kind": kind, "record": shown}, edit.name))
+    so_far = merge(versions.ancestor and versions.ancestor.record, bases).record
+    by_item = merge(before, [so_far, edit.draft]).record
+    return {
+        path: value_at(by_item if shape_of(path) == "list" else edit.draft, path)
+        for path in paths(kind)
+        if value_at(edit.draft, path) != value_at(before, path)
+    }
+
+
+def _settle(
+    datastore: Datastore, versions: Versions, merged: Merged, args: Namespace, *, seen: bool, decided: bool
+) -> int:
     source = "" if args.merge is None else "stdin" if args.merge == STDIN else args.merge
     problems = datastore.check(versions.kind, merged.record)
     with _in_file(source):
@@ -269,9 +327,10 @@ def _settle(datastore: Datastore, versions: Versions, merged: Merged, args: Name
     lines = settling.settled_lines(versions, merged)
     if args.dry_run:
         return _would_settle(versions, merged, lines, as_json=args.json)
+    ask = not (seen and (decided or args.yes))
     if ask:
         question = "\n".join([*(f"  {line}" for line in lines), f"Settle {settling.called(versions)} so?"])
-        confirm(question, f"settle {settling.called(versions)}", _UNSETTLED)
+        _confirm(datastore, versions, question, "settle", args, seen=seen, needs_yes=not decided)
     op = datastore.resolve(versions.kind, versions.id, merged.record, versions.heads)
     _tell(datastore, "settled", op, as_json=args.json)
     for line in () if args.json or ask else lines:
@@ -301,8 +360,10 @@ def _settle_by_removal(datastore: Datastore, versions: Versions, args: Namespace
         out(f"would delete {called}, all {len(versions.live)} versions of it")
         note(_UNSETTLED)
         return 0
-    if not args.yes:
-        confirm(f"Delete {called}, all {len(versions.live)} versions of it?", f"delete {called}", _UNSETTLED)
+    seen = args.revision is not None
+    if not (seen and args.yes):
+        question = f"Delete {called}, all {len(versions.live)} versions of it?"
+        _confirm(datastore, versions, question, "delete", args, seen=seen, needs_yes=True)
     op = datastore.resolve(versions.kind, versions.id, None, versions.heads)
     if args.json:
         out_json(_deleted_json(op))
@@ -312,7 +373,32 @@ def _settle_by_removal(datastore: Datastore, versions: Versions, args: Namespace
     return 0
 
 
+def _confirm(
+    datastore: Datastore, versions: Versions, question: str, deed: str, args: Namespace, *, seen: bool, needs_yes: bool
+) -> None:
+    """Ask before a conflict is settled, and show its versions where the line does not say that they were seen.
+
+    Args:
+        deed: `settle` or `delete`.
+        needs_yes: a line that names the versions needs `--yes` as well, where nobody can be asked.
+
+    Raises:
+        UsageError: nobody can be asked, or is to be asked, and no revision is named.
+        StoppedError: the answer was no.
+    """
+    doing = f"{deed} {settling.called(versions)}"
+    if seen:
+        confirm(question, doing, _UNSETTLED)
+        return
+    missing = f"add --revision REVISION{' --yes' if needs_yes and not args.yes else ''}, {_WHERE_REVISIONS_ARE}"
+    if args.yes:
+        raise UsageError(f"--yes alone would {doing} whatever versions it has by now: {missing}")
+    shown = conflict_diff(versions, int(time.time()), datastore.names.all())
+    confirm("\n".join([*shown, "", question]), doing, _UNSETTLED, missing)
+
+
 _UNSETTLED = "nothing was written"
+_WHERE_REVISIONS_ARE = "as 'conflicts --json', 'diff --json' or 'show --json' told it with the versions that you saw"
 
 
 def _where_versions_stay(versions: Versions) -> str:
