@@ -60,11 +60,13 @@ class Reverse(NamedTuple):
     Attributes:
         changes: one for each record that nobody wrote to since.
         kept: the others, each by kind and id, with the reason why it stays as it is.
+        back: how many of the changes bring back a record that is deleted.
     """
 
     batch: WriteBatch
     changes: tuple[RecordChange, ...]
     kept: tuple[tuple[Kind, str, str], ...]
+    back: int
 
 
 def read_batches(db: sqlite3.Connection, limit: int) -> list[WriteBatch]:
@@ -100,6 +102,7 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
     batch = read_batch(db, number)
     changes: list[RecordChange] = []
     kept: list[tuple[Kind, str, str]] = []
+    back = 0
     ours = {place for places in _runs(db, number) for place in places}
     rows = db.execute(
         "SELECT DISTINCT k.kind, k.id FROM ops o JOIN keys k USING (rid) WHERE o.idx BETWEEN ? AND ?",
@@ -115,9 +118,10 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
         heads = tuple(sorted(head.hash for _, head in read_heads(db, [key.rid])))
         if heads == (written[0].hash,):
             changes.append(RecordChange(kind, identifier, written[-1].before, heads))
+            back += written[0].is_rm and written[-1].before is not None
         else:
             kept.append((kind, identifier, "it was written to since" if len(heads) == 1 else "it is in conflict"))
-    return Reverse(batch, tuple(changes), tuple(kept))
+    return Reverse(batch, tuple(changes), tuple(kept), back)
 
 
 def mark_undone(db: sqlite3.Connection, number: int) -> None:
