@@ -7,17 +7,30 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.seeds import NOW, make_record, owner, signed
-from tests.tui.driving import NARROW, WIDE, browse_of, notice_changes, press, replica, running, screen_text, status
+from tests.tui.driving import (
+    NARROW,
+    WIDE,
+    browse_of,
+    notice_changes,
+    press,
+    replica,
+    running,
+    screen_text,
+    settle,
+    status,
+)
 from tests.tui.form_app import go_to
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
+from tui_registry.tui.conflicts.version_columns import ItemTable
 from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.register.inputs import SafeArea
 from tui_registry.tui.register.register_screen import RegisterScreen
@@ -322,3 +335,55 @@ async def test_restoring_a_version_of_a_record_in_conflict_settles_it_in_sight_o
         entry = datastore.entry(root.key)
         assert entry is not None
         assert (entry.record["description"], len(entry.live_heads)) == ("the first words", 1)
+
+
+async def test_a_fast_tab_on_a_list_leads_to_its_items_and_space_takes_one(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        conflict(datastore, DESK, LAPTOP)
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "exclamation_mark")
+            settling = screen_of(app).settling
+            for key in (*"jjj", "tab"):
+                app.post_message(Key(key, key if len(key) == 1 else None))
+            await settle(pilot)
+            assert isinstance(app.focused, ItemTable)
+            assert status(app).startswith("space takes an item")
+            await press(pilot, "down", "space")
+            assert _list(settling.record["tags"]) == ["support", "old", "desk", "laptop"]
+
+
+async def test_a_refused_signature_names_the_version_that_the_rest_would_be_taken_from(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        conflict(datastore, {"description": "one", "license": "ISC"}, {"description": "two", "license": "0BSD"})
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "exclamation_mark", "right", "ctrl+s")
+            assert status(app) == "not signed: 2 undecided; r takes them from B"
+            await press(pilot, "r")
+            assert screen_of(app).settling.record["description"] == "two"
+
+
+async def test_what_a_form_says_is_taken_along_later_where_the_conflict_could_not_be_shown_at_once(
+    tmp_path: Path,
+) -> None:
+    with replica(tmp_path) as datastore:
+        key = conflict(datastore, DESK)
+        root = datastore.history(key)[-1].record
+        assert root is not None
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "e")
+            form = app.screen
+            assert isinstance(form, RegisterScreen)
+            await go_to(pilot, "name")
+            await press(pilot, "end", *"-mine")
+            came(datastore, "me", root, LAPTOP, 1)
+            # the palette lies over the form by the time that the write is refused
+            await press(pilot, "ctrl+p")
+            form.action_save()
+            await settle(pilot)
+            assert not isinstance(app.screen, ConflictScreen)
+            await press(pilot, "escape")
+            assert app.screen is form
+            assert status(app) == "in conflict meanwhile: nothing was signed, ctrl+s shows the versions"
+            await press(pilot, "ctrl+s")
+            assert screen_of(app).settling.record["name"] == "torn-mine"
+            assert "taken along" in status(app)

@@ -191,9 +191,14 @@ async def test_an_import_is_undone_as_one_from_any_of_its_records(tmp_path: Path
             await press(pilot, "2")
             assert showing(app) is ConfirmScreen
             assert "3 records" in screen_text(app)
+            assert "U brings them back" in " ".join(screen_text(app).split())
             await press(pilot, "y")
-            assert status(app) == "undone: import of a folder, 3 records"
+            assert status(app) == "undone: import of a folder, 3 records: U brings them back"
             assert [entry.record["name"] for entry in datastore.entries()] == ["apart"]
+            await press(pilot, "U", "2")
+            assert "3 records come back." in screen_text(app)
+            await press(pilot, "y")
+            assert len(list(datastore.entries())) == 4
 
 
 async def test_marked_records_that_are_deleted_together_come_back_together(tmp_path: Path) -> None:

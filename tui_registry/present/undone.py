@@ -67,22 +67,25 @@ def batch_question(reverse: Reverse) -> str:
     return f"Undo the {batch_name(reverse.batch)}, {_records(len(reverse.changes))}?"
 
 
-def batch_detail(reverse: Reverse) -> str:
-    """Lines below the question: what happens to how many, and what stays as it is."""
+def batch_detail(reverse: Reverse, take_back: str = "undoing again takes this back") -> str:
+    """Lines below the question: what happens to how many, what stays as it is, and how that is taken back."""
     gone = sum(change.record is None for change in reverse.changes)
-    back = len(reverse.changes) - gone
+    back = reverse.back
+    restored = len(reverse.changes) - gone - back
     lines = []
     if gone:
         lines.append(f"{_records(gone)} that it registered {'is' if gone == 1 else 'are'} deleted.")
     if back:
-        lines.append(f"{_records(back)} {'is' if back == 1 else 'are'} as before.")
+        lines.append(f"{_records(back)} {'comes' if back == 1 else 'come'} back.")
+    if restored:
+        lines.append(f"{_records(restored)} {'is' if restored == 1 else 'are'} as before.")
     reasons = {why for _, _, why in reverse.kept}
     lines += [
         f"{_records(number)} {'stays' if number == 1 else 'stay'}, since {why}."
         for why in sorted(reasons)
         for number in [sum(reason == why for _, _, reason in reverse.kept)]
     ]
-    lines.append("These are signed operations too: the history keeps all, and undoing again takes this back.")
+    lines.append(f"These are signed operations too: the history keeps all, and {take_back}.")
     return "\n".join(lines)
 
 

@@ -59,11 +59,13 @@ class Reverse(NamedTuple):
     Attributes:
         changes: one for each record that nobody wrote to since.
         kept: the others, each by kind and id, with the reason why it stays as it is.
+        back: how many of the changes bring back a record that is deleted.
     """
 
     batch: WriteBatch
     changes: tuple[RecordChange, ...]
     kept: tuple[tuple[Kind, str, str], ...]
+    back: int
 
 
 def read_batches(db: sqlite3.Connection, limit: int) -> list[WriteBatch]:
@@ -99,6 +101,7 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
     batch = read_batch(db, number)
     changes: list[RecordChange] = []
     kept: list[tuple[Kind, str, str]] = []
+    back = 0
     places: dict[int, list[int]] = {}
     for run in _runs(db, number):
         rows = db.execute("SELECT rid, idx FROM ops WHERE idx >= ? AND idx < ?", (run.start, run.stop))
@@ -112,9 +115,10 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
         heads = tuple(sorted(head.hash for _, head in read_heads(db, [rid])))
         if heads == (last.hash,):
             changes.append(RecordChange(key.kind, key.id, first.before, heads))
+            back += last.is_rm and first.before is not None
         else:
             kept.append((key.kind, key.id, "it was written to since" if len(heads) == 1 else "it is in conflict"))
-    return Reverse(batch, tuple(changes), tuple(kept))
+    return Reverse(batch, tuple(changes), tuple(kept), back)
 
 
 def mark_undone(db: sqlite3.Connection, number: int) -> None:

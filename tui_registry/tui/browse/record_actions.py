@@ -305,13 +305,17 @@ class RecordActions(Part):
 
     async def _undo_batch(self, number: int) -> None:
         reverse: Reverse = await self.read(self.datastore.log.reverse, number)
+        # What is deleted is under no cursor, so that `u` would be about another record.
+        deletes = any(change.record is None for change in reverse.changes)
+        take_back = "U brings them back" if deletes else "u on one of them takes this back"
         question = kit.ConfirmScreen(
-            undone.batch_question(reverse), undone.batch_detail(reverse), yes="Undo all", no="Back"
+            undone.batch_question(reverse), undone.batch_detail(reverse, take_back), yes="Undo all", no="Back"
         )
         if await self.ask(question):
             failures = await self.write(carry_out_reverse, self.datastore, reverse)
             done = undone.batch_done(reverse, len(failures))
-            self.say(f"{done}: {failures[0].sentence}" if failures else done, "problem" if failures else "done")
+            back = f": {take_back}" if deletes else ""
+            self.say(f"{done}: {failures[0].sentence}" if failures else done + back, "problem" if failures else "done")
             self._show(Change())
 
     # New records

@@ -5,7 +5,7 @@ Nothing is signed that nobody decided. What is decided is kept until it is signe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Literal, TypeVar
 
@@ -45,13 +45,17 @@ _BY_HEIGHT = [(0, "-low"), (_TALL, "-tall")]
 
 
 async def show_conflict(
-    screen: FlowScreen[Result], record_id: str, decided: Mapping[str, Json] | None = None
+    screen: FlowScreen[Result],
+    record_id: str,
+    decided: Mapping[str, Json] | None = None,
+    taken: Callable[[], object] | None = None,
 ) -> Deed | None:
     """Show the versions of a record over a screen, and let its owner settle them.
 
     Args:
         record_id: 64 hex digits.
         decided: values that somebody wants in some fields, by path; they count as decided.
+        taken: is called once these values are shown, and kept as long as the app runs.
 
     Returns:
         What became of it; None where it was left as it was, also because there is no conflict, which is said.
@@ -63,7 +67,7 @@ async def show_conflict(
     if len(versions.live) < 2 and not decided:
         screen.say("this record is not in conflict: one version of it is live")
         return None
-    return await screen.ask(ConflictScreen(versions, decided or {}))
+    return await screen.ask(ConflictScreen(versions, decided or {}, taken))
 
 
 async def show_conflicts(host: RegistryHost) -> None:
@@ -80,9 +84,12 @@ async def show_conflicts(host: RegistryHost) -> None:
 
 
 async def settle(host: RegistryHost, wish: Settle) -> None:
-    """Show a conflict over what is in front, and tell who asked for it when it is settled."""
+    """Show a conflict over what is in front, and tell who asked for it when it is settled.
+
+    Where it cannot be shown, what was said by who asked for it stays.
+    """
     if isinstance(host.screen, FlowScreen):
-        deed = await show_conflict(host.screen, wish.record_id, wish.decided)
+        deed = await show_conflict(host.screen, wish.record_id, wish.decided, wish.taken)
         if deed is not None:
             wish.settled(deed == "settled")
 
@@ -107,9 +114,16 @@ class ConflictScreen(FrameScreen[Deed]):
         "conflict.next_side", "conflict.read", "conflict.back", "app.help", "app.palette", "app.quit",
     )  # fmt: skip
 
-    def __init__(self, versions: Versions, decided: Mapping[str, Json]) -> None:
+    def __init__(
+        self, versions: Versions, decided: Mapping[str, Json], taken: Callable[[], object] | None = None
+    ) -> None:
+        """
+        Args:
+            decided, taken: see `show_conflict`.
+        """
         super().__init__()
         self._asked = decided
+        self._taken = taken
         self._problems: Sequence[Problem] = ()
         self.settling = Settling(versions, {})
         self._sides = Sides(0, False, False, 0)
@@ -138,7 +152,9 @@ class ConflictScreen(FrameScreen[Deed]):
         self._show()
         self.watch(self.host, "facts", self._look, init=False)
         self.watch(self.host, "minute", self._show_head, init=False)
-        if kept:
+        if self._taken is not None:
+            self._taken()
+        if kept and not self._asked:
             self.say("what you decided before is back: u forgets it", "note")
 
     def footer_actions(self) -> tuple[str, ...]:
@@ -236,7 +252,9 @@ class ConflictScreen(FrameScreen[Deed]):
     def _show_field(self) -> None:
         row = self.row
         is_list = row is not None and row.difference.shape == "list"
-        self.set_class(is_list, "-list")
+        # Not by a class: a key that comes right behind would find the widget still hidden, which takes no focus.
+        self._items.display = is_list
+        self.query_one(ValuePane).display = not is_list
         self.query_one("#field-head", Flow).flow(partial(_field_head, row))
         if row is None:
             return
@@ -258,10 +276,10 @@ class ConflictScreen(FrameScreen[Deed]):
     @on(CursorList.Highlighted)
     def _highlighted(self, message: CursorList.Highlighted) -> None:
         message.stop()
-        if message.by_hand:
+        # With the focus on the items it may be told late of the fields: what is said of the items stays.
+        if message.by_hand and self.focused is not self._items:
             self.next_step()
-            if not self._items.has_focus:
-                self._show_field()
+            self._show_field()
 
     # The rules
 
@@ -314,12 +332,14 @@ class ConflictScreen(FrameScreen[Deed]):
 
     def action_read(self) -> None:
         """Between the fields and what the one under the cursor says in full."""
-        if not self._table.has_focus:
+        if self.focused is not self._table:
             self._table.focus()
         elif self.row is not None:
-            self.query_one(ItemTable if self.has_class("-list") else ValuePane).focus()
-            if self.has_class("-list") and self.settling.versions.mine:
-                self.say("space takes an item or leaves it out, enter writes the whole list, esc goes back")
+            # That the cursor moved may not be told yet.
+            self._show_field()
+            self.set_focus(self._items if self._items.display else self.query_one(ValuePane))
+            if self._items.display and self.settling.versions.mine:
+                self.say("space takes an item or leaves it out, enter writes the list, esc goes back")
 
     # Deciding
 
@@ -344,7 +364,7 @@ class ConflictScreen(FrameScreen[Deed]):
         row = self.row
         if row is None or not self._may_decide():
             return
-        if place is None and self._items.has_focus and self._items.item is not None:
+        if place is None and self.focused is self._items and self._items.item is not None:
             self.settling.toggle(row.difference, self._items.item.value)
             self._decided()
             return
@@ -372,11 +392,16 @@ class ConflictScreen(FrameScreen[Deed]):
             what = "the common ancestor" if side == ANCESTOR else f"version {letter(side)}"
             self.say(f"every field as {what} has it: u takes that back", "done")
 
+    @property
+    def _rest_from(self) -> int:
+        """The version that what is undecided is taken from."""
+        return self._sides.cursor if self._sides.on_version else 0
+
     def action_rest(self) -> None:
         """Take what is still undecided as the version under the cursor has it, else as the current one."""
         if not self._may_decide():
             return
-        place = self._sides.cursor if self._sides.on_version else 0
+        place = self._rest_from
         if not self.settling.waiting:
             self.say("nothing is undecided")
             return
@@ -404,7 +429,7 @@ class ConflictScreen(FrameScreen[Deed]):
         row = self.row
         if row is None:
             return
-        if not self.settling.versions.mine or (row.difference.shape == "list" and not self._items.has_focus):
+        if not self.settling.versions.mine or (row.difference.shape == "list" and self.focused is not self._items):
             self.action_read()
             return
         field = field_at(self.settling.versions.kind, row.path)
@@ -440,8 +465,9 @@ class ConflictScreen(FrameScreen[Deed]):
         waiting = self.settling.waiting
         if waiting:
             self._go_to(waiting[0])
-            labels = ", ".join(value_row(path, None).label for path in waiting[:3]) + (", …" if waiting[3:] else "")
-            self.say(f"not signed: {labels} undecided; r takes the rest from the current version", "problem")
+            what = value_row(waiting[0], None).label if len(waiting) == 1 else exact(len(waiting))
+            which = "it" if len(waiting) == 1 else "them"
+            self.say(f"not signed: {what} undecided; r takes {which} from {letter(self._rest_from)}", "problem")
             return
         await self._ask_rules()
         errors = [problem for problem in self._problems if problem.severity == "error"]
@@ -514,7 +540,7 @@ class ConflictScreen(FrameScreen[Deed]):
 
     def action_back(self) -> None:
         """From the value or the items to the fields; then out, with what was decided kept."""
-        if not self._table.has_focus:
+        if self.focused is not self._table:
             self._table.focus()
             return
         if self.settling.decided:

@@ -28,13 +28,21 @@ class Search(Message):
 class Settle(Message):
     """Show the versions of a record in conflict over what is in front."""
 
-    def __init__(self, record_id: str, decided: Mapping[str, Json], settled: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        record_id: str,
+        decided: Mapping[str, Json],
+        taken: Callable[[], object],
+        settled: Callable[[bool], None],
+    ) -> None:
         """
         Args:
             decided: values that somebody wants already, by the field's path.
+            taken: is called once they are shown, and kept there.
             settled: is called once the conflict is settled, with False where that was by deleting the record.
         """
         super().__init__()
         self.record_id = record_id
         self.decided = decided
+        self.taken = taken
         self.settled = settled

@@ -321,11 +321,17 @@ class RegisterScreen(FrameScreen[Saved | None]):
         """The record came into conflict while it was edited: what was typed is taken along to where that is settled."""
         self.keep_draft()
         typed = {path: value_at(record, path) for path in self.state.touched()}
-        # What was taken along before may have been decided otherwise there since.
-        before, self._settled_with = self._settled_with, typed
+        # What was taken along before may have been decided otherwise there since, unless all of it was given up there.
+        before = self._settled_with if record_id in self.host.decided else {}
         fresh = {path: value for path, value in typed.items() if path not in before or before[path] != value}
-        self.say("in conflict meanwhile: nothing was signed, and what you typed is taken along here", "problem")
-        self.app.post_message(Settle(record_id, fresh, self._settled))
+
+        def taken() -> None:
+            self._settled_with = typed
+            along = ", and what you typed is taken along here" if fresh else ""
+            self.say(f"in conflict meanwhile: nothing was signed{along}", "problem")
+
+        self.say("in conflict meanwhile: nothing was signed, ctrl+s shows the versions", "problem")
+        self.app.post_message(Settle(record_id, fresh, taken, self._settled))
 
     @flow(group="leave")
     async def _settled(self, is_there: bool) -> None:
