@@ -108,6 +108,7 @@ ANSWERS: dict[str, list[Words]] = {
     "history": [("history", OPS["agent", "clipboard"].key), ("history",)],
     "conflicts": [("conflicts",)],
     "diff": [("diff", OPS["model", "clipboard"].key), ("diff", FORKED)],
+    "compare": [("compare", OPS["model", "clipboard"].key, OPS["model", "colour"].key)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],
     "update": [("update", OPS["model", "colour"].key, "-")],
