@@ -137,7 +137,9 @@ class ConflictScreen(FrameScreen[Deed]):
         self._show()
         self.watch(self.host, "facts", self._look, init=False)
         self.watch(self.host, "minute", self._show_head, init=False)
-        if kept:
+        if self._asked:
+            self.say("in conflict meanwhile: nothing was signed, and what you typed is taken along here", "problem")
+        elif kept:
             self.say("what you decided before is back: u forgets it", "note")
 
     def footer_actions(self) -> tuple[str, ...]:

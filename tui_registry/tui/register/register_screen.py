@@ -324,7 +324,6 @@ class RegisterScreen(FrameScreen[Saved | None]):
         # What was taken along before may have been decided otherwise there since.
         before, self._settled_with = self._settled_with, typed
         fresh = {path: value for path, value in typed.items() if path not in before or before[path] != value}
-        self.say("in conflict meanwhile: nothing was signed, and what you typed is taken along here", "problem")
         self.app.post_message(Settle(record_id, fresh, self._settled))
 
     @flow(group="leave")
@@ -377,7 +376,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
         # Saving will meet the same trouble and say it; a look in passing stays silent
         with suppress(RegistryError):
             overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
-            if overtaken and self.is_active and not self.drafts.closed:
+            asked_still = record_id == self.state.record_id and not self.drafts.closed
+            if overtaken and asked_still and self.is_active:
                 self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
 
     # ---- the draft, and leaving
