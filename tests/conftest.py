@@ -1,9 +1,13 @@
-"""What every test shares: hypothesis without timed assertions, and with few examples but for the nightly run."""
+"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, and the loop."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping
+
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.idle import IdleLoop
 from tests.laws import NIGHTLY
 
 settings.register_profile(
@@ -15,3 +19,8 @@ settings.register_profile(
     "mutation", settings.get_profile(NIGHTLY), derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("house")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every asynchronous test runs in a loop that knows when it is idle."""
+    return {"idle": IdleLoop}

@@ -47,7 +47,7 @@ def stranger_ops(count: int, *, by: str = "stranger") -> Iterator[ModelOp | Agen
     return (_stranger_op(number, by) for number in range(count))
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=8_192)
 def _stranger_op(number: int, by: str) -> ModelOp | AgentOp:
     """Made once: nearly every test asks for the first ones, and signing takes longer than all else."""
     first, second = _WORDS[number % len(_WORDS)], _WORDS[(number * 7 + 3) % len(_WORDS)]

@@ -12,6 +12,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 OURS = {"tests", "tui_registry"}
+OF_THE_CHECKER = {"_typeshed"}  # types that only a checker has
 HOME = Path(__file__).parents[1]
 PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
 
@@ -27,7 +28,9 @@ def imported(folder: str) -> Iterator[str]:
                 modules = [node.module]
             else:
                 modules = [*called(node)]
-            for module in {name.partition(".")[0] for name in modules} - OURS - sys.stdlib_module_names:
+            for module in (
+                {name.partition(".")[0] for name in modules} - OURS - OF_THE_CHECKER - sys.stdlib_module_names
+            ):
                 yield from (spelt(name) for name in homes.get(module, [module]))
 
 

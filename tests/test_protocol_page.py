@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from Crypto.Hash import keccak
 
@@ -32,7 +33,8 @@ from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_COUNTER
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
+from tui_registry.node import node_token, running
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.requests import etag_of
 from tui_registry.node.responses import _STATUS
 from tui_registry.present.pulls import SyncError
@@ -279,6 +281,21 @@ def test_this_program_takes_the_operations_and_answers_as_the_page_says(tmp_path
         assert b"\n".join(registry.log.by_hash(asked, 2**22)).decode() == EXAMPLES["get-answer"]
 
 
+def test_a_node_tells_of_the_conflict_as_the_page_says(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path, clock=lambda: NOW) as registry:
+        registry.key.replace(Identity(bytes.fromhex(EXAMPLES["key"].split()[1])))
+        assert registry.apply(LOG[:4]).applied == 4
+        (row,) = registry.conflicts()
+        url, headers = f"/models/{row.id}", {"authorization": f"Bearer {node_token(tmp_path)}"}
+        with running(registry) as address, httpx.Client(base_url=address.url, trust_env=False, timeout=30) as asking:
+            shown = asking.get(url)
+            refused = asking.put(url, json=shown.json(), headers=headers)
+    assert (refused.status_code, refused.json()) == (409, json.loads(EXAMPLES["conflict"]))
+    told = shown.json()
+    assert told["revision"] == sha3("".join(told["heads"]).encode())
+    assert shown.headers["etag"] == f'"{told["revision"]}.{sha3(shown.content)[:16]}"'
+
+
 def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:
     with pytest.raises(OpError) as caught:
         check_op(parse_op(EXAMPLES["spoilt"].encode()), [parse_op(LOG[0])])
@@ -413,6 +430,7 @@ def test_the_page_has_every_limit_with_its_value() -> None:
         "Error codes": (
             f"{PAGE} a page unless `limit` says 1..{MAX_PAGE}",
             f"at most {MAX_QUESTION_TEXT:,} characters",
+            f"Of more than {MAX_VERSIONS} versions",
         ),
         "Records": (f"text {schema.OTHER_TEXT.least}..{schema.OTHER_TEXT.most}",),
     }
@@ -423,10 +441,10 @@ def test_the_page_has_every_limit_with_its_value() -> None:
 
 
 def test_the_page_has_every_code_of_a_node_with_its_status() -> None:
-    rows = {row[0].strip("`"): int(row[1]) for row in table(section("Error codes"), "| code |")}
-    assert rows.items() >= _STATUS.items()
+    rows = {(row[0].strip("`"), int(row[1])) for row in table(section("Error codes"), "| code |")}
+    assert rows >= {*_STATUS.items(), ("changed", 412)}
     made = set(constants(HOME / "node", {"NodeError": 0, "problem": 1})) - AT_START
-    assert made <= rows.keys()
+    assert made <= {code for code, _ in rows}
 
 
 # Why a node does not start: said to its operator, never over HTTP.

@@ -26,10 +26,10 @@ from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
-from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats
+from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
-from tui_registry.replica.log.operations import Head, Log, Operation, Quarantined
+from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
@@ -61,6 +61,7 @@ else:
 __all__ = [
     "ApplyReport",
     "Arrival",
+    "Beside",
     "Cursor",
     "Datastore",
     "Deleted",
@@ -73,6 +74,7 @@ __all__ = [
     "Operation",
     "Page",
     "Peer",
+    "Places",
     "Quarantined",
     "RecordChange",
     "Rejection",
@@ -89,6 +91,7 @@ __all__ = [
     "carry_out_reverse",
     "plan_undo",
     "read_deleted",
+    "revision_of",
 ]
 
 DATABASE = "registry.sqlite3"
@@ -339,7 +342,7 @@ class Datastore:
             return version_at(db, key, at)
 
     def conflicts(self, limit: int = 1000) -> list[Row]:
-        """The records with more than one live head, the last updated first."""
+        """The records with more than one live head, those of this replica's key first, then the last updated."""
         return self._catalogue.conflicts(limit)
 
     def check(self, kind: Kind, record: Record) -> list[Problem]:

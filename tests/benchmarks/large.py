@@ -21,6 +21,7 @@ from tui_registry.errors import Json, Kind, Record
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.replica.catalogue.derived import derive
 from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked
 
 _BATCH = 10_000
@@ -81,7 +82,7 @@ def write(datastore: Datastore, ops: Sequence[tuple[Checked, bytes]]) -> None:
         writing = Batch(db)
         writing.load(op for op, _ in ops)
         for op, body in ops:
-            writing.append(op, body)
+            writing.append(op, body, FirstSeen(NOW, "benchmark"))
         writing.flush()
 
 

@@ -167,8 +167,11 @@ def test_export_ops_writes_the_exact_bytes_of_the_log(cli: Cli, seeded: Path) ->
     assert cli("export", "--ops").out.encode().splitlines() == log
 
 
-def test_export_ops_and_a_query_do_not_go_together(cli: Cli, seeded: Path) -> None:
-    assert cli("export", "--ops", "llama").code == 2
+def test_export_ops_takes_one_id_and_no_query(cli: Cli, seeded: Path) -> None:
+    assert is_one_sentence(cli("export", "--ops", "llama"), "'llama' is not an id")
+    assert cli("export", "--ops", "abc", "def").code == 2
+    assert cli("export", "llama", "-o", "x").code == cli("export", "--ops", "-o", "x").code == 2
+    assert cli("export", "--log", "x", "llama").code == 2
 
 
 def test_export_log_writes_a_directory_that_peers_can_read(cli: Cli, seeded: Path, tmp_path: Path) -> None:

@@ -78,9 +78,10 @@ def test_history_without_an_id_lists_what_happened_last_first(cli: Cli, data_dir
     assert [line["id"] for line in cli("history", "--mine", "--json").lines] == [own] * 3
     assert [line["index"] for line in cli("history", "--limit", "2", "--json").lines] == [5, 4]
     table = cli("history", "--mine").out.splitlines()
-    assert len(table) == 4
-    assert table[1].split()[1:4] == ["now", "deleted", "model"]
-    assert own[:12] in table[1]
+    assert len(table) == 1 + 4
+    assert table[0] == "operations of this key, the last arrived first"
+    assert table[2].split()[1:6] == ["now", "now", "here", "deleted", "model"]
+    assert own[:12] in table[2]
 
 
 def test_history_of_everything_is_read_to_its_end(cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +103,8 @@ def test_history_of_a_record_is_read_to_its_end_and_no_further_than_asked(
     for limit, count in ((None, 5), ("0", 5), ("1", 1), ("3", 3), ("4", 4), ("100", 5)):
         words = ["history", own, "--json"] + ([] if limit is None else ["--limit", limit])
         assert [line["record"]["version"] for line in cli(*words).lines] == versions[:count]
-    assert len(cli("history", own, "--limit", "3").out.splitlines()) == 2 + 3
+    # Two lines each: the operation, and what it changed.
+    assert len(cli("history", own, "--limit", "3").out.splitlines()) == 3 + 2 * 3
     asked: list[int | None] = []
     read = Datastore.history
 

@@ -54,6 +54,12 @@ def test_an_export_may_leave_its_guards_out_and_keeps_them_otherwise() -> None:
     assert (found.problems, found.id, found.heads) == ((), "a" * 64, ("b" * 64, "c" * 64))
 
 
+def test_what_a_node_answered_is_a_draft_that_remembers_its_heads() -> None:
+    told: Json = {"name": "x", "parameters": 7, "revision": "d" * 64, "conflict": False, "heads": ["b" * 64]}
+    found = read_draft(told, "a node")
+    assert (found.kind, found.problems, found.heads) == ("model", (), ("b" * 64,))
+
+
 def test_a_name_longer_than_the_system_takes_gets_a_sentence() -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         list(read_source("x" * 5000))

@@ -65,6 +65,15 @@ def store(filled: Path, tmp_path: Path) -> Iterator[Datastore]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def standing(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node that one test after the other asks, and that none of them gives anything."""
+    folder = tmp_path_factory.mktemp("standing") / "node"
+    shutil.copytree(filled / "all", folder)
+    with Datastore.open(folder, clock=lambda: T0) as opened, running(opened) as address, client(address) as reader:
+        yield Node(opened, address, reader, reader)
+
+
 @pytest.fixture
 def most(filled: Path, tmp_path: Path) -> Iterator[Datastore]:
     """A replica that lacks one operation of the node's."""
@@ -98,13 +107,13 @@ def agree(here: Datastore, there: Datastore) -> None:
 # ---- between honest ones -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_new_peer_that_has_what_we_have_costs_a_few_hundred_bytes(node: Node, other: Datastore) -> None:
+async def test_a_new_peer_that_has_what_we_have_costs_a_few_hundred_bytes(standing: Node, other: Datastore) -> None:
     # In another order, and with something of our own besides.
     other.apply([*reversed(lines())], source="test")
-    result, wire = await compared(other, node.address)
+    result, wire = await compared(other, standing.address)
     assert (result.ok, result.read, result.applied) == (True, 0, 0)
     assert wire.both < 6_000
-    agree(other, node.store)
+    agree(other, standing.store)
 
 
 async def test_only_what_is_missing_is_fetched_whatever_its_place_in_the_log(node: Node, most: Datastore) -> None:
@@ -169,8 +178,8 @@ async def test_a_log_that_grows_between_its_head_and_its_comparison_is_looked_at
     agree(most, node.store)
 
 
-async def test_progress_is_told(node: Node, most: Datastore) -> None:
-    most.peers.add("hub", node.address.url)
+async def test_progress_is_told(standing: Node, most: Datastore) -> None:
+    most.peers.add("hub", standing.address.url)
     events: list[object] = []
     await pull(most, "hub", bounds=BOUNDS, emit=events.append)
     told = [event for event in events if isinstance(event, Progress)]
@@ -208,26 +217,26 @@ async def read_whole(
     return peer.paths.count("/sync/reconcile")
 
 
-async def test_a_short_log_is_read_without_asking(node: Node, most: Datastore) -> None:
-    assert await read_whole(node, most, bounds=Bounds(reconcile_least=1_501)) == 0
+async def test_a_short_log_is_read_without_asking(standing: Node, most: Datastore) -> None:
+    assert await read_whole(standing, most, bounds=Bounds(reconcile_least=1_501)) == 0
 
 
 @pytest.mark.parametrize("ours", [0, 700])
-async def test_a_log_that_is_mostly_unknown_is_read_without_asking(node: Node, other: Datastore, ours: int) -> None:
+async def test_a_log_that_is_mostly_unknown_is_read_without_asking(standing: Node, other: Datastore, ours: int) -> None:
     other.apply(lines()[:ours], source="test")
-    assert await read_whole(node, other) == 0
+    assert await read_whole(standing, other) == 0
 
 
 async def test_logs_that_have_nothing_in_common_are_given_up_after_a_few_questions(
-    node: Node, other: Datastore
+    standing: Node, other: Datastore
 ) -> None:
     other.apply(bodies(timed(BOB, 1_500)), source="test")
-    assert 1 < await read_whole(node, other) <= 4
+    assert 1 < await read_whole(standing, other) <= 4
     assert other.log.head().size == 3_000
 
 
-async def test_more_missing_than_is_asked_for_is_read_instead(node: Node, most: Datastore) -> None:
-    assert await read_whole(node, most, bounds=Bounds(reconcile_least=1_000, reconcile_missing=0)) > 1
+async def test_more_missing_than_is_asked_for_is_read_instead(standing: Node, most: Datastore) -> None:
+    assert await read_whole(standing, most, bounds=Bounds(reconcile_least=1_000, reconcile_missing=0)) > 1
 
 
 def says(**members: Json) -> Answer:
@@ -273,9 +282,9 @@ LIES: dict[str, Callable[[Node], Answer]] = {
 
 
 @pytest.mark.parametrize("name", LIES)
-async def test_whoever_lies_in_a_comparison_is_read_from_the_start(node: Node, most: Datastore, name: str) -> None:
-    assert await read_whole(node, most, LIES[name](node)) >= 1
-    agree(most, node.store)
+async def test_whoever_lies_in_a_comparison_is_read_from_the_start(standing: Node, most: Datastore, name: str) -> None:
+    assert await read_whole(standing, most, LIES[name](standing)) >= 1
+    agree(most, standing.store)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +311,7 @@ def test_a_peer_makes_us_look_our_log_through_only_where_reading_its_own_would_c
 
 @pytest.mark.parametrize("given", ["nothing", "junk"])
 async def test_a_comparison_that_adds_up_to_what_nobody_can_give_moves_no_cursor(
-    node: Node, most: Datastore, given: str
+    standing: Node, most: Datastore, given: str
 ) -> None:
     made_up = Keys(b"".join(sorted(at.to_bytes(8, "big") + hashlib.sha256(b"%d" % at).digest() for at in range(1_500))))
 
@@ -315,8 +324,8 @@ async def test_a_comparison_that_adds_up_to_what_nobody_can_give_moves_no_cursor
         lines = [b'{"hash":"%s"}}\n' % name.encode() for name in json.loads(ask.body)["hashes"]]
         await reply.whole(200, b"".join(lines) if given == "junk" else b"")
 
-    assert await read_whole(node, most, answer, gives=gives) >= 2
-    agree(most, node.store)
+    assert await read_whole(standing, most, answer, gives=gives) >= 2
+    agree(most, standing.store)
 
 
 # ---- the node's side ---------------------------------------------------------------------------------------------------------
@@ -340,15 +349,15 @@ async def test_a_comparison_that_adds_up_to_what_nobody_can_give_moves_no_cursor
     ],
 )
 def test_a_question_of_another_shape_or_about_another_log_is_refused(
-    node: Node, body: Json, status: int, code: str
+    standing: Node, body: Json, status: int, code: str
 ) -> None:
     if isinstance(body, dict) and body.get("epoch") == "EPOCH":
-        body = {**body, "epoch": node.store.log.head().epoch}
-    refused(node.reader.post("/sync/reconcile", json=body), status, code)
+        body = {**body, "epoch": standing.store.log.head().epoch}
+    refused(standing.reader.post("/sync/reconcile", json=body), status, code)
 
 
-def test_a_question_that_is_too_large_is_refused(node: Node) -> None:
-    refused(node.reader.post("/sync/reconcile", content=b" " * 200_000), 413, "too_large")
+def test_a_question_that_is_too_large_is_refused(standing: Node) -> None:
+    refused(standing.reader.post("/sync/reconcile", content=b" " * 200_000), 413, "too_large")
 
 
 def test_a_log_beyond_the_bound_is_not_compared(store: Datastore) -> None:

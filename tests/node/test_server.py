@@ -325,12 +325,12 @@ def test_openapi_describes_the_plans_routes_and_our_problems(node: Node) -> None
     tree = node.reader.get("/openapi.json").json()
     for kind in ("models", "agents"):
         assert set(tree["paths"][f"/{kind}"]) == {"get", "post"}
-        assert {"get", "put", "delete"} == {
+        assert {"get", "put", "delete", "post"} == {
             name for path in tree["paths"] if path.startswith(f"/{kind}/{{") for name in tree["paths"][path]
         }
         assert set(tree["paths"][f"/{kind}/search"]) == {"post"}
     assert {"/sync/head", "/sync/ops", "/sync/ops/get", "/health"} <= set(tree["paths"])
-    assert set(tree["components"]["schemas"]) == {"AIModel", "AIAgent", "Problem"}
+    assert set(tree["components"]["schemas"]) == {"AIModel", "AIAgent", "State", "Versions", "Problem"}
     text = str(tree)
     assert "HTTPValidationError" not in text
     fields = tree["components"]["schemas"]["AIModel"]["properties"]
@@ -349,8 +349,9 @@ def test_openapi_names_the_answers_that_come_the_bodies_that_are_taken_and_the_c
         "post /models": ["201", "default"],
         "post /models/search": ["200", "default"],
         "get /models/{record_id}": ["200", "304", "default"],
-        "put /models/{record_id}": ["200", "412", "default"],
-        "delete /models/{record_id}": ["204", "412", "default"],
+        "put /models/{record_id}": ["200", "409", "412", "default"],
+        "delete /models/{record_id}": ["204", "409", "412", "default"],
+        "post /models/{record_id}/resolve": ["200", "204", "409", "412", "default"],
         "get /sync/head": ["200", "304", "default"],
         "get /sync/{epoch}/entries/{name}": ["200", "304", "default"],
         "post /sync/ops/get": ["200", "default"],
@@ -361,14 +362,14 @@ def test_openapi_names_the_answers_that_come_the_bodies_that_are_taken_and_the_c
     assert list(paths["/sync/ops"]["post"]["requestBody"]["content"]) == ["application/x-ndjson"]
     asked = {
         (method, parameter["name"])
-        for path in ("/models", "/models/{record_id}", "/sync/head")
+        for path in ("/models", "/models/{record_id}", "/models/{record_id}/resolve", "/sync/head")
         for method, operation in paths[path].items()
         for parameter in operation.get("parameters", [])
     }
     assert asked == {
         ("get", "q"), ("get", "limit"), ("get", "cursor"), ("get", "sort"), ("get", "If-None-Match"),
-        ("put", "If-Match"), ("delete", "If-Match"),
-        ("get", "record_id"), ("put", "record_id"), ("delete", "record_id"),
+        ("put", "If-Match"), ("delete", "If-Match"), ("post", "If-Match"),
+        ("get", "record_id"), ("put", "record_id"), ("delete", "record_id"), ("post", "record_id"),
     }  # fmt: skip
     for operation, status in (("get", "200"), ("get", "304"), ("put", "200")):
         assert "ETag" in paths["/models/{record_id}"][operation]["responses"][status]["headers"]

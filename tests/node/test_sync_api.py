@@ -213,6 +213,11 @@ async def test_a_push_is_checked_like_a_pull(store: Datastore, other: Datastore)
         forged = root(ALICE, "forged").to_json().replace(b'"name":"forged"', b'"name":"FORGED"')
         report = reader.post("/sync/ops", content=forged + b"\nnonsense\n").json()
         assert [found["code"] for found in report["rejected"]] == ["hash", "malformed"]
+        first_op = root(ALICE, "record-00000")
+        rivals = edit(ALICE, first_op, version="0.2.0"), edit(ALICE, first_op, version="0.3.0")
+        report = reader.post("/sync/ops", content=b"".join(line + b"\n" for line in bodies(rivals))).json()
+        assert (report["applied"], report["conflicts"], reader.get("/health").json()["conflicts"]) == (2, 1, 1)
+        other.apply(bodies(rivals))
         refused(reader.post("/sync/ops", content=b"no line end"), 400, "no_operations")
         refused(reader.post("/sync/ops", content=b"x\n" * 5000), 413, "too_large")
     assert store.log.head().fingerprint == other.log.head().fingerprint
@@ -242,7 +247,7 @@ async def test_a_push_to_a_directory_is_told(other: Datastore, tmp_path: Path) -
 
 def test_health(node: Node) -> None:
     said = node.reader.get("/health").json()
-    assert (said["status"], said["ops"], said["node"]) == ("ok", 0, node.store.address)
+    assert (said["status"], said["ops"], said["conflicts"], said["node"]) == ("ok", 0, 0, node.store.address)
 
 
 def test_the_head_is_one_small_json_object(node: Node) -> None:

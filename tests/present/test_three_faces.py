@@ -11,10 +11,11 @@ from tests.seeds import NOW, make_record, owner, written
 from tui_registry.datastore import Datastore
 from tui_registry.present.deeds import standing
 from tui_registry.present.record_rows import fact_rows, needs, signature_rows
-from tui_registry.tui.browse.record_detail import Surroundings, history as history_in_the_detail
+from tui_registry.tui.browse.record_detail import Surroundings, version_lines
 from tui_registry.tui.history.operation_list import operation_columns, operation_value
 
 _STANDING = ("current", "rival", "gone")
+_TIMES = ("WHEN", "WRITTEN", "ARRIVED")
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def on_the_command_line(table: str, deeds: set[str]) -> dict[str, tuple[str, str
     found = {}
     for line in table.splitlines():
         told = [deed for deed in deeds if f" {deed} " in line]
-        stands = [word for word in _STANDING if line.endswith(f" {word}")]
+        stands = [word for word in _STANDING if f" {word} " in line]
         if told:
             found[line[:12]] = (told[0], stands[0] if stands else "")
     return found
@@ -101,13 +102,15 @@ def test_the_app_lists_operations_below_the_same_heads_in_the_same_words(
 ) -> None:
     with Datastore.open(data_dir) as datastore:
         operations = datastore.log.operations(limit=100).rows
-    columns = {column.title: column for column in operation_columns(160)}
-    heads, *lines = cli("history").out.splitlines()
-    assert {*heads.split()} - {"ID"} == {*columns} - {"NOW", "CLOCK"}
+    columns = {column.title: column for column in operation_columns(160, by_time=True)}
+    order, heads, *lines = cli("history").out.splitlines()
+    assert order == "operations of this replica, the last arrived first"
+    alike = {*heads.split()} - {"ID", "FROM", *_TIMES}
+    assert alike == {*columns} - {"NOW", "CLOCK", *_TIMES}
     for operation, line in zip(operations, lines, strict=True):
         shown = {title: operation_value(operation, column, NOW, {}) for title, column in columns.items()}
         assert (shown["DID"], shown["NOW"]) == (operation.did, standing(operation))
-        assert all(f"{shown[title]} " in line for title in {*heads.split()} - {"ID", "WHEN"})
+        assert all(f"{shown[title]} " in line for title in alike)
 
 
 def test_the_detail_tells_the_history_of_a_record_in_the_same_words(
@@ -117,8 +120,6 @@ def test_the_detail_tells_the_history_of_a_record_in_the_same_words(
         around = Surroundings(0, {}, datastore.address)
         for key in lived:
             entries = datastore.history(key)
-            shown = history_in_the_detail(key, entries, around, 100).plain.split("\n")
-            titles = [line for line in shown if line and not line.startswith(" ")]
-            assert [title.split("  ")[0] for title in titles] == [entry.did for entry in entries]
-            stands = [title.split("  ")[2] if title.count("  ") == 2 else "" for title in titles]
-            assert stands == [standing(entry) for entry in entries]
+            for entry in entries:
+                title = version_lines(entry, around, 100)[0].plain
+                assert title.startswith("  ".join(("", entry.did, *filter(None, [standing(entry)]), "")))

@@ -31,6 +31,14 @@ def test_nothing_given_is_a_draft_of_defaults(kind: Kind) -> None:
     assert read_record(kind, {}) == defaults(kind)
 
 
+def test_what_a_node_tells_beside_the_fields_is_passed_over_where_it_says_which_state_it_tells_of() -> None:
+    told: dict[str, Json] = {"name": "x", "conflict": True, "heads": ["0" * 64], "versions": [], "ancestor": None}
+    assert read_record("model", {**told, "revision": "0" * 64}) == read_record("model", {"name": "x"})
+    # Without that it may be a slip, which nobody would notice.
+    for revision in ({}, {"revision": "7"}, {"revision": None}):
+        assert "versions" in [path for path, _, _ in faults("model", {**told, **revision})]
+
+
 def test_fields_may_come_in_any_order_and_leave_in_theirs() -> None:
     record = read_record("model", {"tags": ["chat"], "resource_requirements": {"min_disk_gb": 1}, "name": "x"})
     assert list(record) == list(defaults("model"))

@@ -145,7 +145,7 @@ def test_its_replica_is_written_on_with_its_key(replica: Path, said: dict[str, A
     with Datastore.open(replica, clock=lambda: NOW) as registry:
         entry = registry.entry(torn)
         assert entry is not None
-        registry.update(entry.kind, torn, {**entry.record, "description": "settled"}, entry.heads)
+        registry.resolve(entry.kind, torn, {**entry.record, "description": "settled"}, entry.heads)
         registry.delete("model", torn, registry.heads(torn))
         new = registry.add("agent", make_record("agent", "newcomer"))
         assert new.actor == said["address"]

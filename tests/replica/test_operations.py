@@ -326,15 +326,11 @@ def test_a_removal_of_removals_still_names_its_record(datastore: Datastore) -> N
 
 @pytest.mark.parametrize("near", [1, 7, 2_000])
 @pytest.mark.parametrize("mine", [False, True], ids=["all", "mine"])
-def test_windows_from_either_end_join_to_the_whole(
+def test_windows_join_to_the_whole(
     datastore: Datastore, mine: bool, near: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(operations, "_NEAR", near)
-    for number in range(10):
-        key = datastore.add("model", make_record("model", f"mine-{number}")).key
-        datastore.apply(signed(owner(f"stranger-{number}-{other}"), "model", "x").to_json() for other in range(4))
-        if number % 3 == 0:
-            deleted(datastore, key)
+    lived(datastore)
     whole = everything(datastore)
     assert [row.place for row in whole] == list(reversed(range(54)))
     expected = [row for row in whole if row.actor == datastore.address or not mine]
@@ -346,10 +342,88 @@ def test_windows_from_either_end_join_to_the_whole(
             break
         downwards += page.rows
     assert downwards == expected
-    upwards: list[Operation] = []
-    while page := datastore.log.operations(mine=mine, limit=4, after=upwards[0].place if upwards else -1).rows:
-        upwards = page + upwards
-    assert upwards == expected
+
+
+def lived(datastore: Datastore) -> None:
+    """Ten records of one's own, some deleted, each followed by four of strangers that are dated earlier and earlier."""
+    for number in range(10):
+        key = datastore.add("model", make_record("model", f"mine-{number}")).key
+        datastore.apply(
+            signed(owner(f"stranger-{other}"), "model", f"theirs-{number}", at=NOW - 1_000 * other - number).to_json()
+            for other in range(4)
+        )
+        if number % 3 == 0:
+            deleted(datastore, key)
+
+
+@pytest.mark.parametrize("by_time", [False, True], ids=["arrival", "time"])
+@pytest.mark.parametrize("owners", [None, ["me"], ["stranger-1", "stranger-2"]], ids=["all", "mine", "theirs"])
+def test_a_list_has_its_operations_in_its_order_however_it_came_to_grow(
+    datastore: Datastore, owners: list[str] | None, by_time: bool
+) -> None:
+    addresses = None if owners is None else [owner(name).address for name in owners]
+    known = datastore.log.places(owners=addresses, by_time=by_time)
+    for _ in range(2):
+        lived(datastore)
+        known = datastore.log.places(owners=addresses, by_time=by_time, known=known)
+        rows = [row for row in everything(datastore) if addresses is None or row.actor in addresses]
+        if by_time:
+            rows.sort(key=lambda row: (-row.updated_at, -row.place))
+        assert [*known.places] == [row.place for row in rows]
+        afresh = datastore.log.places(owners=addresses, by_time=by_time)
+        assert ([*known.places], [*known.times]) == ([*afresh.places], [*afresh.times])
+        shown = datastore.log.operations_at(known.places[3:9])
+        assert {row.place for row in shown} == {*known.places[3:9]}
+
+
+def test_words_find_every_operation_of_a_record_by_name_or_id_deleted_or_not(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived(datastore)
+    rows = everything(datastore)
+
+    def found(words: str) -> list[int]:
+        return [*datastore.log.places(words=words).places]
+
+    gone = next(row.id for row in rows if row.name == "mine-3")
+    assert found("mine 3") == found("MINE-3") == found(gone[:10]) == [row.place for row in rows if row.id == gone]
+    assert len(found("mine 3")) == 2
+    assert found("mine") == [row.place for row in rows if row.mine]
+    assert len(found("theirs-1")) == 4
+    assert found("mine theirs") == found("ine") == found("painted") == []
+    mine = [owner("me").address]
+    assert [*datastore.log.places(words="mine", owners=mine, by_time=True).places] == [
+        row.place for row in sorted(rows, key=lambda row: (-row.updated_at, -row.place)) if row.mine
+    ]
+    monkeypatch.setattr(operations, "_MOST_DELETED", 1)
+    some = datastore.log.places(words="mine")
+    assert (len(some.places), some.unread) == (14 - 2 * 3, 3)
+
+
+def test_the_deeds_of_a_list_are_those_that_its_operations_tell(datastore: Datastore) -> None:
+    key = datastore.add("model", make_record("model", 'a "children":[] name', version="1.0.0")).key
+    edited(datastore, key, "2.0.0")
+    deleted(datastore, key)
+    datastore.add("model", {**make_record("model", 'a "children":[] name'), "model_id": key})
+    entry = datastore.entry(key)
+    assert entry is not None
+    forks = [
+        sign_up(owner("me"), "model", {**entry.record, "version": version}, children=list(entry.heads), clock=5)
+        for version in ("3.0.0", "4.0.0")
+    ]
+    datastore.apply(op.to_json() for op in forks)
+    edited(datastore, key, "5.0.0")
+    rows = everything(datastore)
+    assert {row.did for row in rows} == {"registered", "edited", "deleted", "brought back", "settled"}
+    assert datastore.log.deeds([row.place for row in rows]) == [row.did for row in rows]
+
+
+def test_an_operation_knows_those_beside_it_on_its_record(datastore: Datastore) -> None:
+    key = datastore.add("model", make_record("model", "long", version="1.0.0")).key
+    datastore.add("model", make_record("model", "another"))
+    edited(datastore, key, "2.0.0")
+    edited(datastore, key, "3.0.0")
+    assert [datastore.log.beside(key, place) for place in (0, 2, 3)] == [(1, 3, None, 2), (2, 3, 0, 3), (3, 3, 2, None)]
 
 
 def test_what_was_deleted_last_and_is_still_deleted_is_found_in_any_later_run(tmp_path: Path) -> None:

@@ -96,20 +96,23 @@ def expect_harmless(said: Said, line: list[str]) -> None:
         assert not dangers(said.out), line
 
 
-# In place of these: the id of a hostile record of this replica's own, and of one that was deleted.
-OURS, GONE = "OURS", "GONE"
+# In place of these: the id of a hostile record of this replica's own, of one that was deleted, and of one in conflict.
+OURS, GONE, FORKED = "OURS", "GONE", "FORKED"
 
 # What each command is asked on a replica that strangers filled. `demo` opens screens, `serve` has tests of its own.
 ANSWERS: dict[str, list[Words]] = {
     "list": [("list", "models"), ("list", "agents")],
     "search": [("search", "x"), ("search", "--", "-nothing"), ("search", "--facets"), ("search", "--facets", "x")],
-    "show": [("show", OPS["model", "clipboard"].key)],
+    "show": [("show", OPS["model", "clipboard"].key), ("show", OPS["model", "clipboard"].key, "--at", "today")],
     "history": [("history", OPS["agent", "clipboard"].key), ("history",)],
+    "conflicts": [("conflicts",)],
+    "diff": [("diff", OPS["model", "clipboard"].key), ("diff", FORKED)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],
     "update": [("update", OPS["model", "colour"].key, "-")],
     "delete": [("delete", OPS["model", "colour"].key, "--yes")],
     "undo": [("undo", OPS["model", "colour"].key, "--yes"), ("undo", OURS, "--yes"), ("undo", GONE, "--yes")],
+    "resolve": [("resolve", OPS["model", "colour"].key), ("resolve", FORKED, "--yes")],
     "restore": [("restore", OPS["model", "colour"].key), ("restore", GONE)],
     "formfile": [("formfile", "lint", "--record", OPS["model", "colour"].key)],
     "peer": [("peer", "list")],
@@ -132,7 +135,7 @@ def test_what_every_command_says_of_a_replica_that_strangers_filled(
     for words in ANSWERS[command]:
         takes_json = any("--json" in parser._option_string_actions for leaf, parser in COMMANDS.items() if words[: len(leaf)] == leaf)  # fmt: skip
         for asked in ([*words], [*words, "--json"]) if takes_json else ([*words],):
-            line = [own_record(here, word == GONE) if word in (OURS, GONE) else word for word in asked]
+            line = [own_record(here, word) if word in (OURS, GONE, FORKED) else word for word in asked]
             said = cli("--data-dir", str(here), *line)
             # Words that are refused before anything is looked at show nothing.
             assert said.code != 2, (line, said.err)
@@ -140,7 +143,7 @@ def test_what_every_command_says_of_a_replica_that_strangers_filled(
             expect_harmless(said, line)
 
 
-def own_record(folder: Path, deleted: bool) -> str:
+def own_record(folder: Path, state: str) -> str:
     """The id of a new record that is this replica's own, with such a word wherever an author may sign one."""
     with Datastore.open(folder, clock=lambda: NOW + 60) as datastore:
         identity = datastore.key.identity()
@@ -148,6 +151,11 @@ def own_record(folder: Path, deleted: bool) -> str:
         sound: Record = {"version": "1.0.0", "license": "MIT", "tags": ["x"], "formfile_template": ""}
         op = sign_up(identity, "model", {**record, **sound})
         assert datastore.apply([op.body]).applied == 1
-        if deleted:
+        if state == FORKED:
+            # What one version changed the other did not: nothing is left to decide.
+            for change in ({"description": STRINGS["clipboard"][::-1]}, {"version": "1.0.1"}):
+                value: Record = {**record, **sound, **change}
+                datastore.apply([sign_up(identity, "model", value, children=[op.hash], clock=2).body])
+        if state == GONE:
             datastore.delete("model", op.key, [op.hash])
         return op.key

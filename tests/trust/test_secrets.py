@@ -323,7 +323,7 @@ def serving(keyed: Path) -> Iterator[tuple[Datastore, httpx.Client, str]]:
         yield datastore, caller, node_token(keyed)
 
 
-WRITES = [("POST", "/models"), ("PUT", "/models/{id}"), ("DELETE", "/models/{id}")]
+WRITES = [("POST", "/models"), ("PUT", "/models/{id}"), ("DELETE", "/models/{id}"), ("POST", "/models/{id}/resolve")]
 WRITES += [(method, path.replace("models", "agents")) for method, path in WRITES]
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import textual.app
+import textual.pilot
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
+from tests.idle import IdleLoop
 from tests.seeds import NOW, owner, seed
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
@@ -18,6 +22,41 @@ from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.frame import StatusLine
 from tui_registry.tui.kit.host import host_of
+
+_until_processor_idle = textual.pilot.wait_for_idle
+_until_screen_handled = Pilot._wait_for_screen
+
+
+async def _until_idle(*bounds: float) -> None:
+    """Wait until the app has nothing to do.
+
+    Textual looks for that at how much of 20 ms the process worked, two or three times for each key. The loop knows at
+    once, but for what threads do: they are waited for until they return or have done nothing for some time, as one
+    does that a test holds up.
+    """
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, IdleLoop):
+        await _until_processor_idle(*bounds)
+        return
+    await loop.until_idle()
+    looks, end = 0, time.monotonic() + 2
+    while loop.threads and looks < 40 and time.monotonic() < end:
+        worked = time.process_time()
+        await asyncio.sleep(0.005)
+        await loop.until_idle()
+        looks = looks + 1 if time.process_time() - worked < 0.001 else 0
+
+
+async def _until_handled(pilot: Pilot[None], *bounds: float) -> bool:
+    """Wait until every widget has handled its messages; an idle loop has none, and no widget needs to be asked."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, IdleLoop) and await loop.until_idle():
+        return True
+    return await _until_screen_handled(pilot, *bounds)
+
+
+textual.app.wait_for_idle = textual.pilot.wait_for_idle = _until_idle  # type: ignore[assignment]
+Pilot._wait_for_screen = _until_handled  # type: ignore[method-assign, assignment]
 
 NARROW, WIDE = (80, 24), (160, 50)
 

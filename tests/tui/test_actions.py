@@ -17,8 +17,10 @@ from tui_registry.tui.browse.record_detail import DetailBody
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.browse.version_screen import VersionScreen
+from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
-from tui_registry.tui.history.history_screen import DeletedRecordScreen, HistoryScreen
+from tui_registry.tui.history.history_screen import HistoryScreen, NarrowingInput
 from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
@@ -47,8 +49,10 @@ HOMES: dict[str, tuple[type, ...]] = {
     "sync": (SyncScreen,),
     "quarantine": (QuarantineScreen,),
     "history": (HistoryScreen,),
-    "deleted": (DeletedRecordScreen, RecordActions),
+    "narrowing": (NarrowingInput,),
+    "version": (VersionScreen,),
     "settings": (SettingsScreen,),
+    "compare": (CompareScreen,),
 }
 FOOTERS = {
     "browse": BrowseScreen.FOOTER,
@@ -63,8 +67,11 @@ FOOTERS = {
     "sync": SyncScreen.FOOTER,
     "quarantine": QuarantineScreen.FOOTER,
     "history": HistoryScreen.FOOTER,
-    "deleted": DeletedRecordScreen.FOOTER,
+    "narrowing": HistoryScreen.TYPING,
+    "no history": HistoryScreen.NOTHING,
+    "version": VersionScreen.FOOTER,
     "settings": SettingsScreen.FOOTER,
+    "compare": CompareScreen.FOOTER,
 }
 
 

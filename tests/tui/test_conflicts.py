@@ -302,3 +302,23 @@ async def test_the_key_leads_from_everywhere_to_the_conflict_or_to_the_list_of_t
             assert app.screen is browse_of(app)
             line = browse_of(app).query_one(Input)
             assert line.value.strip() == "is:conflict"
+
+
+async def test_restoring_a_version_of_a_record_in_conflict_settles_it_in_sight_of_all_versions(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        root = signed(owner("me"), "model", "forked", description="the first words")
+        assert root.record is not None
+        forks = [
+            sign_up(owner("me"), "model", {**root.record, "description": text}, children=[root.hash], clock=2)
+            for text in ("those of one desk", "those of the other")
+        ]
+        datastore.apply(op.to_json() for op in (root, *forks))
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, "4", "G", "r")
+            assert isinstance(app.screen, ConflictScreen)
+            assert "the first words" in screen_text(app)
+            assert datastore.log.head().size == 3
+            await press(pilot, "ctrl+s", "y")
+        entry = datastore.entry(root.key)
+        assert entry is not None
+        assert (entry.record["description"], len(entry.live_heads)) == ("the first words", 1)

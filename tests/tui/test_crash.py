@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.terminal import Terminal
+from tests.tui.test_terminals import left_changed
 
 _CRASHES_ON_HELP = """
 import sys
@@ -33,6 +34,7 @@ def test_a_crash_of_the_app_ends_with_1_and_a_sentence(tmp_path: Path, monkeypat
         terminal.wait_for(b"Nothing is registered")
         terminal.press(b"?")
         terminal.wait_for(b"it ended with 1")
+        assert left_changed(terminal.seen) == set()
         said = terminal.seen.rpartition(b"\x1b[?1049l")[2].decode()  # back from the alternate screen
     assert "this should not happen (LookupError: made by a test)" in said
     assert "at hand" not in said

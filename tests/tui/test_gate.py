@@ -20,12 +20,13 @@ from tests.seeds import NOW, make_record, owner
 from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore, Draft, Entry
 from tui_registry.tui import RegistryApp
+from tui_registry.tui.compare.compare_screen import CompareScreen, CompareTable
 from tui_registry.tui.kit.actions import ACTIONS
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen
 from tui_registry.tui.register.draft_keeping import DraftList
 from tui_registry.tui.register.register_screen import RegisterScreen
 
-CHARACTERS = {"/": "slash", "?": "question_mark", "@": "at"}
+CHARACTERS = {"/": "slash", "?": "question_mark", "@": "at", "=": "equals_sign", ".": "full_stop"}
 WORDS = st.text(ascii_lowercase + digits + "".join(CHARACTERS), min_size=1, max_size=12)
 
 
@@ -168,6 +169,16 @@ async def test_two_letters_in_one_read_open_a_question_and_answer_it(tmp_path: P
             await in_one_read(pilot, "d", "n", "d", "y")
             assert app.screen is browse_of(app)
             assert datastore.entry(key) is None
+
+
+async def test_keys_typed_right_after_the_one_that_compares_are_for_the_table(tmp_path: Path) -> None:
+    with replica(tmp_path, 4) as datastore:
+        async with running(datastore) as (app, pilot):
+            await in_one_read(pilot, "space", "space", "=", "right", ".", "y", "m")
+            assert isinstance(app.screen, CompareScreen)
+            table = app.screen.query_one(CompareTable)
+            assert (table.column, table.only_differing) == (1, True)
+            assert "the table" in status(app)
 
 
 async def test_a_paste_waits_for_the_line_like_keys(tmp_path: Path) -> None:

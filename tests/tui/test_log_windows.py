@@ -1,96 +1,70 @@
-"""The windows of the log: every operation is found where it belongs, from wherever one comes, while the log grows."""
+"""What the history looks through for a deed: no more at a time than is said, nothing twice, and in the end everything."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings, strategies as st
+import pytest
 
-from tests.seeds import make_record, owner, signed
+from tests.seeds import make_record, owner, signed, stranger_ops
 from tests.tui.driving import replica
 from tui_registry.datastore import Datastore
-from tui_registry.replica.log.operations import Log, Operation, Operations
-from tui_registry.tui.history.operation_list import WINDOW, LogSpan, LogWindows, newest, read_log
+from tui_registry.errors import RegistryError
+from tui_registry.present.deeds import DEEDS
+from tui_registry.tui.history import operation_list
+from tui_registry.tui.history.operation_list import NOTHING, Asked, Listing, asked_for, read_listing
 
 
-class MadeUp(Datastore):
-    """A replica with a `MadeUpLog`."""
-
-    def __init__(self, size: int) -> None:
-        self.log = MadeUpLog(size)
+def listing(datastore: Datastore, asked: Asked, before: Listing = NOTHING, wanted: int = 1_000) -> Listing:
+    return read_listing(datastore, asked, before, wanted, lambda: False)
 
 
-class MadeUpLog(Log):
-    """A log of operations of which only the place matters, one in three of them this replica's own."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.read = 0
-
-    def operations(self, *, mine=False, limit=100, before=None, after=None, unwanted=None) -> Operations:  # type: ignore[no-untyped-def]
-        places = [place for place in range(self.size) if not mine or place % 3 == 1]
-        total = len(places)
-        if after is not None:
-            found = [place for place in places if place > after][:limit][::-1]
-        else:
-            found = [place for place in reversed(places) if before is None or place < before][:limit]
-        self.read += len(found)
-        return Operations([operation(place) for place in found], total)
-
-
-def operation(place: int) -> Operation:
-    return Operation(place, "model", f"{place:064x}", "edited", "", "", "", "", 1, 0, False, False, False, False, ())
-
-
-def read(windows: LogWindows, datastore: Datastore, span: LogSpan, *, mine: bool) -> int:
-    return sum(windows.put(reading) for reading in read_log(datastore, span, lambda: False, mine=mine))
-
-
-@settings(max_examples=60, deadline=None, print_blob=True)
-@given(
-    mine=st.booleans(),
-    size=st.integers(0, 5_000),
-    looks=st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 120), st.integers(0, 30)), max_size=8),
-)
-def test_wherever_one_looks_the_operations_that_belong_there_come(
-    mine: bool, size: int, looks: list[tuple[int, int, int]]
+@pytest.mark.parametrize("by_time", [False, True], ids=["arrival", "time"])
+def test_what_is_found_step_by_step_while_the_log_grows_is_what_one_look_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_time: bool
 ) -> None:
-    datastore, windows = MadeUp(size), LogWindows(whole=not mine)
-    read(windows, datastore, newest(datastore, mine=mine), mine=mine)
-    for low, length, more in looks:
-        low = min(low, max(0, windows.total - 1))
-        # Twice where the log has grown meanwhile
-        while (span := windows.missing(low, low + length)) is not None:
-            read(windows, datastore, span, mine=mine)
-        places = [place for place in range(datastore.log.size) if not mine or place % 3 == 1]
-        for rank in range(low, min(low + length + 1, windows.total)):
-            row = windows.row(rank)
-            assert row is not None
-            assert row.place == places[rank]
-        datastore.log.size += more
+    monkeypatch.setattr(operation_list, "LOOKED", 7)
+    monkeypatch.setattr(operation_list, "_STEP", 3)
+    with replica(tmp_path, 20) as datastore:
+        for number in range(4):
+            key = datastore.add("model", make_record("model", f"mine-{number}")).key
+            datastore.delete("model", key, datastore.heads(key))
+        asked = Asked(mine=False, did="deleted", by_time=by_time)
+        looked: list[int] = []
+        real = datastore.log.deeds
+        monkeypatch.setattr(
+            datastore.log, "deeds", lambda places, unwanted=None: looked.extend(places) or real(places, unwanted)
+        )
+        found = listing(datastore, asked)
+        assert not found.whole
+        assert len(looked) < 7 + 3
+        datastore.apply(op.to_json() for op in stranger_ops(5, by="another"))
+        for _ in range(8):
+            found = listing(datastore, asked, found)
+        assert found.whole
+        assert sorted(looked) == list(range(33))
+        assert {*found.found} == {place for place in range(33) if datastore.log.deeds([place]) == ["deleted"]}
 
 
-def test_the_oldest_of_ones_own_is_reached_from_its_end_not_through_all_others() -> None:
-    datastore, windows = MadeUp(9_000), LogWindows(whole=False)
-    read(windows, datastore, LogSpan(2_900, 2_999), mine=True)
-    datastore.log.read = 0
-    span = windows.missing(0, 50)
-    assert span is not None
-    assert span.upwards
-    read(windows, datastore, span, mine=True)
-    assert datastore.log.read <= WINDOW
+def test_a_line_is_read_as_words_an_owner_and_a_deed() -> None:
+    assert asked_for('big llama owner:"my lab" did:br', mine=True, by_time=False) == Asked(
+        True, "big llama", "my lab", "brought back", False
+    )
+    assert asked_for("owner: is:mine qwen3:8b did:", mine=False, by_time=True) == Asked(
+        False, "qwen3:8b", "me", "", True
+    )
+    for deed in DEEDS:
+        assert asked_for(f'did:"{deed}"', mine=True, by_time=False).did == deed
+    with pytest.raises(RegistryError, match="registered, edited, settled, deleted or brought back"):
+        asked_for("did:painted", mine=True, by_time=False)
 
 
-def test_what_grew_is_told_and_what_was_read_stays_in_its_rank(tmp_path: Path) -> None:
+def test_an_owner_is_known_by_the_name_given_here_or_by_an_address_in_any_spelling(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
-        for number in range(3):
-            datastore.add("model", make_record("model", f"mine-{number}"))
-        windows = LogWindows(whole=True)
-        assert read(windows, datastore, LogSpan(0, WINDOW), mine=False) == 3
-        first = windows.row(0)
-        datastore.apply([signed(owner("other"), "model", "theirs").to_json()])
-        assert read(windows, datastore, LogSpan(0, WINDOW), mine=False) == 1
-        assert windows.row(0) == first
-        newest = windows.row(3)
-        assert newest is not None
-        assert newest.name == "theirs"
+        op = signed(owner("other"), "model", "theirs")
+        datastore.apply([op.to_json()])
+        datastore.names.set(owner("other").address, "My Lab")
+        address = owner("other").address
+        for text in ("my lab", "MY", address, f"0x{address[:6]}", f"0x{address[:4]}..{address[-4:]}"):
+            assert listing(datastore, Asked(mine=True, owner=text)).found[0] == 0
+        assert not listing(datastore, Asked(mine=True, owner="nobody")).found

@@ -70,7 +70,7 @@ async def test_d_deletes_what_is_marked_and_ones_own_after_one_question(tmp_path
             assert "deleted 2 records" in status(app)
             assert datastore.stats().records == 3
             assert len(list_of(app).marked) == 1
-            await press(pilot, "escape", "U", "y")
+            await press(pilot, "escape", "U", "1", "y")
             assert datastore.stats().records == 4
 
 

@@ -245,7 +245,7 @@ async def test_a_record_that_comes_back_while_another_mode_is_shown_leads_nobody
         assert entry is not None
         datastore.delete("model", record_id, entry.heads)
         async with running(datastore) as (app, pilot):
-            await press(pilot, "4", "enter", "u")
+            await press(pilot, "4", "enter", "r")
             assert isinstance(app.screen, ConfirmScreen)
             with closing(database(datastore)) as other:
                 other.execute("BEGIN IMMEDIATE")
@@ -255,7 +255,7 @@ async def test_a_record_that_comes_back_while_another_mode_is_shown_leads_nobody
             assert datastore.entry(record_id) is not None
             assert app.current_mode == "sync"
             await press(pilot, "4")
-            assert stacks(app, "history") == [["HistoryScreen"]]
+            assert stacks(app, "history") == [["HistoryScreen", "DetailScreen"]]  # where it is shown
 
 
 async def test_the_offer_of_a_draft_waits_until_its_form_is_shown_again(tmp_path: Path) -> None:

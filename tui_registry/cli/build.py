@@ -287,10 +287,10 @@ def _current(datastore: Datastore, prefix: str, *, allow_conflict: bool) -> Sign
         if not allow_conflict:
             raise StoreError(
                 "conflict",
-                f"{says}: its owner can resolve that by an update; --allow-conflict builds {current.hash[:12]}, "
+                f"{says}: its owner can settle it with 'resolve'; --allow-conflict builds {current.hash[:12]}, "
                 "which counts until then",
             )
-        note(f"{says}: this is {current.hash[:12]}, which counts until its owner updates it")
+        note(f"{says}: this is {current.hash[:12]}, which counts until its owner settles it")
     return read_signed(bodies[0], str(first["name"]))
 
 

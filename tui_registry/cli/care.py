@@ -6,23 +6,29 @@ import getpass
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from tui_registry import crdt
 from tui_registry.cli.commands import KEEP_A_COPY, WHO_HAS_THE_KEY
 from tui_registry.cli.output import FileError, UsageError, confirm, note, out, out_json, progress_bar
-from tui_registry.cli.registry import open_registry, read_text
+from tui_registry.cli.registry import open_registry, read_lines, read_text, shown_name
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.durable import drafted, give_new_name, sync_folder
-from tui_registry.errors import Json, RegistryError
+from tui_registry.errors import Json, Kind, RegistryError
 from tui_registry.present.pulls import rejection_json
-from tui_registry.text import exact, safe_text
+from tui_registry.records.schema import MAX_OP_BYTES
+from tui_registry.text import exact, moment_utc, safe_text
 
 
 def verify(args: Namespace) -> int:
-    """Verify the replica."""
+    """Verify the replica, or a file of operations by itself."""
+    if args.ops is not None:
+        return _verify_file(args.ops, as_json=args.json)
     with open_registry(args) as datastore, progress_bar("checking operation") as show:
         report = datastore.verify(show)
     if args.json:
@@ -61,6 +67,153 @@ def identity(args: Namespace) -> int:
                 _confirm(datastore, args, "a new key")
                 _changed(datastore, datastore.key.replace(None), as_json=args.json)
     return 0
+
+
+# Operations in a file, checked by themselves
+
+
+class OperationsError(RegistryError):
+    """A file of operations that proves nothing; `code` is that of the rule which is broken, or `file`.
+
+    Attributes:
+        line: where, from 1.
+    """
+
+    def __init__(self, code: str, name: str, line: int, sentence: str) -> None:
+        super().__init__(code, f"{name}, line {line}: {sentence}")
+        self.line = line
+
+
+class _Operation(NamedTuple):
+    """What is kept of an operation that passed."""
+
+    hash: str
+    children: tuple[str, ...]
+    is_rm: bool
+    counter: int
+    updated_at: int
+    name: str
+    version: str
+
+
+@dataclass(slots=True)
+class _Chain:
+    """A record by its operations in a file."""
+
+    kind: Kind
+    id: str
+    owner: str
+    ops: list[_Operation] = field(default_factory=list)
+
+    @property
+    def heads(self) -> list[_Operation]:
+        """The operations that no other one in the file builds on."""
+        return crdt.heads(self.ops)
+
+    @property
+    def live(self) -> list[_Operation]:
+        """The versions that are live, the one that is shown first."""
+        return sorted((op for op in self.heads if not op.is_rm), key=lambda op: (-op.counter, op.hash))
+
+
+def _verify_file(file: str, *, as_json: bool) -> int:
+    name = shown_name(file)
+    try:
+        chains = _checked(file, name)
+    except OperationsError as error:
+        if as_json:
+            out_json({"file": name, "sound": False, "line": error.line, "code": error.code, "sentence": error.sentence})
+        raise
+    if as_json:
+        records: list[Json] = [_chain_json(chain) for chain in chains]
+        count = sum(len(chain.ops) for chain in chains)
+        out_json({"file": name, "sound": True, "operations": count, "records": records, "proves_completeness": False})
+        return 0
+    for chain in chains:
+        for line in _chain_lines(chain):
+            out(line)
+    out(f"{name} is sound: the owner signed every operation, and nothing was changed since.")
+    out("This does not prove that it is all: later operations may exist.")
+    return 0
+
+
+def _checked(file: str, name: str) -> list[_Chain]:
+    """The records of a file of operations, every one of them checked against those before it.
+
+    Raises:
+        OperationsError: one breaks a rule, or there is none. FileError: the file cannot be read.
+    """
+    passed: dict[str, crdt.Ancestor] = {}
+    chains: dict[str, _Chain] = {}
+    number = 0
+    for number, line in enumerate(read_lines(file, MAX_OP_BYTES + 1), 1):
+        try:
+            op, claim = _passes(line, passed)
+        except crdt.OpError as error:
+            cut = "" if line.endswith(b"\n") else " (the line has no end: the file may be cut short)"
+            raise OperationsError(error.code, name, number, f"{error.sentence}{cut}") from error
+        if op.hash in passed:
+            continue  # twice in the file
+        passed[op.hash] = claim
+        chain = chains.setdefault(op.key, _Chain(op.kind, op.key, claim.owner))
+        chain.ops.append(_kept(op, claim))
+    if not number:
+        raise OperationsError("file", name, 1, "there is no operation: the file is empty")
+    return list(chains.values())
+
+
+def _passes(line: bytes, passed: Mapping[str, crdt.Ancestor]) -> tuple[crdt.ModelOp | crdt.AgentOp, crdt.Ancestor]:
+    """An operation that keeps every rule; what `crdt.check_op` asks, without keeping the operations before it.
+
+    Raises:
+        OpError: it does not.
+    """
+    op = crdt.parse_op(line.removesuffix(b"\n"))
+    crdt.check_alone(op)
+    missing = [child for child in op.children if child not in passed]
+    if missing:
+        raise crdt.OpError(
+            "child",
+            f"it builds on operation {missing[0][:12]}, which is not before it: lines are missing or out of order",
+        )
+    return op, crdt.check_against(crdt.claim_of(op), [passed[child] for child in op.children])
+
+
+def _kept(op: crdt.ModelOp | crdt.AgentOp, claim: crdt.Ancestor) -> _Operation:
+    record = op.record or {"name": "", "version": ""}
+    name, version = str(record["name"]), str(record["version"])
+    return _Operation(op.hash, op.children, op.record is None, claim.clock, op.updated_at, name, version)
+
+
+def _chain_lines(chain: _Chain) -> Iterator[str]:
+    live = chain.live
+    yield f"{chain.kind} {chain.id}"
+    yield f"  owner       0x{chain.owner}, who signed all of it"
+    yield f"  operations  {exact(len(chain.ops))}, of which {exact(sum(op.is_rm for op in chain.ops))} are removals"
+    if not live:
+        yield "  live        none: the record is deleted"
+    elif len(live) > 1:
+        yield f"  live        {exact(len(live))} versions: a conflict, which its owner settles"
+    for place, op in enumerate(live):
+        label = "" if len(live) > 1 else "live"
+        named = f"{safe_text(op.name, 60)} {safe_text(op.version, 40)}"
+        shown = ", which is shown" if len(live) > 1 and not place else ""
+        yield f"  {label:<12}{op.hash[:12]}  {named}, written {moment_utc(op.updated_at)}{shown}"
+
+
+def _chain_json(chain: _Chain) -> dict[str, Json]:
+    live = chain.live
+    return {
+        "kind": chain.kind,
+        "id": chain.id,
+        "owner": chain.owner,
+        "operations": len(chain.ops),
+        "versions": sum(not op.is_rm for op in chain.ops),
+        "heads": [op.hash for op in chain.heads],
+        "live": [{"hash": op.hash, "name": op.name, "version": op.version, "updated_at": op.updated_at} for op in live],
+        "conflict": len(live) > 1,
+        "deleted": not live,
+    }
 
 
 # This replica's key

@@ -181,7 +181,30 @@ def _search(parser: ArgumentParser) -> None:
 
 def _show(parser: ArgumentParser) -> None:
     _id(parser)
+    parser.add_argument(
+        "--at", type=words, metavar="TIME|OP", help="as it was at a time, or by an operation (see below)"
+    )
     _json(parser)
+
+
+def _compare(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
+    parser.add_argument("--differing", action="store_true", help="only the fields that differ")
+    _json(parser)
+
+
+def _diff(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry diff [options] ID [OP [OP]]"
+    _id(parser)
+    op = "an operation of it, or a beginning of its hash that no other has"
+    parser.add_argument("op", nargs="?", type=words, metavar="OP", help=op)
+    parser.add_argument("other", nargs="?", type=words, metavar="OP", help="another one, to compare the first with")
+    _json(parser)
+
+
+def _conflicts(parser: ArgumentParser) -> None:
+    parser.add_argument("--limit", type=_count, metavar="N", help="at most N records, 0 for all")
+    _json(parser, _LINES)
 
 
 def _history(parser: ArgumentParser) -> None:
@@ -242,6 +265,23 @@ def _undo(parser: ArgumentParser) -> None:
     parser.add_argument("--batches", action="store_true", help="list what was written together")
     _yes(parser)
     _json(parser, "print the record as it is then, or what became of the batch, as a JSON object")
+
+
+def _resolve(parser: ArgumentParser) -> None:
+    _id(parser)
+    take = "the version that this operation wrote (of a version, the beginning of its hash)"
+    parser.add_argument("--take", type=words, metavar="OP", help=take)
+    merged = "a record or some of its fields, as JSON or YAML, or - for stdin: what it names is decided"
+    parser.add_argument("--merge", metavar="FILE", help=merged)
+    setting = _setting("FIELD=VALUE", "license=Apache-2.0")
+    value = "decide one field; can be given several times, and goes on top of --take and --merge"
+    parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    parser.add_argument("--delete", action="store_true", help="settle by deleting the record, all versions of it")
+    seen = "settle only while its revision is this one, as 'conflicts --json' and 'show --json' tell it"
+    parser.add_argument("--revision", type=words, metavar="REVISION", help=seen)
+    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    _yes(parser)
+    _json(parser, "print the settled record as a JSON object")
 
 
 def _restore(parser: ArgumentParser) -> None:
@@ -388,9 +428,12 @@ def _import(parser: ArgumentParser) -> None:
 
 
 def _export(parser: ArgumentParser) -> None:
-    parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds")
+    parser.add_argument(
+        "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops an ID"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="for --ops ID: write this file instead of stdout")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--ops", action="store_true", help="the signed operations of all records")
+    what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
     what.add_argument("--log", metavar="DIR", help="write a static log into this directory")
     _json(parser, "for --log: say what was written as a JSON object")
 
@@ -399,6 +442,8 @@ def _export(parser: ArgumentParser) -> None:
 
 
 def _verify(parser: ArgumentParser) -> None:
+    ops = "check a file of operations by itself, or - for stdin; no replica is needed"
+    parser.add_argument("--ops", metavar="FILE", help=ops)
     _json(parser, "print what was found as a JSON object")
 
 
@@ -485,11 +530,76 @@ _TABLE = (
         "look.show",
         description=(
             "Show one record in full. With --json it is one object,\n"
-            '{"kind", "id", "record", "heads", "problems"}, which can be edited and given to \'update\'.'
+            '{"kind", "id", "record", "heads", "problems", "revision"},\n'
+            "which can be edited and given to 'update'. Of a record in conflict it has \"versions\" as well, and\n"
+            "'resolve --merge' takes it.\n"
+            "\n"
+            "With --at it is the record as it was: at the end of a date (2026-01-31, yesterday), at a moment\n"
+            "(2026-01-31T10:00Z, 2026-01-31T10:00+01:00), so long ago (2h, 3d, 1w), or as an operation wrote it (its\n"
+            "hash, or eight digits of it and more). Times are those at which operations say that they were written.\n"
+            "Given to 'update', what --at --json prints brings that version back."
         ),
         examples=(
             "tui-registry show 3fa9c1",
             "tui-registry show 3fa9c1 --json > record.json",
+            "tui-registry show 3fa9c1 --at yesterday",
+            "tui-registry show 3fa9c1 --at 1a2b3c4d5e6f --json | tui-registry update 3fa9c1 -",
+        ),
+    ),
+    Command(
+        "conflicts",
+        "Look",
+        "the records in conflict, and who can settle each",
+        _conflicts,
+        "versions.conflicts",
+        description=(
+            "List the records that have several versions, as they were written on two machines that did not know of\n"
+            "each other: yours first. Nothing is lost, and until its owner settles it, the same version is shown\n"
+            "everywhere.\n"
+            "\n"
+            'With --json each line is {"kind", "id", "name", "owner", "mine", "versions", "ancestor", "heads",\n'
+            '"revision", "differing"}: each version with its operation, its record, when it was written and when and\n'
+            "from whom it came."
+        ),
+        examples=(
+            "tui-registry conflicts",
+            "tui-registry conflicts --json | jq 'select(.mine) | {id, differing}'",
+        ),
+    ),
+    Command(
+        "diff",
+        "Look",
+        "what differs between versions of a record",
+        _diff,
+        "versions.diff",
+        description=(
+            "Tell what changed in a record, field by field: words that changed inside a long text as\n"
+            "[-before-]{+after+}, items of a list as - and +. Of a record in conflict each version against the\n"
+            "nearest one that all come from; of another what its last operation changed; with one OP what that\n"
+            "changed, with two what differs between them."
+        ),
+        examples=(
+            "tui-registry diff 3fa9c1",
+            "tui-registry diff 3fa9c1 1a2b3c4d",
+            "tui-registry diff 3fa9c1 1a2b3c4d 5e6f7a8b --json",
+        ),
+    ),
+    Command(
+        "compare",
+        "Look",
+        "two to four records side by side",
+        _compare,
+        "look.compare_records",
+        description=(
+            "Show two to four records side by side, a row for each field; ≠ stands before those that differ. Bars have "
+            "one\nscale a row, and what is not stated has none. With --json it is one object, "
+            '{"records", "fields"}; each field\nhas "values" as they are signed and "texts", both in the order of the '
+            "records."
+        ),
+        examples=(
+            "tui-registry compare 3fa9c1 77b0e2",
+            "tui-registry compare 3fa9c1 77b0e2 c4d001 --differing",
+            "tui-registry compare 3fa9c1 77b0e2 --json | jq '.fields[] | select(.differs) | .path'",
         ),
     ),
     Command(
@@ -499,10 +609,10 @@ _TABLE = (
         _history,
         "look.history",
         description=(
-            "List every operation of a record that this replica has, the last arrived first; deleted records too.\n"
-            "Without an ID, the last operations of the whole replica. With --json each line is one operation; "
-            "those of\n"
-            "one record hold what was written."
+            "List every operation of a record that this replica has, the last arrived first; deleted records too:\n"
+            "what each changed, when it says that it was written, when it arrived here and from whom. Without an ID,\n"
+            "the last operations of the whole replica. With --json each line is one operation; those of one record\n"
+            "hold what was written. 'diff' tells the changes in full, 'show --at' the record as it was."
         ),
         examples=(
             "tui-registry history 3fa9c1",
@@ -550,9 +660,9 @@ _TABLE = (
         "write.update",
         description=(
             "Change a record of yours. Fields that the file leaves out stay as they are.\n"
-            "A file made by 'show ID --json' carries the heads that you were shown: when the record has changed "
-            "since,\n"
-            "the update is refused and nothing is written. Other files go on top of what is here now."
+            "A file made by 'show ID --json' carries the heads that you were shown: when the record has changed\n"
+            "since, the update is refused and nothing is written. Other files go on top of what is here now. A record\n"
+            "in conflict is refused as well: 'resolve' settles it."
         ),
         examples=(
             "echo 'version: 1.0.1' | tui-registry update 3fa9c1 -",
@@ -590,6 +700,29 @@ _TABLE = (
             "tui-registry undo 3fa9c1",
             "tui-registry undo 3fa9c1 --yes --json",
             "tui-registry undo --batch last",
+        ),
+    ),
+    Command(
+        "resolve",
+        "Write",
+        "settle a record of yours that is in conflict",
+        _resolve,
+        "write.resolve",
+        description=(
+            "Settle a record of yours that has several versions, by one signed operation that names them all. What\n"
+            "only one version changed is taken, lists are merged item by item; where versions changed one field\n"
+            "differently you decide: --take a version, --set a field, --merge a record. When something is left open,\n"
+            "it is named and nothing is written. The other versions stay in the history.\n"
+            "\n"
+            "A file made by 'show ID --json' carries the heads that you were shown: when other versions came since,\n"
+            "the merge is refused."
+        ),
+        examples=(
+            "tui-registry resolve 3fa9c1",
+            "tui-registry resolve 3fa9c1 --take 1a2b3c4d",
+            "tui-registry resolve 3fa9c1 --set license=Apache-2.0 --dry-run",
+            "tui-registry show 3fa9c1 --json > record.json; edit record.json; "
+            "tui-registry resolve 3fa9c1 --merge record.json",
         ),
     ),
     Command(
@@ -652,7 +785,9 @@ _TABLE = (
         "exchange.sync",
         description=(
             "Pull what is new from all peers, or from those that are named. Every operation is checked before it is\n"
-            "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended.\n\n"
+            "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended. Records\n"
+            "that it brought into conflict are counted, and 'conflicts' lists them.\n"
+            "\n"
             "Exits with 1 when a peer could not be read to its end; the others are read all the same."
         ),
         examples=(
@@ -705,7 +840,8 @@ _TABLE = (
         description=(
             "Write this replica's records to stdout, one JSON object a line, as 'list --json' does. With --ops it\n"
             "writes the signed operations instead, a backup that 'import --register' checks and stores in any "
-            "replica.\n"
+            "replica;\n"
+            "of one record with its ID, which 'verify --ops' checks anywhere.\n"
             "With --log it writes the log as files that a web server, a share or a USB stick can offer: others "
             "add the\n"
             "directory or its URL as a peer. Run it again to bring the directory up to date."
@@ -714,6 +850,7 @@ _TABLE = (
             "tui-registry export > records.ndjson",
             "tui-registry export 'is:mine' > mine.ndjson",
             "tui-registry export --ops > backup.ndjson",
+            "tui-registry export --ops 3fa9c1 -o record.ops",
             "tui-registry export --log /media/stick/registry",
         ),
     ),
@@ -724,14 +861,19 @@ _TABLE = (
         _verify,
         "care.verify",
         description=(
-            "Check every stored operation again, signature and rules, and rebuild what is derived from them: the "
-            "current\n"
-            "records and the search index. What does not pass is taken out of the log.\n\n"
+            "Check every stored operation again, signature and rules, and rebuild what is derived from them: the\n"
+            "current records and the search index. What does not pass is taken out of the log.\n"
+            "\n"
+            "With --ops it checks a file that 'export --ops' wrote, without a replica: spelling, hashes, signatures,\n"
+            "and that each operation builds on those before it. That proves who wrote it and that nothing was\n"
+            "changed, not that it is all: later operations may exist.\n"
+            "\n"
             "Exits with 1 when anything was found."
         ),
         examples=(
             "tui-registry verify",
             "tui-registry verify --json",
+            "tui-registry verify --ops record.ops",
         ),
     ),
     Command(

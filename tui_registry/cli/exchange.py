@@ -19,7 +19,7 @@ from tui_registry.cli.output import (
     progress_bar,
     terminal_width,
 )
-from tui_registry.cli.registry import entry_json, open_registry, query_explained
+from tui_registry.cli.registry import STDOUT, entry_json, open_registry, query_explained, write_bytes, write_file
 from tui_registry.datastore import StoreError
 from tui_registry.text import age, exact, safe_text, size_bytes
 
@@ -96,15 +96,21 @@ def serve(args: Namespace) -> int:
 
 def export(args: Namespace) -> int:
     """Write records, operations or a static log."""
-    if args.query and (args.ops or args.log is not None):
-        raise UsageError("--ops and --log write everything: a query goes with records only")
-    if args.ops and on_terminal():
+    if args.query and args.log is not None:
+        raise UsageError("--log writes everything: a query goes with records only")
+    if args.ops and len(args.query) > 1:
+        raise UsageError("--ops writes the operations of all records, or of one: name one ID")
+    if args.output is not None and not (args.ops and args.query):
+        raise UsageError("--output is for the operations of one record: export --ops ID -o FILE")
+    if args.ops and args.output in (None, STDOUT) and on_terminal():
         raise UsageError(
             "operations are strangers' bytes as they are: send them to a file or a pipe, not to a terminal"
         )
     with open_registry(args) as datastore:
         if args.log is not None:
             _write_log(datastore, args.log, as_json=args.json)
+        elif args.ops and args.query:
+            _write_operations_of(datastore, args.query[0], args.output or STDOUT)
         elif args.ops:
             _write_operations(datastore)
         else:
@@ -191,6 +197,10 @@ async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: 
             note(safe_text(result.sentence))
         elif push:
             failed = not await _push(datastore, result.peer, as_json=as_json) or failed
+    if any(result.conflicts for result in results) and not as_json:
+        from tui_registry.present.settling import WHERE_CONFLICTS_ARE
+
+        note(WHERE_CONFLICTS_ARE)
     return 1 if failed else 0
 
 
@@ -269,6 +279,18 @@ def _write_operations(datastore: Datastore) -> None:
         for line in datastore.log.lines(start, min(start + _LINES_AT_ONCE, size)):
             stream.write(line + b"\n")
     stream.flush()
+
+
+def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None:
+    """One record's operations, children first: together they prove what it is and who wrote it ('verify --ops')."""
+    kind, identifier = datastore.find(prefix, deleted=True)
+    ops = datastore.log.ops_of(identifier)
+    data = b"".join(line + b"\n" for line in ops)
+    if output == STDOUT:
+        write_bytes(data)
+        return
+    write_file(output, data, 0o666)
+    note(f"wrote {exact(len(ops))} operations of {kind} {identifier[:12]} to {safe_text(output)}")
 
 
 def _write_log(datastore: Datastore, directory: str, *, as_json: bool) -> None:

@@ -34,6 +34,7 @@ from tui_registry.present.imports import (
     passed_over,
     taken,
 )
+from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
@@ -51,6 +52,8 @@ def import_drafts(args: Namespace) -> int:
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
+    if work.conflicts:
+        note(WHERE_CONFLICTS_ARE)
     if work.outcome.counts["registered"] > 1:
         note(f"to take it back: tui-registry undo --batch {work.together.number}")
     return 1 if work.outcome.failed else 0
@@ -83,6 +86,7 @@ class _Import:
     ) -> None:
         """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
         self.outcome = ImportOutcome()
+        self.conflicts = 0
         self.together = Together(f"import of {source}")
         self._datastore = datastore
         self._register = register
@@ -143,7 +147,9 @@ class _Import:
 
     def _take_operations(self, found: Operations) -> Candidate:
         if self._register:
-            return taken(found, self._datastore.apply(found.lines(), source="file"))
+            report = self._datastore.apply(found.lines(), source="file")
+            self.conflicts += report.conflicts
+            return taken(found, report)
         return Candidate(str(found.path), "ready", operations=OperationsTaken(sum(1 for _ in found.lines())))
 
     def _tell(self, line: Candidate, *, explained: bool) -> None:

@@ -1,10 +1,14 @@
-"""Looking: `list`, `search`, `show`, `history`, `quarantine`. A table for people, a JSON object a line for programs."""
+"""Looking: `list`, `search`, `show`, `compare`, `history`, `quarantine`.
+
+A table for people, a JSON object a line for programs.
+"""
 
 from __future__ import annotations
 
+import re
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -13,6 +17,8 @@ from tui_registry.cli.output import (
     Column,
     Table,
     UsageError,
+    cell_width,
+    fitted,
     note,
     on_terminal,
     out,
@@ -20,12 +26,14 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import entry_json, find, open_registry, query_explained
-from tui_registry.text import address_short, age, count_words, exact, safe_text, size_bytes
+from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
+from tui_registry.datastore import StoreError, revision_of
+from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore, Entry, Facets, HistoryEntry, Operation, Quarantined, Row
-    from tui_registry.errors import Json, Kind
+    from tui_registry.datastore import Datastore, Entry, Facets, HistoryEntry, Operation, Quarantined, Row, Versions
+    from tui_registry.errors import Json, Kind, Problem, Record
+    from tui_registry.present.record_rows import Row as Shown
 
     _Op = TypeVar("_Op", Operation, HistoryEntry)
 
@@ -52,14 +60,25 @@ def search(args: Namespace) -> int:
 
 
 def show(args: Namespace) -> int:
-    """Show the record."""
+    """Show the record, or as it was."""
     with open_registry(args) as datastore:
+        if args.at is not None:
+            _show_as_it_was(datastore, args)
+            return 0
         entry = find(datastore, args.id)
+        versions = datastore.versions(entry.id) if len(entry.live_heads) > 1 else None
+        names = {} if versions is None else datastore.names.all()
     if args.json:
-        out_json(entry_json(entry))
+        out_json({**shown_json(entry), **_versions_json(versions)})
         return 0
     for line in _described(entry):
         out(line)
+    if versions is not None:
+        from tui_registry.cli.versions import conflict_lines
+
+        out()
+        for line in conflict_lines(versions, int(time.time()), names):
+            out(line)
     return 0
 
 
@@ -259,25 +278,39 @@ _LABEL = 14
 
 
 def _described(entry: Entry) -> Iterator[str]:
-    from tui_registry.present.record_rows import better_with, fact_rows, needs, signature_rows, time_rows, warnings
+    from tui_registry.present.record_rows import signature_rows, warnings
 
-    record, now = entry.record, int(time.time())
-    yield f"{safe_text(str(record['name']))}  {safe_text(str(record['version']))}  ({entry.kind})"
+    yield from _titled(entry.kind, entry.record)
+    yield from _rows(signature_rows(entry), entry.record)
+    for warning in warnings(entry, int(time.time())):
+        yield f"  ! {warning}"
+    yield from _below(entry.record, entry.problems)
+
+
+def _titled(kind: Kind, record: Record) -> Iterator[str]:
+    yield f"{safe_text(str(record['name']))}  {safe_text(str(record['version']))}  ({kind})"
     if record["description"]:
         yield ""
         yield safe_text(str(record["description"]), newlines=True)
     yield ""
-    rows = [*signature_rows(entry), *(row for row in fact_rows(record) if row.stated), *time_rows(record, now)]
+
+
+def _rows(first: Sequence[Shown], record: Record) -> Iterator[str]:
+    """Rows about the operation, then those of the record."""
+    from tui_registry.present.record_rows import better_with, fact_rows, needs, time_rows
+
+    rows = [*first, *(row for row in fact_rows(record) if row.stated), *time_rows(record, int(time.time()))]
     lines = [(row.plain, row.text) for row in rows]
     lines += [("needs", ", ".join(needs(record))), ("better with", ", ".join(better_with(record)))]
     for label, text in lines:
         yield f"  {label:<{_LABEL}}{text}"
-    for warning in warnings(entry, now):
-        yield f"  ! {warning}"
-    if entry.problems:
+
+
+def _below(record: Record, problems: Sequence[Problem]) -> Iterator[str]:
+    if problems:
         yield ""
         yield "problems"
-        for problem in entry.problems:
+        for problem in problems:
             yield f"  {problem_line(problem)}"
     if record["formfile_template"]:
         yield ""
@@ -286,28 +319,151 @@ def _described(entry: Entry) -> Iterator[str]:
             yield f"  {line}".rstrip()
 
 
+def _versions_json(versions: Versions | None) -> dict[str, Json]:
+    """What a record in conflict has beside the rest: each version that is live."""
+    if versions is None or len(versions.live) < 2:
+        return {}
+    from tui_registry.present.settling import versions_json
+
+    return {"versions": versions_json(versions)}
+
+
+# A record as it was
+
+
+def _show_as_it_was(datastore: Datastore, args: Namespace) -> None:
+    """
+    Raises:
+        StoreError: it was not there yet, or was deleted then; or there is no such record or operation.
+    """
+    kind, identifier = datastore.find(args.id, deleted=True)
+    moment = _moment(args.at, int(time.time()))
+    op = datastore.record_at(identifier, args.at if moment is None else moment)
+    if op.record is None:
+        raise StoreError("not_found", _was_deleted(kind, identifier, op, moment))
+    if args.json:
+        out_json(_as_it_was_json(datastore, kind, identifier, op, op.record))
+        return
+    for line in _as_it_was(kind, identifier, op, op.record, moment, datastore.names.all()):
+        out(line)
+
+
+def _moment(text: str, now: int) -> int | None:
+    """The Unix seconds that a text means: a date (its last second, at most now), a date and time, an age such as `3d`,
+    `today` or `yesterday`; None where it may be the beginning of an operation's hash instead.
+
+    Dates and ages are those of the query language, in UTC unless a zone is named.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    from datetime import UTC, datetime
+
+    from tui_registry.query.fields import FIELDS
+    from tui_registry.query.intervals import read_bounds
+
+    asked = text.strip().lower().removesuffix(" ago").replace(" utc", "z")
+    # "3 d" and "2026-01-31 10:00"
+    first, space, rest = asked.partition(" ")
+    asked = f"{first}{'t' if space and '-' in first else ''}{rest}"
+    if asked in _DAYS:
+        asked = datetime.fromtimestamp(now - _DAYS[asked], UTC).strftime("%Y-%m-%d")
+    if _ZONED(asked):
+        try:
+            return min(now, int(datetime.fromisoformat(asked).timestamp()))
+        except (ValueError, OverflowError):
+            raise UsageError(
+                f"there is no time '{safe_text(text, 40)}': write one such as 2026-01-31T10:00+01:00"
+            ) from None
+    try:
+        low, high = read_bounds(FIELDS["updated"], "<=", asked, now)
+    except ValueError as error:
+        if _HASH(asked):
+            return None
+        raise UsageError(f"{error}, or the beginning of an operation's hash (see 'history ID')") from None
+    found = high if high is not None else low
+    return now if found is None else min(now, found)
+
+
+# Seconds before now, of which the day is meant.
+_DAYS = {"today": 0, "yesterday": 86_400}
+_ZONED = re.compile(r"(?a)\d{4}-\d\d-\d\dt\d\d:\d\d(:\d\d)?[+-]\d\d:?\d\d").fullmatch
+_HASH = re.compile(r"[0-9a-f]{1,64}").fullmatch
+
+
+def _as_it_was(
+    kind: Kind, identifier: str, op: HistoryEntry, record: Record, moment: int | None, names: Mapping[str, str]
+) -> Iterator[str]:
+    from tui_registry.present.record_rows import Row as Shown
+    from tui_registry.present.settling import as_it_was
+    from tui_registry.present.versions import came
+
+    now = int(time.time())
+    yield as_it_was(op, moment, now)
+    yield f"operation {op.hash[:12]}: {op.did}, {came(op, now, names)}"
+    yield ""
+    yield from _titled(kind, record)
+    about = [
+        Shown("", "Id", identifier),
+        Shown("", "Owner", f"0x{op.actor}"),
+        Shown("", "Operation", op.hash),
+    ]
+    yield from _rows(about, record)
+    yield from _below(record, ())
+
+
+def _was_deleted(kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
+    when = "by that operation" if moment is None else "then"
+    before = f": 'show {identifier[:12]} --at {op.children[0][:12]}' shows it as it was before" if op.children else ""
+    return f"{kind} {identifier[:12]} was deleted {when} (operation {op.hash[:12]}){before}"
+
+
+def _as_it_was_json(
+    datastore: Datastore, kind: Kind, identifier: str, op: HistoryEntry, record: Record
+) -> dict[str, Json]:
+    """As `show --json`, with the heads of now: given to `update`, it brings this version back."""
+    from tui_registry.present.settling import version_json
+
+    heads = datastore.heads(identifier)
+    told = version_json(op)
+    del told["record"]
+    return {
+        "kind": kind,
+        "id": identifier,
+        "record": record,
+        "heads": [*heads],
+        "problems": [problem.to_json() for problem in datastore.check(kind, record)],
+        "revision": revision_of(heads),
+        "at": told,
+        **_versions_json(datastore.versions(identifier)),
+    }
+
+
 # Operations
 
 _READ_AT_ONCE = 500
 # Entries of one record hold what was written, which may be large.
 _RECORDS_READ_AT_ONCE = 50
 _OPERATIONS = (
-    Column("OPERATION", 12, spare=3),
-    Column("WHEN", 7, right=True),
+    Column("OPERATION", 12, spare=4),
+    Column("WRITTEN", 7, right=True),
+    Column("ARRIVED", 7, right=True),
+    Column("FROM", 10, spare=2),
     Column("DID", 12),
-    Column("KIND", 5, spare=4),
-    Column("NAME", 20, grows=True),
-    Column("VERSION", 10, spare=2),
+    Column("KIND", 5, spare=5),
+    Column("NAME", 16, grows=True),
+    Column("VERSION", 9, spare=3),
     Column("BY", 12, spare=1),
     Column("ID", 12),
 )
 _HISTORY = (
     Column("OPERATION", 12),
-    Column("CLOCK", 5, right=True),
+    Column("CLOCK", 5, right=True, spare=2),
     Column("DID", 12),
-    Column("VERSION", 10, spare=2),
-    Column("NAME", 20, grows=True, spare=1),
-    Column("WHEN", 36),
+    Column("NOW", 7),
+    Column("WRITTEN", 23),
+    Column("ARRIVED", 7, right=True),
+    Column("FROM", 6, grows=True, most=20),
     Column("AFTER", 25, spare=3),
 )
 
@@ -325,41 +481,64 @@ def _list_operations(datastore: Datastore, args: Namespace) -> None:
             out_json(_operation_json(found.kind, found.id, found) | more)
             continue
         if shown == 1:
+            out(f"operations of {'this key' if args.mine else 'this replica'}, {_ORDER}")
             out(table.header())
         by = by_whom(found.actor, found.mine, names)
-        when = age(now - found.updated_at)
-        cells = (found.hash[:12], when, found.did, found.kind, found.name, found.version, by, found.id[:12])
-        out(table.line(cells))
+        came = (age(now - found.updated_at), *_arrival(found, now))
+        deed = (found.did, found.kind, found.name, found.version, by, found.id[:12])
+        out(table.line((found.hash[:12], *came, *deed)))
     if not shown and not args.json:
         note("this replica's key has signed nothing yet" if args.mine else "this replica has no operations yet")
 
 
 def _list_history(datastore: Datastore, args: Namespace) -> None:
-    from tui_registry.present.amounts import moment
-    from tui_registry.present.deeds import standing
-
     kind, identifier = datastore.find(args.id, deleted=True)
     entries = _of_record(datastore, identifier, args.limit or 0)
     if args.json:
         for entry in entries:
-            out_json(_operation_json(kind, identifier, entry) | {"record": entry.record})
+            told = _operation_json(kind, identifier, entry)
+            out_json(told | {"record": entry.record, "did": entry.did, "changed": [*_changed(entry)]})
         return
-    table = Table(_HISTORY, terminal_width())
-    now = int(time.time())
     out(f"{kind} {identifier}")
+    out(f"its operations, {_ORDER}")
+    _print_history(entries, terminal_width())
+
+
+def _print_history(entries: Iterator[HistoryEntry], width: int) -> None:
+    from tui_registry.present.deeds import standing
+    from tui_registry.present.versions import change_lines
+
+    table = Table(_HISTORY, width)
+    now = int(time.time())
     out(table.header())
     for entry in entries:
-        record = entry.record
-        cells = (
-            entry.hash[:12],
-            str(entry.clock),
-            entry.did,
-            "" if record is None else str(record["version"]),
-            "" if record is None else str(record["name"]),
-            moment(entry.updated_at, now),
-            ", ".join(child[:12] for child in entry.children) or "-",
-        )
-        out(table.line(cells, standing(entry)))
+        after = ", ".join(child[:12] for child in entry.children) or "-"
+        came = (moment_utc(entry.updated_at), *_arrival(entry, now))
+        out(table.line((entry.hash[:12], str(entry.clock), entry.did, standing(entry), *came, after)))
+        changes = change_lines(entry.before, entry.record, _CHANGE, 1)
+        if changes:
+            out(fitted(f"  {'; '.join(changes)}", width))
+
+
+# The order of both lists: what came last may have been written long before.
+_ORDER = "the last arrived first"
+# So much of a value is shown in a list.
+_CHANGE = 40
+
+
+def _arrival(op: Operation | HistoryEntry, now: int) -> tuple[str, str]:
+    """How long ago it arrived, and from whom; it was written here where there is no source."""
+    if op.arrived_at is None:
+        return "-", "before 0.2"
+    return age(now - op.arrived_at), op.source or "here"
+
+
+def _changed(entry: HistoryEntry) -> Iterator[str]:
+    """The fields that an operation changed."""
+    from tui_registry.records.merging import differing
+
+    if entry.before is not None and entry.record is not None:
+        yield from (found.path for found in differing(None, [entry.before, entry.record]))
 
 
 def _recent(datastore: Datastore, *, mine: bool, limit: int) -> Iterator[Operation]:
@@ -395,6 +574,8 @@ def _operation_json(kind: Kind, identifier: str, op: Operation | HistoryEntry) -
         "actor": op.actor,
         "clock": op.clock,
         "updated_at": op.updated_at,
+        "arrived_at": op.arrived_at,
+        "source": op.source,
         "deletes": op.did == "deleted",
         "head": op.is_head,
         "current": op.is_winner,
@@ -437,3 +618,31 @@ def _refused_json(found: Quarantined) -> dict[str, Json]:
 
 def _start(found: Quarantined) -> str:
     return found.start.decode(errors="backslashreplace")
+
+
+# Side by side
+
+
+def compare_records(args: Namespace) -> int:
+    """Show records in columns."""
+    from tui_registry.present.compare import compare, how_many, in_words, text_lines, to_json
+
+    wrong = how_many(len(args.ids))
+    if wrong:
+        raise UsageError(wrong)
+    with open_registry(args) as datastore:
+        entries = {entry.id: entry for entry in (find(datastore, prefix) for prefix in args.ids)}
+    if len(entries) < len(args.ids):
+        raise UsageError("a record can be compared with others only: two of the ids are of the same one")
+    comparison = compare(list(entries.values()), int(time.time()))
+    if args.json:
+        out_json(to_json(comparison, args.differing))
+        return 0
+    for line in text_lines(comparison, args.differing, terminal_width(), cell_width):
+        out(line)
+    if not comparison.shown(only_differing=True):
+        note(in_words(comparison))
+    for head in comparison.heads:
+        for warning in head.warnings:
+            out(f"! {head.name}: {warning}")
+    return 0

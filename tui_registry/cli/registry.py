@@ -43,7 +43,7 @@ def find(datastore: Datastore, prefix: str, kind: Kind | None = None) -> Entry:
 
 
 def entry_json(entry: Entry) -> dict[str, Json]:
-    """A record as `list`, `search`, `show` and `export` give it to programs."""
+    """A record as `list`, `search` and `export` give it to programs."""
     return {
         "kind": entry.kind,
         "id": entry.id,
@@ -51,6 +51,11 @@ def entry_json(entry: Entry) -> dict[str, Json]:
         "heads": list(entry.heads),
         "problems": [problem.to_json() for problem in entry.problems],
     }
+
+
+def shown_json(entry: Entry) -> dict[str, Json]:
+    """A record as `show` and the commands that write give it: with what stands for its heads."""
+    return {**entry_json(entry), "revision": entry.revision}
 
 
 @contextmanager
@@ -105,6 +110,21 @@ def read_bytes(name: str, most: int) -> bytes:
             return sys.stdin.buffer.read(most + 1)
         with Path(name).open("rb") as file:
             return file.read(most + 1)
+
+
+def read_lines(name: str, longest: int) -> Iterator[bytes]:
+    """The lines of a file, or of stdin for `-`, with their line ends, as they are read; of one that has more than
+    `longest` bytes no more than `longest + 1`, and what is left of it as the next.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    with _file_errors(name, "read"):
+        if name == STDIN:
+            yield from iter(lambda: sys.stdin.buffer.readline(longest + 1), b"")
+            return
+        with Path(name).open("rb") as file:
+            yield from iter(lambda: file.readline(longest + 1), b"")
 
 
 def read_text(name: str, most: int) -> str:

@@ -1,9 +1,9 @@
-"""Writing: `register`, `update`, `delete`, `undo` and `restore`, and what `import` shares with them."""
+"""Writing: `register`, `update`, `delete`, `undo`, `restore` and `resolve`, and what `import` shares with them."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import STDIN, entry_json, find, open_registry, read_text
+from tui_registry.cli.registry import STDIN, find, open_registry, read_text, shown_json
 from tui_registry.datastore import (
     Datastore,
     Entry,
@@ -31,17 +31,18 @@ from tui_registry.datastore import (
 )
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.own_documents import read_draft
-from tui_registry.present import undone
+from tui_registry.present import settling, undone
 from tui_registry.present.imports import Finding
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
+from tui_registry.records.merging import Merged, merge, paths, value_at
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import exact, moment_utc, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.crdt import AgentOp, ModelOp
-    from tui_registry.datastore import Undo
+    from tui_registry.datastore import Undo, Versions
 
 
 _BATCH_COLUMNS = (
@@ -66,12 +67,14 @@ def update(args: Namespace) -> int:
     with open_registry(args) as datastore:
         entry = find(datastore, args.id)
         _need_own(entry, "updated")
+        _need_settled(datastore, entry.id)
         finding = _read_draft(args.file, entry.kind, entry.record)
         kind, record = _draft_of(finding)
-        _need_same(entry, finding)
+        _need_same(kind, entry.id, finding)
+        _need_revision(entry, finding.revision)
         with _in_file(finding.source):
             op = datastore.update(kind, entry.id, record, finding.heads or entry.heads)
-            _tell(datastore, "settled" if len(entry.live_heads) > 1 else "edited", op, as_json=args.json)
+            _tell(datastore, "edited", op, as_json=args.json)
     return 0
 
 
@@ -80,6 +83,7 @@ def delete(args: Namespace) -> int:
     with open_registry(args) as datastore:
         entry = find(datastore, args.id)
         _need_own(entry, "deleted")
+        _need_settled(datastore, entry.id)
         name = safe_text(str(entry.record["name"]))
         if not args.yes:
             confirm(f"Delete {entry.kind} {name} ({entry.id[:12]})?", f"delete {name}", "nothing was deleted")
@@ -100,13 +104,14 @@ def undo(args: Namespace) -> int:
     if args.id is None:
         raise UsageError("which record? Give its ID, or --batch last for the last import, or --batches for a list")
     with open_registry(args) as datastore:
+        _need_settled(datastore, datastore.find(args.id, deleted=True)[1])
         plan = plan_undo(datastore, args.id)
         if not args.yes:
             confirm(_question(plan), "undo it", "nothing was undone")
         op = carry_out(datastore, plan)
         entry = datastore.entry(plan.id, plan.kind)
     if args.json:
-        out_json(_deleted_json(op) if plan.then is None or entry is None else entry_json(entry))
+        out_json(_deleted_json(op) if plan.then is None or entry is None else shown_json(entry))
     else:
         out(f"{undone.done(plan)}, id {plan.id}")
     _advise(entry)
@@ -180,6 +185,149 @@ def restore(args: Namespace) -> int:
     return 0
 
 
+def resolve(args: Namespace) -> int:
+    """Settle a conflict: merge what needs no decision, with the decisions that the line names."""
+    decided = args.take is not None or args.merge is not None or bool(args.set)
+    if args.delete and decided:
+        raise UsageError("--delete settles by deleting the record, and goes with no --take, --merge or --set")
+    with open_registry(args) as datastore:
+        versions = _in_conflict(datastore, find(datastore, args.id))
+        _need_revision(versions, args.revision)
+        if args.delete:
+            return _settle_by_removal(datastore, versions, args)
+        merged = _merged(datastore, versions, args)
+        if merged.open:
+            raise StoreError("conflict", settling.undecided(versions, merged))
+        return _settle(datastore, versions, merged, args, ask=not (decided or args.yes))
+
+
+# How a conflict is settled
+
+
+def _in_conflict(datastore: Datastore, entry: Entry) -> Versions:
+    """The versions of a record of this key's.
+
+    Raises:
+        StoreError: `not_owner`, or `no_conflict` where there is one.
+    """
+    _need_own(entry, "settled")
+    versions = datastore.versions(entry.id)
+    if versions is None or len(versions.live) < 2:
+        raise StoreError("no_conflict", f"{entry.kind} {entry.id[:12]} is not in conflict: there is nothing to settle")
+    return versions
+
+
+def _merged(datastore: Datastore, versions: Versions, args: Namespace) -> Merged:
+    """The merge with what `--take`, `--merge` and `--set` decide.
+
+    What they say goes on top of each version alike: a field that is the same in all of them then is decided.
+
+    Raises:
+        StoreError: `changed` when the file was made from other versions, `other_record`, or no such version to take.
+        InvalidRecord, FileError, DocumentError: what the line names cannot be read.
+    """
+    bases = settling.records_of(versions)
+    if args.take is not None:
+        bases = [_taken(datastore, versions, args.take)]
+    if args.merge is not None:
+        bases = _over(versions, args.merge, bases)
+    bases = [with_settings(versions.kind, base, args.set) if args.set else base for base in bases]
+    decided = {
+        path: value_at(bases[0], path)
+        for path in paths(versions.kind)
+        if all(value_at(base, path) == value_at(bases[0], path) for base in bases)
+    }
+    return merge(versions.ancestor and versions.ancestor.record, settling.records_of(versions), decided)
+
+
+def _taken(datastore: Datastore, versions: Versions, prefix: str) -> Record:
+    op = datastore.log.version(prefix, versions.id)
+    if op.record is None:
+        raise StoreError("not_found", f"operation {op.hash[:12]} is a removal: --delete settles by deleting the record")
+    return op.record
+
+
+def _over(versions: Versions, file: str, bases: Sequence[Record]) -> list[Record]:
+    """Each version with what the file says in it."""
+    name, document = _load(file)
+    findings = [read_draft(document, name, versions.kind, base=base) for base in bases]
+    first = findings[0]
+    records = [_draft_of(finding)[1] for finding in findings]
+    _need_same(versions.kind, versions.id, first)
+    if first.heads and set(first.heads) != set(versions.heads):
+        raise StoreError("changed", _other_versions(versions, name))
+    _need_revision(versions, first.revision)
+    return records
+
+
+def _settle(datastore: Datastore, versions: Versions, merged: Merged, args: Namespace, *, ask: bool) -> int:
+    source = "" if args.merge is None else "stdin" if args.merge == STDIN else args.merge
+    problems = datastore.check(versions.kind, merged.record)
+    with _in_file(source):
+        if any(problem.severity == "error" for problem in problems):
+            raise InvalidRecord(tuple(problems))
+    lines = settling.settled_lines(versions, merged)
+    if args.dry_run:
+        return _would_settle(versions, merged, lines, as_json=args.json)
+    if ask:
+        question = "\n".join([*(f"  {line}" for line in lines), f"Settle {settling.called(versions)} so?"])
+        confirm(question, f"settle {settling.called(versions)}", _UNSETTLED)
+    op = datastore.resolve(versions.kind, versions.id, merged.record, versions.heads)
+    _tell(datastore, "settled", op, as_json=args.json)
+    for line in () if args.json or ask else lines:
+        out(f"  {line}")
+    note(_where_versions_stay(versions))
+    return 0
+
+
+def _would_settle(versions: Versions, merged: Merged, lines: Sequence[str], *, as_json: bool) -> int:
+    if as_json:
+        heads: dict[str, Json] = {"heads": [*versions.heads], "revision": versions.revision}
+        out_json({"kind": versions.kind, "id": versions.id, "record": merged.record, **heads, "written": False})
+        return 0
+    out(f"would settle {settling.called(versions)}")
+    for line in lines:
+        out(f"  {line}")
+    note(_UNSETTLED)
+    return 0
+
+
+def _settle_by_removal(datastore: Datastore, versions: Versions, args: Namespace) -> int:
+    called = settling.called(versions)
+    if args.dry_run and args.json:
+        out_json({"kind": versions.kind, "id": versions.id, "deleted": True, "written": False})
+        return 0
+    if args.dry_run:
+        out(f"would delete {called}, all {len(versions.live)} versions of it")
+        note(_UNSETTLED)
+        return 0
+    if not args.yes:
+        confirm(f"Delete {called}, all {len(versions.live)} versions of it?", f"delete {called}", _UNSETTLED)
+    op = datastore.resolve(versions.kind, versions.id, None, versions.heads)
+    if args.json:
+        out_json(_deleted_json(op))
+    else:
+        out(f"deleted {called}, id {versions.id}")
+    note(_where_versions_stay(versions))
+    return 0
+
+
+_UNSETTLED = "nothing was written"
+
+
+def _where_versions_stay(versions: Versions) -> str:
+    named = ", ".join(entry.hash[:12] for entry in versions.live)
+    return f"the versions {named} stay in the history: 'tui-registry history {versions.id[:12]}'"
+
+
+def _other_versions(versions: Versions, seen_in: str) -> str:
+    short = versions.id[:12]
+    return (
+        f"{settling.called(versions)} has other versions by now than {safe_text(seen_in, 200)} was made from: nothing "
+        f"was written. 'tui-registry diff {short}' shows them, then merge again"
+    )
+
+
 # From a file named on the line to a draft that can be signed
 
 
@@ -189,8 +337,14 @@ def _read_draft(name: str, kind: Kind, base: Record | None = None) -> Finding:
     Raises:
         FileError: it cannot be read. DocumentError: it is neither JSON nor YAML.
     """
+    shown, document = _load(name)
+    return read_draft(document, shown, kind, base=base)
+
+
+def _load(name: str) -> tuple[str, Json]:
+    """What a file is called, and the document in it; errors as for `_read_draft`."""
     shown = "stdin" if name == STDIN else name
-    return read_draft(load_document(read_text(name, MAX_DOCUMENT_BYTES), shown), shown, kind, base=base)
+    return shown, load_document(read_text(name, MAX_DOCUMENT_BYTES), shown)
 
 
 def _draft_of(finding: Finding) -> tuple[Kind, Record]:
@@ -206,11 +360,11 @@ def _draft_of(finding: Finding) -> tuple[Kind, Record]:
 
 @contextmanager
 def _in_file(source: str) -> Iterator[None]:
-    """Add the name of the file to the problems of the record that it holds."""
+    """Add the name of the file to the problems of the record that it holds; empty for no file."""
     try:
         yield
     except InvalidRecord as error:
-        raise _at(source, error.problems) from error
+        raise (_at(source, error.problems) if source else error) from error
 
 
 def _at(source: str, problems: tuple[Problem, ...]) -> InvalidRecord:
@@ -284,15 +438,41 @@ def _need_own(entry: Entry, done: str) -> None:
         )
 
 
-def _need_same(entry: Entry, finding: Finding) -> None:
+def _need_settled(datastore: Datastore, identifier: str) -> None:
+    """Refuse, before anything is asked or read, what cannot be done to a record of this key's in conflict.
+
+    Raises:
+        StoreError: `conflict`, with the fields that differ and the commands to go on.
+    """
+    versions = datastore.versions(identifier)
+    if versions is not None and versions.mine and len(versions.live) > 1:
+        raise StoreError("conflict", settling.refused(versions))
+
+
+def _need_revision(now: Entry | Versions, revision: str | None) -> None:
+    """Refuse when the record has other heads than those that the line or a file was made from.
+
+    Raises:
+        StoreError: `changed`.
+    """
+    if revision is not None and revision != now.revision:
+        raise StoreError(
+            "changed",
+            f"{now.kind} {now.id[:12]} has changed since that revision was read: look at it again, then repeat the "
+            "change. Nothing was written",
+        )
+
+
+def _need_same(kind: Kind, identifier: str, finding: Finding) -> None:
     """Refuse a file that is a copy of another record.
 
     Raises:
         StoreError: `other_record`.
     """
-    for named in (finding.id or entry.id, (finding.record or entry.record)[ID_FIELD[entry.kind]]):
-        if named != entry.id:
-            described = f"{entry.kind} {str(named)[:12]}, not {entry.id[:12]}"
+    written = identifier if finding.record is None else finding.record[ID_FIELD[kind]]
+    for named in (finding.id or identifier, written):
+        if named != identifier:
+            described = f"{kind} {str(named)[:12]}, not {identifier[:12]}"
             raise StoreError("other_record", f"{finding.source} describes {described}: take the id out of it")
 
 
@@ -310,7 +490,7 @@ def _tell(datastore: Datastore, did: str, op: ModelOp | AgentOp, *, as_json: boo
     if entry is None:  # another process deleted it since
         out(f"{did} {op.kind} {op.key}")
     elif as_json:
-        out_json(entry_json(entry))
+        out_json(shown_json(entry))
     else:
         out(f"{did} {entry.kind} {safe_text(str(entry.record['name']))}, id {entry.id}")
     _advise(entry)

@@ -10,7 +10,7 @@ from typing import TypeGuard
 from tui_registry import formfile
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.present.imports import Finding
-from tui_registry.records.as_written import read_record
+from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.schema import FIELDS, ID_FIELD
 from tui_registry.text import safe_text
@@ -57,11 +57,11 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
     except InvalidRecord as error:
         return Finding(source, kind, None, error.problems)
     faults = [] if _is_id(record[ID_FIELD[kind]]) else [_fault("id", _NO_ID, ID_FIELD[kind])]
-    shown_id, heads, wrong = _guard(beside)
+    shown_id, heads, revision, wrong = _guard(beside)
     if faults or wrong:
         return Finding(source, kind, None, (*faults, *wrong))
     origins = {_TEMPLATE: f"formfile_template, given in its {form} form"} if form else {}
-    return Finding(source, kind, record, id=shown_id, heads=heads, origins=origins, notes=notes)
+    return Finding(source, kind, record, id=shown_id, heads=heads, revision=revision, origins=origins, notes=notes)
 
 
 def kind_of(fields: Mapping[str, Json]) -> Kind | None:
@@ -111,7 +111,8 @@ def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json], dic
         return told, inner, document
     if told is not None:
         return told, {name: value for name, value in document.items() if name != "kind"}, {}
-    return None, document, {}
+    # What a node answers has them beside the fields.
+    return None, document, document if revision_beside(document) is not None else {}
 
 
 _TEMPLATE = "formfile_template"
@@ -135,17 +136,19 @@ _NO_ID = "is not an id of 64 lower-case hex digits: leave it out, and the record
 _NO_HEADS = "must be the list of 64-digit hashes that 'show --json' gave"
 
 
-def _guard(beside: Mapping[str, Json]) -> tuple[str | None, tuple[str, ...], list[Problem]]:
-    """The id and the heads beside the record. Damaged ones are problems, not taken for missing: else the edit would go
-    on top of changes, or into a record, that its editor was not shown."""
+def _guard(beside: Mapping[str, Json]) -> tuple[str | None, tuple[str, ...], str | None, list[Problem]]:
+    """The id, the heads and the revision beside the record. Damaged ones are problems, not taken for missing: else the
+    edit would go on top of changes, or into a record, that its editor was not shown."""
     faults = []
-    identifier, heads = beside.get("id"), beside.get("heads")
+    identifier, heads, revision = beside.get("id"), beside.get("heads"), beside.get("revision")
     if identifier is not None and not _is_id(identifier):  # null: a line of `import --json` that is not signed yet
         faults.append(_fault("id", "is not an id of 64 lower-case hex digits", "id"))
     found = tuple(head for head in heads if _is_id(head)) if isinstance(heads, list) else ()
     if "heads" in beside and not (isinstance(heads, list) and len(found) == len(heads) > 0):
         faults.append(_fault("heads", _NO_HEADS, "heads"))
-    return (identifier if _is_id(identifier) else None), found, faults
+    if "revision" in beside and not _is_id(revision):
+        faults.append(_fault("revision", "must be the 64 hex digits that 'show --json' gave", "revision"))
+    return (identifier if _is_id(identifier) else None), found, (revision if _is_id(revision) else None), faults
 
 
 def _is_id(value: Json) -> TypeGuard[str]:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha3_256
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -15,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 
 import tui_registry
-from tui_registry.datastore import Datastore, Entry
-from tui_registry.errors import KINDS, Json, Kind
+from tui_registry.datastore import Datastore, Entry, HistoryEntry, StoreError
+from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.node.description import (
     HEADERS,
     HEALTH,
@@ -26,20 +28,22 @@ from tui_registry.node.description import (
     describe_routes,
     docs_page,
 )
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE, NodeBounds
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import log_routes
 from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
-from tui_registry.records.as_written import read_record
+from tui_registry.records.as_written import read_record, revision_beside
+from tui_registry.records.merging import differing
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
-_FULL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MAX_SORT = 64
+_JSON = "application/json"
 
 
 def create_app(
@@ -84,7 +88,8 @@ register_url_convertor("record_id", _RecordId())
 
 
 def _record_routes(datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds) -> APIRouter:
-    """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/search`; the same for agents.
+    """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/{id}/resolve`, `POST /models/search`;
+    the same for agents.
 
     Reads are open. A write is signed by this replica's key and needs the bearer token.
     """
@@ -97,6 +102,7 @@ def _record_routes(datastore: Datastore, kind: Kind, token: str, bounds: NodeBou
     add_route(router, "GET", "/{record_id:record_id}", routes.show, said["show"])
     add_route(router, "PUT", "/{record_id:record_id}", routes.update, said["update"])
     add_route(router, "DELETE", "/{record_id:record_id}", routes.delete, said["delete"])
+    add_route(router, "POST", "/{record_id:record_id}/resolve", routes.resolve, said["resolve"])
     return router
 
 
@@ -105,6 +111,14 @@ class _Question(NamedTuple):
     limit: int
     cursor: str | None
     sort: str | None
+
+
+class _Whole(NamedTuple):
+    """A record as it is answered by itself: what is told of it, that as bytes, and their tag."""
+
+    told: dict[str, Json]
+    body: bytes
+    etag: str
 
 
 class _Records:
@@ -132,9 +146,12 @@ class _Records:
         return await run_in_threadpool(self._page, _question(members(body, known), "query"))
 
     async def show(self, record_id: str, request: Request) -> Response:
-        entry = await run_in_threadpool(self._entry, record_id)
-        etag = _etag(entry)
-        return Response(status_code=304, headers={"etag": etag}) if is_held(request, etag) else _answer(entry)
+        whole = await run_in_threadpool(self._whole, record_id)
+        # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
+        headers = {"etag": whole.etag, "cache-control": "no-cache"}
+        if is_held(request, whole.etag):
+            return Response(status_code=304, headers=headers)
+        return Response(whole.body, 200, headers, _JSON)
 
     async def update(self, record_id: str, request: Request) -> Response:
         self._expect_token(request)
@@ -145,12 +162,16 @@ class _Records:
         self._expect_token(request)
         return await run_in_threadpool(self._delete, record_id, request)
 
+    async def resolve(self, record_id: str, request: Request) -> Response:
+        self._expect_token(request)
+        data = await self._record_body(request)
+        return await run_in_threadpool(self._resolve, record_id, data, request)
+
     # How: in a thread, on plain data
 
     def _register(self, data: Json) -> Response:
         op = self._datastore.add(self._kind, read_record(self._kind, data))
-        entry = self._entry(op.key)
-        return _answer(entry, 201, {"location": f"/{self._kind}s/{op.key}"})
+        return self._answer(op.key, 201, {"location": f"/{self._kind}s/{op.key}"})
 
     def _page(self, asked: _Question) -> Response:
         order = _order(asked.sort) if asked.sort else None
@@ -166,22 +187,68 @@ class _Records:
         )
         entries = (self._datastore.entry(row.id, self._kind) for row in page.rows)
         # A record may be deleted between the two reads.
-        return _json({"items": [entry.record for entry in entries if entry is not None], "next": page.next})
+        return _json({"items": [_told(entry) for entry in entries if entry is not None], "next": page.next})
 
     def _update(self, record_id: str, data: Json, request: Request) -> Response:
         entry = self._entry_to_write(record_id, request)
+        record = self._record_at(record_id, data)
+        # Whoever sends back what was answered says which state was changed, with If-Match or without.
+        if revision_beside(data) not in (None, entry.revision):
+            raise self._refusal("changed", record_id)
+        with self._refusals_told(record_id):
+            self._datastore.update(self._kind, record_id, record, entry.heads)
+        return self._answer(record_id)
+
+    def _delete(self, record_id: str, request: Request) -> Response:
+        entry = self._entry_to_write(record_id, request)
+        with self._refusals_told(record_id):
+            self._datastore.delete(self._kind, record_id, entry.heads)
+        return Response(status_code=204)
+
+    def _resolve(self, record_id: str, data: Json, request: Request) -> Response:
+        entry = self._entry_to_write(record_id, request, settling=True)
+        body = members(data, {"record": "a record or null", "heads": "a list", "revision": "text"})
+        if "record" not in body:
+            raise wrong("record", "must be the record as it shall be, or null to delete all versions")
+        is_seen = _is_seen(body, entry)
+        record = None if body["record"] is None else self._record_at(record_id, body["record"])
+        if not is_seen:
+            raise self._refusal("changed", record_id)
+        with self._refusals_told(record_id):
+            self._datastore.resolve(self._kind, record_id, record, entry.heads)
+        return Response(status_code=204) if record is None else self._answer(record_id)
+
+    def _record_at(self, record_id: str, data: Json) -> Record:
         record = read_record(self._kind, data)
         field = ID_FIELD[self._kind]
         if record[field] not in (NULL_HASH, record_id):
             raise wrong(field, "must be the id in the path, or be left out")
-        record[field] = record_id
-        self._datastore.update(self._kind, record_id, record, entry.heads)
-        return _answer(self._entry(record_id))
+        return {**record, field: record_id}
 
-    def _delete(self, record_id: str, request: Request) -> Response:
-        entry = self._entry_to_write(record_id, request)
-        self._datastore.delete(self._kind, record_id, entry.heads)
-        return Response(status_code=204)
+    def _answer(self, record_id: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        whole = self._whole(record_id)
+        return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
+
+    def _whole(self, record_id: str) -> _Whole:
+        entry = self._entry(record_id)
+        while (told := self._told_of_versions(entry)) is None:
+            entry = self._entry(record_id)
+        told = {**_told(entry), "heads": [*entry.heads], **told}
+        body = _spelt(told)
+        return _Whole(told, body, f'"{entry.revision}.{sha3_256(body).hexdigest()[:16]}"')
+
+    def _told_of_versions(self, entry: Entry) -> dict[str, Json] | None:
+        """The live versions of a record in conflict; None where there are others by now."""
+        live_heads = entry.live_heads
+        if len(live_heads) == 1:
+            return {}
+        if len(live_heads) > MAX_VERSIONS:
+            shown = [self._datastore.log.version(head, entry.id) for head in live_heads[:MAX_VERSIONS]]
+            return _conflict(shown, None) | {"more_versions": len(live_heads) - MAX_VERSIONS}
+        found = self._datastore.versions(entry.id)
+        if found is None or found.heads != entry.heads:
+            return None
+        return _conflict(found.live, found.ancestor)
 
     def _entry(self, record_id: str) -> Entry:
         if not _ID_OR_PREFIX.fullmatch(record_id):
@@ -193,13 +260,37 @@ class _Records:
             raise NodeError("not_found", f"there is no {self._kind} with that id")
         return entry
 
-    def _entry_to_write(self, record_id: str, request: Request) -> Entry:
-        if not _FULL_ID.fullmatch(record_id):
+    def _entry_to_write(self, record_id: str, request: Request, *, settling: bool = False) -> Entry:
+        """The record that a caller wants to change, and may: another's is left to the Datastore, which refuses it.
+
+        Whatever If-Match says, it settles no conflict: who names all heads need not have looked at each version.
+        """
+        if not _HASH.fullmatch(record_id):
             raise NodeError("bad_id", "a write names the whole id, 64 lower-case hex digits")
         entry = self._entry(record_id)
-        if is_stale(request, _etag(entry)):
-            raise NodeError("changed", "the record has changed since you read it: read it again, then decide")
+        if entry.mine and not settling and len(entry.live_heads) > 1:
+            raise self._refusal("conflict", record_id)
+        if entry.mine and is_stale(request, entry.revision):
+            raise self._refusal("changed", record_id, 412)
         return entry
+
+    @contextmanager
+    def _refusals_told(self, record_id: str) -> Iterator[None]:
+        """Say how the record stands now where a write did not find it as it was read."""
+        try:
+            yield
+        except StoreError as error:
+            if error.code in _SAID:
+                raise self._refusal(error.code, record_id) from error
+            raise
+
+    def _refusal(self, code: str, record_id: str, status: int | None = None) -> NodeError:
+        told = self._whole(record_id).told
+        now: dict[str, Json] = {name: told[name] for name in ("revision", "heads", "differing") if name in told}
+        path = f"/{self._kind}s/{record_id}"
+        if told["conflict"]:
+            now["resolve"] = f"{path}/resolve"
+        return NodeError(code, _SAID[code].format(kind=self._kind, path=path), status=status, told=now)
 
     def _expect_token(self, request: Request) -> None:
         if not is_token(request.headers.get("authorization"), self._token):
@@ -231,18 +322,73 @@ def _question(asked: dict[str, Json], query_name: str) -> _Question:
     return _Question(query, limit, cursor, sort)
 
 
-def _etag(entry: Entry) -> str:
-    """A record's ETag: the hash of its sorted head hashes, so that it changes with every write and merge."""
-    return '"' + hashlib.sha3_256("".join(sorted(entry.heads)).encode()).hexdigest() + '"'
+# Why a write was not done that would have been signed without what others wrote.
+_SAID = {
+    "changed": "the {kind} has changed since you read it: read it again, then decide",
+    "conflict": "several versions of this {kind} are live: GET it to see them, and settle what differs by POST "
+    "{path}/resolve. Nothing was written, and no version is lost",
+    "no_conflict": "one version of this {kind} is live: there is nothing to settle, PUT changes it",
+}
 
 
-def _answer(entry: Entry, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return _json(entry.record, status, {"etag": _etag(entry), **(headers or {})})
+def _is_seen(body: dict[str, Json], entry: Entry) -> bool:
+    """Whether a body names the heads that a record has, one by one or by their revision.
+
+    Raises:
+        InvalidRecord: it names neither, or none that could be.
+    """
+    heads, revision = body.get("heads"), body.get("revision")
+    if heads is None and revision is None:
+        raise wrong("heads", f"must be `heads` as GET gives them, or `revision` in their place: {_SEEN}")
+    if heads is not None and not (isinstance(heads, list) and heads and all(map(_is_hash, heads))):
+        raise wrong("heads", f"must be a list of hashes of 64 lower-case hex digits, as GET gives it: {_SEEN}")
+    if revision is not None and not _is_hash(revision):
+        raise wrong("revision", f"must be 64 lower-case hex digits, as GET gives it: {_SEEN}")
+    named = entry.heads if heads is None else tuple(sorted({*map(str, heads)}))
+    return named == entry.heads and revision in (None, entry.revision)
 
 
-def _json(tree: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, headers, "application/json")
+_SEEN = "it says which versions you were shown"
+
+
+def _is_hash(value: Json) -> bool:
+    return isinstance(value, str) and _HASH.fullmatch(value) is not None
+
+
+def _told(entry: Entry) -> dict[str, Json]:
+    """A record as a list has it: its fields, and what says which state of it this is."""
+    return {**entry.record, "revision": entry.revision, "conflict": len(entry.live_heads) > 1}
+
+
+def _conflict(live: Sequence[HistoryEntry], ancestor: HistoryEntry | None) -> dict[str, Json]:
+    """What is told of live versions, the one that is shown first, and of the nearest that they come from.
+
+    Who an operation came from is the operator's own business, and not told.
+    """
+    base = None if ancestor is None else ancestor.record
+    found = differing(base, [version.record for version in live if version.record is not None])
+    return {
+        "differing": [difference.path for difference in found],
+        "ancestor": None if ancestor is None else _version(ancestor),
+        "versions": [_version(version) for version in live],
+    }
+
+
+def _version(entry: HistoryEntry) -> dict[str, Json]:
+    return {
+        "hash": entry.hash,
+        "updated_at": entry.updated_at,
+        "arrived_at": entry.arrived_at,
+        "record": entry.record,
+    }
+
+
+def _json(tree: Json) -> Response:
+    return Response(_spelt(tree), 200, None, _JSON)
+
+
+def _spelt(tree: Json) -> bytes:
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 # What the node says about itself
@@ -253,8 +399,15 @@ def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
 
     async def health() -> Response:
         head = await run_in_threadpool(datastore.log.head)
-        told = {"status": "ok", "version": tui_registry.__version__, "node": head.node, "ops": head.size}
-        return Response(json.dumps(told), media_type="application/json")
+        stats = await run_in_threadpool(datastore.stats)
+        told: Json = {
+            "status": "ok",
+            "version": tui_registry.__version__,
+            "node": head.node,
+            "ops": head.size,
+            "conflicts": stats.conflicts,
+        }
+        return _json(told)
 
     async def docs() -> Response:
         return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, PAGE
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE
 from tui_registry.node.responses import MEDIA_TYPE
 from tui_registry.present.pulls import Tally
 from tui_registry.query import GRAMMAR, spellings
@@ -63,7 +63,15 @@ def describe_routes(kind: Kind) -> dict[str, Said]:
     one, many = kind, f"{kind}s"
     article = "an" if kind == "agent" else "a"
     record = _ref(SCHEMA_NAME[kind])
-    page = _object({"items": {"type": "array", "items": record}, "next": {"type": ["string", "null"]}})
+    shown: Json = {"allOf": [record, _ref("State"), _ref("Versions")]}
+    listed: Json = {"allOf": [record, _ref("State")]}
+    page = _object({"items": {"type": "array", "items": listed}, "next": {"type": ["string", "null"]}})
+    refused: dict[str, Json] = {"409": _CONFLICT, "412": _CHANGED}
+    settling: Json = {
+        "type": "object",
+        "properties": {"record": {"anyOf": [record, _NULL]}, "heads": _HASHES, "revision": _HASH},
+        "anyOf": [{"required": ["record", "heads"]}, {"required": ["record", "revision"]}],
+    }
     question = _object(
         {
             "query": {"type": "string", "maxLength": MAX_QUESTION_TEXT},
@@ -74,24 +82,24 @@ def describe_routes(kind: Kind) -> dict[str, Said]:
     )
     return {
         "register": _said(
-            f"Register {article} {one}", record, status=201, body=record, told=("ETag", "Location"), signed=True
+            f"Register {article} {one}", shown, status=201, body=record, told=("ETag", "Location"), signed=True
         ),
         "browse": _said(f"List or search {many}, newest first", page, asked=_ASKED),
         "search": _said(f"Search {many}", page, body=question),
         "show": _said(
             f"One {one}, by id or unique prefix; its ETag is for If-Match",
-            record,
+            shown,
             told=("ETag",),
             asked=(_IF_NONE_MATCH,),
             others={"304": _UNCHANGED},
         ),
         "update": _said(
             f"Replace {article} {one}; If-Match guards against lost edits",
-            record,
+            shown,
             body=record,
             told=("ETag",),
             asked=(_IF_MATCH,),
-            others={"412": _CHANGED},
+            others=refused,
             signed=True,
         ),
         "delete": _said(
@@ -99,7 +107,16 @@ def describe_routes(kind: Kind) -> dict[str, Said]:
             None,
             status=204,
             asked=(_IF_MATCH,),
-            others={"412": _CHANGED},
+            others=refused,
+            signed=True,
+        ),
+        "resolve": _said(
+            f"Settle {article} {one} of which several versions are live, naming all heads; null deletes it (204)",
+            shown,
+            body=settling,
+            told=("ETag",),
+            asked=(_IF_MATCH,),
+            others={"204": {"description": "deleted"}, **refused},
             signed=True,
         ),
     }
@@ -174,8 +191,12 @@ _HEADERS: dict[str, Json] = {
 _IF_NONE_MATCH = _parameter("If-None-Match", "header", _TEXT, "the ETag of what you have")
 _IF_MATCH = _parameter("If-Match", "header", _TEXT, "the ETag of the record that you decided by")
 _UNCHANGED: Json = {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}
-_CHANGED = _refused("the record has changed since")
-_HASHES: Json = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}
+_CHANGED = _refused("If-Match names another state than the present one")
+_CONFLICT = _refused("several versions are live, or the record has changed meanwhile")
+_HASH: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_HASHES: Json = {"type": "array", "items": _HASH}
+_PATHS: Json = {"type": "array", "items": _TEXT}
+_NULL: Json = {"type": "null"}
 _HEAD: Json = _object(
     {"epoch": _TEXT, "size": _NUMBER, "fingerprint": _TEXT, "node": _TEXT, "ranges": {"type": "boolean"}}
 )
@@ -228,7 +249,7 @@ SYNC_ROUTES: dict[str, Said] = {
 }
 HEALTH = _said(
     "Whether the node answers",
-    _object({"status": _TEXT, "version": _TEXT, "node": _TEXT, "ops": _NUMBER}),
+    _object({"status": _TEXT, "version": _TEXT, "node": _TEXT, "ops": _NUMBER, "conflicts": _NUMBER}),
 )
 
 SECURITY: Json = {
@@ -237,9 +258,27 @@ SECURITY: Json = {
 
 
 def component_schemas() -> dict[str, Json]:
-    """The named schemas: both kinds of record, as they are answered, and problems."""
+    """The named schemas: both kinds of record, what is told beside their fields, and problems."""
     listed = _object({"path": _TEXT, "severity": {"enum": ["error", "warning"]}, "code": _TEXT, "sentence": _TEXT})
     schemas: dict[str, Json] = {SCHEMA_NAME[kind]: _fields(schema.FIELDS[kind]) for kind in KINDS}
+    version = _object(
+        {
+            "hash": _HASH,
+            "updated_at": _NUMBER,
+            "arrived_at": {"type": ["integer", "null"]},
+            "record": {"anyOf": [_ref(name) for name in SCHEMA_NAME.values()]},
+        }
+    )
+    schemas["State"] = _object({"revision": _HASH, "conflict": {"type": "boolean"}})
+    schemas["Versions"] = _object(
+        {
+            "heads": _HASHES,
+            "differing": _PATHS,
+            "ancestor": {"anyOf": [version, _NULL]},
+            "versions": {"type": "array", "items": version, "maxItems": MAX_VERSIONS},
+            "more_versions": _NUMBER,
+        }
+    )
     schemas["Problem"] = _object(
         {
             "type": _TEXT,
@@ -248,6 +287,10 @@ def component_schemas() -> dict[str, Json]:
             "code": _TEXT,
             "detail": _TEXT,
             "problems": {"type": "array", "items": listed},
+            "revision": _HASH,
+            "heads": _HASHES,
+            "differing": _PATHS,
+            "resolve": _TEXT,
         }
     )
     return schemas
@@ -257,8 +300,17 @@ def _fields(fields: tuple[schema.Field, ...]) -> Json:
     properties: dict[str, Json] = {}
     for of in fields:
         shape = _shape(of.type)
-        properties[of.name] = {**shape, "default": of.default} if isinstance(shape, dict) else shape
+        if isinstance(shape, dict) and not _stands_for_nothing(of):
+            shape["default"] = of.default
+        properties[of.name] = shape
     return _object(properties)
+
+
+def _stands_for_nothing(of: schema.Field) -> bool:
+    """Whether a draft begins with what no record may have: a name or an owner that is still to come."""
+    if not isinstance(of.type, schema.Text) or not isinstance(of.default, str):
+        return False
+    return len(of.default) != of.type.hex_digits if of.type.hex_digits else len(of.default) < of.type.least
 
 
 def _shape(of: schema.FieldType) -> Json:
@@ -312,7 +364,9 @@ def docs_page(openapi: Mapping[str, Json]) -> str:
         '<p>Lists answer <code>{"items": [...], "next": cursor or null}</code>. Errors are problem+json (RFC 9457) '
         "with a <code>code</code>, a <code>detail</code> for people and, where a record is at fault, "
         "<code>problems</code>. A record's ETag in <code>If-Match</code> guards PUT and DELETE: 412 says that it has "
-        "changed; in <code>If-None-Match</code> it spares an answer that you have: 304.</p>"
+        "changed; in <code>If-None-Match</code> it spares an answer that you have: 304. A record with "
+        '<code>"conflict": true</code> has several live versions, which GET shows beside it: PUT and DELETE answer 409 '
+        "until <code>POST .../resolve</code> has settled it.</p>"
         f"<h2>Records</h2>{records}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
         "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "
         "address.</p>"

@@ -11,6 +11,8 @@ DEFAULT_PORT = 8420
 # Records in one answer, at most and unless asked for; a part of the API, so no bound of a single node.
 MAX_PAGE = 200
 PAGE = 50
+# Live versions that an answer shows of one record: nothing keeps an owner from making thousands.
+MAX_VERSIONS = 64
 # Characters of a query or a cursor.
 MAX_QUESTION_TEXT = 2_000
 # What an answer leaves by: a reader who stalls costs so many bytes, not a whole tile.

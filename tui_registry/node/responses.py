@@ -33,7 +33,9 @@ _STATUS = {
     "ambiguous": 400,
     "not_owner": 403,
     "already_registered": 409,
-    "changed": 412,
+    "changed": 409,
+    "conflict": 409,
+    "no_conflict": 409,
     "invalid": 422,
     "query": 400,
     "document": 400,
@@ -61,7 +63,19 @@ _OPERATORS = frozenset(("locked", "disk_full"))
 
 
 class NodeError(RegistryError):
-    """A request that the node refuses, or a node that cannot start."""
+    """A request that the node refuses, or a node that cannot start.
+
+    Attributes:
+        status: where it is not the one of the code.
+        told: members of the answer beside those that every problem has.
+    """
+
+    def __init__(
+        self, code: str, sentence: str, *, status: int | None = None, told: Mapping[str, Json] | None = None
+    ) -> None:
+        super().__init__(code, sentence)
+        self.status = status
+        self.told = dict(told or {})
 
 
 def problem(
@@ -70,14 +84,16 @@ def problem(
     sentence: str,
     problems: Iterable[Problem] = (),
     headers: Mapping[str, str] | None = None,
+    told: Mapping[str, Json] | None = None,
 ) -> Response:
-    """A problem+json answer (RFC 9457): `code` and `problems` are our members."""
+    """A problem+json answer (RFC 9457): `code`, `problems` and what is `told` are our members."""
     tree: dict[str, Json] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": sentence,
+        **(told or {}),
     }
     listed: list[Json] = [found.to_json() for found in problems]
     if listed:
@@ -95,13 +111,15 @@ def answer_with_problems(app: FastAPI) -> None:
 
 def of_error(error: RegistryError) -> Response:
     """The answer to a declared error."""
-    status = _STATUS.get(error.code)
+    status, told = _STATUS.get(error.code), None
+    if isinstance(error, NodeError):
+        status, told = error.status or status, error.told
     if status is None or error.code in _OPERATORS:
         _log.error("%s: %s", error.code, error.sentence)
         return problem(status or 500, error.code, _KEPT_BACK)
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else None
     found = error.problems if isinstance(error, InvalidRecord) else ()
-    return problem(status, error.code, error.sentence, found, headers)
+    return problem(status, error.code, error.sentence, found, headers, told)
 
 
 class PacedAnswers:

@@ -7,7 +7,7 @@ What an operation did to its record, the Datastore tells itself: `did` of `Opera
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry.text import address_short
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tui_registry.datastore import HistoryEntry, Operation
 
 Standing = Literal["current", "rival", "gone", ""]
+DEEDS: Final = ("registered", "edited", "settled", "deleted", "brought back")
 
 
 def standing(operation: Operation | HistoryEntry) -> Standing:

@@ -31,6 +31,7 @@ class Finding:
         problems: why it cannot be read. The authoring rules come later, from the Datastore.
         id: of the record it is a copy of, where it is one of our exports and says so beside the record.
         heads: of that record: what its editor was shown. Empty only where the export leaves them out.
+        revision: what stands for those heads, None where the export leaves it out.
         origins: where the values of a foreign description came from: field path -> words such as
             `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
         notes: what could not be read and what a person should look at, each a sentence.
@@ -42,6 +43,7 @@ class Finding:
     problems: tuple[Problem, ...] = ()
     id: str | None = None
     heads: tuple[str, ...] = ()
+    revision: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -187,7 +189,8 @@ def passed_over(skipped: Skipped) -> Candidate:
 
 
 class OperationsTaken(NamedTuple):
-    """Signed operations of files, and what became of them. Add two of them to count two files together."""
+    """Signed operations of files, and what became of them; `conflicts` counts the records that they brought into
+    conflict. Add two of them to count two files together."""
 
     operations: int = 0
     applied: int = 0
@@ -195,11 +198,15 @@ class OperationsTaken(NamedTuple):
     pending: int = 0
     unsupported: int = 0
     rejected: int = 0
+    conflicts: int = 0
 
     @classmethod
     def of(cls, report: ApplyReport) -> OperationsTaken:
         """Of one file that was applied."""
-        return cls(report.total, report.applied, report.known, report.pending, report.unsupported, len(report.rejected))
+        rejected = len(report.rejected)
+        return cls(
+            report.total, report.applied, report.known, report.pending, report.unsupported, rejected, report.conflicts
+        )  # fmt: skip
 
     def plus(self, other: OperationsTaken) -> OperationsTaken:
         """Both together."""
@@ -209,8 +216,8 @@ class OperationsTaken(NamedTuple):
     def sentence(self) -> str:
         """What became of them, once they were taken in."""
         counts = (
-            (self.known, "known already"), (self.pending, "pending"), (self.unsupported, "unsupported"),
-            (self.rejected, "rejected"),
+            (self.conflicts, "in conflict"), (self.known, "known already"), (self.pending, "pending"),
+            (self.unsupported, "unsupported"), (self.rejected, "rejected"),
         )  # fmt: skip
         more = [f"{exact(count)} {word}" for count, word in counts if count]
         return ", ".join([f"{exact(self.applied)} operations stored", *more])

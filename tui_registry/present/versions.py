@@ -88,7 +88,7 @@ def came(entry: Written, now: int, names: Mapping[str, str]) -> str:
     if entry.arrived_at is None:
         # Replicas of 0.1 kept neither when nor from where.
         return f"{written}, arrived before 0.2"
-    if entry.source is None:
+    if not entry.source:
         return written
     return f"{written}, {arrived_from(entry.source)} {ago(now - entry.arrived_at)}"
 

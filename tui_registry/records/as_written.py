@@ -16,8 +16,12 @@ from tui_registry.records import schema
 from tui_registry.records.schema import FIELDS, Field, FieldType, defaults
 from tui_registry.text import fewest_typos, parse_count, parse_gb, parse_mb, parse_tokens, safe_text
 
+# What a node tells beside the fields of a record (see protocol.md, Error codes).
+BESIDE = frozenset(("revision", "conflict", "heads", "differing", "ancestor", "versions", "more_versions"))
+
 # More than these help nobody, and a hostile file could hold a million.
 _MOST_PROBLEMS = 100
+_REVISION = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def read_record(kind: Kind, data: Json, *, base: Record | None = None) -> Record:
@@ -25,7 +29,8 @@ def read_record(kind: Kind, data: Json, *, base: Record | None = None) -> Record
 
     Args:
         kind: the kind it must be.
-        data: an object of fields, or one of our own exports, `{"kind": ..., "record": {...}}`.
+        data: an object of fields, one of our own exports, `{"kind": ..., "record": {...}}`, or what a node answers:
+            the fields and what it tells beside them.
         base: the record whose values stay where `data` has none (an update); without it the defaults do.
 
     Raises:
@@ -39,12 +44,20 @@ def read_record(kind: Kind, data: Json, *, base: Record | None = None) -> Record
     return record
 
 
+def revision_beside(data: Json) -> str | None:
+    """The revision that a node told beside the fields of a record, None where there is none."""
+    revision = data.get("revision") if isinstance(data, dict) else None
+    return revision if isinstance(revision, str) and _REVISION.fullmatch(revision) else None
+
+
 def _unwrapped(kind: Kind, data: Json) -> dict[str, Json]:
     if not isinstance(data, dict):
         raise InvalidRecord((_fault("", "type", f"must be an object of fields, not {_what(data)}"),))
     inner = data.get("record")
     if not isinstance(inner, dict) or "kind" not in data:
-        return data
+        # Only beside a revision: somebody who writes `versions` in a file may have meant `version`.
+        beside = BESIDE if revision_beside(data) is not None else ()
+        return {name: value for name, value in data.items() if name not in beside}
     if data["kind"] != kind:
         raise InvalidRecord((_fault("kind", "kind", f"must be {kind}, not {_show(data['kind'])}"),))
     return inner

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -20,7 +21,7 @@ from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.frame import FrameScreen
-from tui_registry.tui.kit.host import RegistryHost
+from tui_registry.tui.kit.host import RegistryHost, styled
 from tui_registry.tui.kit.messages import Search, Settle, ShowRecord
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ class RegistryApp(RegistryHost):
         self._query = query
         self._opening = opening
         for mode, make in LATER_MODES.items():
-            self.add_mode(mode, make)
+            self.add_mode(mode, partial(self._styled, make))
+
+    def _styled(self, make: Callable[[], Screen[None]]) -> Screen[None]:
+        return styled(self, make())
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, and what it shows as soon as it is there."""
@@ -133,7 +137,7 @@ class RegistryApp(RegistryHost):
         """Show all keys, those of this screen first."""
         if not isinstance(self.screen, kit.HelpScreen):
             here = self.screen.WHERE if isinstance(self.screen, FrameScreen) else ()
-            self.push_screen(kit.HelpScreen(here))
+            self.push_screen(styled(self, kit.HelpScreen(here)))
 
     @on(ShowRecord)
     def _show_record(self, message: ShowRecord) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
@@ -97,9 +97,14 @@ class Entry(NamedTuple):
     @property
     def revision(self) -> str:
         """What stands for exactly these heads: SHA3-256 over the hashes of all, ascending; 64 hex digits."""
-        from hashlib import sha3_256  # lists do without it
+        return revision_of(self.heads)
 
-        return sha3_256("".join(self.heads).encode()).hexdigest()
+
+def revision_of(heads: Iterable[str]) -> str:
+    """What stands for exactly these heads, ascending; 64 hex digits."""
+    from hashlib import sha3_256  # lists do without it
+
+    return sha3_256("".join(heads).encode()).hexdigest()
 
 
 class Stats(NamedTuple):
@@ -199,13 +204,13 @@ class Catalogue:
             return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
 
     def conflicts(self, limit: int) -> list[Row]:
-        """The records with more than one live head, the last updated first."""
+        """The records with more than one live head, those of this replica's key first, then the last updated."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 "
-                "ORDER BY c.updated_at DESC, c.rid DESC LIMIT ?",
-                (limit,),
+                "ORDER BY c.owner = ? DESC, c.updated_at DESC, c.rid DESC LIMIT ?",
+                (bytes.fromhex(self._key.known_address(db)), limit),
             )
             return [row_of(values, now) for values in rows]
 

@@ -1,16 +1,21 @@
 """The log, read: as other replicas copy it, and as people look at it, who did what to which record.
 
-People see the last arrived first, and reach windows of it by place.
+People look at a list of places in the log, in one of two orders, and read those of its operations that they see.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sqlite3
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tui_registry.errors import Kind, Record
+from tui_registry.query.folding import words as folded_words
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import first_seen
@@ -29,7 +34,7 @@ from tui_registry.replica.log.versions import (
 )
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import chunks, marks, parts_of, stored_id
+from tui_registry.replica.store.stored import chunks, hex_range, marks, parts_of, stored_id
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
@@ -37,6 +42,12 @@ if TYPE_CHECKING:
 
 # One owner's operations are looked for among so many at the near end first: those of a busy owner all lie there.
 _NEAR = 2_000
+# Of so many deleted records, the last that came here first, the names are looked at: they stand in the log only.
+_MOST_DELETED = 20_000
+_HEX: Final = re.compile(r"[0-9a-f]{6,64}").fullmatch
+_CHILDREN: Final = re.compile(rb'"children":\[([^]]*)\]').search
+_NAME: Final = re.compile(rb"[0-9a-f]{64}").findall
+_SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9a-f]{0,40}))?").fullmatch
 
 
 class Head(NamedTuple):
@@ -85,6 +96,35 @@ class Operations(NamedTuple):
 
     rows: list[Operation]
     total: int
+
+
+class Places(NamedTuple):
+    """The operations of a list by their places in the log, the last first.
+
+    Attributes:
+        places: of the operations. times: what each states as its time (Unix seconds), in the order of these times only.
+        size: of the log when it was read.
+        unread: of so many deleted records the names were not looked at.
+    """
+
+    places: Sequence[int]
+    times: Sequence[int]
+    size: int
+    unread: int = 0
+
+
+class Beside(NamedTuple):
+    """What of a record stands beside one of its operations.
+
+    Attributes:
+        number: how manieth it is of all, from 1, as they came here.
+        older, newer: the places of the operations of the record next to it, None at the ends.
+    """
+
+    number: int
+    of: int
+    older: int | None
+    newer: int | None
 
 
 class Quarantined(NamedTuple):
@@ -227,7 +267,6 @@ class Log:
         mine: bool = False,
         limit: int = 100,
         before: int | None = None,
-        after: int | None = None,
         unwanted: Callable[[], bool] | None = None,
     ) -> Operations:
         """A window of the log, the last arrived first.
@@ -235,26 +274,114 @@ class Log:
         Args:
             mine: only what this replica's key signed.
             before: only what stands at a lower place than this one, the nearest to it.
-            after: only what stands at a higher place, the nearest to it.
             unwanted: asked now and then; once it is true the reading ends.
 
         Raises:
             StoreError: `interrupted`.
         """
         limit = max(0, limit)
-        from_end = after is None
         with self._pool.read(unwanted=unwanted) as db:
             (total,) = db.execute("SELECT size FROM replica").fetchone()
-            low, high = 0 if after is None else after + 1, total if before is None else min(before, total)
+            high = total if before is None else min(before, total)
             places: Sequence[int]
             if mine:
                 signer = bytes.fromhex(self._key.known_address(db))
                 row = db.execute("SELECT ops FROM owners WHERE address = ?", (signer,)).fetchone()
                 total = 0 if row is None else int(row[0])
-                places = _places_of(db, signer, low, high, min(limit, total), from_end=from_end)
+                places = _places_before(db, signer, high, min(limit, total))
             else:
-                places = range(max(low, high - limit), high) if from_end else range(low, min(high, low + limit))
+                places = range(max(0, high - limit), high)
             return Operations(_operations(db, places), total)
+
+    def places(
+        self,
+        *,
+        owners: Sequence[str] | None = None,
+        words: str = "",
+        by_time: bool = False,
+        known: Places | None = None,
+        unwanted: Callable[[], bool] | None = None,
+    ) -> Places:
+        """Where the operations of a list stand. It costs a look at every record, or by time at every time, never at
+        every operation.
+
+        Args:
+            owners: the addresses whose operations they are; None for everybody's.
+            words: the record's name (as it is, or as it was last) has words that begin so, or its id begins so, with
+                six digits or more.
+            by_time: in the order of the times that they state, not of their arrival.
+            known: the answer to the same question at an earlier moment.
+            unwanted: asked now and then; once it is true the reading ends.
+
+        Raises:
+            StoreError: `interrupted`.
+        """
+        with self._pool.read(unwanted=unwanted) as db:
+            (size,) = db.execute("SELECT size FROM replica").fetchone()
+            asked = words.split()
+            if known is not None and (known.size > size or asked):
+                known = None  # put back to an older copy; or names may have changed
+            if owners is None and not asked and not by_time:
+                return Places(range(size - 1, -1, -1), (), size)
+            signers = None if owners is None else [bytes.fromhex(owner) for owner in owners]
+            since = 0 if known is None else known.size
+            unread = 0
+            if asked:
+                rids, unread = _records_called(db, asked)
+                found = _places_of_records(db, rids, signers)
+            elif signers is not None:
+                found = _places_of_owners(db, signers, since)
+            else:
+                found = array("q", range(since, size))
+            if not by_time:
+                places = array("q", sorted(found, reverse=True))
+                return Places(places if known is None else places + array("q", known.places), (), size, unread)
+            return _in_order_of_time(db, found, known, size)._replace(unread=unread)
+
+    def operations_at(self, places: Sequence[int], unwanted: Callable[[], bool] | None = None) -> list[Operation]:
+        """The operations at these places, the last arrived first.
+
+        Raises:
+            StoreError: `interrupted`.
+        """
+        with self._pool.read(unwanted=unwanted) as db:
+            return _operations(db, places)
+
+    def deeds(self, places: Sequence[int], unwanted: Callable[[], bool] | None = None) -> list[Deed]:
+        """What each of these operations did, in the order of the places. Every one is looked at for it.
+
+        Raises:
+            StoreError: `interrupted`.
+        """
+        found: dict[int, tuple[bool, list[str]]] = {}
+        with self._pool.read(unwanted=unwanted) as db:
+            for chunk in chunks(places):
+                rows = db.execute(f"SELECT idx, is_rm, body FROM ops WHERE idx IN ({marks(chunk)})", chunk)
+                # A removal is one whatever it builds on.
+                found.update((place, (bool(is_rm), [] if is_rm else _children_in(body))) for place, is_rm, body in rows)
+            named = read_children(db, {child for _, children in found.values() for child in children})
+        return [
+            deed_of(is_rm, [named[child] for child in children])
+            for is_rm, children in (found[place] for place in places)
+        ]
+
+    def owners(self, text: str) -> list[str]:
+        """The addresses that a text may stand for: `me`, the beginning of an address (`0x7a1c`, `0x7a1c..93ef`), or of
+        a name that this replica gave; none where nobody is meant."""
+        asked = text.strip().casefold()
+        if not asked:
+            return []
+        with self._pool.read() as db:
+            if asked == "me":
+                return [self._key.known_address(db)]
+            named = db.execute("SELECT address, name FROM owner_names ORDER BY address").fetchall()
+            found = [address.hex() for address, name in named if name.casefold().startswith(asked)]
+            digits = _SHORT_ADDRESS(asked)
+            if digits is not None:
+                first, last = digits[1], digits[2] or ""
+                rows = db.execute("SELECT address FROM owners WHERE address BETWEEN ? AND ?", hex_range(first, 40))
+                found += [address.hex() for (address,) in rows if address.hex().endswith(last)]
+            return list(dict.fromkeys(found))
 
     # One record
 
@@ -280,6 +407,16 @@ class Log:
         """
         with self._pool.read() as db:
             return find_version(db, prefix, of)
+
+    def beside(self, identifier: str, place: int) -> Beside:
+        """Where among the operations of a record the one at that place stands."""
+        with self._pool.read() as db:
+            number, of, older, newer = db.execute(
+                "SELECT count(*) FILTER (WHERE o.idx <= :place), count(*), max(o.idx) FILTER (WHERE o.idx < :place), "
+                "min(o.idx) FILTER (WHERE o.idx > :place) FROM keys k JOIN ops o USING (rid) WHERE k.id = :id",
+                {"place": place, "id": stored_id(identifier)},
+            ).fetchone()
+        return Beside(number, of, older, newer)
 
     def last_operation(self, identifier: str) -> LastOperation | None:
         """The last operation on a record, deleted or not, and what it replaced; None for an id never seen.
@@ -350,34 +487,143 @@ def _indices(db: sqlite3.Connection, hashes: Sequence[str]) -> dict[str, int]:
     return found
 
 
-# How: windows of operations
+# How: lists of operations
 
 
-def _places_of(db: sqlite3.Connection, owner: bytes, low: int, high: int, limit: int, *, from_end: bool) -> list[int]:
-    """The places of an owner's operations in low..high, the nearest to one end of it.
+def _places_before(db: sqlite3.Connection, owner: bytes, high: int, limit: int) -> list[int]:
+    """The places of an owner's operations below one, the nearest to it.
 
     No index leads from an owner to its operations: it would cost every pull, for the sake of one screen. So the near
     end is walked first, and what is farther off is found by way of the owner's keys, which costs a look at every key.
     """
-    near = max(low, high - _NEAR) if from_end else min(high, low + _NEAR)
-    order = "DESC" if from_end else "ASC"
+    near = max(0, high - _NEAR)
     walked = db.execute(
         "SELECT o.idx FROM ops o CROSS JOIN keys k ON k.rid = o.rid WHERE o.idx >= ? AND o.idx < ? AND k.owner = ? "
-        f"ORDER BY o.idx {order} LIMIT ?",
-        (*((near, high) if from_end else (low, near)), owner, limit),
+        "ORDER BY o.idx DESC LIMIT ?",
+        (near, high, owner, limit),
     )
     places = [place for (place,) in walked]
-    if len(places) == limit:
-        return places
-    farther = (low, near) if from_end else (near, high)
-    if farther[0] < farther[1]:
+    if len(places) < limit and near:
         found = db.execute(
-            "SELECT o.idx FROM keys k CROSS JOIN ops o ON o.rid = k.rid WHERE k.owner = ? AND o.idx >= ? AND o.idx < ? "
-            f"ORDER BY o.idx {order} LIMIT ?",
-            (owner, *farther, limit - len(places)),
+            "SELECT o.idx FROM keys k CROSS JOIN ops o ON o.rid = k.rid WHERE k.owner = ? AND o.idx < ? "
+            "ORDER BY o.idx DESC LIMIT ?",
+            (owner, near, limit - len(places)),
         )
         places += [place for (place,) in found]
     return places
+
+
+def _places_of_owners(db: sqlite3.Connection, owners: Sequence[bytes], since: int) -> array[int]:
+    """The places from `since` on of what these keys signed, in no order."""
+    if since:
+        how = "SELECT o.idx FROM ops o CROSS JOIN keys k ON k.rid = o.rid WHERE o.idx >= ?"
+    else:
+        how = "SELECT o.idx FROM keys k CROSS JOIN ops o ON o.rid = k.rid WHERE o.idx >= ?"
+    found = array("q")
+    for chunk in chunks(owners):
+        found.extend(place for (place,) in db.execute(f"{how} AND k.owner IN ({marks(chunk)})", (since, *chunk)))
+    return found
+
+
+def _places_of_records(db: sqlite3.Connection, rids: Iterable[int], owners: Sequence[bytes] | None) -> array[int]:
+    """The places of the operations on these records, in no order; with `owners` of theirs only."""
+    rows = db.execute(
+        "SELECT o.idx, k.owner FROM json_each(?) j CROSS JOIN keys k ON k.rid = j.value "
+        "CROSS JOIN ops o ON o.rid = k.rid",
+        (json.dumps(sorted(rids)),),
+    )
+    return array("q", [place for place, owner in rows if owners is None or owner in owners])
+
+
+def _records_called(db: sqlite3.Connection, asked: Sequence[str]) -> tuple[set[int], int]:
+    """The records that every one of these words fits, by name or id, and of how many the names were not looked at."""
+    (keys, live) = db.execute("SELECT (SELECT max(rid) FROM keys), models + agents FROM replica").fetchone()
+    gone = _names_of_deleted(db) if keys and keys > live else {}
+    fitting: set[int] | None = None
+    for word in asked:
+        found: set[int] = set()
+        parts = folded_words(word)
+        if parts:
+            query = f'"{" ".join(parts)}" *'
+            found.update(rid for (rid,) in db.execute("SELECT rowid FROM names WHERE names MATCH ?", (query,)))
+            found.update(rid for rid, name in gone.items() if _has_words(name, parts))
+        if _HEX(word.lower()):
+            ids = hex_range(word.lower(), 64)
+            found.update(rid for (rid,) in db.execute("SELECT rid FROM keys WHERE id BETWEEN ? AND ?", ids))
+        fitting = found if fitting is None else fitting & found
+    return fitting or set(), max(0, (keys or 0) - live - len(gone))
+
+
+def _has_words(name: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether these words stand in a name one behind the other, of the last its beginning."""
+    *whole, last = parts
+    return any(
+        name[start : start + len(whole)] == whole and name[start + len(whole)].startswith(last)
+        for start in range(len(name) - len(whole))
+    )
+
+
+def _names_of_deleted(db: sqlite3.Connection) -> dict[int, list[str]]:
+    """The words of the name that each deleted record had last, of the records that came here last."""
+    rows = db.execute(
+        "SELECT rid, (SELECT max(idx) FROM ops o WHERE o.rid = k.rid AND o.is_head = 0) FROM keys k "
+        "WHERE NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY rid DESC LIMIT ?",
+        (_MOST_DELETED,),
+    ).fetchall()
+    names = {}
+    for rid, place in rows:
+        while place is not None:
+            (body,) = db.execute("SELECT body FROM ops WHERE idx = ?", (place,)).fetchone()
+            record = parts_of(body)[0]
+            if record is not None:
+                names[rid] = folded_words(str(record["name"]))
+                break
+            # A removal of a removal
+            (place,) = db.execute("SELECT max(idx) FROM ops WHERE rid = ? AND idx < ?", (rid, place)).fetchone()
+    return names
+
+
+def _children_in(body: bytes) -> list[str]:
+    """The hashes of the children that a stored write names, found without reading the record, which takes long.
+
+    In canonical JSON these bytes are a key and nothing else: inside a text the quotes would be escaped. No field of a
+    record is called so.
+    """
+    match = _CHILDREN(body)
+    assert match is not None
+    return [name.decode() for name in _NAME(match[1])]
+
+
+def _in_order_of_time(db: sqlite3.Connection, found: array[int], known: Places | None, size: int) -> Places:
+    """These operations and the known ones, the last written first, of one second the last arrived."""
+    rows: Iterable[tuple[int, int]]
+    if len(found) * 8 > size:
+        # Most of the log: the index has the times side by side.
+        wanted = bytearray(size)
+        for place in found:
+            wanted[place] = 1
+        every = db.execute("SELECT updated_at, idx FROM ops INDEXED BY ops_written ORDER BY updated_at DESC, idx DESC")
+        rows = (row for row in every if wanted[row[1]])
+    else:
+        rows = db.execute(
+            "SELECT o.updated_at, o.idx FROM json_each(?) j CROSS JOIN ops o ON o.idx = j.value "
+            "ORDER BY o.updated_at DESC, o.idx DESC",
+            (json.dumps(found.tolist()),),
+        )
+    old_places, old_times = (array("q"), array("q")) if known is None else (known.places, known.times)
+    places, times, taken = array("q"), array("q"), 0
+    for when, place in rows:
+        if taken < len(old_places):
+            # What arrived later stands before the others of its second.
+            here = bisect_left(old_times, -when, lo=taken, key=lambda time: -time)
+            places.extend(old_places[taken:here])
+            times.extend(old_times[taken:here])
+            taken = here
+        places.append(place)
+        times.append(when)
+    places.extend(old_places[taken:])
+    times.extend(old_times[taken:])
+    return Places(places, times, size)
 
 
 def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation]:

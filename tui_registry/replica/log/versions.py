@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from tui_registry.crdt.key_state import heads, winner
 from tui_registry.errors import Kind, Record
 from tui_registry.records.schema import MAX_CHILDREN
+from tui_registry.replica.catalogue.current import revision_of
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.store.connection import StoreError
@@ -85,6 +86,11 @@ class Versions(NamedTuple):
     heads: tuple[str, ...]
     live: tuple[HistoryEntry, ...]
     ancestor: HistoryEntry | None
+
+    @property
+    def revision(self) -> str:
+        """What stands for exactly these heads, as `Entry.revision`."""
+        return revision_of(self.heads)
 
 
 class LastOperation(NamedTuple):

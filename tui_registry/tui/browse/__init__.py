@@ -14,23 +14,32 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
     from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
     from tui_registry.tui.browse.record_detail import (
+        DetailBody as DetailBody,
         RecordDetail as RecordDetail,
+        Surroundings as Surroundings,
         problems_in_words as problems_in_words,
+        version_lines as version_lines,
     )
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
+    from tui_registry.tui.browse.version_screen import Restoring as Restoring, VersionScreen as VersionScreen
 
 __all__ = [
     "Change",
     "CompletionList",
+    "DetailBody",
     "DetailScreen",
     "FacetPanel",
     "QueryInput",
     "RecordActions",
     "RecordDetail",
     "Ref",
+    "Restoring",
     "SavedSearches",
+    "Surroundings",
+    "VersionScreen",
     "problems_in_words",
+    "version_lines",
 ]
 
 __getattr__, __dir__ = lazy_exports(
@@ -39,8 +48,11 @@ __getattr__, __dir__ = lazy_exports(
         "DetailScreen": ".detail_screen",
         "FacetPanel": ".facet_panel",
         **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
-        **dict.fromkeys(("RecordDetail", "problems_in_words"), ".record_detail"),
+        **dict.fromkeys(
+            ("DetailBody", "RecordDetail", "Surroundings", "problems_in_words", "version_lines"), ".record_detail"
+        ),
         "SavedSearches": ".saved_searches",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
+        **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),
     },
 )

@@ -186,7 +186,8 @@ class BrowseScreen(FrameScreen[None]):
         self._own_hint = (text, tone)
         count = len(self.records.marked)
         if count:
-            text, tone = f"{exact(count)} marked: y copies them, d deletes those of yours, esc unmarks them", "note"
+            text = f"{exact(count)} marked: = compares, y copies, d deletes those of yours, esc unmarks them"
+            tone = "note"
         super().hint(text, tone)
 
     @on(RecordList.Marked)

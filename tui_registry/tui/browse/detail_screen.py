@@ -22,8 +22,7 @@ class DetailScreen(FrameScreen[None]):
     WHERE: ClassVar[tuple[Where, ...]] = ("detail", "record")
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "detail.back", "record.next_tab", "record.edit", "record.delete", "record.copy", "record.name_owner",
-        "app.help",
+        "detail.back", "record.next_tab", "record.edit", "record.delete", "record.copy", "record.older", "app.help",
     )  # fmt: skip
 
     def __init__(self, ref: Ref) -> None:

@@ -21,11 +21,13 @@ from tui_registry.datastore import (
 )
 from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.present import undone
+from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.record_rows import time_rows
 from tui_registry.text import address_short, exact, safe_text
-from tui_registry.tui import conflicts, imports, kit, register
+from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 
@@ -73,6 +75,32 @@ class RecordActions(Part):
 
     def action_previous_tab(self) -> None:
         self.screen.query_one(RecordDetail).turn(-1)
+
+    # Its versions
+
+    def action_older(self) -> None:
+        self._walk(1)
+
+    def action_newer(self) -> None:
+        self._walk(-1)
+
+    def _walk(self, step: int) -> None:
+        detail = self.screen.query_one(RecordDetail)
+        if not detail.region:
+            self.say("enter opens the record: there [ and ] walk its versions")
+            return
+        self.say(detail.walk(step) or "enter in the history opens the version as it was then")
+
+    @flow
+    async def action_open_version(self) -> None:
+        """The record as it was at the operation under the cursor of its history."""
+        ref, place = self._ref(), self.screen.query_one(RecordDetail).version
+        if ref is None or place is None:
+            return
+        version = VersionScreen(ref.kind, ref.id, place)
+        await self.ask(version)
+        if version.left == "written":
+            self._show(Change(select=ref.id))
 
     @flow
     async def action_edit(self) -> None:
@@ -122,6 +150,26 @@ class RecordActions(Part):
         entry = await self._entry()
         if entry is not None:
             await copy_records(self.screen, [entry])
+
+    @flow
+    async def action_compare(self) -> None:
+        """Put the marked records side by side; where fewer than two are marked, the one under the cursor with them."""
+        refs = {row.id: Ref(row.kind, row.id, row.name) for row in self._marked}
+        ref = self._ref()
+        if ref is not None and len(refs) < LEAST:
+            refs.setdefault(ref.id, ref)
+        if len(refs) < LEAST:
+            self.say(_HOW_TO_COMPARE[len(self._marked)], "problem")
+            return
+        if len(refs) > MOST:
+            too_many = f"{exact(len(refs))} are marked, and {MOST} can be compared at once"
+            self.say(f"{too_many}: space takes a mark away, esc all of them", "problem")
+            return
+        entries = await self.read(_read_entries, self.datastore, list(refs.values()), unwanted())
+        if len(entries) < LEAST:
+            self.say("too few are left to compare: the others were deleted meanwhile", "problem")
+        else:
+            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id])))
 
     @flow
     async def action_name_owner(self) -> None:
@@ -209,7 +257,7 @@ class RecordActions(Part):
         if failure:
             self.say(f"deleted {_counted(len(deleted))}, not the others: {failure}", "problem")
         else:
-            self.say(f"deleted {_counted(len(deleted))}: U brings the last one back, u on it all of them", "done")
+            self.say(f"deleted {_counted(len(deleted))}: U brings them back, or the last one", "done")
         self._show(Change())
 
     # Undo
@@ -328,7 +376,7 @@ class RecordActions(Part):
         self._changed(change)
 
 
-def _read_entries(datastore: Datastore, rows: Sequence[Row], unwanted: Callable[[], bool]) -> list[Entry]:
+def _read_entries(datastore: Datastore, rows: Sequence[Row | Ref], unwanted: Callable[[], bool]) -> list[Entry]:
     """The records of these rows as they are now, without those that are gone; ends early when nobody wants them."""
     entries = []
     for row in rows:
@@ -349,6 +397,13 @@ def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[st
         else:
             deleted.append(change.id)
     return deleted, failure
+
+
+# By how many records are marked
+_HOW_TO_COMPARE: Final = (
+    "mark 2 to 4 records with space, then = compares them",
+    "one record is marked: go to another, or mark it with space, then = compares them",
+)
 
 
 class VersionStep(NamedTuple):

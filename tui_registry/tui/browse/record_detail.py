@@ -10,6 +10,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -17,10 +18,9 @@ from textual.widget import Widget
 from tui_registry.datastore import Entry, HistoryEntry
 from tui_registry.errors import Problem, Record
 from tui_registry.present.amounts import moment, tokens
-from tui_registry.present.deeds import by_whom, standing
+from tui_registry.present.deeds import standing
 from tui_registry.present.record_rows import (
     Row,
-    changed_rows,
     fact_rows,
     needs,
     requirement_rows,
@@ -29,6 +29,7 @@ from tui_registry.present.record_rows import (
     time_rows,
     warnings,
 )
+from tui_registry.present.versions import came, change_lines
 from tui_registry.text import address_short, count_words, exact, safe_text
 from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.facts import Tone
@@ -41,7 +42,7 @@ _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
-# A record may have any number of operations; nobody reads more of them here.
+# A record may have any number of operations: so many of them are shown, around the cursor.
 HISTORY_SHOWN: Final = 200
 
 
@@ -115,38 +116,143 @@ class Surroundings(NamedTuple):
     address: str
 
 
+class HistoryShown(NamedTuple):
+    """A part of a record's history, the last arrived first.
+
+    Attributes:
+        newer, older: whether there are operations before and behind it.
+        at: the place in the log of the one with the cursor.
+    """
+
+    entries: Sequence[HistoryEntry]
+    newer: bool
+    older: bool
+    at: int | None
+
+
 class RecordDetail(Vertical):
-    """Shows an Entry. While the next one is read it keeps the last, so that nothing flickers."""
+    """Shows an Entry. While the next one is read it keeps the last, so that nothing flickers.
+
+    In the history of the record a cursor walks its versions.
+    """
 
     ALLOW_SELECT: ClassVar[bool] = True
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes="-nothing")
         self.entry: Entry | None = None
-        self._history: Sequence[HistoryEntry] | None = None
+        # From the newest on, or where the cursor was put farther back from there on; `_more` that there are older ones.
+        self._history: list[HistoryEntry] | None = None
+        self._more = False
+        self._at: int | None = None
         self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), DetailBody()
 
     def compose(self) -> ComposeResult:
         read_styles(self, _STYLES)
         yield from (self._head, self._tabs, self._body)
 
-    def show(self, entry: Entry | None) -> None:
-        """Show a record, or nothing."""
+    def show(self, entry: Entry | None, at: int | None = None) -> None:
+        """Show a record, or nothing.
+
+        Args:
+            at: the place in the log of the operation that the cursor comes to in its history; None leaves it.
+        """
         before, self.entry = self.entry, entry
         same = before is not None and entry is not None and before.id == entry.id
-        if not same or before is None or entry is None or before.heads != entry.heads:
+        changed = not same or before is None or entry is None or before.heads != entry.heads
+        if not same:
+            self._at = None
+        moved = at is not None and at != self._at
+        self._at = self._at if at is None else at
+        if changed or (moved and self._pointed is None):
             self._history = None
         self._refresh_texts()
         if not same:
             self._body.scroll_home(animate=False)
+        elif moved:
+            self._show_cursor()
 
     @flow(group="history", exclusive=True, background=True)
     async def _read_history(self, record_id: str) -> None:
-        datastore = host_of(self).datastore
-        history: Sequence[HistoryEntry] = await read(datastore.history, record_id, limit=HISTORY_SHOWN + 1)
+        at = self._at
+        found, more = await self._read_versions(record_id, None)
+        if at is not None and not any(entry.place == at for entry in found):
+            found, more = await self._read_versions(record_id, at + 1)
         if self.entry is not None and self.entry.id == record_id:
-            self._history = history
+            self._history, self._more = found, more
+            if found and self._pointed is None:
+                self._at = found[0].place
             self._refresh_texts()
+            self._show_cursor()
+
+    @flow(group="history", exclusive=True, background=True)
+    async def _read_older(self, record_id: str) -> None:
+        """Go on behind the last version that is at hand, and put the cursor on the one after it."""
+        known = self._history
+        found, more = await self._read_versions(record_id, known[-1].place if known else None)
+        if known is not None and known is self._history and found:
+            known += found
+            self._more, self._at = more, found[0].place
+            self._refresh_texts()
+            self._show_cursor()
+
+    async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
+        history = host_of(self).datastore.history
+        found = await read(history, record_id, limit=HISTORY_SHOWN + 1, before=before)
+        return found[:HISTORY_SHOWN], len(found) > HISTORY_SHOWN
+
+    @property
+    def version(self) -> int | None:
+        """Where the version under the cursor stands in the log; None where the history is not open."""
+        return self._at if self.tab == "history" and self._pointed is not None else None
+
+    @property
+    def _pointed(self) -> int | None:
+        """Where the cursor is in the history; None where it is not read, or not there."""
+        return next((place for place, entry in enumerate(self._history or ()) if entry.place == self._at), None)
+
+    def walk(self, step: int) -> str:
+        """Open the history, or move its cursor to an older version (1) or a newer one (-1); why not, if it cannot."""
+        if self.tab != "history":
+            self._tabs.active = "history"
+            return ""
+        if self._history is None or self.entry is None:
+            return ""
+        place = (self._pointed or 0) + step
+        if 0 <= place < len(self._history):
+            self._at = self._history[place].place
+            self._refresh_texts()
+            self._show_cursor()
+        elif step < 0:
+            return "this is the newest version here"
+        elif self._more:
+            self._read_older(self.entry.id)
+        else:
+            return "this is where its history begins"
+        return ""
+
+    def _shown_history(self) -> HistoryShown | None:
+        """The versions around the cursor; None before they are read."""
+        if self._history is None:
+            return None
+        start = max(0, (self._pointed or 0) - HISTORY_SHOWN // 2)
+        entries = self._history[start : start + HISTORY_SHOWN]
+        return HistoryShown(entries, start > 0, self._more or len(self._history) > start + len(entries), self._at)
+
+    def _show_cursor(self) -> None:
+        self.call_after_refresh(self._scroll_to_cursor)
+
+    def _scroll_to_cursor(self) -> None:
+        shown, width = self._shown_history(), self._body.text.content_size.width
+        if self.tab != "history" or shown is None or self._pointed is None or not width:
+            return
+        top = int(shown.newer)
+        for entry in shown.entries:
+            height = len(version_lines(entry, self.around, width)) + 1
+            if entry.place == self._at:
+                self._body.scroll_to_region(Region(0, top, 1, height), animate=False)
+                break
+            top += height
 
     def turn(self, step: int) -> None:
         """To the next tab (1) or the one before (-1)."""
@@ -165,6 +271,7 @@ class RecordDetail(Vertical):
         message.stop()
         self._refresh_texts()
         self._body.scroll_home(animate=False)
+        self._show_cursor()
 
     def on_mount(self) -> None:
         host = host_of(self)
@@ -182,7 +289,7 @@ class RecordDetail(Vertical):
             self._head.flow(_no_record)
             self._body.text.flow(_blank)
             return
-        around = self._around()
+        around = self.around
         self._head.flow(partial(header, entry, around))
         self._body.text.flow(self._text_of_tab(entry, around))
         if self.tab == "history" and self._history is None:
@@ -193,11 +300,13 @@ class RecordDetail(Vertical):
             "overview": partial(overview, entry, around),
             "requirements": partial(requirements, entry),
             "formfile": partial(formfile, entry),
-            "history": partial(history, entry.id, self._history, around),
+            "history": partial(history, entry.id, self._shown_history(), around),
         }
         return tabs[self.tab]
 
-    def _around(self) -> Surroundings:
+    @property
+    def around(self) -> Surroundings:
+        """What it knows beside the record."""
         host = host_of(self)
         facts = host.facts
         return Surroundings(
@@ -307,31 +416,54 @@ def formfile(entry: Entry, width: int) -> Content:
     return stack(lines)
 
 
-def history(record_id: str, entries: Sequence[HistoryEntry] | None, around: Surroundings, width: int) -> Content:
-    """The record's last operations, newest first, each with what it changed."""
-    if entries is None:
+def history(record_id: str, shown: HistoryShown | None, around: Surroundings, width: int) -> Content:
+    """The record's operations, the last arrived first, each with what it changed; None is shown as being read."""
+    if shown is None:
         return stack(paragraph("Reading…", width, "$foreground-muted"))
-    records = {entry.hash: entry.record for entry in entries}
-    lines: list[Content] = []
-    for entry in entries[:HISTORY_SHOWN]:
-        stands = standing(entry)
-        lines.append(
-            Content.assemble(
-                (entry.did, "bold"),
-                (f"  {moment(entry.updated_at, around.now)}", "$foreground-muted"),
-                (f"  {stands}" if stands else "", "$text-success"),
-            )
+    lines = [Content.styled("] goes on to the newer ones", "$foreground-muted")] if shown.newer else []
+    for entry in shown.entries:
+        lines += [*version_lines(entry, around, width, pointed=entry.place == shown.at), Content("")]
+    if shown.older:
+        lines += paragraph(
+            f"[ goes on to the earlier ones, as does tui-registry history {record_id[:12]}", width, "$foreground-muted"
         )
-        who = safe_text(by_whom(entry.actor, entry.actor == around.address, around.owners), 40)
-        lines += field("", f"{who} · clock {exact(entry.clock)} · {entry.hash[:12]}…", width, 2, "$foreground-muted")
-        before = next((records[child] for child in entry.children if child in records), None)
-        changed = [now.plain for _, now in changed_rows(before, entry.record)]
-        if changed:
-            lines += field("", f"changed {', '.join(changed)}", width, 2)
-        lines.append(Content(""))
-    if len(entries) > HISTORY_SHOWN:
-        lines += paragraph(f"The earlier ones: tui-registry history {record_id[:12]}", width, "$foreground-muted")
     return stack(lines)
+
+
+def version_lines(entry: HistoryEntry, around: Surroundings, width: int, *, pointed: bool = False) -> list[Content]:
+    """What an operation did, who signed it and when, when it came from whom, and what changed from what to what.
+
+    Args:
+        pointed: the cursor is on it.
+    """
+    stands = standing(entry)
+    head = Content.assemble(
+        ("> " if pointed else "  ", "bold $text-accent"),
+        (entry.did, "bold $text-accent" if pointed else "bold"),
+        (f"  {stands}" if stands else "", "$text-success"),
+        (f"  {moment(entry.updated_at, around.now)}", "$foreground-muted"),
+    )
+    lines = [*head.wrap(max(8, width))]
+    lines += paragraph(came_in_full(entry, around), width, "$foreground-muted", 2)
+    changes = change_lines(entry.before, entry.record)
+    if entry.did == "deleted" and entry.before is not None:
+        changes = [f"took away version {safe_text(str(entry.before['version']), 64)}"]
+    elif entry.did in ("edited", "settled") and entry.before is not None and not changes:
+        changes = ["no field changed"]
+    for change in changes:
+        lines += paragraph(change, width, indent=2)
+    return lines
+
+
+def came_in_full(entry: HistoryEntry, around: Surroundings) -> str:
+    """Who signed an operation and when, when it came from whom, and its hash."""
+    return f"{came(entry, around.now, around.owners)} · clock {exact(entry.clock)} · {entry.hash[:12]}…"
+
+
+def what_it_did(entry: HistoryEntry) -> str:
+    """The deed, and how it stands by now, where that says something: `edited, a rival`."""
+    stands = standing(entry)
+    return f"{entry.did}, a rival that is live too" if stands == "rival" else entry.did
 
 
 def _fields(rows: Sequence[Row], width: int) -> list[Content]:

@@ -41,6 +41,7 @@ Deed = Literal["settled", "deleted"]
 # So many versions are told of in the head of a tall screen; left and right go through all.
 _MOST_TOLD = 6
 _TALL = 36
+_BY_HEIGHT = [(0, "-low"), (_TALL, "-tall")]
 
 
 async def show_conflict(
@@ -95,7 +96,7 @@ class ConflictScreen(FrameScreen[Deed]):
 
     CSS_PATH: ClassVar[str] = "conflicts.tcss"
     AUTO_FOCUS: ClassVar[str] = "FieldTable"
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (_TALL, "-tall")]  # noqa: RUF012 - as Textual has it
+    VERTICAL_BREAKPOINTS = _BY_HEIGHT
     HEADING: ClassVar[str] = "Conflict"
     WHERE: ClassVar[tuple[Where, ...]] = ("conflict",)
     BINDINGS = bindings_for(*WHERE)

@@ -1,69 +1,120 @@
-"""History: what happened in this replica, newest first, and records that are no more.
+"""History: what happened in this replica, the last first, and what each operation changed.
 
-The last operation on a record of one's own can be undone; what one deleted oneself can be brought back.
+Any version can be looked at as it was and signed anew; the last operation on a record of one's own can be undone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar, Final
 
 from textual import on
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from tui_registry.datastore import Datastore, Entry, Operation, read_deleted
+from tui_registry.datastore import Beside, HistoryEntry, Operation
 from tui_registry.errors import RegistryError
 from tui_registry.present.amounts import moment
-from tui_registry.present.deeds import by_whom, standing
+from tui_registry.present.deeds import standing
+from tui_registry.present.record_rows import fact_rows, requirement_rows
+from tui_registry.present.versions import came
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
-from tui_registry.tui.browse import Change, DetailScreen, RecordActions, RecordDetail, Ref
-from tui_registry.tui.history.operation_list import LogReading, LogSpan, OperationList, newest, read_log
+from tui_registry.tui.browse import (
+    Change,
+    DetailBody,
+    DetailScreen,
+    RecordActions,
+    Ref,
+    Restoring,
+    Surroundings,
+    VersionScreen,
+    version_lines,
+)
+from tui_registry.tui.history.operation_list import Asked, OperationList, asked_for, read_listing
 from tui_registry.tui.kit.actions import Where, action, bindings_for
-from tui_registry.tui.kit.copying import copy_records, copy_text
+from tui_registry.tui.kit.copying import copy_text
+from tui_registry.tui.kit.dialogs import LineInput
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
-from tui_registry.tui.kit.messages import ShowRecord
+from tui_registry.tui.kit.text_flow import field, heading, paragraph, stack
+
+WIDE: Final = 120
+_LABEL: Final = 9
+_ROW: Final = 20
+
+
+class NarrowingInput(LineInput):
+    """What the list is narrowed to, as it is typed."""
+
+    BINDINGS = bindings_for("narrowing")
+
+    async def action_to_list(self) -> None:
+        await self.screen.run_action("screen.to_list")
 
 
 class HistoryScreen(FrameScreen[None]):
-    """The operations of this replica's own key, or all of them."""
+    """The operations of this replica's own key, or all of them, and beside them, where there is room, the one under the
+    cursor in full."""
 
     CSS_PATH: ClassVar[str] = "history.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS: ClassVar[str] = "OperationList"
     HEADING: ClassVar[str] = "History"
     MODE: ClassVar[str] = "app.history"
     WHERE: ClassVar[tuple[Where, ...]] = ("history",)
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "list.open", "history.undo", "history.whose", "history.copy", "history.back", "app.help", "app.palette",
+        "list.open", "history.find", "history.older", "history.restore", "history.whose", "history.order", "app.help",
     )  # fmt: skip
-    NOTHING: ClassVar[tuple[str, ...]] = ("history.whose", "history.back", "app.help", "app.palette", "app.quit")
+    TYPING: ClassVar[tuple[str, ...]] = ("narrowing.to_list", "history.back", "app.help_f1", "app.palette")
+    NOTHING: ClassVar[tuple[str, ...]] = (
+        "history.whose", "history.find", "history.back", "app.help", "app.palette", "app.quit",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self._record = RecordActions(self, lambda: self.ref, self._changed)
-        self._mine = True
+        self._restoring = Restoring(self)
+        self._asked = Asked()
         self._seen_changes: int | None = None
+        # Counts the readings of the list; `_reading` is the one that runs, `_again` that another is due after it.
+        self._readings = 0
+        self._reading: int | None = None
+        self._again = False
 
     def compose_body(self) -> Iterable[Widget]:
-        yield OperationList(id="operations")
+        with Horizontal(id="narrowing"):
+            yield Static(Content.styled(" / ", "bold $text-accent"), id="prompt")
+            yield NarrowingInput(placeholder=_PLACEHOLDER, compact=True)
+            yield Static(id="count")
+        with Horizontal(id="operations-and-one"):
+            yield OperationList(id="operations")
+            yield DetailBody()
         yield Static(id="no-operations")
 
     def on_mount(self) -> None:
         super().on_mount()
         self._seen_changes = None if self.host.facts is None else self.host.facts.changes
         self.watch(self.host, "facts", self._facts_read, init=False)
-        self._list.show(whole=False)
+        self.watch(self.host, "minute", self._show_operation, init=False)
+        self._find(stay=False)
 
     def footer_actions(self) -> tuple[str, ...]:
+        if isinstance(self.focused, NarrowingInput):
+            return self.TYPING
         return self.NOTHING if self.has_class("-nothing") else self.FOOTER
 
     @property
     def _list(self) -> OperationList:
         return self.query_one(OperationList)
+
+    @property
+    def _line(self) -> NarrowingInput:
+        return self.query_one(NarrowingInput)
 
     @property
     def ref(self) -> Ref | None:
@@ -76,34 +127,96 @@ class HistoryScreen(FrameScreen[None]):
         facts = self.host.facts
         before, self._seen_changes = self._seen_changes, None if facts is None else facts.changes
         if before != self._seen_changes:
-            self._list.read_again()
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        """Read the list again, after what is being read: a long pull would else keep it from ever being found."""
+        if self._reading is None:
+            self._find(stay=True)
+        else:
+            self._again = True
+
+    def _find(self, *, stay: bool, further: bool = False) -> None:
+        """See `_read_list`."""
+        self._readings += 1
+        self._reading = self._readings
+        self._read_list(self._readings, self._asked, stay=stay, further=further)
+
+    @flow(group="log", exclusive=True, background=True)
+    async def _read_list(self, number: int, asked: Asked, *, stay: bool, further: bool) -> None:
+        """Find what is asked for, or bring it up to date.
+
+        Args:
+            number: of this reading.
+            stay: the cursor stays on its operation.
+            further: go on from the end of what was looked at.
+        """
+        operations, before = self._list, self._list.listing
+        more = 3 * operations.page if further or asked != before.asked else 0
+        wanted = more + (len(before.found) if asked == before.asked else 0)
+        try:
+            listing = await self.read(read_listing, self.datastore, asked, before, wanted, unwanted())
+            places = operations.around(listing, stay=stay)
+            rows = await self.read(self.datastore.log.operations_at, places, unwanted())
+        finally:
+            if self._reading == number:
+                self._reading = None
+        operations.show(listing, stay=stay)
+        operations.add(rows, operations.serial, anew=True)
+        self._show_count()
+        if stay:
+            self._show_operation()
+        if self._again and self._reading is None:
+            self._again = False
+            self._find(stay=True)
 
     @on(OperationList.Wanted)
     def _wanted(self, message: OperationList.Wanted) -> None:
         message.stop()
-        self._read_log(message.serial, message.span)
+        self._read_rows(message.serial, message.places)
 
-    @flow(group="log", exclusive=True, background=True)
-    async def _read_log(self, serial: int, span: LogSpan | None) -> None:
+    @flow(group="rows", exclusive=True, background=True)
+    async def _read_rows(self, serial: int, places: tuple[int, ...]) -> None:
         try:
-            readings = await self.read(_readings, self.datastore, span, unwanted(), mine=self._mine)
+            rows = await self.read(self.datastore.log.operations_at, places, unwanted())
         except RegistryError:
             self._list.give_up()
             raise
-        self._list.add(readings, serial)
-        self._show_count()
+        self._list.add(rows, serial)
+
+    @on(OperationList.Further)
+    def _further(self, message: OperationList.Further) -> None:
+        message.stop()
+        if self._reading is None:  # a key that is held does not begin again and again
+            self._say_count("looking further ...")
+            self._find(stay=True, further=True)
+
+    # What it shows
 
     def _show_count(self) -> None:
-        total = self._list.total
-        self.note(f"{exact(total)} {'by your key' if self._mine else 'in all'}")
-        had_nothing = self.has_class("-nothing")
-        self.set_class(total == 0, "-nothing")
-        if total == 0:
-            self.query_one("#no-operations", Static).update(_nothing(self._mine))
+        listing = self._list.listing
+        asked, total = listing.asked, len(listing.found)
+        order = "by time written" if asked.by_time else "by arrival"
+        if listing.whole:
+            whose = "found" if asked.is_narrowed else "by your key" if asked.mine else "in all"
+            words = f"{order}, last first · {exact(total)} {whose}"
+        else:
+            looked = f"{exact(listing.looked)} of {exact(len(listing.candidates.places))}"
+            words = f"{exact(total)} in the last {looked}: G looks further"
+        self._say_count(words)
+        nothing, had_nothing = total == 0 and listing.whole, self.has_class("-nothing")
+        self.set_class(nothing, "-nothing")
+        if nothing:
+            self.query_one("#no-operations", Static).update(_nothing(asked))
             self.hint("")
-        elif had_nothing:
+        elif had_nothing and not isinstance(self.focused, Input):
             self._list.focus()
+        if listing.candidates.unread:
+            self.hint(f"{exact(listing.candidates.unread)} deleted records were not looked at for these words")
         self.refresh_footer()
+
+    def _say_count(self, words: str) -> None:
+        self.query_one("#count", Static).update(Content.styled(f" {words} ", "$foreground-muted"))
 
     @on(OperationList.Highlighted)
     def _highlighted(self, message: OperationList.Highlighted) -> None:
@@ -112,33 +225,113 @@ class HistoryScreen(FrameScreen[None]):
             self.next_step()
         operation = self._list.item
         self.hint("" if operation is None else self._in_words(operation))
+        self._show_operation()
 
     def _in_words(self, operation: Operation) -> str:
         """What the line of the list has no room for."""
         names = {} if self.host.facts is None else self.host.facts.owners
-        who = by_whom(operation.actor, operation.mine, names)
-        words = f"{operation.hash[:12]}… by {who}, {moment(operation.updated_at, self.host.now())}"
+        words = f"{came(operation, self.host.now(), names)} · {operation.hash[:12]}…"
         if standing(operation) == "gone":
             return f"gone{': u brings it back' if operation.mine else ''} · {words}"
         return words
 
-    # Actions
+    @flow(group="operation", exclusive=True, background=True)
+    async def _show_operation(self) -> None:
+        """Show the one under the cursor in full, where there is room."""
+        operation, body = self._list.item, self.query_one(DetailBody)
+        if operation is None or not self.has_class("-wide"):
+            return
+        found = await self.read(self.datastore.history, operation.id, limit=1, before=operation.place + 1)
+        beside = await self.read(self.datastore.log.beside, operation.id, operation.place)
+        if found and self._list.item is not None and self._list.item.place == operation.place:
+            facts = self.host.facts
+            around = Surroundings(self.host.now(), {} if facts is None else facts.owners, "")
+            body.text.flow(partial(in_full, operation, found[0], beside, around))
+            body.scroll_home(animate=False)
+
+    def on_resize(self) -> None:
+        self._show_operation()
+
+    # Which operations
+
+    @on(Input.Changed)
+    def _typed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.next_step()
+        try:
+            asked = asked_for(message.value, mine=self._asked.mine, by_time=self._asked.by_time)
+        except RegistryError as error:
+            self.hint(error.sentence, "problem")
+            return
+        self.hint("")
+        if asked != self._asked:
+            self._asked = asked
+            self._find(stay=False)
+
+    def action_find(self) -> None:
+        self._line.focus()
+
+    def action_to_list(self) -> None:
+        self._list.focus()
 
     def action_whose(self) -> None:
         """Between what this replica's key signed and what everybody did."""
+        self._ask(self._asked._replace(mine=not self._asked.mine))
+
+    def action_order(self) -> None:
+        """Between the order of arrival and that of the times of writing."""
+        self._ask(self._asked._replace(by_time=not self._asked.by_time))
+
+    def _ask(self, asked: Asked) -> None:
         self.next_step()
-        self._mine = not self._mine
-        self._list.show(whole=not self._mine)
+        self._asked = asked
+        self._find(stay=True)
+
+    # The versions of a record
+
+    @flow
+    async def action_older(self) -> None:
+        await self._walk(older=True)
+
+    @flow
+    async def action_newer(self) -> None:
+        await self._walk(older=False)
+
+    async def _walk(self, *, older: bool) -> None:
+        operation = self._list.item
+        if operation is None:
+            return
+        beside = await self.read(self.datastore.log.beside, operation.id, operation.place)
+        place = beside.older if older else beside.newer
+        if place is None:
+            self.say("this is where its history begins" if older else "nothing came after this on the same record")
+        elif not self._list.point_to(place):
+            which = "before" if older else "after"
+            self.say(f"the operation {which} it is not in this list: enter opens this one, and [ ] walk from there")
 
     @on(OperationList.Chosen)
     @flow
     async def _open(self, message: OperationList.Chosen) -> None:
         message.stop()
-        ref = self.ref
-        if ref is None:
+        self.next_step()
+        operation, ref = self._list.item, self.ref
+        if operation is None or ref is None:
             return
-        is_there = await self.read(self.datastore.entry, ref.id, ref.kind) is not None
-        await self.ask(DetailScreen(ref) if is_there else DeletedRecordScreen(ref))
+        if not operation.is_winner:
+            version = VersionScreen(operation.kind, operation.id, operation.place)
+            await self.ask(version)
+            if version.left is None:
+                return
+            self._changed(Change(select=operation.id))
+        await self.ask(DetailScreen(ref))
+
+    @flow
+    async def action_restore(self) -> None:
+        operation = self._list.item
+        if operation is None:
+            self.say("no operation under the cursor", "problem")
+        elif await self._restoring.restored(operation.kind, operation.id, operation.place):
+            self._changed(Change(select=operation.id))
 
     def action_undo(self) -> None:
         """Undo the operation under the cursor, after a question, where nothing was built upon it."""
@@ -148,7 +341,7 @@ class HistoryScreen(FrameScreen[None]):
         elif not operation.mine:
             self.say(f"only the key that signed it, {address_short(operation.actor)}, can undo it", "problem")
         elif not operation.is_head:
-            self.say("later operations build upon this one: the last one on the record can be undone", "problem")
+            self.say("later operations build upon this one: r restores what it wrote", "problem")
         else:
             self._record.undo(operation.id)
 
@@ -177,86 +370,72 @@ class HistoryScreen(FrameScreen[None]):
                 await copy_text(self, line.decode(), "the operation")
 
     def _changed(self, change: Change) -> None:  # noqa: ARG002 - the list shows the new operation
-        self._list.read_again()
+        self._bring_up_to_date()
 
     @flow
     async def action_back(self) -> None:
-        await self.app.run_action("mode('browse')")
+        """One level back: to the list, then to the whole of it, then to Browse."""
+        if isinstance(self.focused, Input | DetailBody):
+            self._list.focus()
+            if self.has_class("-nothing"):
+                self._line.clear()
+        elif self._line.value:
+            self._line.clear()
+        else:
+            await self.app.run_action("mode('browse')")
 
 
-class DeletedRecordScreen(FrameScreen[None]):
-    """A record that is no more, as it was last, until it is left with Esc or brought back."""
-
-    CSS_PATH: ClassVar[str] = "../browse/detail.tcss"
-    AUTO_FOCUS: ClassVar[str] = "DetailBody"
-    HEADING: ClassVar[str] = "Deleted record"
-    MODE: ClassVar[str] = "app.history"
-    WHERE: ClassVar[tuple[Where, ...]] = ("deleted",)
-    BINDINGS = bindings_for(*WHERE)
-    FOOTER: ClassVar[tuple[str, ...]] = (
-        "deleted.back", "deleted.undo", "deleted.next_tab", "deleted.copy", "app.help", "app.palette", "app.quit",
-    )  # fmt: skip
-
-    def __init__(self, ref: Ref) -> None:
-        super().__init__()
-        self._ref = ref
-        self._entry: Entry | None = None
-        self.parts = (RecordActions(self, lambda: ref, self._changed),)
-
-    def compose_body(self) -> Iterable[Widget]:
-        yield RecordDetail(id="detail")
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self._read()
-        self.watch(self.host, "facts", self._read, init=False)
-
-    @flow(group="entry", exclusive=True, background=True)
-    async def _read(self) -> None:
-        deleted = await self.read(read_deleted, self.datastore, self._ref.id)
-        if deleted is None:
-            self._show_what_is_back()
-            return
-        self._entry = deleted.entry
-        self.query_one(RecordDetail).show(deleted.entry)
-        when = moment(deleted.at, self.host.now())
-        who = (
-            "u brings it back"
-            if deleted.entry.mine
-            else f"only its owner {address_short(deleted.by)} can bring it back"
-        )
-        self.hint(f"deleted {when}: {who}", "note")
-
-    def _show_what_is_back(self) -> None:
-        if self.is_current:  # who has gone to another mode stays there
-            self.app.post_message(ShowRecord(self._ref.id))
-        self.dismiss(None)
-
-    @flow
-    async def action_copy(self) -> None:
-        if self._entry is not None:
-            await copy_records(self, [self._entry])
-
-    def _changed(self, change: Change) -> None:
-        if change.select == self._ref.id:
-            self._show_what_is_back()
-
-    def action_back(self) -> None:
-        self.dismiss(None)
+def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: Surroundings, width: int) -> Content:
+    """An operation with all that the list has no room for."""
+    name = safe_text(operation.name, 200) or "(no name)"
+    title = f"{operation.kind} · version {exact(beside.number)} of {exact(beside.of)}, [ older  ] newer"
+    lines = [
+        *Content.assemble(
+            (name, "bold $text-primary"), (f"  {safe_text(operation.version, 64)}", "$foreground-muted")
+        ).wrap(max(8, width)),
+        Content.styled(title, "$foreground-muted"),
+        Content(""),
+        *version_lines(entry, around, width),
+        Content(""),
+        *field("arrived", _arrived(entry, around.now), width, _LABEL),
+        *field("signer", f"0x{entry.actor}", width, _LABEL),
+        *field("record", operation.id, width, _LABEL),
+        *field("hash", entry.hash, width, _LABEL),
+    ]
+    record = entry.record or entry.before
+    if record is not None:
+        lines += heading("What it wrote" if entry.record is not None else "What it took away")
+        description = safe_text(str(record["description"]), 2_000)
+        lines += [*paragraph(description, width), Content("")] if description else []
+        for row in (*fact_rows(record), *requirement_rows(record)):
+            lines += field(row.plain, row.text, width, _ROW) if row.stated else []
+    lines += [Content(""), *paragraph("enter opens the record as it was then", width, "$foreground-muted")]
+    return stack(lines)
 
 
-def _readings(
-    datastore: Datastore, span: LogSpan | None, unwanted: Callable[[], bool], *, mine: bool
-) -> list[LogReading]:
-    return list(read_log(datastore, span or newest(datastore, mine=mine), unwanted, mine=mine))
+def _arrived(entry: HistoryEntry, now: int) -> str:
+    if entry.arrived_at is None:
+        return "before version 0.2, which was the first to keep it"
+    if entry.source is None:
+        return "written here"
+    return f"{moment(entry.arrived_at, now)} from {safe_text(entry.source, 60) or 'an unnamed source'}"
 
 
-def _nothing(mine: bool) -> Content:
+_PLACEHOLDER: Final = "name, id, owner:, did:"
+
+
+def _nothing(asked: Asked) -> Content:
+    key = "bold $text-accent"
     whose = action("history.whose").footer_key
-    if not mine:
+    if asked.is_narrowed:
+        others = ("  ", (whose, key), "  looks at what others did too\n") if asked.mine and not asked.owner else ()
+        return Content.assemble(
+            ("No operation fits.\n\n", "bold"), *others, "  ", ("esc", key), "  shows the whole list again"
+        )
+    if not asked.mine:
         return Content.assemble(("Nothing has happened in this replica yet.", "bold"))
     return Content.assemble(
         ("Your key has signed nothing yet.\n\n", "bold"),
-        "  ", (whose, "bold $text-accent"), "  shows what others did\n",
-        "  ", (action("app.register").footer_key, "bold $text-accent"), "  registers a model or an agent",
+        "  ", (whose, key), "  shows what others did\n",
+        "  ", (action("app.register").footer_key, key), "  registers a model or an agent",
     )  # fmt: skip

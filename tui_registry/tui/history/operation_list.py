@@ -1,117 +1,296 @@
-"""The list of operations, newest first: the widget, its columns, and its windows of a log that only grows at its top.
+"""The list of operations, the last first: what is asked for, how it is read, the widget and its columns.
 
-An operation's rank, how many came before it, never changes: whatever was once read stays where it is, and only at the
-newest end something comes to it.
+A list is the places of its operations in the log, which are known all at once; the operations themselves are read when
+they come into view. What an operation did stands in the operation only, so of a list of one deed no more is known than
+was looked at.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+import re
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import ClassVar, Final, NamedTuple
 
 from textual.message import Message
 
-from tui_registry.datastore import Datastore, Operation
-from tui_registry.present.deeds import by_whom, standing
-from tui_registry.text import age
+from tui_registry.datastore import Datastore, Operation, Places
+from tui_registry.errors import RegistryError
+from tui_registry.present.deeds import DEEDS, by_whom, standing
+from tui_registry.text import age, safe_text
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, WindowList
 
-WINDOW: Final = 200
 # Operations kept at hand: enough for any screen and its neighbours, however long the log is.
-_MOST: Final = 40 * WINDOW
+_MOST: Final = 8_000
 _LEAST_NAME: Final = 20
+# Operations that are looked at for what they did before somebody asks for more, and at a time.
+LOOKED: Final = 20_000
+_STEP: Final = 500
+_PARTS: Final = re.compile(r'(owner|by|did|is):("[^"]*"?|\S*)|("[^"]*"?|\S+)')
 
 
-class OperationList(WindowList[Operation, "LogSpan"]):
+# What is asked for
+
+
+class Asked(NamedTuple):
+    """Which operations, and in which order.
+
+    Attributes:
+        mine: only what this replica's key signed; another owner comes before it.
+        words: of the record's name, or the beginning of its id.
+        owner: a name, an address or `me`, as it was typed.
+        did: a deed, or empty.
+        by_time: in the order in which they say that they were written; else as they arrived.
+    """
+
+    mine: bool = True
+    words: str = ""
+    owner: str = ""
+    did: str = ""
+    by_time: bool = False
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether something was typed."""
+        return bool(self.words or self.owner or self.did)
+
+
+def asked_for(line: str, *, mine: bool, by_time: bool) -> Asked:
+    """What a line asks for: `llama owner:my-lab did:deleted`.
+
+    Raises:
+        RegistryError: it cannot be read.
+    """
+    words, owner, did = [], "", ""
+    for match in _PARTS.finditer(line):
+        field, text = match[1], (match[2] or match[3] or "").strip('"')
+        match field:
+            case "owner" | "by":
+                owner = text
+            case "did" if text:
+                did = next((deed for deed in DEEDS if deed.startswith(text.lower())), "")
+                if not did:
+                    raise RegistryError("query", f"no operation did “{safe_text(text, 20)}”: {_DEEDS_IN_WORDS}")
+            case "is" if text:
+                if not "mine".startswith(text.lower()):
+                    raise RegistryError("query", f"an operation is not “{safe_text(text, 20)}”: is:mine")
+                owner = "me"
+            case None:
+                words.append(text)
+    return Asked(mine, " ".join(words), owner, did, by_time)
+
+
+_DEEDS_IN_WORDS: Final = f"{', '.join(DEEDS[:-1])} or {DEEDS[-1]}"
+
+
+# How it is read
+
+
+class Listing(NamedTuple):
+    """An answer.
+
+    Attributes:
+        found: the places of its operations, in the order of the list.
+        candidates: the places that were to be looked through for a deed; the same where none is asked for.
+        looked: how many of these were looked at, from the first.
+        verdicts: for each place of the log 2 where the operation did the deed, 1 where not, 0 where nobody looked.
+    """
+
+    asked: Asked
+    found: Sequence[int]
+    candidates: Places
+    looked: int
+    verdicts: bytearray
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing more can be found."""
+        return self.looked == len(self.candidates.places)
+
+
+NOTHING: Final = Listing(Asked(), (), Places((), (), 0), 0, bytearray())
+
+
+def read_listing(
+    datastore: Datastore, asked: Asked, before: Listing, wanted: int, unwanted: Callable[[], bool]
+) -> Listing:
+    """Find the operations that are asked for.
+
+    Args:
+        before: what is at hand.
+        wanted: where a deed is asked for, how many are enough.
+
+    Raises:
+        StoreError: the database cannot be read, or the answer became unwanted.
+    """
+    log = datastore.log
+    owner = asked.owner or ("me" if asked.mine else "")
+    known = before.candidates if before.asked._replace(did=asked.did) == asked and before is not NOTHING else None
+    candidates = log.places(
+        owners=log.owners(owner) if owner else None,
+        words=asked.words,
+        by_time=asked.by_time,
+        known=None if owner not in ("", "me") else known,  # else another key may have been named so
+        unwanted=unwanted,
+    )
+    places, size = candidates.places, candidates.size
+    if not asked.did:
+        return Listing(asked, places, candidates, len(places), bytearray())
+    same = before.asked.did == asked.did and before.candidates.size <= size
+    verdicts = bytearray(before.verdicts) if same else bytearray()
+    verdicts.extend(bytes(size - len(verdicts)))
+    found, looked, left = array("q"), 0, LOOKED
+    while looked < len(places):
+        chunk = places[looked : looked + _STEP]
+        unknown = [place for place in chunk if not verdicts[place]]
+        if unknown:
+            if left <= 0 or len(found) >= wanted:
+                break
+            left -= len(unknown)
+            for place, did in zip(unknown, log.deeds(unknown, unwanted), strict=True):
+                verdicts[place] = 1 + (did == asked.did)
+        found.extend(place for place in chunk if verdicts[place] == 2)
+        looked += len(chunk)
+    return Listing(asked, found, candidates, looked, verdicts)
+
+
+# The list
+
+
+class OperationList(WindowList[Operation, tuple[int, ...]]):
     """Operations with a cursor that stays on its operation when new ones arrive."""
 
     PLAIN: ClassVar[tuple[str, ...]] = ("NAME", "DID")
 
     class Wanted(Message):
-        """These operations come into view and are not at hand; None stands for the newest of an unknown log."""
+        """The operations at these places come into view and are not at hand."""
 
-        def __init__(self, serial: int, span: LogSpan | None) -> None:
+        def __init__(self, serial: int, places: tuple[int, ...]) -> None:
             super().__init__()
             self.serial = serial
-            self.span = span
+            self.places = places
+
+    class Further(Message):
+        """The person came to the end of what was looked at."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._windows = LogWindows(whole=True)
+        self.listing = NOTHING
+        self._rows: OrderedDict[int, Operation] = OrderedDict()
 
     # What it offers
 
     @property
     def total(self) -> int:
-        """Places in the list."""
-        return self._windows.total
+        return len(self.listing.found)
 
     def item_at(self, place: int) -> Operation | None:
-        return self._windows.row(self.total - 1 - place)
+        return self._rows.get(self.listing.found[place])
 
-    def show(self, *, whole: bool) -> None:
-        """Show another log, from its newest end: the whole one, or that of one key."""
-        self._windows = LogWindows(whole=whole)
-        self.begin()
-        self.set_reactive(OperationList.cursor, 0)
+    def around(self, listing: Listing, *, stay: bool) -> Sequence[int]:
+        """The places in the log of what would be in view and near it, were that answer shown."""
+        place = self._place_in(listing, stay=stay)
+        return listing.found[max(0, place - 2 * self.page) : place + 3 * self.page]
+
+    def show(self, listing: Listing, *, stay: bool) -> None:
+        """Show an answer.
+
+        Args:
+            stay: the cursor stays on its operation, and so does what is in view, unless the newest were in view; else
+                the list begins at its first operation.
+        """
+        offset, at_top = self.cursor - self.top, self.top == 0 and self.cursor < self.page
+        place = self._place_in(listing, stay=stay)
+        if listing.asked != self.listing.asked:
+            self.begin()
+            self._columns_width = -1  # another order has another column
+        self.listing = listing
+        self.set_reactive(OperationList.cursor, self.within(place))
         self.fit()
-        self.jump(0)
+        self.jump(0 if at_top else self.cursor - offset)
+        self.bring_into_view()
         self.refresh()
-        self.post_message(self.Wanted(self.serial, None))
 
-    def read_again(self) -> None:
-        """The data changed: others may build upon what is shown now, and there may be more of it."""
-        self._windows.forget()
-        self.give_up()
-        if self.total:
-            newest = self.total - 1 - self.top
-            low, high = max(0, newest - 2 * self.page), min(newest + self.page, self.total - 1)
-            self.want(self._windows.span(low, high))
-        else:
-            self.post_message(self.Wanted(self.serial, None))
+    def _place_in(self, listing: Listing, *, stay: bool) -> int:
+        """Where the cursor would be in an answer."""
+        if not stay or self.cursor >= self.total:
+            return 0
+        try:
+            return listing.found.index(self.listing.found[self.cursor])
+        except ValueError:
+            return min(self.cursor, len(listing.found)) if listing.asked == self.listing.asked else 0
 
-    def add(self, readings: Iterable[LogReading], serial: int) -> None:
-        """Take operations that were asked for; those of an older log are dropped."""
+    def add(self, operations: Sequence[Operation], serial: int, *, anew: bool = False) -> None:
+        """Take operations that were asked for; those of an older list are dropped.
+
+        Args:
+            anew: what else is at hand may be built upon by now.
+        """
         if serial != self.serial:
             return
-        before, top = self.total, self.top
-        grown = sum(self._windows.put(reading) for reading in readings)
-        self.fit()
-        if before and grown:
-            # The cursor stays on its operation; so does what is in view, unless the newest were in view.
-            self.set_reactive(OperationList.cursor, self.within(self.cursor + grown))
-            if top or self.cursor >= self.page:
-                self.jump(top + grown)
-        self.set_reactive(OperationList.cursor, self.within(self.cursor))
-        self.bring_into_view()
+        if anew:
+            self._rows.clear()
+        for operation in operations:
+            self._rows[operation.place] = operation
+            self._rows.move_to_end(operation.place)
+        while len(self._rows) > _MOST:
+            self._rows.popitem(last=False)
         self.came()
+
+    def point_to(self, log_place: int) -> bool:
+        """Put the cursor on the operation at a place of the log; False when it is not in the list."""
+        try:
+            place = self.listing.found.index(log_place)
+        except ValueError:
+            return False
+        self.move_to(place)
+        return True
+
+    # Going on, where the end is only the end of what was looked at
+
+    def action_last(self) -> None:
+        if not self.listing.whole:
+            self.post_message(self.Further())
+        super().action_last()
+
+    def action_cursor_down(self) -> None:
+        self._go_on()
+        super().action_cursor_down()
+
+    def action_page_down(self) -> None:
+        self._go_on()
+        super().action_page_down()
+
+    def _go_on(self) -> None:
+        if not self.listing.whole and self.cursor + 1 >= self.total:
+            self.post_message(self.Further())
 
     # What it shows
 
     def columns(self, width: int) -> tuple[Column, ...]:
-        return operation_columns(width)
+        return operation_columns(width, by_time=self.listing.asked.by_time)
 
     def value(self, item: Operation, column: Column) -> str:
         host = host_of(self)
         return operation_value(item, column, host.now(), {} if host.facts is None else host.facts.owners)
 
     def key_of(self, item: Operation) -> Hashable:
-        return item.hash
+        return item
 
-    def missing(self, first: int, last: int) -> LogSpan | None:
-        return self._windows.missing(self.total - 1 - last, self.total - 1 - first)
+    def missing(self, first: int, last: int) -> tuple[int, ...] | None:
+        wanted = self.listing.found[max(0, first) : last + 1]
+        return tuple(place for place in wanted if place not in self._rows) or None
 
-    def want(self, span: LogSpan) -> None:
+    def want(self, span: tuple[int, ...]) -> None:
         self.post_message(self.Wanted(self.serial, span))
 
 
 # Its columns
 
-_WHEN: Final = Column("WHEN", 6, right=True)
+_ARRIVED: Final = Column("ARRIVED", 7, right=True)
+_WRITTEN: Final = Column("WRITTEN", 7, right=True)
 _DID: Final = Column("DID", 12)
 _KIND: Final = Column("KIND", 5)
 _VERSION: Final = Column("VERSION", 9)
@@ -120,21 +299,25 @@ _NOW: Final = Column("NOW", 7)
 _CLOCK: Final = Column("CLOCK", 5, right=True)
 _HASH: Final = Column("OPERATION", 12)
 
-_BY_IMPORTANCE: Final = (_WHEN, _DID, _BY, _NOW, _VERSION, _KIND, _HASH, _CLOCK)
-_BEFORE_NAME: Final = (_WHEN, _DID, _KIND)
+_BY_IMPORTANCE: Final = (_DID, _BY, _NOW, _VERSION, _KIND, _HASH, _CLOCK)
 _AFTER_NAME: Final = (_VERSION, _BY, _NOW, _CLOCK, _HASH)
 
 
-def operation_columns(width: int) -> tuple[Column, ...]:
-    """The columns that fit into so many cells; the name of the record takes what is left."""
+def operation_columns(width: int, *, by_time: bool = False) -> tuple[Column, ...]:
+    """The columns that fit into so many cells; the name of the record takes what is left.
+
+    Args:
+        by_time: the list goes by the times that operations state, and shows those.
+    """
+    when = _WRITTEN if by_time else _ARRIVED
     chosen: list[Column] = []
     left = width
-    for column in _BY_IMPORTANCE:
+    for column in (when, *_BY_IMPORTANCE):
         if left - column.width - GAP < _LEAST_NAME:
             break
         chosen.append(column)
         left -= column.width + GAP
-    before = [column for column in _BEFORE_NAME if column in chosen]
+    before = [column for column in (when, _DID, _KIND) if column in chosen]
     after = [column for column in _AFTER_NAME if column in chosen]
     return (*before, Column("NAME", max(1, left)), *after)
 
@@ -142,7 +325,9 @@ def operation_columns(width: int) -> tuple[Column, ...]:
 def operation_value(operation: Operation, column: Column, now: int, names: Mapping[str, str]) -> str:
     """What stands in a column; `now` in Unix seconds, `names` of owners by address."""
     match column.title:
-        case "WHEN":
+        case "ARRIVED":
+            return "-" if operation.arrived_at is None else age(now - operation.arrived_at)
+        case "WRITTEN":
             return age(now - operation.updated_at)
         case "DID":
             return operation.did
@@ -160,134 +345,3 @@ def operation_value(operation: Operation, column: Column, now: int, names: Mappi
             return str(operation.clock)
         case _:
             return operation.hash[:12]
-
-
-# Its windows
-
-
-@dataclass(frozen=True, slots=True)
-class LogSpan:
-    """The operations of rank `low` to `high`, and from where to read towards them.
-
-    Attributes:
-        start: rank and place of an operation that is known; None for an end of the log: the newest, or the oldest if
-            `upwards`.
-        upwards: from older to newer.
-    """
-
-    low: int
-    high: int
-    start: tuple[int, int] | None = None
-    upwards: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LogReading:
-    """Operations with the rank of the first, the newest one; `total` is how many there are in all."""
-
-    rank: int
-    rows: list[Operation]
-    total: int
-    span: LogSpan
-
-
-class LogWindows:
-    """What is at hand of a log.
-
-    Attributes:
-        total: operations in it.
-    """
-
-    def __init__(self, *, whole: bool) -> None:
-        """
-        Args:
-            whole: it is the whole log, where rank and place are the same; else some of its operations.
-        """
-        self.total = 0
-        self._whole = whole
-        self._rows: OrderedDict[int, Operation] = OrderedDict()
-        # Ranks, ascending, at which reading can go on, and the places of these operations.
-        self._ranks: list[int] = []
-        self._places: dict[int, int] = {}
-
-    def row(self, rank: int) -> Operation | None:
-        """The operation of that rank, None when it is not at hand."""
-        return self._rows.get(rank)
-
-    def missing(self, low: int, high: int) -> LogSpan | None:
-        """How to read what is not at hand of these ranks, None when all is."""
-        low, high = max(0, low), min(high, self.total - 1)
-        wanted = [rank for rank in range(low, high + 1) if rank not in self._rows]
-        return self.span(wanted[0], wanted[-1]) if wanted else None
-
-    def span(self, low: int, high: int) -> LogSpan:
-        """How to read these ranks from the nearest operation that is known, or from the nearer end."""
-        if self._whole:
-            return LogSpan(low, high, (high + 1, high + 1))
-        above = bisect_right(self._ranks, high)
-        below = bisect_left(self._ranks, low) - 1
-        upper = self._ranks[above] if above < len(self._ranks) else None
-        lower = self._ranks[below] if below >= 0 else None
-        if high - (-1 if lower is None else lower) < (self.total if upper is None else upper) - low:
-            return LogSpan(low, high, None if lower is None else (lower, self._places[lower]), upwards=True)
-        return LogSpan(low, high, None if upper is None else (upper, self._places[upper]))
-
-    def put(self, reading: LogReading) -> int:
-        """Take what was read; returns by how many operations the log has grown since."""
-        grown = reading.total - self.total
-        if grown < 0:  # another log: this replica was put back to an older copy
-            self._rows.clear()
-            self._ranks.clear()
-            self._places.clear()
-        self.total = reading.total
-        ends = (reading.rank, reading.rank - len(reading.rows) + 1)
-        for rank, row in zip(range(reading.rank, -1, -1), reading.rows, strict=False):
-            if rank in ends and rank not in self._places:
-                insort(self._ranks, rank)
-                self._places[rank] = row.place
-            if reading.span.low <= rank <= reading.span.high:
-                self._rows[rank] = row
-                self._rows.move_to_end(rank)
-        while len(self._rows) > _MOST:
-            self._rows.popitem(last=False)
-        return grown
-
-    def forget(self) -> None:
-        """What is at hand may have been built upon meanwhile; where things are stays known."""
-        self._rows.clear()
-
-
-def newest(datastore: Datastore, *, mine: bool) -> LogSpan:
-    """The span of the newest operations, for a log of which nothing is known. Raises StoreError."""
-    total = datastore.log.operations(mine=mine, limit=0).total
-    return LogSpan(max(0, total - WINDOW), total - 1)
-
-
-def read_log(datastore: Datastore, span: LogSpan, unwanted: Callable[[], bool], *, mine: bool) -> Iterator[LogReading]:
-    """Read on from the span's start until it is passed.
-
-    Args:
-        mine: only what this replica's key signed.
-
-    Raises:
-        StoreError: the database cannot be read, or the answer became unwanted.
-    """
-    at = span.start
-    while True:
-        place = None if at is None else at[1]
-        if span.upwards:
-            rank = -1 if at is None else at[0]
-            page = datastore.log.operations(
-                mine=mine, limit=min(WINDOW, span.high - rank), after=-1 if place is None else place, unwanted=unwanted
-            )
-            first = rank + len(page.rows)
-        else:
-            most = WINDOW if at is None else min(WINDOW, at[0] - span.low)
-            page = datastore.log.operations(mine=mine, limit=most, before=place, unwanted=unwanted)
-            first = (page.total if at is None else at[0]) - 1
-        yield LogReading(first, page.rows, page.total, span)
-        if not page.rows:
-            return
-        at = (first, page.rows[0].place) if span.upwards else (first - len(page.rows) + 1, page.rows[-1].place)
-        if at[0] >= span.high if span.upwards else at[0] <= span.low:
-            return

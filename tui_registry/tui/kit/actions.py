@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "template", "drafts", "merge", "import", "findings", "sync",
-    "quarantine", "history", "deleted", "settings", "dialog",
+    "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -38,8 +38,10 @@ HEADINGS: Final[dict[Where, str]] = {
     "sync": "Sync",
     "quarantine": "In the quarantine",
     "history": "History",
-    "deleted": "On a deleted record",
+    "narrowing": "In the line that narrows the history",
+    "version": "On a version of a record",
     "settings": "Settings",
+    "compare": "Compare",
     "dialog": "In a dialog",
 }
 
@@ -168,6 +170,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
     Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
+           "cursor", "browse", "compare"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
     # In the filters, in the list of searches
@@ -187,6 +191,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
     Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
+    Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
+    Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
+    Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
+           "then", "record", "open_version"),
     Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
            "conflict"),
     Action("record.next_tab", ("right",), "next tab", "Next tab of the detail", "record", "next_tab"),
@@ -306,24 +314,45 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("quarantine.copy", ("y",), "copy", "Copy a report of it, for whoever sent it", "quarantine", "copy"),
     Action("quarantine.back", ("escape",), "back", "Back to the list, then to Sync", "quarantine", "back"),
     # History
+    Action("history.find", ("/",), "find", "Narrow the list: words of a name or an id, owner:, did:, is:mine",
+           "history", "find"),
+    Action("history.order", ("t",), "order", "Between the order of arrival and that of the times of writing", "history",
+           "order"),
+    Action("history.older", ("[",), "older", "To the operation on the same record before this one", "history", "older"),
+    Action("history.newer", ("]",), "newer", "To the operation on the same record after this one", "history", "newer"),
+    Action("history.restore", ("r",), "restore", "Sign the version under the cursor anew, after a question", "history",
+           "restore"),
     Action("history.undo", ("u",), "undo", "Undo the operation, when it is the last on a record of yours; what was "
            "deleted comes back", "history", "undo"),
     Action("history.whose", ("m",), "mine or all", "Between what your key signed and what everybody did", "history",
            "whose"),
     Action("history.copy", ("y",), "copy", "Copy the record's id, the operation's hash or the operation", "history",
            "copy"),
-    Action("history.back", ("escape",), "back", "Back to Browse", "history", "back"),
-    Action("deleted.undo", ("u",), "bring back", "Bring the record back, when it was yours", "deleted", "undo"),
-    Action("deleted.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "deleted", "copy"),
-    Action("deleted.next_tab", ("right",), "next tab", "Next tab of the detail", "deleted", "next_tab"),
-    Action("deleted.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "deleted", "previous_tab"),
-    Action("deleted.back", ("escape",), "back", "Back to the history", "deleted", "back"),
+    Action("history.back", ("escape",), "back", "One level back: the list, the whole of it, Browse", "history", "back"),
+    Action("narrowing.to_list", ("enter", "down"), "to the list", "From the line to the list", "narrowing", "to_list"),
+    Action("version.older", ("[",), "older", "To the version before this one", "version", "older"),
+    Action("version.newer", ("]",), "newer", "To the version after this one", "version", "newer"),
+    Action("version.now", ("0",), "now", "Back to the record as it is now", "version", "now"),
+    Action("version.restore", ("r",), "restore", "Sign this version anew, after a question that shows what would "
+           "change; what was deleted comes back", "version", "restore"),
+    Action("version.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "version", "copy"),
+    Action("version.next_tab", ("right",), "next tab", "Next tab of the detail", "version", "next_tab"),
+    Action("version.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "version", "previous_tab"),
+    Action("version.back", ("escape",), "back", "Back to where it was opened", "version", "back"),
     # Settings
     Action("settings.change", ("enter",), "change", "Change what is under the cursor, or copy what cannot change",
            "settings", "change"),
     Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
     Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
     Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
+    # Compare
+    Action("compare.open", ("enter",), "open", "Open the record of the column", "compare", "open"),
+    Action("compare.next", ("right", "l"), "next", "To the next record", "compare", "next"),
+    Action("compare.previous", ("left", "h"), "previous", "To the record before", "compare", "previous"),
+    Action("compare.differing", (".",), "differing or all", "Between the fields that differ and all of them", "compare",
+           "differing"),
+    Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
+    Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     # In a dialog
     Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
 )  # fmt: skip

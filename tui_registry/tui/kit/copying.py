@@ -45,7 +45,7 @@ async def copy_records(screen: FlowScreen[None], entries: Sequence[Entry]) -> No
     )
     chosen = await screen.ask(question)
     if chosen == "file":
-        await _write_text(screen, text_to_copy("json", entries), _noun(entries, "json"), "copied.json")
+        await write_text(screen, text_to_copy("json", entries), _noun(entries, "json"), "copied.json")
     for what in NOUNS:
         if what == chosen:
             file = "copied.json" if what == "json" else "copied.txt"
@@ -65,13 +65,14 @@ async def copy_text(
         file: what the file in the replica's folder is called.
     """
     if len(text) > MOST_FOR_A_TERMINAL or not can_copy():
-        await _write_text(screen, text, noun, file)
+        await write_text(screen, text, noun, file)
     else:
         screen.app.copy_to_clipboard(text)
         screen.say(f"sent {noun} to the clipboard (OSC 52){otherwise}", "done")
 
 
-async def _write_text(screen: FlowScreen[None], text: str, noun: str, file: str) -> None:
+async def write_text(screen: FlowScreen[None], text: str, noun: str, file: str) -> None:
+    """Write a text to a file in the replica's folder, and say where. A step of a flow of the screen."""
     try:
         path = await screen.write(write_copy, screen.datastore.data_dir, file, text)
     except OSError as error:

@@ -27,7 +27,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.gate import RunningFlow
-from tui_registry.tui.kit.host import RegistryHost, host_of
+from tui_registry.tui.kit.host import RegistryHost, host_of, styled
 
 Holder = TypeVar("Holder", bound="DOMNode | Part")
 Given = ParamSpec("Given")
@@ -157,7 +157,7 @@ class FlowScreen(Screen[Result], Generic[Result]):
             self._waiting.append(in_front)
             running.wait_for(in_front)
             await in_front
-        answer = self.app.push_screen(screen, wait_for_dismiss=True)
+        answer = self.app.push_screen(styled(self, screen), wait_for_dismiss=True)
         running.wait_for(answer)
         return await asyncio.shield(answer)  # shielded, as the screen answers also where nobody waits any more
 

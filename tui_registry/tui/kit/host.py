@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from textual import events, on, work
 from textual.app import App
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 _LATE: Final = "still at work on that; esc gives it up"
 _STYLES: Final = Path(__file__).parents[1]
+
+Answer = TypeVar("Answer")
 
 
 class Decision(NamedTuple):
@@ -201,9 +203,19 @@ def read_styles(node: DOMNode, name: str) -> None:
     """Read a style sheet that the first frame does without, once; it counts for what is mounted from now on.
 
     Args:
-        name: of the file below `tui/`, such as `browse/record_detail.tcss`.
+        name: of the file below `tui/`, such as `browse/record_detail.tcss`, or its whole path.
     """
     styles, path = node.app.stylesheet, _STYLES / name
     if not styles.has_source(str(path)):
         styles.read(path)
         styles.parse()
+
+
+def styled(node: DOMNode, screen: Screen[Answer]) -> Screen[Answer]:
+    """A screen that is about to be opened, its style sheets read.
+
+    Textual would read them itself, and then parse all the others once more and style every widget of the app anew.
+    """
+    for path in screen.css_path:
+        read_styles(node, str(path))
+    return screen

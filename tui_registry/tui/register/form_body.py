@@ -49,12 +49,14 @@ class Form(Horizontal):
         """Show a form, its cursor in the first field; `ask` completes what is typed."""
         body = FormBody(state, ask)
         holder = self.query_one("#form-holder")
-        await holder.remove_children()
-        await holder.mount(body)
-        self.state, self.body, self.shown = state, body, True
-        for path, words in state.origins.items():
-            self.body.rows[path].show_origin(words)
-        self.body.rows["name"].focus_control()
+        # Laid out and painted once it is whole: row after row, as they are mounted, takes as long again
+        with self.app.batch_update():
+            await holder.remove_children()
+            await holder.mount(body)
+            self.state, self.body, self.shown = state, body, True
+            for path, words in state.origins.items():
+                self.body.rows[path].show_origin(words)
+            self.body.rows["name"].focus_control()
 
     def put_texts(self) -> None:
         """Show the texts of the state, which something other than typing changed."""

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import reactive
 from textual.suggester import Suggester
 from textual.widgets import Input, OptionList, TextArea
 from textual.widgets.text_area import Edit, EditResult
@@ -18,6 +20,9 @@ _NEXT_SECTION = action("register.next_section")
 
 class SafeInput(Input):
     """One line. Its value is set to safe text only; what is pasted is made safe, its lines joined by `joiner`."""
+
+    # How wide the text is decides how far it scrolls, and not where anything stands: a letter lays out nothing anew
+    virtual_size: reactive[Size] = reactive(Size(0, 0))
 
     def __init__(
         self,

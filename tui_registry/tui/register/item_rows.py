@@ -56,9 +56,9 @@ class ItemsRow(FieldRow):
 
     def compose_control(self) -> ComposeResult:
         with Vertical(classes="chips"):
-            yield Static(classes="full")
+            yield Static(Content(""), classes="full")
             with Horizontal(classes="typing"):
-                yield Static(classes="tail")
+                yield Static(Content(""), classes="tail")
                 yield ChipInput()
         yield WordOffers()
 
@@ -151,8 +151,8 @@ class ItemsRow(FieldRow):
         above, tail = self.query_one(".full", Static), self.query_one(".tail", Static)
         above.display, tail.display = bool(full), bool(line)
         marks = self._marks()
-        above.update(Content("\n").join([self._line(chips, marks) for chips in full]))
-        tail.update(self._line(line, marks))
+        _put(above, Content("\n").join([self._line(chips, marks) for chips in full]))
+        _put(tail, self._line(line, marks))
         hint = self.field.hint if not self.chips.items else ""
         self.control.placeholder = f"e.g. {hint}" if hint else ""
         if len(full) != self._lines:
@@ -227,6 +227,13 @@ class ItemsRow(FieldRow):
 
 
 _STYLES = {"✗": "$text-error on $error-muted", "!": "$text-warning on $warning-muted"}
+
+
+def _put(line: Static, content: Content) -> None:
+    """Show something in a line, unless it stands there already: another text lays out the whole form anew."""
+    shown = line.content
+    if not (isinstance(shown, Content) and shown.is_same(content)):
+        line.update(content)
 
 
 class ChipInput(SafeInput):

@@ -1,0 +1,241 @@
+"""Versions of records side by side: `conflicts`, `diff`, and what `show` says of a record in conflict."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_registry.cli.commands import RECORDS_SHOWN
+from tui_registry.cli.output import Column, Table, note, on_terminal, out, out_json, terminal_width
+from tui_registry.cli.registry import open_registry
+from tui_registry.datastore import StoreError
+from tui_registry.present import settling
+from tui_registry.present.versions import ancestor_line, came, change_lines
+from tui_registry.records.merging import differing
+from tui_registry.text import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tui_registry.datastore import Datastore, HistoryEntry, Versions
+    from tui_registry.errors import Json, Kind, Record
+
+
+def conflicts(args: Namespace) -> int:
+    """List the records in conflict, one's own first."""
+    limit: int | None = args.limit
+    if limit is None:
+        limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
+    with open_registry(args) as datastore:
+        if args.json:
+            for versions in _in_conflict(datastore, limit):
+                out_json(settling.conflict_json(versions))
+        else:
+            _print_conflicts(datastore, limit)
+    return 0
+
+
+def diff(args: Namespace) -> int:
+    """Tell what differs between versions of a record."""
+    with open_registry(args) as datastore:
+        kind, identifier = datastore.find(args.id, deleted=True)
+        names = datastore.names.all()
+        compared = _compared(datastore, kind, identifier, [op for op in (args.op, args.other) if op is not None])
+    if args.json:
+        out_json(_compared_json(compared))
+        return 0
+    for line in _compared_lines(compared, int(time.time()), names):
+        out(line)
+    if compared.conflict is not None:
+        note(settling.how_to_settle(compared.conflict, names))
+    return 0
+
+
+def conflict_lines(versions: Versions, now: int, names: Mapping[str, str]) -> Iterator[str]:
+    """What `show` says of a record in conflict, below the version that is shown."""
+    yield "versions"
+    for line in settling.version_lines(versions, now, names):
+        yield f"  {line}"
+    yield f"  they differ in {settling.differ_in(versions)}"
+    yield f"  {settling.how_to_settle(versions, names)}"
+
+
+# Conflicts
+
+_ALL = 2**31
+_CONFLICTS = (
+    Column("ID", 12),
+    Column("NAME", 20),
+    Column("KIND", 5, spare=1),
+    Column("VERSIONS", 8, right=True),
+    Column("SETTLED BY", 12),
+    Column("DIFFER IN", 20, grows=True, most=200),
+)
+
+
+def _in_conflict(datastore: Datastore, limit: int) -> Iterator[Versions]:
+    for row in datastore.conflicts(limit or _ALL):
+        versions = datastore.versions(row.id)
+        if versions is not None and len(versions.live) > 1:  # settled by another process since
+            yield versions
+
+
+def _print_conflicts(datastore: Datastore, limit: int) -> None:
+    table = Table(_CONFLICTS, terminal_width())
+    names = datastore.names.all()
+    shown = 0
+    for versions in _in_conflict(datastore, limit):
+        if not shown:
+            out(table.header())
+        shown += 1
+        name = str(settling.records_of(versions)[0]["name"])
+        who, what = settling.who_settles(versions, names), settling.differ_in(versions)
+        out(table.line((versions.id[:12], name, versions.kind, exact(len(versions.live)), who, what)))
+    total = datastore.stats().conflicts
+    if not shown:
+        note("no record is in conflict")
+        return
+    if limit and shown < total:
+        note(f"{exact(shown)} of {exact(total)} shown: --limit 0 lists all")
+    note("'tui-registry diff ID' shows what differs, 'tui-registry resolve ID' settles one of yours")
+
+
+# Differences
+
+
+class _Compared(NamedTuple):
+    """Versions of a record, and what they are compared with.
+
+    Attributes:
+        against: the operation whose version that is; None where there is none, and where it is what a single operation
+            replaced, which may be several versions (`replaced`).
+        before: what they are compared with, None where there was nothing.
+        conflict: set where the versions are the live ones of a record in conflict.
+    """
+
+    kind: Kind
+    id: str
+    against: HistoryEntry | None
+    before: Record | None
+    versions: Sequence[HistoryEntry]
+    replaced: Sequence[HistoryEntry] = ()
+    conflict: Versions | None = None
+
+
+def _compared(datastore: Datastore, kind: Kind, identifier: str, ops: Sequence[str]) -> _Compared:
+    """What the line asks to compare.
+
+    Raises:
+        StoreError: an operation is unknown, ambiguous, or one of another record.
+    """
+    found = [datastore.log.version(op, identifier) for op in ops]
+    if len(found) == 2:
+        return _Compared(kind, identifier, found[0], found[0].record, found[1:])
+    versions = datastore.versions(identifier) if not found else None
+    if versions is not None and len(versions.live) > 1:
+        ancestor = versions.ancestor
+        return _Compared(
+            kind, identifier, ancestor, ancestor and ancestor.record, versions.live, conflict=versions
+        )  # fmt: skip
+    if not found:
+        last = datastore.log.last_operation(identifier)
+        if last is None:  # never: `find` found it
+            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here")
+        found = [datastore.log.version(last.hash, identifier)]
+    replaced = [datastore.log.version(child, identifier) for child in found[0].children]
+    return _Compared(kind, identifier, None, found[0].before, found, [op for op in replaced if not op.is_rm])
+
+
+# Nothing is cut that a person asked to see.
+_WHOLE = 100_000
+
+
+def _compared_lines(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
+    if compared.conflict is not None:
+        yield from _conflict_diff(compared.conflict, now, names)
+    elif compared.against is not None:
+        yield from _between(compared, now, names)
+    else:
+        yield from _one_operation(compared, now, names)
+
+
+def _conflict_diff(versions: Versions, now: int, names: Mapping[str, str]) -> Iterator[str]:
+    ancestor, live = versions.ancestor, versions.live
+    yield f"{settling.called(versions)} is in conflict: {exact(len(live))} versions"
+    named = "" if ancestor is None else f" ({ancestor.hash[:12]})"
+    yield f"{ancestor_line(ancestor, now, names)}{named}"
+    # Without an ancestor the others are compared with the version that is shown.
+    before = live[0].record if ancestor is None else ancestor.record
+    for place, line in enumerate(settling.version_lines(versions, now, names)):
+        yield ""
+        yield line
+        if ancestor is None and place == 0:
+            yield "  the others are compared with this one"
+        else:
+            yield from _changes(before, live[place].record)
+
+
+def _between(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
+    first, (last,) = compared.against, compared.versions
+    assert first is not None
+    yield f"{compared.kind} {compared.id[:12]}"
+    for word, op in (("from", first), ("to", last)):
+        yield f"{word:<4} {_operation(op, now, names)}"
+    if first.is_rm or last.is_rm:
+        yield "  a removal says nothing of the record: there is nothing to compare"
+    else:
+        yield from _changes(first.record, last.record)
+
+
+def _one_operation(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
+    (op,) = compared.versions
+    yield f"{compared.kind} {compared.id[:12]}"
+    yield _operation(op, now, names)
+    if op.record is None:
+        there = f": 'tui-registry show {compared.id[:12]} --at {{}}' shows it"
+        yield f"  it took the record away{''.join(there.format(one.hash[:12]) for one in compared.replaced[:1])}"
+    elif len(compared.replaced) > 1:
+        for replaced in compared.replaced:
+            yield f"  in place of {_operation(replaced, now, names)}"
+            yield from (f"  {line}" for line in _changes(replaced.record, op.record))
+    elif compared.before is None:
+        yield "  nothing was there before"
+    else:
+        yield from _changes(compared.before, op.record)
+
+
+def _operation(op: HistoryEntry, now: int, names: Mapping[str, str]) -> str:
+    return f"{op.hash[:12]}: {op.did}, {came(op, now, names)}"
+
+
+def _changes(before: Record | None, after: Record | None) -> Iterator[str]:
+    lines = change_lines(before, after, limit=_WHOLE, most=_WHOLE)
+    for line in lines or ["no field differs, only the time"]:
+        yield f"  {line}"
+
+
+def _compared_json(compared: _Compared) -> dict[str, Json]:
+    return {
+        "kind": compared.kind,
+        "id": compared.id,
+        "conflict": compared.conflict is not None,
+        "against": None if compared.against is None else compared.against.hash,
+        "before": compared.before,
+        "versions": [settling.version_json(entry) for entry in compared.versions],
+        "differing": [*_differing_json(compared)],
+    }
+
+
+def _differing_json(compared: _Compared) -> Iterator[dict[str, Json]]:
+    """The fields in which the live versions differ, with what a merge does; of other versions those that changed."""
+    if compared.conflict is not None:
+        for found in settling.differences(compared.conflict):
+            more: dict[str, Json] = {"merged": found.merged, "open": found.open}
+            yield {"path": found.path, "before": found.base, "values": [*found.values], **more}
+        return
+    after = compared.versions[0].record
+    if compared.before is not None and after is not None:
+        for found in differing(None, [compared.before, after]):
+            yield {"path": found.path, "before": found.values[0], "values": [found.values[1]]}

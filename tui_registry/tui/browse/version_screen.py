@@ -1,0 +1,328 @@
+"""A record as it was at one of its operations, deleted ones too: a cursor walks its versions, any can be restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import ClassVar, Literal, NamedTuple
+
+from textual.content import Content
+from textual.widget import Widget
+
+from tui_registry.datastore import Beside, Datastore, Entry, HistoryEntry
+from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.present.amounts import ago
+from tui_registry.present.deeds import standing
+from tui_registry.present.imports import Candidate
+from tui_registry.present.versions import change_lines
+from tui_registry.records.merging import differing
+from tui_registry.text import address_short, exact, moment_utc, safe_text
+from tui_registry.tui import conflicts, kit, register
+from tui_registry.tui.browse.record_detail import RecordDetail, Surroundings, came_in_full, what_it_did
+from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.copying import copy_records
+from tui_registry.tui.kit.flows import Part, flow
+from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
+
+_MOST_LINES = 2
+
+
+class Then(NamedTuple):
+    """A record at one of its operations.
+
+    Attributes:
+        entry: as it was; of a removal what it took away, None where that is unknown.
+        now: as it is; None where it is deleted, and then `gone_at` says since when (Unix seconds).
+    """
+
+    kind: Kind
+    id: str
+    version: HistoryEntry
+    entry: Entry | None
+    beside: Beside
+    now: Entry | None
+    gone_at: int | None
+
+    @property
+    def later(self) -> int:
+        """How many operations came after it."""
+        return self.beside.of - self.beside.number
+
+    @property
+    def name(self) -> str:
+        """The record's name for a sentence."""
+        entry = self.entry or self.now
+        return f"“{safe_text(str(entry.record['name']), 40)}”" if entry is not None else "the record"
+
+
+def read_then(datastore: Datastore, kind: Kind, record_id: str, place: int) -> Then:
+    """A record at the operation that stands at a place of the log.
+
+    Raises:
+        RegistryError: `not_found` when it is none of the record's; the database cannot be read.
+    """
+    found = datastore.history(record_id, limit=1, before=place + 1)
+    if not found or found[0].place != place:
+        raise RegistryError("not_found", f"this operation of {kind} {record_id[:12]} is not in the log any more")
+    version = found[0]
+    now = datastore.entry(record_id, kind)
+    last = datastore.log.last_operation(record_id) if now is None else None
+    record = version.record or version.before
+    entry = None
+    if record is not None:
+        entry = Entry(
+            kind=kind,
+            id=record_id,
+            record=record,
+            heads=datastore.heads(record_id),
+            live_heads=(),
+            problems=tuple(datastore.check(kind, record)),
+            mine=version.mine,
+            owner_name=datastore.names.all().get(version.actor),
+            future=False,
+            size=sum(map(len, datastore.log.lines(place, place + 1))),
+        )
+    beside = datastore.log.beside(record_id, place)
+    return Then(kind, record_id, version, entry, beside, now, None if last is None else last.updated_at)
+
+
+class VersionScreen(FrameScreen[None]):
+    """The record as it was, until it is left with Esc, with the key back to now, or by restoring.
+
+    Attributes:
+        left: how it was left: for the record as it is now, or as something was signed; None before, and for Esc.
+    """
+
+    CSS_PATH: ClassVar[str] = "detail.tcss"
+    AUTO_FOCUS: ClassVar[str] = "DetailBody"
+    HEADING: ClassVar[str] = "As it was"
+    WHERE: ClassVar[tuple[Where, ...]] = ("version",)
+    BINDINGS = bindings_for(*WHERE)
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "version.back", "version.older", "version.newer", "version.now", "version.restore", "version.next_tab",
+        "app.help",
+    )  # fmt: skip
+
+    def __init__(self, kind: Kind, record_id: str, place: int) -> None:
+        """
+        Args:
+            place: of the operation in the log.
+        """
+        super().__init__()
+        self._kind: Kind = kind
+        self._record_id = record_id
+        self._place = place
+        self._then: Then | None = None
+        self.left: Literal["now", "written"] | None = None
+        self._restoring = Restoring(self)
+
+    def mode(self) -> str:
+        # It is opened from a record wherever one is shown, and from the history.
+        return f"app.{self.app.current_mode}"
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield Flow(id="as-of")
+        yield RecordDetail(id="detail")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._read()
+        self.watch(self.host, "facts", self._read, init=False)
+        self.watch(self.host, "minute", self._show, init=False)
+
+    @flow(group="entry", exclusive=True, background=True)
+    async def _read(self) -> None:
+        self._then = await self.read(read_then, self.datastore, self._kind, self._record_id, self._place)
+        self._show()
+
+    def _show(self) -> None:
+        then = self._then
+        if then is None:
+            return
+        detail = self.query_one(RecordDetail)
+        detail.show(then.entry, at=then.version.place)
+        self.query_one("#as-of", Flow).flow(partial(as_of, then, detail.around))
+        if then.entry is None:
+            self.hint("what was deleted is not in this replica's history")
+        elif then.now is None:
+            who = "r brings it back" if then.version.mine else "only its owner can bring it back"
+            self.hint(f"this record is deleted: {who}")
+        else:
+            self.hint("")
+
+    # Actions
+
+    def _go(self, place: int | None, nothing: str) -> None:
+        self.next_step()
+        if place is None:
+            self.say(nothing)
+        else:
+            self._place = place
+            self._read()
+
+    def action_older(self) -> None:
+        if self._then is not None:
+            self._go(self._then.beside.older, "this is where its history begins")
+
+    def action_newer(self) -> None:
+        if self._then is not None:
+            self._go(self._then.beside.newer, "nothing came after this")
+
+    def action_now(self) -> None:
+        """Back to the record as it is today."""
+        if self._then is not None and self._then.now is None:
+            self.say(
+                "this record is deleted now" + (": r brings it back" if self._then.version.mine else ""), "problem"
+            )
+        else:
+            self.left = "now"
+            self.dismiss(None)
+
+    @flow
+    async def action_restore(self) -> None:
+        if await self._restoring.restored(self._kind, self._record_id, self._place):
+            self.left = "written"
+            self.dismiss(None)
+
+    @flow
+    async def action_copy(self) -> None:
+        """Copy the record as it was."""
+        if self._then is not None and self._then.entry is not None:
+            await copy_records(self, [self._then.entry])
+
+    def action_next_tab(self) -> None:
+        self.query_one(RecordDetail).turn(1)
+
+    def action_previous_tab(self) -> None:
+        self.query_one(RecordDetail).turn(-1)
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+
+def as_of(then: Then, around: Surroundings, width: int) -> Content:
+    """The lines above the record: which version this is, what it changed, and what the record says now."""
+    version, count = then.version, f"version {exact(then.beside.number)} of {exact(then.beside.of)}"
+    if standing(version) == "current":
+        first = f"As it is now: {what_it_did(version)} {moment_utc(version.updated_at)}, {count}"
+    else:
+        first = f"As of {moment_utc(version.updated_at)}: {what_it_did(version)}, {count}"
+    lines = paragraph(first, width, "bold $text-warning")
+    lines += _short([came_in_full(version, around)], "", width)
+    lines += _short(change_lines(version.before, version.record), "then: ", width)
+    if standing(version) != "current":
+        lines += _short(*_since(then, around), width)
+    return stack(lines)
+
+
+def _since(then: Then, around: Surroundings) -> tuple[list[str], str]:
+    """What the record says now that it did not say then, and the words that lead to it."""
+    if then.now is None:
+        return [f"deleted {ago(around.now - (then.gone_at or around.now))}"], "now: "
+    changed = change_lines(then.version.record or then.version.before, then.now.record) or ["it says the same"]
+    if len(then.now.live_heads) > 1:
+        changed.insert(0, f"in conflict, {len(then.now.live_heads)} versions are live")
+    later = f", {exact(then.later)} version{'' if then.later == 1 else 's'} later" if then.later else ""
+    return changed, f"now{later}: "
+
+
+def _short(texts: Sequence[str], head: str, width: int) -> list[Content]:
+    """Texts one behind the other on at most two lines; none where there is no text."""
+    lines = paragraph(head + " · ".join(texts), width, "$foreground-muted") if texts else []
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[: _MOST_LINES - 1], (lines[_MOST_LINES - 1] + Content(" …")).truncate(width, ellipsis=True)]
+    return lines
+
+
+class Restoring(Part):
+    """Signs an earlier version of a record anew, after a question that shows what would change."""
+
+    @flow
+    async def restore(self, kind: Kind, record_id: str, place: int) -> None:
+        """See `restored`."""
+        await self.restored(kind, record_id, place)
+
+    async def restored(self, kind: Kind, record_id: str, place: int) -> bool:
+        """Restore the version that the operation at a place of the log wrote; of the removal of a record that is still
+        deleted, what it took away. Whether something was written."""
+        then = await self.read(read_then, self.datastore, kind, record_id, place)
+        record = then.version.record or (then.version.before if then.now is None else None)
+        when = moment_utc(then.version.updated_at)
+        if record is None:
+            self.say("this operation deleted the record: a version before it can be restored", "problem")
+        elif not then.version.mine:
+            return await self._duplicate(then, record)
+        elif then.now is not None and len(then.now.live_heads) > 1:
+            # Restoring is one way to settle it, in sight of the versions that are live.
+            wanted = {change.path: change.values[1] for change in differing(None, [then.now.record, record])}
+            return await conflicts.show_conflict(self.screen, record_id, wanted) is not None
+        elif then.now is not None and _untimed(then.now.record) == _untimed(record):
+            self.say(f"{then.name} says what it said on {when}: there is nothing to restore", "note")
+        elif then.entry is not None and any(problem.severity == "error" for problem in then.entry.problems):
+            return await self._fill_form(then, record, when)
+        else:
+            return await self._sign(then, record, when)
+        return False
+
+    async def _sign(self, then: Then, record: Record, when: str) -> bool:
+        if then.now is None:
+            question = kit.ConfirmScreen(
+                f"Bring back {then.name} as it was on {when}?",
+                f"version {record['version']}\nIt is signed as a new operation; its history stays as it is.",
+                yes="Bring back",
+                no="Back",
+            )
+        else:
+            changes = "\n".join(change_lines(then.now.record, record, most=4))
+            question = kit.ConfirmScreen(
+                f"Restore {then.name} as it was on {when}?",
+                f"{changes}\nIt is signed as a new operation; what it says now stays in its history.",
+                yes="Restore",
+                no="Back",
+            )
+        if not await self.ask(question):
+            return False
+        try:
+            if then.now is None:
+                await self.write(self.datastore.add, then.kind, record)
+            else:
+                await self.write(self.datastore.update, then.kind, then.id, record, then.now.heads)
+        except RegistryError as error:
+            self.say(f"not restored: {error.sentence}", "problem")
+            return False
+        self.say(f"{then.name} is {'back' if then.now is None else 'restored'} as of {when}", "done")
+        self.screen.host.look()
+        return True
+
+    async def _fill_form(self, then: Then, record: Record, when: str) -> bool:
+        """What breaks a rule of today is signed by hand."""
+        assert then.entry is not None
+        worst = next(problem for problem in then.entry.problems if problem.severity == "error")
+        question = kit.ConfirmScreen(
+            f"{then.name} as of {when} breaks a rule of today",
+            f"{worst.path}: {worst.sentence}\nThe form opens with that version: put it right, and sign it there.",
+            yes="Open the form",
+            no="Back",
+        )
+        return await self.ask(question) is True and await self._form(then, record)
+
+    async def _duplicate(self, then: Then, record: Record) -> bool:
+        address = address_short(then.version.actor)
+        name = None if then.entry is None else then.entry.owner_name
+        question = kit.ConfirmScreen(
+            f"{then.name} belongs to {f'{safe_text(name, 40)} ({address})' if name else address}",
+            "A version of it can be restored only by the key that signed it. You can start a new record of yours from "
+            "this version.",
+            yes="Duplicate as new",
+            no="Back",
+        )
+        return await self.ask(question) is True and await self._form(then, record)
+
+    async def _form(self, then: Then, record: Record) -> bool:
+        found = Candidate(f"the version of {moment_utc(then.version.updated_at)}", "ready", then.kind, record, then.id)
+        return await self.ask(register.RegisterScreen(then.kind, imported=found)) is not None
+
+
+def _untimed(record: Record) -> Record:
+    return {**record, "updated_at": 0}
