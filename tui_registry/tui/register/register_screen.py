@@ -377,7 +377,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         with suppress(RegistryError):
             overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
             # Where saving found a conflict, or that the record is gone, that was said.
-            unsaid = record_id == self.state.record_id and not (self.drafts.closed or self._settled_with)
+            unsaid = record_id == self.state.record_id and not self._settled_with and not self.drafts.closed
             if overtaken and self.is_active and unsaid:
                 self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
 
