@@ -66,6 +66,23 @@ def test_a_draft_without_a_licence_is_not_registered_before_one_is_named(
     assert again.json["origins"]["license"] == "--set"
 
 
+def test_a_model_whose_type_nothing_states_is_not_registered_before_it_is_given(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Untyped\n\nA model without any type in its card.\n")
+    said = cli("import", "README.md", "--register")
+    assert said.code == 1
+    assert "model_type: the type is stated nowhere" in said.out
+    assert "an LLM should state" not in said.out
+    line = cli("import", "README.md", "--register", "--json", "--set", "model_type=Embedding").json
+    assert (line["status"], line["record"]["model_type"]) == ("registered", "Embedding")
+
+
+def test_a_file_that_is_cut_off_is_not_registered_whatever_is_set(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(gguf(LLAMA, [("w", (1024, 1024), 0, 0)], data=10))
+    said = cli("import", "a.gguf", "--register", "--set", "name=x")
+    assert said.code == 1
+    assert "a.gguf is not whole: get it again" in said.out
+
+
 def test_a_server_is_imported_by_its_address(cli: Cli) -> None:
     with serving({"/api/tags": TAGS}) as server:
         said = cli("import", server.address, "--register", "--set", "license=LicenseRef-Gemma", "--json")

@@ -116,7 +116,57 @@ def test_a_file_that_is_cut_off_in_its_data_says_so_and_is_estimated_whole(tmp_p
     tensors = [("w", (1024, 1024, 1024), 0, 0)]
     found = read(written(tmp_path, "a.gguf", gguf(LLAMA, tensors, data=10)))
     assert any("cut off" in note for note in found.notes)
+    assert [problem.sentence for problem in found.problems] == ["a.gguf is not whole: get it again"]
     assert at(found, "resource_requirements.min_memory_mb") == 5 * 1024  # 4 GB x 1.2
+
+
+@pytest.mark.parametrize("tensors", [[], [("empty", (0, 4), 0, 4096)], [("w", (8,), 0, 0), ("empty", (0,), 0, 4096)]])
+def test_padding_that_is_missing_at_the_end_is_no_data_that_is_missing(tmp_path: Path, tensors: Any) -> None:
+    content = gguf(LLAMA, tensors, data=0)
+    # The data begin at the next multiple of 32, and eight numbers take as many bytes
+    content += bytes(-len(content) % 32 + 32) if len(tensors) == 2 else b""
+    found = read(written(tmp_path, "a.gguf", content))
+    assert found.problems == ()
+    assert not any("cut off" in note for note in found.notes)
+
+
+def test_a_part_that_is_cut_off_keeps_the_model_from_being_ready(tmp_path: Path) -> None:
+    paths = parts(tmp_path, 3)
+    paths[1].write_bytes(paths[1].read_bytes()[:-4000])
+    paths[2].write_bytes(paths[2].read_bytes()[:40])
+    found = read(paths[0])
+    assert [problem.sentence for problem in found.problems] == [
+        f"{path.name} is not whole: get it again" for path in paths[1:]
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", [r"C:\Users\bob\models\llama-7b", "/home/bob/llama-7b", "~/llama-7b/", "D:/x/llama-7b", r"models\llama-7b"]
+)
+def test_a_path_on_somebodys_disk_is_in_no_name_and_no_tag(tmp_path: Path, path: str) -> None:
+    told = [("general.name", TEXT, path), ("general.tags", LIST, (TEXT, [path, "chat"]))]
+    found = read(written(tmp_path, "a.gguf", gguf([*told, ("general.architecture", TEXT, "llama")])))
+    assert at(found, "name") == "llama-7b"
+    assert at(found, "tags") == ["chat", "llama"]
+    assert len([note for note in found.notes if "somebody's disk" in note]) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([("general.architecture", TEXT, "brand-new")], None),
+        ([], None),
+        ([("general.architecture", TEXT, "brand-new"), ("brand-new.context_length", U32, 4096),
+          ("tokenizer.ggml.model", TEXT, "gpt2")], "LLM"),
+        ([("general.architecture", TEXT, "qwen3"), ("qwen3.pooling_type", U32, 3)], "Embedding"),
+        ([("general.architecture", TEXT, "bert"), ("bert.pooling_type", U32, 4)], {"Other": "text-ranking"}),
+    ],
+)  # fmt: skip
+def test_the_type_comes_from_the_header_or_is_not_stated(tmp_path: Path, values: Any, wanted: Any) -> None:
+    found = read(written(tmp_path, "a.gguf", gguf(values)))
+    assert ("model_type" in found.origins) == (wanted is not None)
+    assert [problem.path for problem in found.problems] == ([] if wanted is not None else ["model_type"])
+    assert wanted is None or at(found, "model_type") == wanted
 
 
 # ---- split models --------------------------------------------------------------------------------------------------

@@ -308,3 +308,41 @@ def test_files_that_need_consent_are_told_and_the_rest_is_read() -> None:
     assert at(found, "license") == "Apache-2.0"
     assert "config.json was not read: the Hub answers with status 401" in found.notes
     assert any("agreed to its terms" in note for note in found.notes)
+
+
+def test_where_a_card_names_no_task_the_hub_tells_the_type() -> None:
+    files = {
+        "README.md": CARD.replace(b"pipeline_tag: text-generation\n", b""),
+        "config.json": {"architectures": ["X"]},
+    }
+    with hub_of(repository(files, pipeline_tag="text-classification")) as (server, hub):
+        found = read(server, hub)
+    assert at(found, "model_type") == {"Other": "text-classification"}
+    assert found.origins["model_type"] == "pipeline_tag text-classification, as the Hub tells it"
+
+
+def test_what_the_card_says_goes_before_what_the_hub_tells() -> None:
+    with hub_of(repository({"README.md": CARD, "config.json": CONFIG}, pipeline_tag="fill-mask")) as (server, hub):
+        assert at(read(server, hub), "model_type") == "LLM"
+
+
+def test_the_parts_of_a_model_of_sentence_transformers_are_fetched() -> None:
+    modules = [
+        {"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    ]
+    files = {
+        "modules.json": modules,
+        "0_Transformer/config.json": {"architectures": ["BertModel"], "max_position_embeddings": 512},
+        "0_Transformer/sentence_bert_config.json": {"max_seq_length": 128},
+        "0_Transformer/model.safetensors": safetensors({"a": tensor("F32", (10, 8), 0, 320)}),
+    }
+    with hub_of(repository(files, pipeline_tag=None)) as (server, hub):
+        found = read(server, hub)
+    assert (at(found, "model_type"), at(found, "context_length"), at(found, "parameters")) == ("Embedding", 128, 80)
+
+
+def test_the_side_file_of_a_quantiser_is_fetched() -> None:
+    files = {"README.md": CARD, "config.json": CONFIG, "quantize_config.json": {"bits": 4, "group_size": 128}}
+    with hub_of(repository(files)) as (server, hub):
+        assert at(read(server, hub), "quantization") == "GPTQ"

@@ -136,7 +136,8 @@ def test_a_folder_of_diffusers_is_one_model(tmp_path: Path) -> None:
 
 def test_an_adapter_says_what_it_adapts(tmp_path: Path) -> None:
     folder = model(tmp_path / "lora", card=None, config=None, weights=None)
-    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "org/base"}')
+    adapter = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/base"}
+    (folder / "adapter_config.json").write_text(json.dumps(adapter))
     (folder / "adapter_model.safetensors").write_bytes(WEIGHTS)
     found = read(folder)
     assert "this is an adapter of org/base, no whole model" in found.notes
@@ -153,6 +154,36 @@ def test_an_adapter_says_what_it_adapts(tmp_path: Path) -> None:
         ({"quant_method": "fp8"}, {"Other": "FP8"}),
         ({"quant_method": "mxfp4"}, {"Other": "MXFP4"}),
         ({"quant_method": "hqq", "bits": 8}, "INT8"),
+        ({"quant_method": "gptq_marlin", "bits": 4}, "GPTQ"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, {"Other": "NF4"}),
+        ({"quant_method": "exl2", "bits": 4.65}, {"Other": "EXL2"}),
+        ({"quant_method": "fbgemm_fp8"}, {"Other": "FP8"}),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, {"Other": "NVFP4"}),
+        ({"quant_method": "torchao", "quant_type": "int4_weight_only"}, "INT4"),
+        ({"bits": 4, "group_size": 64}, "INT4"),
+        ({"bits": 4, "group_size": 32, "mode": "mxfp4"}, {"Other": "MXFP4"}),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 4, "type": "int"}}}},
+            "INT4",
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"g": {"weights": {"num_bits": 8, "type": "float"}}},
+            },
+            {"Other": "FP8"},
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {
+                    "a": {"weights": {"num_bits": 4, "type": "int"}},
+                    "b": {"weights": {"num_bits": 8, "type": "int"}},
+                },
+            },
+            {"Other": "INT4+INT8"},
+        ),
+        ({"quant_method": "compressed-tensors", "config_groups": [3]}, {"Other": "compressed-tensors"}),
         ({"quant_method": "new-thing"}, {"Other": "new-thing"}),
         ({"quant_method": 7, "bits": [4]}, "BF16"),
         ("4bit", "BF16"),
@@ -163,6 +194,44 @@ def test_the_configuration_of_the_quantisation_is_believed_before_dtypes(
 ) -> None:
     found = read(model(tmp_path / "m", config={**CONFIG, "quantization_config": quantization_config}))
     assert at(found, "quantization") == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "wanted"),
+    [
+        ("quantize_config.json", {"bits": 4, "group_size": 128, "desc_act": False, "sym": True}, "GPTQ"),
+        ("quant_config.json", {"zero_point": True, "q_group_size": 128, "w_bit": 4, "version": "GEMM"}, "AWQ"),
+        ("hf_quant_config.json", {"quantization": {"quant_algo": "FP8"}}, {"Other": "FP8"}),
+    ],
+)
+def test_the_side_file_of_a_quantiser_tells_what_it_did(tmp_path: Path, name: str, content: Any, wanted: Any) -> None:
+    folder = model(tmp_path / "m")
+    (folder / name).write_text(json.dumps(content))
+    found = read(folder)
+    assert (at(found, "quantization"), name in found.origins["quantization"]) == (wanted, True)
+
+
+def test_mlx_needs_no_gpu_of_its_own(tmp_path: Path) -> None:
+    found = read(model(tmp_path / "m", card=CARD.replace("transformers", "mlx"), config={
+        **CONFIG, "quantization": {"bits": 4, "group_size": 64}, "quantization_config": {"bits": 4, "group_size": 64},
+    }, weights=None))  # fmt: skip
+    assert (at(found, "quantization"), at(found, "framework")) == ("INT4", {"Other": "MLX"})
+    assert at(found, "resource_requirements.requires_gpu") is False
+
+
+def test_the_size_in_an_index_of_pytorch_tells_the_parameters(tmp_path: Path) -> None:
+    folder = model(tmp_path / "m", card=CARD, weights=None)
+    index = {"metadata": {"total_size": 14_000}, "weight_map": {"a": "pytorch_model-00001-of-00002.bin"}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    assert at(read(folder), "parameters") == 7_000
+
+
+def test_a_base_model_on_somebodys_disk_is_no_tag(tmp_path: Path) -> None:
+    bases = "[C:\\Users\\bob\\llama, /home/bob/llama, org/base-7B]"
+    found = read(model(tmp_path / "m", card=CARD.replace("meta-llama/Llama-3.1-8B", bases)))
+    assert at(found, "tags")[-1] == "base-7b"
+    assert not any("bob" in tag for tag in at(found, "tags"))
+    assert not any("bob" in note for note in found.notes)
 
 
 def test_packed_weights_are_counted_by_the_bits_of_the_configuration(tmp_path: Path) -> None:
@@ -179,6 +248,35 @@ def test_packed_weights_are_counted_by_the_bits_of_the_configuration(tmp_path: P
         ({"n_positions": 1024}, 1024),
         ({"max_position_embeddings": 512, "n_positions": 1024}, 512),
         ({"text_config": {"max_position_embeddings": 4096}, "vision_config": {}}, 4096),
+        ({"max_sequence_length": 2048}, 2048),
+        ({"model_type": "rwkv", "context_length": 1024}, 1024),
+        ({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        ({"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": 4.0}}, 16_384),
+        ({"max_position_embeddings": 2048, "rope_scaling": {"rope_type": "dynamic", "factor": 2}}, 4096),
+        (
+            {
+                "max_position_embeddings": 32_768,
+                "rope_scaling": {"type": "yarn", "factor": 4, "original_max_position_embeddings": 32_768},
+            },
+            131_072,
+        ),
+        (
+            {
+                "max_position_embeddings": 131_072,
+                "rope_scaling": {"type": "yarn", "factor": 32, "original_max_position_embeddings": 4096},
+            },
+            131_072,
+        ),
+        (
+            {
+                "max_position_embeddings": 131_072,
+                "rope_scaling": {"rope_type": "llama3", "factor": 8, "original_max_position_embeddings": 8192},
+            },
+            131_072,
+        ),
+        ({"max_position_embeddings": 4096, "rope_parameters": {"rope_type": "linear", "factor": 2.0}}, 8192),
+        ({"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": 10**30}}, 4096),
+        ({"max_position_embeddings": 4096, "rope_scaling": {"type": ["linear"], "factor": "2"}}, 4096),
         ({"max_position_embeddings": True}, None),
         ({"max_position_embeddings": -1}, None),
         ({"max_position_embeddings": 10**40}, None),
@@ -230,7 +328,9 @@ def test_a_readme_without_front_matter_is_no_card(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("library", ["keras", "flax", "onnx", "coreml", "gguf", "mlx", "somethingelse"])
 def test_the_library_tells_the_framework(tmp_path: Path, library: str) -> None:
-    (tmp_path / "README.md").write_text(f"---\nlicense: mit\nlibrary_name: {library}\n---\n")
+    (tmp_path / "README.md").write_text(
+        f"---\nlicense: mit\npipeline_tag: summarization\nlibrary_name: {library}\n---\n"
+    )
     wanted = {
         "keras": "TensorFlow", "flax": "JAX", "onnx": "ONNX", "coreml": "CoreML", "gguf": {"Other": "GGML"},
         "mlx": {"Other": "MLX"}, "somethingelse": {"Other": "somethingelse"},

@@ -73,6 +73,18 @@ async def test_a_model_is_registered_from_a_gguf_file_without_the_mouse(
         assert datastore.drafts.all() == []
 
 
+async def test_a_type_that_nothing_states_is_asked_for_before_signing(tmp_path: Path) -> None:
+    front = "---\nlicense: mit\n---\n# Untyped\n\nA model whose card says nothing about its type.\n"
+    path = write(tmp_path / "x" / "README.md", front)
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore) as (app, pilot):
+            await ask_for(pilot, path)
+            await press(pilot, "ctrl+s")
+            assert "not signed yet" in status(app)
+            assert row(app, "model_type").problems[0].sentence.startswith("not stated: choose one of LLM")
+        assert datastore.search("").rows == []
+
+
 async def test_what_a_person_changes_no_longer_comes_from_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "x.gguf", gguf(LLAMA))
     with replica(tmp_path / "data") as datastore:

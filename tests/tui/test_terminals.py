@@ -137,7 +137,7 @@ def test_ctrl_z_where_no_shell_waits_says_so_and_goes_on(tmp_path: Path) -> None
 def test_too_small_a_terminal_says_so_and_loses_nothing(tmp_path: Path) -> None:
     with open_terminal(tmp_path, columns=20, rows=5) as terminal:
         terminal.wait_for(b"Too small: 20x5")
-        terminal.wait_for(b"60x10")
+        terminal.wait_for(b"60x16")
         assert b"Browse" not in terminal.seen
         terminal.press(b"q")
         terminal.resize(100, 30)

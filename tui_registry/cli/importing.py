@@ -135,6 +135,7 @@ class _Import:
                 return judged(finding, error.problems)
             set_here = {path: "--set" for path, _ in self._settings} if finding.origins else {}
             finding = replace(finding, record=record, origins={**finding.origins, **set_here})
+            finding = finding.settled({path for path, _ in self._settings})
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._datastore.entry(identifier, kind) is not None:
             return judged(finding, here_as=identifier)

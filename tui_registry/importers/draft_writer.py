@@ -14,12 +14,19 @@ from typing import NamedTuple
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.licences import meant, names_none, reference
-from tui_registry.present.imports import Finding
+from tui_registry.present.imports import NOT_STATED, Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
-from tui_registry.records.schema import FIELDS, Field, Integer, Many, Optional, Struct, Text, Variant
+from tui_registry.records.schema import FIELDS, MODEL_TYPES, Field, Flag, Integer, Many, Optional, Struct, Text, Variant
 from tui_registry.text import exact, safe_text
 
+NO_TYPE = Problem(
+    "model_type",
+    "error",
+    NOT_STATED,
+    f"the type is stated nowhere: give one of {', '.join(MODEL_TYPES)}, or another task as Other "
+    '(on the command line --set model_type=LLM, or --set \'model_type={"Other": "text-classification"}\')',
+)
 NO_LICENCE = "unknown"  # no SPDX expression, so the authoring rule asks; the default would claim a licence
 
 
@@ -31,6 +38,7 @@ class Draft:
         self.source = source
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
+        self.problems: list[Problem] = []
         self._fields: dict[str, Json] = {}
 
     def has(self, path: str) -> bool:
@@ -76,6 +84,9 @@ class Draft:
         merged = [item for item in present if isinstance(item, str)] if isinstance(present, list) else []
         before = len(merged)
         for item in items:
+            if is_disk_path(item):
+                self.note(f"{path}: a path on somebody's disk was left out ({origin})")
+                continue
             word = slug(item) if path == "tags" else " ".join(item.split())
             if word and word not in merged:
                 merged.append(word)
@@ -89,16 +100,22 @@ class Draft:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
+    def problem(self, path: str, code: str, sentence: str) -> None:
+        """Something that keeps the draft from being registered, until a person gives the field at `path` a value."""
+        self.problems.append(Problem(path, "error", code, sentence))
+
     def finding(self) -> Finding:
         """The draft as the rest of the program takes it."""
         if not self.has("license"):
             self.put("license", NO_LICENCE, "stated nowhere, so it is left for a person to name")
+        # A record needs a type, and what nobody stated is not to be registered as the default
+        untyped = self.kind == "model" and not self.has("model_type")
         record: Record | None = None
-        problems: tuple[Problem, ...] = ()
+        problems = (*self.problems, *((NO_TYPE,) if untyped else ()))
         try:
             record = read_record(self.kind, self._fields)
         except InvalidRecord as error:
-            problems = error.problems
+            problems = tuple(error.problems)
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
         return Finding(self.source, self.kind, record, problems, origins=origins, notes=tuple(self.notes))
@@ -128,13 +145,16 @@ class Draft:
             case Variant(), dict() if isinstance(value.get("Other"), str):
                 other = _clean(str(value["Other"]))[:64].strip()
                 return {"Other": other} if other else None
-            case (Variant(), str()) | (_, bool()):
+            case (Variant(), str()) | (Flag(), bool()):
                 return value
         self.note(f"{path}: the value was not of the right type and was left out ({origin})")
         return None
 
     def _fit_text(self, path: str, of: Text, value: str, origin: str) -> str:
         text = _clean(value).strip()
+        if path == "name" and is_disk_path(text):
+            text = last_of_path(text)
+            self.note(f"name: the path on somebody's disk that stands before it was left out ({origin})")
         if len(text) > of.most:
             self.note(f"{path}: cut to {exact(of.most)} of {exact(len(text))} characters ({origin})")
             text = text[: of.most].rstrip()
@@ -188,6 +208,23 @@ def slug(text: str) -> str:
     """A tag as the authoring rules ask for it: `Text Generation` -> `text-generation`, `C++` -> `c`; maybe empty."""
     plain = unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode().lower().replace("'", "")
     return re.sub(r"[^a-z0-9]+", "-", plain)[:128].strip("-")
+
+
+def is_disk_path(text: str) -> bool:
+    """Whether a text is a path on somebody's disk, such as `C:\\Users\\bob\\llama` or `/home/bob/llama`.
+
+    `OWNER/NAME` is none: so the Hub calls its models.
+    """
+    return _DISK_PATH.match(text.strip()) is not None
+
+
+def last_of_path(text: str) -> str:
+    """The name at the end of a path, of either way to write one."""
+    return _SEPARATORS.split(text.strip().rstrip("/\\"))[-1]
+
+
+_DISK_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\|/[^/\s]|~[A-Za-z0-9_-]*/|\.{1,2}[\\/]|(?i:file:)|[\w.-]+\\(?=[\w.-])")
+_SEPARATORS = re.compile(r"[\\/]")
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -63,12 +63,12 @@ class Folder(NamedTuple):
     Attributes:
         names: of files one of which it has.
         stands_for_it: the file among them that means the whole folder when it is imported alone.
-        has_parts: the file among them with which the folders in it are parts of it, too.
+        have_parts: the files among them with which the folders in it are parts of it, too.
     """
 
     names: tuple[str, ...]
     stands_for_it: str
-    has_parts: str
+    have_parts: tuple[str, ...]
 
 
 class Server(NamedTuple):
@@ -143,6 +143,19 @@ FORMATS = (
         ),
     ),
     Format(
+        name="a Git LFS pointer",
+        help="Git LFS pointers in their place",
+        kind="model",
+        module="lfs",
+        weights=(
+            Weights(
+                "pointer",
+                lambda head: head.startswith(b"version https://git-lfs.github.com/spec/") and b"\0" not in head,
+                in_folder=True,
+            ),
+        ),
+    ),
+    Format(
         name="an A2A agent card",
         help="A2A agent cards (a file, or the agent's address)",
         kind="agent",
@@ -181,9 +194,9 @@ FORMATS = (
             otherwise="is no model card: it does not begin with front matter that names a licence, tags or the like",
         ),
         folder=Folder(
-            names=("config.json", "model_index.json", "adapter_config.json"),
+            names=("config.json", "model_index.json", "adapter_config.json", "modules.json"),
             stands_for_it="config.json",
-            has_parts="model_index.json",
+            have_parts=("model_index.json", "modules.json"),
         ),
     ),
     # What no other format knows is read as one of ours.

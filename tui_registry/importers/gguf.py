@@ -19,8 +19,10 @@ from typing import IO
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft, put_licence, put_version, shown
 from tui_registry.importers.formats import Reader, WeightsReader
+from tui_registry.importers.tasks import type_of_task
 from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
 from tui_registry.importers.weights import of_file_type, of_tensor_types, put_quantization, put_requirements, split_of
+from tui_registry.present.imports import CUT_OFF
 from tui_registry.text import exact, safe_text, size_bytes
 
 MAGIC = b"GGUF"
@@ -38,6 +40,8 @@ def read_gguf(path: Path) -> Draft:
     count = header.number("split.count") or 1
     if count > 1:
         header, parts = _joined(draft, path, header, count)
+    else:
+        _say_cut_off(draft, path, header)
     _describe(draft, path, header)
     _measure(draft, header, parts)
     return draft
@@ -64,6 +68,17 @@ def _header(path: Path) -> GgufHeader:
         return read_gguf_header(file)
 
 
+def _say_cut_off(draft: Draft, path: Path, header: GgufHeader) -> None:
+    if header.size is not None and header.size > header.file_size:
+        sizes = f"its tensors need {size_bytes(header.size)}, it has {size_bytes(header.file_size)}"
+        _put_cut_off(draft, path, f"{shown(path.name)} is cut off: {sizes}")
+
+
+def _put_cut_off(draft: Draft, path: Path, note: str) -> None:
+    draft.note(note)
+    draft.problem("", CUT_OFF, f"{shown(path.name)} is not whole: get it again")
+
+
 def _joined(draft: Draft, path: Path, header: GgufHeader, count: int) -> tuple[GgufHeader, int]:
     """The header of a model of several parts, as far as they lie beside each other, and how many there are.
 
@@ -80,9 +95,14 @@ def _joined(draft: Draft, path: Path, header: GgufHeader, count: int) -> tuple[G
         part = path.with_name(split.part(number))
         try:
             read = header if part == path else _header(part)
+        except CutOffError:
+            _put_cut_off(draft, part, f"{shown(part.name)} is cut off in the middle of its header")
+            missing.append(number)
+            continue
         except SourceError:
             missing.append(number)
             continue
+        _say_cut_off(draft, part, read)
         first = read if number == 1 else first
         size += read.file_size
         elements.update(read.elements)
@@ -110,7 +130,7 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
     put_licence(
         draft, header.text("general.license"), f"general.license {_IN}", name=header.text("general.license.name")
     )
-    draft.put("model_type", _type_of(header, architecture), f"the architecture {shown(architecture)} {_IN}")
+    draft.put("model_type", *_type_of(header, architecture))
     draft.put("framework", {"Other": "GGML"}, "the file is GGUF, the format of GGML")
     draft.put("context_length", header.number(f"{architecture}.context_length"), f"{architecture}.context_length {_IN}")
     draft.add("tags", header.texts("general.tags"), f"general.tags {_IN}")
@@ -129,25 +149,50 @@ _NO_MODELS = {
     "vocab": "a vocabulary",
     "mmproj": "a projector for images or sound",
 }
-# Architectures by what they make; the rest are language models.
+# Architectures by what they make.
 _EMBEDDING = re.compile(r"(?:.*bert.*|t5encoder|gte|bge|e5|gemma-embedding|.*embed.*)", re.ASCII)
 _IMAGE = re.compile(
-    r"(?:sd1|sd2|sd3|sdxl|flux.*|aura|hidream|wan|ltxv|hyvid|cosmos|lumina2|qwen_image|z_image)", re.ASCII
-)
-_AUDIO = re.compile(r"(?:whisper|wavtokenizer.*|.*tts.*|parakeet|outetts)", re.ASCII)
-_MULTIMODAL = re.compile(r"(?:clip|.*vl|.*vlmoe|mllama|llava)", re.ASCII)
+    r"(?:sd1|sd2|sd3|sdxl|flux.*|aura|hidream|cosmos|lumina2|qwen_image|z_image)", re.ASCII
+)  # fmt: skip
+_VIDEO = re.compile(r"(?:wan|ltxv|hyvid)", re.ASCII)
+_AUDIO = re.compile(r"(?:whisper|wavtokenizer.*|.*tts.*|parakeet)", re.ASCII)
+_MULTIMODAL = re.compile(r"(?:clip|.*vl|.*vlmoe|mllama|llava|cogvlm|chameleon|paddleocr|.*-ocr)", re.ASCII)
+_LANGUAGE = re.compile(
+    r"(?:llama|deci|falcon|baichuan|grok|gpt|mpt|starcoder|refact|bloom|stablelm|qwen|phi|plamo|codeshell|orion|internlm|"
+    r"minicpm|gemma|rwkv|arwkv|mamba|jamba|xverse|command-r|cohere|dbrx|olmo|openelm|arctic|deepseek|chatglm|glm|bitnet|"
+    r"t5|jais|nemotron|exaone|granite|plm|bailing|dots|arcee|afmoe|ernie|hunyuan|smollm|lfm|dream|smallthinker|llada|"
+    r"seed_oss|grovemoe|apertus|minimax|rnd1|pangu|mistral|mimo|step|maincoder|kimi|mixtral|yi|solar|persimmon|"
+    r"trillion)[a-z0-9._-]*",
+    re.ASCII,
+)  # fmt: skip
+_OF_ARCHITECTURES = (
+    (_EMBEDDING, "feature-extraction"), (_IMAGE, "text-to-image"), (_VIDEO, "text-to-video"),
+    (_AUDIO, "audio-to-audio"), (_MULTIMODAL, "image-text-to-text"), (_LANGUAGE, "text-generation"),
+)  # fmt: skip
+# `LLAMA_POOLING_TYPE_RANK` of llama.cpp
+_RANKS = 4
 
 
-def _type_of(header: GgufHeader, architecture: str) -> str | None:
+def type_of_architecture(architecture: str) -> Json:
+    """The type of models of an architecture of GGML, None for one that is not known here."""
     name = architecture.lower()
-    if not name:
-        return None
-    if header.number(f"{architecture}.pooling_type") or _EMBEDDING.fullmatch(name):
-        return "Embedding"
-    for pattern, kind in ((_IMAGE, "ImageGeneration"), (_AUDIO, "AudioProcessing"), (_MULTIMODAL, "Multimodal")):
-        if pattern.fullmatch(name):
-            return kind
-    return "LLM"
+    task = next((task for pattern, task in _OF_ARCHITECTURES if pattern.fullmatch(name)), None)
+    return None if task is None else type_of_task(task)
+
+
+def _type_of(header: GgufHeader, architecture: str) -> tuple[Json, str]:
+    """The type, and what tells it."""
+    pooling = header.number(f"{architecture}.pooling_type")
+    if pooling:
+        task = "text-ranking" if pooling == _RANKS else "feature-extraction"
+        return type_of_task(task), f"{shown(architecture)}.pooling_type {pooling} {_IN}"
+    named = type_of_architecture(architecture)
+    if named is not None:
+        return named, f"the architecture {shown(architecture)} {_IN}"
+    # What has a vocabulary and a length of context is a language model, however new its architecture
+    if header.text("tokenizer.ggml.model") and header.number(f"{architecture}.context_length"):
+        return "LLM", f"a tokenizer and the context length of {shown(architecture)} {_IN}"
+    return None, ""
 
 
 # ---- how big it is -------------------------------------------------------------------------------------------------
@@ -166,9 +211,6 @@ def _measure(draft: Draft, header: GgufHeader, parts: int) -> None:
     put_quantization(draft, quantization, origin, tagged=True)
     bits = None if quantization is None else quantization.bits
     if header.size is not None and header.size > header.file_size and parts == 1:
-        draft.note(
-            f"the file is cut off: its tensors need {size_bytes(header.size)}, it has {size_bytes(header.file_size)}"
-        )
         put_requirements(draft, header.size, "the tensors", bits=bits)
     else:
         put_requirements(draft, header.file_size, "the file" if parts == 1 else f"{parts} files", bits=bits)
@@ -373,6 +415,7 @@ class _Parser:
     def _tensors(self, count: int, alignment: Json) -> tuple[dict[int, int], int | None]:
         elements: Counter[int] = Counter()
         end: int | None = 0
+        holds = False
         for _ in range(count):
             self._bytes(_LONGEST_NAME, "a tensor's name")
             dimensions = self._number("I")
@@ -385,8 +428,14 @@ class _Parser:
             elements[kind] += number
             if elements[kind] >= _MOST_ELEMENTS:
                 raise self.reader.fail("has tensors of more elements than any machine holds")
+            if not number:
+                continue
+            holds = True
             block = BLOCKS.get(kind)
             end = None if block is None or end is None else max(end, offset + -(-number // block[0]) * block[1])
+        if not holds:
+            # No data follows, so the header need not be padded to where they would begin
+            return dict(elements), self.reader.position
         step = alignment if isinstance(alignment, int) and 0 < alignment <= 2**20 else 32
         data = -(-self.reader.position // step) * step
         return dict(elements), None if end is None else data + end

@@ -7,7 +7,7 @@ What is asked: https://huggingface.co/docs/hub/api (`/api/models/{id}`) and the 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,16 +19,18 @@ from tui_registry.errors import Json, Kind
 from tui_registry.importers.draft_writer import Draft, finding_of, shown
 from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, fetched
 from tui_registry.importers.huggingface import (
-    ADAPTER,
     CARD,
-    CONFIG,
+    IN_CARD,
     INDEXES,
-    PIPELINE,
+    PYTORCH_INDEX,
+    SMALL,
     chosen_weights,
+    encoder_of,
     read_model_folder,
 )
 from tui_registry.importers.recognising import read_weights_file
 from tui_registry.importers.remote_headers import BOUNDS, lay_down
+from tui_registry.importers.tasks import type_of_task
 from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object
 from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of
 from tui_registry.present.imports import Finding
@@ -124,9 +126,12 @@ class _Asked:
         names = _files_in(told)
         if self._of.file.lower().endswith(".gguf"):
             return await self._one_gguf(folder, f"{source}/blob/{self._of.revision}/{self._of.file}", kind)
-        for name in (CARD, CONFIG, PIPELINE, ADAPTER, *INDEXES):
-            if name in names:
-                await self._fetch(name, folder)
+        await self._fetch_all((*SMALL, *INDEXES, PYTORCH_INDEX), names, folder)
+        part = encoder_of(folder)
+        if part:
+            # Earlier models of sentence-transformers keep their encoder in a folder of its own
+            (folder / part).mkdir(exist_ok=True)
+            await self._fetch_all([f"{part}/{name}" for name in (*SMALL, *INDEXES)], names, folder)
         await self._lay_down(chosen_weights(folder, names), folder)
 
         def read() -> Draft:
@@ -166,6 +171,11 @@ class _Asked:
             await lay_down(self._piece, self._address(part), folder / part.rpartition("/")[2])
         await self._fetch(CARD, folder)
         return replace(read_weights_file(folder / name, "gguf", kind), source=source)
+
+    async def _fetch_all(self, wanted: Sequence[str], names: Collection[str], folder: Path) -> None:
+        for name in wanted:
+            if name in names:
+                await self._fetch(name, folder)
 
     async def _fetch(self, name: str, folder: Path) -> None:
         """Copy a small file; one that cannot be had is a note."""
@@ -237,6 +247,10 @@ def _say_repository(draft: Draft) -> None:
 
 def _add_told(draft: Draft, told: Mapping[str, Json], names: list[str]) -> None:
     """Where no header was read, the parameters that the Hub counted itself."""
+    # Where the card names no task, the Hub finds one, by more than is read here
+    task = told.get("pipeline_tag")
+    if isinstance(task, str) and IN_CARD not in draft.origins.get("model_type", ""):
+        draft.replace("model_type", type_of_task(task), f"pipeline_tag {shown(task)}, as the Hub tells it")
     safetensors, gguf = told.get("safetensors"), told.get("gguf")
     if isinstance(safetensors, dict) and not draft.has("parameters"):
         draft.put("parameters", _count(safetensors.get("total")), "what the Hub counted in the safetensors")

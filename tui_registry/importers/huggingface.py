@@ -7,6 +7,7 @@ https://huggingface.co/docs/hub/models-libraries.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,50 @@ from typing import TypeGuard, TypeVar
 
 from tui_registry.errors import Json
 from tui_registry.importers import safetensors
-from tui_registry.importers.draft_writer import Draft, put_licence, shown
+from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
-from tui_registry.importers.untrusted import SourceError, is_whole, opened, parse_object, read_bounded, texts_at
-from tui_registry.importers.weights import of_config, put_quantization, put_requirements
+from tui_registry.importers.tasks import (
+    is_modules,
+    task_among,
+    task_of_adapter,
+    task_of_config,
+    task_of_modules,
+    task_of_pipeline,
+    type_of_task,
+)
+from tui_registry.importers.untrusted import (
+    SourceError,
+    is_whole,
+    object_at,
+    opened,
+    parse_json,
+    parse_object,
+    read_bounded,
+    text_at,
+)
+from tui_registry.importers.weights import (
+    Packing,
+    of_config,
+    of_packed,
+    packing_of,
+    put_quantization,
+    put_requirements,
+)
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import count_words, parse_count
 
 CARD, CONFIG, PIPELINE, ADAPTER = "README.md", "config.json", "model_index.json", "adapter_config.json"
+# Of sentence-transformers: the parts of a model, its settings, and those of its first part.
+MODULES, SETTINGS, LENGTHS = "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"
+# What quantisers wrote beside a configuration, before it had room for it -> the method that each means.
+QUANTISERS: Mapping[str, str] = {
+    "quantize_config.json": "gptq",
+    "quant_config.json": "awq",
+    "hf_quant_config.json": "modelopt",
+}
+# The small files of a repository that say something about its model.
+SMALL = (CARD, CONFIG, PIPELINE, ADAPTER, MODULES, SETTINGS, LENGTHS, *QUANTISERS)
+PYTORCH_INDEX = "pytorch_model.bin.index.json"
 INDEXES = ("model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.json")
 
 
@@ -37,7 +74,10 @@ def is_model_folder(folder: Path) -> bool:
                 return True
         except (SourceError, OSError):
             continue
-    return False
+    try:
+        return (folder / MODULES).is_file() and is_modules(_read_value(folder / MODULES))
+    except (SourceError, OSError):
+        return False
 
 
 def read_model_folder(folder: Path) -> Draft:
@@ -47,26 +87,39 @@ def read_model_folder(folder: Path) -> Draft:
         SourceError: nothing in it can be read.
     """
     draft = Draft("model", str(folder))
+    here = _names_in(folder)
+    modules = _noted(draft, _read_value, folder / MODULES) if MODULES in here else None
+    part = encoder_in(modules)
+    inner, in_it = (folder / part, _names_in(folder / part)) if part else (folder, here)
+    places = ((CONFIG, inner), (PIPELINE, folder), (ADAPTER, folder), (SETTINGS, folder), (LENGTHS, inner))
     objects = {
-        name: found for name in (CONFIG, PIPELINE, ADAPTER) if (found := _noted(draft, _read_object, folder / name))
+        name: found
+        for name, place in places
+        if name in (here if place is folder else in_it) and (found := _noted(draft, _read_object, place / name))
     }
     card = _noted(draft, read_card, folder / CARD)
     if not objects and card is None:
         raise SourceError("holds neither a configuration nor a model card that can be read")
     config = objects.get(CONFIG, {})
     _put_name(draft, folder, card, config)
+    _put_type(draft, objects, modules)
     if PIPELINE in objects:
-        draft.put("model_type", "ImageGeneration", f"the pipeline in {PIPELINE}")
         draft.put("framework", "PyTorch", f"the pipeline in {PIPELINE} is one of diffusers")
-    bits = put_config(draft, config)
+    elif is_modules(modules):
+        draft.put("framework", "PyTorch", f"the parts in {MODULES} are those of sentence-transformers")
+    length = objects.get(LENGTHS, {}).get("max_seq_length")
+    draft.put("context_length", length if is_whole(length) and length > 0 else None, f"max_seq_length in {LENGTHS}")
+    put_config(draft, config)
+    packing = packing_of(_quantization_of(draft, folder, here, config))
     if card is not None:
         put_card(draft, card, before_weights=True)
-    _put_weights(draft, folder, pipeline=PIPELINE in objects, bits=bits)
+    _put_weights(draft, folder, pipeline=PIPELINE in objects, packing=packing, dtype=dtype_of(config))
     put_dtype(draft, config)
     if ADAPTER in objects:
         base = objects[ADAPTER].get("base_model_name_or_path")
         draft.add("tags", ["adapter"], ADAPTER)
-        draft.note(f"this is an adapter of {shown(base) if isinstance(base, str) else 'another model'}, no whole model")
+        of = "another model" if not isinstance(base, str) else last_of_path(base) if is_disk_path(base) else base
+        draft.note(f"this is an adapter of {shown(of)}, no whole model")
     if card is not None:
         put_card(draft, card)
     else:
@@ -130,6 +183,62 @@ def _read_object(path: Path) -> dict[str, Json]:
     return parse_object(read_bounded(path, _MOST_BYTES, path.name), path.name)
 
 
+def _read_value(path: Path) -> Json:
+    return parse_json(read_bounded(path, _MOST_BYTES, path.name), path.name)
+
+
+def encoder_in(modules: Json) -> str:
+    """The folder of the first part of a model of sentence-transformers, its encoder; empty for the folder itself."""
+    first = modules[0] if isinstance(modules, list) and is_modules(modules) else None
+    path = first.get("path") if isinstance(first, dict) else None
+    return path if isinstance(path, str) and _PART.fullmatch(path) else ""
+
+
+_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}", re.ASCII)
+
+
+def _put_type(draft: Draft, objects: Mapping[str, Mapping[str, Json]], modules: Json) -> None:
+    """The type by the files: what a part is for says less than what the whole is for. The configuration comes later."""
+    if PIPELINE in objects:
+        name = _class_of(objects[PIPELINE])
+        task = task_of_pipeline(name)
+        if task is not None:
+            draft.put("model_type", type_of_task(task), f"{task}, by the pipeline {shown(name)} in {PIPELINE}")
+    task = task_of_modules(modules, objects.get(SETTINGS, {}))
+    if task is not None:
+        draft.put("model_type", type_of_task(task), f"{task}, by the parts in {MODULES}")
+    task = task_of_adapter(objects.get(ADAPTER, {}))
+    if task is not None:
+        draft.put("model_type", type_of_task(task), f"task_type in {ADAPTER}")
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """What a folder holds; empty where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries)
+    except OSError:
+        return frozenset()
+
+
+def _quantization_of(
+    draft: Draft, folder: Path, here: frozenset[str], config: Mapping[str, Json]
+) -> Mapping[str, Json]:
+    """The configuration of the quantisation, from the side file of a quantiser where `config.json` has none."""
+    stated = quantization_in(config)
+    if stated:
+        return stated
+    for name, method in QUANTISERS.items():
+        found = _noted(draft, _read_object, folder / name) if name in here else None
+        if found is None:
+            continue
+        inner = object_at(found, "quantization") if method == "modelopt" else found
+        said = {**inner, "quant_method": method if not isinstance(own := inner.get("quant_method"), str) else own}
+        put_quantization(draft, of_config(said), f"{name}")
+        return said
+    return {}
+
+
 def _put_name(draft: Draft, folder: Path, card: Card | None, config: Mapping[str, Json]) -> None:
     if card is not None:
         draft.put("name", card.text("model_name"), f"model_name {IN_CARD}")
@@ -142,7 +251,7 @@ def _put_name(draft: Draft, folder: Path, card: Card | None, config: Mapping[str
     if _GENERIC_FOLDER.fullmatch(resolved.name):
         if card is not None:
             draft.put("name", title_of(card), f"the heading {IN_CARD}")
-        if isinstance(path, str) and "/" in path and not path.startswith(("/", ".")):
+        if isinstance(path, str) and "/" in path and not is_disk_path(path):
             draft.put("name", path.rpartition("/")[2], f"_name_or_path in {CONFIG}")
     draft.put("name", resolved.name, "the folder's name")
 
@@ -150,7 +259,7 @@ def _put_name(draft: Draft, folder: Path, card: Card | None, config: Mapping[str
 _GENERIC_FOLDER = re.compile(r"(?i)model|models|checkpoint(?:-[0-9]+)?|output|outputs|results|final|[0-9a-f]{40}|")
 
 
-def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, bits: int | None) -> None:
+def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, packing: Packing, dtype: str | None) -> None:
     """Count the parameters, from an index or from the safetensors that are there."""
     try:
         weights = _weights(folder, pipeline)
@@ -159,32 +268,49 @@ def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, bits: int | None
         return
     if weights is None:
         draft.note("there are no safetensors in the folder, so no parameters were counted")
-    elif weights.files:
-        safetensors.put_weights(draft, weights, bits=bits)
-    else:
-        draft.note("none of the files that the index names is here, so no parameters were counted")
+        return
+    if weights.metadata.get("format") == "mlx":
+        draft.put("framework", {"Other": "MLX"}, "the safetensors, which MLX wrote")
+    safetensors.put_weights(draft, weights, packing, dtype=dtype)
 
 
 def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
-    index = _index_in(folder)
+    place = folder / encoder_of(folder)
+    index = _index_in(place)
     if index is not None:
         return safetensors.read_index(index)
-    found = [*folder.glob("*.safetensors"), *(folder.glob("*/*.safetensors") if pipeline else ())]
-    chosen = _of_one_model(sorted(file.relative_to(folder).as_posix() for file in found), pipeline)
-    return safetensors.read_all([folder / name for name in chosen]) if chosen else None
+    found = [*place.glob("*.safetensors"), *(folder.glob("*/*.safetensors") if pipeline else ())]
+    chosen = _of_one_model(sorted(file.relative_to(place).as_posix() for file in found), pipeline)
+    if chosen:
+        return safetensors.read_all([place / name for name in chosen])
+    if not (folder / PYTORCH_INDEX).is_file():
+        return None
+    stated = safetensors.stated_in(_read_object(folder / PYTORCH_INDEX), PYTORCH_INDEX)
+    return safetensors.Weights(stated=stated, missing=1)
+
+
+def encoder_of(folder: Path) -> str:
+    """The folder in a model's folder that holds its encoder; empty where that is the folder itself."""
+    try:
+        return encoder_in(_read_value(folder / MODULES)) if (folder / MODULES).is_file() else ""
+    except SourceError:
+        return ""
 
 
 def chosen_weights(folder: Path, names: Sequence[str]) -> list[str]:
     """Which of these safetensors `read_model_folder` would read, were they in a folder that has all the other files."""
-    index = _index_in(folder)
+    part = encoder_of(folder)
+    before = f"{part}/" if part else ""
+    index = _index_in(folder / part)
     if index is not None:
         try:
-            return [part for part in safetensors.parts_of(index) if part in names]
+            return [before + name for name in safetensors.parts_of(index) if before + name in names]
         except SourceError:
             return []
-    weights = [name for name in names if name.endswith(".safetensors")]
+    weights = [name.removeprefix(before) for name in names if name.endswith(".safetensors") and name.startswith(before)]
     pipeline = (folder / PIPELINE).is_file()
-    return _of_one_model([name for name in weights if pipeline or "/" not in name], pipeline)
+    chosen = _of_one_model([name for name in weights if pipeline or "/" not in name], pipeline)
+    return [before + name for name in chosen]
 
 
 def _index_in(folder: Path) -> Path | None:
@@ -207,7 +333,14 @@ _VARIANT = re.compile(r"\.(?:fp16|bf16|non_ema|fp32)\b")
 
 
 def _is_pipeline(value: Mapping[str, Json]) -> bool:
-    return isinstance(value.get("_class_name"), str)
+    return bool(_class_of(value))
+
+
+def _class_of(pipeline: Mapping[str, Json]) -> str:
+    """The class of a pipeline; one with code of its own names the code first."""
+    named = pipeline.get("_class_name")
+    name = named[-1] if isinstance(named, list) and named else named
+    return name if isinstance(name, str) else ""
 
 
 def _is_adapter(value: Mapping[str, Json]) -> bool:
@@ -223,7 +356,7 @@ _IN = "in config.json"
 # The first that is there: how families of models call the same thing.
 _CONTEXT = (
     "max_position_embeddings", "max_sequence_length", "n_positions", "max_seq_len", "seq_length", "n_ctx",
-    "model_max_length",
+    "context_length", "model_max_length",
 )  # fmt: skip
 _INNER = ("text_config", "llm_config", "language_config", "thinker_config")
 _DTYPES: Mapping[str, str] = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16"}
@@ -239,57 +372,58 @@ def is_config(value: Json) -> TypeGuard[dict[str, Json]]:
     )
 
 
-def put_config(draft: Draft, config: Mapping[str, Json]) -> int | None:
-    """Give the draft what the configuration states.
-
-    Returns:
-        The bits of a packed weight, when the weights are quantised.
-    """
+def put_config(draft: Draft, config: Mapping[str, Json]) -> None:
+    """Give the draft what the configuration states."""
     layers = [config, *(inner for name in _INNER if isinstance(inner := config.get(name), dict))]
     for layer in layers:
         _put_context(draft, layer)
-    quantized = config.get("quantization_config")
-    bits: int | None = None
-    if isinstance(quantized, dict):
+    quantized = quantization_in(config)
+    if _is_mlx(quantized):
+        bits, mode = quantized.get("bits"), quantized.get("mode")
+        meant = of_packed(bits if is_whole(bits) else 4, "MLX", mode=mode if isinstance(mode, str) else "affine")
+        put_quantization(draft, meant, f"quantization {_IN}")
+        draft.put("framework", {"Other": "MLX"}, f"quantization {_IN}, as MLX writes it")
+    elif quantized:
         put_quantization(draft, of_config(quantized), f"quantization_config {_IN}")
-        number = quantized.get("bits", quantized.get("w_bit"))
-        bits = number if is_whole(number) else None
     kind = type_of(config)
     if kind is not None:
         draft.put("model_type", kind[0], f"{kind[1]} {_IN}")
-    return bits
+
+
+def quantization_in(config: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The configuration of the quantisation, empty where there is none."""
+    found = object_at(config, "quantization_config")
+    # A model with a vision part has it with the language model
+    inner = next((object_at(object_at(config, name), "quantization_config") for name in _INNER if config.get(name)), {})
+    return found if "quant_method" in found else object_at(config, "quantization") or found or inner
+
+
+def _is_mlx(quantized: Mapping[str, Json]) -> bool:
+    """Whether it is as MLX writes it: bits and groups, and no method."""
+    bits, group = quantized.get("bits"), quantized.get("group_size")
+    return "quant_method" not in quantized and is_whole(bits) and is_whole(group) and 1 < bits <= 8
+
+
+def dtype_of(config: Mapping[str, Json]) -> str | None:
+    """The dtype that the weights were saved in, such as `FP16`."""
+    for layer in (config, *(object_at(config, name) for name in _INNER)):
+        for key in ("dtype", "torch_dtype"):
+            found = layer.get(key)
+            if isinstance(found, str) and (named := _DTYPES.get(found.removeprefix("torch."))) is not None:
+                return named
+    return None
 
 
 def put_dtype(draft: Draft, config: Mapping[str, Json]) -> None:
     """The dtype that the weights were saved in; the weights themselves know better, so ask them first."""
-    for name in ("dtype", "torch_dtype"):
-        dtype = config.get(name)
-        if isinstance(dtype, str):
-            draft.put("quantization", _DTYPES.get(dtype.removeprefix("torch.")), f"{name} {_IN}")
+    key = "dtype" if "dtype" in config else "torch_dtype"
+    draft.put("quantization", dtype_of(config), f"{key} {_IN}")
 
 
-def type_of(config: Mapping[str, Json]) -> tuple[str, str] | None:
-    """The type that the configuration implies, and by which key."""
-    if "vision_config" in config and ("text_config" in config or "llm_config" in config):
-        # CLIP and SigLIP have both too, and embed; they have no generation.
-        name = config.get("model_type")
-        embeds = isinstance(name, str) and name in ("clip", "siglip", "siglip2", "chinese_clip", "align")
-        return ("Embedding" if embeds else "Multimodal"), "vision_config and text_config"
-    names = texts_at(config, "architectures")[:4]
-    kinds = (kind for name in names for ends, kind in _ARCHITECTURES if name.endswith(ends))
-    return next(((kind, "architectures") for kind in kinds), None)
-
-
-_ARCHITECTURES: tuple[tuple[str | tuple[str, ...], str], ...] = (
-    (("ForSpeechSeq2Seq", "ForCTC", "ForAudioClassification", "ForTextToWaveform"), "AudioProcessing"),
-    ("WhisperForConditionalGeneration", "AudioProcessing"),
-    (
-        ("VLForConditionalGeneration", "VLMoeForConditionalGeneration", "ForVision2Seq", "ForImageTextToText"),
-        "Multimodal",
-    ),
-    (("LMHeadModel", "ForCausalLM", "T5ForConditionalGeneration", "BartForConditionalGeneration"), "LLM"),
-    (("BertModel", "RobertaModel", "MPNetModel", "BertForMaskedLM", "NomicBertModel"), "Embedding"),
-)
+def type_of(config: Mapping[str, Json]) -> tuple[Json, str] | None:
+    """The type that the configuration implies, and by which keys."""
+    told = task_of_config(config)
+    return None if told is None else (type_of_task(told.task), f"{told.task}, by {told.by}")
 
 
 def _put_context(draft: Draft, config: Mapping[str, Json]) -> None:
@@ -297,8 +431,42 @@ def _put_context(draft: Draft, config: Mapping[str, Json]) -> None:
         value = config.get(name)
         # Some configurations write 1e30 for "no limit".
         if is_whole(value) and 0 < value < 2**32:
-            draft.put("context_length", value, f"{name} {_IN}")
+            length, more = _scaled(config, value)
+            if length == value and name == "max_position_embeddings":
+                length, more = _without_padding(config, value)
+            draft.put("context_length", length, f"{name} {_IN}{more}")
             return
+
+
+def _scaled(config: Mapping[str, Json], length: int) -> tuple[int, str]:
+    """The context with the scaling of positions, and words about it.
+
+    A factor counts as loaders take it (`_get_and_verify_max_len` of vLLM): linear and dynamic scaling on top of what
+    stands there, YaRN on the length of before, and Llama 3's and LongRoPE are in what stands there already.
+    """
+    scaling = object_at(config, "rope_scaling", "rope_parameters")
+    scaling = object_at(scaling, "full_attention") or scaling
+    kind, factor = text_at(scaling, "rope_type", "type"), scaling.get("factor")
+    if not isinstance(factor, int | float) or isinstance(factor, bool) or not 1 < factor <= 1024:
+        return length, ""
+    original = scaling.get("original_max_position_embeddings")
+    if kind == "yarn" or (kind in ("linear", "dynamic") and not text_at(config, "model_type").startswith("gemma3")):
+        begins = original if is_whole(original) and 0 < original <= length else length
+        scaled = round(begins * factor)
+        if length < scaled < 2**32:
+            return scaled, f", {begins} x {factor:g} by its scaling of positions ({kind})"
+    return length, ""
+
+
+# Models of this family number their positions from behind the one of the padding.
+_PADDED = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "longformer", "mpnet")
+
+
+def _without_padding(config: Mapping[str, Json], length: int) -> tuple[int, str]:
+    padding = config.get("pad_token_id")
+    if config.get("model_type") not in _PADDED or not is_whole(padding) or not 0 <= padding < 4 or length % 2**5 == 0:
+        return length, ""
+    return length - padding - 1, f", without the {padding + 1} places before the first token"
 
 
 # ---- a card: Markdown with YAML front matter between lines of three hyphens ------------------------------------------
@@ -413,9 +581,15 @@ def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
     tags = card.texts("tags")
     _put_framework(draft, card.text("library_name"), tags)
     task = card.text("pipeline_tag")
-    kind = _TASKS.get(task)
+    kind = type_of_task(task)
     # The author says what the model is for; a configuration only how it is built.
-    draft.replace("model_type", kind, f"pipeline_tag {task} {IN_CARD}")
+    draft.replace("model_type", kind, f"pipeline_tag {shown(task)} {IN_CARD}")
+    if kind is None:
+        tagged = task_among(tags)
+        kind = None if tagged is None else type_of_task(tagged)
+        draft.replace("model_type", kind, f"the tag {tagged} {IN_CARD}")
+        if task and not before_weights:
+            draft.note(f"the pipeline_tag {shown(task)} is no task of the Hub")
     if before_weights:
         return
     if card.note is not None:
@@ -429,7 +603,8 @@ def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
     languages = card.texts("language")
     draft.add("tags", languages if len(languages) <= 4 else ["multilingual"], f"language {IN_CARD}")
     bases = card.texts("base_model")
-    draft.add("tags", [base.rpartition("/")[2] for base in bases[:4]], f"base_model {IN_CARD}")
+    named = [base if is_disk_path(base) else base.rpartition("/")[2] for base in bases[:4]]
+    draft.add("tags", named, f"base_model {IN_CARD}")
     if kind == "LLM" and task == "text-generation" and {"conversational", "chat"} & {tag.lower() for tag in tags}:
         draft.add("capabilities", ["chat"], f"tags {IN_CARD}")
     _put_size_in_name(draft)
@@ -437,31 +612,6 @@ def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
 
 # `region:us`, `license:mit`, `base_model:...` and `arxiv:...` are the Hub's own bookkeeping.
 _MACHINE_TAG = re.compile(r"(?:region|license|base_model|arxiv|doi|dataset|diffusers):|autotrain_comp|endpoints_comp")
-_AUDIO = (
-    "automatic-speech-recognition", "text-to-speech", "text-to-audio", "audio-classification", "audio-to-audio",
-    "voice-activity-detection",
-)  # fmt: skip
-_SEES = (
-    "image-text-to-text", "any-to-any", "visual-question-answering", "document-question-answering", "image-to-text",
-    "video-text-to-text", "audio-text-to-text", "visual-document-retrieval",
-)  # fmt: skip
-_DRAWS = ("text-to-image", "image-to-image", "unconditional-image-generation", "text-to-video", "image-to-video")
-_TASKS: Mapping[str, Json] = {
-    **dict.fromkeys(("text-generation", "text2text-generation", "summarization", "translation", "question-answering",
-                     "conversational", "fill-mask"), "LLM"),
-    **dict.fromkeys(("feature-extraction", "sentence-similarity", "image-feature-extraction"), "Embedding"),
-    **dict.fromkeys(_AUDIO, "AudioProcessing"),
-    **dict.fromkeys(_SEES, "Multimodal"),
-    **dict.fromkeys(_DRAWS, "ImageGeneration"),
-    "text-ranking": {"Other": "Reranker"},
-    "time-series-forecasting": {"Other": "TimeSeries"},
-    **{task: {"Other": task} for task in (
-        "text-classification", "token-classification", "zero-shot-classification", "image-classification",
-        "object-detection", "image-segmentation", "depth-estimation", "tabular-classification", "tabular-regression",
-        "table-question-answering", "reinforcement-learning", "robotics", "mask-generation", "text-to-3d",
-        "zero-shot-image-classification", "zero-shot-object-detection", "video-classification", "keypoint-detection",
-    )},
-}  # fmt: skip
 _LIBRARIES: Mapping[str, Json] = {
     **dict.fromkeys(("transformers", "peft", "sentence-transformers", "diffusers", "timm", "adapter-transformers",
                      "pytorch", "open_clip", "speechbrain", "espnet", "nemo", "fairseq", "flair", "setfit", "vllm",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft, put_licence, shown
 from tui_registry.importers.formats import Reader
+from tui_registry.importers.gguf import type_of_architecture
 from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
 from tui_registry.text import exact, parse_count
@@ -116,7 +117,7 @@ def _put_type(draft: Draft, capabilities: list[str], family: str) -> None:
     kinds = {"embedding": "Embedding", "vision": "Multimodal", "audio": "Multimodal"}
     kind = next((kind for word, kind in kinds.items() if word in capabilities), "LLM" if capabilities else None)
     draft.put("model_type", kind, f"capabilities in {SHOW}")
-    draft.put("model_type", "Embedding" if "bert" in family.lower() else None, f"family in {TAGS}")
+    draft.put("model_type", type_of_architecture(family), f"family in {TAGS}")
 
 
 def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json]) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft, put_licence, shown
 from tui_registry.importers.formats import Reader, WeightsReader
+from tui_registry.importers.lfs import MOST_OF_POINTER, Pointer, pointer_in, pointers_words
 from tui_registry.importers.untrusted import (
+    CutOffError,
     HeaderReader,
     SourceError,
     is_whole,
@@ -23,7 +26,17 @@ from tui_registry.importers.untrusted import (
     parse_object,
     read_bounded,
 )
-from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of
+from tui_registry.importers.weights import (
+    Packing,
+    Quantization,
+    bits_of,
+    of_dtypes,
+    of_packed,
+    put_quantization,
+    put_requirements,
+    split_of,
+)
+from tui_registry.present.imports import CUT_OFF
 from tui_registry.text import exact, size_bytes
 
 # The format allows 100 MB; the largest headers that exist have a tenth of this.
@@ -32,6 +45,8 @@ _MOST_INDEX = 16 * 1024 * 1024
 _MOST_PARTS = 1_000
 _MOST_ELEMENTS = 2**63
 _LENGTH = 8
+
+_UNSTATED = Packing()
 
 # dtype -> bits of an element, where the format's library knows it.
 _BITS = {
@@ -62,22 +77,83 @@ def read_safetensors(path: Path) -> Draft:
     generic = stem.lower() in ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model")
     draft.put("name", folder if generic else stem, "the folder's name" if generic else "the file's name")
     draft.put("framework", "PyTorch", "the file is safetensors, most often written by PyTorch")
+    draft.put("model_type", _image_type(told), "modelspec.architecture in the header")
     put_weights(draft, weights)
     if not draft.has("license"):
         draft.note("safetensors alone tell no licence or context length: import the model's folder if you can")
     return draft
 
 
-def put_weights(draft: Draft, weights: Weights, *, bits: int | None = None) -> None:
-    """Give a model's draft what can be read from its tensors. What the draft has already stays."""
+def _image_type(told: Mapping[str, str]) -> str | None:
+    """ModelSpec names its architectures; those of images are known here."""
+    return "ImageGeneration" if _IMAGE_MODELS.match(told.get("modelspec.architecture", "").lower()) else None
+
+
+_IMAGE_MODELS = re.compile(
+    r"(?:stable-diffusion|sd[0-9x]|flux|pixart|kandinsky|lumina|hunyuan-?(?:image|dit))", re.ASCII
+)
+
+
+def put_weights(draft: Draft, weights: Weights, packing: Packing = _UNSTATED, *, dtype: str | None = None) -> None:
+    """Give a model's draft what can be read from its tensors. What the draft has already stays.
+
+    Args:
+        packing: what the quantisation's configuration states.
+        dtype: of the weights, such as `FP16`, where the configuration states it: for a model whose files are not here.
+    """
     for note in weights.notes:
         draft.note(note)
+    for name in weights.cut:
+        draft.problem("", CUT_OFF, f"{shown(name)} is not whole: get it again")
+    if weights.pointers:
+        draft.note(pointers_words(weights.pointers))
     of_files = "" if weights.files == 1 else f" in {weights.files} files"
-    draft.put("parameters", weights.parameters(bits) or None, f"the shapes of the tensors{of_files}")
+    counted = weights.count(packing)
+    _put_parameters(draft, weights, counted, of_files, dtype)
+    if counted.packed is not None:
+        put_quantization(draft, counted.packed, f"how the tensors are packed{of_files}")
     put_quantization(draft, of_dtypes(weights.dtypes()), f"the dtype of most tensors{of_files}")
-    put_requirements(
-        draft, weights.size, f"the safetensors file{'' if weights.files == 1 else 's'}" if weights.files else ""
-    )
+    put_requirements(draft, *weights.disk())
+
+
+def _put_parameters(draft: Draft, weights: Weights, counted: Counted, of_files: str, dtype: str | None) -> None:
+    stated = weights.stated
+    if counted.unexplained:
+        draft.note(
+            "the weights are packed in a way that is not known here, so no parameters were counted: their shapes would "
+            "tell a wrong number"
+        )
+    elif weights.whole:
+        draft.put("parameters", counted.parameters or None, f"the shapes of the tensors{of_files}")
+        _compare(draft, weights, counted)
+    draft.put("parameters", stated.parameters, f"total_parameters in {stated.of}")
+    if draft.has("parameters") or counted.unexplained:
+        return
+    kinds = set(weights.dtypes())
+    bits = bits_of(dtype) if not kinds else _BITS.get(kinds.pop()) if len(kinds) == 1 else None
+    if stated.bytes is not None and bits is not None and counted.packed is None and not _is_packed(draft):
+        words = f"estimated: total_size in {stated.of}, {size_bytes(stated.bytes)}, at {bits:g} bits"
+        draft.put("parameters", int(stated.bytes * 8 // bits), words)
+        draft.note(f"parameters are estimated by the size that {stated.of} states: not all of the weights were seen")
+    else:
+        draft.put("parameters", counted.parameters or None, f"the shapes of the tensors{of_files}")
+        if not counted.parameters and not weights.pointers and not weights.missing:
+            draft.note("no file of weights could be read, so no parameters were counted")
+
+
+def _is_packed(draft: Draft) -> bool:
+    return draft.has("quantization") and draft.get("quantization") not in ("FP32", "FP16", "BF16")
+
+
+def _compare(draft: Draft, weights: Weights, counted: Counted) -> None:
+    """Say where the totals of an index are not those of the tensors."""
+    stated, size = weights.stated, sum(tensor.size for tensor in weights.tensors.values())
+    if counted.packed is None and stated.parameters not in (None, counted.parameters):
+        told = exact(stated.parameters or 0)
+        draft.note(f"{stated.of} states {told} parameters, the shapes of the tensors give {exact(counted.parameters)}")
+    if stated.bytes not in (None, size):
+        told = exact(stated.bytes or 0)
+        draft.note(f"{stated.of} states {told} bytes of tensors, the files have {exact(size)}")
 
 
 def header_end(beginning: bytes, size: int, name: str) -> int:
@@ -97,10 +173,34 @@ def header_end(beginning: bytes, size: int, name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor as the header describes it; `elements` are those that are stored."""
+    """A tensor as the header describes it; `elements` are those that are stored, `size` is in bytes."""
 
     dtype: str
     elements: int
+    shape: tuple[int, ...] = ()
+    size: int = 0
+
+
+class Stated(NamedTuple):
+    """What an index states of the whole model: parameters, and bytes of tensors. `of` is the index, for a sentence."""
+
+    parameters: int | None = None
+    bytes: int | None = None
+    of: str = "the index"
+
+
+class Counted(NamedTuple):
+    """What tensors come to.
+
+    Attributes:
+        parameters: packed weights count as what they unpack to.
+        packed: what the way in which they are packed means, None where none is.
+        unexplained: much of it is packed in a way that is not known here.
+    """
+
+    parameters: int
+    packed: Quantization | None
+    unexplained: bool
 
 
 @dataclass(slots=True)
@@ -112,6 +212,10 @@ class Weights:
         size: bytes of those files.
         metadata: free text that the writer left, of the first file.
         notes: what is missing or odd.
+        missing: how many files there should be that cannot be read.
+        cut: the names of files that lack some of their data.
+        pointers: what lies in place of files.
+        stated: what an index says of all.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -119,15 +223,32 @@ class Weights:
     size: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    missing: int = 0
+    cut: list[str] = field(default_factory=list)
+    pointers: list[Pointer] = field(default_factory=list)
+    stated: Stated = field(default_factory=Stated)
 
-    def parameters(self, bits: int | None = None) -> int:
-        """The weights that the tensors hold; packed ones count as what they unpack to.
+    @property
+    def whole(self) -> bool:
+        """Whether the headers of all files were read."""
+        return bool(self.files) and not self.missing and not self.pointers
 
-        Args:
-            bits: of a packed weight, where the quantisation's configuration states it.
-        """
-        tensors = self.tensors.items()
-        return sum(unpacked(name, tensor.dtype, tensor.elements, self.tensors, bits) for name, tensor in tensors)
+    def parameters(self) -> int:
+        """The weights that the tensors hold; packed ones count as what they unpack to."""
+        return self.count().parameters
+
+    def count(self, packing: Packing = _UNSTATED) -> Counted:
+        """What the tensors come to, with what the quantisation's configuration states."""
+        parameters = odd = most = 0
+        packed: Quantization | None = None
+        for name, tensor in self.tensors.items():
+            number, means = unpacked(name, tensor, self.tensors, packing)
+            parameters += number
+            if means is not None and number > most:
+                most, packed = number, means
+            elif means is None and number and tensor.dtype in _PACKED_IN:
+                odd += number
+        return Counted(parameters, packed, odd > parameters // 10 and odd >= _LEAST_ODD)
 
     def dtypes(self) -> Counter[str]:
         """dtype -> stored elements."""
@@ -136,6 +257,15 @@ class Weights:
             counts[tensor.dtype] += tensor.elements
         return counts
 
+    def disk(self) -> tuple[int | None, str]:
+        """The bytes of all files as far as anything tells them, and what they are the size of."""
+        size = self.size + sum(pointer.size for pointer in self.pointers)
+        if self.stated.bytes is not None and self.stated.bytes > size:
+            return self.stated.bytes, f"total_size in {self.stated.of}"
+        if self.pointers:
+            return size, "the size in the Git LFS pointers"
+        return size, f"the safetensors file{'' if self.files == 1 else 's'}" if self.files else ""
+
     def add(self, other: Weights, prefix: str = "") -> None:
         """Count in other files; a prefix keeps their tensors apart from those of the same name."""
         self.tensors |= {prefix + name: tensor for name, tensor in other.tensors.items()}
@@ -143,6 +273,9 @@ class Weights:
         self.size += other.size
         self.metadata = self.metadata or other.metadata
         self.notes += other.notes
+        self.missing += other.missing
+        self.cut += other.cut
+        self.pointers += other.pointers
 
 
 def read_weights(path: Path) -> Weights:
@@ -168,9 +301,13 @@ def read_all(paths: list[Path]) -> Weights:
     for path in paths[:_MOST_PARTS]:
         try:
             weights.add(_read_file(path), f"{path.parent.name}/{path.name}:" if len(paths) > 1 else "")
+        except CutOffError:
+            weights.cut.append(path.name)
+            weights.notes.append(f"{shown(path.name)} is cut off in the middle of its header")
         except SourceError as error:
+            weights.missing += 1
             weights.notes.append(f"{shown(path.name)}: {error.sentence}")
-    if not weights.files:
+    if not weights.files and not weights.cut and not weights.pointers:
         raise SourceError(weights.notes[0] if weights.notes else "there are no safetensors")
     return weights
 
@@ -181,10 +318,11 @@ def read_index(path: Path) -> Weights:
     Raises:
         SourceError: the index cannot be read, or names no parts.
     """
-    names = _named_in(path)
+    names, stated = _named_in(path)
     safe = [name for name in names if _PLAIN_NAME.fullmatch(name)]
-    weights = Weights()
+    weights = Weights(stated=stated)
     if len(safe) < len(names):
+        weights.missing = len(names) - len(safe)
         weights.notes.append("the index names files outside of its folder, which were left alone")
     if len(safe) > _MOST_PARTS:
         raise SourceError(f"the index names {exact(len(safe))} files: at most {exact(_MOST_PARTS)} are read")
@@ -194,15 +332,26 @@ def read_index(path: Path) -> Weights:
 
 def parts_of(path: Path) -> list[str]:
     """The names of the parts beside an index. Raises as `read_index`."""
-    return [name for name in _named_in(path) if _PLAIN_NAME.fullmatch(name)]
+    return [name for name in _named_in(path)[0] if _PLAIN_NAME.fullmatch(name)]
 
 
-def _named_in(path: Path) -> list[str]:
+def stated_in(index: Json, of: str) -> Stated:
+    """What the metadata of an index states of the whole model."""
+    metadata = index.get("metadata") if isinstance(index, dict) else None
+    parameters, size = (
+        int(value) if is_whole(value := told.get(key)) and 0 < value < _MOST_ELEMENTS else None
+        for told in (metadata if isinstance(metadata, dict) else {},)
+        for key in ("total_parameters", "total_size")
+    )
+    return Stated(parameters, size, of)
+
+
+def _named_in(path: Path) -> tuple[list[str], Stated]:
     index = parse_json(read_bounded(path, _MOST_INDEX, "the index"), "the index")
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not places:
         raise SourceError("the index names no files (weight_map)")
-    return sorted({name for name in places.values() if isinstance(name, str)})
+    return sorted({name for name in places.values() if isinstance(name, str)}), stated_in(index, "the index")
 
 
 _PLAIN_NAME = re.compile(r"[^/\\\0]{1,255}(?<!^\.)(?<!^\.\.)")
@@ -213,17 +362,28 @@ def _add_parts(weights: Weights, parts: list[Path]) -> None:
     for part in parts:
         try:
             weights.add(_read_file(part))
+        except CutOffError:
+            weights.cut.append(part.name)
+            weights.notes.append(f"{shown(part.name)} is cut off in the middle of its header")
         except SourceError:
             missing.append(part.name)
-    if missing:
+    weights.missing += len(missing)
+    if missing and (weights.files or weights.pointers):
         named = ", ".join(shown(name) for name in missing[:4]) + (", ..." if len(missing) > 4 else "")
         weights.notes.append(
             f"{len(missing)} of the model's files cannot be read ({named}): only the others were counted"
         )
+    elif missing:
+        weights.notes.append("none of the files that the index names is here")
 
 
 def _read_file(path: Path) -> Weights:
+    """The tensors of one file, or the pointer that lies in its place."""
     with opened(path) as file:
+        pointer = pointer_in(file.read(MOST_OF_POINTER), path.name)
+        if pointer is not None:
+            return Weights(pointers=[pointer])
+        file.seek(0)
         reader = HeaderReader(file, _LENGTH + _MOST_HEADER, "the safetensors header")
         length = int.from_bytes(reader.take(_LENGTH), "little")
         if length < 2:
@@ -238,6 +398,7 @@ def _read_file(path: Path) -> Weights:
         needed = max(needed, reader.position + end)
     if needed > weights.size:
         sizes = f"it needs {size_bytes(needed)} and has {size_bytes(weights.size)}"
+        weights.cut.append(path.name)
         weights.notes.append(f"{shown(path.name)} is cut off: {sizes}")
     return weights
 
@@ -263,45 +424,106 @@ def _checked(reader: HeaderReader, name: str, dtype: str, shape: list[int], offs
     bits = _BITS.get(dtype)
     if begin < 0 or end < begin or (bits is not None and -(-elements * bits // 8) != end - begin):
         raise reader.fail(f"gives {shown(name)} a shape and a place that do not agree")
-    return Tensor(dtype, elements)
+    return Tensor(dtype, elements, tuple(shape), end - begin)
 
 
 # ---- packed weights -------------------------------------------------------------------------------------------------
 
 
-# Quantised weights lie packed in integers. GPTQ and AWQ pack into 32-bit integers (`qweight`), compressed-tensors into
-# `weight_packed`, bitsandbytes two 4-bit weights into a byte, MXFP4 two into a byte (`..._blocks`). What lies beside
-# them (scales, zero points, maps) counts as none.
-
+# Quantised weights lie packed in whole numbers. What lies beside them (scales, zero points, maps) counts as none.
 _BESIDE = (
-    ".qzeros", ".scales", ".g_idx", ".weight_scale", ".weight_scale_inv", ".weight_shape", ".weight_zero_point",
-    ".weight_g_idx", ".weight_global_scale", ".input_scale", ".input_global_scale", ".k_scale", ".v_scale", ".absmax",
-    ".quant_map", ".nested_absmax", ".nested_quant_map", ".quant_state.bitsandbytes__nf4",
-    ".quant_state.bitsandbytes__fp4", ".SCB", ".weight_format", "_blocks_scale", "_scales",
+    ".qzeros", ".scales", ".g_idx", ".weight_scale", ".weight_scale_inv", ".weight_scale_2", ".weight_shape",
+    ".weight_zero_point", ".weight_g_idx", ".weight_global_scale", ".input_scale", ".input_global_scale", ".k_scale",
+    ".v_scale", ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", ".quant_state.bitsandbytes__nf4",
+    ".quant_state.bitsandbytes__fp4", ".SCB", ".weight_format", "_blocks_scale", "_scales", ".q_scale",
+    ".q_scale_max", ".q_groups", ".q_group_map", ".q_perm", ".q_invperm",
 )  # fmt: skip
-_BITS_STORED = {"I32": 32, "U32": 32, "I64": 64, "I16": 16, "U8": 8, "I8": 8}
+# Beside a tensor of this name, and only there
+_BESIDE_ONE = {"biases": "scales", "suh": "trellis", "svh": "trellis", "su": "trellis", "sv": "trellis"}
+_STORED_BITS = {"I32": 32, "U32": 32, "I64": 64, "I16": 16, "U8": 8, "I8": 8}
+_PACKED_IN = ("I32", "U32", "I16", "U16", "U8")
 _USUAL_BITS = 4
+# A map of positions is no packed weight.
+_LEAST_ODD = 65_536
 
 
-def unpacked(name: str, dtype: str, elements: int, names: Container[str], bits: int | None = None) -> int:
-    """How many weights a tensor of that name holds.
+def unpacked(
+    name: str, tensor: Tensor, tensors: Mapping[str, Tensor], packing: Packing = _UNSTATED
+) -> tuple[int, Quantization | None]:
+    """How many weights a tensor of that name holds, and which quantisation it shows.
 
-    Args:
-        names: of all tensors; those of bitsandbytes show its packing.
-        bits: of a packed weight; 4 where it is not known.
+    GPTQ and AWQ pack into 32-bit integers (`qweight`), MLX into a `weight` of them with `scales` beside, ExLlama into
+    `q_weight` and `trellis`, compressed-tensors into `weight_packed`, bitsandbytes and MXFP4 two weights into a byte.
     """
-    if name.endswith(_BESIDE):
-        return 0
-    stored = _BITS_STORED.get(dtype)
+    stem, _, last = name.rpartition(".")
+    beside = _BESIDE_ONE.get(last)
+    if name.endswith(_BESIDE) or (beside is not None and f"{stem}.{beside}" in tensors):
+        return 0, None
+    stored = _STORED_BITS.get(tensor.dtype)
     if stored is None:
-        return elements
-    if name.endswith((".qweight", ".weight_packed", "_blocks")):
-        return elements * stored // (bits if bits in (2, 3, 4, 8) else _USUAL_BITS)
-    if dtype == "U8" and (
-        f"{name}.quant_state.bitsandbytes__nf4" in names or f"{name}.quant_state.bitsandbytes__fp4" in names
-    ):
-        return elements * 2
-    return elements
+        return tensor.elements, None
+    match last:
+        case "qweight":
+            return _of_qweight(stem, tensor, tensors, packing)
+        case "q_weight":
+            rows = tensors.get(f"{stem}.q_invperm", tensors.get(f"{stem}.q_perm"))
+            if rows is not None and len(tensor.shape) == 2:
+                return rows.elements * tensor.shape[1], Quantization({"Other": "EXL2"}, "", None)
+        case "trellis" if len(tensor.shape) == 3:
+            bits = tensor.shape[2] / 16
+            # Tiles of 16 times 16 weights
+            return tensor.shape[0] * tensor.shape[1] * 256, Quantization({"Other": "EXL3"}, f"{bits:g} bits", bits)
+        case "weight_packed":
+            return _of_weight_packed(stem, tensor, tensors, packing)
+        case "weight" if tensor.dtype == "U32" and f"{stem}.scales" in tensors:
+            return _of_mlx(stem, tensor, tensors[f"{stem}.scales"], packing)
+    if name.endswith("_blocks"):
+        return tensor.elements * 2, Quantization({"Other": "MXFP4"}, "", 4.25)
+    for kind in ("nf4", "fp4"):
+        if tensor.dtype == "U8" and f"{name}.quant_state.bitsandbytes__{kind}" in tensors:
+            return tensor.elements * 2, Quantization({"Other": kind.upper()}, "bitsandbytes", 4.5)
+    if tensor.dtype == "I8" and f"{stem}.SCB" in tensors:
+        return tensor.elements, Quantization("INT8", "bitsandbytes", 8.5)
+    return tensor.elements, None
+
+
+def _of_qweight(
+    stem: str, tensor: Tensor, tensors: Mapping[str, Tensor], packing: Packing
+) -> tuple[int, Quantization | None]:
+    """GPTQ packs the inputs of a layer, AWQ its outputs: the scales have an output each."""
+    scales, zeros = tensors.get(f"{stem}.scales"), tensors.get(f"{stem}.qzeros")
+    outputs = scales.shape[-1] if scales is not None and scales.shape else 0
+    bits = packing.bits
+    if bits is None and outputs and zeros is not None and zeros.shape:
+        bits = 32 * zeros.shape[-1] // outputs
+    bits = bits if bits in (2, 3, 4, 5, 6, 8) else _USUAL_BITS
+    is_awq = bool(outputs) and bool(tensor.shape) and tensor.shape[-1] < outputs
+    return tensor.elements * 32 // bits, Quantization("AWQ" if is_awq else "GPTQ", f"{bits}-bit", bits + 0.5)
+
+
+def _of_weight_packed(
+    stem: str, tensor: Tensor, tensors: Mapping[str, Tensor], packing: Packing
+) -> tuple[int, Quantization | None]:
+    if tensor.dtype == "U8":
+        scales = tensors.get(f"{stem}.weight_scale")
+        value = "MXFP4" if scales is not None and scales.elements * 32 == tensor.elements * 2 else "NVFP4"
+        return tensor.elements * 2, Quantization({"Other": value}, "", 4.5)
+    scales = tensors.get(f"{stem}.weight_scale")
+    bits = packing.bits or _USUAL_BITS
+    whole = tensor.elements * (_STORED_BITS[tensor.dtype] // bits)
+    # Bits that do not divide 32 leave some over, and the last number of a row may not be full
+    number = scales.elements * packing.group if scales is not None and packing.group else whole
+    return min(number, whole), of_packed(bits, "compressed-tensors")
+
+
+def _of_mlx(stem: str, tensor: Tensor, scales: Tensor, packing: Packing) -> tuple[int, Quantization | None]:
+    group = packing.groups.get(stem, packing.group or 0)
+    number = scales.elements * group
+    bits = 32 * tensor.elements // number if number else packing.bits or _USUAL_BITS
+    if not number or bits not in (2, 3, 4, 5, 6, 8):
+        bits = packing.bits or _USUAL_BITS
+        number = tensor.elements * 32 // bits
+    return number, of_packed(bits, "MLX" if not group else f"MLX, groups of {group}")
 
 
 READER = Reader(weights=WeightsReader(read_safetensors, header_end))

@@ -168,6 +168,7 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
     def refuse(error: OSError) -> None:
         raise SourceError(f"{safe_text(str(error.filename))} cannot be read ({error.strerror})") from error
 
+    around = ""  # the model that the last folders lay in
     for parent, folders, names in os.walk(folder, onerror=refuse):
         place = Path(parent)
         # In place, as os.walk asks: hidden folders hold tools' files, and the order must not depend on the disk.
@@ -180,10 +181,15 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
             yield finding_of(partial(model.read, place), str(place), kind)
             if not _WITH_PARTS.isdisjoint(names):
                 folders.clear()
-        yield from _read_files(place, names, kind, is_model=model is not None)
+        # What lies in a folder of a model is a part of it, unless it is a model of its own
+        if not around or not parent.startswith(around):
+            around = "" if model is None else f"{parent}{os.sep}"
+        yield from _read_files(place, names, kind, is_model=bool(around))
 
 
-_WITH_PARTS = {each.folder.has_parts for each in FORMATS if each.folder is not None}
+_WITH_PARTS = {name for each in FORMATS if each.folder is not None for name in each.folder.have_parts}
+# Large files of these names hold weights; of others, a Git LFS pointer says nothing here.
+_WEIGHTS_BY_NAME = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack")
 
 
 def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: bool) -> Iterator[Found]:
@@ -195,6 +201,8 @@ def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: b
         weights = WEIGHTS.get(form)
         if weights is not None:
             first = _first_part(path)
+            if form == "pointer" and path.suffix.lower() not in _WEIGHTS_BY_NAME:
+                continue
             # The folder's model, an index or a first part stands for the others.
             if not ((is_model and weights.in_folder) or form in listed or first in done):
                 done.add(first)

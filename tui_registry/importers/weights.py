@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft
+from tui_registry.importers.untrusted import is_whole
 from tui_registry.text import count_words, size_bytes, size_mb
 
 
@@ -55,34 +56,142 @@ def of_scheme(name: str) -> Quantization:
 
 
 def of_dtypes(elements: Mapping[str, int]) -> Quantization | None:
-    """What the dtypes of safetensors mean together: the dtype with the most elements names it."""
-    if not elements:
+    """What the dtypes of safetensors mean together: the dtype with the most elements names it.
+
+    None when these are whole numbers of 16 bits or more: something is packed in them, and they do not tell what.
+    """
+    most = max(elements, key=lambda dtype: elements[dtype], default=None)
+    if most is None or most in _NO_WEIGHTS:
         return None
-    most = max(elements, key=lambda dtype: elements[dtype])
     value, bits = _DTYPES.get(most, ({"Other": most}, None))
     return Quantization(value, "", bits)
 
 
+_NO_WEIGHTS = ("I16", "U16", "I32", "U32", "I64", "U64", "BOOL")
+
+
 def of_config(config: Mapping[str, Json]) -> Quantization | None:
-    """What a `quantization_config` of transformers means, None when it says nothing."""
+    """What a `quantization_config` means, or the side file of a quantiser; None when it says nothing."""
     method = config.get("quant_method")
-    bits = config.get("bits", config.get("w_bit", config.get("weight_bits")))
-    number = int(bits) if isinstance(bits, int | str) and str(bits).isdecimal() and len(str(bits)) < 3 else None
+    number = _bits_in(config)
     if not isinstance(method, str):
         method = "bitsandbytes" if config.get("load_in_4bit") or config.get("load_in_8bit") else ""
     lower = method.lower()
-    if lower in ("gptq", "awq"):
-        return Quantization(lower.upper(), f"{number or 4}-bit", float(number or 4) + 0.5)
+    if lower.startswith(("gptq", "awq")):
+        return Quantization(lower[:4].rstrip("_-").upper(), f"{number or 4}-bit", float(number or 4) + 0.5)
     if lower == "bitsandbytes":
-        four = config.get("load_in_4bit") in (True, "true")
-        return Quantization("INT4" if four else "INT8", "bitsandbytes", 4.5 if four else 8.5)
-    if lower in ("fp8", "fbgemm_fp8"):
-        return Quantization({"Other": "FP8"}, "", 8.0)
+        return _of_bitsandbytes(config)
+    if lower == "compressed-tensors":
+        return _of_groups(config)
+    if lower in ("exl2", "exl3"):
+        bits = config.get("bits")
+        told = float(bits) if isinstance(bits, int | float) and 0 < bits <= 16 else None
+        return Quantization({"Other": lower.upper()}, f"{told:g} bits" if told else "", told)
     if lower == "mxfp4":
         return Quantization({"Other": "MXFP4"}, "", 4.25)
+    named = _of_words(lower, config)
+    if named is not None:
+        return named
     if lower and number in (4, 8):
         return Quantization(f"INT{number}", lower, number + 0.5)
     return Quantization({"Other": method[:64]}, "", None) if lower else None
+
+
+def of_packed(bits: int, scheme: str, *, mode: str = "affine") -> Quantization:
+    """Whole numbers of so many bits with scales beside them, as MLX and compressed-tensors pack them."""
+    if mode.lower() not in ("affine", ""):
+        return Quantization({"Other": mode.upper()[:64]}, scheme, bits + 0.5)
+    return Quantization(f"INT{bits}" if bits in (4, 8) else {"Other": f"INT{bits}"}, scheme, bits + 0.5)
+
+
+def _bits_in(config: Mapping[str, Json]) -> int | None:
+    found = config.get("bits", config.get("w_bit", config.get("weight_bits")))
+    return int(found) if isinstance(found, int | str) and str(found).isdecimal() and len(str(found)) < 3 else None
+
+
+def _of_bitsandbytes(config: Mapping[str, Json]) -> Quantization:
+    if config.get("load_in_4bit") not in (True, "true"):
+        return Quantization("INT8", "bitsandbytes", 8.5)
+    kind = config.get("bnb_4bit_quant_type")
+    value: Json = {"Other": kind.upper()} if kind in ("nf4", "fp4") and isinstance(kind, str) else "INT4"
+    return Quantization(value, "bitsandbytes", 4.5)
+
+
+def _of_groups(config: Mapping[str, Json]) -> Quantization:
+    """compressed-tensors: each group of layers says how its weights are stored.
+
+    https://github.com/neuralmagic/compressed-tensors, `QuantizationScheme`.
+    """
+    form = config.get("format")
+    kinds: dict[str, float] = {}
+    for weights in _weights_of_groups(config):
+        bits = weights.get("num_bits")
+        if not is_whole(bits) or not 1 < bits <= 16:
+            continue
+        if weights.get("type") != "float":
+            kinds[f"INT{bits}"] = bits + 0.5
+        elif bits == 4:
+            kinds["MXFP4" if weights.get("group_size") == 32 else "NVFP4"] = 4.5
+        else:
+            kinds[f"FP{bits}"] = float(bits)
+    scheme = f"compressed-tensors, {form}" if isinstance(form, str) else "compressed-tensors"
+    if not kinds:
+        return Quantization({"Other": "compressed-tensors"}, "", None)
+    name = "+".join(sorted(kinds))
+    value: Json = name if name in ("INT4", "INT8") else {"Other": name[:64]}
+    return Quantization(value, scheme[:64], max(kinds.values()))
+
+
+def _weights_of_groups(config: Mapping[str, Json]) -> list[dict[str, Json]]:
+    groups = config.get("config_groups")
+    each = groups.values() if isinstance(groups, dict) else ()
+    return [weights for group in each if isinstance(group, dict) and isinstance(weights := group.get("weights"), dict)]
+
+
+# Where other methods name the numbers that they store: (methods, key)
+_NAMED_BY = (("torchao", "quant_type"), ("quanto", "weights"), ("modelopt", "quant_algo"), ("eetq", "weights"))
+_NAMES_OF_NUMBERS: tuple[tuple[str, Json, float], ...] = (
+    ("NVFP4", {"Other": "NVFP4"}, 4.5), ("MXFP4", {"Other": "MXFP4"}, 4.25), ("FP8", {"Other": "FP8"}, 8.0),
+    ("FLOAT8", {"Other": "FP8"}, 8.0), ("INT4", "INT4", 4.5), ("INT8", "INT8", 8.5),
+)  # fmt: skip
+
+
+def _of_words(method: str, config: Mapping[str, Json]) -> Quantization | None:
+    key = next((key for name, key in _NAMED_BY if name == method), None)
+    said = config.get(key) if key is not None else method
+    words = said.upper() if isinstance(said, str) else ""
+    found = ((value, bits) for name, value, bits in _NAMES_OF_NUMBERS if name in words)
+    return next((Quantization(value, "", bits) for value, bits in found), None)
+
+
+class Packing(NamedTuple):
+    """How weights are packed, as far as a configuration says.
+
+    Attributes:
+        bits: of one weight. group: how many weights share a scale.
+        groups: the same for single layers that differ, by their names.
+    """
+
+    bits: int | None = None
+    group: int | None = None
+    groups: Mapping[str, int] = {}
+
+
+def packing_of(config: Mapping[str, Json]) -> Packing:
+    """The packing that a quantisation's configuration states."""
+    bits, group = _bits_in(config), config.get("group_size", config.get("q_group_size"))
+    of_groups = {(weights.get("num_bits"), weights.get("group_size")) for weights in _weights_of_groups(config)}
+    if len(of_groups) == 1:
+        ((number, group),) = of_groups
+        bits = number if is_whole(number) else None
+    layers = {
+        layer: size
+        for layer, said in config.items()
+        if isinstance(said, dict) and is_whole(size := said.get("group_size")) and size > 0
+    }
+    return Packing(
+        bits if bits is not None and 1 < bits <= 8 else None, group if is_whole(group) and group > 0 else None, layers
+    )
 
 
 def put_quantization(draft: Draft, quantization: Quantization | None, origin: str, *, tagged: bool = False) -> None:
@@ -176,6 +285,8 @@ _MB, _GB = 1024**2, 1024**3
 # Beside the weights a run holds the cache of the context, activations and the runtime: a fifth more is usual.
 _OVERHEAD = 1.2
 _COMFORT = 1.5
+# MLX runs on Apple's chips, whose GPU shares the memory that is counted already.
+_UNIFIED = {"Other": "MLX"}
 # 16-bit weights above this size answer too slowly without a GPU to be of use.
 _LARGE = 4 * _GB
 
@@ -207,7 +318,7 @@ def put_requirements(draft: Draft, weights: int | None, of: str, *, bits: float 
     draft.put(f"{at}recommended_disk_gb", 2 * disk, "estimated: twice the least disk, room for the next version")
     if draft.get("quantization") in ("GPTQ", "AWQ"):
         why = f"{draft.get('quantization')} kernels run on GPUs"
-    elif draft.get("quantization") != "GGUF" and weights > _LARGE:
+    elif draft.get("quantization") != "GGUF" and draft.get("framework") != _UNIFIED and weights > _LARGE:
         why = f"weights of more than {size_bytes(_LARGE)} are slow without one"
     else:
         return

@@ -6,8 +6,8 @@ Plain data and words: nothing here reads a file, asks a replica or signs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 # ---- what a source gives -------------------------------------------------------------------------------------------
 
 
+# Codes of problems that keep a draft from being registered: a field that a person must give a value, and a file that
+# lacks some of its data.
+NOT_STATED, CUT_OFF = "not_stated", "cut_off"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one description came to.
@@ -28,7 +33,8 @@ class Finding:
         source: where it stands: a file, with the line in a file of many.
         kind: None when the description does not make it clear.
         record: the draft, complete and in order; None when it cannot be read.
-        problems: why it cannot be read. The authoring rules come later, from the Datastore.
+        problems: why it cannot be read, or what keeps a draft from being registered: a field that needs a value from a
+            person (its path), a file that is cut off. The authoring rules come later, from the Datastore.
         id: of the record it is a copy of, where it is one of our exports and says so beside the record.
         heads: of that record: what its editor was shown. Empty only where the export leaves them out.
         revision: what stands for those heads, None where the export leaves it out.
@@ -46,6 +52,10 @@ class Finding:
     revision: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def settled(self, paths: Collection[str]) -> Finding:
+        """The finding without the problems of fields that a person has given a value."""
+        return replace(self, problems=tuple(problem for problem in self.problems if problem.path not in paths))
 
     def wanted_as(self, kind: Kind | None) -> Finding:
         """The finding, refused when it must be of another kind than it is; None wants any kind."""
@@ -168,10 +178,13 @@ def judged(finding: Finding, problems: Sequence[Problem] | None = None, *, here_
     """What a finding is before anything is written.
 
     Args:
-        problems: what the authoring rules say of its draft, in place of its own problems.
+        problems: what the authoring rules say of its draft, beside its own problems.
         here_as: the id under which this replica has the record already.
     """
-    said = finding.problems if problems is None else tuple(problems)
+    # Of a type that nothing states the rules speak by its default: what an LLM should state is not asked of it
+    untyped = any(problem.path == "model_type" and problem.code == NOT_STATED for problem in finding.problems)
+    rules = [problem for problem in problems or () if not (untyped and problem.code == NOT_STATED)]
+    said = (*finding.problems, *rules)
     candidate = Candidate(
         finding.source, "invalid", finding.kind, finding.record, here_as, said, finding.origins, finding.notes
     )

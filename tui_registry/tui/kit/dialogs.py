@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -23,16 +23,12 @@ from tui_registry.tui.kit.flows import FlowScreen
 
 Answer = TypeVar("Answer")
 
-_BY_HEIGHT: Final = [(0, "-low"), (16, "-high")]
-
 
 class Dialog(FlowScreen[Answer | None], ModalScreen[Answer | None], Generic[Answer]):
     """A question over the screen. Esc closes it without an answer (None)."""
 
     # Whole, because Textual looks beside the module of the subclass.
     CSS_PATH: ClassVar[str] = str(Path(__file__).with_name("dialogs.tcss"))
-    # On half a terminal of 24 rows the answers must stay in sight.
-    VERTICAL_BREAKPOINTS = _BY_HEIGHT
     BINDINGS = bindings_for("dialog")
 
     def __init__(self, question: str, detail: str = "") -> None:

@@ -39,7 +39,7 @@ _PATIENCE_SECONDS: Final = 3.0
 _MOUSE_PIXELS_OFF: Final = "\x1b[?1016l"
 _CLEAR: Final = "\x1b[2J"
 # In less than this, dialogs do not show all of their answers.
-SMALLEST: Final = Size(60, 10)
+SMALLEST: Final = Size(60, 16)
 _KEYS_WHEN_SMALL: Final = frozenset({"ctrl+q", "ctrl+z", "ctrl+l"})
 
 

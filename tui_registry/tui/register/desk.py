@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tui_registry.datastore import Datastore, Draft, Entry
 from tui_registry.errors import KINDS, Kind, Problem, Record, RegistryError
-from tui_registry.present.imports import Candidate
+from tui_registry.present.imports import NOT_STATED, Candidate
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import safe_text
 from tui_registry.tui.register.form_fields import to_texts
@@ -221,7 +221,8 @@ class Desk:
         identifier = str(record[ID_FIELD[kind]])
         entry = self._datastore.entry(identifier, kind)
         if entry is None or not entry.mine:
-            state = FormState.importing(kind, record, found.origins, notes)
+            unstated = [problem.path for problem in found.errors if problem.code == NOT_STATED]
+            state = FormState.importing(kind, record, found.origins, notes, unstated)
             return Opened(state, new_key(), f"Import {_a(kind)}")
         # A copy of a record of one's own: what it says becomes an edit
         state = FormState.editing(kind, identifier, entry.record, entry.heads)

@@ -401,7 +401,9 @@ def _read_choice(field: FormField, text: str) -> Json:
         return {"Other": text[len(OTHER) :]}
     if text in field.names:
         return text
-    raise ValueError(f"{safe_text(text, 40) or 'nothing'} is not one of {', '.join(field.names)}: choose Other for it")
+    if not text:
+        raise ValueError(f"not stated: choose one of {', '.join(field.names)}, or Other")
+    raise ValueError(f"{safe_text(text, 40)} is not one of {', '.join(field.names)}: choose Other for it")
 
 
 def _value_at(record: Record, path: str) -> Json:

@@ -78,11 +78,20 @@ class FormState:
         return cls(kind, texts, dict(texts))
 
     @classmethod
-    def importing(cls, kind: Kind, record: Record, origins: Mapping[str, str], notes: Sequence[str]) -> FormState:
-        """A new record with the fields that were read elsewhere; all of them count as typed."""
+    def importing(
+        cls, kind: Kind, record: Record, origins: Mapping[str, str], notes: Sequence[str], unstated: Sequence[str] = ()
+    ) -> FormState:
+        """A new record with the fields that were read elsewhere; all of them count as typed.
+
+        Args:
+            unstated: paths of fields that need a value and were given none: their defaults would claim one.
+        """
         state = cls.blank(kind)
         state.texts = to_texts(kind, record)
         state.bring(origins, notes)
+        for path in unstated:
+            state.texts[path] = ""
+            state.left.add(path)
         return state
 
     # ---- reading
