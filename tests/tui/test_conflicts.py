@@ -200,10 +200,11 @@ async def test_what_is_decided_stays_when_other_versions_come_and_waits_where_th
             await press(pilot, "b")
             assert settling.waiting == []
             came(datastore, "me", root, {"license": "0BSD", "context_length": 4096}, 2)
-            # signing meets it, if the look of each second has not yet: nothing is signed
+            # signing and the look of each second meet it at once, in whatever order: nothing is signed
+            app.look()
             await press(pilot, "ctrl+s")
             assert len(datastore.heads(key)) == 3
-            assert "version C came meanwhile" in status(app)
+            assert "version C came meanwhile" in status(app) or "not signed: Licence undecided" in status(app)
             assert settling.record["description"] == LAPTOP["description"]
             assert settling.record["context_length"] == 4096
             assert settling.waiting == ["license"]

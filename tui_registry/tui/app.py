@@ -123,15 +123,11 @@ class RegistryApp(RegistryHost):
         """Choose the colours, which are shown at once and kept in the settings."""
         await settings.choose_theme(self)
 
-    @flow
-    async def action_conflicts(self) -> None:
-        """Show the record that is in conflict; where there are several, the list of them."""
-        await conflicts.show_conflicts(self)
-
     @on(Settle)
     @flow
-    async def _settle(self, message: Settle) -> None:
-        await conflicts.settle(self, message)
+    async def action_conflicts(self, wish: Settle | None = None) -> None:
+        """Show the conflict that a form came into, or else the one there is, or the list of them."""
+        await (conflicts.show_conflicts(self) if wish is None else conflicts.settle(self, wish))
 
     def action_help(self) -> None:
         """Show all keys, those of this screen first."""

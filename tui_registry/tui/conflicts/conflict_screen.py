@@ -293,7 +293,7 @@ class ConflictScreen(FrameScreen[Deed]):
             return
         record = self.settling.record
         problems = tuple(await self.read(self.datastore.check, self.settling.versions.kind, record))
-        if problems != self._problems and record is self.settling.record:
+        if problems != self._problems and record == self.settling.record:
             self._problems = problems
             rows = self.settling.rows(problems)
             self._table.show(rows)
@@ -462,7 +462,8 @@ class ConflictScreen(FrameScreen[Deed]):
         """Sign what was decided, where nothing is undecided or wrong."""
         if not self._may_decide():
             return
-        waiting = self.settling.waiting
+        # As they are now: what comes while the rules are asked was not seen, and is not signed over.
+        versions, record, waiting = self.settling.versions, self.settling.record, self.settling.waiting
         if waiting:
             self._go_to(waiting[0])
             what = value_row(waiting[0], None).label if len(waiting) == 1 else exact(len(waiting))
@@ -470,11 +471,12 @@ class ConflictScreen(FrameScreen[Deed]):
             self.say(f"not signed: {what} undecided; r takes {which} from {letter(self._rest_from)}", "problem")
             return
         await self._ask_rules()
+        if record != self.settling.record:
+            return  # other versions came, which was said
         errors = [problem for problem in self._problems if problem.severity == "error"]
         if errors:
             self._refuse(errors[0])
             return
-        versions, record = self.settling.versions, self.settling.record
         write = self.datastore.resolve if len(versions.live) > 1 else self.datastore.update
         try:
             await self.write(write, versions.kind, versions.id, record, versions.heads)
@@ -568,6 +570,8 @@ class ConflictScreen(FrameScreen[Deed]):
             if versions != known:
                 self.settling.update(versions)
                 self._show_head()
+            if before:
+                self.say(f"{before}the versions changed meanwhile, look at them again", "problem")
             return
         self.settling.update(versions)
         new = _new(known, versions)

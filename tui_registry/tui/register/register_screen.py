@@ -383,8 +383,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
         # Saving will meet the same trouble and say it; a look in passing stays silent
         with suppress(RegistryError):
             overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
-            # Where saving found a conflict, that was said.
-            if overtaken and not self._settled_with and self.is_active and not self.drafts.closed:
+            # Where saving found a conflict, or that the record is gone, that was said.
+            unsaid = record_id == self.state.record_id and not self._settled_with and not self.drafts.closed
+            if overtaken and self.is_active and unsaid:
                 self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
 
     # ---- the draft, and leaving
