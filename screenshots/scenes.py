@@ -105,8 +105,24 @@ async def settings(pilot: Pilot[None]) -> None:
     await pilot.press("j", "j", "j")
 
 
+async def conflict(pilot: Pilot[None]) -> None:
+    """A record that was changed on two machines, its versions side by side, the licence decided."""
+    await pilot.press("exclamation_mark")
+    await settle(pilot)
+    await pilot.press("j", "j", "b", "k")
+
+
+async def compare(pilot: Pilot[None]) -> None:
+    """Three records side by side."""
+    await pilot.press("slash", *"kind:model llama", "enter")
+    await settle(pilot)
+    await pilot.press("space", "space", "space", "equals_sign")
+
+
 SCENES: dict[str, Scene] = {
     "browse": browse,
+    "conflict": conflict,
+    "compare": compare,
     "filters": filters,
     "register": register,
     "import": importing,
@@ -127,7 +143,7 @@ async def to_field(pilot: Pilot[None], name: str) -> None:
 def furnish(datastore: Datastore) -> None:
     """Let the demo's replica have a past: a peer that is down, edits of one's own, and what was refused."""
     datastore.peers.add("old-node", "http://127.0.0.1:9")
-    first, second = list(datastore.entries("is:mine"))[:2]
+    first, second = list(datastore.entries("is:mine -is:conflict"))[:2]
     datastore.update(first.kind, first.id, {**first.record, "version": "1.1.0"}, first.heads)
     datastore.delete(second.kind, second.id, second.heads)
     datastore.add(second.kind, second.record)
