@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from tests.seeds import NOW, make_record, owner, seed, signed
 from tests.tui.driving import (
@@ -17,6 +18,7 @@ from tests.tui.driving import (
     replica,
     running,
     screen_text,
+    settle,
     status,
 )
 from tui_registry.crdt import sign_up
@@ -25,6 +27,7 @@ from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse import record_detail
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.version_screen import VersionScreen
+from tui_registry.tui.conflicts.conflict_screen import ConflictScreen
 from tui_registry.tui.history import operation_list
 from tui_registry.tui.history.history_screen import HistoryScreen
 from tui_registry.tui.history.operation_list import OperationList
@@ -102,11 +105,27 @@ async def test_enter_opens_the_record_as_it_was_then_and_says_what_it_says_now(p
             assert "As it is now: edited" in screen_text(app)
             await press(pilot, "]")
             assert status(app) == "nothing came after this"
-            await press(pilot, "[", "0")
+            await press(pilot, "[", "[")
+            assert status(app) == "this is where its history begins"
+            await press(pilot, "0")
             assert isinstance(app.screen, DetailScreen)
+            assert status(app) == ""
             assert "first  2.0.0" in screen_text(app)
             await press(pilot, "escape")
             assert isinstance(app.screen, HistoryScreen)
+
+
+async def test_each_of_several_fast_brackets_is_a_step_of_its_own(past: Path) -> None:
+    with replica(past) as datastore:
+        (entry,) = datastore.entries("first")
+        for version in ("3.0.0", "4.0.0"):
+            change(datastore, entry.id, version)
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "4", "G", "enter")
+            for _ in range(3):
+                app.post_message(Key("right_square_bracket", "]"))
+            await settle(pilot)
+            assert "version 4 of 4" in screen_text(app)
 
 
 async def test_of_a_deleted_record_every_version_is_there_and_comes_back(past: Path) -> None:
@@ -153,8 +172,8 @@ async def test_restoring_settles_no_conflict_and_takes_nobody_elses_record(past:
         async with running(datastore) as (app, pilot):
             await press(pilot, "4", "j", "j", "r")
             assert pointed(app) == ("registered", "forked")
-            assert "2 versions are live: settle that first" in status(app)
-            await press(pilot, "m", "G", "r")
+            assert isinstance(app.screen, ConflictScreen)
+            await press(pilot, "escape", "m", "G", "r")
             assert "belongs to 0x" in screen_text(app)
             await press(pilot, "y")
             assert isinstance(app.screen, RegisterScreen)
@@ -257,7 +276,7 @@ async def test_of_a_deed_it_is_said_how_far_was_looked_and_the_end_looks_further
             assert "2 in the last 4 of 11: G looks further" in screen_text(app)
             for _ in range(4):
                 await press(pilot, "G")
-            assert "by arrival, last first · 9 found" in screen_text(app)
+            assert "by arrival, last first · 9 of all" in screen_text(app)
 
 
 async def test_the_list_is_narrowed_to_a_record_an_owner_and_a_deed(past: Path) -> None:

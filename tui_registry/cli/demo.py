@@ -314,7 +314,7 @@ def _conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
     fields: dict[str, Json] = {
         "name": "two-desks-embedder",
         "version": "0.3.0",
-        "description": "Edited on two machines at once: a conflict, until its owner writes again.",
+        "description": "Edited on two machines at once: a conflict, until its owner settles it.",
         "model_type": "Embedding",
         "parameters": 33_000_000,
         "context_length": 512,

@@ -34,7 +34,7 @@ class DetailScreen(FrameScreen[None]):
         entry = self.query_one(RecordDetail).entry
         if entry is None or len(entry.live_heads) < 2:
             return self.FOOTER
-        return tuple("record.conflict" if name == "record.name_owner" else name for name in self.FOOTER)
+        return tuple("record.conflict" if name == "record.copy" else name for name in self.FOOTER)
 
     def mode(self) -> str:
         # It is opened from the list of records, and from the history
@@ -63,4 +63,5 @@ class DetailScreen(FrameScreen[None]):
             self.dismiss(None)
 
     def action_back(self) -> None:
+        self.next_step()
         self.dismiss(None)

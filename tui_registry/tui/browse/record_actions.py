@@ -97,6 +97,7 @@ class RecordActions(Part):
         ref, place = self._ref(), self.screen.query_one(RecordDetail).version
         if ref is None or place is None:
             return
+        self.say("")
         version = VersionScreen(ref.kind, ref.id, place)
         await self.ask(version)
         if version.left == "written":
@@ -162,8 +163,8 @@ class RecordActions(Part):
             self.say(_HOW_TO_COMPARE[len(self._marked)], "problem")
             return
         if len(refs) > MOST:
-            too_many = f"{exact(len(refs))} are marked, and {MOST} can be compared at once"
-            self.say(f"{too_many}: space takes a mark away, esc all of them", "problem")
+            too_many = f"{exact(len(refs))} are marked, at most {MOST} can be compared"
+            self.say(f"{too_many}: space unmarks one, esc all", "problem")
             return
         entries = await self.read(_read_entries, self.datastore, list(refs.values()), unwanted())
         if len(entries) < LEAST:
@@ -195,6 +196,7 @@ class RecordActions(Part):
     @flow
     async def action_conflict(self) -> None:
         """Show the versions of the record side by side; where it is in no conflict, what else is in one."""
+        self.say("")
         ref = self._ref()
         entry = None if ref is None else await self.read(self.datastore.entry, ref.id, ref.kind)
         if entry is not None and len(entry.live_heads) > 1:
@@ -206,7 +208,10 @@ class RecordActions(Part):
         """Whether the record is in conflict: its versions are shown then, and nothing else happens to it."""
         if len(entry.live_heads) < 2:
             return False
-        self.say(f"in conflict: settle it first, then it can be {deed}", "problem")
+        how = "look at its versions, then d deletes them all"
+        if deed != "deleted":
+            how = f"settle it first, then it can be {deed}"
+        self.say(f"in conflict: {how}", "problem")
         await self._show_conflict(entry.id)
         return True
 

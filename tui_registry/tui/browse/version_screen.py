@@ -133,8 +133,14 @@ class VersionScreen(FrameScreen[None]):
 
     @flow(group="entry", exclusive=True, background=True)
     async def _read(self) -> None:
-        self._then = await self.read(read_then, self.datastore, self._kind, self._record_id, self._place)
-        self._show()
+        await self._read_then()
+
+    async def _read_then(self) -> None:
+        place = self._place
+        then = await self.read(read_then, self.datastore, self._kind, self._record_id, place)
+        if place == self._place:  # else somebody went on to another version meanwhile
+            self._then = then
+            self._show()
 
     def _show(self) -> None:
         then = self._then
@@ -153,24 +159,27 @@ class VersionScreen(FrameScreen[None]):
 
     # Actions
 
-    def _go(self, place: int | None, nothing: str) -> None:
+    @flow
+    async def action_older(self) -> None:
+        await self._walk(older=True)
+
+    @flow
+    async def action_newer(self) -> None:
+        await self._walk(older=False)
+
+    async def _walk(self, *, older: bool) -> None:
         self.next_step()
+        beside = await self.read(self.datastore.log.beside, self._record_id, self._place)
+        place = beside.older if older else beside.newer
         if place is None:
-            self.say(nothing)
+            self.say("this is where its history begins" if older else "nothing came after this")
         else:
             self._place = place
-            self._read()
-
-    def action_older(self) -> None:
-        if self._then is not None:
-            self._go(self._then.beside.older, "this is where its history begins")
-
-    def action_newer(self) -> None:
-        if self._then is not None:
-            self._go(self._then.beside.newer, "nothing came after this")
+            await self._read_then()
 
     def action_now(self) -> None:
         """Back to the record as it is today."""
+        self.next_step()
         if self._then is not None and self._then.now is None:
             self.say(
                 "this record is deleted now" + (": r brings it back" if self._then.version.mine else ""), "problem"
@@ -198,6 +207,7 @@ class VersionScreen(FrameScreen[None]):
         self.query_one(RecordDetail).turn(-1)
 
     def action_back(self) -> None:
+        self.next_step()
         self.dismiss(None)
 
 
@@ -255,6 +265,7 @@ class Restoring(Part):
             return await self._duplicate(then, record)
         elif then.now is not None and len(then.now.live_heads) > 1:
             # Restoring is one way to settle it, in sight of the versions that are live.
+            self.say("")
             wanted = {change.path: change.values[1] for change in differing(None, [then.now.record, record])}
             return await conflicts.show_conflict(self.screen, record_id, wanted) is not None
         elif then.now is not None and _untimed(then.now.record) == _untimed(record):

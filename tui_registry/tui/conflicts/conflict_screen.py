@@ -72,6 +72,7 @@ async def show_conflict(
 
 async def show_conflicts(host: RegistryHost) -> None:
     """Show the record that is in conflict, one's own before others'; where there are several, the list of them."""
+    host.say("")
     rows = await read(host.datastore.conflicts)
     mine = [row for row in rows if row.owner == host.datastore.address]
     front = host.screen
@@ -108,7 +109,7 @@ class ConflictScreen(FrameScreen[Deed]):
     WHERE: ClassVar[tuple[Where, ...]] = ("conflict",)
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "conflict.take", "conflict.side", "conflict.change", "conflict.save", "conflict.back", "app.help",
+        "conflict.take", "conflict.next_side", "conflict.change", "conflict.save", "conflict.back", "app.help",
     )  # fmt: skip
     READING: ClassVar[tuple[str, ...]] = (
         "conflict.next_side", "conflict.read", "conflict.back", "app.help", "app.palette", "app.quit",
@@ -542,6 +543,7 @@ class ConflictScreen(FrameScreen[Deed]):
 
     def action_back(self) -> None:
         """From the value or the items to the fields; then out, with what was decided kept."""
+        self.next_step()
         if self.focused is not self._table:
             self._table.focus()
             return

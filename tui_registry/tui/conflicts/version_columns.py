@@ -188,7 +188,7 @@ class FieldTable(SideList[FieldRow]):
         return item.path
 
     def mark_of(self, item: FieldRow) -> str:
-        """A letter that asks for something: `?` for a decision, `!` for a value that is right."""
+        """A letter that asks for something: `?` for a decision, `!` for a value that is wrong."""
         return "?" if item.waits and self.sides.settled else "!" if item.is_wrong else " "
 
     def first(self, item: FieldRow) -> Sequence[str]:

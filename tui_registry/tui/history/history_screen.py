@@ -198,7 +198,12 @@ class HistoryScreen(FrameScreen[None]):
         asked, total = listing.asked, len(listing.found)
         order = "by time written" if asked.by_time else "by arrival"
         if listing.whole:
-            whose = "found" if asked.is_narrowed else "by your key" if asked.mine else "in all"
+            if asked.owner:
+                whose = "found"
+            elif asked.is_narrowed:
+                whose = "of yours" if asked.mine else "of all"
+            else:
+                whose = "by your key" if asked.mine else "in all"
             words = f"{order}, last first · {exact(total)} {whose}"
         else:
             looked = f"{exact(listing.looked)} of {exact(len(listing.candidates.places))}"

@@ -217,9 +217,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("text.last", ("G", "end"), "end", "To the end", "text", "scroll_end"),
     Action("detail.back", ("escape",), "back", "Back to the list", "detail", "back"),
     # The versions of a record in conflict
-    Action("conflict.next_side", ("right",), "next version", "To the next column: before, the versions, the result",
+    Action("conflict.next_side", ("right",), "next column", "To the next column: before, the versions, the result",
            "conflict", "next_side"),
-    Action("conflict.previous_side", ("left",), "version before", "To the column before", "conflict", "previous_side"),
+    Action("conflict.previous_side", ("left",), "column before", "To the column before", "conflict", "previous_side"),
     Action("conflict.take", ("space",), "take", "Take the value under the cursor; an item of a list in or out",
            "conflict", "take"),
     *(

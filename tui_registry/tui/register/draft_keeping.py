@@ -157,6 +157,7 @@ class DraftList(Dialog[str]):
         drafts = self.query_one(OptionList)
         option = drafts.highlighted_option
         if option is None or option.id is None:
+            self.say("this is not a draft")
             return
         draft = self._drafts[option.id]
         what, when = describe(draft, self._now)

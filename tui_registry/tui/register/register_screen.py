@@ -378,7 +378,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
     async def _look_at_record(self) -> None:
         """Say when the record that is being edited changes underneath."""
         record_id = self.state.record_id
-        if record_id is None or not self.ready or self.drafts.closed:
+        if record_id is None or self.draft_left is None:
             return
         # Saving will meet the same trouble and say it; a look in passing stays silent
         with suppress(RegistryError):
