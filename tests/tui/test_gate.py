@@ -233,6 +233,21 @@ async def test_where_a_reading_is_slow_that_is_said_and_esc_gives_it_up(slow: Sl
         assert len(list(slow.entries())) == 1
 
 
+async def test_what_was_typed_after_the_esc_that_gives_up_a_slow_reading_keeps_its_turn(slow: SlowDatastore) -> None:
+    async with running(slow) as (app, pilot):
+        slow.hold()
+        app.gate.patience = 0.01
+        for key in ("d", "y", "escape", "/", *"abc"):
+            app.post_message(key_event(key))
+        await app.gate.until(holds_keys(app))
+        await app.gate.until(lambda: not holds_keys(app)())
+        slow.may_read.set()
+        await settle(pilot)
+        assert isinstance(app.focused, Input)
+        assert app.focused.value.strip() == "abc"
+        assert len(list(slow.entries())) == 1
+
+
 async def test_what_is_slow_opens_its_dialog_in_the_end_and_the_keys_are_for_that(slow: SlowDatastore) -> None:
     async with running(slow) as (app, pilot):
         slow.hold()

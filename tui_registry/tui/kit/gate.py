@@ -241,13 +241,15 @@ class Gate:
                 break
 
     def _give_up(self, event: events.Key) -> None:
-        """Cancel what keys wait for and forget these keys; of those that do so, Esc has done its work then."""
-        self._waiting.clear()
+        """Cancel what keys wait for and forget the keys before this one; of those that do so, Esc has done its work
+        then. What was typed after it keeps its turn."""
+        while self._waiting and self._waiting.popleft() is not event:
+            pass
         for running in self.flows:
             if running.holds_keys and running.worker is not None:
                 running.worker.cancel()
         if event.key != "escape":
-            self._waiting.append(event)
+            self._waiting.appendleft(event)
         self.look()
 
     async def _pass(self, event: events.Key | events.Paste) -> None:
