@@ -187,4 +187,4 @@ async def test_a_conflict_is_marked_in_list_and_detail(tmp_path: Path) -> None:
             assert "2 versions are live" in " ".join(text.split())
             await press(pilot, "right", "right", "right")
             assert screen_text(app).count("edited") == 2
-            assert "changed version" in screen_text(app)
+            assert "→ 2.0.0" in screen_text(app)
