@@ -12,7 +12,9 @@ from tui_registry.datastore import ApplyReport, Rejection
 from tui_registry.errors import Json
 from tui_registry.present.pulls import COUNTS, PullResult, PushResult, Tally, read_report, report_json, tally_of
 
-TALLIES = st.builds(Tally, **{field.name: st.integers(0, 10**9) for field in fields(Tally)})
+TALLIES = st.builds(
+    Tally, **{field.name: st.integers(0, 10**9 if field.name != "conflicts" else 100) for field in fields(Tally)}
+)
 
 
 def result(tally: Tally, *rejections: Rejection) -> PullResult:

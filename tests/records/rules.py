@@ -258,6 +258,16 @@ _RULES: list[tuple[Record, tuple[str, str, str, str], Record]] = [
         model(license="Apache-2.0 OR MIT"),
     ),
     (
+        model(license="LicenseRef-unstated"),
+        (
+            "license",
+            "warning",
+            "license_unstated",
+            "nothing states a licence: name it where you know it, because nobody may use what gives no permission",
+        ),
+        model(license="MIT"),
+    ),
+    (
         model(license="LicenseRef-my_own"),
         (
             "license",

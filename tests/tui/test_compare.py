@@ -48,7 +48,7 @@ async def test_with_too_few_or_too_many_marks_it_is_said_what_to_do(tmp_path: Pa
             await press(pilot, "space", "k", "=")
             assert "one record is marked" in status(app)
             await press(pilot, *["space"] * 6, "=")
-            assert "5 are marked, and 4 can be compared at once" in status(app)
+            assert "5 are marked, at most 4 can be compared: space unmarks one" in status(app)
             assert app.screen is browse_of(app)
 
 

@@ -21,7 +21,7 @@ from tests.tui.driving import (
     status,
 )
 from tests.tui.hostile import Looker
-from tests.tui.syncing import peer_under_cursor, static_log, sync_of, syncing, type_peer
+from tests.tui.syncing import peer_under_cursor, static_log, sync_of, syncing, type_peer, until
 from tui_registry.datastore import Datastore
 from tui_registry.node import running as serving
 from tui_registry.sync import publish
@@ -172,7 +172,9 @@ async def test_the_cursor_stays_on_its_peer_when_peers_come_and_go(here: Datasto
 async def test_a_removed_peer_is_gone_and_what_came_from_it_stays(here: Datastore, tmp_path: Path) -> None:
     here.peers.add("stick", str(static_log(tmp_path / "stick", 5)))
     async with syncing(here) as (app, pilot):
-        await press(pilot, "s", "d")
+        await press(pilot, "s")
+        await until(pilot, lambda: "5 new" in status(app))
+        await press(pilot, "d")
         assert isinstance(app.screen, ConfirmScreen)
         assert "came from it stay" in screen_text(app)
         await press(pilot, "escape")
