@@ -31,7 +31,7 @@ from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers
-from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, version_at
+from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
@@ -92,6 +92,7 @@ __all__ = [
     "plan_undo",
     "read_deleted",
     "revision_of",
+    "same_content",
 ]
 
 DATABASE = "registry.sqlite3"
@@ -689,7 +690,7 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
             f"the {kind} is in conflict, {last.live_heads} versions of it are live: settle that first "
             f"(`resolve {record_id[:12]}`)"
         )
-    if last.did == "settled" and _untimed(last.record) == _untimed(last.before):
+    if last.did == "settled" and same_content(last.record, last.before):
         raise NothingToUndo(
             "the last operation settled a conflict and kept the version that was shown: the others stand in the "
             f"history (`history {record_id[:12]}`), and each can be restored from there"
@@ -701,10 +702,6 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
     batch = datastore.log.batch_of(last.place)
     several = batch is not None and batch.ops > 1 and not batch.undone
     return Undo(kind, record_id, last.record, last.before, last.heads, name, batch if several else None)
-
-
-def _untimed(record: Record | None) -> Record | None:
-    return None if record is None else {**record, "updated_at": 0}
 
 
 def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:

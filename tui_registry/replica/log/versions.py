@@ -285,6 +285,11 @@ def read_last(db: sqlite3.Connection, key: LoggedKey) -> LastOperation | None:
     )
 
 
+def same_content(one: Record | None, other: Record | None) -> bool:
+    """Whether two versions of a record say the same, but for when."""
+    return one is not None and other is not None and {**one, "updated_at": 0} == {**other, "updated_at": 0}
+
+
 # How: entries
 
 
@@ -383,13 +388,8 @@ def _nearest_common(db: sqlite3.Connection, live: Sequence[Stored]) -> list[int]
 
 def _base_of(nearest: Sequence[HistoryEntry]) -> Record | None:
     """What the nearest common versions say, None where they say different things."""
-    alike = bool(nearest) and all(_same(entry.record, nearest[0].record) for entry in nearest)
+    alike = bool(nearest) and all(same_content(entry.record, nearest[0].record) for entry in nearest)
     return nearest[0].record if alike else None
-
-
-def _same(one: Record | None, other: Record | None) -> bool:
-    """Whether two writes say the same, but for when."""
-    return one is not None and other is not None and {**one, "updated_at": 0} == {**other, "updated_at": 0}
 
 
 def _named_at(db: sqlite3.Connection, place: int) -> tuple[str, ...]:

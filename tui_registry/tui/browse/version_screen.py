@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 from textual.content import Content
 from textual.widget import Widget
 
-from tui_registry.datastore import Beside, Datastore, Entry, HistoryEntry
+from tui_registry.datastore import Beside, Datastore, Entry, HistoryEntry, same_content
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
@@ -268,7 +268,7 @@ class Restoring(Part):
             self.say("")
             wanted = {change.path: change.values[1] for change in differing(None, [then.now.record, record])}
             return await conflicts.show_conflict(self.screen, record_id, wanted) is not None
-        elif then.now is not None and _untimed(then.now.record) == _untimed(record):
+        elif then.now is not None and same_content(then.now.record, record):
             self.say(f"{then.name} says what it said on {when}: there is nothing to restore", "note")
         elif then.entry is not None and any(problem.severity == "error" for problem in then.entry.problems):
             return await self._fill_form(then, record, when)
@@ -333,7 +333,3 @@ class Restoring(Part):
     async def _form(self, then: Then, record: Record) -> bool:
         found = Candidate(f"the version of {moment_utc(then.version.updated_at)}", "ready", then.kind, record, then.id)
         return await self.ask(register.RegisterScreen(then.kind, imported=found)) is not None
-
-
-def _untimed(record: Record) -> Record:
-    return {**record, "updated_at": 0}
