@@ -56,7 +56,8 @@ def as_left(version: int, today: dict[str, list[tuple[object, ...]]]) -> dict[st
     if version > 1:
         return today
     pending = [(*waits[:-1], None) for waits in today["pending"]]
-    return {**today, "arrivals": [(0, None, None, None)], "batches": [], "pending": pending}
+    unknown = {"arrivals": [(0, None, None, None)], "batches": [], "elsewhere": []}
+    return {**today, **unknown, "pending": pending}
 
 
 def schema(path: Path) -> list[tuple[object, ...]]:

@@ -333,6 +333,10 @@ _VERSION_2 = (
     "ALTER TABLE pending ADD COLUMN received_at INTEGER",
     # History in the order in which operations say that they were written.
     "CREATE INDEX ops_written ON ops (updated_at)",
+    # What this replica's own key signed and this replica did not write. `state` is 0 until somebody was told of it
+    # before a write, 1 after that, 2 once the owner of the key said that they know of it.
+    "CREATE TABLE elsewhere (idx INTEGER PRIMARY KEY, state INTEGER NOT NULL)",
+    "CREATE INDEX elsewhere_unknown ON elsewhere (state) WHERE state < 2",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
