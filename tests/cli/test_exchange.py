@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -11,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Cli, is_one_sentence
 from tests.seeds import seed
+from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import Datastore
 
 
@@ -185,3 +189,92 @@ def test_serve_token_shows_the_token_and_ends(cli: Cli) -> None:
     token = cli("serve", "--token").out.strip()
     assert len(token) >= 32
     assert cli("serve", "--token", "--json").json == {"token": token}
+
+
+# What this replica's key signed elsewhere
+
+
+@pytest.fixture
+def restored(cli: Cli, own: str, data_dir: Path, tmp_path: Path) -> str:
+    """This replica was put back to a copy of before its last writes, which a peer called `hub` has; gives the id of a
+    record that they edited."""
+    from tui_registry.sync import publish
+
+    copytree(data_dir, tmp_path / "backup")
+    for version in ("1.1.0", "1.2.0"):
+        assert cli("update", own, "-", given=f"version: {version}").code == 0
+    assert cli("register", "agent", "-", given="name: later").code == 0
+    with Datastore.open(data_dir) as datastore:
+        publish(datastore, tmp_path / "hub")
+    rmtree(data_dir)
+    copytree(tmp_path / "backup", data_dir)
+    assert cli("peer", "add", "hub", str(tmp_path / "hub")).code == 0
+    return own
+
+
+def test_sync_tells_what_this_key_signed_elsewhere_and_how_to_see_it_all(cli: Cli, restored: str) -> None:
+    assert cli("update", restored, "-", given="version: 1.0.5").code == 0
+    said = cli("sync")
+    assert said.code == 0
+    assert said.out == "hub: 3 new, 1 in conflict, 3 signed by your key elsewhere\n"
+    lines = said.err.splitlines()
+    assert lines[0].startswith(
+        "tui-registry: 3 operations by your key that this replica did not write. 'tui-registry hi"
+    )
+    assert sum("from hub" in line for line in lines) == 3
+    assert any("“my-finetune” (model" in line and "in place of yours" in line for line in lines)
+    # Once: the next one has nothing new to tell.
+    assert cli("sync").err == ""
+
+
+def test_sync_counts_them_for_programs(cli: Cli, restored: str) -> None:
+    said = cli("sync", "--json")
+    assert (said.json["applied"], said.json["elsewhere"]) == (3, 3)
+    assert said.err.count("\n") == 1
+    assert "3 operations by your key" in said.err
+
+
+def test_they_are_listed_until_their_owner_says_that_they_are_known(cli: Cli, restored: str) -> None:
+    assert "wrote all that its key has signed" in cli("history", "--elsewhere").err
+    cli("sync")
+    told = cli("history", "--elsewhere")
+    assert told.out.startswith("3 operations by your key that this replica did not write, the last arrived first\n")
+    assert "“later” (agent" in told.out
+    assert "No key can be called back" in told.err
+    listed = cli("history", "--elsewhere", "--json").lines
+    assert [(line["source"], line["did"], line["name"]) for line in listed] == [
+        ("hub", "registered", "later"), ("hub", "edited", "my-finetune"), ("hub", "edited", "my-finetune"),
+    ]  # fmt: skip
+    assert [line["index"] for line in cli("history", "--elsewhere", "--json", "--limit", "1").lines] == [3]
+    assert cli("history", "--elsewhere", "--acknowledge").out == "3 operations will not be told again\n"
+    assert cli("history", "--elsewhere", "--json").out == ""
+    assert cli("history", "--elsewhere", "--acknowledge", "--json").json == {"acknowledged": 0}
+
+
+def test_before_it_writes_on_it_is_said_once_and_nothing_stands_still(cli: Cli, restored: str) -> None:
+    cli("sync")
+    said = cli("update", restored, "-", given="version: 2.0.0")
+    assert said.code == 0
+    assert "this replica seems older than what its key has signed: there are 3 operations" in said.err
+    assert cli("update", restored, "-", given="version: 2.0.1").err == ""
+
+
+def test_an_import_of_operations_tells_them_as_well(cli: Cli, restored: str, tmp_path: Path) -> None:
+    (tile,) = (tmp_path / "hub").glob("sync/*/entries/*.gz")
+    (tmp_path / "ops.ndjson").write_bytes(gzip.decompress(tile.read_bytes()))
+    said = cli("import", "ops.ndjson", "--register", "--json")
+    assert said.json["elsewhere"] == 3
+    assert "3 operations by your key that this replica did not write" in said.err
+
+
+@pytest.mark.parametrize("words", [("--acknowledge",), ("3fa9c1", "--elsewhere")])
+def test_words_that_do_not_go_together_are_a_usage_error(cli: Cli, words: tuple[str, ...]) -> None:
+    assert cli("history", *words).code == 2
+
+
+def test_help_has_a_page_on_sync_and_trust(cli: Cli) -> None:
+    said = cli("help", "trust")
+    assert "## Your key elsewhere" in said.out
+    # What it tells people to type are lines that can be read.
+    for line in set(re.findall(r"`tui-registry ([^`]+)`", said.out)):
+        build_parser().parse_args(line.replace("ADDRESS", "0" * 40).split())

@@ -18,7 +18,7 @@ OPERATIONS_SHOWN = 50
 REFUSED_SHOWN = 200
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"protocol": "protocol.md"}
+PAGES = {"protocol": "protocol.md", "trust": "trust.md"}
 
 
 class Command(NamedTuple):
@@ -210,6 +210,10 @@ def _conflicts(parser: ArgumentParser) -> None:
 def _history(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
     parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
+    elsewhere = "without an ID: what this replica's key signed and this replica did not write, and what that may mean"
+    parser.add_argument("--elsewhere", action="store_true", help=elsewhere)
+    known = "with --elsewhere: they are yours, from another device or an older copy; do not tell of them again"
+    parser.add_argument("--acknowledge", action="store_true", help=known)
     at_most = f"at most N operations, 0 for all (without an ID: {OPERATIONS_SHOWN})"
     parser.add_argument("--limit", type=_count, metavar="N", help=at_most)
     _json(parser, _LINES)
@@ -619,6 +623,7 @@ _TABLE = (
             "tui-registry history 3fa9c1",
             "tui-registry history 3fa9c1 --json | jq -r .hash",
             "tui-registry history --mine --limit 10",
+            "tui-registry history --elsewhere --json | jq -r '[.source, .did, .name] | @tsv'",
         ),
     ),
     Command(
@@ -927,12 +932,14 @@ _TABLE = (
         "parser.explain",
         description=(
             "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
-            "protocol'\n"
-            "prints what replicas agree on: enough to write another one."
+            "trust'\n"
+            "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
+            "elsewhere; 'help protocol' prints what replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
             "tui-registry help search",
+            "tui-registry help trust",
             "tui-registry help protocol",
         ),
     ),

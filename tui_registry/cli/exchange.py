@@ -19,7 +19,15 @@ from tui_registry.cli.output import (
     progress_bar,
     terminal_width,
 )
-from tui_registry.cli.registry import STDOUT, entry_json, open_registry, query_explained, write_bytes, write_file
+from tui_registry.cli.registry import (
+    STDOUT,
+    entry_json,
+    open_registry,
+    query_explained,
+    tell_elsewhere,
+    write_bytes,
+    write_file,
+)
 from tui_registry.datastore import StoreError
 from tui_registry.text import age, exact, safe_text, size_bytes
 
@@ -197,6 +205,9 @@ async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: 
             note(safe_text(result.sentence))
         elif push:
             failed = not await _push(datastore, result.peer, as_json=as_json) or failed
+    elsewhere = sum(result.elsewhere for result in results)
+    if elsewhere:
+        tell_elsewhere(datastore, elsewhere, in_full=not as_json)
     if any(result.conflicts for result in results) and not as_json:
         from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 
@@ -251,6 +262,7 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         "theirs": None if result.head is None else result.head.size,
         "read": result.read,
         **result.counts(),
+        "elsewhere": result.elsewhere,
         "rejections": [rejection_json(rejection) for rejection in result.rejections],
         "restarted": result.restarted,
         "bytes": result.bytes,

@@ -18,7 +18,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import open_registry
+from tui_registry.cli.registry import open_registry, open_to_write, tell_elsewhere
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, Together
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
@@ -46,13 +46,15 @@ from tui_registry.text import ELLIPSIS, exact, safe_text
 def import_drafts(args: Namespace) -> int:
     """Show the drafts, or register them."""
     source: str = args.source
-    with open_registry(args) as datastore, key_explained(datastore):
+    with (open_to_write if args.register else open_registry)(args) as datastore, key_explained(datastore):
         work = _Import(
             datastore, source, register=args.register, settings=args.set, as_json=args.json, explain=args.explain
         )
         for found in read_source(source, args.kind):
             work.take(found)
         work.finish()
+        if work.elsewhere:
+            tell_elsewhere(datastore, work.elsewhere, in_full=not args.json)
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
@@ -97,7 +99,7 @@ class _Import:
     ) -> None:
         """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
         self.outcome = ImportOutcome()
-        self.conflicts = 0
+        self.conflicts = self.elsewhere = 0
         self.together = Together(f"import of {source}")
         self._datastore = datastore
         self._register = register
@@ -169,6 +171,7 @@ class _Import:
         if self._register:
             report = self._datastore.apply(found.lines(), source="file")
             self.conflicts += report.conflicts
+            self.elsewhere += report.elsewhere
             return taken(found, report)
         return Candidate(str(found.path), "ready", operations=OperationsTaken(sum(1 for _ in found.lines())))
 

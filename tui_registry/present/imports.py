@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import Kind, Problem, Record, RegistryError
+from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def passed_over(skipped: Skipped) -> Candidate:
 
 class OperationsTaken(NamedTuple):
     """Signed operations of files, and what became of them; `conflicts` counts the records that they brought into
-    conflict. Add two of them to count two files together."""
+    conflict, `elsewhere` those that this replica's own key signed. Add two of them to count two files together."""
 
     operations: int = 0
     applied: int = 0
@@ -212,13 +213,15 @@ class OperationsTaken(NamedTuple):
     unsupported: int = 0
     rejected: int = 0
     conflicts: int = 0
+    elsewhere: int = 0
 
     @classmethod
     def of(cls, report: ApplyReport) -> OperationsTaken:
         """Of one file that was applied."""
         rejected = len(report.rejected)
         return cls(
-            report.total, report.applied, report.known, report.pending, report.unsupported, rejected, report.conflicts
+            report.total, report.applied, report.known, report.pending, report.unsupported, rejected, report.conflicts,
+            report.elsewhere,
         )  # fmt: skip
 
     def plus(self, other: OperationsTaken) -> OperationsTaken:
@@ -230,7 +233,7 @@ class OperationsTaken(NamedTuple):
         """What became of them, once they were taken in."""
         counts = (
             (self.conflicts, "in conflict"), (self.known, "known already"), (self.pending, "pending"),
-            (self.unsupported, "unsupported"), (self.rejected, "rejected"),
+            (self.unsupported, "unsupported"), (self.rejected, "rejected"), (self.elsewhere, SIGNED_ELSEWHERE),
         )  # fmt: skip
         more = [f"{exact(count)} {word}" for count, word in counts if count]
         return ", ".join([f"{exact(self.applied)} operations stored", *more])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tui_registry.errors import Json, RegistryError
+from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class PullResult(Tally):
         rejections: the first of them, `place` being the index in the peer's log (-1 for a child asked for).
         bytes: received as message bodies. seconds: it took.
         restarted: the peer's log was read from its start again.
+        elsewhere: how many of those that are new this replica's own key signed, and not here.
         error: why it ended early; a `SyncError`, or what the Datastore raised.
     """
 
@@ -126,6 +128,7 @@ class PullResult(Tally):
     seconds: float
     restarted: bool
     error: RegistryError | None
+    elsewhere: int = 0
 
     @property
     def ok(self) -> bool:
@@ -149,6 +152,8 @@ class PullResult(Tally):
             for count in COUNTS
             if count.told is not None and numbers[count.name]
         }
+        if self.elsewhere:
+            told["elsewhere"] = f"{exact(self.elsewhere)} {SIGNED_ELSEWHERE}"
         # Last, as its reason follows.
         rejected = told.pop("rejected", None)
         if rejected is not None:

@@ -268,6 +268,7 @@ class _Pull:
             seconds=time.monotonic() - self._began,
             restarted=self._restarted,
             error=error,
+            elsewhere=self._report.elsewhere,
             **self._tally.counts(),
         )
 
