@@ -108,6 +108,11 @@ class HistoryScreen(FrameScreen[None]):
             return self.TYPING
         return self.NOTHING if self.has_class("-nothing") else self.FOOTER
 
+    def narrow(self, words: str) -> None:
+        """Narrow the list as if that was typed, and go to it."""
+        self._line.value = words
+        self._list.focus()
+
     @property
     def _list(self) -> OperationList:
         return self.query_one(OperationList)
@@ -426,7 +431,7 @@ def _arrived(entry: HistoryEntry, now: int) -> str:
     return f"{moment(entry.arrived_at, now)} from {safe_text(entry.source, 60) or 'an unnamed source'}"
 
 
-_PLACEHOLDER: Final = "name, id, owner:, did:"
+_PLACEHOLDER: Final = "name, id, owner:, did:, is:"
 
 
 def _nothing(asked: Asked) -> Content:

@@ -26,6 +26,7 @@ from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.dialogs import ConfirmScreen, Dialog
 from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.signing import sign
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -299,7 +300,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     async def _register(self, places: Sequence[int]) -> None:
         chosen = [self._found.candidates[place] for place in places]
-        failure = await self.write(register_all, self.datastore, self._found.source, chosen)
+        failure = await sign(self, register_all, self.datastore, self._found.source, chosen)
         ids = [one.id for one in chosen if one.status == "registered"]
         self._last = ids[-1] if ids else self._last
         for place in places:

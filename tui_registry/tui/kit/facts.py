@@ -23,6 +23,7 @@ class Facts(NamedTuple):
         in_conflict: records of this replica's key that are in conflict.
         address: of this replica's key, 40 hex digits.
         owners: local names by address.
+        elsewhere: operations by this replica's key that it did not write, until their owner says that they are known.
     """
 
     changes: int
@@ -31,6 +32,7 @@ class Facts(NamedTuple):
     peers: tuple[Peer, ...]
     address: str
     owners: dict[str, str]
+    elsewhere: int
 
 
 def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
@@ -48,4 +50,5 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
         peers=tuple(datastore.peers.all()),
         address=address,
         owners=dict(datastore.names.all()),
+        elsewhere=datastore.elsewhere.count(),
     )

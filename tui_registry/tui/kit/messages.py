@@ -25,6 +25,14 @@ class Search(Message):
         self.query = query
 
 
+class ShowHistory(Message):
+    """Go to History, and narrow it to that."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+
 class Settle(Message):
     """Show the versions of a record in conflict over what is in front."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tui_registry import sync
 from tui_registry.datastore import Datastore, Peer
+from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.pulls import Event, Progress, PullResult, Started, SyncError
 from tui_registry.text import exact
 from tui_registry.tui.kit.actions import action
@@ -149,19 +150,24 @@ def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]
     failed = [result for result in results if result.error is not None and result.error.code != STOPPED]
     conflicts = sum(result.conflicts for result in results)
     shown = f": {action('app.conflicts').footer_key} shows {'it' if conflicts == 1 else 'them'}" if conflicts else ""
+    elsewhere = sum(result.elsewhere for result in results)
+    if elsewhere:  # the worse news of the two
+        shown = f": {action('sync.elsewhere').footer_key} tells more"
+    tone: Tone = "problem" if failed or elsewhere else "done"
     if len(ended) == 1:
-        return _outcome_of_one(*ended[0]) + shown, "problem" if failed else "done"
+        return _outcome_of_one(*ended[0]) + shown, tone
     new = sum(result.applied for result in results)
     rejected = sum(result.rejected for result in results)
     stopped = sum(result.error is not None for result in results) - len(failed)
     words = [f"{exact(len(results))} pulls: {exact(new)} new" if new else f"{exact(len(results))} pulls: nothing new"]
     words += [f"{exact(rejected)} rejected"] if rejected else []
-    words += [f"{exact(conflicts)} in conflict{shown}"] if conflicts else []
+    words += [f"{exact(conflicts)} in conflict{'' if elsewhere else shown}"] if conflicts else []
+    words += [f"{exact(elsewhere)} {SIGNED_ELSEWHERE}{shown}"] if elsewhere else []
     words += [f"{exact(stopped)} stopped"] if stopped else []
     if failed:
         names = ", ".join(sorted(result.peer for result in failed)[:3]) + (", …" if len(failed) > 3 else "")
         words.append(f"{exact(len(failed))} failed ({names})")
-    return ", ".join(words), "problem" if failed else "done"
+    return ", ".join(words), tone
 
 
 def _outcome_of_one(result: PullResult, peer: Peer | None) -> str:

@@ -22,6 +22,7 @@ from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
+from tui_registry.tui.sync.elsewhere import SignedElsewhere
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
 from tui_registry.tui.sync.pulls import Pulls
 from tui_registry.tui.sync.quarantine import QuarantineScreen
@@ -60,6 +61,7 @@ class SyncScreen(FrameScreen[None]):
         super().__init__()
         self.peers: list[Peer] = []
         self.pulls = Pulls(self._show_soon)
+        self._elsewhere = SignedElsewhere(self)
         self._select: str | None = None
         self._next_drawing: Timer | None = None
         self._drawn_at = 0.0
@@ -87,7 +89,15 @@ class SyncScreen(FrameScreen[None]):
             footer = self.RUNNING
         else:
             footer = self.FOOTER if view.failure is None else self.FAILING
-        if self.host.facts is None or not self.host.facts.stats.rejected:
+        facts = self.host.facts
+        if facts is None:
+            return footer
+        if facts.elsewhere:
+            # What was signed elsewhere asks to be looked at; the others work all the same.
+            footer = tuple(
+                "sync.elsewhere" if name == ("app.palette" if view is None else "sync.add") else name for name in footer
+            )
+        if not facts.stats.rejected:
             return footer
         # What was refused asks to be looked at; copying and quitting work all the same.
         return tuple("sync.quarantine" if name in ("sync.copy", "app.quit") else name for name in footer)
@@ -208,6 +218,11 @@ class SyncScreen(FrameScreen[None]):
     async def action_quarantine(self) -> None:
         """What was refused, whoever sent it."""
         await self.ask(QuarantineScreen())
+
+    @flow
+    async def action_elsewhere(self) -> None:
+        """What this replica's key signed elsewhere, and what its owner says that it is."""
+        await self._elsewhere.ask_what_it_is()
 
     @flow
     async def action_copy(self) -> None:

@@ -1,0 +1,86 @@
+"""What this replica's key signed and this replica did not write: shown, and the question what it is."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from tui_registry.datastore import Datastore, Operation, TouchedRecord
+from tui_registry.present import elsewhere
+from tui_registry.text import exact
+from tui_registry.tui import kit
+from tui_registry.tui.kit.flows import FlowScreen, Part
+from tui_registry.tui.kit.messages import ShowHistory
+
+# The first of each are shown in the question, which has to fit into 80 by 24; the history has them all.
+_OPERATIONS: Final = 3
+_RECORDS: Final = 2
+
+
+class _Found(NamedTuple):
+    """What the question says.
+
+    Attributes:
+        number: of the operations; upto: the place in the log behind the last of them.
+        operations, touched: the first of each.
+        conflicts: how many records of this replica are in conflict.
+    """
+
+    number: int
+    upto: int
+    operations: list[Operation]
+    touched: list[TouchedRecord]
+    conflicts: int
+
+
+class SignedElsewhere(Part):
+    """What a screen asks about them."""
+
+    def __init__(self, screen: FlowScreen[None]) -> None:
+        super().__init__(screen)
+
+    async def ask_what_it_is(self) -> None:
+        """Show them, and do what their owner says. A step of a flow."""
+        found = await self.read(_read, self.datastore)
+        if not found.number:
+            self.say("this replica wrote all that its key has signed, or you said that the rest is yours")
+            return
+        match await self.ask(kit.ChooseScreen(*_question(found, self.screen.host.now()))):
+            case "look":
+                self.screen.post_message(ShowHistory("is:elsewhere"))
+            case "settle":
+                await self.screen.app.run_action("app.conflicts")
+            case elsewhere.OWN_DEVICE.key:
+                count = await self.write(self.datastore.elsewhere.acknowledge, found.upto)
+                self.say(f"{exact(count)} operation{'' if count == 1 else 's'} will not be told again", "done")
+                self.screen.host.look()
+            case elsewhere.STOLEN.key:
+                await self.ask(kit.page_of_package("Your key elsewhere", "trust.md", "## Your key elsewhere"))
+
+
+def _read(datastore: Datastore) -> _Found:
+    places = datastore.elsewhere.places()
+    return _Found(
+        len(places),
+        places[0] + 1 if places else 0,
+        datastore.log.operations_at(places[:_OPERATIONS]),
+        datastore.elsewhere.touched(_RECORDS + 1),
+        datastore.stats().conflicts,
+    )
+
+
+def _question(found: _Found, now: int) -> tuple[str, list[kit.Choice], str]:
+    lines = [elsewhere.line(operation, now) for operation in found.operations]
+    if found.number > len(lines):
+        lines.append(f"and {exact(found.number - len(lines))} more")
+    lines += [elsewhere.touched(record) for record in found.touched[:_RECORDS]]
+    if len(found.touched) > _RECORDS:
+        lines.append("and more records")
+    choices = [kit.Choice("l", "look", "look at them all", "in the history")]
+    if found.conflicts:
+        choices.append(kit.Choice("!", "settle", "settle what is in conflict"))
+    yours, not_yours = elsewhere.OWN_DEVICE.key, elsewhere.STOLEN.key
+    choices += [
+        kit.Choice(yours, yours, "they are mine", "another device, or a restored backup: not told again"),
+        kit.Choice(not_yours, not_yours, "they are not mine", "what it means that somebody has the key"),
+    ]
+    return elsewhere.operations(found.number), choices, "\n".join(lines)
