@@ -222,7 +222,7 @@ def test_sync_tells_what_this_key_signed_elsewhere_and_how_to_see_it_all(cli: Cl
         "tui-registry: 3 operations by your key that this replica did not write. 'tui-registry hi"
     )
     assert sum("from hub" in line for line in lines) == 3
-    assert any("“my-finetune” (model" in line and "in place of yours" in line for line in lines)
+    assert any("“my-finetune” (model" in line and "from elsewhere, not yours" in line for line in lines)
     # Once: the next one has nothing new to tell.
     assert cli("sync").err == ""
 

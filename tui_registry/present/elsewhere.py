@@ -81,16 +81,17 @@ def came_from(operation: Operation) -> str:
     return f"from {safe_text(operation.source or '', 40) or 'an unnamed source'}"
 
 
-def touched(record: TouchedRecord) -> str:
-    """What became of a record by them, safe to show."""
-    return f"“{safe_text(record.name, 60)}” ({record.kind} {record.id[:12]}) {_BECAME[record.became]}"
+def touched(record: TouchedRecord, *, named: bool = True) -> str:
+    """What became of a record by them, safe to show; `named` with its kind and the beginning of its id."""
+    which = f" ({record.kind} {record.id[:12]})" if named else ""
+    return f"“{safe_text(record.name, 60)}”{which} {_BECAME[record.became]}"
 
 
 _BECAME: Final = {
     "came back": "was deleted here and came back",
     "deleted": "was deleted elsewhere, and is gone here too",
     "changed": "shows what was written elsewhere",
-    "another version": "is in conflict, and shows the version from elsewhere in place of yours",
+    "another version": "is in conflict, and shows the version from elsewhere, not yours",
     "in conflict": "is in conflict with a version from elsewhere; yours is shown",
     "new": "is new here",
 }

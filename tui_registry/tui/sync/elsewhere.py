@@ -12,7 +12,7 @@ from tui_registry.tui.kit.flows import FlowScreen, Part
 from tui_registry.tui.kit.messages import ShowHistory
 
 # The first of each are shown in the question, which has to fit into 80 by 24; the history has them all.
-_OPERATIONS: Final = 3
+_OPERATIONS: Final = 2
 _RECORDS: Final = 2
 
 
@@ -72,15 +72,15 @@ def _question(found: _Found, now: int) -> tuple[str, list[kit.Choice], str]:
     lines = [elsewhere.line(operation, now) for operation in found.operations]
     if found.number > len(lines):
         lines.append(f"and {exact(found.number - len(lines))} more")
-    lines += [elsewhere.touched(record) for record in found.touched[:_RECORDS]]
+    lines += [elsewhere.touched(record, named=False) for record in found.touched[:_RECORDS]]
     if len(found.touched) > _RECORDS:
-        lines.append("and more records")
+        lines.append("and other records")
     choices = [kit.Choice("l", "look", "look at them all", "in the history")]
     if found.conflicts:
         choices.append(kit.Choice("!", "settle", "settle what is in conflict"))
     yours, not_yours = elsewhere.OWN_DEVICE.key, elsewhere.STOLEN.key
     choices += [
-        kit.Choice(yours, yours, "they are mine", "another device, or a restored backup: not told again"),
-        kit.Choice(not_yours, not_yours, "they are not mine", "what it means that somebody has the key"),
+        kit.Choice(yours, yours, "they are mine", "another device, or a backup put back"),
+        kit.Choice(not_yours, not_yours, "they are not mine", "somebody has the key"),
     ]
     return elsewhere.operations(found.number), choices, "\n".join(lines)
