@@ -89,7 +89,6 @@ async def test_a_stolen_key_leads_to_what_that_means_today(here: Datastore) -> N
     async with syncing(here, WIDE) as (app, pilot):
         await press(pilot, "s", "o", "k")
         assert isinstance(app.screen, PageScreen)
-        await press(pilot, "pagedown")
         assert "There is no revocation" in " ".join(screen_text(app).split())
         await press(pilot, "escape")
         assert here.elsewhere.count() == 4

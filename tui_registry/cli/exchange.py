@@ -29,6 +29,7 @@ from tui_registry.cli.registry import (
     write_file,
 )
 from tui_registry.datastore import StoreError
+from tui_registry.settings import load_settings
 from tui_registry.text import age, exact, safe_text, size_bytes
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tui_registry.errors import Json
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult
+    from tui_registry.sync import Bounds
 
 
 def peer(args: Namespace) -> int:
@@ -68,12 +70,16 @@ def sync(args: Namespace) -> int:
         names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
-        return asyncio.run(_sync(datastore, names, push=args.push, as_json=args.json))
+        from tui_registry.sync import bounds_of
+
+        bounds = bounds_of(load_settings())
+        return asyncio.run(_sync(datastore, names, bounds, push=args.push, as_json=args.json))
 
 
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
     from tui_registry.node import node_token, serve as serve_node
+    from tui_registry.node.limits import node_bounds_of
 
     def say(address: Address) -> None:
         if args.json:
@@ -97,6 +103,7 @@ def serve(args: Namespace) -> int:
             args.port,
             allow_remote=args.allow_remote,
             accept_ops=args.accept_ops,
+            bounds=node_bounds_of(load_settings()),
             on_ready=say,
         )
     return 0
@@ -186,12 +193,12 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
 # Pulling and pushing
 
 
-async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: bool) -> int:
+async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push: bool, as_json: bool) -> int:
     from tui_registry.sync import pull_all
 
     progress = _Progress()
     try:
-        results = await pull_all(datastore, names, emit=progress.take)
+        results = await pull_all(datastore, names, emit=progress.take, bounds=bounds)
     finally:
         progress.clear()
     failed = False
@@ -204,7 +211,7 @@ async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: 
             failed = True
             note(safe_text(result.sentence))
         elif push:
-            failed = not await _push(datastore, result.peer, as_json=as_json) or failed
+            failed = not await _push(datastore, result.peer, bounds, as_json=as_json) or failed
     elsewhere = sum(result.elsewhere for result in results)
     if elsewhere:
         tell_elsewhere(datastore, elsewhere, in_full=not as_json)
@@ -215,12 +222,12 @@ async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: 
     return 1 if failed else 0
 
 
-async def _push(datastore: Datastore, name: str, *, as_json: bool) -> bool:
+async def _push(datastore: Datastore, name: str, bounds: Bounds, *, as_json: bool) -> bool:
     from tui_registry.present.pulls import SyncError
     from tui_registry.sync import push
 
     try:
-        result = await push(datastore, name)
+        result = await push(datastore, name, bounds=bounds)
     except SyncError as error:
         note(safe_text(error.sentence))
         return False

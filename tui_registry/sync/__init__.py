@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         SyncError,
     )
 
-    from .bounds import Bounds
+    from .bounds import Bounds, bounds_of
     from .concurrency import Turns
     from .publishing import Published, publish
     from .pulling import pull, pull_all
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bounds", "Event", "Failed", "Finished", "Progress", "Published", "PullResult", "PushResult", "Started",
-    "SyncError", "Turns", "open_transport", "publish", "pull", "pull_all", "push",
+    "SyncError", "Turns", "bounds_of", "open_transport", "publish", "pull", "pull_all", "push",
 ]  # fmt: skip
 _OUTCOMES = ("Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
     **dict.fromkeys(_OUTCOMES, "tui_registry.present.pulls"),
-    "Bounds": ".bounds",
+    **dict.fromkeys(("Bounds", "bounds_of"), ".bounds"),
     "Turns": ".concurrency",
     **dict.fromkeys(("Published", "publish"), ".publishing"),
     **dict.fromkeys(("pull", "pull_all"), ".pulling"),

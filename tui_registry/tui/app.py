@@ -22,7 +22,7 @@ from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost, styled
-from tui_registry.tui.kit.messages import Search, Settle, ShowHistory, ShowRecord
+from tui_registry.tui.kit.messages import Search, Settle, ShowRecord
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -142,13 +142,6 @@ class RegistryApp(RegistryHost):
     @on(Search)
     def _search(self, message: Search) -> None:
         self._go_to_browse().bar.ask(message.query)
-
-    @on(ShowHistory)
-    def _show_history(self, message: ShowHistory) -> None:
-        self.switch_mode("history")
-        screen = self.get_screen_stack("history")[0]
-        assert isinstance(screen, history.HistoryScreen)
-        screen.call_later(screen.narrow, message.words)  # it may not be there yet
 
     def _go_to_browse(self) -> BrowseScreen:
         self.switch_mode("browse")

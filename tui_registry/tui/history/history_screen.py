@@ -40,6 +40,7 @@ from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.dialogs import LineInput
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.messages import Narrow
 from tui_registry.tui.kit.text_flow import field, heading, paragraph, stack
 
 WIDE: Final = 120
@@ -108,9 +109,10 @@ class HistoryScreen(FrameScreen[None]):
             return self.TYPING
         return self.NOTHING if self.has_class("-nothing") else self.FOOTER
 
-    def narrow(self, words: str) -> None:
-        """Narrow the list as if that was typed, and go to it."""
-        self._line.value = words
+    @on(Narrow)
+    def _narrow(self, message: Narrow) -> None:
+        message.stop()
+        self._line.value = message.words
         self._list.focus()
 
     @property

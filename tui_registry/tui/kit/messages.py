@@ -25,8 +25,8 @@ class Search(Message):
         self.query = query
 
 
-class ShowHistory(Message):
-    """Go to History, and narrow it to that."""
+class Narrow(Message):
+    """To the screen of the history: narrow the list as if that was typed."""
 
     def __init__(self, words: str) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from tui_registry.present import elsewhere
 from tui_registry.text import exact
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import FlowScreen, Part
-from tui_registry.tui.kit.messages import ShowHistory
+from tui_registry.tui.kit.messages import Narrow
 
 # The first of each are shown in the question, which has to fit into 80 by 24; the history has them all.
 _OPERATIONS: Final = 2
@@ -46,7 +46,8 @@ class SignedElsewhere(Part):
             return
         match await self.ask(kit.ChooseScreen(*_question(found, self.screen.host.now()))):
             case "look":
-                self.screen.post_message(ShowHistory("is:elsewhere"))
+                await self.screen.app.run_action("mode('history')")
+                self.screen.app.get_screen_stack("history")[0].post_message(Narrow("is:elsewhere"))
             case "settle":
                 await self.screen.app.run_action("app.conflicts")
             case elsewhere.OWN_DEVICE.key:
@@ -54,7 +55,7 @@ class SignedElsewhere(Part):
                 self.say(f"{exact(count)} operation{'' if count == 1 else 's'} will not be told again", "done")
                 self.screen.host.look()
             case elsewhere.STOLEN.key:
-                await self.ask(kit.page_of_package("Your key elsewhere", "trust.md", "## Your key elsewhere"))
+                await self.ask(kit.page_of_package("Somebody else has your key", "trust.md", "### Somebody else has your key"))
 
 
 def _read(datastore: Datastore) -> _Found:

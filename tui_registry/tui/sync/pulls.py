@@ -70,17 +70,19 @@ class Pulls:
         results: of the last pull from each peer.
     """
 
-    def __init__(self, moved: Callable[[], object], bounds: Bounds | None = None) -> None:
+    def __init__(self, moved: Callable[[], object], bounds: Callable[[], Bounds] | None = None) -> None:
         """
         Args:
             moved: called whenever a pull has come further.
+            bounds: makes those of all pulls, once the first one begins; None for the usual ones.
         """
         self.pulling: dict[str, Pulling] = {}
         self.results: dict[str, PullResult] = {}
         self._unreported: list[PullResult] = []
         self._stops: dict[str, asyncio.Event] = {}
         self._moved = moved
-        self._bounds = bounds
+        self._make_bounds = bounds
+        self._bounds: Bounds | None = None
         self._turns: Turns | None = None
 
     def is_running(self, peer: str) -> bool:
@@ -104,7 +106,8 @@ class Pulls:
             SyncError: it was stopped before its turn came.
             StoreError: the peer was removed meanwhile.
         """
-        bounds = self._bounds = self._bounds or sync.Bounds()
+        make = self._make_bounds or sync.Bounds
+        bounds = self._bounds = self._bounds or make()
         turns = self._turns = self._turns or sync.Turns(bounds)
         stop, report = self._stops[peer], partial(self.report, peer)
         try:

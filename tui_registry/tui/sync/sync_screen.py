@@ -11,6 +11,7 @@ from textual import on
 from textual.timer import Timer
 from textual.widget import Widget
 
+from tui_registry import sync
 from tui_registry.datastore import Peer
 from tui_registry.errors import RegistryError
 from tui_registry.present.pulls import SyncError
@@ -60,7 +61,7 @@ class SyncScreen(FrameScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.peers: list[Peer] = []
-        self.pulls = Pulls(self._show_soon)
+        self.pulls = Pulls(self._show_soon, lambda: sync.bounds_of(self.host.settings, self.host.settings_file))
         self._elsewhere = SignedElsewhere(self)
         self._select: str | None = None
         self._next_drawing: Timer | None = None
