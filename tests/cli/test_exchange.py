@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
@@ -19,16 +21,16 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli, is_one_sentence
-from tests.seeds import seed
+from tests.seeds import make_record, seed
+from tui_registry.cli.exchange import _sync_every
 from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import Datastore
+from tui_registry.sync import Bounds, Rounds, publish
 
 
 @pytest.fixture
 def stick(tmp_path: Path) -> str:
     """A stranger's log in a directory."""
-    from tui_registry.sync import publish
-
     with Datastore.open(tmp_path / "stranger") as datastore:
         seed(datastore, 30)
         publish(datastore, tmp_path / "stick")
@@ -198,8 +200,6 @@ def test_serve_token_shows_the_token_and_ends(cli: Cli) -> None:
 def restored(cli: Cli, own: str, data_dir: Path, tmp_path: Path) -> str:
     """This replica was put back to a copy of before its last writes, which a peer called `hub` has; gives the id of a
     record that they edited."""
-    from tui_registry.sync import publish
-
     copytree(data_dir, tmp_path / "backup")
     for version in ("1.1.0", "1.2.0"):
         assert cli("update", own, "-", given=f"version: {version}").code == 0
@@ -278,3 +278,94 @@ def test_help_has_a_page_on_sync_and_trust(cli: Cli) -> None:
     # What it tells people to type are lines that can be read.
     for line in set(re.findall(r"`tui-registry ([^`]+)`", said.out)):
         build_parser().parse_args(line.replace("ADDRESS", "0" * 40).split())
+
+
+# By itself
+
+
+def every(datastore: Datastore, rounds: int, between: Callable[[int], None], *, as_json: bool = False) -> list[float]:
+    """`sync --every 1m`, so many rounds of it; gives how long it waited after each. `between` is called meanwhile."""
+    waited: list[float] = []
+
+    async def wait(stop: asyncio.Event, seconds: float) -> None:
+        waited.append(seconds)
+        between(len(waited))
+        if len(waited) == rounds:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await stop.wait()
+
+    run = _sync_every(datastore, [], Bounds(), Rounds(60, lambda: 0.5), push=False, as_json=as_json, wait=wait)
+    assert asyncio.run(run) == 0
+    return waited
+
+
+def test_sync_every_pulls_until_it_is_ended_and_says_what_is_new(
+    data_dir: Path, stick: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def more(rounds: int) -> None:
+        if rounds == 2:
+            with Datastore.open(tmp_path / "stranger") as stranger:
+                stranger.add("model", make_record("model", "later"))
+                publish(stranger, stick)
+
+    with Datastore.open(data_dir) as datastore:
+        datastore.peers.add("stick", stick)
+        assert every(datastore, 4, more) == [60.0] * 4
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("  ")[2] for line in lines] == ["stick: 30 new", "stick: 1 new"]
+
+
+def test_a_peer_that_fails_is_told_once_and_asked_less_and_less_often(
+    data_dir: Path, stick: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = tmp_path / "away"
+    tried: list[int | None] = []
+
+    def between(rounds: int) -> None:
+        tried.append(datastore.peers.get("stick").last_try)
+        clock[0] += 60
+        if rounds == 9:
+            away.rename(stick)
+
+    clock = [1_784_160_000]
+    Path(stick).rename(away)
+    with Datastore.open(data_dir, clock=lambda: clock[0]) as datastore:
+        datastore.peers.add("stick", stick)
+        every(datastore, 16, between)
+    said = capsys.readouterr()
+    # Rounds 1, 2, 4, 8 and 16.
+    assert [(at or 0) - 1_784_160_000 for at in tried] == [
+        0, 60, 60, 180, 180, 180, 180, 420, 420, 420, 420, 420, 420, 420, 420, 900,
+    ]  # fmt: skip
+    assert said.err.count("no directory") == 1
+    assert said.out.splitlines()[0].endswith("stick: 30 new")
+
+
+def test_sync_every_gives_programs_a_line_for_each_peer_with_news(
+    data_dir: Path, stick: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Datastore.open(data_dir) as datastore:
+        datastore.peers.add("stick", stick)
+        datastore.peers.add("gone", "/nowhere/at/all")
+        every(datastore, 3, lambda _: None, as_json=True)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["peer"], line["applied"], line["ok"]) for line in told] == [("gone", 0, False), ("stick", 30, True)]
+    assert all(isinstance(line["at"], int) for line in told)
+
+
+def test_a_running_sync_ends_with_0_on_a_signal(data_dir: Path, stick: str) -> None:
+    with Datastore.open(data_dir) as datastore:
+        datastore.peers.add("stick", stick)
+    command = [sys.executable, "-m", "tui_registry", "--data-dir", str(data_dir), "sync", "--every", "1h"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().endswith("stick: 30 new\n")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("time", ["15", "1s", "soon", ""])
+def test_an_interval_that_is_none_is_a_usage_error(cli: Cli, time: str) -> None:
+    said = cli("sync", "--every", time)
+    assert said.code == 2
+    assert "from 10s to 30d" in said.err

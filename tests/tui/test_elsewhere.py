@@ -62,7 +62,8 @@ async def test_a_pull_tells_of_it_and_the_question_says_what_it_did(here: Datast
 
 async def test_they_are_looked_at_in_the_history(here: Datastore) -> None:
     async with syncing(here) as (app, pilot):
-        await press(pilot, "s", "o", "l")
+        await press(pilot, "s")
+        await press(pilot, "o", "l")
         assert app.current_mode == "history"
         found = app.screen.query_one(OperationList)
         assert [found.item_at(place) is not None for place in range(found.total)] == [True] * 4
@@ -76,7 +77,8 @@ async def test_they_are_looked_at_in_the_history(here: Datastore) -> None:
 
 async def test_once_they_are_said_to_be_ones_own_nothing_is_told_any_more(here: Datastore) -> None:
     async with syncing(here) as (app, pilot):
-        await press(pilot, "s", "o", "m")
+        await press(pilot, "s")
+        await press(pilot, "o", "m")
         assert status(app) == "4 operations will not be told again"
         await notice_changes(pilot)
         assert "elsewhere" not in screen_text(app).splitlines()[0]
@@ -87,7 +89,8 @@ async def test_once_they_are_said_to_be_ones_own_nothing_is_told_any_more(here: 
 
 async def test_a_stolen_key_leads_to_what_that_means_today(here: Datastore) -> None:
     async with syncing(here, WIDE) as (app, pilot):
-        await press(pilot, "s", "o", "k")
+        await press(pilot, "s")
+        await press(pilot, "o", "k")
         assert isinstance(app.screen, PageScreen)
         assert "There is no revocation" in " ".join(screen_text(app).split())
         await press(pilot, "escape")

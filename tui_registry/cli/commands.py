@@ -95,6 +95,15 @@ def _setting(form: str, example: str) -> Callable[[str], tuple[str, str]]:
     return read
 
 
+def _interval(typed: str) -> int:
+    from tui_registry.settings import interval
+
+    try:
+        return interval(typed)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def _address(typed: str) -> str:
     digits = typed.lower().removeprefix("0x")
     if not re.fullmatch(r"[0-9a-f]{40}", digits):
@@ -392,6 +401,8 @@ def _sync(parser: ArgumentParser) -> None:
     parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
     push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
     parser.add_argument("--push", action="store_true", help=push)
+    every = "again and again, until a signal ends it: 30s, 15m, 2h (see below)"
+    parser.add_argument("--every", type=_interval, metavar="TIME", help=every)
     _json(parser, "one JSON object for each peer")
 
 
@@ -801,10 +812,14 @@ _TABLE = (
             "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended. Records\n"
             "that it brought into conflict are counted, and 'conflicts' lists them.\n"
             "\n"
+            "With --every it pulls again and again, and says a line for each peer with news. A peer that fails is\n"
+            "told once, and asked less and less often. Ctrl+C or SIGTERM end it between two transactions, with 0.\n"
+            "\n"
             "Exits with 1 when a peer could not be read to its end; the others are read all the same."
         ),
         examples=(
             "tui-registry sync",
+            "tui-registry sync --every 15m",
             "tui-registry sync hub --json",
             "tui-registry sync hub --push",
         ),

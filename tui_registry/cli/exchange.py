@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -30,14 +32,16 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import StoreError
 from tui_registry.settings import load_settings
-from tui_registry.text import age, exact, safe_text, size_bytes
+from tui_registry.text import age, exact, moment_utc, safe_text, size_bytes
 
 if TYPE_CHECKING:
+    import asyncio
+
     from tui_registry.datastore import Datastore, Peer
     from tui_registry.errors import Json
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult
-    from tui_registry.sync import Bounds
+    from tui_registry.sync import Bounds, Rounds
 
 
 def peer(args: Namespace) -> int:
@@ -70,9 +74,13 @@ def sync(args: Namespace) -> int:
         names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
-        from tui_registry.sync import bounds_of
+        from tui_registry.sync import Rounds, bounds_of
 
         bounds = bounds_of(load_settings())
+        if args.every is not None:
+            rounds = Rounds(args.every)
+            every = _sync_every(datastore, args.peers, bounds, rounds, push=args.push, as_json=args.json)
+            return asyncio.run(every)
         return asyncio.run(_sync(datastore, names, bounds, push=args.push, as_json=args.json))
 
 
@@ -220,6 +228,96 @@ async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push:
 
         note(WHERE_CONFLICTS_ARE)
     return 1 if failed else 0
+
+
+async def _sync_every(
+    datastore: Datastore,
+    names: Sequence[str],
+    bounds: Bounds,
+    rounds: Rounds,
+    *,
+    push: bool,
+    as_json: bool,
+    wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
+) -> int:
+    """Pull in rounds until a signal ends it, which is no failure: in a pull between two transactions.
+
+    Args:
+        names: of the peers; none for all that there are in each round.
+        wait: waits until the event is set, or so many seconds.
+    """
+    import asyncio
+
+    from tui_registry.sync import pull_all
+
+    stop, wait = asyncio.Event(), wait or _wait
+    with _ended_by_signals(stop):
+        while True:
+            progress = _Progress()
+            try:
+                due = rounds.due(dict.fromkeys(names) or [peer.name for peer in datastore.peers.all()])
+                results = await pull_all(datastore, due, emit=progress.take, cancel=stop, bounds=bounds)
+            finally:
+                progress.clear()
+            for result in results:
+                if stop.is_set() and result.error is not None and result.error.code == "stopped":
+                    continue
+                _tell_round(result, changed=rounds.note(result.peer, failed=not result.ok), as_json=as_json)
+                if push and result.ok and not stop.is_set():
+                    await _push(datastore, result.peer, bounds, as_json=as_json)
+            elsewhere = sum(result.elsewhere for result in results)
+            if elsewhere:
+                tell_elsewhere(datastore, elsewhere, in_full=not as_json)
+            sys.stdout.flush()
+            if not stop.is_set():
+                await wait(stop, rounds.wait())
+            if stop.is_set():
+                return 0
+
+
+def _tell_round(result: PullResult, *, changed: bool, as_json: bool) -> None:
+    """What a round brought: a line for each peer with news; a failure, and its end, once."""
+    now = int(time.time())
+    news = result.applied or result.rejected or result.conflicts
+    if as_json:
+        if news or changed:
+            out_json({"at": now, **_pull_json(result)})
+    elif result.ok and (news or changed):
+        again = "" if news or not changed else " (it answers again)"
+        out(f"{moment_utc(now)}  {safe_text(result.sentence)}{again}")
+    if result.error is not None and changed:
+        note(f"{moment_utc(now)}  {safe_text(result.sentence)}. It is asked again, less and less often")
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    import asyncio
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+@contextmanager
+def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set the event on Ctrl+C and SIGTERM; the second one does what it always does."""
+    import asyncio
+    import signal
+
+    loop = asyncio.get_running_loop()
+    ending = (signal.SIGINT, signal.SIGTERM)
+
+    def end() -> None:
+        stop.set()
+        for number in ending:
+            loop.remove_signal_handler(number)
+
+    for number in ending:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number in ending:
+            loop.remove_signal_handler(number)
 
 
 async def _push(datastore: Datastore, name: str, bounds: Bounds, *, as_json: bool) -> bool:

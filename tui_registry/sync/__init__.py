@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from .publishing import Published, publish
     from .pulling import pull, pull_all
     from .pushing import push
+    from .rounds import Rounds
     from .transport import open_transport
 
 __all__ = [
-    "Bounds", "Event", "Failed", "Finished", "Progress", "Published", "PullResult", "PushResult", "Started",
+    "Bounds", "Event", "Failed", "Finished", "Progress", "Published", "PullResult", "PushResult", "Rounds", "Started",
     "SyncError", "Turns", "bounds_of", "open_transport", "publish", "pull", "pull_all", "push",
 ]  # fmt: skip
 _OUTCOMES = ("Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
@@ -35,6 +36,7 @@ _HOMES = {
     **dict.fromkeys(("Published", "publish"), ".publishing"),
     **dict.fromkeys(("pull", "pull_all"), ".pulling"),
     "push": ".pushing",
+    "Rounds": ".rounds",
     "open_transport": ".transport",
 }
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -55,7 +55,8 @@ class SignedElsewhere(Part):
                 self.say(f"{exact(count)} operation{'' if count == 1 else 's'} will not be told again", "done")
                 self.screen.host.look()
             case elsewhere.STOLEN.key:
-                await self.ask(kit.page_of_package("Somebody else has your key", "trust.md", "### Somebody else has your key"))
+                title = "Somebody else has your key"
+                await self.ask(kit.page_of_package(title, "trust.md", f"### {title}"))
 
 
 def _read(datastore: Datastore) -> _Found:

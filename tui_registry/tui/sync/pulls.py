@@ -66,6 +66,7 @@ class Pulls:
     """The pulls of one session. Everything here happens in the app's event loop; the Datastore's work in threads.
 
     Attributes:
+        moved: called whenever a pull has come further.
         pulling: by peer, those that wait, run, or have ended since `take_ended` was called.
         results: of the last pull from each peer.
     """
@@ -73,14 +74,13 @@ class Pulls:
     def __init__(self, moved: Callable[[], object], bounds: Callable[[], Bounds] | None = None) -> None:
         """
         Args:
-            moved: called whenever a pull has come further.
             bounds: makes those of all pulls, once the first one begins; None for the usual ones.
         """
         self.pulling: dict[str, Pulling] = {}
         self.results: dict[str, PullResult] = {}
         self._unreported: list[PullResult] = []
         self._stops: dict[str, asyncio.Event] = {}
-        self._moved = moved
+        self.moved = moved
         self._make_bounds = bounds
         self._bounds: Bounds | None = None
         self._turns: Turns | None = None
@@ -99,8 +99,11 @@ class Pulls:
         self._stops[peer].set()
         self.pulling[peer] = self.pulling[peer].told_to_stop()
 
-    async def run(self, datastore: Datastore, peer: str) -> None:
+    async def run(self, datastore: Datastore, peer: str, *, reported: bool = True) -> PullResult:
         """Pull from a peer that was enlisted, as soon as there is room among the others.
+
+        Args:
+            reported: whether `take_ended` tells of it; what nobody asked for just now need not be told.
 
         Raises:
             SyncError: it was stopped before its turn came.
@@ -118,7 +121,9 @@ class Pulls:
                 await asyncio.to_thread(_load)
                 result = await sync.pull(datastore, peer, emit=report, cancel=stop, turn_over=over, bounds=bounds)
             self.results[peer] = result
-            self._unreported.append(result)
+            if reported:
+                self._unreported.append(result)
+            return result
         finally:
             del self._stops[peer]
             self.pulling[peer] = replace(self.pulling[peer], ended=True)
@@ -126,7 +131,11 @@ class Pulls:
     def report(self, peer: str, event: Event | None) -> None:
         """Take an event of a pull; None stands for the beginning of its turn."""
         self.pulling[peer] = self.pulling[peer].after(event)
-        self._moved()
+        self.moved()
+
+    def forget_ended(self, peer: str) -> None:
+        """Forget a pull that has ended and that nobody waits to hear of."""
+        self.pulling.pop(peer, None)
 
     def take_ended(self, peers: Iterable[Peer]) -> tuple[str, Tone] | None:
         """Forget the pulls that have ended.
