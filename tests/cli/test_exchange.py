@@ -369,3 +369,53 @@ def test_an_interval_that_is_none_is_a_usage_error(cli: Cli, time: str) -> None:
     said = cli("sync", "--every", time)
     assert said.code == 2
     assert "from 10s to 30d" in said.err
+
+
+# Bundles
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, stick: str) -> str:
+    """The stranger's log as a file."""
+    from tui_registry.sync import write_bundles
+
+    with Datastore.open(tmp_path / "stranger") as stranger:
+        (path,) = write_bundles(stranger, tmp_path / "bundles").files
+    return str(path)
+
+
+def test_a_first_clone_from_a_file_and_the_peer_goes_on_from_there(
+    cli: Cli, bundle: str, stick: str, tmp_path: Path
+) -> None:
+    assert cli("peer", "add", "hub", stick).code == 0
+    assert cli("sync", "hub", "--from", bundle).out == "hub: 30 new\n"
+    again = cli("sync", "hub", "--from", bundle)
+    assert (again.code, again.out) == (0, "")
+    assert "hub's log was read up to 30 already" in again.err
+    with Datastore.open(tmp_path / "stranger") as stranger:
+        stranger.add("model", make_record("model", "later"))
+        publish(stranger, stick)
+    said = cli("sync", "hub", "--json").json
+    assert (said["read"], said["applied"], said["restarted"]) == (1, 1, False)
+
+
+def test_a_file_without_a_peer_is_operations_of_files(cli: Cli, bundle: str) -> None:
+    assert cli("sync", "--from", bundle, "--json").json["applied"] == 30
+    assert cli("history", "--json", "--limit", "1").json["source"] == "file"
+
+
+def test_a_log_is_written_as_bundles(cli: Cli, own: str, tmp_path: Path) -> None:
+    said = cli("export", "--bundle", str(tmp_path / "out"), "--json").json
+    assert (said["operations"], said["files_written"]) == (1, 1)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == said["files"]
+    assert "1 of 1 files" not in cli("export", "--bundle", str(tmp_path / "out")).out
+
+
+@pytest.mark.parametrize("words", [("a", "b"), ("--push",), ("--every", "1m")])
+def test_a_bundle_goes_with_one_peer_and_nothing_else(cli: Cli, bundle: str, words: tuple[str, ...]) -> None:
+    assert cli("sync", *words, "--from", bundle).code == 2
+
+
+def test_what_is_no_bundle_gets_a_sentence(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(b"x" * 4096)
+    assert is_one_sentence(cli("sync", "--from", "x.tar"), "the bundle x.tar is none", "export --bundle")

@@ -402,6 +402,8 @@ def _sync(parser: ArgumentParser) -> None:
     push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
     parser.add_argument("--push", action="store_true", help=push)
     every = "again and again, until a signal ends it: 30s, 15m, 2h (see below)"
+    source = "a bundle of the peer's log, as 'export --bundle' writes it; can be given several times (see below)"
+    parser.add_argument("--from", dest="source", action="append", default=[], metavar="FILE", help=source)
     parser.add_argument("--every", type=_interval, metavar="TIME", help=every)
     _json(parser, "one JSON object for each peer")
 
@@ -450,7 +452,8 @@ def _export(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
     what.add_argument("--log", metavar="DIR", help="write a static log into this directory")
-    _json(parser, "for --log: say what was written as a JSON object")
+    what.add_argument("--bundle", metavar="DIR", help="write the log into this directory as files of 65,536 operations")
+    _json(parser, "for --log and --bundle: say what was written as a JSON object")
 
 
 # Care
@@ -812,6 +815,9 @@ _TABLE = (
             "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended. Records\n"
             "that it brought into conflict are counted, and 'conflicts' lists them.\n"
             "\n"
+            "With --from it reads bundles, so that a first clone is a few big files: as if they had come from the\n"
+            "peer, whose next sync goes on behind them. Without a peer they are operations of files, as for 'import'.\n"
+            "\n"
             "With --every it pulls again and again, and says a line for each peer with news. A peer that fails is\n"
             "told once, and asked less and less often. Ctrl+C or SIGTERM end it between two transactions, with 0.\n"
             "\n"
@@ -820,6 +826,7 @@ _TABLE = (
         examples=(
             "tui-registry sync",
             "tui-registry sync --every 15m",
+            "tui-registry sync hub --from log-486ccbd9-0.tar --from log-486ccbd9-1.1234.tar",
             "tui-registry sync hub --json",
             "tui-registry sync hub --push",
         ),
@@ -872,7 +879,8 @@ _TABLE = (
             "of one record with its ID, which 'verify --ops' checks anywhere.\n"
             "With --log it writes the log as files that a web server, a share or a USB stick can offer: others "
             "add the\n"
-            "directory or its URL as a peer. Run it again to bring the directory up to date."
+            "directory or its URL as a peer. Run it again to bring the directory up to date. With --bundle it writes\n"
+            "the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
         ),
         examples=(
             "tui-registry export > records.ndjson",
@@ -880,6 +888,7 @@ _TABLE = (
             "tui-registry export --ops > backup.ndjson",
             "tui-registry export --ops 3fa9c1 -o record.ops",
             "tui-registry export --log /media/stick/registry",
+            "tui-registry export --bundle /media/stick",
         ),
     ),
     Command(

@@ -37,11 +37,11 @@ from tui_registry.text import age, exact, moment_utc, safe_text, size_bytes
 if TYPE_CHECKING:
     import asyncio
 
-    from tui_registry.datastore import Datastore, Peer
+    from tui_registry.datastore import ApplyReport, Datastore, Peer
     from tui_registry.errors import Json
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult
-    from tui_registry.sync import Bounds, Rounds
+    from tui_registry.sync import Bounds, Bundle, Rounds
 
 
 def peer(args: Namespace) -> int:
@@ -70,7 +70,11 @@ def sync(args: Namespace) -> int:
     import asyncio
 
     names: list[str] = list(dict.fromkeys(args.peers))
+    if args.source and (len(names) > 1 or args.push or args.every is not None):
+        raise UsageError("--from reads files: it goes with one peer at most, whose log they hold, and nothing else")
     with open_registry(args) as datastore:
+        if args.source:
+            return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
         names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
@@ -119,8 +123,8 @@ def serve(args: Namespace) -> int:
 
 def export(args: Namespace) -> int:
     """Write records, operations or a static log."""
-    if args.query and args.log is not None:
-        raise UsageError("--log writes everything: a query goes with records only")
+    if args.query and (args.log is not None or args.bundle is not None):
+        raise UsageError("--log and --bundle write everything: a query goes with records only")
     if args.ops and len(args.query) > 1:
         raise UsageError("--ops writes the operations of all records, or of one: name one ID")
     if args.output is not None and not (args.ops and args.query):
@@ -130,7 +134,9 @@ def export(args: Namespace) -> int:
             "operations are strangers' bytes as they are: send them to a file or a pipe, not to a terminal"
         )
     with open_registry(args) as datastore:
-        if args.log is not None:
+        if args.bundle is not None:
+            _write_bundles(datastore, args.bundle, as_json=args.json)
+        elif args.log is not None:
             _write_log(datastore, args.log, as_json=args.json)
         elif args.ops and args.query:
             _write_operations_of(datastore, args.query[0], args.output or STDOUT)
@@ -228,6 +234,56 @@ async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push:
 
         note(WHERE_CONFLICTS_ARE)
     return 1 if failed else 0
+
+
+async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str], *, as_json: bool) -> int:
+    """Read bundles of a log: with a peer's name as if they had come from it, so that the next sync with it goes on
+    behind them; without one as operations of files."""
+    from tui_registry.present.pulls import tally_of
+    from tui_registry.sync import Bundle, bounds_of, pull
+
+    bounds = bounds_of(load_settings())
+    peer = None if name is None else datastore.peers.get(name)
+    bundles = sorted((Bundle(name or "file", file, bounds) for file in files), key=lambda found: found.end)
+    elsewhere = 0
+    try:
+        for bundle in bundles:
+            if peer is None:
+                report = await _applied(datastore, bundle)
+                elsewhere += report.elsewhere
+                if as_json:
+                    out_json({"bundle": bundle.name, **tally_of(report).counts(), "elsewhere": report.elsewhere})
+                else:
+                    out(f"{safe_text(bundle.name)}: {tally_of(report).brief}")
+                continue
+            peer = datastore.peers.get(peer.name)
+            if peer.epoch == bundle.head_here.epoch and peer.next_index >= bundle.end:
+                note(f"{safe_text(bundle.name)}: {peer.name}'s log was read up to {exact(peer.next_index)} already")
+                continue
+            progress = _Progress()
+            try:
+                result = await pull(datastore, peer.name, emit=progress.take, bounds=bounds, through=bundle)
+            finally:
+                progress.clear()
+            elsewhere += result.elsewhere
+            if as_json:
+                out_json({"bundle": bundle.name, **_pull_json(result)})
+            elif result.ok:
+                out(safe_text(result.sentence))
+            if result.error is not None:
+                note(safe_text(result.sentence))
+                return 1
+    finally:
+        if elsewhere:
+            tell_elsewhere(datastore, elsewhere, in_full=not as_json)
+    return 0
+
+
+async def _applied(datastore: Datastore, bundle: Bundle) -> ApplyReport:
+    import asyncio
+
+    lines = (line for tile in bundle.lines() for line in tile)
+    return await asyncio.to_thread(datastore.apply, lines, source="file")
 
 
 async def _sync_every(
@@ -429,3 +485,24 @@ def _write_log(datastore: Datastore, directory: str, *, as_json: bool) -> None:
     else:
         now = f"{exact(done.tiles)} tiles, {size_bytes(done.bytes)} written now"
         out(f"{safe_text(str(done.directory))} holds {exact(done.head.size)} operations: {now}")
+
+
+def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
+    from tui_registry.sync import write_bundles
+
+    with progress_bar("writing") as show:
+        done = write_bundles(datastore, directory, progress=show)
+    if as_json:
+        out_json(
+            {
+                "directory": directory,
+                "epoch": done.head.epoch,
+                "operations": done.head.size,
+                "files": [path.name for path in done.files],
+                "files_written": done.written,
+                "bytes_written": done.bytes,
+            }
+        )
+    else:
+        now = f"{exact(done.written)} of {exact(len(done.files))} files, {size_bytes(done.bytes)} written now"
+        out(f"{safe_text(directory)} holds {exact(done.head.size)} operations: {now}")

@@ -95,7 +95,7 @@ class SyncError(RegistryError):
     Attributes:
         peer: the peer's local name.
         code: one of `refused`, `unreachable`, `timeout`, `insecure`, `protocol`, `redirect`, `not_a_node`, `bad_head`,
-            `bad_tile`, `too_large`, `vanished`, `not_accepted`, `turn_over`, `stopped`, `no_directory`,
+            `bad_tile`, `bad_bundle`, `too_large`, `vanished`, `not_accepted`, `turn_over`, `stopped`, `no_directory`,
             `http_` and a status, or `unexpected`: a fault of this program that this peer brought to light.
         reason: the sentence without the peer's name, for a column beside it.
     """

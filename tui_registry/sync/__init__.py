@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
 
     from .bounds import Bounds, bounds_of
+    from .bundles import Bundle, Bundled, write_bundles
     from .concurrency import Turns
     from .publishing import Published, publish
     from .pulling import pull, pull_all
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from .transport import open_transport
 
 __all__ = [
-    "Bounds", "Event", "Failed", "Finished", "Progress", "Published", "PullResult", "PushResult", "Rounds", "Started",
-    "SyncError", "Turns", "bounds_of", "open_transport", "publish", "pull", "pull_all", "push",
+    "Bounds", "Bundle", "Bundled", "Event", "Failed", "Finished", "Progress", "Published", "PullResult",
+    "PushResult", "Rounds", "Started", "SyncError", "Turns", "bounds_of", "open_transport", "publish", "pull",
+    "pull_all", "push", "write_bundles",
 ]  # fmt: skip
 _OUTCOMES = ("Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
     **dict.fromkeys(_OUTCOMES, "tui_registry.present.pulls"),
     **dict.fromkeys(("Bounds", "bounds_of"), ".bounds"),
+    **dict.fromkeys(("Bundle", "Bundled", "write_bundles"), ".bundles"),
     "Turns": ".concurrency",
     **dict.fromkeys(("Published", "publish"), ".publishing"),
     **dict.fromkeys(("pull", "pull_all"), ".pulling"),
