@@ -8,6 +8,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
     registry.key        the key that signs
+    registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
 
 What reads and writes records stands on the Datastore itself. At the end of the file: undo, which uses nothing but that.
 """
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.audit import VerifyReport as VerifyReport
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
     from tui_registry.replica.log.local import LocalWrites
+    from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
 else:
@@ -53,6 +55,7 @@ else:
         __name__,
         {
             **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
+            **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -78,8 +81,10 @@ __all__ = [
     "Quarantined",
     "RecordChange",
     "Rejection",
+    "Restored",
     "Reverse",
     "Row",
+    "Shared",
     "Stats",
     "StoreError",
     "Together",
@@ -524,6 +529,13 @@ class Datastore:
         return self._pool.data_version()
 
     # How: what a command that only looks at a record does without
+
+    @cached_property
+    def mark(self) -> Mark:
+        """How far the log was given to others, remembered outside the data directory."""
+        from tui_registry.replica.log.mark import Mark
+
+        return Mark(self._pool, self.log, self._clock)
 
     @cached_property
     def _searcher(self) -> Searcher:

@@ -61,7 +61,7 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
         )
     if before is not None and before.epoch == head.epoch and not datastore.log.begins_as(before):
         # A restored backup: tiles of another log bear this epoch's names, here and in whoever's cache.
-        datastore.log.renew_epoch()
+        datastore.log.renew_epoch(head.epoch)
         return _publish(datastore, root, progress)
     entries = _entries(root, head)
     make_folder(entries, 0o777)
