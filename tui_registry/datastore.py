@@ -31,7 +31,7 @@ from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, 
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
-from tui_registry.replica.log.peers import Cursor, Peer, Peers
+from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -85,6 +85,8 @@ __all__ = [
     "Reverse",
     "Row",
     "Shared",
+    "Spoilt",
+    "Standing",
     "Stats",
     "StoreError",
     "Together",

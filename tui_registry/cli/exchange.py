@@ -253,6 +253,8 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         **result.counts(),
         "rejections": [rejection_json(rejection) for rejection in result.rejections],
         "restarted": result.restarted,
+        "stale": result.stale,
+        "still_spoilt": result.still_spoilt,
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
         "error": None if result.error is None else {"code": result.error.code, "sentence": result.error.sentence},

@@ -33,6 +33,9 @@ MAX_PENDING = 20_000
 MAX_PENDING_BYTES = 64 * 2**20
 MAX_REJECTED = 10_000
 _START = 1_024
+# The rules that a relay or a disk breaks by changing bytes. What breaks a later one was signed as it stands: no other
+# bytes of it would do better.
+_BY_BYTES = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
 
 
 class Rejection(NamedTuple):
@@ -41,6 +44,11 @@ class Rejection(NamedTuple):
     place: int
     code: str
     sentence: str
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether sound bytes of the same operation may exist."""
+        return self.code in _BY_BYTES
 
 
 @dataclass(slots=True, eq=False)
