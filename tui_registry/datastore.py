@@ -116,8 +116,9 @@ def now() -> int:
 class Datastore:
     """A registry's local replica. Safe to use from any thread, and beside other processes on the same directory.
 
-    Every method may raise `StoreError` (`corrupt`, `locked`, `disk_full`, `read_only`): nothing was written then. A
-    mistake in a program is a TypeError or a ValueError in a sentence, before anything is done.
+    Every method may raise `StoreError` (`corrupt`, `locked`, `disk_full`, `read_only`): nothing was written then, but
+    by those that write in several steps, whose error says how much was before. A mistake in a program is a TypeError or
+    a ValueError in a sentence, before anything is done.
     """
 
     def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
@@ -405,7 +406,10 @@ class Datastore:
         """
         stream, written = iter(changes), 0
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
-            outcomes = self._local.change_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            try:
+                outcomes = self._local.change_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            except StoreError as error:
+                raise error.after(written) from error
             written += sum(not isinstance(outcome, RegistryError) for outcome in outcomes)
             yield from outcomes
         # At the end: where it ends early, what is left can still be taken back.

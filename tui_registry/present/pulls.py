@@ -146,7 +146,11 @@ class PullResult(Tally):
     def sentence(self) -> str:
         """What happened, for people; it names the peer."""
         if self.error is not None:
-            return self.error.sentence if isinstance(self.error, SyncError) else f"{self.peer}: {self.error.sentence}"
+            if isinstance(self.error, SyncError):
+                return self.error.sentence
+            # Of this replica, such as a full disk: what came before it is there.
+            stored = f". {exact(self.applied)} new operations were written before, and stay" if self.applied else ""
+            return f"{self.peer}: {self.error.sentence}{stored}"
         if self.stale:
             return f"{self.peer}: nothing new: it shows an older copy of its log, as a cache or a backup keeps it"
         numbers = self.counts()
