@@ -37,7 +37,7 @@ from tui_registry.text import age, exact, moment_utc, safe_text, size_bytes
 if TYPE_CHECKING:
     import asyncio
 
-    from tui_registry.datastore import ApplyReport, Datastore, Peer
+    from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
     from tui_registry.errors import Json
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult
@@ -116,7 +116,9 @@ def serve(args: Namespace) -> int:
             allow_remote=args.allow_remote,
             accept_ops=args.accept_ops,
             bounds=node_bounds_of(load_settings()),
+            new_epoch=args.new_epoch,
             on_ready=say,
+            on_shared=_say_shared,
         )
     return 0
 
@@ -127,6 +129,8 @@ def export(args: Namespace) -> int:
         raise UsageError("--log and --bundle write everything: a query goes with records only")
     if args.ops and len(args.query) > 1:
         raise UsageError("--ops writes the operations of all records, or of one: name one ID")
+    if args.new_epoch and args.log is None:
+        raise UsageError("--new-epoch is of a log that others read: it goes with --log")
     if args.output is not None and not (args.ops and args.query):
         raise UsageError("--output is for the operations of one record: export --ops ID -o FILE")
     if args.ops and args.output in (None, STDOUT) and on_terminal():
@@ -137,7 +141,7 @@ def export(args: Namespace) -> int:
         if args.bundle is not None:
             _write_bundles(datastore, args.bundle, as_json=args.json)
         elif args.log is not None:
-            _write_log(datastore, args.log, as_json=args.json)
+            _write_log(datastore, args.log, new_epoch=args.new_epoch, as_json=args.json)
         elif args.ops and args.query:
             _write_operations_of(datastore, args.query[0], args.output or STDOUT)
         elif args.ops:
@@ -426,6 +430,8 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         "elsewhere": result.elsewhere,
         "rejections": [rejection_json(rejection) for rejection in result.rejections],
         "restarted": result.restarted,
+        "stale": result.stale,
+        "still_spoilt": result.still_spoilt,
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
         "error": None if result.error is None else {"code": result.error.code, "sentence": result.error.sentence},
@@ -466,16 +472,25 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
     note(f"wrote {exact(len(ops))} operations of {kind} {identifier[:12]} to {safe_text(output)}")
 
 
-def _write_log(datastore: Datastore, directory: str, *, as_json: bool) -> None:
+def _say_shared(shared: Shared) -> None:
+    from tui_registry.present.restored import what_sharing_did
+
+    for line in what_sharing_did(shared):
+        note(line)
+
+
+def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json: bool) -> None:
     from tui_registry.sync import publish
 
     with progress_bar("writing") as show:
-        done = publish(datastore, directory, progress=show)
+        done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
+    _say_shared(done.shared)
     if as_json:
         out_json(
             {
                 "directory": str(done.directory),
                 "epoch": done.head.epoch,
+                "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
                 "fingerprint": done.head.fingerprint,
                 "tiles_written": done.tiles,

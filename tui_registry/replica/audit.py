@@ -168,7 +168,19 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     state = "(SELECT state FROM elsewhere e WHERE e.idx = o.idx) AS state"
     db.execute(f"CREATE TEMP TABLE survivors AS SELECT idx, body, {seen}, {state} FROM ops o ORDER BY idx")
     db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
-    for table in ("ops", "arrivals", "elsewhere", "keys", "owners", "catalogue", "counted", "cursors"):
+    tables = (
+        "ops",
+        "arrivals",
+        "elsewhere",
+        "keys",
+        "owners",
+        "catalogue",
+        "counted",
+        "cursors",
+        "cursor_sums",
+        "spoilt",
+    )
+    for table in tables:
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
     db.execute(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 
+from tui_registry.datastore import Head
 from tui_registry.errors import Json
 from tui_registry.origin import FAILURES, Origin, TooLargeError, read_url
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
-from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, parse_head, split
+from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, etag_of_head, parse_head, split
 from tui_registry.text import safe_text
 
 _NDJSON = "application/x-ndjson"
@@ -25,6 +28,7 @@ class HttpTransport:
     answers = True
 
     def __init__(self, peer: str, address: str, bounds: Bounds) -> None:
+        self.past_caches = False
         self._peer = peer
         self._bounds = bounds
         try:
@@ -57,7 +61,7 @@ class HttpTransport:
             read = parse_head(data)
         except LogError as error:
             raise self._fail(error.code, f"{error.reason}. Check the address") from None
-        return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag")))
+        return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag"), read.head, data))
 
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         """Exactly the entries of the span."""
@@ -124,7 +128,12 @@ class HttpTransport:
     # How: one request
 
     def _get(self, path: str, headers: dict[str, str] | None = None) -> AbstractAsyncContextManager[httpx.Response]:
-        return self._origin.get(self._base.join(path), headers)
+        url = self._base.join(path)
+        if not self.past_caches:
+            return self._origin.get(url, headers)
+        # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
+        fresh = {"cache-control": "no-cache", **(headers or {})}
+        return self._origin.get(url.copy_set_param("fresh", os.urandom(8).hex()), fresh)
 
     def _post(
         self, path: str, content: bytes, of: str = "application/json"
@@ -182,6 +191,9 @@ class HttpTransport:
         return SyncError(self._peer, code, reason)
 
 
-def _sound_etag(etag: str | None) -> str | None:
-    """An ETag that is worth keeping: short, printable ASCII."""
-    return etag if etag is not None and len(etag) <= 128 and etag.isascii() and etag.isprintable() else None
+def _sound_etag(etag: str | None, head: Head, data: bytes) -> str | None:
+    """An ETag that says what the head is: a node's. That of a static file server is often a second and a size, which
+    two heads may share: with it a reader would be told that nothing changed."""
+    tag = (etag or "").removeprefix("W/")
+    of_content = f'"{hashlib.sha256(data).hexdigest()[:32]}"'  # as nodes of 0.1 make it
+    return tag if tag in (etag_of_head(head), of_content) else None
