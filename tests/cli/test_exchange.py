@@ -236,7 +236,6 @@ def test_sync_counts_them_for_programs(cli: Cli, restored: str) -> None:
 
 
 def test_they_are_listed_until_their_owner_says_that_they_are_known(cli: Cli, restored: str) -> None:
-    assert "wrote all that its key has signed" in cli("history", "--elsewhere").err
     cli("sync")
     told = cli("history", "--elsewhere")
     assert told.out.startswith("3 operations by your key that this replica did not write, the last arrived first\n")
@@ -256,7 +255,8 @@ def test_before_it_writes_on_it_is_said_once_and_nothing_stands_still(cli: Cli, 
     cli("sync")
     said = cli("update", restored, "-", given="version: 2.0.0")
     assert said.code == 0
-    assert "this replica seems older than what its key has signed: there are 3 operations" in said.err
+    assert "here are 3 operations by your key that this replica did not write" in said.err
+    assert "sync with all your peers first" in said.err
     assert cli("update", restored, "-", given="version: 2.0.1").err == ""
 
 
@@ -266,6 +266,25 @@ def test_an_import_of_operations_tells_them_as_well(cli: Cli, restored: str, tmp
     said = cli("import", "ops.ndjson", "--register", "--json")
     assert said.json["elsewhere"] == 3
     assert "3 operations by your key that this replica did not write" in said.err
+
+
+def test_a_replica_that_wrote_it_all_says_so(cli: Cli, own: str) -> None:
+    assert "this replica wrote all that its key has signed" in cli("history", "--elsewhere").err
+
+
+def test_an_older_copy_says_so_once_before_it_writes(cli: Cli, restored: str, data_dir: Path) -> None:
+    said = cli("history", "--elsewhere")
+    assert "an older copy of itself, such as a backup: it has 1, and others were given 4 operations" in said.err
+    with Datastore.open(data_dir) as datastore:
+        epoch = datastore.log.head().epoch
+    said = cli("update", restored, "-", given="version: 1.0.5")
+    assert said.code == 0
+    assert "others were given 4 operations of it" in said.err
+    assert "sync with all your peers first" in said.err
+    assert cli("update", restored, "-", given="version: 1.0.6").err == ""
+    with Datastore.open(data_dir) as datastore:
+        # What it has now is another log than what others were given.
+        assert datastore.log.head().epoch != epoch
 
 
 @pytest.mark.parametrize("words", [("--acknowledge",), ("3fa9c1", "--elsewhere")])

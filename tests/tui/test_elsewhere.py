@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 
 import pytest
 
@@ -104,7 +104,7 @@ async def test_before_something_is_signed_it_is_asked_once(here: Datastore) -> N
     async with running(here, query="third") as (app, pilot):
         await press(pilot, "escape", "d", "y")
         assert isinstance(app.screen, ConfirmScreen)
-        assert "seems older than what its key has signed" in " ".join(screen_text(app).split())
+        assert "sync with all your peers first" in " ".join(screen_text(app).split())
         await press(pilot, "y")  # no letter answers
         assert isinstance(app.screen, ConfirmScreen)
         await press(pilot, "enter")
@@ -115,3 +115,48 @@ async def test_before_something_is_signed_it_is_asked_once(here: Datastore) -> N
         assert here.elsewhere.untold() == 0
         await press(pilot, "U", "y")
         assert here.entry(key) is not None
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Iterator[Datastore]:
+    """A replica that was published, and then put back to a copy of before its last record."""
+    with replica(tmp_path / "older") as datastore:
+        datastore.add("model", make_record("model", "kept"))
+    copytree(tmp_path / "older", tmp_path / "backup")
+    with Datastore.open(tmp_path / "older", clock=lambda: NOW) as datastore:
+        datastore.add("model", make_record("model", "lost"))
+        publish(datastore, tmp_path / "hub")
+    rmtree(tmp_path / "older")
+    copytree(tmp_path / "backup", tmp_path / "older")
+    with Datastore.open(tmp_path / "older", clock=lambda: NOW) as datastore:
+        datastore.peers.add("hub", str(tmp_path / "hub"))
+        yield datastore
+
+
+async def test_an_older_copy_is_told_and_what_is_missing_brought_back(older: Datastore) -> None:
+    async with syncing(older) as (app, pilot):
+        await notice_changes(pilot)
+        assert "! older copy" in screen_text(app)
+        await press(pilot, "o")
+        text = " ".join(screen_text(app).split())
+        assert "This replica was put back to an older copy" in text
+        assert "it has 1, and others were given 2 operations of it" in text
+        await press(pilot, "p")
+        assert older.stats().records == 2
+        await press(pilot, "o")
+        await press(pilot, "m")
+        assert "will not be told again" in status(app)
+        await notice_changes(pilot)
+        assert "older copy" not in screen_text(app)
+    assert older.mark.restored() is None
+
+
+async def test_an_older_copy_is_asked_about_once_before_something_is_signed(older: Datastore) -> None:
+    async with running(older, WIDE) as (app, pilot):
+        await press(pilot, "d", "y")
+        assert "such as a backup" in " ".join(screen_text(app).split())
+        await press(pilot, "right", "enter")
+        assert older.stats().records == 0
+        assert older.mark.restored() is None
+        await press(pilot, "U", "y")
+        assert older.stats().records == 1

@@ -488,8 +488,11 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
     from tui_registry.present import elsewhere
 
     places = datastore.elsewhere.places()
+    restored = datastore.mark.restored()
     if args.acknowledge:
         count = datastore.elsewhere.acknowledge()
+        if restored is not None:
+            datastore.mark.forget()
         if args.json:
             out_json({"acknowledged": count})
         else:
@@ -501,8 +504,13 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
     _print_operations(datastore, shown, title, as_json=args.json)
     if args.json:
         return
-    if not places:
+    if restored is not None:
+        from tui_registry.present.restored import what_was_restored
+
+        note(f"{what_was_restored(restored)}. 'tui-registry sync' brings back what is missing from who has it")
+    if not places and restored is None:
         note("this replica wrote all that its key has signed, or you said that the rest is yours")
+    if not places:
         return
     if limit < len(places):
         note(f"{exact(limit)} of {exact(len(places))} shown: --limit 0 lists all")

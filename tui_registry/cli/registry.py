@@ -33,15 +33,18 @@ def open_registry(args: argparse.Namespace) -> Datastore:
 
 
 def open_to_write(args: argparse.Namespace) -> Datastore:
-    """`open_registry` for what signs. Once it is said where this replica's key signed what this replica did not write;
-    nothing is refused for it, so that no script stands still."""
+    """`open_registry` for what signs. Once it is said where this replica was put back to an older copy, or its key
+    signed what it did not write; nothing is refused for it, so that no script stands still."""
     datastore = open_registry(args)
-    count = datastore.elsewhere.untold()
-    if count:
+    restored = datastore.mark.restored()
+    if restored is not None or datastore.elsewhere.untold():
         from tui_registry.present.elsewhere import WHERE_THEY_ARE, before_writing
 
-        note(f"{before_writing(datastore.elsewhere.count())}. {WHERE_THEY_ARE}")
+        count = datastore.elsewhere.count()
+        note(before_writing(count, restored) + (f". {WHERE_THEY_ARE}" if count else ""))
         datastore.elsewhere.told()
+        if restored is not None:
+            datastore.mark.forget()  # which gives the log another epoch, as what it has now is another log
     return datastore
 
 

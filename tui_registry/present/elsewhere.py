@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
+from tui_registry.present.restored import what_was_restored
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Operation, TouchedRecord
+    from tui_registry.datastore import Operation, Restored, TouchedRecord
 
 # Behind a number, in the sentence that a pull ends with.
 SIGNED_ELSEWHERE: Final = "signed by your key elsewhere"
@@ -54,13 +55,18 @@ def operations(count: int) -> str:
     return f"{exact(count)} operation{'' if count == 1 else 's'} by your key that this replica did not write"
 
 
-def before_writing(count: int) -> str:
-    """What is said once before this replica writes on."""
-    return (
-        f"this replica seems older than what its key has signed: there {'is' if count == 1 else 'are'} "
-        f"{operations(count)}. What you write now may come into conflict with more of them: sync with all your peers "
-        "first"
-    )
+def before_writing(count: int, restored: Restored | None = None) -> str:
+    """What is said once before this replica writes on.
+
+    Args:
+        count: of the operations that came from elsewhere. restored: this replica was put back to an older copy.
+    """
+    there = f"there {'is' if count == 1 else 'are'} {operations(count)}"
+    if restored is None:
+        what = f"this replica seems older than what its key has signed: {there}"
+    else:
+        what = what_was_restored(restored) + (f". And {there}" if count else "")
+    return f"{what}. What you write now may come into conflict with what is missing: sync with all your peers first"
 
 
 def line(operation: Operation, now: int) -> str:

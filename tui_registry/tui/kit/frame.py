@@ -197,6 +197,8 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if facts.elsewhere:
         words.append((f"! {exact(facts.elsewhere)} elsewhere", "bold $text-warning"))
+    if facts.restored:
+        words.append(("! older copy", "bold $text-warning"))
     if failing:
         words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
     return words
@@ -211,7 +213,12 @@ def _kept(facts: Facts | None) -> int:
     """How many of the last words of `facts_in_words` stay in sight: the records, and trouble if there is any."""
     if facts is None:
         return 1
-    trouble = (facts.in_conflict, facts.elsewhere, any(peer.last_error is not None for peer in facts.peers))
+    trouble = (
+        facts.in_conflict,
+        facts.elsewhere,
+        facts.restored,
+        any(peer.last_error is not None for peer in facts.peers),
+    )
     return 1 + sum(map(bool, trouble))
 
 

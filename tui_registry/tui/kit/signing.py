@@ -1,4 +1,5 @@
-"""Signing from a screen: asked about once where this replica's key has signed what this replica did not write."""
+"""Signing from a screen: asked about once where this replica was put back to an older copy, or its key has signed
+what this replica did not write."""
 
 from __future__ import annotations
 
@@ -24,19 +25,20 @@ async def sign(
 
 
 async def ask_before_signing(holder: FlowScreen[Answer] | Part) -> None:
-    """Ask whether to go on, where operations by this replica's key came from elsewhere since it was asked last. A step
-    of a flow.
+    """Ask whether to go on, where this replica was put back to an older copy, or operations by its key came from
+    elsewhere, since it was asked last. A step of a flow.
 
     Raises:
         RegistryError: code `not_yet`: the person would rather look first.
     """
-    elsewhere = holder.datastore.elsewhere
-    if not await holder.read(elsewhere.untold):
+    elsewhere, mark = holder.datastore.elsewhere, holder.datastore.mark
+    restored = await holder.read(mark.restored)
+    if restored is None and not await holder.read(elsewhere.untold):
         return
-    sentence = before_writing(await holder.read(elsewhere.count))
+    sentence = before_writing(await holder.read(elsewhere.count), restored)
     question = ConfirmScreen(
         "Sign this now?",
-        f"{sentence[0].upper()}{sentence[1:]}. The Sync screen says which they are.",
+        f"{sentence[0].upper()}{sentence[1:]}. The Sync screen says more.",
         yes="Sign",
         no="Not yet",
         for_good=True,
@@ -44,3 +46,5 @@ async def ask_before_signing(holder: FlowScreen[Answer] | Part) -> None:
     if not await holder.ask(question):
         raise RegistryError("not_yet", "nothing was signed: 3 leads to Sync, where o shows what your key signed")
     await holder.write(elsewhere.told)
+    if restored is not None:
+        await holder.write(mark.forget)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from tui_registry.datastore import Datastore, Operation, TouchedRecord
+from tui_registry.datastore import Datastore, Operation, Restored, TouchedRecord
 from tui_registry.present import elsewhere
+from tui_registry.present.restored import what_was_restored
 from tui_registry.text import exact
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import FlowScreen, Part
@@ -23,6 +24,7 @@ class _Found(NamedTuple):
         number: of the operations; upto: the place in the log behind the last of them.
         operations, touched: the first of each.
         conflicts: how many records of this replica are in conflict.
+        restored: this replica was put back to an older copy.
     """
 
     number: int
@@ -30,6 +32,7 @@ class _Found(NamedTuple):
     operations: list[Operation]
     touched: list[TouchedRecord]
     conflicts: int
+    restored: Restored | None
 
 
 class SignedElsewhere(Part):
@@ -41,10 +44,12 @@ class SignedElsewhere(Part):
     async def ask_what_it_is(self) -> None:
         """Show them, and do what their owner says. A step of a flow."""
         found = await self.read(_read, self.datastore)
-        if not found.number:
+        if not found.number and found.restored is None:
             self.say("this replica wrote all that its key has signed, or you said that the rest is yours")
             return
         match await self.ask(kit.ChooseScreen(*_question(found, self.screen.host.now()))):
+            case "pull":
+                await self.screen.run_action("pull_all")
             case "look":
                 await self.screen.app.run_action("mode('history')")
                 self.screen.app.get_screen_stack("history")[0].post_message(Narrow("is:elsewhere"))
@@ -52,7 +57,10 @@ class SignedElsewhere(Part):
                 await self.screen.app.run_action("app.conflicts")
             case elsewhere.OWN_DEVICE.key:
                 count = await self.write(self.datastore.elsewhere.acknowledge, found.upto)
-                self.say(f"{exact(count)} operation{'' if count == 1 else 's'} will not be told again", "done")
+                if found.restored is not None:
+                    await self.write(self.datastore.mark.forget)
+                told = f"{exact(count)} operation{'' if count == 1 else 's'}" if count else "it"
+                self.say(f"{told} will not be told again", "done")
                 self.screen.host.look()
             case elsewhere.STOLEN.key:
                 title = "Somebody else has your key"
@@ -67,6 +75,7 @@ def _read(datastore: Datastore) -> _Found:
         datastore.log.operations_at(places[:_OPERATIONS]),
         datastore.elsewhere.touched(_RECORDS + 1),
         datastore.stats().conflicts,
+        datastore.mark.restored(),
     )
 
 
@@ -77,10 +86,18 @@ def _question(found: _Found, now: int) -> tuple[str, list[kit.Choice], str]:
     lines += [elsewhere.touched(record, named=False) for record in found.touched[:_RECORDS]]
     if len(found.touched) > _RECORDS:
         lines.append("and other records")
-    choices = [kit.Choice("l", "look", "look at them all", "in the history")]
+    choices = []
+    if found.restored is not None:
+        lines.insert(0, what_was_restored(found.restored))
+        choices.append(kit.Choice("p", "pull", "pull from every peer", "brings back what is missing"))
+    if found.number:
+        choices.append(kit.Choice("l", "look", "look at them all", "in the history"))
     if found.conflicts:
         choices.append(kit.Choice("!", "settle", "settle what is in conflict"))
     yours, not_yours = elsewhere.OWN_DEVICE.key, elsewhere.STOLEN.key
+    if not found.number:
+        choices.append(kit.Choice(yours, yours, "go on as it is", "and do not tell it again"))
+        return "This replica was put back to an older copy", choices, "\n".join(lines)
     choices += [
         kit.Choice(yours, yours, "they are mine", "another device, or a backup put back"),
         kit.Choice(not_yours, not_yours, "they are not mine", "somebody has the key"),

@@ -98,7 +98,7 @@ class SyncScreen(FrameScreen[None]):
         facts = self.host.facts
         if facts is None:
             return footer
-        if facts.elsewhere:
+        if facts.elsewhere or facts.restored:
             # What was signed elsewhere asks to be looked at; the others work all the same.
             footer = tuple(
                 "sync.elsewhere" if name == ("app.palette" if view is None else "sync.add") else name for name in footer
