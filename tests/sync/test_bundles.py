@@ -7,6 +7,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shutil import copytree, rmtree
 
 import pytest
 
@@ -119,6 +120,25 @@ def test_a_log_that_grew_writes_only_what_is_new(tmp_path: Path) -> None:
         names = {path.name for path in (tmp_path / "out").iterdir()}
         assert names == {"mine.tar", *(path.name for path in second.files)}
         assert write_bundles(datastore, tmp_path / "out").written == 0
+
+
+def test_another_log_under_the_same_epoch_is_never_mixed_with_it(tmp_path: Path, state_dir: Path) -> None:
+    """As of a copy of the replica on another machine, where no mark tells."""
+    copied = tmp_path / "copy"
+    with Datastore.open(tmp_path / "log", clock=lambda: NOW):
+        pass
+    copytree(tmp_path / "log", copied)
+    with Datastore.open(tmp_path / "log", clock=lambda: NOW) as datastore:
+        datastore.apply(op.to_json() for op in stranger_ops(600))
+        first = write_bundles(datastore, tmp_path / "out")
+    rmtree(state_dir)
+    with Datastore.open(copied, clock=lambda: NOW) as copy:
+        assert copy.log.head().epoch == first.head.epoch
+        copy.apply(op.to_json() for op in stranger_ops(600, by="another"))
+        second = write_bundles(copy, tmp_path / "out")
+        assert second.shared.renewed
+        assert (second.written, second.head.epoch != first.head.epoch) == (2, True)
+    assert first.files[0].exists()
 
 
 # What is no honest bundle

@@ -507,11 +507,13 @@ def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> No
 
     with progress_bar("writing") as show:
         done = write_bundles(datastore, directory, progress=show)
+    _say_shared(done.shared)
     if as_json:
         out_json(
             {
                 "directory": directory,
                 "epoch": done.head.epoch,
+                "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
                 "files": [path.name for path in done.files],
                 "files_written": done.written,

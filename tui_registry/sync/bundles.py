@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_registry.crdt import claimed_hash
-from tui_registry.datastore import Datastore, Head
+from tui_registry.datastore import Datastore, Head, Shared
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import Json, system_reason
 from tui_registry.present.pulls import SyncError
@@ -37,12 +37,14 @@ _MODULUS = 2**256
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """A log that lies in bundles. `written` of them, with so many `bytes`, were made now; the others were there."""
+    """A log that lies in bundles. `written` of them, with so many `bytes`, were made now; the others were there.
+    `shared`: whether it has another epoch than before, and why."""
 
     files: tuple[Path, ...]
     head: Head
     written: int
     bytes: int
+    shared: Shared
 
 
 def write_bundles(
@@ -61,14 +63,14 @@ def write_bundles(
     try:
         make_folder(root, 0o777)
         sweep(root)
-        done = _write_bundles(datastore, root, progress or (lambda *_: None))
+        done = _write_bundles(datastore, root, progress or (lambda *_: None), datastore.mark.share())
         sync_folder(root)
     except OSError as error:
         raise PublishError("unwritable", f"{safe_text(str(root))} cannot be written: {system_reason(error)}") from None
     return done
 
 
-def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, int], None]) -> Bundled:
+def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Bundled:
     head = datastore.log.head()
     files: list[Path] = []
     total = written = size = 0
@@ -77,8 +79,13 @@ def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, in
         for span in spans(start, end, ranges=False):
             total += sum(int(claimed_hash(line) or "0", 16) for line in datastore.log.lines(span.start, span.end))
         path = root / _name(head.epoch, start, end)
-        if not path.exists():
-            upto = Head(head.epoch, end, f"{total % _MODULUS:064x}", head.node)
+        upto = Head(head.epoch, end, f"{total % _MODULUS:064x}", head.node)
+        there = _head_of(path)
+        if there is not None and there != upto:
+            # Of another log under the same epoch, as a copy of this replica has it: nobody must mix the two.
+            datastore.log.renew_epoch(head.epoch)
+            return _write_bundles(datastore, root, progress, shared._replace(renewed=True))
+        if there is None:
             with drafted(path, _parts(datastore, upto, start), 0o666) as draft:
                 draft.replace(path)
             written, size = written + 1, size + path.stat().st_size
@@ -88,12 +95,21 @@ def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, in
         # The log was rewritten meanwhile: what was written may hold operations of both.
         for path in files:
             path.unlink(missing_ok=True)
-        return _write_bundles(datastore, root, progress)
+        return _write_bundles(datastore, root, progress, shared)
+    datastore.mark.note(head)
     for path in root.iterdir():
         # Of this log, what its last and unfinished bundle was called before it grew.
         if _UNFINISHED(path.name) and path.name.startswith(f"log-{head.epoch[:8]}-") and path not in files:
             path.unlink(missing_ok=True)
-    return Bundled(tuple(files), head, written, size)
+    return Bundled(tuple(files), head, written, size, shared)
+
+
+def _head_of(path: Path) -> Head | None:
+    """The head in a bundle that is there; None where there is none that is whole."""
+    try:
+        return Bundle("", path, Bounds()).head_here
+    except SyncError:
+        return None
 
 
 def _parts(datastore: Datastore, head: Head, start: int) -> Iterator[bytes]:
