@@ -26,7 +26,7 @@ from tests.seeds import make_record, seed
 from tui_registry.cli.exchange import _sync_every
 from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import Datastore
-from tui_registry.sync import Bounds, Rounds, publish
+from tui_registry.sync import Bounds, Rounds, publish, pull, push
 
 
 @pytest.fixture
@@ -499,3 +499,24 @@ def test_a_mark_that_cannot_be_written_is_said_and_stops_nothing(cli: Cli, own: 
     assert said.code == 0
     assert "cannot be remembered" in said.err
     assert "--new-epoch" in said.err
+
+
+def test_a_bundle_on_the_web_is_to_be_fetched_first(cli: Cli) -> None:
+    said = cli("sync", "--from", "https://hub.example/log-486ccbd9-0.tar")
+    assert said.code == 2
+    assert "curl -OC - https://hub.example/log-486ccbd9-0.tar" in said.err
+
+
+def test_a_node_tells_what_its_own_key_signed_and_somebody_pushed(
+    cli: Cli, restored: str, data_dir: Path, tmp_path: Path
+) -> None:
+    with serving(data_dir, "--accept-ops") as (process, ready):
+        with Datastore.open(tmp_path / "other") as other:
+            other.peers.add("hub", str(tmp_path / "hub"))
+            asyncio.run(pull(other, "hub"))
+            other.peers.add("node", ready["url"])
+            assert asyncio.run(push(other, "node")).applied == 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert process.stderr is not None
+        assert "3 operations by your key that this replica did not write" in process.stderr.read()

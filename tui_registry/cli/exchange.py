@@ -72,6 +72,9 @@ def sync(args: Namespace) -> int:
     names: list[str] = list(dict.fromkeys(args.peers))
     if args.source and (len(names) > 1 or args.push or args.every is not None):
         raise UsageError("--from reads files: it goes with one peer at most, whose log they hold, and nothing else")
+    for source in args.source:
+        if "://" in source:
+            raise UsageError(f"--from reads files: fetch it first, such as with 'curl -OC - {safe_text(source, 200)}'")
     with open_registry(args) as datastore:
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
@@ -109,6 +112,9 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
+        before = datastore.elsewhere.count()
+        if before:
+            tell_elsewhere(datastore, before, in_full=False)
         serve_node(
             datastore,
             args.host,
@@ -120,6 +126,9 @@ def serve(args: Namespace) -> int:
             on_ready=say,
             on_shared=_say_shared,
         )
+        pushed = datastore.elsewhere.count() - before
+        if pushed > 0:
+            tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
 
 

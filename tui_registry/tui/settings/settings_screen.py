@@ -103,6 +103,7 @@ class SettingsScreen(FrameScreen[None]):
         self._read()
         self.watch(self.host, "facts", self._read, init=False)
         self.watch(self.host, "settings", self._read, init=False)
+        self.watch(self.host, "minute", self._show, init=False)
         self.watch(self.app, "theme", self._show, init=False)
 
     def footer_actions(self) -> tuple[str, ...]:
@@ -124,8 +125,12 @@ class SettingsScreen(FrameScreen[None]):
         facts = self.host.facts
         if self._places is not None and facts is not None:
             machine = platform.node()
+            settings = self.host.settings
+            by_itself = self.host.held(PullsByThemselves).in_words() if settings.sync_every else ""
             self._list.show(
-                setting_rows(self.host.settings, self.app.theme, machine, self._places, facts.address, facts.owners)
+                setting_rows(
+                    settings, self.app.theme, machine, self._places, facts.address, facts.owners, by_itself=by_itself
+                )
             )
 
     @on(ItemList.Highlighted)
@@ -266,16 +271,25 @@ def read_places(datastore: Datastore, settings: Path) -> Places:
 
 
 def setting_rows(
-    settings: Settings, theme: str, machine: str, places: Places, address: str, owners: Mapping[str, str]
+    settings: Settings,
+    theme: str,
+    machine: str,
+    places: Places,
+    address: str,
+    owners: Mapping[str, str],
+    *,
+    by_itself: str = "",
 ) -> list[SettingRow]:
     """All rows.
 
     Args:
         machine: what the replica is called as long as it has no name.
         owners: local names by address.
+        by_itself: when the next pull by itself is, in words.
     """
     data, key = places.data_dir, places.key_file
     database = data / DATABASE
+    every = f"every {settings.sync_every}" if settings.sync_every else "off"
     rows = [
         SettingRow(
             "name", "this replica", "name", settings.name or f"{machine} (the machine's)",
@@ -285,7 +299,7 @@ def setting_rows(
             "theme", "", "colours", theme, "The colours of the app; they are shown while you choose.", theme,
         ),
         SettingRow(
-            "every", "", "pull by itself", f"every {settings.sync_every}" if settings.sync_every else "off",
+            "every", "", "pull by itself", ", ".join(filter(None, (every, by_itself))),
             "How often the app pulls from every peer by itself, as long as it runs. A peer that fails is asked less "
             "and less often.", settings.sync_every or "off",
         ),

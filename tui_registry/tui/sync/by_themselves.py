@@ -33,7 +33,8 @@ class PullsByThemselves:
         self._host = host
         self._every = ""
         self._rounds: sync.Rounds | None = None
-        host.watch(host, "settings", self._settings_read)
+        self._settings_read()
+        host.watch(host, "settings", self._settings_read, init=False)
         host.set_interval(POLL_SECONDS, self.look)
 
     def look(self) -> None:
@@ -49,6 +50,7 @@ class PullsByThemselves:
 
     def in_words(self) -> str:
         """`next pull by itself in 12 min`; empty where there is none."""
+        self._settings_read()  # who watches the settings too may ask first
         if self._rounds is None:
             return ""
         if self.next_at is None:
