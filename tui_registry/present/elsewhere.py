@@ -13,6 +13,7 @@ from tui_registry.text import exact, safe_text
 if TYPE_CHECKING:
     from tui_registry.datastore import Operation, Restored, TouchedRecord
 
+PUT_BACK: Final = "this replica was put back to an older copy of itself"
 # Behind a number, in the sentence that a pull ends with.
 SIGNED_ELSEWHERE: Final = "signed by your key elsewhere"
 WHERE_THEY_ARE: Final = (
@@ -65,7 +66,8 @@ def before_writing(count: int, restored: Restored | None = None) -> str:
     if restored is None:
         what = f"this replica seems older than what its key has signed: {there}"
     else:
-        what = what_was_restored(restored) + (f". And {there}" if count else "")
+        # What came back since is told by their number; how much others have says little then.
+        what = f"{PUT_BACK}, and {there}" if count else what_was_restored(restored)
     return f"{what}. What you write now may come into conflict with what is missing: sync with all your peers first"
 
 

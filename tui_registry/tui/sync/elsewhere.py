@@ -88,7 +88,7 @@ def _question(found: _Found, now: int) -> tuple[str, list[kit.Choice], str]:
         lines.append("and other records")
     choices = []
     if found.restored is not None:
-        lines.insert(0, what_was_restored(found.restored))
+        lines.insert(0, elsewhere.PUT_BACK if found.number else what_was_restored(found.restored))
         choices.append(kit.Choice("p", "pull", "pull from every peer", "brings back what is missing"))
     if found.number:
         choices.append(kit.Choice("l", "look", "look at them all", "in the history"))
