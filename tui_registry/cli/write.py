@@ -195,7 +195,7 @@ def resolve(args: Namespace) -> int:
     decided = args.take is not None or args.merge is not None or bool(args.set)
     if args.delete and decided:
         raise UsageError("--delete settles by deleting the record, and goes with no --take, --merge or --set")
-    with open_to_write(args) as datastore:
+    with open_registry(args) as datastore:
         versions = _in_conflict(datastore, find(datastore, args.id))
         _need_revision(versions, args.revision)
         if args.delete:

@@ -72,4 +72,11 @@ def bounds_of(settings: Settings, path: Path | None = None) -> Bounds:
 
 
 # What protocol.md says: tiles must be readable whole, and a node takes so much in one request.
-_WITHIN = {"tile_bytes": (Bounds().tile_bytes, 2**53), "missing_hashes": (1, 1024), "push_ops": (1, 4096)}
+_WITHIN = {
+    "tile_bytes": (Bounds().tile_bytes, 2**53),
+    "missing_hashes": (1, 1024),
+    "push_ops": (1, 4096),
+    # None of these is a bound as well.
+    "redirects": (0, 100),
+    "retries": (0, 1000),
+}
