@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -40,22 +41,31 @@ def read_from_address(
     if url.path.lower().endswith(_SUFFIXES):
         yield read_weights_at(url, kind, bounds or BOUNDS)
         return
+    host = str(url.copy_with(raw_path=b"/")).rstrip("/")
 
     async def ask(fetcher: Fetcher) -> list[Finding]:
         if url.path in ("", "/"):
-            return [draft.finding() for draft in await _ask_host(fetcher, url)]
+            return _at(host, [draft.finding() for draft in await _ask_host(fetcher, url)])
         for server, give in _SERVERS:
             if url.path in server.paths:
                 drafts = await give(fetcher, url, server.place)
                 if drafts is None:
                     raise SourceError(f"{_shown(url)} does not give {server.sought}")
-                return [draft.finding() for draft in drafts]
+                return _at(host, [draft.finding() for draft in drafts])
         answer = await fetcher.get(url)
         given = None if answer.status == 200 and not _is_page(answer.text()) else await _ask_below(fetcher, url)
-        return _read(answer, url, kind) if given is None else [one.finding() for one in given]
+        return _at(str(url), _read(answer, url, kind) if given is None else [one.finding() for one in given])
 
     for finding in fetched(url, ask, bounds or FetchBounds()):
         yield finding.wanted_as(kind)
+
+
+def _at(place: str, findings: list[Finding]) -> list[Finding]:
+    """Findings with the place where they stand: what is alone there has its own, and of many each has its name."""
+    return [
+        replace(one, place=place, entry=one.entry or None) if one.entry or len(findings) > 1 else one
+        for one in findings
+    ]
 
 
 _SUFFIXES = tuple(weights.suffix for weights in WEIGHTS.values() if weights.suffix)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Kind, Problem, Record, RegistryError, Severity
 from tui_registry.licences import UNSTATED
+from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class Finding:
     Attributes:
         source: where it stands: a file, with the line in a file of many.
         place: the file or the address that it stands in: a file's absolute path. Empty where `source` is that.
-        entry: what names it in its place, the same when a list is put in another order; None where its own name,
-            version and quantisation must do, or where it is all that is there.
+        entry: what names it in its place, the same when a list is put in another order. Empty where it is all that is
+            there, None where its own name, version and quantisation must do.
         kind: None when the description does not make it clear.
         record: the draft, complete and in order; None when it cannot be read.
         problems: why it cannot be read, or what keeps a draft from being registered: a field that needs a value from a
@@ -58,7 +59,7 @@ class Finding:
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     place: str = ""
-    entry: str | None = None
+    entry: str | None = ""
     stated: frozenset[str] | None = None
 
     def settled(self, paths: Collection[str]) -> Finding:
@@ -253,10 +254,10 @@ def describe(
     if stated is None:
         # What the default would claim is no statement
         stated = frozenset(finding.origins) - ({"license"} if finding.record["license"] == UNSTATED else set())
-    whole = not finding.place or finding.place == finding.source
+    identifier = str(draft[ID_FIELD[finding.kind]])
     return run.describe(
-        finding.place or finding.source,
-        "" if finding.entry is None and whole else finding.entry,
+        (finding.place or finding.source) if run.source else "",
+        finding.entry if identifier == NULL_HASH else identifier,
         finding.kind,
         draft,
         stated=stated,
@@ -343,6 +344,10 @@ def taken(operations: Operations, report: ApplyReport) -> Candidate:
 # ---- an import as a whole ------------------------------------------------------------------------------------------
 
 
+# Why a record stays as it is that a person must see to before anything new can be registered, or any change be signed.
+_UNCLEAR, _UNSIGNED = frozenset({"ambiguous", "twice"}), frozenset({"conflict", "changed"})
+
+
 class ImportOutcome:
     """How many things that were found came to what, in the order in which that happened first."""
 
@@ -350,6 +355,7 @@ class ImportOutcome:
         self.counts: Counter[Status] = Counter()
         self.unlicensed = 0
         self.unanswered = 0
+        self._kept: Counter[str] = Counter()
 
     def add(self, candidate: Candidate) -> None:
         """Count one more, by its status of now."""
@@ -357,18 +363,31 @@ class ImportOutcome:
         # It was read; what its description leaves out is for a person to say.
         self.unanswered += candidate.status == "invalid" and {one.code for one in candidate.errors} == {NOT_STATED}
         self.unlicensed += any(problem.code == "license_unstated" for problem in candidate.problems)
+        if candidate.status == "kept":
+            self._kept.update(problem.code for problem in candidate.errors)
 
-    def failed(self, *, registering: bool = False) -> bool:
-        """Whether anything was wrong with what was found; when registering, also where it waits for an answer."""
+    def failed(self, *, registering: bool = False, updating: bool = False) -> bool:
+        """Whether anything was wrong with what was found; when registering or updating, also where it was left out
+        because it waits for an answer."""
         answered = self.counts["invalid"] - self.unanswered
-        return bool(answered or self.counts["failed"] or (registering and self.unanswered))
+        waits = registering or updating
+        left = sum(self._kept[code] for code in (_UNCLEAR if waits else ())) + sum(
+            self._kept[code] for code in (_UNSIGNED if updating else ())
+        )
+        return bool(answered or self.counts["failed"] or left or (waits and self.unanswered))
 
-    def summary(self, *, registering: bool) -> str:
-        """All in one line; where nothing was to be registered yet, with how to."""
+    def counted(self) -> str:
+        """How many came to what, in one line."""
         said = ", ".join(f"{exact(count)} {_status_words(status)}" for status, count in self.counts.items())
         if self.unlicensed:
             said += f" ({exact(self.unlicensed)} of them without a stated licence)"
-        return said if registering or not self.counts["ready"] else f"{said}: --register registers what is ready"
+        return said
+
+    def summary(self, *, registering: bool) -> str:
+        """All in one line, with how to go on where something was not to be signed yet."""
+        hints = ["--register registers what is ready"] if self.counts["ready"] and not registering else []
+        hints += ["--update signs the changes"] if self.counts["changed"] else []
+        return ": ".join(part for part in (self.counted(), "; ".join(hints)) if part)
 
 
 class Untold:
@@ -400,7 +419,7 @@ class Untold:
         count = sum(self._outcome.counts.values())
         if not count:
             return
-        said = self._outcome.summary(registering=True)
+        said = self._outcome.counted()
         yield f"and {exact(count)} more, {said}: --explain shows each"
         often = sorted(self._reasons.items(), key=lambda item: -item[1][0])
         for reason, (number, first) in often[: self._SHOWN]:

@@ -98,12 +98,13 @@ class ImportRun:
     """One import, over however many steps: no two of its entries are the same record, and its writes are one batch.
 
     Attributes:
-        source: what is imported: the absolute path of a file or folder, or an address; empty for none.
-        together: its writes, which are undone as one.
+        source: what is imported: the absolute path of a file or folder, or an address; empty where there is none, and
+            then nothing is remembered.
+        together: its writes, which are undone as one if they have a label.
     """
 
-    def __init__(self, source: str, label: str) -> None:
-        self.source = source
+    def __init__(self, source: str, label: str = "") -> None:
+        self.source = source.rstrip("/") or source
         self.together = Together(label)
         self._described: set[_EntryKey] = set()
         # Record -> the entry that it is in this import
@@ -141,7 +142,13 @@ class ImportRun:
         if source:
             self._described.add((source, name))
         authors = frozenset(paths(kind))
-        set_here = authors.intersection(chosen)
+        # A struct that was set as a whole is set where it says something else
+        set_here = frozenset(
+            path
+            for path in authors
+            if path in chosen
+            or (path.partition(".")[0] in chosen and value_at(record, path) != value_at(said or record, path))
+        )
         return Described(
             source,
             name,
@@ -166,9 +173,8 @@ class ImportRun:
 
     def holds(self, source: str) -> bool:
         """Whether a source is a part of what is imported: its entries come by themselves, if they are still there."""
-        if not self.source or source == self.source:
-            return bool(self.source)
-        return source.startswith(f"{self.source.rstrip('/')}/") and ("://" in source or os.path.lexists(source))
+        within = source == self.source or source.startswith(f"{self.source.rstrip('/')}/")
+        return bool(self.source) and within and ("://" in source or os.path.lexists(source))
 
 
 class Imports:
@@ -263,7 +269,7 @@ class _Looking:
         self._db = db
         self._owner = bytes.fromhex(address)
         self._run = run
-        self._named: dict[tuple[str, ...], list[_Here]] = {}
+        self._named: dict[tuple[str, ...], list[tuple[_Here, list[_EntryKey]]]] = {}
 
     def compare(self, entry: Described) -> Comparison:
         given = str(entry.record[ID_FIELD[entry.kind]])
@@ -288,7 +294,9 @@ class _Looking:
         """What carries the id of a record that is here."""
         before, heads = self._read(here)
         if not here.mine:
-            return Comparison("same", here.id, heads, before)
+            if _says(entry, before):
+                return Comparison("same", here.id, heads, before)
+            return Comparison("kept", here.id, heads, before, reason=_another_s(here, before))
         if not self._run.may_be(entry, here.id):
             return Comparison("kept", here.id, heads, before, reason=_twice(here))
         if not entry.heads and entry.revision is None:
@@ -296,13 +304,22 @@ class _Looking:
             return self._against(entry, here, row.said if row is not None and row.id == here.id else {})
         found = self._against(entry, here, {})
         stale = (entry.heads and set(entry.heads) != set(heads)) or entry.revision not in (None, revision_of(heads))
-        if found.found == "changed" and stale:
-            return found._replace(found="kept", record=None, reason=_stale(here))
-        return found
+        if found.found != "changed" or not stale:
+            return found
+        if self._is_copy(entry):
+            return Comparison("same", here.id, heads, before)
+        return Comparison("kept", here.id, heads, before, reason=_stale(here))
+
+    def _is_copy(self, entry: Described) -> bool:
+        """Whether it is the very version that it says it is a copy of."""
+        digest = stored_id(entry.heads[0]) if len(entry.heads) == 1 else b""
+        row = self._db.execute("SELECT body FROM ops WHERE hash = ?", (digest,)).fetchone()
+        record = None if row is None else record_of(row[0])
+        return record is not None and _says(entry, record)
 
     def _by_name(self, entry: Described) -> Comparison:
-        """Without a row: one record of ours that is called so."""
-        meant = [here for here in self._called(entry) if self._run.may_be(entry, here.id)]
+        """Without a row: one record of ours that is called so, and is no other entry of this import."""
+        meant = [here for here, known in self._called(entry) if self._may_be(entry, here, known)]
         if len(meant) == 1:
             return self._against(entry, meant[0], {})
         for here in meant:
@@ -313,8 +330,9 @@ class _Looking:
             return Comparison("kept", reason=_ambiguous(meant))
         return Comparison("new")
 
-    def _called(self, entry: Described) -> list[_Here]:
-        """Our live records of that kind, name, version and quantisation that are no other entry of this import."""
+    def _called(self, entry: Described) -> list[tuple[_Here, list[_EntryKey]]]:
+        """Our live records of that kind, name, version and quantisation, each with the entries that it is known as:
+        those that no entry of this import is yet."""
         key = (entry.kind, *_identity(entry.record))
         if key not in self._named:
             _, name, version, quantization = key
@@ -324,13 +342,24 @@ class _Looking:
                 (name, name, self._owner, KIND_CODES[entry.kind], version, quantization),
             )
             found = [_Here(rid, digest.hex(), entry.kind, True, live) for rid, digest, live in rows.fetchall()]
-            self._named[key] = [here for here in found if self._run.may_be(entry, here.id) and not self._held(here.id)]
+            self._named[key] = [(here, self._known(here)) for here in found if self._run.may_be(entry, here.id)]
         return self._named[key]
 
-    def _held(self, identifier: str) -> bool:
-        """Whether a record is one of the other entries of this import, which may be still to come."""
-        rows = self._db.execute("SELECT source FROM imported WHERE id = ?", (stored_id(identifier),))
-        return any(self._run.holds(source) for (source,) in rows.fetchall())
+    def _known(self, here: _Here) -> list[_EntryKey]:
+        rows = self._db.execute("SELECT source, entry FROM imported WHERE id = ?", (stored_id(here.id),))
+        return [(source, name) for source, name in rows.fetchall()]
+
+    def _may_be(self, entry: Described, here: _Here, known: Sequence[_EntryKey]) -> bool:
+        """Whether a record is no other entry of this import, neither one before nor one that may come.
+
+        A file holds one description, or several with names: one of them is not the other way's.
+        """
+        if not self._run.may_be(entry, here.id):
+            return False
+        return not any(
+            bool(name) is bool(entry.entry) if source == entry.source else self._run.holds(source)
+            for source, name in known
+        )
 
     def _here(self, identifier: str) -> _Here | None:
         row = self._db.execute(
@@ -478,6 +507,14 @@ def _stale(here: _Here) -> StoreError:
         "changed",
         f"{here.kind} {here.id[:12]} has changed since this copy of it was written: export it again, then repeat the "
         "change",
+    )
+
+
+def _another_s(here: _Here, record: Record) -> StoreError:
+    return StoreError(
+        "not_owner",
+        f"{here.kind} {here.id[:12]} belongs to 0x{record['owner_id']} and says something else here: leave out the id "
+        "for a record of your own",
     )
 
 

@@ -96,7 +96,9 @@ class LocalWrites:
             found = compare(db, identity.address, run, entries)
             wanted = {"new"} | ({"deleted"} if register else set()) | ({"changed"} if update else set())
             signs = any(comparison.found in wanted for comparison in found)
-            number = run.together.number or (_new_batch(db, run.together.label) if signs else None)
+            number = run.together.number
+            if number is None and signs and run.together.label:
+                number = _new_batch(db, run.together.label)
             turn = _Turn(db, identity, self._clock, number)
             taken: list[TakenIn] = []
             for entry, comparison in zip(entries, found, strict=True):
