@@ -34,12 +34,15 @@ class Draft:
 
     Attributes:
         entry: what names it where it stands with others, such as the name that a server knows it by.
+        in_part: some of what describes it was not to be had this time: what it says of a record that is here already
+            may be worse than what was said before, and changes nothing.
     """
 
     def __init__(self, kind: Kind, source: str) -> None:
         self.kind = kind
         self.source = source
         self.entry = ""
+        self.in_part = False
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
         self.problems: list[Problem] = []
@@ -125,7 +128,10 @@ class Draft:
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
         notes = tuple(self.notes)
-        return Finding(self.source, self.kind, record, problems, origins=origins, notes=notes, entry=self.entry)
+        stated = frozenset({"name"}) if self.in_part else None
+        return Finding(
+            self.source, self.kind, record, problems, origins=origins, notes=notes, entry=self.entry, stated=stated
+        )  # fmt: skip
 
     # How: where a value goes and how it is made to fit
 
