@@ -148,7 +148,7 @@ def test_where_several_records_are_meant_nothing_is_signed_and_the_line_fails(
         assert (problem["severity"], problem["code"]) == ("error", "ambiguous")
         assert own[:12] in problem["sentence"]
         assert other[:12] in problem["sentence"]
-        assert said.err == "tui-registry: 1 kept as it is\n"
+        assert said.err == "tui-registry: 1 left alone\n"
     assert ops(data_dir) == 2
 
 

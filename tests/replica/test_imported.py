@@ -671,6 +671,17 @@ def test_more_files_than_one_transaction_takes_are_as_many_records_twice(datasto
     assert batch.ops == 1_002
 
 
+def test_records_of_one_name_do_not_each_try_every_second_before_theirs(datastore: Datastore) -> None:
+    entries: list[Entry] = [(f"{PLACE}/{n}", "", draft("one name")) for n in range(60)]
+    said: list[str] = []
+    with datastore._pool.write() as db:
+        db.set_trace_callback(said.append)
+    registered(datastore, *entries)
+    assert sum(statement.startswith("SELECT 1 FROM keys") for statement in said) <= 2 * len(entries)
+    times = sorted(int(str(entry.record["created_at"])) for entry in datastore.entries())
+    assert times == list(range(times[0], times[0] + 60))
+
+
 def test_nothing_is_asked_for_is_a_mistake(shared: Datastore) -> None:
     with pytest.raises(ValueError, match="register"):
         [*shared.take_in([], ImportRun(PLACE))]
