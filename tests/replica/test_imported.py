@@ -621,6 +621,16 @@ def test_a_memory_that_names_what_is_not_here_or_not_ours_is_none(shared: Datast
         assert [(one.found, one.id) for one in compared(shared, (where, "", draft(name)))] == [("same", identifier)]
 
 
+@pytest.mark.parametrize("name", ["n" * 100_000, "\udcff", "a\0b", ""])
+def test_whatever_a_stranger_calls_an_entry_it_is_remembered_in_bounds(shared: Datastore, name: str) -> None:
+    entry: Entry = (f"{PLACE}/{name}", name, draft(f"called {hash(name)}"))
+    (identifier,) = registered(shared, entry)
+    edit(shared, identifier, name="another")
+    assert [(one.found, one.id) for one in compared(shared, entry)] == [("same", identifier)]
+    longest = rows(shared, "SELECT max(length(source)), max(length(entry)) FROM imported")
+    assert all(length <= 5_000 for length in longest[0] if isinstance(length, int))
+
+
 def test_what_is_remembered_is_the_draft_and_nothing_else(datastore: Datastore) -> None:
     registered(datastore, (f"{PLACE}/said", "", draft("said", description="text")))
     ((packed,),) = rows(datastore, "SELECT said FROM imported")
