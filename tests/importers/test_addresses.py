@@ -173,11 +173,34 @@ def test_a_server_that_never_finishes_is_given_up_on() -> None:
     assert "did not answer within 0.2 s" in sentence
 
 
-def test_a_host_without_any_description_says_what_was_looked_for() -> None:
+def test_a_host_without_any_description_says_what_was_looked_for_and_in_which_order() -> None:
     with serving({}) as server:
         sentence = refused(server.address)
-    assert WELL_KNOWN in sentence
-    assert "/api/tags" in sentence
+        asked = [path.partition("?")[0] for _, path, _ in server.asked]
+    sought = f"an MCP registry (/v0.1/servers) nor an agent card ({WELL_KNOWN}) nor an Ollama server (/api/tags)"
+    assert sentence.endswith(f"has neither {sought}")
+    assert asked == ["/v0.1/servers", "/v0/servers", WELL_KNOWN, "/.well-known/agent.json", "/api/tags"]
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>x</title>", None])
+def test_below_a_path_the_same_is_looked_for_in_the_same_order(page: bytes | None) -> None:
+    with serving({"/team": page}) as server:
+        sentence = refused(f"{server.address}/team")
+    places = ("/team/v0.1/servers", f"/team{WELL_KNOWN}", "/api/models", "/team/api/tags")
+    assert sentence.startswith(f"{server.address}/team " + ("answers with status 404" if page is None else "is a web"))
+    assert sorted(map(sentence.index, places)) == list(map(sentence.index, places))
+
+
+def test_an_ollama_server_below_a_path_is_found_with_what_it_shows() -> None:
+    with serving({"/llm/api/tags": TAGS, "/llm/api/show": SHOW}) as server:
+        first, _ = read(f"{server.address}/llm")
+    assert at(first, "parameters") == 4_299_915_632
+
+
+def test_a_missing_file_is_not_looked_for_below_itself() -> None:
+    with serving({}) as server:
+        refused(f"{server.address}/nothing.json")
+        assert len(server.asked) == 1
 
 
 def test_a_closed_port_and_a_missing_page_are_told_apart() -> None:

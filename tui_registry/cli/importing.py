@@ -10,6 +10,7 @@ from pathlib import PurePath
 from tui_registry.cli.output import (
     Column,
     FileError,
+    StatusLine,
     Table,
     cell_width,
     note,
@@ -22,7 +23,7 @@ from tui_registry.cli.registry import open_registry
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, Together
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
-from tui_registry.importers import read_source
+from tui_registry.importers import CutShortError, read_source
 from tui_registry.importers.formats import FILES
 from tui_registry.importers.own_documents import LICENCE_ASSUMED
 from tui_registry.present.imports import (
@@ -50,9 +51,18 @@ def import_drafts(args: Namespace) -> int:
         work = _Import(
             datastore, source, register=args.register, settings=args.set, as_json=args.json, explain=args.explain
         )
-        for found in read_source(source, args.kind):
-            work.take(found)
+        progress, cut_short = StatusLine(), None
+        try:
+            for found in read_source(source, args.kind, after=args.after, tell=progress.show):
+                progress.clear()
+                work.take(found)
+        except CutShortError as error:
+            cut_short = error  # what came before it is as good as ever
+        finally:
+            progress.clear()
         work.finish()
+    if cut_short is not None and not work.outcome.counts:
+        raise cut_short
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
@@ -60,6 +70,8 @@ def import_drafts(args: Namespace) -> int:
         note(WHERE_CONFLICTS_ARE)
     if work.outcome.counts["registered"] > 1:
         note(f"to take it back: tui-registry undo --batch {work.together.number}")
+    if cut_short is not None:
+        raise cut_short
     return 1 if work.outcome.failed(registering=args.register) else 0
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_version, shown
+from tui_registry.importers.draft_writer import Draft, Given, put_version, shown
 from tui_registry.importers.formats import Reader
-from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
+from tui_registry.importers.untrusted import Page, object_at, objects_at, text_at, texts_at
 
 if TYPE_CHECKING:
     import httpx
@@ -29,7 +29,7 @@ def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
     return [read_agent_card(value, source)] if is_agent_card(value) else None
 
 
-async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] | None:
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) -> Page[Given] | None:
     """The draft of the agent whose card lies at the well-known place of a host; None when there is no card.
 
     Raises:
@@ -38,7 +38,8 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] 
     for path in (place, place.removesuffix(_CARD) + _FORMER_CARD):
         answer = await fetcher.get(url.copy_with(raw_path=path.encode()))
         if answer.status == 200:
-            return read_document(answer.document(), str(answer.url), "")
+            drafts = read_document(answer.document(), str(answer.url), "")
+            return None if drafts is None else Page(drafts)
     return None
 
 
