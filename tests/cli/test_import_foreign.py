@@ -123,7 +123,9 @@ def test_a_list_that_breaks_off_is_registered_as_far_as_it_goes_and_goes_on_afte
         assert (said.code, said.json["status"]) == (1, "registered")
         assert "\rasking 127.0.0.1 for an MCP registry" in said.err
         told = said.err.splitlines()[-1]
-        assert told.endswith("the next page of the list is not there. 1 was read before that; to go on there: --after a:1")
+        assert told.endswith(
+            "the next page of the list is not there. 1 was read before that; to go on there: --after a:1"
+        )
         pages[f"{first}&cursor=a%3A1"] = {"servers": [{"server": {**SERVER, "name": "a/b", "title": "Other"}}]}
         said = cli("import", host.address, "--after", "a:1", "--json")
     assert (said.code, said.json["name"]) == (0, "Other")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import Kind
-from tui_registry.importers.draft_writer import Given, Judged
+from tui_registry.importers.draft_writer import Draft, Given, Judged
 from tui_registry.importers.fetch import (
     Answer,
     FetchBounds,
@@ -35,6 +36,7 @@ from tui_registry.importers.others import other_text, refusal
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.importers.recognising import read_foreign, text_reader
 from tui_registry.importers.remote_headers import BOUNDS, read_weights_at
+from tui_registry.importers.signatures import HostKeys
 from tui_registry.importers.untrusted import Page, SourceError
 from tui_registry.present.imports import Finding
 from tui_registry.text import exact, safe_text
@@ -188,7 +190,16 @@ def _listed(
 
     for page in pages_after(start.page, ask, after, bounds.pages):
         read += len(page.given)
+        if any(isinstance(one, Draft) and one.proof is not None for one in page.given):
+            talk.ask(partial(_prove, page.given, url))
         yield from (one.finding() for one in page.given)
+
+
+async def _prove(given: Sequence[Given], url: httpx.URL, fetcher: Fetcher) -> None:
+    keys = HostKeys(fetcher, url)
+    for one in given:
+        if isinstance(one, Draft) and one.proof is not None:
+            await one.proof(keys)
 
 
 def _refuse_cursor(after: str, url: httpx.URL) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias, Union
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
@@ -19,6 +19,9 @@ from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import FIELDS, MODEL_TYPES, Field, Flag, Integer, Many, Optional, Struct, Text, Variant
 from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.importers.signatures import HostKeys
 
 NO_TYPE = Problem(
     "model_type",
@@ -30,7 +33,12 @@ NO_TYPE = Problem(
 
 
 class Draft:
-    """The values of one record. The first value that a field is given stays: ask the best source first."""
+    """The values of one record. The first value that a field is given stays: ask the best source first.
+
+    Attributes:
+        proof: asks the host that the description came from about what it claims, and notes what came of it; None where
+            there is nothing to ask.
+    """
 
     def __init__(self, kind: Kind, source: str) -> None:
         self.kind = kind
@@ -38,6 +46,7 @@ class Draft:
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
         self.problems: list[Problem] = []
+        self.proof: Callable[[HostKeys], Awaitable[None]] | None = None
         self._fields: dict[str, Json] = {}
 
     def has(self, path: str) -> bool:
