@@ -145,7 +145,17 @@ def test_a_repository_is_read_from_its_card_its_configuration_and_the_headers_of
     assert at(found, "tags") == ["chat", "code", "text-generation"]
     assert found.origins["name"] == "the repository's name"
     assert found.origins["parameters"] == "the shapes of the tensors in 2 files"
-    assert found.notes == ()
+    place = f"its place {server.address}/acme/tiny, commit {'0' * 40}"
+    assert found.notes == (f"no field holds what is stated here too: {place}",)
+
+
+def test_the_digests_that_the_hub_tells_of_weights_are_noted() -> None:
+    answers = repository({"README.md": CARD, "config.json": CONFIG})
+    siblings = [{"rfilename": "model.safetensors", "lfs": {"sha256": "ab" * 32, "size": 7}}]
+    answers["/api/models/acme/tiny?blobs=true"]["siblings"] += siblings
+    with hub_of(answers) as (server, hub):
+        (note,) = (note for note in read(server, hub).notes if "no field holds" in note)
+    assert note.endswith(f"; sha256 of model.safetensors {'ab' * 32}")
 
 
 def test_a_revision_is_asked_for_as_it_was_named() -> None:

@@ -285,6 +285,6 @@ def test_names_are_in_the_order_of_the_rfc_and_text_is_spelled_as_there() -> Non
 )
 def test_what_is_spelled_canonically_says_the_same_and_is_spelled_alike_again(value: Any) -> None:
     once = canonical(value)
-    again = strict_json(once)
-    assert again == value
-    assert canonical(again) == once
+    # Every number is a double there
+    assert json.loads(once, parse_int=float) == json.loads(json.dumps(value), parse_int=float)
+    assert canonical(strict_json(once)) == once

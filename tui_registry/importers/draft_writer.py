@@ -46,6 +46,7 @@ class Draft:
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
         self.problems: list[Problem] = []
+        self._unplaced: list[str] = []
         self.proof: Callable[[HostKeys], Awaitable[None]] | None = None
         self._fields: dict[str, Json] = {}
 
@@ -110,6 +111,10 @@ class Draft:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
+    def note_unplaced(self, said: Iterable[str]) -> None:
+        """Something that the description states and no field of a record holds, in few words each."""
+        self._unplaced += [one for one in said if one and one not in self._unplaced]
+
     def problem(self, path: str, code: str, sentence: str) -> None:
         """Something that keeps the draft from being registered, until a person gives the field at `path` a value."""
         self.problems.append(Problem(path, "error", code, sentence))
@@ -126,6 +131,10 @@ class Draft:
             record = read_record(self.kind, self._fields)
         except InvalidRecord as error:
             problems = tuple(error.problems)
+        if self._unplaced:
+            more = len(self._unplaced) - _MOST_UNPLACED
+            said = "; ".join(self._unplaced[:_MOST_UNPLACED]) + (f", and {exact(more)} more" if more > 0 else "")
+            self.note(f"no field holds what is stated here too: {said}")
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
         return Finding(self.source, self.kind, record, problems, origins=origins, notes=tuple(self.notes))
@@ -180,6 +189,9 @@ class Draft:
         if len(fitting) > of.most:
             self.note(f"{path}: the first {of.most} of {exact(len(fitting))} were kept ({origin})")
         return list[Json](fitting[: of.most])
+
+
+_MOST_UNPLACED = 12
 
 
 class Judged(NamedTuple):
@@ -273,6 +285,19 @@ _SEPARATORS = re.compile(r"[\\/]")
 def shown(text: str, limit: int = 60) -> str:
     """A foreign word inside a sentence: safe, on one line, short."""
     return safe_text(" ".join(text[: 4 * limit].split()), limit)
+
+
+def seen(key: str, value: Json) -> str:
+    """A key and what stands there, in few words."""
+    match value:
+        case str():
+            return f"{shown(key, 40)} {shown(value, 60)}"
+        case list() if value and all(isinstance(item, str) for item in value):
+            more = f" and {exact(len(value) - 4)} more" if len(value) > 4 else ""
+            return f"{shown(key, 40)} {', '.join(shown(str(item), 40) for item in value[:4])}{more}"
+        case list():
+            return f"{shown(key, 40)} ({exact(len(value))})"
+    return shown(key, 40)
 
 
 def _clean(text: str) -> str:

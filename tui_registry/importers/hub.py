@@ -48,6 +48,7 @@ from tui_registry.importers.untrusted import (
     Page,
     SourceError,
     is_whole,
+    object_at,
     objects_at,
     parse_json,
     parse_object,
@@ -293,6 +294,7 @@ class _Asked:
             draft.source = source
             _say_repository(draft)
             _add_told(draft, told, names)
+            draft.note_unplaced(_where(source, self._of.revision, told))
             for note in self._notes:
                 draft.note(note)
             return draft
@@ -395,6 +397,19 @@ def _files_in(told: Mapping[str, Json]) -> list[str]:
     """The files of the repository that could be read here, by name."""
     named = [one.get("rfilename") for one in objects_at(told, "siblings")]
     return sorted(name for name in named if isinstance(name, str) and _FILE.fullmatch(name))
+
+
+def _where(source: str, revision: str, told: Mapping[str, Json]) -> Iterator[str]:
+    """Where the model lies, and the digests that the Hub tells of its weights."""
+    commit = text_at(told, "sha")
+    at = "" if revision == "main" else f" ({shown(revision)})"
+    yield f"its place {safe_text(source, 120)}{at}" + (f", commit {shown(commit, 40)}" if commit else "")
+    digests = [
+        f"sha256 of {shown(text_at(one, 'rfilename'))} {shown(digest, 64)}"
+        for one in objects_at(told, "siblings")
+        if (digest := text_at(object_at(one, "lfs"), "sha256"))
+    ]
+    yield from digests
 
 
 def _say_repository(draft: Draft) -> None:

@@ -137,6 +137,8 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
         "tags", [word for place in (server, *metas) for word in texts_at(place, "keywords")][:_MOST], f"keywords {_IN}"
     )
     draft.add("capabilities", _transports(packages, remotes), f"transports {_IN}")
+    hashes = [text_at(package, "fileSha256", "file_sha256") for package in packages]
+    draft.note_unplaced(f"sha256 of a package {shown(one, 64)}" for one in hashes if one)
     _note_needs(draft, packages, remotes)
     _note_state(draft, server, metas)
     return draft

@@ -103,6 +103,10 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
     draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], f"capabilities in {SHOW}")
     if remote := text_at(model, "remote_host"):
         draft.note(f"this model runs elsewhere, at {shown(remote)}: the server only passes it on")
+    digest, parent = text_at(model, "digest"), text_at(details, "parent_model")
+    draft.note_unplaced(
+        [f"digest {shown(digest, 80)}" if digest else "", f"parent_model {shown(parent)}" if parent else ""]
+    )
     size = model.get("size")
     put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {TAGS}")
     return draft

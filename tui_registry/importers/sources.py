@@ -188,7 +188,7 @@ def _read_as_written(text: str, path: Path, kind: Kind | None, notes: list[str])
     """The foreign descriptions in what is not strict JSON or YAML, None when there is none."""
     try:
         document = load_foreign(text, str(path), notes)
-        what = other_document(document)
+        what = other_document(document) or other_unreadable(text)
     except DocumentError:
         document, what = None, other_unreadable(text)
     found = None if document is None else _read_foreign(document, path, kind)
