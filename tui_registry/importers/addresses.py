@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
@@ -104,9 +105,10 @@ _SERVERS.insert(next(place for place, (server, _) in enumerate(_SERVERS) if serv
 
 
 class _Start(NamedTuple):
-    """What an address gave, and how to ask for the page at a cursor."""
+    """What an address gave, how to ask for the page at a cursor, and the place where all of it stands."""
 
     page: Page[Given]
+    place: str
     ask: Callable[[Fetcher, str], Awaitable[Page[Given] | None]]
 
 
@@ -122,12 +124,12 @@ async def _asked(fetcher: Fetcher, url: httpx.URL, after: str, tell: Tell) -> _S
             page = await ask(fetcher, url, server.place, after)
             if page is None:
                 raise SourceError(f"{_shown(url)} does not answer as {server.sought} does")
-            return _start(page, ask, url, server.place)
+            return _start(page, ask, url, server.place, "")
     answer = await fetcher.get(url)
     fault = _fault_of(answer, url)
     if not fault or PurePosixPath(url.path).suffix.lower() in _OF_FILES:
         _refuse_cursor(after, url)
-        return _Start(Page(_read(answer, url)), _no_more)
+        return _Start(Page(_read(answer, url)), str(url), _no_more)
     below = url.raw_path.decode("ascii").partition("?")[0].rstrip("/")
     try:
         return await _probed(fetcher, url, below, after, tell)
@@ -139,8 +141,9 @@ async def _asked(fetcher: Fetcher, url: httpx.URL, after: str, tell: Tell) -> _S
 _OF_FILES = (".json", ".yaml", ".yml", ".md", ".markdown", ".txt", ".ndjson", ".jsonl")
 
 
-def _start(page: Page[Given], ask: _Ask, url: httpx.URL, place: str) -> _Start:
-    return _Start(page, lambda fetcher, after: ask(fetcher, url, place, after))
+def _start(page: Page[Given], ask: _Ask, url: httpx.URL, place: str, below: str) -> _Start:
+    base = str(url.copy_with(raw_path=below.encode("ascii") or b"/")).rstrip("/")
+    return _Start(page, base, lambda fetcher, after: ask(fetcher, url, place, after))
 
 
 async def _no_more(_fetcher: Fetcher, _after: str) -> None:
@@ -172,7 +175,7 @@ async def _probed(fetcher: Fetcher, url: httpx.URL, below: str, after: str, tell
             faults.append(error)
             continue
         if page is not None:
-            return _start(page, ask, url, place)
+            return _start(page, ask, url, place, below)
     if len(faults) == len(servers):
         raise faults[0]
     raise SourceError(f"{_shown(url)} has neither {' nor '.join(sought)}")
@@ -192,7 +195,10 @@ def _listed(
         read += len(page.given)
         if any(isinstance(one, Draft) and one.proof is not None for one in page.given):
             talk.ask(partial(_prove, page.given, url))
-        yield from (one.finding() for one in page.given)
+        for finding in [one.finding() for one in page.given]:
+            # What is alone there has its own place, and of many each has its name
+            many = bool(finding.entry) or len(page.given) > 1
+            yield replace(finding, place=start.place, entry=finding.entry or None) if many else finding
 
 
 async def _prove(given: Sequence[Given], url: httpx.URL, fetcher: Fetcher) -> None:

@@ -36,6 +36,7 @@ class Draft:
     """The values of one record. The first value that a field is given stays: ask the best source first.
 
     Attributes:
+        entry: what names it where it stands with others, such as the name that a server knows it by.
         proof: asks the host that the description came from about what it claims, and notes what came of it; None where
             there is nothing to ask.
     """
@@ -43,6 +44,7 @@ class Draft:
     def __init__(self, kind: Kind, source: str) -> None:
         self.kind = kind
         self.source = source
+        self.entry = ""
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
         self.problems: list[Problem] = []
@@ -137,7 +139,8 @@ class Draft:
             self.note(f"no field holds what is stated here too: {said}")
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
-        return Finding(self.source, self.kind, record, problems, origins=origins, notes=tuple(self.notes))
+        notes = tuple(self.notes)
+        return Finding(self.source, self.kind, record, problems, origins=origins, notes=notes, entry=self.entry)
 
     # How: where a value goes and how it is made to fit
 

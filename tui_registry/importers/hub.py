@@ -276,11 +276,15 @@ class _Asked:
         """What is there, read in a folder of our own."""
         told = await self._told()
         source = f"{self._hub.base}/{self._of.name}"
+        if self._of.revision != "main":
+            source += f"/tree/{self._of.revision}"
         folder = place / self._of.name.partition("/")[2]
         folder.mkdir()
         names = _files_in(told)
         if self._of.file.lower().endswith(".gguf"):
-            return await self._one_gguf(folder, f"{source}/blob/{self._of.revision}/{self._of.file}", kind)
+            return await self._one_gguf(
+                folder, f"{self._hub.base}/{self._of.name}/blob/{self._of.revision}/{self._of.file}", kind
+            )
         await self._fetch_all((*SMALL, *INDEXES, PYTORCH_INDEX), names, folder)
         part = encoder_of(folder)
         if part:
@@ -294,7 +298,7 @@ class _Asked:
             draft.source = source
             _say_repository(draft)
             _add_told(draft, told, names)
-            draft.note_unplaced(_where(source, self._of.revision, told))
+            draft.note_unplaced(_where(source, told))
             for note in self._notes:
                 draft.note(note)
             return draft
@@ -399,11 +403,10 @@ def _files_in(told: Mapping[str, Json]) -> list[str]:
     return sorted(name for name in named if isinstance(name, str) and _FILE.fullmatch(name))
 
 
-def _where(source: str, revision: str, told: Mapping[str, Json]) -> Iterator[str]:
+def _where(source: str, told: Mapping[str, Json]) -> Iterator[str]:
     """Where the model lies, and the digests that the Hub tells of its weights."""
     commit = text_at(told, "sha")
-    at = "" if revision == "main" else f" ({shown(revision)})"
-    yield f"its place {safe_text(source, 120)}{at}" + (f", commit {shown(commit, 40)}" if commit else "")
+    yield f"its place {safe_text(source, 120)}" + (f", commit {shown(commit, 40)}" if commit else "")
     digests = [
         f"sha256 of {shown(text_at(one, 'rfilename'))} {shown(digest, 64)}"
         for one in objects_at(told, "siblings")

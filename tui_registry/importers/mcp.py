@@ -118,6 +118,9 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
     draft.put("name", identifier, f"name {_IN}")
     version = text_at(server, "version") or text_at(object_at(server, "version_detail"), "version")
     put_version(draft, version, f"version {_IN}")
+    # A registry may list earlier versions beside the latest, which is the server
+    earlier = any(place.get("isLatest", place.get("is_latest")) is False for place in metas)
+    draft.entry = f"{identifier} {version}" if earlier else identifier
     packages = objects_at(server, "packages")[:_MOST]
     remotes = objects_at(server, "remotes")[:_MOST]
     lines = [*map(_package, packages), *map(_remote, remotes), *_places(server)]

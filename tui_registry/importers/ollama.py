@@ -86,6 +86,7 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
 def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str) -> Draft:
     name = text_at(model, "name")
     draft = Draft("model", f"{source} {name}")
+    draft.entry = name
     draft.put("name", name.removesuffix(":latest"), f"name in {TAGS}")
     if show is None:
         draft.note(f"{SHOW} was not read for this model, so only what {TAGS} lists is here")

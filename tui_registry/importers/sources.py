@@ -70,7 +70,33 @@ def read_source(
     if after:
         raise SourceError(f"{safe_text(str(source), 300)} is no list that comes in pages: leave out --after")
     path = _path(source)
-    yield from read_folder(path, kind) if _is_folder(path) else read_file(path, kind)
+    for found in read_folder(path, kind) if _is_folder(path) else read_file(path, kind):
+        yield _placed(found)
+
+
+def place_of(source: str | Path) -> str:
+    """The absolute path of a file or folder, or the address in the spelling that findings have it in.
+
+    Raises:
+        SourceError: it is an address that cannot be asked.
+    """
+    if isinstance(source, str) and is_address(source):
+        from tui_registry.importers.fetch import read_address
+
+        return str(read_address(source))
+    return _absolute(_path(source))
+
+
+def _placed(found: Found) -> Found:
+    """A finding with the absolute path of its place: from wherever it is imported, it is the same."""
+    if not isinstance(found, Finding):
+        return found
+    return replace(found, place=_absolute(found.place or found.source))
+
+
+def _absolute(path: str | Path) -> str:
+    # A link is a source of its own, wherever it leads to today
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def is_address(source: str) -> bool:
@@ -110,6 +136,15 @@ _UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: 
 
 def read_file(path: Path, kind: Kind | None = None) -> Iterator[Found]:
     """What one file holds. Raises as `read_source`."""
+    whole = str(path)
+    for found in _read_file(path, kind):
+        if isinstance(found, Finding) and found.source != whole and found.source.startswith(whole):
+            yield replace(found, place=whole, entry=found.entry or None)
+        else:
+            yield found
+
+
+def _read_file(path: Path, kind: Kind | None) -> Iterator[Found]:
     with opened(path) as file:
         form = form_of(file)
         if form == "text":
