@@ -38,6 +38,23 @@ def refused(address: str, bounds: FetchBounds | None = None) -> str:
 # ---- what is found -------------------------------------------------------------------------------------------------
 
 
+def test_what_an_address_gives_is_named_by_its_place_and_its_name_there() -> None:
+    both = [CARD_1_0, {**CARD_1_0, "name": "Another"}]
+    own = {"kind": "model", "name": "ours"}
+    with serving({WELL_KNOWN: CARD_1_0, "/two.json": both, "/api/tags": TAGS, "/own.json": own}) as server:
+        host = server.address
+        places = {
+            path: [(one.place, one.entry) for one in read(host + path)] for path in ("", "/two.json", "/api/tags")
+        }
+        (alone,) = read(f"{host}/own.json")
+    assert places == {
+        "": [("", "")],  # its source is the card's address
+        "/two.json": [(f"{host}/two.json", None)] * 2,
+        "/api/tags": [(host, "gemma3:4b"), (host, "nomic-embed-text:latest")],
+    }
+    assert (alone.source, alone.place, alone.entry) == (f"{host}/own.json", "", "")
+
+
 @pytest.mark.parametrize("path", ["", "/", WELL_KNOWN])
 def test_an_agent_is_known_by_its_host_alone(path: str) -> None:
     with serving({WELL_KNOWN: CARD_1_0}) as server:

@@ -162,7 +162,9 @@ def test_a_revision_is_asked_for_as_it_was_named() -> None:
     answers = {path.replace("/main/", "/v2/"): answer for path, answer in repository(SHARDED).items()}
     answers["/api/models/acme/tiny/revision/v2?blobs=true"] = answers.pop("/api/models/acme/tiny?blobs=true")
     with hub_of(answers) as (server, hub):
-        assert at(read(server, hub, "/acme/tiny/tree/v2"), "parameters") == 1_572_864
+        found = read(server, hub, "/acme/tiny/tree/v2")
+    assert at(found, "parameters") == 1_572_864
+    assert found.source == f"{server.address}/acme/tiny/tree/v2"  # another model than the one on main
 
 
 def test_only_the_header_of_a_file_of_gigabytes_is_fetched() -> None:

@@ -188,6 +188,8 @@ def test_the_api_before_todays_is_found_and_the_whole_list_has_one_source() -> N
         found = [one for one in read_source(f"{host.address}/sub") if isinstance(one, Finding)]
         where = f"{host.address}{first}"
     assert [one.source for one in found] == [f"{where} io.github.example/s1", f"{where} io.github.example/s2"]
+    assert {one.place for one in found} == {f"{host.address}/sub"}
+    assert [one.entry for one in found] == ["io.github.example/s1", "io.github.example/s2"]
 
 
 def test_a_registry_without_servers_is_an_empty_list() -> None:
@@ -239,6 +241,8 @@ def test_a_registry_that_breaks_off_is_read_as_far_as_it_goes_and_says_how_to_go
         answers.update({f"{FIRST}&cursor=a+b": {"servers": [{"server": server(3)}]}})
         rest = [one for one in read_source(host.address, after="a b") if isinstance(one, Finding)]
     assert [at(one, "name") for one in rest] == ["io.github.example/s3"]
+    # The same server is the same, on whichever page it stands and with whichever run it was read
+    assert (rest[0].place, rest[0].entry) == (host.address, "io.github.example/s3")
 
 
 def test_a_registry_without_end_is_read_up_to_a_bound() -> None:
