@@ -212,7 +212,7 @@ FORMATS = (
     Format(
         name="a model's folder, card or address on the Hugging Face Hub",
         help="Hugging Face folders and model cards, a repository of the Hub (https://huggingface.co/OWNER/NAME, or a "
-        "file in it)",
+        "file in it), all of an organisation's (https://huggingface.co/OWNER)",
         kind="model",
         module="huggingface",
         in_files="model cards",
