@@ -102,13 +102,9 @@ class Origin:
         self._host = url.host
         self._redirects = redirects
         self._timeout = timeout
-        self._no_trust = ""
-        trust: ssl.SSLContext | bool = False
-        if url.scheme == "https":
-            trust, self._no_trust = _trust()
+        self._verify, self._no_trust = _trust(url)
         self._client = httpx.AsyncClient(
-            # A certificate store takes long to load, and plain HTTP can never lead us to TLS.
-            verify=trust,
+            verify=self._verify,
             trust_env=not _is_loopback(url.host),
             limits=httpx.Limits(max_connections=connections),
             follow_redirects=False,
@@ -241,12 +237,15 @@ def _redirected(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     return target.copy_with(fragment=None)
 
 
-def _trust() -> tuple[ssl.SSLContext, str]:
-    """Whom TLS trusts, and why that is nobody.
+def _trust(url: httpx.URL) -> tuple[ssl.SSLContext | bool, str]:
+    """Whom TLS trusts at an address (False where there is none), and why that is nobody.
 
     The certificates that `SSL_CERT_FILE` and `SSL_CERT_DIR` name are in the place of those that come along, as OpenSSL
     takes them. httpx would not look at them where it is to ignore the environment's proxies, as for this machine.
     """
+    # A certificate store takes long to load, and plain HTTP can never lead us to TLS.
+    if url.scheme != "https":
+        return False, ""
     file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folders:
         return httpx.create_ssl_context(trust_env=False), ""
