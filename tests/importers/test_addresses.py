@@ -200,6 +200,22 @@ def test_a_host_without_any_description_says_what_was_looked_for_and_in_which_or
     assert asked == ["/v0.1/servers", "/v0/servers", WELL_KNOWN, "/.well-known/agent.json", "/api/tags"]
 
 
+def test_a_card_that_cannot_be_read_is_told_among_what_was_looked_for() -> None:
+    with serving({WELL_KNOWN: b'{"name": '}) as server:
+        sentence = refused(server.address)
+    assert "has neither an MCP registry" in sentence
+    assert f"({server.address}{WELL_KNOWN}: agent-card.json" in sentence
+
+
+@pytest.mark.parametrize("length", ["7000000000", "-1", "x"])
+def test_a_length_that_is_a_lie_is_one_sentence(length: str) -> None:
+    def lies(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        send(handler, b'{"name"', headers={"content-length": length})
+
+    with serving({"/x.json": lies}) as server:
+        assert "x.json" in (sentence := refused(f"{server.address}/x.json")) or "hung up in the middle" in sentence
+
+
 @pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>x</title>", None])
 def test_below_a_path_the_same_is_looked_for_in_the_same_order(page: bytes | None) -> None:
     with serving({"/team": page}) as server:

@@ -476,6 +476,20 @@ def test_pages_that_lead_elsewhere_are_asked_of_the_hub_itself() -> None:
     assert "in circles" in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    "link",
+    ["", "next", "<>; rel=next", "<http://[>; rel=next", "<?cursor=>; rel=next", "<//x:y>; rel=next", "<?author=b>;;=;rel",
+     "<?cursor=x>; rel=prev", ",<" * 2_000],
+)  # fmt: skip
+def test_a_link_that_leads_to_no_page_ends_the_list(link: str) -> None:
+    def give(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        send(handler, json.dumps(listed("acme/tiny")).encode(), headers={"link": link})
+
+    answers = {**repository({"README.md": CARD}), "/api/models?author=acme&limit=20": give}
+    with hub_of(answers) as (server, hub):
+        assert len(list(read_from_address(f"{server.address}/acme", None, None, hub))) == 1
+
+
 def test_an_address_of_the_hub_that_names_nobody_says_what_would() -> None:
     with hub_of({}) as (server, hub), pytest.raises(SourceError) as caught:
         list(read_from_address(server.address, None, None, hub))

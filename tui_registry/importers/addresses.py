@@ -117,7 +117,7 @@ _Found: TypeAlias = Union[_Start, Repository, Owner, None]
 
 async def _asked(fetcher: Fetcher, url: httpx.URL, after: str, tell: Tell) -> _Start | Repository | Owner:
     """What an address gives that is not known by its host."""
-    if url.path in ("", "/") or "author" in url.params:
+    if url.path in ("", "/") or (url.path == _HUB.place and "author" in url.params):
         return await _probed(fetcher, url, "", after, tell)
     for server, ask in _SERVERS:
         if ask is not None and url.path in server.paths and (server.pages or not after):
@@ -178,7 +178,9 @@ async def _probed(fetcher: Fetcher, url: httpx.URL, below: str, after: str, tell
             return _start(page, ask, url, place, below)
     if len(faults) == len(servers):
         raise faults[0]
-    raise SourceError(f"{_shown(url)} has neither {' nor '.join(sought)}")
+    # What is there and cannot be read is more than nothing
+    said = f" ({faults[0].sentence})" if faults else ""
+    raise SourceError(f"{_shown(url)} has neither {' nor '.join(sought)}{said}")
 
 
 def _listed(
