@@ -127,6 +127,16 @@ def test_what_was_cut_or_left_out_is_noted() -> None:
     assert any("the version latest is not SemVer" in note for note in found.notes)
 
 
+def test_what_of_a_card_has_no_place_and_what_is_beyond_the_bounds_is_noted() -> None:
+    skills = [{"id": f"skill{n}", "name": "x", "tags": [f"t{n}", f"u{n}"]} for n in range(20_000)]
+    able = {"extensions": [{"uri": "urn:a"}, {"uri": "urn:b"}]}
+    more = {"iconUrl": "https://x/i.png", "x-team": "one", "capabilities": able, "skills": skills}
+    found = read_agent_card({**CARD_1_0, **more}, "x").finding()
+    assert "only the first 512 of 20,000 skills were read" in found.notes
+    said = "iconUrl https://x/i.png; x-team one; extensions urn:a, urn:b"
+    assert f"no field holds what is stated here too: {said}" in found.notes
+
+
 def test_other_documents_are_no_cards() -> None:
     assert not is_agent_card({"name": "left-pad", "version": "1.0.0"})
     assert not is_agent_card({"name": "x", "skills": []})

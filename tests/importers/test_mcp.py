@@ -134,6 +134,16 @@ def test_one_bad_entry_does_not_refuse_the_list(tmp_path: Path) -> None:
     assert any("goes on at the cursor c:1" in note for note in found[0].notes)
 
 
+def test_a_list_of_thousands_is_read_whole_and_what_has_no_place_is_noted(tmp_path: Path) -> None:
+    more = {"icons": [{"src": "https://x/i.png"}], "packages": [{"identifier": "p", "fileSha256": "ab" * 32}]}
+    entries = [{"server": {"name": f"a/{number}", **more}} for number in range(1_200)]
+    (tmp_path / "page.json").write_text(json.dumps({"servers": entries}))
+    found = [one for one in read_source(tmp_path / "page.json") if isinstance(one, Finding)]
+    assert len(found) == 1_200
+    said = f"icons (1); sha256 of a package {'ab' * 32}"
+    assert f"no field holds what is stated here too: {said}" in found[-1].notes
+
+
 def test_an_array_of_servers_cards_and_our_own_is_read(tmp_path: Path) -> None:
     from tests.importers.test_a2a import CARD_1_0
 

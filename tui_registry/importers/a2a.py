@@ -13,10 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, Given, put_version, shown
+from tui_registry.importers.draft_writer import Draft, Given, put_version, seen, shown
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.signatures import HostKeys, canonical
 from tui_registry.importers.untrusted import Page, object_at, objects_at, text_at, texts_at
+from tui_registry.text import exact
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _IN = "in the agent card"
 _CARD, _FORMER_CARD = "agent-card.json", "agent.json"  # the second until version 0.3
-_MOST = 64
+_MOST, _MOST_SKILLS = 64, 512
 
 
 def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
@@ -68,17 +69,31 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     draft.put("description", "\n\n".join(part for part in about if part), f"description{more} {_IN}")
     # The card says how an agent is reached, not what it is built with.
     draft.put("framework", {"Other": "A2A"}, "not stated; A2A is how it is reached")
-    skills = objects_at(card, "skills")[:_MOST]
+    every = objects_at(card, "skills")
+    skills = every[:_MOST_SKILLS]
+    if len(every) > len(skills):
+        draft.note(f"only the first {exact(len(skills))} of {exact(len(every))} skills were read")
     names = [_skill(skill) for skill in skills]
     draft.add("capabilities", [name for name in names if name], f"skills {_IN}")
     able = object_at(card, "capabilities")
     offered = [words for key, words in _ABLE.items() if able.get(key) is True]
     draft.add("capabilities", offered, f"capabilities {_IN}")
     tags = [tag for skill in skills for tag in texts_at(skill, "tags")]
-    draft.add("tags", tags[: 4 * _MOST], f"tags of the skills {_IN}")
+    draft.add("tags", tags[: 4 * _MOST_SKILLS], f"tags of the skills {_IN}")
     draft.put("compatible_model_types", _model_types(card), f"the input modes {_IN}")
+    draft.note_unplaced(seen(key, of) for key, of in card.items() if key not in _READ and of not in (None, "", [], {}))
+    extensions = [text_at(one, "uri") for one in objects_at(able, "extensions")]
+    draft.note_unplaced([seen("extensions", list[Json](extensions))] if any(extensions) else [])
     _note_guards(draft, card)
     return draft
+
+
+_READ = frozenset(
+    {"additionalInterfaces", "capabilities", "defaultInputModes", "defaultOutputModes", "description",
+     "documentationUrl", "name", "preferredTransport", "protocolVersion", "provider", "security",
+     "securityRequirements", "securitySchemes", "signatures", "skills", "supportedInterfaces",
+     "supportsAuthenticatedExtendedCard", "url", "version"}
+)  # fmt: skip
 
 
 _ABLE = {"streaming": "streaming", "pushNotifications": "push-notifications"}

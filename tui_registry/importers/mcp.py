@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Problem
-from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, shown
+from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, text_at, texts_at
 from tui_registry.present.imports import Finding
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _IN = "in server.json"
 _MOST = 64
-_MOST_SERVERS = 1_000
 # What is asked of a registry: today's API, and the one before it.
 _PLACES = ("/v0.1/servers", "/v0/servers")
 _PER_PAGE = 100
@@ -73,7 +72,7 @@ def servers_in(value: Json) -> list[Mapping[str, Json]]:
     document. In a list, one that reads as a server is enough."""
     if not isinstance(value, dict):
         return []
-    listed = objects_at(value, "servers")[:_MOST_SERVERS]
+    listed = objects_at(value, "servers")
     if listed:
         return list(listed) if any(_is_server(_inner(item)) for item in listed) else []
     return [value] if _is_server(_inner(value)) else []
@@ -141,12 +140,20 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
     )
     draft.add("capabilities", _transports(packages, remotes), f"transports {_IN}")
     hashes = [text_at(package, "fileSha256", "file_sha256") for package in packages]
+    draft.note_unplaced(
+        seen(key, of) for key, of in server.items() if key not in _READ and of not in (None, "", [], {})
+    )
     draft.note_unplaced(f"sha256 of a package {shown(one, 64)}" for one in hashes if one)
     _note_needs(draft, packages, remotes)
     _note_state(draft, server, metas)
     return draft
 
 
+_READ = frozenset(
+    {"$schema", "_meta", "description", "id", "is_latest", "isLatest", "keywords", "license", "name", "packages",
+     "remotes", "repository", "status", "status_message", "statusMessage", "title", "tools", "version",
+     "version_detail", "website_url", "websiteUrl"}
+)  # fmt: skip
 _REGISTRY = ("registryType", "registry_type", "registry_name")
 _FRAMEWORKS: Mapping[str, str] = {"npm": "CustomJS", "pypi": "CustomPython", "cargo": "CustomRust"}
 
