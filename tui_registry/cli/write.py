@@ -79,20 +79,22 @@ def register(args: Namespace) -> int:
             raise taken.error
         if taken.op is not None:
             _tell_status(datastore, "registered", taken.op.key, as_json=args.json)
-        elif found.found == "same" and found.id is not None:
+        elif found.found == "same" and found.id is not None and not found.edited:
             _tell_status(datastore, "here", found.id, as_json=args.json)
         else:
             problems = tuple(datastore.check(kind, record))
             if any(problem.severity == "error" for problem in problems):
                 raise InvalidRecord(problems)
-            raise found.reason or _differs(kind, found, args.file)
+            raise found.reason or _differs(kind, found, record, args.file)
     return 0
 
 
-def _differs(kind: Kind, found: Comparison, file: str) -> StoreError:
+def _differs(kind: Kind, found: Comparison, draft: Record, file: str) -> StoreError:
     """What is said of a file whose record is here and says something else."""
-    name, short = safe_text(str((found.before or {}).get("name", "")), 60), (found.id or "")[:12]
-    lines = change_lines(found.before, found.record, most=1)
+    assert found.before is not None
+    name, short = safe_text(str(found.before["name"]), 60), (found.id or "")[:12]
+    told = merge(None, [found.record or found.before], {path: value_at(draft, path) for path in found.edited}).record
+    lines = change_lines(found.before, told, most=1)
     more = f"; and {exact(len(lines) - _MOST_CHANGES)} more" if len(lines) > _MOST_CHANGES else ""
     return StoreError(
         "differs",

@@ -37,6 +37,8 @@ class Draft:
 
     Attributes:
         entry: what names it where it stands with others, such as the name that a server knows it by.
+        in_part: some of what describes it was not to be had this time: what it says of a record that is here already
+            may be worse than what was said before, and changes nothing.
         proof: asks the host that the description came from about what it claims, and notes what came of it; None where
             there is nothing to ask.
     """
@@ -45,6 +47,7 @@ class Draft:
         self.kind = kind
         self.source = source
         self.entry = ""
+        self.in_part = False
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
         self.problems: list[Problem] = []
@@ -140,7 +143,10 @@ class Draft:
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
         notes = tuple(self.notes)
-        return Finding(self.source, self.kind, record, problems, origins=origins, notes=notes, entry=self.entry)
+        stated = frozenset({"name"}) if self.in_part else None
+        return Finding(
+            self.source, self.kind, record, problems, origins=origins, notes=notes, entry=self.entry, stated=stated
+        )  # fmt: skip
 
     # How: where a value goes and how it is made to fit
 

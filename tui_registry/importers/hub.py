@@ -271,6 +271,7 @@ class _Asked:
         self._of = repository
         self._bounds = bounds
         self._notes: list[str] = []
+        self._in_part = False
 
     async def finding(self, place: Path, kind: Kind | None) -> Finding:
         """What is there, read in a folder of our own."""
@@ -301,6 +302,7 @@ class _Asked:
             draft.note_unplaced(_where(source, told))
             for note in self._notes:
                 draft.note(note)
+            draft.in_part = self._in_part
             return draft
 
         return finding_of(read, source, kind)
@@ -364,6 +366,7 @@ class _Asked:
                 await lay_down(self._piece, self._address(name), folder / name)
             except SourceError as error:
                 # The others would end the same way, and the Hub counted for itself
+                self._in_part = isinstance(error, AwayError)
                 self._notes.append(f"the headers of the weights were not read: {error.sentence}")
                 return
 

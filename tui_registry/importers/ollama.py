@@ -51,6 +51,7 @@ def read_tags(value: Mapping[str, Json], source: str, shows: Mapping[str, Json] 
     for model in models[:_MOST_MODELS]:
         show = (shows or {}).get(str(model.get("name")))
         drafts.append(_draft(model, show if isinstance(show, dict) else None, source))
+        drafts[-1].in_part = shows is not None and not isinstance(show, dict)
     if len(models) > _MOST_MODELS:
         drafts[-1].note(f"the server has {exact(len(models))} models: only the first {exact(_MOST_MODELS)} were read")
     return drafts

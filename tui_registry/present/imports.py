@@ -45,7 +45,7 @@ class Finding:
         revision: what stands for those heads, None where the export leaves it out.
         origins: where the values of a foreign description came from: field path -> words such as
             `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
-        stated: the fields that one of our own descriptions writes. Of a foreign one those with an origin are stated.
+        stated: the fields that it states; None for those that have an origin, as of a whole foreign description.
         notes: what could not be read and what a person should look at, each a sentence.
     """
 
@@ -199,7 +199,7 @@ class Candidate:
         if self.errors and comparison.found in ("new", "changed"):
             self.status = "invalid"
         for path in comparison.edited:
-            kept = f"{path} was changed by the source, and was edited here: yours is kept"
+            kept = f"{path}: the source says something else, and it was edited here: yours is kept"
             self.notes = self.notes if kept in self.notes else (*self.notes, kept)
 
     def end_in(self, outcome: TakenIn | str | RegistryError) -> None:

@@ -12,6 +12,8 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
@@ -72,7 +74,7 @@ class Comparison(NamedTuple):
         heads: of that record, as it was compared.
         before: that record as it is here.
         record: as it would be signed.
-        edited: the fields that the source changed and a person edited here to something else: they stay.
+        edited: the fields that the source has otherwise and a person edited here: they stay.
         reason: why it is `deleted` or `kept`.
         problems: what keeps `record` from being signed, and what the authoring rules say of it.
     """
@@ -134,28 +136,27 @@ class ImportRun:
             said: the draft as the source has it, where a person set something in `record`.
             chosen: the fields that the person set.
         """
-        first = "\t".join(_identity(record)) if entry is None else entry
+        draft = record if said is None else said
+        first = "\t".join(_identity(draft)) if entry is None else entry
         name, number = first, 1
         while (source, name) in self._described:
             number += 1
             name = f"{first}\t{number}"
         if source:
             self._described.add((source, name))
-        authors = frozenset(paths(kind))
         # A struct that was set as a whole is set where it says something else
         set_here = frozenset(
             path
-            for path in authors
-            if path in chosen
-            or (path.partition(".")[0] in chosen and value_at(record, path) != value_at(said or record, path))
+            for path in (_authors(kind) if chosen else ())
+            if path in chosen or (path.partition(".")[0] in chosen and value_at(record, path) != value_at(draft, path))
         )
         return Described(
             source,
             name,
             kind,
             record,
-            record if said is None else said,
-            authors.intersection(stated) | set_here,
+            draft,
+            _authors(kind).intersection(stated) | set_here,
             set_here,
             tuple(heads),
             revision,
@@ -233,6 +234,8 @@ def remember(db: sqlite3.Connection, entry: Described, identifier: str, now: int
     known = _read_row(db, entry)
     if known is not None and known.id == identifier and _says(entry, known.said):
         return
+    if known is None:
+        _forget_moved(db, identifier)
     said = _said(entry, {} if known is None else known.said)
     db.execute(
         "INSERT OR REPLACE INTO imported (source, entry, id, said, at) VALUES (?, ?, ?, ?, ?)",
@@ -283,10 +286,13 @@ class _Looking:
         if row is not None:
             here = self._here(row.id)
             if here is None and self._was_ours(row.id, entry.kind):
-                return Comparison("deleted", row.id, reason=_deleted(entry.kind, row.id))
+                found = self._by_name(entry)
+                gone = Comparison("deleted", row.id, reason=_deleted(entry.kind, row.id))
+                return gone if found.found == "new" else found
             if here is not None and here.mine and here.kind == entry.kind:
                 if not self._run.may_be(entry, here.id):
-                    return Comparison("kept", here.id, reason=_twice(here))
+                    says = _says(entry, row.said)
+                    return Comparison("same" if says else "kept", here.id, reason=None if says else _twice(here))
                 return self._against(entry, here, row.said)
         return self._by_name(entry)
 
@@ -299,10 +305,10 @@ class _Looking:
             return Comparison("kept", here.id, heads, before, reason=_another_s(here, before))
         if not self._run.may_be(entry, here.id):
             return Comparison("kept", here.id, heads, before, reason=_twice(here))
-        if not entry.heads and entry.revision is None:
-            row = _read_row(self._db, entry) if entry.source else None
-            return self._against(entry, here, row.said if row is not None and row.id == here.id else {})
-        found = self._against(entry, here, {})
+        row = _read_row(self._db, entry) if entry.source else None
+        if not entry.heads and entry.revision is None and row is not None and row.id == here.id:
+            return self._against(entry, here, row.said)
+        found = self._merged(entry, here, before, heads, before)
         stale = (entry.heads and set(entry.heads) != set(heads)) or entry.revision not in (None, revision_of(heads))
         if found.found != "changed" or not stale:
             return found
@@ -321,7 +327,8 @@ class _Looking:
         """Without a row: one record of ours that is called so, and is no other entry of this import."""
         meant = [here for here, known in self._called(entry) if self._may_be(entry, here, known)]
         if len(meant) == 1:
-            return self._against(entry, meant[0], {})
+            before, heads = self._read(meant[0])
+            return self._merged(entry, meant[0], before, heads, self._first(meant[0]), known=False)
         for here in meant:
             before, heads = self._read(here)
             if _says(entry, before):
@@ -346,8 +353,7 @@ class _Looking:
         return self._named[key]
 
     def _known(self, here: _Here) -> list[_EntryKey]:
-        rows = self._db.execute("SELECT source, entry FROM imported WHERE id = ?", (stored_id(here.id),))
-        return [(source, name) for source, name in rows.fetchall()]
+        return _entries_of(self._db, here.id)
 
     def _may_be(self, entry: Described, here: _Here, known: Sequence[_EntryKey]) -> bool:
         """Whether a record is no other entry of this import, neither one before nor one that may come.
@@ -385,15 +391,38 @@ class _Looking:
         assert record is not None
         return record, tuple(sorted(head.hash for _, head in read_heads(self._db, [here.rid])))
 
+    def _first(self, here: _Here) -> Record:
+        """The record as it was registered: what was edited since is known by that, where no source is remembered."""
+        (body,) = self._db.execute("SELECT body FROM ops WHERE rid = ? ORDER BY idx LIMIT 1", (here.rid,)).fetchone()
+        record = record_of(body)
+        assert record is not None
+        return record
+
     # How: comparing with it
 
     def _against(self, entry: Described, here: _Here, said: Record) -> Comparison:
-        """An entry and its record; `said` is what is remembered of the source, empty where nothing is."""
+        """An entry and its record, by what is remembered of the source."""
         if not entry.chosen and _says(entry, said):
             self._run.claim(entry, here.id)
             return Comparison("same", here.id)
         before, heads = self._read(here)
-        record, edited = _taken(entry, before, said)
+        return self._merged(entry, here, before, heads, _as_draft(entry.kind, said) or self._first(here))
+
+    def _merged(
+        self, entry: Described, here: _Here, before: Record, heads: tuple[str, ...], base: Record, *, known: bool = True
+    ) -> Comparison:
+        """An entry and its record.
+
+        Args:
+            base: what the source said last; where that is not `known`, what the record said first.
+        """
+        record, edited = _taken(entry, before, base)
+        if not known:
+            edited = tuple(
+                path
+                for path in paths(entry.kind)
+                if path in entry.stated and value_at(entry.record, path) != value_at(record, path)
+            )
         if all(value_at(record, path) == value_at(before, path) for path in entry.stated):
             return self._same(entry, here, heads, before, edited)
         if here.live_heads > 1:
@@ -406,6 +435,12 @@ class _Looking:
     ) -> Comparison:
         self._run.claim(entry, here.id)
         return Comparison("same", here.id, heads, before, edited=edited)
+
+
+@cache
+def _authors(kind: Kind) -> frozenset[str]:
+    """The fields that an author writes."""
+    return frozenset(paths(kind))
 
 
 def _identity(record: Record) -> tuple[str, str, str]:
@@ -425,18 +460,15 @@ def _says(entry: Described, record: Record) -> bool:
         return False
 
 
-def _taken(entry: Described, ours: Record, said: Record) -> tuple[Record, tuple[str, ...]]:
-    """Our record with what the source changed, and the fields that both changed, which stay ours.
+def _taken(entry: Described, ours: Record, base: Record) -> tuple[Record, tuple[str, ...]]:
+    """Our record with what the source changed since it said `base`, and the fields that we changed too, to something
+    else: they stay ours.
 
-    What a source does not state it did not change. Lists are merged by item, and what a person chose now wins. Where it
-    is not known what the source said last, all that it states is taken.
+    What a source does not state it did not change. Lists are merged by item, and what a person chose now wins.
     """
-    decided = {path: value_at(entry.record, path) for path in entry.chosen}
     stated = {path: value_at(entry.said, path) for path in entry.stated - entry.chosen}
-    before = _as_draft(entry.kind, said)
-    if before is None:
-        return merge(None, [ours], stated | decided).record, ()
-    merged = merge(before, [ours, merge(None, [before], stated).record], decided)
+    theirs = merge(None, [base], stated).record
+    merged = merge(base, [ours, theirs], {path: value_at(entry.record, path) for path in entry.chosen})
     return merged.record, merged.open
 
 
@@ -451,7 +483,23 @@ def _read_row(db: sqlite3.Connection, entry: Described) -> _Row | None:
     row = db.execute(
         "SELECT id, said FROM imported WHERE source = ? AND entry = ?", (entry.source, entry.entry)
     ).fetchone()
-    return None if row is None else _Row(row[0].hex(), _unpacked(row[1]))
+    if row is None:
+        return None
+    identifier, said = row
+    return _Row(identifier.hex() if isinstance(identifier, bytes) else "", _unpacked(said))
+
+
+def _entries_of(db: sqlite3.Connection, identifier: str) -> list[_EntryKey]:
+    rows = db.execute("SELECT source, entry FROM imported WHERE id = ?", (stored_id(identifier),)).fetchall()
+    return [(source, name) for source, name in rows if isinstance(source, str) and isinstance(name, str)]
+
+
+def _forget_moved(db: sqlite3.Connection, identifier: str) -> None:
+    """Forget the files that a record came from and that are gone from their folders: it has another one now, and what
+    comes in their place is something else."""
+    for source, name in _entries_of(db, identifier):
+        if "://" not in source and Path(source).parent.is_dir() and not os.path.lexists(source):
+            db.execute("DELETE FROM imported WHERE source = ? AND entry = ?", (source, name))
 
 
 def _said(entry: Described, known: Record) -> Record:

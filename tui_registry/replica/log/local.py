@@ -108,7 +108,9 @@ class LocalWrites:
                 identifier = comparison.id if outcome.op is None else outcome.op.key
                 if outcome.op is not None and identifier is not None:
                     run.claim(entry, identifier)
-                if identifier is not None and (outcome.op is not None or comparison.found == "same"):
+                # What stays as a person edited it is told until `update` takes the rest
+                same = comparison.found == "same" and (update or not comparison.edited)
+                if identifier is not None and (outcome.op is not None or same):
                     remember(db, entry, identifier, self._clock())
                 taken.append(outcome)
             turn.flush()
