@@ -494,3 +494,13 @@ def test_an_address_of_the_hub_that_names_nobody_says_what_would() -> None:
     with hub_of({}) as (server, hub), pytest.raises(SourceError) as caught:
         list(read_from_address(server.address, None, None, hub))
     assert "/OWNER is somebody's models" in caught.value.sentence
+
+
+def test_a_host_of_files_that_is_away_leaves_the_description_in_part() -> None:
+    with serving({}) as other:
+        gone = elsewhere(f"{other.address}/lfs/1")
+    files = {"README.md": CARD, "config.json": CONFIG, "model.safetensors": gone}
+    with hub_of(repository(files), files=("127.0.0.1",)) as (server, hub):
+        found = read(server, hub)
+    assert any("the headers of the weights were not read" in note for note in found.notes)
+    assert found.stated == frozenset({"name"})  # so that a record which is here keeps what it has
