@@ -7,6 +7,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
 
 What reads and writes records stands on the Datastore itself. At the end of the file: undo, which uses nothing but that.
@@ -43,7 +44,14 @@ if TYPE_CHECKING:
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
-    from tui_registry.replica.log.local import LocalWrites
+    from tui_registry.replica.log.imported import (
+        Comparison as Comparison,
+        Described as Described,
+        FieldChange as FieldChange,
+        ImportRun as ImportRun,
+        Imports,
+    )
+    from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
 else:
@@ -53,6 +61,10 @@ else:
         __name__,
         {
             **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
+            **dict.fromkeys(
+                ("Comparison", "Described", "FieldChange", "ImportRun"), "tui_registry.replica.log.imported"
+            ),
+            "TakenIn": "tui_registry.replica.log.local",
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -62,13 +74,17 @@ __all__ = [
     "ApplyReport",
     "Arrival",
     "Beside",
+    "Comparison",
     "Cursor",
     "Datastore",
+    "Described",
     "Draft",
     "Entry",
     "Facets",
+    "FieldChange",
     "Head",
     "HistoryEntry",
+    "ImportRun",
     "NothingToUndo",
     "Operation",
     "Page",
@@ -81,6 +97,7 @@ __all__ = [
     "Row",
     "Stats",
     "StoreError",
+    "TakenIn",
     "Together",
     "Undo",
     "VerifyReport",
@@ -381,6 +398,32 @@ class Datastore:
                 _expect_record(kind, record)
             yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
 
+    def take_in(
+        self, entries: Iterable[Described], run: ImportRun, *, register: bool = False, update: bool = False
+    ) -> Iterator[TakenIn]:
+        """Sign what sources describe that is not here as they describe it, a thousand to a transaction; gives what
+        became of each, in order. Everything else that writes registers anew; this is the same twice as once.
+
+        What is here already is found and compared as by `imports.compare`, and remembered, all in that transaction.
+
+        Args:
+            run: the import that the entries are part of; its writes are undone as one.
+            register: what is new is registered, also where it was registered before and deleted here.
+            update: what is new is registered, and the changes of what is here are signed. What was deleted here stays
+                deleted, if this is asked for alone.
+
+        Raises:
+            StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
+            ValueError: neither is asked for.
+        """
+        if not (register or update):
+            raise ValueError("`register`, `update` or both say what may be signed")
+        stream = iter(entries)
+        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+            yield from self._local.take_in(
+                chunk, run, register=register, update=update, bulk=len(chunk) == _ADDED_AT_ONCE
+            )
+
     def change_all(
         self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
     ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
@@ -528,6 +571,13 @@ class Datastore:
         from tui_registry.replica.search.searcher import Searcher
 
         return Searcher(self._pool, self._clock, self.key, self.searches, self.names)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """What sources described before, and what is described again."""
+        from tui_registry.replica.log.imported import Imports
+
+        return Imports(self._pool, self._clock, self.key)
 
     @cached_property
     def _local(self) -> LocalWrites:
