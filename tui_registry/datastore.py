@@ -77,7 +77,6 @@ __all__ = [
     "Comparison",
     "Cursor",
     "Datastore",
-    "Deleted",
     "Described",
     "Draft",
     "Entry",
@@ -107,7 +106,6 @@ __all__ = [
     "carry_out",
     "carry_out_reverse",
     "plan_undo",
-    "read_deleted",
     "revision_of",
     "same_content",
 ]
@@ -682,41 +680,6 @@ class Undo(NamedTuple):
     def deleted(self) -> bool:
         """Whether it brings back what is deleted now."""
         return self.now is None
-
-
-class Deleted(NamedTuple):
-    """A record that is no more: as it was last, who deleted it (40 hex digits) and when (Unix seconds)."""
-
-    entry: Entry
-    by: str
-    at: int
-
-
-def read_deleted(datastore: Datastore, record_id: str) -> Deleted | None:
-    """What a deleted record was; None when it is not deleted, or was never here.
-
-    Args:
-        record_id: 64 hex digits.
-
-    Raises:
-        StoreError: the database cannot be read.
-    """
-    last = datastore.log.last_operation(record_id)
-    if last is None or last.record is not None or last.before is None:
-        return None
-    entry = Entry(
-        kind=last.kind,
-        id=record_id,
-        record=last.before,
-        heads=last.heads,
-        live_heads=(),
-        problems=tuple(datastore.check(last.kind, last.before)),
-        mine=last.mine,
-        owner_name=datastore.names.all().get(last.actor),
-        future=False,
-        size=last.size,
-    )
-    return Deleted(entry, last.actor, last.updated_at)
 
 
 def plan_undo(datastore: Datastore, record_id: str) -> Undo:

@@ -413,6 +413,10 @@ def _import(parser: ArgumentParser) -> None:
         "drafts without errors are signed with this replica's key and registered; without it nothing is stored.\n\n"
         "SOURCE is a file, a folder (read with the folders in it) or an address. What it is, its content tells:\n"
         f"{help_lines(108)}\n"
+        "Where an address is no description itself, it is asked in this order: for an MCP registry, an agent card,\n"
+        "a Hub's organisation, an Ollama server. Lists there are read page after page; one that breaks off says\n"
+        "with which --after it goes on. For certificates of a CA of your own set SSL_CERT_FILE (or SSL_CERT_DIR),\n"
+        "as for 'sync'.\n"
         "Each value of a foreign description is told with where it came from, and what could not be read is noted.\n"
         "Operations ('export --ops') are signed already: they are checked and stored as they are, whoever signed\n"
         "them.\n\n"
@@ -431,6 +435,8 @@ def _import(parser: ArgumentParser) -> None:
     setting = _setting("FIELD=VALUE", "license=Apache-2.0")
     value = "a value for every draft, in place of its own; can be given several times"
     parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    after = "go on with a list at an address (an MCP registry, an organisation) where a run before this one broke off"
+    parser.add_argument("--after", default="", metavar="CURSOR", help=after)
     parser.add_argument("--explain", action="store_true", help="each value with where it came from, for every draft")
     _json(parser, "one JSON object a line, with status and problems")
 

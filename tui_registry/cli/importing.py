@@ -10,6 +10,7 @@ from pathlib import PurePath
 from tui_registry.cli.output import (
     Column,
     FileError,
+    StatusLine,
     Table,
     cell_width,
     note,
@@ -22,7 +23,7 @@ from tui_registry.cli.registry import open_registry
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, ImportRun
 from tui_registry.errors import InvalidRecord, Json, Record
-from tui_registry.importers import place_of, read_source
+from tui_registry.importers import CutShortError, place_of, read_source
 from tui_registry.importers.formats import FILES
 from tui_registry.importers.own_documents import LICENCE_ASSUMED
 from tui_registry.present.imports import (
@@ -57,9 +58,18 @@ def import_drafts(args: Namespace) -> int:
             as_json=args.json,
             explain=args.explain,
         )
-        for found in read_source(source, args.kind):
-            work.take(found)
+        progress, cut_short = StatusLine(), None
+        try:
+            for found in read_source(source, args.kind, after=args.after, tell=progress.show):
+                progress.clear()
+                work.take(found)
+        except CutShortError as error:
+            cut_short = error  # what came before it is as good as ever
+        finally:
+            progress.clear()
         work.finish()
+    if cut_short is not None and not work.outcome.counts:
+        raise cut_short
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
@@ -67,6 +77,8 @@ def import_drafts(args: Namespace) -> int:
         note(WHERE_CONFLICTS_ARE)
     if work.outcome.counts["registered"] + work.outcome.counts["updated"] > 1:
         note(f"to take it back: tui-registry undo --batch {work.run.together.number}")
+    if cut_short is not None:
+        raise cut_short
     return 1 if work.outcome.failed(registering=args.register, updating=args.update) else 0
 
 
