@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,7 @@ def test_where_several_records_are_meant_nothing_is_signed_and_the_line_fails(
         assert (problem["severity"], problem["code"]) == ("error", "ambiguous")
         assert own[:12] in problem["sentence"]
         assert other[:12] in problem["sentence"]
-        assert said.err == "tui-registry: 1 kept as it is\n"
+        assert said.err == "tui-registry: 1 left alone\n"
     assert ops(data_dir) == 2
 
 
@@ -250,3 +251,23 @@ def test_a_server_s_models_are_known_by_their_names_there(cli: Cli, tmp_path: Pa
         # What is not to be had for a while is no change
         del pages["/api/show"]
         assert statuses(cli("import", address.removeprefix("http://"), "--update", "--json")) == ["here"] * 2
+
+
+def test_a_file_whose_name_is_no_unicode_is_known_again(cli: Cli, file: Path) -> None:
+    try:
+        file.rename(file.with_name(os.fsdecode(b"\xff.yaml")))
+    except OSError:
+        pytest.skip("this file system holds Unicode only")
+    assert statuses(cli("import", "models", "--update", "--json")) == ["registered"]
+    assert statuses(cli("import", "models", "--update", "--json")) == ["here"]
+
+
+def test_a_file_that_changed_a_record_is_that_record(cli: Cli, own: str, file: Path) -> None:
+    change(file, name="renamed")
+    assert cli("update", own, str(file)).code == 0
+    change(file, license="MIT")
+    changed = cli("import", str(file), "--json").json
+    assert (changed["status"], changed["id"]) == ("changed", own)
+    # What only says what to change is no description
+    (file.parent / "patch.yaml").write_text("version: 3.0.0\n")
+    assert cli("update", own, str(file.parent / "patch.yaml")).code == 0

@@ -621,6 +621,16 @@ def test_a_memory_that_names_what_is_not_here_or_not_ours_is_none(shared: Datast
         assert [(one.found, one.id) for one in compared(shared, (where, "", draft(name)))] == [("same", identifier)]
 
 
+@pytest.mark.parametrize("name", ["n" * 100_000, "\udcff", "a\0b", ""])
+def test_whatever_a_stranger_calls_an_entry_it_is_remembered_in_bounds(shared: Datastore, name: str) -> None:
+    entry: Entry = (f"{PLACE}/{name}", name, draft(f"called {hash(name)}"))
+    (identifier,) = registered(shared, entry)
+    edit(shared, identifier, name="another")
+    assert [(one.found, one.id) for one in compared(shared, entry)] == [("same", identifier)]
+    longest = rows(shared, "SELECT max(length(source)), max(length(entry)) FROM imported")
+    assert all(length <= 5_000 for length in longest[0] if isinstance(length, int))
+
+
 def test_what_is_remembered_is_the_draft_and_nothing_else(datastore: Datastore) -> None:
     registered(datastore, (f"{PLACE}/said", "", draft("said", description="text")))
     ((packed,),) = rows(datastore, "SELECT said FROM imported")
@@ -669,6 +679,17 @@ def test_more_files_than_one_transaction_takes_are_as_many_records_twice(datasto
     assert (size(datastore), datastore.stats().records) == (1_002, 1_002)
     (batch,) = datastore.log.batches()
     assert batch.ops == 1_002
+
+
+def test_records_of_one_name_do_not_each_try_every_second_before_theirs(datastore: Datastore) -> None:
+    entries: list[Entry] = [(f"{PLACE}/{n}", "", draft("one name")) for n in range(60)]
+    said: list[str] = []
+    with datastore._pool.write() as db:
+        db.set_trace_callback(said.append)
+    registered(datastore, *entries)
+    assert sum(statement.startswith("SELECT 1 FROM keys") for statement in said) <= 2 * len(entries)
+    times = sorted(int(str(entry.record["created_at"])) for entry in datastore.entries())
+    assert times == list(range(times[0], times[0] + 60))
 
 
 def test_nothing_is_asked_for_is_a_mistake(shared: Datastore) -> None:

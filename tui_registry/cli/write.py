@@ -69,8 +69,7 @@ def register(args: Namespace) -> int:
     with open_registry(args) as datastore, key_explained(datastore), _in_file(finding.source):
         if args.new or entry is None:
             identifier = datastore.add(kind, record).key
-            if entry is not None:
-                datastore.imports.remember(entry, identifier)
+            _remember(datastore, finding, args.file, identifier)
             _tell_status(datastore, "registered", identifier, as_json=args.json)
             return 0
         (taken,) = datastore.take_in([entry], run, register=True)
@@ -87,6 +86,14 @@ def register(args: Namespace) -> int:
                 raise InvalidRecord(problems)
             raise found.reason or _differs(kind, found, record, args.file)
     return 0
+
+
+def _remember(datastore: Datastore, finding: Finding, file: str, identifier: str) -> None:
+    """Keep that a file is a record, for the next import of it; a file without a name only says what to change."""
+    run = ImportRun("" if file == STDIN else place_of(file))
+    entry = describe(replace(finding, place=run.source), run)
+    if entry is not None and "name" in entry.stated:
+        datastore.imports.remember(entry, identifier)
 
 
 def _differs(kind: Kind, found: Comparison, draft: Record, file: str) -> StoreError:
@@ -133,6 +140,7 @@ def update(args: Namespace) -> int:
         _need_revision(entry, finding.revision)
         with _in_file(finding.source):
             op = datastore.update(kind, entry.id, record, finding.heads or entry.heads)
+            _remember(datastore, finding, args.file, entry.id)
             _tell(datastore, "edited", op, as_json=args.json)
     return 0
 

@@ -449,7 +449,7 @@ def registered_words(count: int, trouble: str = "") -> str:
 _STATUSES: Mapping[str, Status] = {
     "new": "ready", "same": "here", "changed": "changed", "deleted": "deleted", "kept": "kept",
 }  # fmt: skip
-_WORDS: Mapping[Status, str] = {"here": "here already", "deleted": "deleted here", "kept": "kept as it is"}
+_WORDS: Mapping[Status, str] = {"here": "here already", "deleted": "deleted here", "kept": "left alone"}
 
 
 def _status_words(status: Status) -> str:

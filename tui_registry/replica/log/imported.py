@@ -7,6 +7,7 @@ was changed here: what the source changed is taken, what a person edited stays. 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -137,7 +138,7 @@ class ImportRun:
             chosen: the fields that the person set.
         """
         draft = record if said is None else said
-        first = "\t".join(_identity(draft)) if entry is None else entry
+        source, first = _stored_text(source), _stored_text("\t".join(_identity(draft)) if entry is None else entry)
         name, number = first, 1
         while (source, name) in self._described:
             number += 1
@@ -435,6 +436,17 @@ class _Looking:
     ) -> Comparison:
         self._run.claim(entry, here.id)
         return Comparison("same", here.id, heads, before, edited=edited)
+
+
+def _stored_text(text: str) -> str:
+    """A path or a stranger's name as a column holds it: Unicode, and no longer than anybody needs."""
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    if len(plain) <= _LONGEST:
+        return plain
+    return plain[:_LONGEST] + hashlib.sha256(plain.encode()).hexdigest()
+
+
+_LONGEST = 4_096
 
 
 @cache

@@ -204,6 +204,8 @@ class _Turn:
         self._batch = Batch(db)
         self._counter = _next_counter(db, identity)
         self._seen = FirstSeen(clock(), None, batch)
+        # Of a kind and name, the last second that was not free: a thousand of one name do not each try all before it
+        self._taken: dict[tuple[Kind, str], int] = {}
 
     def flush(self) -> None:
         """Write what was taken."""
@@ -339,9 +341,11 @@ class _Turn:
         return self.write(known, record)
 
     def _as_new(self, kind: Kind, record: Record) -> Record:
-        address, name, second = self._identity.address, str(record["name"]), self._clock()
+        address, name = self._identity.address, str(record["name"])
+        second = max(self._clock(), self._taken.get((kind, name), -1) + 1)
         while self._batch.has_key(identifier := derive_id(kind, address, name, second)):
             second += 1
+        self._taken[kind, name] = second
         ours: Record = {ID_FIELD[kind]: identifier, "owner_id": address, "created_at": second, "updated_at": second}
         return {**record, **ours}
 
