@@ -123,6 +123,7 @@ class HttpTransport:
                 begun_again += 1
                 if not of_several or begun_again > self._bounds.retries:
                     raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
+                best, patience = 0, self._patience()
             except _PassingError as failed:
                 if arriving.size - best >= _WORTH:
                     best, patience = arriving.size, self._patience()
@@ -215,7 +216,7 @@ class HttpTransport:
         """Ask for a tile, or for the rest of it, and take what comes.
 
         Raises:
-            LogError: it is no tile. _PassingError: it broke off, or is not the one that it was.
+            LogError: it is no tile, or not the one that it was. _PassingError: it broke off.
         """
         limit = self._bounds.tile_bytes
         before = arriving.size
@@ -227,10 +228,8 @@ class HttpTransport:
                 await asyncio.to_thread(arriving.begin_anew)
                 raise self._fail("vanished", f"has no tile {span.name}, which its head promises")
             if wanted and status in (206, 416):
-                if status == 416 or not arriving.goes_on(response):
-                    await asyncio.to_thread(arriving.begin_anew)
-                    said = f"gives the rest of another file than the tile {span.name} that it began"
-                    raise _PassingError(self._peer, "protocol", said)
+                if not arriving.goes_on(response):
+                    raise LogError("protocol", "goes on as another file than it began")
             else:
                 self._expect_ok(response)
                 await asyncio.to_thread(arriving.begin, response)
@@ -480,11 +479,11 @@ class _Arriving:
 
     def goes_on(self, response: httpx.Response) -> bool:
         """Whether the answer is the rest of the same bytes."""
+        self.of_several = True
         found = _RANGE.fullmatch(response.headers.get("content-range", ""))
-        if found is None or int(found[1]) != self.size:
+        if response.status_code != 206 or found is None or int(found[1]) != self.size:
             return False
         same_size = self._total is None or found[2] in ("*", str(self._total))
-        self.of_several = True
         return same_size and response.headers.get("etag", self._etag) == self._etag
 
     def take(self, data: bytes) -> None:
