@@ -112,7 +112,7 @@ async def silent(ask: Ask, reply: Reply) -> None:
 
 
 _SHORT = Bounds(pull_seconds=0.3)
-_SAID = "did not end within the 0.3 s that it was given. The next sync goes on from here"
+_SAID = "did not end within the time that it was given. The next sync goes on from here"
 
 
 async def test_a_pull_ends_with_the_time_that_it_was_given(here: Datastore) -> None:

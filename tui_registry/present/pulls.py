@@ -105,9 +105,9 @@ class SyncError(RegistryError):
         self.reason = reason
 
 
-def out_of_time(peer: str, seconds: float) -> SyncError:
+def out_of_time(peer: str) -> SyncError:
     """A pull or push that did not end within the time that it was given."""
-    said = f"did not end within the {seconds:g} s that it was given. The next sync goes on from here"
+    said = "did not end within the time that it was given. The next sync goes on from here"
     return SyncError(peer, "out_of_time", said)
 
 

@@ -46,6 +46,8 @@ _TOLD_RETRIES = 40
 # Bytes of a tile that make an attempt worth it: breaking off after each byte wins nobody time.
 _WORTH = 16_384
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)", re.ASCII)
+# A weak tag does not name the bytes, and a long one is no honest server's.
+_STRONG_TAG = re.compile(r'"[!#-~]{1,128}"', re.ASCII)
 # Of the line that a kept tile begins with.
 _LABEL_BYTES = 512
 _ABANDONED_SECONDS = 7 * 86_400
@@ -193,7 +195,7 @@ class HttpTransport:
 
     async def __aexit__(self, *details: object) -> None:
         await self._origin.__aexit__(*details)
-        await asyncio.to_thread(self._incoming.close)
+        await asyncio.to_thread(self._incoming.close, is_done=details[0] is None)
 
     # How: one request
 
@@ -473,8 +475,7 @@ class _Arriving:
         """A whole answer comes."""
         self.begin_anew()
         tag, length = response.headers.get("etag", ""), response.headers.get("content-length", "")
-        # A weak tag does not name the bytes.
-        self._etag = _sound_etag(tag) if tag.startswith('"') else None
+        self._etag = tag if _STRONG_TAG.fullmatch(tag) else None
         self._total = int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
 
     def goes_on(self, response: httpx.Response) -> bool:
@@ -507,8 +508,7 @@ class _Arriving:
         if self._path is None:
             return
         if not self.size:
-            label = json.dumps({"etag": self._etag, "total": self._total}).encode() + b"\n"
-            self._label = label if len(label) <= _LABEL_BYTES else b'{"etag": null, "total": null}\n'
+            self._label = json.dumps({"etag": self._etag, "total": self._total}).encode() + b"\n"
             data = self._label + data
             at = 0
         else:
@@ -533,7 +533,7 @@ class _Arriving:
             self._unpacker, self.size = Unpacker(self._limit), 0
             return
         self.of_several = True
-        self._etag = etag if isinstance(etag, str) and etag == _sound_etag(etag) else None
+        self._etag = etag if isinstance(etag, str) and _STRONG_TAG.fullmatch(etag) else None
         self._total = total if type(total) is int else None
 
 
@@ -590,8 +590,10 @@ class _Incoming:
         for path in stored:
             self.drop(path)
 
-    def close(self) -> None:
-        """Leave the folder to others, and none where nothing is in it."""
+    def close(self, *, is_done: bool) -> None:
+        """Leave the folder to others, and none where nothing is in it; `is_done`: nothing in it is wanted any more."""
+        for path in list(self._sizes) if is_done else ():
+            self.drop(path)
         with self._lock:
             folder, self._folder = self._folder, None
             if folder is not None:

@@ -200,7 +200,7 @@ def _reasons(peer: Peer, bounds: Bounds, ends: _Ends) -> dict[asyncio.Event, Syn
         said = f"took longer than {bounds.turn_seconds:g} s while another waited. The next sync goes on from here"
         reasons[ends.turn_over] = SyncError(peer.name, "turn_over", said)
     if ends.out_of_time is not None:
-        reasons[ends.out_of_time] = out_of_time(peer.name, bounds.pull_seconds or 0)
+        reasons[ends.out_of_time] = out_of_time(peer.name)
     return reasons
 
 

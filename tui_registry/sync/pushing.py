@@ -28,7 +28,7 @@ async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = 
     except TimeoutError:
         if not given.expired():
             raise
-        raise out_of_time(peer_name, bounds.pull_seconds or 0) from None
+        raise out_of_time(peer_name) from None
 
 
 async def _push(datastore: Datastore, peer_name: str, bounds: Bounds) -> PushResult:
