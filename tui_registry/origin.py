@@ -29,8 +29,8 @@ _IDLE_SECONDS = 4.0
 # Lines in a row that were hung up on instead of carrying a second request: more than are open at once, so that one
 # restart of a server is not taken for its habit.
 _HANG_UPS = 6
-# What a request meets on a line that the other side has let go.
-_HUNG_UP = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
+# How httpcore and h11 say that the other side closed the connection; what else they call a protocol error is no HTTP.
+_CLOSED = ("disconnected", "closed connection")
 # httpcore parses what one read gave without giving way, and a stranger may fill it with answers of 1xx: its 64 KiB of
 # them keep a screen from its keys for a quarter of a second.
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 8192
@@ -61,6 +61,13 @@ class TooLargeError(Exception):
 
 # What asking raises, beside `TooLargeError`; `Origin.failure` puts it in words.
 FAILURES = (RedirectError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+
+
+def is_hang_up(error: Exception) -> bool:
+    """Whether the line broke, or the other side let it go: nobody said anything wrong."""
+    if isinstance(error, httpx.RemoteProtocolError):
+        return any(said in str(error) for said in _CLOSED)
+    return isinstance(error, (httpx.ReadError, httpx.WriteError, httpx.CloseError))
 
 
 class Failure(NamedTuple):
@@ -273,8 +280,8 @@ class Origin:
             request.extensions["trace"] = line.trace
             try:
                 response = await self._client.send(request, stream=True)
-            except _HUNG_UP:
-                if line.is_new:
+            except httpx.TransportError as error:
+                if line.is_new or not is_hang_up(error):
                     raise
                 self._hang_ups += 1
             else:

@@ -207,7 +207,14 @@ async def test_who_says_later_again_and_again_is_left_in_the_end(said: str) -> N
 
 @pytest.mark.parametrize(
     ("answer", "times"),
-    [(cut(b"SSH-2.0-OpenSSH_9.6\r\n"), 3), (always(500), 1), (always(401), 1), (always(200, b"<html>"), 1)],
+    [
+        (cut(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), 1),
+        (cut(), 3),
+        (cut(b"HTTP/1.1 200 OK\r\n"), 3),
+        (always(500), 1),
+        (always(401), 1),
+        (always(200, b"<html>"), 1),
+    ],
 )
 async def test_what_will_not_pass_is_not_asked_for_long(answer: Answer, times: int) -> None:
     async with hostile(answer) as peer:

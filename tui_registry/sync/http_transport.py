@@ -26,7 +26,7 @@ from typing import TypeVar
 import httpx
 
 from tui_registry.errors import Json
-from tui_registry.origin import FAILURES, Origin, TooLargeError, read_url
+from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, parse_head, split
@@ -35,8 +35,6 @@ from tui_registry.text import exact, safe_text
 T = TypeVar("T")
 
 _NDJSON = "application/x-ndjson"
-# What a line may do to an honest request.
-_BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 # The peer, or what stands before it, cannot answer now (RFC 9110, section 15.6; RFC 6585, section 4).
 _BUSY = frozenset((429, 502, 503, 504))
 # Who has not answered yet may be no node at all.
@@ -86,6 +84,7 @@ class HttpTransport:
         self._pace = _Pace(bounds.least_rate)
         self._incoming = _Incoming(incoming, address, bounds.incoming_bytes)
         self._answered = False
+        self._fulfilled = 0
         try:
             self._base = read_url(address.rstrip("/") + "/")
         except httpx.InvalidURL:
@@ -117,7 +116,7 @@ class HttpTransport:
             try:
                 if not arriving.is_whole:
                     await self._fetch(epoch, span, arriving)
-                return await asyncio.to_thread(arriving.lines)
+                lines = await asyncio.to_thread(arriving.lines)
             except LogError as error:
                 # Of one answer it is the peer's; put together from several, their bytes may not belong together.
                 of_several = arriving.of_several
@@ -129,7 +128,10 @@ class HttpTransport:
             except _PassingError as failed:
                 if arriving.size - best >= _WORTH:
                     best, patience = arriving.size, self._patience()
-                await patience.wait(failed)
+                await patience.wait(failed, self._fulfilled)
+            else:
+                self._fulfilled += 1
+                return lines
 
     async def stored(self, index: int) -> None:
         """All entries before `index` are in this log now: they are not kept any longer."""
@@ -285,7 +287,7 @@ class HttpTransport:
                 if_trusted="add it as a peer",
             )
             may_pass = (
-                isinstance(error, _BROKEN)
+                is_hang_up(error)
                 # Of who has answered before: a node that is started anew.
                 or (isinstance(error, httpx.ConnectError) and self._answered)
                 or (isinstance(error, httpx.TimeoutException) and grew())
@@ -301,9 +303,12 @@ class HttpTransport:
         patience = self._patience()
         while True:
             try:
-                return await ask()
+                answer = await ask()
             except _PassingError as failed:
-                await patience.wait(failed)
+                await patience.wait(failed, self._fulfilled)
+            else:
+                self._fulfilled += 1
+                return answer
 
     async def _whole(self, response: httpx.Response, limit: int, what: str) -> bytes:
         return b"".join([chunk async for chunk in self._body(response, limit, what)])
@@ -354,29 +359,39 @@ class _PassingError(SyncError):
 
 class _Patience:
     """How often one request is sent again, and after what time: each time up to twice as long, and any time up to that
-    is as likely ("full jitter"), so that those who failed together do not come back together."""
+    is as likely ("full jitter"), so that those who failed together do not come back together. It begins anew while the
+    peer answers others: it lets in so many of ours a second, and this one's turn will come."""
 
     def __init__(self, bounds: Bounds, waits: Waits, *, stranger: bool) -> None:
         self._bounds = bounds
         self._waits = waits
         self._retries = _STRANGERS_RETRIES if stranger else bounds.retries
-        self._tried = 0
+        self._doublings = self._in_vain = 0
         self._began = waits.clock()
+        self._fulfilled = 0
 
-    async def wait(self, failed: _PassingError) -> None:
+    async def wait(self, failed: _PassingError, fulfilled: int) -> None:
         """Wait before the next try.
+
+        Args:
+            fulfilled: requests that the peer has answered well so far.
 
         Raises:
             _PassingError: the same, where there is none.
         """
         bounds = self._bounds
+        if fulfilled > self._fulfilled and self._in_vain:
+            self._in_vain, self._began = 0, self._waits.clock()
+            self._doublings = max(0, self._doublings - 1)
+        self._fulfilled = fulfilled
         most = self._retries if failed.after is None else _TOLD_RETRIES
-        spread = min(bounds.retry_seconds * 2**self._tried, bounds.wait_seconds) * self._waits.spread()
+        spread = min(bounds.retry_seconds * 2**self._doublings, bounds.wait_seconds) * self._waits.spread()
         seconds = spread + (failed.after or 0)
         over = self._waits.clock() - self._began + seconds > bounds.patience_seconds
-        if self._tried >= most or over or (failed.after or 0) > bounds.wait_seconds:
+        if self._in_vain >= most or over or (failed.after or 0) > bounds.wait_seconds:
             raise failed
-        self._tried += 1
+        self._in_vain += 1
+        self._doublings += 1
         await self._waits.sleep(seconds)
 
 
