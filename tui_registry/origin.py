@@ -220,7 +220,9 @@ class Origin:
         if isinstance(error, httpx.TimeoutException):
             return Failure("timeout", f"silent for {self._timeout.read or 0:g} s in the middle of an answer")
         if isinstance(error, httpx.ProtocolError):
-            return Failure("protocol", f"does not speak HTTP as {server} does, or hung up in the middle. Try again")
+            if is_hang_up(error):
+                return Failure("protocol", "hung up before its answer was whole. Try again later")
+            return Failure("protocol", f"does not speak HTTP as {server} does. Check the address")
         if isinstance(error, httpx.ProxyError):
             return Failure("unreachable", "the proxy of this machine did not let us through")
         if _cause(error, socket.gaierror) is not None:
