@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from secrets import token_bytes
 
 TILE_OPS = 256
 MAX_OP_BYTES = 65_536
-# Claims that are remembered of one log.
-_SEEN = 65_536
+# Claims that are remembered of one log: of its first quarter of a million entries.
+_SEEN = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Endless:
         self._bounds = bounds
         self._known = self._refused = self._unkept = 0
         # Of the hashes that entries claim those that begin so, one in 16: which, a stranger cannot know.
-        self._sign = token_bytes(1).hex()[0]
+        self._sign = os.urandom(1).hex()[0]
         self._seen: set[str] = set()
 
     def why(self, claims: Iterable[str | None], known: int, refused: int, unkept: int, ours: int) -> str | None:
