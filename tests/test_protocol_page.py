@@ -405,7 +405,10 @@ def test_the_page_has_every_field_with_its_type_and_default(kind: Any) -> None:
 @pytest.mark.parametrize(("title", "bounds"), [("| of a reader |", Bounds), ("| of a node |", NodeBounds)])
 def test_the_page_has_every_bound_with_its_value(title: str, bounds: type) -> None:
     rows = {row[0].strip("`"): row[1] for row in table(section("Limits"), title)}
-    assert rows == {field.name: f"{int(field.default):,}" for field in dataclasses.fields(bounds)}
+    assert rows == {
+        field.name: f"{field.default:,.10g}" if field.default is not None else "none"
+        for field in dataclasses.fields(bounds)
+    }
 
 
 def test_the_page_has_every_limit_with_its_value() -> None:

@@ -83,6 +83,12 @@ def _count(typed: str) -> int:
 _count.__name__ = "number"  # argparse says "invalid number value"
 
 
+def _seconds(typed: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", typed, re.ASCII) or not float(typed):
+        raise ArgumentTypeError("a time is a number of seconds above 0, such as 60")
+    return float(typed)
+
+
 def _setting(form: str, example: str) -> Callable[[str], tuple[str, str]]:
     """The type of a `NAME=VALUE` argument; `form` and `example` are for the message that refuses another word."""
 
@@ -389,6 +395,8 @@ def _sync(parser: ArgumentParser) -> None:
     parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
     push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
     parser.add_argument("--push", action="store_true", help=push)
+    ends = "end after so many seconds, with what was stored until then (for cron and scripts)"
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help=ends)
     _json(parser, "one JSON object for each peer")
 
 
@@ -811,10 +819,14 @@ _TABLE = (
             "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended. Records\n"
             "that it brought into conflict are counted, and 'conflicts' lists them.\n"
             "\n"
+            "A peer that is busy is asked again after a while, and so is one whose line broke: that costs time, and\n"
+            "--timeout says how much at most for all of it.\n"
+            "\n"
             "Exits with 1 when a peer could not be read to its end; the others are read all the same."
         ),
         examples=(
             "tui-registry sync",
+            "tui-registry sync --timeout 600",
             "tui-registry sync hub --json",
             "tui-registry sync hub --push",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tui_registry.errors import Json
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult
+    from tui_registry.sync import Bounds
 
 
 def peer(args: Namespace) -> int:
@@ -60,7 +62,10 @@ def sync(args: Namespace) -> int:
         names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
-        return asyncio.run(_sync(datastore, names, push=args.push, as_json=args.json))
+        from tui_registry.sync import Bounds
+
+        bounds = Bounds(pull_seconds=args.timeout)
+        return asyncio.run(_sync(datastore, names, bounds, push=args.push, as_json=args.json))
 
 
 def serve(args: Namespace) -> int:
@@ -178,12 +183,13 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
 # Pulling and pushing
 
 
-async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: bool) -> int:
+async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push: bool, as_json: bool) -> int:
     from tui_registry.sync import pull_all
 
+    began = time.monotonic()
     progress = _Progress()
     try:
-        results = await pull_all(datastore, names, emit=progress.take)
+        results = await pull_all(datastore, names, emit=progress.take, bounds=bounds)
     finally:
         progress.clear()
     failed = False
@@ -196,7 +202,7 @@ async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: 
             failed = True
             note(safe_text(result.sentence))
         elif push:
-            failed = not await _push(datastore, result.peer, as_json=as_json) or failed
+            failed = not await _push(datastore, result.peer, _left(bounds, began), as_json=as_json) or failed
     if any(result.conflicts for result in results) and not as_json:
         from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 
@@ -204,12 +210,19 @@ async def _sync(datastore: Datastore, names: list[str], *, push: bool, as_json: 
     return 1 if failed else 0
 
 
-async def _push(datastore: Datastore, name: str, *, as_json: bool) -> bool:
+def _left(bounds: Bounds, began: float) -> Bounds:
+    """The bounds with the time that is left of what all of it was given."""
+    if bounds.pull_seconds is None:
+        return bounds
+    return replace(bounds, pull_seconds=max(0.0, bounds.pull_seconds - (time.monotonic() - began)))
+
+
+async def _push(datastore: Datastore, name: str, bounds: Bounds, *, as_json: bool) -> bool:
     from tui_registry.present.pulls import SyncError
     from tui_registry.sync import push
 
     try:
-        result = await push(datastore, name)
+        result = await push(datastore, name, bounds=bounds)
     except SyncError as error:
         note(safe_text(error.sentence))
         return False
