@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -27,8 +27,11 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
-# Also for what is set up before the first test, such as the node of a module.
-os.environ[STATE_DIR_VARIABLE] = str(Path(tempfile.gettempdir()) / f"tui-registry-tests-{os.getpid()}")
+# Gone with the process. Its name stands in the environment from the start, for what is set up before any test, such as
+# the node of a module.
+_STATES = tempfile.TemporaryDirectory(prefix="tui-registry-tests-")
+os.environ[STATE_DIR_VARIABLE] = _STATES.name
+_NUMBERS = count()
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -36,16 +39,9 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"idle": IdleLoop}
 
 
-@pytest.fixture(scope="session")
-def _states() -> Iterator[Callable[[], str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        numbers = count()
-        yield lambda: str(Path(folder) / f"{next(numbers)}")
-
-
 @pytest.fixture(autouse=True)
-def state_dir(_states: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Path:
+def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where marks are kept, another place for every test; it is made by whoever writes there."""
-    place = _states()
-    monkeypatch.setenv(STATE_DIR_VARIABLE, place)
-    return Path(place)
+    place = Path(_STATES.name) / f"{next(_NUMBERS)}"
+    monkeypatch.setenv(STATE_DIR_VARIABLE, str(place))
+    return place
