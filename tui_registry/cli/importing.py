@@ -21,7 +21,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import open_registry
 from tui_registry.cli.write import key_explained, with_settings
-from tui_registry.datastore import Datastore, ImportRun
+from tui_registry.datastore import Datastore, ImportRun, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record
 from tui_registry.importers import CutShortError, place_of, read_source
 from tui_registry.importers.formats import FILES
@@ -60,14 +60,17 @@ def import_drafts(args: Namespace) -> int:
         )
         progress, cut_short = StatusLine(), None
         try:
-            for found in read_source(source, args.kind, after=args.after, tell=progress.show):
+            try:
+                for found in read_source(source, args.kind, after=args.after, tell=progress.show):
+                    progress.clear()
+                    work.take(found)
+            except CutShortError as error:
+                cut_short = error  # what came before it is as good as ever
+            finally:
                 progress.clear()
-                work.take(found)
-        except CutShortError as error:
-            cut_short = error  # what came before it is as good as ever
-        finally:
-            progress.clear()
-        work.finish()
+            work.finish()
+        except StoreError as error:
+            raise error.after(work.outcome.counts["registered"] + work.outcome.counts["updated"]) from error
     if cut_short is not None and not work.outcome.counts:
         raise cut_short
     if not work.outcome.counts:
