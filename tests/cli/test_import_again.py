@@ -16,6 +16,10 @@ from tests.importers.serving import serving
 from tests.importers.test_ollama import SHOW, TAGS
 from tui_registry.datastore import Datastore
 
+SERVER = {
+    "name": "io.example/tool", "description": "A tool.", "version": "1.0.0", "license": "MIT",
+    "remotes": [{"type": "sse", "url": "https://example.com/sse"}],
+}  # fmt: skip
 FILE = f"kind: model\n{MODEL}"
 
 
@@ -105,6 +109,17 @@ def test_what_a_person_edited_stays_and_is_told(cli: Cli, file: Path) -> None:
     assert "note: description: the source says something else, and it was edited here: yours is kept" in said.out
     record = cli("show", identifier, "--json").json["record"]
     assert (record["description"], record["license"], record["context_length"]) == ("mine", "ISC", 65_536)
+
+
+def test_what_is_here_already_is_one_line_but_for_what_a_person_must_know(cli: Cli, file: Path) -> None:
+    (file.parent / "server.json").write_text(json.dumps(SERVER))
+    assert "  note: " in cli("import", "models", "--update").out
+    assert len(cli("import", "models", "--update").out.splitlines()) == 3
+    assert "  note: " in cli("import", "models", "--explain").out
+    cli("update", cli("list", "agents", "--json").json["id"], "-", given="description: mine\n")
+    (file.parent / "server.json").write_text(json.dumps({**SERVER, "description": "theirs"}))
+    (told,) = [line for line in cli("import", "models").out.splitlines() if "note: " in line]
+    assert told.startswith("  note: description: ")
 
 
 def test_a_cron_line_registers_what_is_new_and_undoes_as_one(cli: Cli, file: Path) -> None:

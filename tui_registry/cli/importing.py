@@ -239,7 +239,8 @@ class _Import:
             out(f"  {change}")
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
-        for remark in line.notes:
+        # What is here as it is described was looked at before
+        for remark in line.edited if line.status == "here" and not explained else line.notes:
             out(f"  note: {safe_text(remark)}")
         if explained and line.record is not None:
             for path, origin in line.origins.items():

@@ -123,6 +123,7 @@ class Candidate:
         described: what `Datastore.take_in` takes; None for what cannot be registered as it is read.
         before: the record that is here, of what is `changed` or `updated`; `heads` are its heads then.
         changes: the fields in which `record` is another than `before`.
+        edited: of the notes those about fields that a person edited here and the source has otherwise.
     """
 
     source: str
@@ -138,6 +139,7 @@ class Candidate:
     before: Record | None = None
     heads: tuple[str, ...] = ()
     changes: tuple[FieldChange, ...] = ()
+    edited: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -198,9 +200,11 @@ class Candidate:
         self.status = _STATUSES[comparison.found]
         if self.errors and comparison.found in ("new", "changed"):
             self.status = "invalid"
-        for path in comparison.edited:
-            kept = f"{path}: the source says something else, and it was edited here: yours is kept"
-            self.notes = self.notes if kept in self.notes else (*self.notes, kept)
+        self.edited = tuple(
+            f"{path}: the source says something else, and it was edited here: yours is kept"
+            for path in comparison.edited
+        )
+        self.notes = tuple(dict.fromkeys((*self.notes, *self.edited)))
 
     def end_in(self, outcome: TakenIn | str | RegistryError) -> None:
         """Keep what registering it came to: what `Datastore.take_in` gave, the record's id, or why there is none."""
