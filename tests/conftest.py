@@ -1,9 +1,14 @@
-"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, and the loop."""
+"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, the loop, and
+folders in memory."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
 
 from hypothesis import HealthCheck, Phase, settings
 
@@ -19,6 +24,16 @@ settings.register_profile(
     "mutation", settings.get_profile(NIGHTLY), derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("house")
+
+# Every commit of every replica waits for the disk. Where a file system in memory has room, `tmp_path` lies there: what a
+# file system has to keep when the power fails is for `tests/crash`.
+_MEMORY: Final = Path("/dev/shm")
+_ROOM_BYTES: Final = 2 << 30
+
+
+def pytest_configure() -> None:
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
