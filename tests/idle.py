@@ -15,6 +15,8 @@ from typing import Any, Final
 
 # A timer that is due sooner than that is at work already, as far as waiting for the loop goes.
 _SOON_SECONDS: Final = 0.02
+# After so long something ticks that never ends, or the machine is very busy.
+_IDLE_SECONDS: Final = 5
 
 
 class _Selector(selectors.DefaultSelector):
@@ -88,12 +90,12 @@ class IdleLoop(asyncio.SelectorEventLoop):
         """Return when every task waits for something that is not in the loop: a thread, a socket or a later time.
 
         Returns:
-            False where that did not come about within a second, as on a busy machine with something that ticks.
+            False where that did not come about within some seconds, as on a busy machine with something that ticks.
         """
         future = self.create_future()
         self._watching.idle.append(future)
         try:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(_IDLE_SECONDS):
                 await future
         except TimeoutError:
             return False
