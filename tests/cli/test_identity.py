@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
 
+pytestmark = pytest.mark.usefixtures("quick_lock")
+
 
 @pytest.fixture
 def phrase(tmp_path: Path) -> str:
