@@ -207,13 +207,16 @@ def test_a_card_that_cannot_be_read_is_told_among_what_was_looked_for() -> None:
     assert f"({server.address}{WELL_KNOWN}: agent-card.json" in sentence
 
 
-@pytest.mark.parametrize("length", ["7000000000", "-1", "x"])
-def test_a_length_that_is_a_lie_is_one_sentence(length: str) -> None:
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [("7000000000", "hung up before its answer was whole"), ("-1", "does not speak HTTP"), ("x", "does not speak HTTP")],
+)
+def test_a_length_that_is_a_lie_is_one_sentence(length: str, said: str) -> None:
     def lies(handler: BaseHTTPRequestHandler, _: bytes) -> None:
         send(handler, b'{"name"', headers={"content-length": length})
 
     with serving({"/x.json": lies}) as server:
-        assert "x.json" in (sentence := refused(f"{server.address}/x.json")) or "hung up in the middle" in sentence
+        assert said in refused(f"{server.address}/x.json")
 
 
 @pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>x</title>", None])
