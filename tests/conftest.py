@@ -1,14 +1,16 @@
-"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, the loop, and a
-state directory that is nobody's."""
+"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, the loop, folders
+in memory, and a state directory that is nobody's."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -27,8 +29,21 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
-# Also for what is set up before the first test, such as the node of a module.
-os.environ[STATE_DIR_VARIABLE] = str(Path(tempfile.gettempdir()) / f"tui-registry-tests-{os.getpid()}")
+# Gone with the process. Its name stands in the environment from the start, for what is set up before any test, such as
+# the node of a module.
+_STATES = tempfile.TemporaryDirectory(prefix="tui-registry-tests-")
+os.environ[STATE_DIR_VARIABLE] = _STATES.name
+_NUMBERS = count()
+
+# Every commit of every replica waits for the disk. Where a file system in memory has room, `tmp_path` lies there: what a
+# file system has to keep when the power fails is for `tests/crash`.
+_MEMORY: Final = Path("/dev/shm")
+_ROOM_BYTES: Final = 2 << 30
+
+
+def pytest_configure() -> None:
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -36,16 +51,9 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"idle": IdleLoop}
 
 
-@pytest.fixture(scope="session")
-def _states() -> Iterator[Callable[[], str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        numbers = count()
-        yield lambda: str(Path(folder) / f"{next(numbers)}")
-
-
 @pytest.fixture(autouse=True)
-def state_dir(_states: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Path:
+def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where marks are kept, another place for every test; it is made by whoever writes there."""
-    place = _states()
-    monkeypatch.setenv(STATE_DIR_VARIABLE, place)
-    return Path(place)
+    place = Path(_STATES.name) / f"{next(_NUMBERS)}"
+    monkeypatch.setenv(STATE_DIR_VARIABLE, str(place))
+    return place

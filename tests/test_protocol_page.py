@@ -404,7 +404,10 @@ def test_the_page_has_every_field_with_its_type_and_default(kind: Any) -> None:
 @pytest.mark.parametrize(("title", "bounds"), [("| of a reader |", Bounds), ("| of a node |", NodeBounds)])
 def test_the_page_has_every_bound_with_its_value(title: str, bounds: type) -> None:
     rows = {row[0].strip("`"): row[1] for row in table(section("Limits"), title)}
-    assert rows == {field.name: f"{int(field.default):,}" for field in dataclasses.fields(bounds)}
+    assert rows == {
+        field.name: f"{field.default:,.10g}" if field.default is not None else "none"
+        for field in dataclasses.fields(bounds)
+    }
 
 
 def test_the_page_has_every_limit_with_its_value() -> None:
@@ -455,13 +458,18 @@ NEVER_TOLD = {"demo", "file", "keystore", "usage", "settings", "source", "import
 def constants(place: Path, makers: dict[str, int]) -> Iterator[str]:
     """The codes that calls of these names are given, each name with the number of arguments in front of the code."""
     for file in place.rglob("*.py") if place.is_dir() else [place]:
-        for call in ast.walk(ast.parse(file.read_text())):
-            if isinstance(call, ast.Call):
-                name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-                at = makers.get(name)
-                match call.args[at : at + 1] if at is not None else []:
-                    case [ast.Constant(value=str(code))]:
-                        yield code
+        for call in calls(file):
+            name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+            at = makers.get(name)
+            match call.args[at : at + 1] if at is not None else []:
+                case [ast.Constant(value=str(code))]:
+                    yield code
+
+
+@cache
+def calls(file: Path) -> list[ast.Call]:
+    """Every call in a file."""
+    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
 
 
 def documented(error: type[Exception]) -> set[str]:

@@ -140,6 +140,20 @@ def test_serve_says_where_it_listens_and_another_replica_pulls_from_it(cli: Cli,
         assert datastore.log.head().fingerprint == fingerprint
 
 
+@pytest.mark.parametrize("typed", ["0", "-1", "soon", "1e3", "", "0.0", "nan"])
+def test_a_time_for_sync_is_a_number_of_seconds(cli: Cli, typed: str) -> None:
+    said = cli("sync", f"--timeout={typed}")
+    assert said.code == 2
+    assert "a time is a number of seconds above 0, such as 60" in said.err
+
+
+def test_sync_ends_with_the_time_that_it_is_given(cli: Cli, own: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        cli("peer", "add", "silent", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        said = cli("sync", "silent", "--push", "--timeout", "0.2")
+    assert is_one_sentence(said, "silent: did not end within the time that it was given")
+
+
 def test_sync_push_offers_what_is_here_to_a_node_that_takes_it(cli: Cli, own: str, tmp_path: Path) -> None:
     with serving(tmp_path / "open", "--accept-ops") as (_, ready):
         cli("peer", "add", "open", ready["url"])

@@ -180,6 +180,9 @@ class Near:
             raise SyncError(self._there.name, "vanished", "has no such tile")
         return self._there.store.log.lines(span.start, span.end)
 
+    async def stored(self, index: int) -> None:
+        return None
+
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         self._asked()
         # One at a time: an answer may be a prefix.

@@ -308,7 +308,7 @@ class World:
         self.done.append(f"{there} {how} {len(lines)} to {here.name}")
         self.check(to, thorough=self._thorough)
 
-    def _open_transport(self, peer: Peer, bounds: Bounds) -> object:
+    def _open_transport(self, peer: Peer, bounds: Bounds, data_dir: Path | None = None) -> object:
         if peer.name in self._near:
             return self._near[peer.name]
         from tui_registry.sync.transport import DirTransport

@@ -353,7 +353,7 @@ def test_openapi_names_the_answers_that_come_the_bodies_that_are_taken_and_the_c
         "delete /models/{record_id}": ["204", "409", "412", "default"],
         "post /models/{record_id}/resolve": ["200", "204", "409", "412", "default"],
         "get /sync/head": ["200", "304", "default"],
-        "get /sync/{epoch}/entries/{name}": ["200", "304", "default"],
+        "get /sync/{epoch}/entries/{name}": ["200", "206", "304", "416", "default"],
         "post /sync/ops/get": ["200", "default"],
         "post /sync/ops": ["200", "default"],
         "post /sync/reconcile": ["200", "default"],

@@ -19,10 +19,11 @@ import pytest
 from tests.released.make import FOLDER
 from tests.replica.replicas import database
 from tests.seeds import NOW, make_record, owner
+from tests.sync.lines import line_to
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.node import running
-from tui_registry.sync import publish, pull, push
+from tui_registry.sync import Bounds, publish, pull, push
 
 VERSION = "0.1.0"
 WHEEL = FOLDER / f"tui_registry-{VERSION}-py3-none-any.whl"
@@ -223,6 +224,37 @@ def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, 
     with Datastore.open(there, clock=lambda: NOW) as after:
         assert after.log.head().fingerprint == fingerprint
         assert after.verify().sound
+
+
+async def test_its_node_is_pulled_and_pushed_over_a_line_that_hangs_up_on_each_second_request(
+    released: Path, replica: Path, said: dict[str, Any], tmp_path: Path
+) -> None:
+    """And breaks in the middle: it knows no ranges, so a tile begins anew."""
+    bounds = Bounds(retry_seconds=0)
+    with served(released, replica) as url, Datastore.open(tmp_path / "here", clock=lambda: NOW) as here:
+        async with line_to(url, one_request=True, cut_after=3000) as line:
+            here.peers.add("old", line.url)
+            broken = await pull(here, "old", bounds=bounds)
+            assert broken.error is not None
+            assert broken.error.code == "protocol"
+            line.cut_after = None
+            assert (await pull(here, "old", bounds=bounds)).applied == said["head"]["size"]
+            here.add("model", make_record("model", "pushed"))
+            assert (await push(here, "old", bounds=bounds)).applied == 1
+
+
+def test_many_of_it_push_to_this_programs_node_at_once(released: Path, replica: Path, tmp_path: Path) -> None:
+    """It gives up where it is told to come back, so a node lets it wait for its turn instead."""
+    with Datastore.open(tmp_path / "hub", clock=lambda: NOW) as hub, running(hub, accept_ops=True) as node:
+        run(released, replica, "peer", "add", "hub", node.url)
+        words = by_release(released, "--data-dir", replica, "sync", "hub", "--push")
+        pushing = [
+            subprocess.Popen(words, env=environment(released), cwd=tmp_path, stdout=subprocess.DEVNULL)
+            for _ in range(5)
+        ]
+        assert [one.wait() for one in pushing] == [0] * 5
+        with Datastore.open(replica, clock=lambda: NOW) as after:
+            assert hub.log.head().fingerprint == after.log.head().fingerprint
 
 
 # ---- heads, epochs and backups, with that program on the other side -------------------------------------------------

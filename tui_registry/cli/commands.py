@@ -83,6 +83,12 @@ def _count(typed: str) -> int:
 _count.__name__ = "number"  # argparse says "invalid number value"
 
 
+def _seconds(typed: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", typed, re.ASCII) or not float(typed):
+        raise ArgumentTypeError("a time is a number of seconds above 0, such as 60")
+    return float(typed)
+
+
 def _setting(form: str, example: str) -> Callable[[str], tuple[str, str]]:
     """The type of a `NAME=VALUE` argument; `form` and `example` are for the message that refuses another word."""
 
@@ -255,7 +261,8 @@ def _register(parser: ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}\n\n{_YAML}"
     parser.add_argument("kind", choices=("model", "agent"), metavar="model|agent")
     _file(parser)
-    _json(parser, "print the registered record as a JSON object")
+    parser.add_argument("--new", action="store_true", help="register another record, also where it is here already")
+    _json(parser, "print the record as a JSON object, with its status: registered, or here")
 
 
 def _update(parser: ArgumentParser) -> None:
@@ -405,6 +412,8 @@ def _sync(parser: ArgumentParser) -> None:
     source = "a bundle of the peer's log, as 'export --bundle' writes it; can be given several times (see below)"
     parser.add_argument("--from", dest="source", action="append", default=[], metavar="FILE", help=source)
     parser.add_argument("--every", type=_interval, metavar="TIME", help=every)
+    ends = "end after so many seconds, with what was stored until then (for cron and scripts)"
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help=ends)
     _json(parser, "one JSON object for each peer")
 
 
@@ -434,17 +443,30 @@ def _import(parser: ArgumentParser) -> None:
         "drafts without errors are signed with this replica's key and registered; without it nothing is stored.\n\n"
         "SOURCE is a file, a folder (read with the folders in it) or an address. What it is, its content tells:\n"
         f"{help_lines(108)}\n"
+        "Where an address is no description itself, it is asked in this order: for an MCP registry, an agent card,\n"
+        "a Hub's organisation, an Ollama server. Lists there are read page after page; one that breaks off says\n"
+        "with which --after it goes on. For certificates of a CA of your own set SSL_CERT_FILE (or SSL_CERT_DIR),\n"
+        "as for 'sync'.\n"
         "Each value of a foreign description is told with where it came from, and what could not be read is noted.\n"
-        "Records that are here already are left alone. Operations ('export --ops') are signed already: they are\n"
-        "checked and stored as they are, whoever signed them.\n\n"
-        "Exits with 1 when a description has errors; the others are registered all the same."
+        "Operations ('export --ops') are signed already: they are checked and stored as they are, whoever signed\n"
+        "them.\n\n"
+        "The same twice is once. What was imported before is found again by its source, and by its name, version and\n"
+        "quantisation where it comes from elsewhere. Where it says the same as the last time, nothing is signed;\n"
+        "what the source changed is listed field by field, and --update signs it. What you edited here stays yours,\n"
+        "and what you deleted stays deleted with --update; --register registers it anew.\n\n"
+        "Exits with 1 when a description has errors, or is left out until you say what is meant; the others are\n"
+        "registered all the same."
     )
     parser.add_argument("source", metavar="SOURCE", help="a file, a folder or an address")
     parser.add_argument("--register", action="store_true", help="register the drafts that have no errors")
+    changes = "register what is new, and sign what changed since the last time"
+    parser.add_argument("--update", action="store_true", help=changes)
     parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
     setting = _setting("FIELD=VALUE", "license=Apache-2.0")
     value = "a value for every draft, in place of its own; can be given several times"
     parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    after = "go on with a list at an address (an MCP registry, an organisation) where a run before this one broke off"
+    parser.add_argument("--after", default="", metavar="CURSOR", help=after)
     parser.add_argument("--explain", action="store_true", help="each value with where it came from, for every draft")
     _json(parser, "one JSON object a line, with status and problems")
 
@@ -670,7 +692,8 @@ _TABLE = (
         "write.register",
         description=(
             "Sign a record with this replica's key and register it. Id, owner and times are set here.\n"
-            "A record with errors is not stored; every problem is listed."
+            "A record with errors is not stored; every problem is listed. What is here already as the file says is\n"
+            "told and not signed again; where the file says something else, 'update' changes the record."
         ),
         examples=(
             "tui-registry register model my-finetune.yaml",
@@ -827,12 +850,16 @@ _TABLE = (
             "With --every it pulls again and again, and says a line for each peer with news. A peer that fails is\n"
             "told once, and asked less and less often. Ctrl+C or SIGTERM end it between two transactions, with 0.\n"
             "\n"
+            "A peer that is busy is asked again after a while, and so is one whose line broke: that costs time, and\n"
+            "--timeout says how much at most for all of it.\n"
+            "\n"
             "Exits with 1 when a peer could not be read to its end; the others are read all the same."
         ),
         examples=(
             "tui-registry sync",
             "tui-registry sync --every 15m",
             "tui-registry sync hub --from log-486ccbd9-0.tar --from log-486ccbd9-1.1234.tar",
+            "tui-registry sync --timeout 600",
             "tui-registry sync hub --json",
             "tui-registry sync hub --push",
         ),
@@ -870,6 +897,7 @@ _TABLE = (
             "tui-registry import https://agent.example.com --json | jq .record",
             "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
             "tui-registry import backup.ndjson --register --json | jq -r .status",
+            "0 4 * * * tui-registry import /srv/models --update  # in a crontab: signs what is new and what changed",
         ),
     ),
     Command(

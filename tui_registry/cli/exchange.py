@@ -7,6 +7,7 @@ import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -84,6 +85,8 @@ def sync(args: Namespace) -> int:
         from tui_registry.sync import Rounds, bounds_of
 
         bounds = bounds_of(load_settings())
+        if args.timeout is not None:
+            bounds = replace(bounds, pull_seconds=args.timeout)
         if args.every is not None:
             rounds = Rounds(args.every)
             every = _sync_every(datastore, args.peers, bounds, rounds, push=args.push, as_json=args.json)
@@ -223,6 +226,7 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
 async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push: bool, as_json: bool) -> int:
     from tui_registry.sync import pull_all
 
+    began = time.monotonic()
     progress = _Progress()
     try:
         results = await pull_all(datastore, names, emit=progress.take, bounds=bounds)
@@ -238,7 +242,7 @@ async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push:
             failed = True
             note(safe_text(result.sentence))
         elif push:
-            failed = not await _push(datastore, result.peer, bounds, as_json=as_json) or failed
+            failed = not await _push(datastore, result.peer, _left(bounds, began), as_json=as_json) or failed
     elsewhere = sum(result.elsewhere for result in results)
     if elsewhere:
         tell_elsewhere(datastore, elsewhere, in_full=not as_json)
@@ -247,6 +251,13 @@ async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push:
 
         note(WHERE_CONFLICTS_ARE)
     return 1 if failed else 0
+
+
+def _left(bounds: Bounds, began: float) -> Bounds:
+    """The bounds with the time that is left of what all of it was given."""
+    if bounds.pull_seconds is None:
+        return bounds
+    return replace(bounds, pull_seconds=max(0.0, bounds.pull_seconds - (time.monotonic() - began)))
 
 
 async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str], *, as_json: bool) -> int:

@@ -141,7 +141,7 @@ class _Records:
         return await run_in_threadpool(self._page, _question(asked, "q"))
 
     async def search(self, request: Request) -> Response:
-        body = await read_json(request, self._bounds.question_bytes, self._bounds.body_seconds)
+        body = await read_json(request, self._bounds.question_bytes, self._bounds)
         known = {"query": "text", "limit": "a number", "cursor": "text", "sort": "text"}
         return await run_in_threadpool(self._page, _question(members(body, known), "query"))
 
@@ -294,7 +294,7 @@ class _Records:
             raise NodeError("unauthorized", "a write needs the node's bearer token: its operator can tell you")
 
     async def _record_body(self, request: Request) -> Json:
-        return await read_json(request, self._bounds.record_bytes, self._bounds.body_seconds)
+        return await read_json(request, self._bounds.record_bytes, self._bounds)
 
 
 def _order(sort: str) -> str | None:

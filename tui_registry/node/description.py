@@ -190,6 +190,13 @@ _HEADERS: dict[str, Json] = {
 }
 _IF_NONE_MATCH = _parameter("If-None-Match", "header", _TEXT, "the ETag of what you have")
 _IF_MATCH = _parameter("If-Match", "header", _TEXT, "the ETag of the record that you decided by")
+_RANGE = _parameter("Range", "header", _TEXT, "one range of bytes, such as `bytes=5000-`")
+_IF_RANGE = _parameter("If-Range", "header", _TEXT, "the ETag that the range is of: of others, all is answered")
+_PART_OF_IT: Json = {
+    "description": "the bytes asked for",
+    "headers": {"ETag": _HEADERS["ETag"], "Content-Range": {"schema": _TEXT, "description": "which, and of how many"}},
+    "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
+}
 _UNCHANGED: Json = {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}
 _CHANGED = _refused("If-Match names another state than the present one")
 _CONFLICT = _refused("several versions are live, or the record has changed meanwhile")
@@ -226,8 +233,8 @@ SYNC_ROUTES: dict[str, Said] = {
         _BYTES,
         of="application/gzip",
         told=("ETag",),
-        asked=(_IF_NONE_MATCH,),
-        others={"304": _UNCHANGED},
+        asked=(_IF_NONE_MATCH, _RANGE, _IF_RANGE),
+        others={"206": _PART_OF_IT, "304": _UNCHANGED, "416": _refused("none of the bytes asked for is there")},
     ),
     "by_hash": _said(
         "Operations by hash, children first; the answer may be a prefix",

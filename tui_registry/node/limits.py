@@ -29,14 +29,20 @@ class NodeBounds:
         record_bytes: of a record as JSON, freely spelt. question_bytes: of a search, a list of hashes
             or a comparison.
         push_bytes, push_lines: of one push. push_store_bytes: pushes are refused once the replica's files are this big.
-        pushes_at_once: being checked. pushers: told apart by where they push from; all others count as one.
+        pushes_at_once: being checked. push_wait_seconds: for a push, whole, to wait for its turn.
+        unchecked_bytes: of pushes that come in or wait for their turn, all together; half of it for one pusher.
+            unchecked_seconds: for one of them to come in, once another lacks room.
+        pushers: told apart by where they push from; all others count as one.
         reconcile_ops: of a log that is compared by ranges: its keys, 40 bytes each, are kept in memory.
         hashes, answer_bytes: asked for at once, and the size at which the answer becomes a prefix.
         header_bytes: of a request's line and headers. header_seconds: until they are complete.
-        body_seconds: until a request's body is complete. request_seconds: until the answer begins.
+        body_rate: bytes a second that a request's body comes at, at least. body_seconds: how long it may stay behind.
+        request_seconds: until the answer begins, once the body is in.
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
             their readers, all together. turn_seconds: for one of them once another lacks room.
-        connections: open at once. idle_seconds: before a silent connection is closed.
+        connections: open at once. idle_seconds: before a silent connection is closed: longer than clients (5 s, and
+            less by now) and proxies keep theirs (60 s, as nginx and others do), because whoever closes first loses no
+            request. The one that is silent for the longest is closed before, where another lacks its place.
         tile_cache_bytes: of packed tiles kept in memory. threads: that read the replica.
     """
 
@@ -46,19 +52,23 @@ class NodeBounds:
     push_lines: int = 4096
     push_store_bytes: int = 4 * 1024**3
     pushes_at_once: int = 2
+    push_wait_seconds: float = 10.0
+    unchecked_bytes: int = 64 * 1024**2
+    unchecked_seconds: float = 30.0
     pushers: int = 256
     reconcile_ops: int = 1_000_000
     hashes: int = 1024
     answer_bytes: int = 4 * 1024**2
     header_bytes: int = 16 * 1024
     header_seconds: float = 10.0
-    body_seconds: float = 60.0
+    body_rate: int = 4096
+    body_seconds: float = 30.0
     request_seconds: float = 180.0
     send_seconds: float = 60.0
     unsent_bytes: int = 128 * 1024**2
     turn_seconds: float = 120.0
     connections: int = 256
-    idle_seconds: int = 5
+    idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
     threads: int = 8
 

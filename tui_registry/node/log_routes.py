@@ -6,9 +6,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import math
 import re
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -21,7 +25,7 @@ from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.node.description import SYNC_ROUTES, add_route
 from tui_registry.node.limits import NodeBounds
-from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wrong
+from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError
 from tui_registry.present.pulls import report_json
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
@@ -31,6 +35,8 @@ _FOREVER = "public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
+# Seconds: the longest time that a pusher is sent away for.
+_LATEST = 30
 _MOVED = NodeError("no_log", "this log is another one by now: read /sync/head again")
 # No peer's name has a colon.
 _PUSH = "push:"
@@ -56,7 +62,8 @@ class _Log:
         self._accept_ops = accept_ops
         self._bounds = bounds
         self._tiles = _Tiles(datastore, bounds.tile_cache_bytes)
-        self._pushes = asyncio.Semaphore(bounds.pushes_at_once)
+        self._turns = _Turns(bounds)
+        self._unchecked = _Unchecked(bounds)
         self._pushers = Pushers(bounds.pushers)
 
     async def head(self, request: Request) -> Response:
@@ -74,11 +81,11 @@ class _Log:
         tile = None if span is None else await run_in_threadpool(self._tiles.packed, epoch, span)
         if tile is None:
             raise NodeError("no_tile", "this log has no such tile: read /sync/head again")
-        return _answer(request, tile.data, tile.etag, _FOREVER, "application/gzip")
+        return _answer(request, tile.data, tile.etag, _FOREVER, "application/gzip", in_parts=True)
 
     async def by_hash(self, request: Request) -> Response:
         bounds = self._bounds
-        body = await read_json(request, bounds.question_bytes, bounds.body_seconds)
+        body = await read_json(request, bounds.question_bytes, bounds)
         hashes = members(body, {"hashes": "a list"}).get("hashes")
         if not isinstance(hashes, list) or len(hashes) > bounds.hashes:
             raise wrong("hashes", f"must be a list of at most {bounds.hashes:,} hashes")
@@ -93,13 +100,12 @@ class _Log:
             raise NodeError(
                 "push_off", "this node takes no operations from others: its operator may start it so that it does"
             )
-        bounds = self._bounds
-        if self._pushes.locked():
-            raise NodeError("busy", "others are pushing just now: try again in a little while")
-        async with self._pushes:
-            body = await read_body(request, bounds.push_bytes, bounds.body_seconds)
-            source = self._pushers.name(None if request.client is None else request.client.host)
-            return await run_in_threadpool(self._push, body, source)
+        source = self._pushers.name(None if request.client is None else request.client.host)
+        with self._unchecked.coming(source) as coming:
+            # Its turn comes after its body: who sends slowly keeps nobody waiting.
+            body = await coming.whole(request)
+            async with self._turns.turn():
+                return await run_in_threadpool(self._push, body, source)
 
     def _push(self, body: bytes, source: str) -> Response:
         bounds = self._bounds
@@ -117,6 +123,124 @@ class _Log:
         report = self._datastore.apply(lines, source=source)
         told = report_json(report, _REJECTIONS_TOLD, bounds.hashes)
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, "application/json")
+
+
+class _Turns:
+    """The turns of pushes that are in, one after the other as they came."""
+
+    def __init__(self, bounds: NodeBounds) -> None:
+        self._bounds = bounds
+        self._free = asyncio.Semaphore(bounds.pushes_at_once)
+        self._waiting = 0
+        # What one took, the last ones counting most.
+        self._usual = 1.0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Raises NodeError: `busy`: it did not come in time; says when it may."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._bounds.push_wait_seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            raise _busy(
+                "others are pushing just now", self._waiting * self._usual / self._bounds.pushes_at_once
+            ) from None
+        finally:
+            self._waiting -= 1
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._usual += (time.monotonic() - began - self._usual) / 4
+            self._free.release()
+
+
+class _Unchecked:
+    """The bodies of pushes that come in or wait for their turn. Who is slow, or has many, makes way for others."""
+
+    def __init__(self, bounds: NodeBounds) -> None:
+        self._bounds = bounds
+        # In the order in which they began.
+        self._coming: dict[_Coming, None] = {}
+
+    @contextmanager
+    def coming(self, source: str) -> Iterator[_Coming]:
+        """A body, counted until the block ends."""
+        one = _Coming(self, source, self._bounds)
+        self._coming[one] = None
+        try:
+            yield one
+        finally:
+            del self._coming[one]
+
+    def make_room(self, one: _Coming, count: int) -> None:
+        """Raises NodeError: `busy`: there is no room for so many more bytes of it."""
+        most = self._bounds.unchecked_bytes
+        if sum(other.size for other in self._coming if other.source == one.source) + count > most // 2:
+            raise _busy("much that was pushed from your address is not checked yet", 5)
+        lacking = sum(other.size for other in self._coming) + count - most
+        if lacking <= 0:
+            return
+        begun_before = asyncio.get_running_loop().time() - self._bounds.unchecked_seconds
+        ending: list[_Coming] = []
+        for other in self._coming:
+            if lacking > 0 and other is not one and other.is_coming and other.size and other.since <= begun_before:
+                ending.append(other)
+                lacking -= other.size
+        if lacking > 0:  # and nobody ends, as that would not make room enough
+            raise _busy("much that was pushed is not checked yet", 5)
+        for other in ending:
+            other.end()
+
+
+class _Coming:
+    """The body of a push, while it comes in.
+
+    Attributes:
+        since: when it began. size: bytes that are in.
+        is_coming: some of it is not in yet.
+    """
+
+    def __init__(self, all_of_them: _Unchecked, source: str, bounds: NodeBounds) -> None:
+        self.source = source
+        self.since = asyncio.get_running_loop().time()
+        self.size = 0
+        self.is_coming = False
+        self._all = all_of_them
+        self._bounds = bounds
+        self._timeout = asyncio.timeout(None)
+
+    async def whole(self, request: Request) -> bytes:
+        """The body.
+
+        Raises:
+            NodeError: as `read_body`; `busy`: there is no room for it, or not any longer.
+        """
+        self.is_coming = True
+        try:
+            async with self._timeout:
+                return await read_body(request, self._bounds.push_bytes, self._bounds, self._came)
+        except TimeoutError:
+            if not self._timeout.expired():
+                raise
+            raise _busy("others need the room of what comes in so slowly", 5) from None
+        finally:
+            self.is_coming = False
+
+    def end(self) -> None:
+        """Make way for another: it counts no longer."""
+        self.size = 0
+        self._timeout.reschedule(0)
+
+    def _came(self, count: int) -> None:
+        self._all.make_room(self, count)
+        self.size += count
+
+
+def _busy(why: str, seconds: float) -> NodeError:
+    after = min(max(math.ceil(seconds), 1), _LATEST)
+    return NodeError("busy", f"{why}: try again in {after} s", headers={"retry-after": str(after)})
 
 
 class Pushers:
@@ -157,7 +281,7 @@ class _Reconciling:
         self._making = asyncio.Lock()
 
     async def answer(self, request: Request) -> Response:
-        body = await read_json(request, self._bounds.question_bytes, self._bounds.body_seconds)
+        body = await read_json(request, self._bounds.question_bytes, self._bounds)
         known = {"epoch": "text", "size": "a number", "ranges": "a list"}
         epoch, size, ranges = (members(body, known).get(name) for name in known)
         if not isinstance(epoch, str):
@@ -272,12 +396,21 @@ class _Tiles:
                 self._size -= len(dropped.data)
 
 
-def _answer(request: Request, content: bytes, etag: str, cache: str, media_type: str) -> Response:
-    """The content, or that the caller has it."""
+def _answer(
+    request: Request, content: bytes, etag: str, cache: str, media_type: str, *, in_parts: bool = False
+) -> Response:
+    """The content, the part of it that is asked for, or that the caller has it."""
     headers = {"etag": etag, "cache-control": cache}
     if is_held(request, etag):
         return Response(status_code=304, headers=headers)
-    return Response(content, 200, headers, media_type)
+    if not in_parts:
+        return Response(content, 200, headers, media_type)
+    headers["accept-ranges"] = "bytes"
+    part = wanted_range(request, etag, len(content))
+    if part is None:
+        return Response(content, 200, headers, media_type)
+    headers["content-range"] = f"bytes {part[0]}-{part[1] - 1}/{len(content)}"
+    return Response(content[part[0] : part[1]], 206, headers, media_type)
 
 
 def _disk_use(directory: Path) -> int:

@@ -1,5 +1,5 @@
-"""What callers send: a body, counted as it arrives, timed as a whole, then parsed; conditions with entity tags (RFC
-9110, sections 8.8.3 and 13.1); the bearer token."""
+"""What callers send: a body, counted as it arrives, at a least rate, then parsed; conditions with entity tags, and
+ranges (RFC 9110, sections 8.8.3, 13.1 and 14.2); the bearer token."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import asyncio
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
+from tui_registry.node.limits import NodeBounds
 from tui_registry.node.responses import NodeError
 from tui_registry.records.documents import DocumentError, load_document
 
@@ -20,12 +21,20 @@ _NAME = "body.json"
 _TAG = re.compile(r'(?:W/)?"[^"]*"')
 # Tags with commas between them; a comma too many is allowed (RFC 9110, section 5.6.1).
 _LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,15})-([0-9]{0,15})[ \t]*", re.ASCII | re.IGNORECASE)
 # Stands for whatever is there, alone.
 _ANY = "*"
 
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+def _nothing(count: int) -> None:
+    """For bodies that nobody counts."""
+
+
+async def read_body(request: Request, limit: int, bounds: NodeBounds, came: Callable[[int], None] = _nothing) -> bytes:
     """The body's bytes; a chunked body is bounded as well.
+
+    Args:
+        came: told the bytes as they come.
 
     Raises:
         NodeError: `too_large`, `too_slow`, or `encoded` for a Content-Encoding.
@@ -37,24 +46,34 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     if not announced.isdecimal() or int(announced[:20]) > limit:
         raise too_large
     body = bytearray()
+    loop = asyncio.get_running_loop()
+    due = loop.time() + bounds.body_seconds
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout_at(due) as timeout:
             async for chunk in request.stream():
                 if len(body) + len(chunk) > limit:
                     raise too_large
+                came(len(chunk))
                 body += chunk
+                # Bytes give time, but none for later: what trickles in costs a connection, and not for long.
+                due = min(loop.time() + bounds.body_seconds, due + len(chunk) / bounds.body_rate)
+                timeout.reschedule(due)
     except TimeoutError:
-        raise NodeError("too_slow", f"the body did not arrive within {seconds:g} s") from None
+        if not timeout.expired():
+            raise
+        raise NodeError(
+            "too_slow", f"the body came slower than {bounds.body_rate:,} bytes a second for {bounds.body_seconds:g} s"
+        ) from None
     return bytes(body)
 
 
-async def read_json(request: Request, limit: int, seconds: float) -> Json:
+async def read_json(request: Request, limit: int, bounds: NodeBounds) -> Json:
     """The body as JSON; depth, duplicate keys and numbers are checked as for files.
 
     Raises:
         NodeError: also `document`, when it is no JSON.
     """
-    body = await read_body(request, limit, seconds)
+    body = await read_body(request, limit, bounds)
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -109,6 +128,34 @@ def is_stale(request: Request, revision: str) -> bool:
         return False
     tags = _tags(request, "if-match")
     return tags != [_ANY] and all(tag[1:-1].partition(".")[0] != revision for tag in tags)
+
+
+def wanted_range(request: Request, etag: str, size: int) -> tuple[int, int] | None:
+    """The part of an answer that the caller asks for (Range, and If-Range): from where up to, not including, where.
+
+    None for all of it: asked for nothing else, in a way that a server may pass over (several parts, other units), or
+    for the rest of other bytes than these.
+
+    Raises:
+        NodeError: `no_range`: nothing of it is there.
+    """
+    found = _RANGE.fullmatch(request.headers.get("range", ""))
+    if request.method != "GET" or found is None or request.headers.get("if-range", etag) != etag:
+        return None
+    first, last = found[1], found[2]
+    if not first and not last:
+        return None
+    start = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
+    if first and last and int(last) < start:
+        return None
+    if start >= end:
+        raise NodeError(
+            "no_range",
+            f"there are {size:,} bytes, and none of those asked for",
+            headers={"content-range": f"bytes */{size}"},
+        )
+    return start, end
 
 
 def is_token(given: str | None, token: str) -> bool:

@@ -50,6 +50,7 @@ _STATUS = {
     "no_operations": 400,
     "no_tile": 404,
     "no_log": 404,
+    "no_range": 416,
     "not_offered": 501,
     "interrupted": 503,
     "locked": 503,
@@ -68,14 +69,22 @@ class NodeError(RegistryError):
     Attributes:
         status: where it is not the one of the code.
         told: members of the answer beside those that every problem has.
+        headers: of the answer, likewise.
     """
 
     def __init__(
-        self, code: str, sentence: str, *, status: int | None = None, told: Mapping[str, Json] | None = None
+        self,
+        code: str,
+        sentence: str,
+        *,
+        status: int | None = None,
+        told: Mapping[str, Json] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code, sentence)
         self.status = status
         self.told = dict(told or {})
+        self.headers = dict(headers or {})
 
 
 def problem(
@@ -111,15 +120,15 @@ def answer_with_problems(app: FastAPI) -> None:
 
 def of_error(error: RegistryError) -> Response:
     """The answer to a declared error."""
-    status, told = _STATUS.get(error.code), None
+    status, told, more = _STATUS.get(error.code), None, dict[str, str]()
     if isinstance(error, NodeError):
-        status, told = error.status or status, error.told
+        status, told, more = error.status or status, error.told, error.headers
     if status is None or error.code in _OPERATORS:
         _log.error("%s: %s", error.code, error.sentence)
         return problem(status or 500, error.code, _KEPT_BACK)
-    headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else None
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else {}
     found = error.problems if isinstance(error, InvalidRecord) else ()
-    return problem(status, error.code, error.sentence, found, headers, told)
+    return problem(status, error.code, error.sentence, found, {**headers, **more}, told)
 
 
 class PacedAnswers:
@@ -166,9 +175,16 @@ class PacedAnswers:
                     # A write that fails is told to the server in the loop's next turn, and nothing is written after.
                     await asyncio.sleep(0)
 
+        async def heard() -> Message:
+            message = await receive()
+            # A body takes the time that it takes, within its own bounds.
+            if message["type"] == "http.request" and not begun and not deadline.expired():
+                deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
+            return message
+
         try:
             async with asyncio.timeout(self._seconds) as deadline:
-                await self._app(scope, receive, paced)
+                await self._app(scope, heard, paced)
         except TimeoutError:
             if not deadline.expired():
                 raise

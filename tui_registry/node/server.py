@@ -251,13 +251,16 @@ class _Server(uvicorn.Server):
 def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
     bound on connections, our errors."""
+    # Connections that wait for another request; the one that is silent for the longest stands first.
+    silent: dict[Patient, None] = {}
 
     class Patient(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None
         _taking_due: asyncio.TimerHandle | None = None
+        is_ours = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            if len(self.connections) >= bounds.connections:
+            if len(self.connections) >= bounds.connections and not _make_place():
                 transport.abort()
                 return
             # Writing is paused as long as anything is unsent, be it a byte: even closing waits for that byte.
@@ -266,15 +269,31 @@ def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
                 # The system would take megabytes for a reader who takes none.
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
+            self.is_ours = True
             self._expect_headers()
 
         def data_received(self, data: bytes) -> None:
+            silent.pop(self, None)
             super().data_received(data)
             if self._is_answering():
                 self._headers_came()
             else:
                 # Headers that trickle in, or a body that nobody reads any more.
                 self._expect_headers()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if not self.transport.is_closing() and not self._is_answering():
+                silent[self] = None
+
+        def let_go(self) -> bool:
+            """Close it, if it is silent: no answer waits for its reader, and no request for its end."""
+            if self._taking_due is not None or self._headers_due is not None or self.transport.is_closing():
+                return False
+            self.timeout_keep_alive_handler()
+            # Counted no longer: what closes it comes in the loop's next turn.
+            self.connections.discard(self)
+            return True
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -287,7 +306,8 @@ def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._headers_came()
             self._taken()
-            if self in self.connections:
+            silent.pop(self, None)
+            if self.is_ours:
                 super().connection_lost(exc)
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
@@ -320,5 +340,12 @@ def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
         def _give_up(self) -> None:
             self._headers_due = None
             self.transport.abort()
+
+    def _make_place() -> bool:
+        for one in list(silent):
+            del silent[one]
+            if one.let_go():
+                return True
+        return False
 
     return Patient

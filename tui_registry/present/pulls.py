@@ -95,8 +95,9 @@ class SyncError(RegistryError):
     Attributes:
         peer: the peer's local name.
         code: one of `refused`, `unreachable`, `timeout`, `insecure`, `protocol`, `redirect`, `not_a_node`, `bad_head`,
-            `bad_tile`, `bad_bundle`, `too_large`, `vanished`, `not_accepted`, `turn_over`, `stopped`, `no_directory`,
-            `http_` and a status, or `unexpected`: a fault of this program that this peer brought to light.
+            `bad_tile`, `bad_bundle`, `too_large`, `vanished`, `not_accepted`, `turn_over`, `out_of_time`, `stopped`,
+            `no_directory`, `http_` and a status, or `unexpected`: a fault of this program that this peer brought to
+            light.
         reason: the sentence without the peer's name, for a column beside it.
     """
 
@@ -104,6 +105,12 @@ class SyncError(RegistryError):
         super().__init__(code, f"{peer}: {reason}")
         self.peer = peer
         self.reason = reason
+
+
+def out_of_time(peer: str) -> SyncError:
+    """A pull or push that did not end within the time that it was given."""
+    said = "did not end within the time that it was given. The next sync goes on from here"
+    return SyncError(peer, "out_of_time", said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from tui_registry.settings import Settings, with_bounds
 
 TILE_OPS = 256
 MAX_OP_BYTES = 65_536
+# Claims that are remembered of one log: of its first quarter of a million entries.
+_SEEN = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +26,25 @@ class Bounds:
             large but valid operations block a node's readers (see protocol.md, Pulling).
         head_bytes, answer_bytes: of a head, and of the answer to a push or a comparison.
         connect_seconds, read_seconds: for a connection, and for each read.
-        head_seconds, request_seconds: for a whole request, redirects and body included.
+        head_seconds: for the whole request of a head, redirects and body included. request_seconds: for a tile that is
+            read from a directory.
+        least_rate: bytes a second that a pull's answers bring together, or its questions take; grace_seconds: how long
+            they may stay behind it. What keeps to that may take as long as it takes: a line of 64 kbit/s carries twice
+            as much.
+        pull_seconds: for a whole pull or push; None for as long as it takes.
+        retries: of one request, in a row, that bring nothing. retry_seconds: before the first of them at most, twice
+            as much before each next; wait_seconds: before any of them, and the longest time that a busy peer may name.
+            patience_seconds: for all of them.
+        push_answer_seconds: until the answer to a push begins: a node checks what others pushed first.
         redirects: followed for one request.
         requests_at_once: of one pull. unread_tiles, unread_bytes: fetched ahead of what is stored.
         batch_ops, batch_bytes: what one transaction takes; whichever is reached first ends the batch.
         missing_hashes: asked for in one request, and lines of its answer. missing_rounds: requests in one pull.
         peers_at_once: pulled from together. turn_seconds: for one pull once another waits for its turn, so that
             endless peers cannot keep the honest ones waiting.
+        incoming_bytes: of tiles that one pull keeps beside the replica until they are stored, so that they need not
+            travel again after a kill.
+        refused_entries, unkept_entries: of one log in one pull that break a rule, or that this version cannot keep.
         push_ops, push_bytes: of one request.
         reconcile_least: ops in a log that is worth comparing before it is read. reconcile_ops: ops here up to which
             it is compared; their keys, 40 bytes each, are kept in memory meanwhile. reconcile_missing: ops that it may
@@ -42,6 +58,14 @@ class Bounds:
     read_seconds: float = 20.0
     head_seconds: float = 20.0
     request_seconds: float = 120.0
+    least_rate: int = 4096
+    grace_seconds: float = 30.0
+    pull_seconds: float | None = None
+    retries: int = 5
+    retry_seconds: float = 0.25
+    wait_seconds: float = 30.0
+    patience_seconds: float = 120.0
+    push_answer_seconds: float = 60.0
     redirects: int = 3
     requests_at_once: int = 3
     unread_tiles: int = 16
@@ -52,8 +76,11 @@ class Bounds:
     missing_rounds: int = 16
     peers_at_once: int = 8
     turn_seconds: float = 900.0
+    incoming_bytes: int = 64 * 1_048_576
+    refused_entries: int = 65_536
+    unkept_entries: int = 262_144
     push_ops: int = 512
-    push_bytes: int = 4 * 1_048_576
+    push_bytes: int = 1_048_576
     reconcile_least: int = 2048
     reconcile_ops: int = 1_000_000
     reconcile_missing: int = 8192
@@ -80,3 +107,49 @@ _WITHIN = {
     "redirects": (0, 100),
     "retries": (0, 1000),
 }
+
+
+class Endless:
+    """Notices a log that is read for ever: a head may claim any size, and below it stand the same operations again and
+    again, or nothing that can be kept. An honest log holds no operation twice and none that breaks a rule.
+
+    One pass through a log, from a cursor to a head.
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._known = self._refused = self._unkept = 0
+        # Of the hashes that entries claim those that begin so, one in 16: which, a stranger cannot know.
+        self._sign = os.urandom(1).hex()[0]
+        self._seen: set[str] = set()
+
+    def why(self, claims: Iterable[str | None], known: int, refused: int, unkept: int, ours: int) -> str | None:
+        """Why the log is not read on, in words; None while it is.
+
+        Args:
+            claims: the hashes that the next entries claim.
+            known, refused, unkept: of these entries, how many were here already, broke a rule, or cannot be kept.
+            ours: operations in this log now.
+        """
+        self._known += known
+        self._refused += refused
+        self._unkept += unkept
+        if self._repeats(claims) or self._known > ours:
+            return "gives the same operations again and again, which no log holds twice"
+        if self._refused > self._bounds.refused_entries:
+            return f"gave {self._refused:,} operations that break a rule, where an honest log has none"
+        if self._unkept > self._bounds.unkept_entries:
+            return (
+                f"gave {self._unkept:,} operations that cannot be kept here, as they wait for others or are of a later "
+                "version. The next sync goes on from here"
+            )
+        return None
+
+    def _repeats(self, claims: Iterable[str | None]) -> bool:
+        for claim in claims:
+            if claim is not None and claim.startswith(self._sign):
+                if claim in self._seen:
+                    return True
+                if len(self._seen) < _SEEN:
+                    self._seen.add(claim)
+        return False

@@ -1,25 +1,70 @@
-"""A node or a static log over HTTP. Whatever answers may be hostile: everything is bounded, in size and in time."""
+"""A node or a static log over HTTP. Whatever answers may be hostile: everything is bounded, in size and in time.
+
+An honest peer may be busy, start anew or hang up, and a line may break: as no request does harm when it comes twice,
+each is sent again after a while, and a tile goes on from the byte where it broke off.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
+import math
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
 
 import httpx
 
 from tui_registry.datastore import Head
 from tui_registry.errors import Json
-from tui_registry.origin import FAILURES, Origin, TooLargeError, read_url
+from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, etag_of_head, parse_head, split
-from tui_registry.text import safe_text
+from tui_registry.text import exact, safe_text
+
+T = TypeVar("T")
 
 _NDJSON = "application/x-ndjson"
+# The peer, or what stands before it, cannot answer now (RFC 9110, section 15.6; RFC 6585, section 4).
+_BUSY = frozenset((429, 502, 503, 504))
+# Who has not answered yet may be no node at all.
+_STRANGERS_RETRIES = 2
+# A peer that says when to come back is believed more often.
+_TOLD_RETRIES = 40
+# Bytes of a tile that make an attempt worth it: breaking off after each byte wins nobody time.
+_WORTH = 16_384
+_RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)", re.ASCII)
+# A weak tag does not name the bytes, and a long one is no honest server's.
+_STRONG_TAG = re.compile(r'"[!#-~]{1,128}"', re.ASCII)
+# Of the line that a kept tile begins with.
+_LABEL_BYTES = 512
+_ABANDONED_SECONDS = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How time passes between two requests.
+
+    Attributes:
+        sleep: for so many seconds. clock: seconds, monotonic. now: Unix seconds.
+        spread: a number from 0 up to 1, another one each time: so a crowd that failed together comes back one by one.
+    """
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    spread: Callable[[], float] = random.random
 
 
 class HttpTransport:
@@ -27,10 +72,21 @@ class HttpTransport:
 
     answers = True
 
-    def __init__(self, peer: str, address: str, bounds: Bounds) -> None:
+    def __init__(
+        self, peer: str, address: str, bounds: Bounds, incoming: Path | None = None, waits: Waits | None = None
+    ) -> None:
+        """
+        Args:
+            incoming: the folder where tiles are kept until they are stored; None to keep them nowhere.
+        """
         self.past_caches = False
         self._peer = peer
         self._bounds = bounds
+        self._waits = waits or Waits()
+        self._pace = _Pace(bounds.least_rate)
+        self._incoming = _Incoming(incoming, address, bounds.incoming_bytes)
+        self._answered = False
+        self._fulfilled = 0
         try:
             self._base = read_url(address.rstrip("/") + "/")
         except httpx.InvalidURL:
@@ -40,6 +96,7 @@ class HttpTransport:
             httpx.Timeout(bounds.read_seconds, connect=bounds.connect_seconds),
             redirects=bounds.redirects,
             connections=bounds.requests_at_once + 1,
+            moved=self._pace.moved,
         )
 
     @property
@@ -49,6 +106,107 @@ class HttpTransport:
 
     async def head(self, etag: str | None = None) -> RemoteHead | None:
         """The peer's head; None when it is still the one that `etag` came with."""
+        return await self._again(lambda: self._head(etag))
+
+    async def entries(self, epoch: str, span: Span) -> list[bytes]:
+        """Exactly the entries of the span. What came of them before the line broke does not travel again."""
+        arriving = await asyncio.to_thread(_Arriving, self._incoming, epoch, span, self._bounds.tile_bytes)
+        patience = self._patience()
+        if self.past_caches:
+            # What was kept of it may have come from one of them.
+            await asyncio.to_thread(arriving.begin_anew)
+        best = arriving.size
+        begun_again = 0
+        while True:
+            try:
+                if not arriving.is_whole:
+                    await self._fetch(epoch, span, arriving)
+                lines = await asyncio.to_thread(arriving.lines)
+            except LogError as error:
+                # Of one answer it is the peer's; put together from several, their bytes may not belong together.
+                of_several = arriving.of_several
+                await asyncio.to_thread(arriving.begin_anew)
+                begun_again += 1
+                if not of_several or begun_again > self._bounds.retries:
+                    raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
+                best, patience = 0, self._patience()
+            except _PassingError as failed:
+                if arriving.size - best >= _WORTH:
+                    best, patience = arriving.size, self._patience()
+                await patience.wait(failed, self._fulfilled)
+            else:
+                self._fulfilled += 1
+                return lines
+
+    async def stored(self, index: int) -> None:
+        """All entries before `index` are in this log now: they are not kept any longer."""
+        await asyncio.to_thread(self._incoming.sweep, index)
+
+    async def missing(self, hashes: Sequence[str]) -> list[bytes]:
+        """Operations by hash, children first; maybe only some of them, and none from a static log. Their own children
+        may be among them, up to as many lines as one question may have hashes."""
+        content = json.dumps({"hashes": list(hashes)}, separators=(",", ":")).encode()
+
+        async def ask() -> bytes | None:
+            async with self._asking(), self._post("sync/ops/get", content) as response:
+                if response.status_code in (404, 405, 501):
+                    return None  # a static file server
+                self._expect_ok(response)
+                return await self._whole(response, self._bounds.tile_bytes, "its answer")
+
+        data = await self._again(ask)
+        try:
+            return [] if data is None else await asyncio.to_thread(split, data, self._bounds.missing_hashes)
+        except LogError as error:
+            raise self._fail("protocol", f"its answer {error.reason}") from None
+
+    async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:
+        """What the peer says of ranges of its log, as it came; None when it does not do this, or not now."""
+        asked: dict[str, Json] = {"epoch": epoch, "ranges": ranges}
+        if size is not None:
+            asked["size"] = size
+        content = json.dumps(asked, separators=(",", ":")).encode()
+
+        async def ask() -> bytes | None:
+            async with self._asking(), self._post("sync/reconcile", content) as response:
+                if response.status_code in _BUSY:
+                    self._expect_ok(response)
+                if response.status_code != 200:
+                    return None
+                return await self._whole(response, self._bounds.answer_bytes, "its answer")
+
+        data = await self._again(ask)
+        return None if data is None else self._json(data, "compares logs by something that is not JSON")
+
+    async def offer(self, lines: Iterable[bytes]) -> Json:
+        """Push operations; the peer's report as JSON."""
+        content = b"".join(line + b"\n" for line in lines)
+        patient = self._bounds.push_answer_seconds
+
+        async def ask() -> bytes:
+            posted = self._origin.post(self._base.join("sync/ops"), content, _NDJSON, answer_seconds=patient)
+            async with self._asking(grace=patient + self._bounds.grace_seconds), self._heard(posted) as response:
+                if response.status_code in (403, 404, 405, 501):
+                    raise self._fail(
+                        "not_accepted",
+                        "does not take operations from others. Ask its operator for `serve --accept-ops`",
+                    )
+                self._expect_ok(response)
+                return await self._whole(response, self._bounds.answer_bytes, "its answer")
+
+        return self._json(await self._again(ask), "took the operations and answered with something that is not JSON")
+
+    async def __aenter__(self) -> HttpTransport:
+        await self._origin.__aenter__()
+        return self
+
+    async def __aexit__(self, *details: object) -> None:
+        await self._origin.__aexit__(*details)
+        await asyncio.to_thread(self._incoming.close, is_done=details[0] is None)
+
+    # How: one request
+
+    async def _head(self, etag: str | None) -> RemoteHead | None:
         extra = {"if-none-match": etag} if etag is not None else {}
         async with self._asking(self._bounds.head_seconds), self._get("sync/head", extra) as response:
             if response.status_code == 304 and etag is not None:
@@ -63,92 +221,74 @@ class HttpTransport:
             raise self._fail(error.code, f"{error.reason}. Check the address") from None
         return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag"), read.head, data))
 
-    async def entries(self, epoch: str, span: Span) -> list[bytes]:
-        """Exactly the entries of the span."""
+    async def _fetch(self, epoch: str, span: Span, arriving: _Arriving) -> None:
+        """Ask for a tile, or for the rest of it, and take what comes.
+
+        Raises:
+            LogError: it is no tile, or not the one that it was. _PassingError: it broke off.
+        """
         limit = self._bounds.tile_bytes
-        unpacker = Unpacker(limit)
+        before = arriving.size
+        wanted = arriving.rest()
         path = f"sync/{epoch}/entries/{span.name}"
-        async with self._asking(self._bounds.request_seconds), self._get(path) as response:
-            if response.status_code in (404, 410):
+        async with self._asking(grew=lambda: arriving.size > before), self._get(path, wanted) as response:
+            status = response.status_code
+            if status in (404, 410):
+                await asyncio.to_thread(arriving.begin_anew)
                 raise self._fail("vanished", f"has no tile {span.name}, which its head promises")
-            self._expect_ok(response)
+            if wanted and status in (206, 416):
+                if not arriving.goes_on(response):
+                    raise LogError("protocol", "goes on as another file than it began")
+            else:
+                self._expect_ok(response)
+                await asyncio.to_thread(arriving.begin, response)
+            # Data that does not compress grows a little as gzip; what grows more is no honest tile.
+            most = limit + limit // 64 + 1024 - arriving.size
             try:
-                # Data that does not compress grows a little as gzip; what grows more is no honest tile.
-                async for chunk in self._body(response, limit + limit // 64 + 1024, f"tile {span.name}"):
-                    await asyncio.to_thread(unpacker.feed, chunk)
-                return await asyncio.to_thread(unpacker.lines, span.stop - span.first)
-            except LogError as error:
-                raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
-
-    async def missing(self, hashes: Sequence[str]) -> list[bytes]:
-        """Operations by hash, children first; maybe only some of them, and none from a static log. Their own children
-        may be among them, up to as many lines as one question may have hashes."""
-        content = json.dumps({"hashes": list(hashes)}, separators=(",", ":")).encode()
-        async with self._asking(self._bounds.request_seconds), self._post("sync/ops/get", content) as response:
-            if response.status_code in (404, 405, 501):
-                return []  # a static file server
-            self._expect_ok(response)
-            data = await self._whole(response, self._bounds.tile_bytes, "its answer")
-        try:
-            return await asyncio.to_thread(split, data, self._bounds.missing_hashes)
-        except LogError as error:
-            raise self._fail("protocol", f"its answer {error.reason}") from None
-
-    async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:
-        """What the peer says of ranges of its log, as it came; None when it does not do this, or not now."""
-        asked: dict[str, Json] = {"epoch": epoch, "ranges": ranges}
-        if size is not None:
-            asked["size"] = size
-        content = json.dumps(asked, separators=(",", ":")).encode()
-        async with self._asking(self._bounds.request_seconds), self._post("sync/reconcile", content) as response:
-            if response.status_code != 200:
-                return None
-            data = await self._whole(response, self._bounds.answer_bytes, "its answer")
-        return self._json(data, "compares logs by something that is not JSON")
-
-    async def offer(self, lines: Iterable[bytes]) -> Json:
-        """Push operations; the peer's report as JSON."""
-        content = b"".join(line + b"\n" for line in lines)
-        async with self._asking(self._bounds.request_seconds), self._post("sync/ops", content, _NDJSON) as response:
-            if response.status_code in (403, 404, 405, 501):
-                raise self._fail(
-                    "not_accepted", "does not take operations from others. Ask its operator for `serve --accept-ops`"
-                )
-            self._expect_ok(response)
-            data = await self._whole(response, self._bounds.answer_bytes, "its answer")
-        return self._json(data, "took the operations and answered with something that is not JSON")
-
-    async def __aenter__(self) -> HttpTransport:
-        await self._origin.__aenter__()
-        return self
-
-    async def __aexit__(self, *details: object) -> None:
-        await self._origin.__aexit__(*details)
-
-    # How: one request
+                async for chunk in self._origin.body(response, most):
+                    with self._pace.paused():
+                        await asyncio.to_thread(arriving.take, chunk)
+            except TooLargeError:
+                await asyncio.to_thread(arriving.begin_anew)
+                raise self._fail("too_large", f"tile {span.name} is larger than {limit:,} bytes") from None
 
     def _get(self, path: str, headers: dict[str, str] | None = None) -> AbstractAsyncContextManager[httpx.Response]:
         url = self._base.join(path)
-        if not self.past_caches:
-            return self._origin.get(url, headers)
-        # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
-        fresh = {"cache-control": "no-cache", **(headers or {})}
-        return self._origin.get(url.copy_set_param("fresh", os.urandom(8).hex()), fresh)
+        if self.past_caches:
+            # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
+            url = url.copy_set_param("fresh", os.urandom(8).hex())
+            headers = {"cache-control": "no-cache", **(headers or {})}
+        return self._heard(self._origin.get(url, headers))
 
-    def _post(
-        self, path: str, content: bytes, of: str = "application/json"
-    ) -> AbstractAsyncContextManager[httpx.Response]:
-        return self._origin.post(self._base.join(path), content, of)
+    def _post(self, path: str, content: bytes) -> AbstractAsyncContextManager[httpx.Response]:
+        return self._heard(self._origin.post(self._base.join(path), content, "application/json"))
 
     @asynccontextmanager
-    async def _asking(self, seconds: float) -> AsyncIterator[None]:
-        """A time for the whole request, as a peer that sends a byte now and then stays below every timeout of a read;
-        and whatever goes wrong on the way, in words."""
+    async def _heard(self, asked: AbstractAsyncContextManager[httpx.Response]) -> AsyncIterator[httpx.Response]:
+        async with asked as response:
+            self._answered = True
+            yield response
+
+    @asynccontextmanager
+    async def _asking(
+        self, seconds: float | None = None, *, grace: float | None = None, grew: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[None]:
+        """A least rate, as a peer that sends a byte now and then stays below every timeout of a read; and whatever goes
+        wrong on the way, in words.
+
+        Args:
+            seconds: for the whole request. grace: to stay behind the least rate.
+            grew: whether it brought something before it stopped.
+        """
+        grace = self._bounds.grace_seconds if grace is None else grace
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as whole, self._pace.kept(grace):
                 yield
         except TimeoutError:
-            raise self._fail("timeout", f"did not finish one answer within {seconds:g} s") from None
+            if whole.expired():
+                raise self._fail("timeout", f"did not finish one answer within {seconds or 0:g} s") from None
+            said = f"gave less than {self._bounds.least_rate:,} bytes a second for {grace:g} s"
+            raise self._fail("timeout", f"{said}. The next sync goes on from here") from None
         except FAILURES as error:
             failure = self._origin.failure(
                 error,
@@ -156,7 +296,29 @@ class HttpTransport:
                 if_refused="Is `serve` running there?",
                 if_trusted="add it as a peer",
             )
+            may_pass = (
+                is_hang_up(error)
+                # Of who has answered before: a node that is started anew.
+                or (isinstance(error, httpx.ConnectError) and self._answered)
+                or (isinstance(error, httpx.TimeoutException) and grew())
+            )
+            if may_pass:
+                raise _PassingError(self._peer, *failure) from None
             raise self._fail(*failure) from None
+
+    def _patience(self) -> _Patience:
+        return _Patience(self._bounds, self._waits, stranger=not self._answered)
+
+    async def _again(self, ask: Callable[[], Awaitable[T]]) -> T:
+        patience = self._patience()
+        while True:
+            try:
+                answer = await ask()
+            except _PassingError as failed:
+                await patience.wait(failed, self._fulfilled)
+            else:
+                self._fulfilled += 1
+                return answer
 
     async def _whole(self, response: httpx.Response, limit: int, what: str) -> bytes:
         return b"".join([chunk async for chunk in self._body(response, limit, what)])
@@ -179,8 +341,10 @@ class HttpTransport:
         status = response.status_code
         if status == 200:
             return
-        if status in (429, 503):
-            raise self._fail(f"http_{status}", f"is too busy now ({status}). Try again later")
+        if status in _BUSY:
+            after = _retry_after(response.headers.get("retry-after"), self._waits.now())
+            later = "later" if after is None else f"in {exact(math.ceil(after))} s"
+            raise _PassingError(self._peer, f"http_{status}", f"is too busy now ({status}). Try again {later}", after)
         if status in (401, 403, 407):
             raise self._fail(f"http_{status}", f"does not let us in ({status}). Ask its operator")
         raise self._fail(
@@ -189,6 +353,342 @@ class HttpTransport:
 
     def _fail(self, code: str, reason: str) -> SyncError:
         return SyncError(self._peer, code, reason)
+
+
+class _PassingError(SyncError):
+    """A failure that may pass: the same request is worth another try.
+
+    Attributes:
+        after: in so many seconds, says the peer; None where it does not say.
+    """
+
+    def __init__(self, peer: str, code: str, reason: str, after: float | None = None) -> None:
+        super().__init__(peer, code, reason)
+        self.after = after
+
+
+class _Patience:
+    """How often one request is sent again, and after what time: each time up to twice as long, and any time up to that
+    is as likely ("full jitter"), so that those who failed together do not come back together. It begins anew while the
+    peer answers others: it lets in so many of ours a second, and this one's turn will come."""
+
+    def __init__(self, bounds: Bounds, waits: Waits, *, stranger: bool) -> None:
+        self._bounds = bounds
+        self._waits = waits
+        self._retries = _STRANGERS_RETRIES if stranger else bounds.retries
+        self._doublings = self._in_vain = 0
+        self._began = waits.clock()
+        self._fulfilled = 0
+
+    async def wait(self, failed: _PassingError, fulfilled: int) -> None:
+        """Wait before the next try.
+
+        Args:
+            fulfilled: requests that the peer has answered well so far.
+
+        Raises:
+            _PassingError: the same, where there is none.
+        """
+        bounds = self._bounds
+        if fulfilled > self._fulfilled and self._in_vain:
+            self._in_vain, self._began = 0, self._waits.clock()
+            self._doublings = max(0, self._doublings - 1)
+        self._fulfilled = fulfilled
+        most = self._retries if failed.after is None else _TOLD_RETRIES
+        spread = min(bounds.retry_seconds * 2**self._doublings, bounds.wait_seconds) * self._waits.spread()
+        seconds = spread + (failed.after or 0)
+        over = self._waits.clock() - self._began + seconds > bounds.patience_seconds
+        if self._in_vain >= most or over or (failed.after or 0) > bounds.wait_seconds:
+            raise failed
+        self._in_vain += 1
+        self._doublings += 1
+        await self._waits.sleep(seconds)
+
+
+class _Pace:
+    """The least rate of a peer: what all its answers bring together, as they share one line."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._grace = 0.0
+        self._due = self._told = 0.0
+        self._running: set[asyncio.Timeout] = set()
+        self._pauses = 0
+        self._paused = 0.0
+
+    def moved(self, count: int) -> None:
+        """So many bytes moved: they give so much time, but nothing for later."""
+        self._due = min(_now() + self._grace, self._due + count / self._rate)
+        if self._due - self._told > self._grace / 16:
+            self._tell()
+
+    @asynccontextmanager
+    async def kept(self, grace: float) -> AsyncIterator[None]:
+        """Raises TimeoutError in the block once it is behind the rate for `grace` seconds."""
+        if not self._running:
+            self._grace = grace
+            self._due = self._told = _now() + grace
+        async with asyncio.timeout_at(None if self._pauses else self._due) as timeout:
+            self._running.add(timeout)
+            try:
+                yield
+            finally:
+                self._running.discard(timeout)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The time of the block is ours, not the peer's: this machine may have more to do than to read."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self._paused = _now()
+            self._tell()
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses:
+                self._due += _now() - self._paused
+                self._tell()
+
+    def _tell(self) -> None:
+        self._told = self._due
+        for timeout in self._running:
+            if not timeout.expired():
+                timeout.reschedule(None if self._pauses else self._due)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class _Arriving:
+    """A tile on its way: what came of it is unpacked, and kept in a file until it is stored.
+
+    A file begins with a line of JSON, the tag and the size of the answer that it is of; the rest is as it travelled,
+    and is checked like it. It need not survive the machine, only this process: nothing waits for the disk.
+
+    Attributes:
+        size: bytes of it so far, packed.
+        of_several: they are not of one answer.
+    """
+
+    def __init__(self, incoming: _Incoming, epoch: str, span: Span, limit: int) -> None:
+        self.size = 0
+        self.of_several = False
+        self._span = span
+        self._limit = limit
+        self._unpacker = Unpacker(limit)
+        self._etag: str | None = None
+        self._total: int | None = None
+        self._incoming = incoming
+        self._path = incoming.path(epoch, span)
+        self._label = b""
+        if self._path is not None:
+            self._read_back(self._path)
+
+    @property
+    def is_whole(self) -> bool:
+        return self._unpacker.is_whole
+
+    def rest(self) -> dict[str, str]:
+        """The headers that ask for what is lacking; none to ask for all of it."""
+        if self.size == 0 or self._etag is None or self.size == self._total:
+            return {}
+        return {"range": f"bytes={self.size}-", "if-range": self._etag}
+
+    def begin(self, response: httpx.Response) -> None:
+        """A whole answer comes."""
+        self.begin_anew()
+        tag, length = response.headers.get("etag", ""), response.headers.get("content-length", "")
+        self._etag = tag if _STRONG_TAG.fullmatch(tag) else None
+        self._total = int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
+
+    def goes_on(self, response: httpx.Response) -> bool:
+        """Whether the answer is the rest of the same bytes."""
+        self.of_several = True
+        found = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        if response.status_code != 206 or found is None or int(found[1]) != self.size:
+            return False
+        same_size = self._total is None or found[2] in ("*", str(self._total))
+        return same_size and response.headers.get("etag", self._etag) == self._etag
+
+    def take(self, data: bytes) -> None:
+        """Raises LogError."""
+        self._unpacker.feed(data)
+        self._keep(data)
+        self.size += len(data)
+
+    def lines(self) -> list[bytes]:
+        """Raises LogError."""
+        return self._unpacker.lines(self._span.stop - self._span.first)
+
+    def begin_anew(self) -> None:
+        """Forget what came."""
+        if self.size:
+            self._incoming.drop(self._path)
+        self._unpacker = Unpacker(self._limit)
+        self.size, self._etag, self._total, self.of_several = 0, None, None, False
+
+    def _keep(self, data: bytes) -> None:
+        if self._path is None:
+            return
+        if not self.size:
+            self._label = json.dumps({"etag": self._etag, "total": self._total}).encode() + b"\n"
+            data = self._label + data
+            at = 0
+        else:
+            at = len(self._label) + self.size
+        if not self._incoming.write(self._path, at, data):
+            self._incoming.drop(self._path)
+            self._path = None
+
+    def _read_back(self, path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                self._label = file.readline(_LABEL_BYTES)
+                told: Json = json.loads(self._label)
+                etag, total = (told.get("etag"), told.get("total")) if isinstance(told, dict) else (None, None)
+                while data := file.read(_LABEL_BYTES * 128):
+                    self._unpacker.feed(data)
+                    self.size += len(data)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, RecursionError):  # LogError is a ValueError
+            self._incoming.drop(path)
+            self._unpacker, self.size = Unpacker(self._limit), 0
+            return
+        self.of_several = True
+        self._etag = etag if isinstance(etag, str) and _STRONG_TAG.fullmatch(etag) else None
+        self._total = total if type(total) is int else None
+
+
+class _Incoming:
+    """The folder of the tiles that came from one peer and are not stored yet: a process that is killed has fetched them
+    already. Where another process has it, or the disk takes no more, nothing is kept: that only costs the fetching."""
+
+    def __init__(self, root: Path | None, address: str, limit: int) -> None:
+        self._root = root
+        self._name = hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        self._limit = limit
+        self._lock = Lock()
+        self._folder: Path | None = None
+        self._descriptor = -1
+        self._sizes: dict[Path, int] = {}
+
+    def path(self, epoch: str, span: Span) -> Path | None:
+        """Where a tile is kept; None where none is."""
+        with self._lock:
+            if self._root is not None:
+                root, self._root = self._root, None
+                with suppress(OSError):
+                    self._folder = self._taken(root, epoch)
+            return None if self._folder is None else self._folder / f"{epoch}-{span.name}"
+
+    def write(self, path: Path, at: int, data: bytes) -> bool:
+        """Whether the data stands in the file now."""
+        with self._lock:
+            room = self._limit - sum(self._sizes.values()) + (self._sizes.get(path, 0) if at == 0 else 0)
+            if len(data) > room:
+                return False
+            self._sizes[path] = at + len(data)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if at else os.O_TRUNC)
+            file = os.open(path, flags, 0o600)
+            try:
+                return os.pwrite(file, data, at) == len(data)
+            finally:
+                os.close(file)
+        except OSError:
+            return False
+
+    def drop(self, path: Path | None) -> None:
+        """Remove a tile."""
+        if path is not None:
+            with self._lock, suppress(OSError):
+                self._sizes.pop(path, None)
+                path.unlink()
+
+    def sweep(self, index: int) -> None:
+        """Remove what ends before a log index."""
+        with self._lock:
+            stored = [path for path in self._sizes if _end(path) <= index]
+        for path in stored:
+            self.drop(path)
+
+    def close(self, *, is_done: bool) -> None:
+        """Leave the folder to others, and none where nothing is in it; `is_done`: nothing in it is wanted any more."""
+        for path in list(self._sizes) if is_done else ():
+            self.drop(path)
+        with self._lock:
+            folder, self._folder = self._folder, None
+            if folder is not None:
+                with suppress(OSError):
+                    folder.rmdir()
+                    folder.parent.rmdir()
+                os.close(self._descriptor)
+
+    def _taken(self, root: Path, epoch: str) -> Path:
+        """The folder, which is ours alone until its descriptor is closed, with the tiles of this epoch in it.
+
+        Raises:
+            OSError: it cannot be made, or another process has it.
+        """
+        folder = root / self._name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._descriptor = _locked(folder)
+        try:
+            for path in folder.iterdir():
+                if path.name.startswith(epoch + "-") and _end(path):
+                    self._sizes[path] = path.stat().st_size
+                else:
+                    path.unlink()
+        except OSError:
+            os.close(self._descriptor)
+            raise
+        with suppress(OSError):
+            for other in root.iterdir():
+                # Of a peer that is gone, or has another address now.
+                if other != folder and other.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                    _remove(other)
+        return folder
+
+
+def _end(path: Path) -> int:
+    """One past the log index of the last entry of a kept tile; 0 of anything else."""
+    span = Span.from_name(path.name.partition("-")[2])
+    return 0 if span is None else span.end
+
+
+def _locked(folder: Path) -> int:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):
+        descriptor = _locked(folder)
+        try:
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+        finally:
+            os.close(descriptor)
+
+
+def _retry_after(text: str | None, now: float) -> float | None:
+    """The seconds that a Retry-After names, as a number or as a date (RFC 9110, section 10.2.3)."""
+    text = (text or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:12])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _sound_etag(etag: str | None, head: Head, data: bytes) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tui_registry.crdt import claimed_hash, digest_of
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, Rejection, Spoilt, Standing
@@ -21,9 +21,10 @@ from tui_registry.present.pulls import (
     Started,
     SyncError,
     Tally,
+    out_of_time,
     tally_of,
 )
-from tui_registry.sync.bounds import TILE_OPS, Bounds
+from tui_registry.sync.bounds import TILE_OPS, Bounds, Endless
 from tui_registry.sync.comparing import Keep, is_worth_it, reconcile
 from tui_registry.sync.concurrency import Turns, check_ahead, fetch_ahead, in_batches, in_thread
 from tui_registry.sync.tiles import RemoteHead, Span, spans
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 Emit: TypeAlias = Callable[[Event], None]
 
-# A pull that the user, or the turn of the next peer, ended before the peer's head.
-_ENDED_EARLY = frozenset({"stopped", "turn_over"})
+# A pull that the user, the time that it was given, or the turn of the next peer ended before the peer's head.
+_ENDED_EARLY = frozenset({"stopped", "turn_over", "out_of_time"})
 _REJECTIONS_SHOWN = 20
 _MISSING_KEPT = 65_536
 
@@ -74,8 +75,10 @@ async def pull(
     Raises:
         StoreError: code `not_found`: there is no such peer.
     """
+    bounds = bounds or Bounds()
     peer = await in_thread(datastore.peers.get, peer_name)
-    return await _pull(datastore, peer, emit, cancel, turn_over, bounds or Bounds(), through)
+    with _given(bounds) as out_of_time:
+        return await _pull(datastore, peer, emit, _Ends(cancel, turn_over, out_of_time), bounds, through)
 
 
 async def pull_all(
@@ -101,31 +104,50 @@ async def pull_all(
     peers = [await in_thread(datastore.peers.get, name) for name in names]
     turns = Turns(bounds)
 
-    async def one(peer: Peer) -> PullResult:
-        async with turns.turn() as over:
-            return await _pull(datastore, peer, emit, cancel, over, bounds)
+    # One time for all of them: whoever waits for their end waits no longer.
+    with _given(bounds) as out_of_time:
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(peer)) for peer in peers]
+        async def one(peer: Peer) -> PullResult:
+            async with turns.turn(out_of_time) as over:
+                return await _pull(datastore, peer, emit, _Ends(cancel, over, out_of_time), bounds)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(peer)) for peer in peers]
     return [task.result() for task in tasks]
 
 
 # How: one pull, from its beginning to its result
 
 
+class _Ends(NamedTuple):
+    """What ends a pull before its time, each once it is set."""
+
+    cancel: asyncio.Event | None
+    turn_over: asyncio.Event | None
+    out_of_time: asyncio.Event | None
+
+
+@contextmanager
+def _given(bounds: Bounds) -> Iterator[asyncio.Event | None]:
+    """Set once the time is over that a pull is given; None where it may take any."""
+    if bounds.pull_seconds is None:
+        yield None
+        return
+    over = asyncio.Event()
+    timer = asyncio.get_running_loop().call_later(bounds.pull_seconds, over.set)
+    try:
+        yield over
+    finally:
+        timer.cancel()
+
+
 async def _pull(
-    datastore: Datastore,
-    peer: Peer,
-    emit: Emit,
-    cancel: asyncio.Event | None,
-    turn_over: asyncio.Event | None,
-    bounds: Bounds,
-    through: Transport | None = None,
+    datastore: Datastore, peer: Peer, emit: Emit, ends: _Ends, bounds: Bounds, through: Transport | None = None
 ) -> PullResult:
     running = _Pull(datastore, peer, bounds, emit)
     error: RegistryError | None = None
     try:
-        await _until(_read(running, peer, bounds, through), _reasons(peer, bounds, cancel, turn_over))
+        await _until(_read(datastore, running, peer, bounds, through), _reasons(peer, bounds, ends))
     except asyncio.CancelledError:
         with suppress(RegistryError):
             await _close(datastore, running, peer, _stopped(peer))
@@ -141,8 +163,8 @@ async def _pull(
     return result
 
 
-async def _read(running: _Pull, peer: Peer, bounds: Bounds, through: Transport | None) -> None:
-    async with through or open_transport(peer, bounds) as transport:
+async def _read(datastore: Datastore, running: _Pull, peer: Peer, bounds: Bounds, through: Transport | None) -> None:
+    async with through or open_transport(peer, bounds, datastore.data_dir) as transport:
         await running.run(transport)
 
 
@@ -175,15 +197,15 @@ async def _close(
     await in_thread(datastore.peers.finish_pull, peer.name, running.head, said, etag, whole=error is None and now)
 
 
-def _reasons(
-    peer: Peer, bounds: Bounds, cancel: asyncio.Event | None, turn_over: asyncio.Event | None
-) -> dict[asyncio.Event, SyncError]:
+def _reasons(peer: Peer, bounds: Bounds, ends: _Ends) -> dict[asyncio.Event, SyncError]:
     reasons = {}
-    if cancel is not None:
-        reasons[cancel] = _stopped(peer)
-    if turn_over is not None:
+    if ends.cancel is not None:
+        reasons[ends.cancel] = _stopped(peer)
+    if ends.turn_over is not None:
         said = f"took longer than {bounds.turn_seconds:g} s while another waited. The next sync goes on from here"
-        reasons[turn_over] = SyncError(peer.name, "turn_over", said)
+        reasons[ends.turn_over] = SyncError(peer.name, "turn_over", said)
+    if ends.out_of_time is not None:
+        reasons[ends.out_of_time] = out_of_time(peer.name)
     return reasons
 
 
@@ -390,6 +412,7 @@ class _Pull:
         """
         wanted = spans(cursor.start, remote.head.size, ranges=remote.ranges)
         start = cursor.start
+        endless = Endless(self._bounds)
 
         def check(lines: list[bytes]) -> Coroutine[None, None, list[Arrival]]:
             nonlocal start
@@ -400,10 +423,17 @@ class _Pull:
         batches = in_batches(tiles, start, self._bounds)
         async with aclosing(check_ahead(batches, check)) as checked:
             async for arrivals in checked:
-                cursor = await self._store(cursor, arrivals, remote.head)
+                report, cursor = await self._store(cursor, arrivals, remote.head)
+                await transport.stored(cursor.start)
+                ours = (await in_thread(self._datastore.log.head)).size
+                claims = [arrival.claimed for arrival in arrivals if arrival.error is None]
+                unkept = report.pending + report.unsupported
+                why = endless.why(claims, report.known, len(report.rejected), unkept, ours)
+                if why is not None:
+                    raise SyncError(self._peer.name, "protocol", why)
         return cursor
 
-    async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> Cursor:
+    async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> tuple[ApplyReport, Cursor]:
         start = cursor.start
         report, cursor = await in_thread(self._datastore.peers.store_entries, self._peer.name, cursor, arrivals)
         self._read += len(arrivals)
@@ -412,7 +442,7 @@ class _Pull:
         if len(self._missing) < _MISSING_KEPT:
             self._missing.update(report.missing)
         self._tell(cursor.start, head)
-        return cursor
+        return report, cursor
 
     async def _children(self, transport: Transport, spoilt: Sequence[Spoilt]) -> None:
         """Ask for sound copies of what was spoilt, now or when it was read before, and for the children that are

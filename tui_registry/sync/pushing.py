@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from tui_registry.datastore import Datastore
-from tui_registry.present.pulls import PushResult, SyncError, Tally, read_report
+from tui_registry.present.pulls import PushResult, SyncError, Tally, out_of_time, read_report
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
 from tui_registry.sync.transport import is_url
@@ -14,19 +15,31 @@ from tui_registry.sync.transport import is_url
 async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None) -> PushResult:
     """Offer the operations of this log: all of them, or none where the peer's head says that it has just these.
 
-    The peer checks them as it checks everybody's.
+    The peer checks them as it checks everybody's, and others' first: where it is busy, they are offered again.
 
     Raises:
         StoreError: code `not_found`: there is no such peer.
         SyncError: the peer cannot be reached, or takes no operations. What it took before it keeps.
     """
+    bounds = bounds or Bounds()
+    try:
+        async with asyncio.timeout(bounds.pull_seconds) as given:
+            return await _push(datastore, peer_name, bounds)
+    except TimeoutError:
+        if not given.expired():
+            raise
+        raise out_of_time(peer_name) from None
+
+
+async def _push(datastore: Datastore, peer_name: str, bounds: Bounds) -> PushResult:
     from tui_registry.sync.http_transport import HttpTransport
 
-    bounds = bounds or Bounds()
     peer = await in_thread(datastore.peers.get, peer_name)
     if not is_url(peer.address):
         raise SyncError(peer.name, "not_accepted", "a directory takes no operations. Write one with `export --log`")
     ours = await in_thread(datastore.log.head)
+    # What is given away is remembered: a replica that is put back to less notices it before it signs anew.
+    await in_thread(datastore.mark.note, ours)
     tally, offered = Tally(), 0
     async with HttpTransport(peer.name, peer.address, bounds) as transport:
         theirs = await transport.head()

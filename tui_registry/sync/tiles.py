@@ -153,6 +153,11 @@ class Unpacker:
         self._pieces: list[bytes] = []
         self._unzip = zlib.decompressobj(_GZIP)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the gzip member has come to its end."""
+        return self._unzip.eof
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes.
 

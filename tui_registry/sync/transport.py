@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from threading import Thread
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,8 @@ from tui_registry.text import safe_text
 
 T = TypeVar("T")
 
+# The folder of tiles that were fetched and are not stored yet, in the data directory.
+INCOMING = "incoming"
 _CHUNK = 1 << 18
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that somebody put there must not wait for its writer.
@@ -50,6 +53,9 @@ class Transport(Protocol):
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         """Exactly the entries of the span. `SyncError` code `vanished` when the peer has no such file."""
 
+    async def stored(self, index: int) -> None:
+        """Told once all entries before `index` are in this log: nothing need be kept of them for after a kill."""
+
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         """Operations by hash, children first; maybe only some of them."""
 
@@ -61,12 +67,16 @@ class Transport(Protocol):
     async def __aexit__(self, *details: object) -> None: ...
 
 
-def open_transport(peer: Peer, bounds: Bounds) -> Transport:
-    """The transport for a peer's address, an http(s) URL or a directory; to be used with `async with`."""
+def open_transport(peer: Peer, bounds: Bounds, data_dir: Path | None = None) -> Transport:
+    """The transport for a peer's address, an http(s) URL or a directory; to be used with `async with`.
+
+    Args:
+        data_dir: of the replica: what was fetched waits in `incoming` there until it is stored. None to keep nothing.
+    """
     if is_url(peer.address):
         from tui_registry.sync.http_transport import HttpTransport
 
-        return HttpTransport(peer.name, peer.address, bounds)
+        return HttpTransport(peer.name, peer.address, bounds, None if data_dir is None else data_dir / INCOMING)
     return DirTransport(peer.name, peer.address, bounds)
 
 
@@ -102,6 +112,9 @@ class DirTransport:
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         """Exactly the entries of the span."""
         return await self._in_time(self._bounds.request_seconds, partial(self._entries, epoch, span))
+
+    async def stored(self, index: int) -> None:
+        """Nothing: a directory is read again as quickly."""
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:  # noqa: ARG002 - Transport's interface
         """Nothing: a directory answers no questions."""

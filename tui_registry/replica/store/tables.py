@@ -333,6 +333,19 @@ _VERSION_2 = (
     "ALTER TABLE pending ADD COLUMN received_at INTEGER",
     # History in the order in which operations say that they were written.
     "CREATE INDEX ops_written ON ops (updated_at)",
+    # What an entry of a source came to here, and what the source said of it last (a draft as compressed JSON). By that
+    # no import makes a second record, and what a person edited is told from what the source changed. Never synced.
+    """
+    CREATE TABLE imported (
+        source TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        id BLOB NOT NULL,
+        said BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (source, entry)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX imported_id ON imported (id)",
     # What this replica's own key signed and this replica did not write. `state` is 0 until somebody was told of it
     # before a write, 1 after that, 2 once the owner of the key said that they know of it.
     "CREATE TABLE elsewhere (idx INTEGER PRIMARY KEY, state INTEGER NOT NULL)",

@@ -5,13 +5,13 @@ Plain calls for threads. No Textual here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tui_registry.datastore import Datastore, Together
 from tui_registry.errors import RegistryError
-from tui_registry.importers import read_source
-from tui_registry.present.imports import Candidate, Finding, Operations, OperationsTaken, Skipped, judged
+from tui_registry.importers import CutShortError, read_source
+from tui_registry.present.imports import Candidate, Finding, Found, Operations, OperationsTaken, Skipped, judged
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import safe_text
 
@@ -56,7 +56,8 @@ def survey(datastore: Datastore, source: str, unwanted: Callable[[], bool] = lam
     candidates: list[Candidate] = []
     operations: list[Operations] = []
     passed, cut, why = 0, False, ""
-    for found in read_source(source):
+    cut_short: list[CutShortError] = []
+    for found in _as_far_as_it_goes(source, cut_short):
         if unwanted():
             break
         match found:
@@ -74,7 +75,19 @@ def survey(datastore: Datastore, source: str, unwanted: Callable[[], bool] = lam
         if broken is not None:
             why = f"{safe_text(broken.source, 200)} {broken.reason}"
         raise ImportRefused(why or f"{safe_text(source, 200)} holds nothing that describes a model or an agent")
-    return Survey(source, tuple(candidates), tuple(operations), passed, cut)
+    return Survey(source, tuple(candidates), tuple(operations), passed, cut or bool(cut_short))
+
+
+def _as_far_as_it_goes(source: str, cut_short: list[CutShortError]) -> Iterator[Found]:
+    """What a source holds; where a list breaks off after something was found, `cut_short` is told."""
+    found = None
+    try:
+        for found in read_source(source):
+            yield found
+    except CutShortError as error:
+        if found is None:
+            raise
+        cut_short.append(error)
 
 
 def register_all(datastore: Datastore, source: str, candidates: Sequence[Candidate]) -> str:

@@ -143,7 +143,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         first, last = self.FOOTER[:2], self.FOOTER[3:5]
         if isinstance(self.focused, FormfileArea):
             return (*first, "template.complete", "register.generate", *last)
-        if self.query("#field-description:focus-within"):
+        if self.focused is not None and any(isinstance(node, DescriptionRow) for node in self.focused.ancestors):
             return (*first, "register.read_description", *last)
         return self.FOOTER
 
