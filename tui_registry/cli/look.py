@@ -507,7 +507,8 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
     if restored is not None:
         from tui_registry.present.restored import what_was_restored
 
-        note(f"{what_was_restored(restored)}. 'tui-registry sync' brings back what is missing from who has it")
+        what = elsewhere.PUT_BACK if places else what_was_restored(restored)
+        note(f"{what}. 'tui-registry sync' brings back what is missing from who has it")
     if not places and restored is None:
         note("this replica wrote all that its key has signed, or you said that the rest is yours")
     if not places:
