@@ -209,7 +209,11 @@ def test_a_card_that_cannot_be_read_is_told_among_what_was_looked_for() -> None:
 
 @pytest.mark.parametrize(
     ("length", "said"),
-    [("7000000000", "hung up before its answer was whole"), ("-1", "does not speak HTTP"), ("x", "does not speak HTTP")],
+    [
+        ("7000000000", "hung up before its answer was whole"),
+        ("-1", "does not speak HTTP"),
+        ("x", "does not speak HTTP"),
+    ],
 )
 def test_a_length_that_is_a_lie_is_one_sentence(length: str, said: str) -> None:
     def lies(handler: BaseHTTPRequestHandler, _: bytes) -> None:
