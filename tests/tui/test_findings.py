@@ -242,7 +242,7 @@ async def test_a_full_disk_and_a_record_that_came_meanwhile_keep_the_marks_and_a
             with no_room(datastore):
                 await press(pilot, "r", "y")
                 assert status(app) == "nothing was signed: why, stands above the list"
-                assert "is full. Nothing was written: make room and try again" in summary(app)
+                assert "is full: this was not written. Make room and try again" in summary(app)
                 assert marks(app) == 2
                 assert len(named(datastore)) == 1
             # Somebody else registers one of them meanwhile: it is no longer what was shown, and not signed over that
