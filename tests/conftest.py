@@ -1,14 +1,21 @@
-"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, and the loop."""
+"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, the loop, and a
+state directory that is nobody's."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.idle import IdleLoop
 from tests.laws import NIGHTLY
+from tui_registry.settings import STATE_DIR_VARIABLE
 
 settings.register_profile(
     NIGHTLY, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -20,7 +27,21 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
+# Gone with the process. Its name stands in the environment from the start, for what is set up before any test, such as
+# the node of a module.
+_STATES = tempfile.TemporaryDirectory(prefix="tui-registry-tests-")
+os.environ[STATE_DIR_VARIABLE] = _STATES.name
+_NUMBERS = count()
+
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every asynchronous test runs in a loop that knows when it is idle."""
     return {"idle": IdleLoop}
+
+
+@pytest.fixture(autouse=True)
+def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where marks are kept, another place for every test; it is made by whoever writes there."""
+    place = Path(_STATES.name) / f"{next(_NUMBERS)}"
+    monkeypatch.setenv(STATE_DIR_VARIABLE, str(place))
+    return place

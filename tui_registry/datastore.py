@@ -8,6 +8,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
     registry.key        the key that signs
+    registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
 
 What reads and writes records stands on the Datastore itself. At the end of the file: undo, which uses nothing but that.
 """
@@ -30,7 +31,7 @@ from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, 
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
-from tui_registry.replica.log.peers import Cursor, Peer, Peers
+from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.audit import VerifyReport as VerifyReport
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
     from tui_registry.replica.log.local import LocalWrites
+    from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
 else:
@@ -53,6 +55,7 @@ else:
         __name__,
         {
             **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
+            **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -78,8 +81,12 @@ __all__ = [
     "Quarantined",
     "RecordChange",
     "Rejection",
+    "Restored",
     "Reverse",
     "Row",
+    "Shared",
+    "Spoilt",
+    "Standing",
     "Stats",
     "StoreError",
     "Together",
@@ -109,8 +116,9 @@ def now() -> int:
 class Datastore:
     """A registry's local replica. Safe to use from any thread, and beside other processes on the same directory.
 
-    Every method may raise `StoreError` (`corrupt`, `locked`, `disk_full`, `read_only`): nothing was written then. A
-    mistake in a program is a TypeError or a ValueError in a sentence, before anything is done.
+    Every method may raise `StoreError` (`corrupt`, `locked`, `disk_full`, `read_only`): nothing was written then, but
+    by those that write in several steps, whose error says how much was before. A mistake in a program is a TypeError or
+    a ValueError in a sentence, before anything is done.
     """
 
     def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
@@ -398,7 +406,10 @@ class Datastore:
         """
         stream, written = iter(changes), 0
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
-            outcomes = self._local.change_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            try:
+                outcomes = self._local.change_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            except StoreError as error:
+                raise error.after(written) from error
             written += sum(not isinstance(outcome, RegistryError) for outcome in outcomes)
             yield from outcomes
         # At the end: where it ends early, what is left can still be taken back.
@@ -524,6 +535,13 @@ class Datastore:
         return self._pool.data_version()
 
     # How: what a command that only looks at a record does without
+
+    @cached_property
+    def mark(self) -> Mark:
+        """How far the log was given to others, remembered outside the data directory."""
+        from tui_registry.replica.log.mark import Mark
+
+        return Mark(self._pool, self.log, self._clock)
 
     @cached_property
     def _searcher(self) -> Searcher:

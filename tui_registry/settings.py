@@ -14,6 +14,7 @@ from tui_registry.text import safe_text
 
 APP = "tui-registry"
 DATA_DIR_VARIABLE = "TUI_REGISTRY_DATA_DIR"
+STATE_DIR_VARIABLE = "TUI_REGISTRY_STATE_DIR"
 SETTINGS_FILE = "settings.toml"
 
 _MAX_BYTES = 64 * 1024
@@ -58,6 +59,17 @@ def data_dir(given: Path | str | None = None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path(APP, appauthor=False)
+
+
+def state_dir() -> Path:
+    """Where this machine remembers what must not come back with a backup of a replica: `$TUI_REGISTRY_STATE_DIR`, else
+    the user state directory. It need not exist; it is not absolute where the user has no home."""
+    chosen = os.environ.get(STATE_DIR_VARIABLE, "")
+    if chosen:
+        return Path(chosen).absolute()
+    from platformdirs import user_state_path
+
+    return user_state_path(APP, appauthor=False)
 
 
 def settings_path() -> Path:

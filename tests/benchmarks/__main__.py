@@ -10,16 +10,23 @@ import argparse
 import asyncio
 import gc
 import gzip
+import json
+import os
 import shutil
 import tempfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.benchmarks import floors
 from tests.benchmarks.data import op_lines
 from tests.benchmarks.spent import Spent, median, spent
 from tests.seeds import NOW, make_record
+from tui_registry.crdt import parse_op
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
+from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import publish, pull
 
 _IMPORTED = 10_000
@@ -33,6 +40,7 @@ def main() -> None:
     for size in sizes:
         lines = op_lines(size)
         work = Path(tempfile.mkdtemp(prefix="tui-registry-bench-"))
+        os.environ[STATE_DIR_VARIABLE] = str(work / "state")
         try:
             _run(lines, work)
         finally:
@@ -56,6 +64,7 @@ def _run(lines: list[bytes], work: Path) -> None:
         floor = spent(lambda: floors.plain_insert(batches, work / "floor-2"))
         _rate("pull from a static directory", "ops", size, pulled, floor)
         _pull_over_http(source, lines, work, floor)
+        _polls(source, work)
     _import(work)
     _open(work)
     _start(work)
@@ -94,6 +103,42 @@ def _pull_over_http(source: Datastore, lines: list[bytes], work: Path, floor: Sp
             "",
             f"{received / compressed:.3f}",
         )
+
+
+def _polls(source: Datastore, work: Path) -> None:
+    """What it costs to look at a published log in which nothing is new, of the replica that has read it: bytes of
+    bodies and requests. The last row is what an old head cost that was taken for another log."""
+    asked = 0
+
+    class Counting(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            nonlocal asked
+            asked += 1
+
+    head = work / "log" / "sync" / "head"
+    files = head.parent / source.log.head().epoch / "entries"
+    said = json.loads(head.read_bytes())
+    last = source.log.lines(said["size"] - 100, said["size"])
+    old = {**said, "size": said["size"] - 100}
+    old["fingerprint"] = f"{(int(said['fingerprint'], 16) - sum(map(_hash_of, last))) % 2**256:064x}"
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Counting, directory=str(work / "log"))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Datastore.open(work / "from-directory", clock=lambda: NOW) as here:
+            here.peers.remove("bench")
+            here.peers.add("bench", f"http://127.0.0.1:{server.server_port}")
+            for what, told in (("first pull", said), ("nothing new", said), ("an older head, as from a cache", old)):
+                head.write_text(json.dumps(told))
+                asked = 0
+                result = asyncio.run(pull(here, "bench"))
+                assert result.ok, result.sentence
+                _row(f"published log: {what}", f"{result.bytes:,} bytes, {asked} requests", "", "")
+        server.shutdown()
+    tiles = sum(file.stat().st_size for file in files.iterdir())
+    _row("published log: all its tiles", f"{tiles:,} bytes", "", "")
+
+
+def _hash_of(line: bytes) -> int:
+    return int(parse_op(line).hash, 16)
 
 
 def _import(work: Path) -> None:

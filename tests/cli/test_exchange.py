@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.cli.conftest import Cli, is_one_sentence
+from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.seeds import seed
 from tui_registry.datastore import Datastore
 
@@ -199,3 +201,63 @@ def test_serve_token_shows_the_token_and_ends(cli: Cli) -> None:
     token = cli("serve", "--token").out.strip()
     assert len(token) >= 32
     assert cli("serve", "--token", "--json").json == {"token": token}
+
+
+# A backup that was put back
+
+
+def put_back(data_dir: Path, tmp_path: Path, cli: Cli, share: Callable[[], object]) -> str:
+    """What was shared has seven records, and the backup in its place two; gives the epoch."""
+    for number in range(2):
+        assert cli("register", "model", "-", given=MODEL.replace("my-", f"my-{number}-")).code == 0
+    shutil.copytree(data_dir, tmp_path / "backup")
+    for number in range(2, 7):
+        assert cli("register", "model", "-", given=MODEL.replace("my-", f"my-{number}-")).code == 0
+    share()
+    shutil.rmtree(data_dir)
+    shutil.copytree(tmp_path / "backup", data_dir)
+    with Datastore.open(data_dir) as store:
+        return store.log.head().epoch
+
+
+def test_a_backup_that_was_put_back_is_published_under_a_new_epoch_and_that_is_said(
+    cli: Cli, data_dir: Path, tmp_path: Path
+) -> None:
+    epoch = put_back(data_dir, tmp_path, cli, lambda: cli("export", "--log", "log"))
+    said = cli("export", "--log", "log", "--json")
+    assert (said.code, said.json["operations"], said.json["new_epoch"]) == (0, 2, True)
+    assert said.json["epoch"] != epoch
+    assert "an older copy of itself, such as a backup: it has 2, and others were given 7 operations" in said.err
+    again = cli("export", "--log", "log", "--json")
+    assert (again.json["new_epoch"], again.err) == (False, "")
+    asked = cli("export", "--log", "log", "--new-epoch")
+    assert (asked.code, asked.err) == (0, "tui-registry: the log has a new epoch: readers begin anew\n")
+    assert cli("export", "--new-epoch").code == 2
+
+
+def test_a_backup_that_was_put_back_is_served_under_a_new_epoch_and_that_is_said(
+    cli: Cli, data_dir: Path, tmp_path: Path
+) -> None:
+    def share() -> None:
+        with serving(data_dir) as (_, ready):
+            assert httpx.get(f"{ready['url']}/sync/head").json()["size"] == 7
+
+    epoch = put_back(data_dir, tmp_path, cli, share)
+    with serving(data_dir) as (process, ready):
+        assert process.stderr is not None
+        assert "it has 2, and others were given 7 operations" in process.stderr.readline()
+        head = httpx.get(f"{ready['url']}/sync/head").json()
+        assert (head["size"], head["epoch"] != epoch) == (2, True)
+    with serving(data_dir, "--new-epoch") as (process, ready):
+        assert process.stderr is not None
+        assert "the log has a new epoch" in process.stderr.readline()
+        assert httpx.get(f"{ready['url']}/sync/head").json()["epoch"] != head["epoch"]
+
+
+def test_a_mark_that_cannot_be_written_is_said_and_stops_nothing(cli: Cli, own: str, state_dir: Path) -> None:
+    state_dir.parent.mkdir(exist_ok=True)
+    state_dir.write_text("in the way")
+    said = cli("export", "--log", "log")
+    assert said.code == 0
+    assert "cannot be remembered" in said.err
+    assert "--new-epoch" in said.err

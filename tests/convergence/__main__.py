@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
+import tempfile
 import time
 
 from tests.convergence.schedules import Figures, play
 from tests.convergence.world import event_loop
 from tests.crdt.lattice import PAIRS, look_at_every_order
+from tui_registry.settings import STATE_DIR_VARIABLE
 
 
 def look_at_histories(size: int) -> None:
@@ -55,7 +58,9 @@ def main() -> None:
     if wanted.histories:
         look_at_histories(wanted.histories)
     if wanted.schedules:
-        play_schedules(wanted.schedules, wanted.seed, wanted.first)
+        with tempfile.TemporaryDirectory() as place:
+            os.environ[STATE_DIR_VARIABLE] = place
+            play_schedules(wanted.schedules, wanted.seed, wanted.first)
 
 
 if __name__ == "__main__":

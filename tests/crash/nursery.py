@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 
 from tests.replica.programs import ROOT
 from tui_registry.errors import RegistryError
+from tui_registry.settings import STATE_DIR_VARIABLE
 
 KILLED = -signal.SIGKILL
 ENDED_BY_SHIM = 137
@@ -118,6 +119,9 @@ def _live(order: dict[str, str]) -> None:
 
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        # The mark is interrupted as well, and put back to what it was with everything else.
+        home = Path(order["home"]) if "home" in order else Path(order["prepare"]) / "home"
+        os.environ[STATE_DIR_VARIABLE] = str(home / "state")
         if "prepare" in order:
             programs.prepare(order["program"], Path(order["prepare"]))
             os._exit(0)

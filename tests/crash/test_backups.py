@@ -10,6 +10,7 @@ import pytest
 from tests.replica.replicas import rows
 from tests.seeds import NOW, make_record, seed
 from tui_registry.datastore import Datastore
+from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import publish, pull
 
 BEFORE, LOST = 10, 4
@@ -34,7 +35,7 @@ def state(datastore: Datastore) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("written", [1, LOST, LOST + 3], ids=["shorter", "as long", "longer"])
 @pytest.mark.parametrize("wiped", [False, True], ids=["published over the old log", "published anew"])
 async def test_peers_notice_a_restored_backup_by_the_running_sum_and_converge(
-    tmp_path: Path, written: int, wiped: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int, wiped: bool
 ) -> None:
     with opened(tmp_path, "a") as a:
         seed(a, BEFORE)
@@ -48,6 +49,8 @@ async def test_peers_notice_a_restored_backup_by_the_running_sum_and_converge(
         assert state(b) == state(a)
     shutil.rmtree(tmp_path / "a")
     (tmp_path / "backup").rename(tmp_path / "a")
+    # On another machine, which has no mark of what was published.
+    monkeypatch.setenv(STATE_DIR_VARIABLE, str(tmp_path / "state"))
     if wiped:
         shutil.rmtree(tmp_path / "log")
     with opened(tmp_path, "a") as a, opened(tmp_path, "b") as b:

@@ -45,6 +45,12 @@ def test_the_head_says_what_the_log_holds_and_costs_nothing_twice(node: Node) ->
     assert node.reader.get("/sync/head", headers={"if-none-match": first.headers["etag"]}).status_code == 200
 
 
+def test_the_heads_tag_says_what_the_log_holds(node: Node) -> None:
+    head = node.store.log.head()
+    tag = node.reader.get("/sync/head").headers["etag"]
+    assert tag == f'"{head.epoch}.{head.size}.{head.fingerprint[:16]}"'
+
+
 def test_a_head_or_tile_that_is_held_is_not_sent_again_weak_or_in_a_list(node: Node) -> None:
     node.store.apply(bodies(roots(ALICE, 3)), source="test")
     for path in ("/sync/head", f"/sync/{node.store.log.head().epoch}/entries/0.3.ndjson.gz"):

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.released.make import FOLDER
+from tests.replica.replicas import database
 from tests.seeds import NOW, make_record, owner
 from tests.sync.lines import line_to
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.node import running
-from tui_registry.sync import Bounds, pull, push
+from tui_registry.sync import Bounds, publish, pull, push
 
 VERSION = "0.1.0"
 WHEEL = FOLDER / f"tui_registry-{VERSION}-py3-none-any.whl"
@@ -253,3 +255,72 @@ def test_many_of_it_push_to_this_programs_node_at_once(released: Path, replica: 
         assert [one.wait() for one in pushing] == [0] * 5
         with Datastore.open(replica, clock=lambda: NOW) as after:
             assert hub.log.head().fingerprint == after.log.head().fingerprint
+
+
+# ---- heads, epochs and backups, with that program on the other side -------------------------------------------------
+
+
+async def test_its_node_is_polled_for_little_and_may_be_put_back_to_a_backup(
+    released: Path, replica: Path, tmp_path: Path
+) -> None:
+    """Such a node keeps its epoch when it is put back."""
+    shutil.copytree(replica, tmp_path / "backup")
+    with Datastore.open(replica, clock=lambda: NOW) as there:
+        size = there.log.head().size
+        for line in (b"one", b"two"):
+            there.add("agent", make_record("agent", line.decode()))
+        lines = there.log.lines(size, size + 2)
+    old = tmp_path / "of 0.1"
+    shutil.copytree(tmp_path / "backup", old)
+    # A file of the operations, taken by that program itself: this one's schema is not for it.
+    (tmp_path / "more.ndjson").write_bytes(b"".join(line + b"\n" for line in lines))
+    run(released, old, "import", str(tmp_path / "more.ndjson"), "--register")
+    with Datastore.open(tmp_path / "here", clock=lambda: NOW) as here:
+        with served(released, old) as url:
+            here.peers.add("old", url)
+            assert (await pull(here, "old")).error is None
+            assert here.peers.get("old").next_index == size + 2
+            again = await pull(here, "old")
+            assert (again.error, again.bytes) == (None, 0)  # its own validator is of the content
+        with served(released, tmp_path / "backup") as url:
+            point_to(here, url)
+            # It is asked for that once more, past caches, and read anew.
+            again = await pull(here, "old")
+            assert (again.error, again.restarted, again.read, again.applied) == (None, True, size, 0)
+        (tmp_path / "other.ndjson").write_bytes(lines[1] + b"\n")
+        run(released, tmp_path / "backup", "import", str(tmp_path / "other.ndjson"), "--register")
+        with served(released, tmp_path / "backup") as url:
+            point_to(here, url)
+            again = await pull(here, "old")
+            assert (again.error, again.restarted, again.read) == (None, False, 1)
+            assert here.peers.get("old").next_index == size + 1
+
+
+def point_to(here: Datastore, url: str) -> None:
+    """The peer listens on another port now."""
+    with closing(database(here)) as db:
+        db.execute("UPDATE peers SET address = ?, etag = NULL", (url,))
+
+
+def test_its_reader_follows_a_new_epoch_and_heads_of_today(released: Path, replica: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    log = tmp_path / "log"
+    with Datastore.open(replica, clock=lambda: NOW) as here:
+        publish(here, log)
+        run(released, there, "peer", "add", "log", str(log))
+        run(released, there, "sync")
+        for number in range(2):
+            here.add("agent", make_record("agent", f"later-{number}"))
+            publish(here, log, new_epoch=number == 1)
+            # As on a disk that keeps times of its own: with white space at its end.
+            (log / "sync" / "head").write_bytes((log / "sync" / "head").read_bytes() + b"\n" * 3)
+            run(released, there, "sync")
+            assert f"later-{number}" in run(released, there, "search", f"later-{number}", "--json")
+        with running(here) as node:
+            run(released, there, "peer", "add", "node", node.url)
+            run(released, there, "sync", "node")
+            run(released, there, "sync", "node")
+            here.mark.share(new_epoch=True)
+            new = here.add("agent", make_record("agent", "after-that"))
+            run(released, there, "sync", "node")
+        assert new.key in run(released, there, "search", "after-that", "--json")

@@ -52,11 +52,13 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
 
 
 def as_left(version: int, today: dict[str, list[tuple[object, ...]]]) -> dict[str, list[tuple[object, ...]]]:
-    """What that version's replica holds of the same: the first said neither when operations came nor from whom."""
+    """What that version's replica holds of the same: the first said neither when operations came nor from whom, nor
+    where a peer's log was spoilt."""
     if version > 1:
         return today
     pending = [(*waits[:-1], None) for waits in today["pending"]]
-    return {**today, "arrivals": [(0, None, None, None)], "batches": [], "pending": pending}
+    none = {"batches": [], "cursor_sums": [], "spoilt": []}
+    return {**today, **none, "arrivals": [(0, None, None, None)], "pending": pending}
 
 
 def schema(path: Path) -> list[tuple[object, ...]]:

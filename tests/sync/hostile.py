@@ -15,12 +15,13 @@ REASONS = {200: "OK", 301: "Moved", 302: "Found", 304: "Not Modified", 404: "Not
 
 @dataclass(frozen=True)
 class Ask:
-    """One request as it came."""
+    """One request as it came, its path without the query."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    query: str = ""
 
 
 class Reply:
@@ -101,10 +102,11 @@ async def _read(reader: asyncio.StreamReader) -> Ask | None:
     except asyncio.IncompleteReadError:
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
-    method, path, _ = first.split(" ", 2)
+    method, target, _ = first.split(" ", 2)
+    path, _, query = target.partition("?")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Ask(method, path, headers, body)
+    return Ask(method, path, headers, body, query)
 
 
 def honest(log: FakeLog) -> Answer:

@@ -8,9 +8,11 @@ import re
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
+from tests.replica.replicas import rows
 from tests.sync.hostile import Answer, Ask, Peer, Reply, always, but, honest, hostile
 from tests.sync.logs import ALICE, MALLORY, FakeLog, edit, fingerprint, root, roots
 from tui_registry.datastore import Datastore
@@ -420,3 +422,74 @@ async def test_one_honest_peer_among_bad_ones_is_enough(here: Datastore) -> None
             await entered.__aexit__(None, None, None)
     assert results[-1].ok
     assert here.peers.get("good").identical
+
+
+# Heads that turn back, and logs that are never mended
+
+
+async def test_heads_that_go_back_and_forth_cost_two_looks_and_a_tile_each(here: Datastore) -> None:
+    """A liar behind its own edge: it denies what it said, in every way, for ever."""
+    ops = roots(ALICE, 300, "flip")
+    honest_log = FakeLog.of(ops)
+    lies = [
+        {"size": 299}, {"size": 256}, {"size": 1, "fingerprint": "0" * 64}, {"size": 0},
+        {"size": 299, "fingerprint": fingerprint(ops[:298])}, {"epoch": "a" * 32, "size": 0, "fingerprint": "0" * 64},
+    ]  # fmt: skip
+    said: dict[str, object] = {}
+
+    async def answer(ask: Ask, reply: Reply) -> None:
+        if ask.path == "/sync/head":
+            # Past caches it tells the truth, or nobody would ever believe it.
+            told = honest_log.head() if ask.query else {**honest_log.head(), **said}
+            await reply.whole(200, json.dumps(told).encode())
+        else:
+            await honest(honest_log)(ask, reply)
+
+    async with hostile(answer) as peer:
+        here.peers.add("them", peer.url)
+        assert (await pull(here, "them")).applied == 300
+        for said in lies:
+            peer.asks.clear()
+            result = await pull(here, "them")
+            assert (result.ok, result.read, result.restarted) == (True, 0, False), said
+            assert peer.paths.count("/sync/head") <= 2
+            assert len(peer.asks) <= 4
+            assert here.peers.get("them").next_index == 300
+
+
+async def test_a_tile_that_does_not_come_when_an_old_head_is_judged_fails_the_pull_and_moves_nothing(
+    here: Datastore, log: FakeLog
+) -> None:
+    answers = [honest(log), but(honest(replace(log, size=7)), ".gz", always(200, b"junk"))]
+    async with hostile(lambda ask, reply: answers[0](ask, reply)) as peer:
+        here.peers.add("them", peer.url)
+        await pull(here, "them")
+        del answers[0]
+        expect(await pull(here, "them"), here, "bad_tile", "tile 0.20.ndjson.gz is not whole gzip")
+        assert here.peers.get("them").next_index == 20
+
+
+async def test_a_log_that_never_adds_up_is_read_twice_and_no_more(here: Datastore, log: FakeLog) -> None:
+    log.fingerprint = "1" * 64
+    async with pulled(here, honest(log)) as (result, peer):
+        expect(result, here, "bad_head", "the fingerprints differ")
+        assert peer.paths.count("/sync/head") == 2
+        assert len(peer.asks) == 4
+
+
+async def test_what_is_remembered_of_spoilt_entries_and_of_sums_is_bounded(here: Datastore, log: FakeLog) -> None:
+    log.lines = [b"junk %d" % number for number in range(4_500)]
+    async with hostile(lambda ask, reply: honest(log)(ask, reply)) as peer:
+        here.peers.add("them", peer.url)
+        assert (await pull(here, "them")).rejected == 4_500
+        result = await pull(here, "them")
+        assert (result.ok, result.read, result.still_spoilt) == (True, 0, 4_096)
+        assert rows(here, "SELECT count(*) FROM spoilt") == [(4_096,)]
+        log.lines = log.lines[:300]
+        for number in range(12):
+            log.epoch = f"{number:032x}"
+            await pull(here, "them")
+        assert int(str(rows(here, "SELECT count(*) FROM spoilt")[0][0])) <= 4_096 + 5 * 300
+        assert int(str(rows(here, "SELECT count(DISTINCT epoch) FROM cursor_sums")[0][0])) <= 6
+        here.peers.remove("them")
+        assert rows(here, "SELECT * FROM spoilt") == rows(here, "SELECT * FROM cursor_sums") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.sync.conftest import Open
-from tests.sync.logs import ALICE, EPOCH, FakeLog, bodies, roots
+from tests.sync.hostile import Ask, Reply, hostile
+from tests.sync.logs import ALICE, EPOCH, FakeLog, bodies, root, roots
 from tui_registry.datastore import Datastore
+from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import publish, pull
 from tui_registry.sync.publishing import PublishError
 
@@ -87,6 +90,123 @@ async def test_any_static_file_server_will_do(there: Datastore, here: Datastore,
         server.server_close()
     assert (result.ok, result.applied) == (True, 300)
     assert here.peers.get("cdn").identical
+
+
+# Heads as static servers tell them apart, and the epoch
+
+
+def validator(log: Path) -> tuple[int, int]:
+    """What nginx makes an ETag of."""
+    found = (log / "sync" / "head").stat()
+    return int(found.st_mtime), found.st_size
+
+
+def grow(there: Datastore, number: int) -> None:
+    there.apply(bodies([root(ALICE, f"more-{number:05}")]), source="test")
+
+
+def test_no_two_heads_have_one_validator(there: Datastore, tmp_path: Path) -> None:
+    seen = set()
+    for number in range(6):
+        grow(there, number)
+        publish(there, tmp_path)
+        seen.add(validator(tmp_path))
+    assert len(seen) == 6
+    # Published again as it is, it has the one that readers know.
+    publish(there, tmp_path)
+    assert validator(tmp_path) in seen
+
+
+def test_nor_where_the_disk_keeps_times_of_its_own(
+    there: Datastore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(there, tmp_path)
+    future = 4_000_000_000
+    os.utime(tmp_path / "sync" / "head", (future, future))
+    sizes = {validator(tmp_path)[1]}
+    monkeypatch.setattr(os, "utime", lambda *_: None)
+    for number in range(3):
+        grow(there, number)
+        publish(there, tmp_path)
+        sizes.add(validator(tmp_path)[1])
+        assert json.loads((tmp_path / "sync" / "head").read_bytes())["size"] == 301 + number
+    assert len(sizes) > 1
+
+
+async def test_two_publications_in_one_second_reach_readers_of_a_server_that_tells_files_by_second_and_size(
+    there: Datastore, here: Datastore, tmp_path: Path
+) -> None:
+    publish(there, tmp_path)
+
+    async def static(ask: Ask, reply: Reply) -> None:
+        file = tmp_path / ask.path.lstrip("/")
+        if not file.is_file():
+            await reply.whole(404)
+            return
+        etag = f'"{int(file.stat().st_mtime):x}-{file.stat().st_size:x}"'
+        is_held = ask.headers.get("if-none-match") == etag
+        await reply.whole(304 if is_held else 200, b"" if is_held else file.read_bytes(), etag=etag)
+
+    async with hostile(static) as peer:
+        here.peers.add("cdn", peer.url)
+        for number in range(3):
+            assert (await pull(here, "cdn")).ok
+            assert here.peers.get("cdn").identical
+            stamp = (tmp_path / "sync" / "head").stat().st_mtime
+            grow(there, number)
+            publish(there, tmp_path)
+            # As a publisher of 0.1 leaves it: the reader does not believe such a tag.
+            os.utime(tmp_path / "sync" / "head", (stamp, stamp))
+        assert (await pull(here, "cdn")).applied == 1
+
+
+def test_a_backup_that_is_published_has_another_epoch_wherever_it_is_published_to(
+    replica: Open, tmp_path: Path
+) -> None:
+    there = replica("there")
+    there.apply(bodies(roots(ALICE, 5)), source="test")
+    shutil.copytree(there.data_dir, tmp_path / "backup")
+    there.apply(bodies(roots(ALICE, 3, "lost")), source="test")
+    was = publish(there, tmp_path / "log")
+    with Datastore.open(tmp_path / "backup") as restored:
+        done = publish(restored, tmp_path / "elsewhere")
+        assert (done.shared.renewed, done.head.size) == (True, 5)
+        assert done.shared.restored is not None
+        assert done.shared.restored.shared == 8
+        assert done.head.epoch != was.head.epoch
+        assert not publish(restored, tmp_path / "elsewhere").shared.renewed
+
+
+def test_a_log_that_another_copy_published_is_noticed_without_a_mark(
+    replica: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = replica("there")
+    assert there.address
+    there.apply(bodies(roots(ALICE, 5)), source="test")
+    shutil.copytree(there.data_dir, tmp_path / "copy")
+    there.apply(bodies(roots(ALICE, 3, "lost")), source="test")
+    was = publish(there, tmp_path / "log")
+    monkeypatch.setenv(STATE_DIR_VARIABLE, str(tmp_path / "another machine"))
+    with Datastore.open(tmp_path / "copy") as copy:
+        done = publish(copy, tmp_path / "log")
+    assert (done.shared.renewed, done.shared.restored, done.head.epoch != was.head.epoch) == (True, None, True)
+
+
+def test_the_epoch_is_renewed_when_asked_for(there: Datastore, tmp_path: Path) -> None:
+    was = publish(there, tmp_path).head
+    now = publish(there, tmp_path, new_epoch=True)
+    assert (now.shared.renewed, now.tiles) == (True, 2)
+    assert (now.head.epoch != was.epoch, now.head.size) == (True, was.size)
+    assert not any(was.epoch in name for name in files(tmp_path))
+
+
+def test_another_replicas_log_renews_nothing(there: Datastore, replica: Open, tmp_path: Path) -> None:
+    publish(there, tmp_path / "log")
+    other = replica("other")
+    epoch = other.log.head().epoch
+    with pytest.raises(PublishError):
+        publish(other, tmp_path / "log", new_epoch=True)
+    assert other.log.head().epoch == epoch
 
 
 # Directories from strangers

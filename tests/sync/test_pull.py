@@ -288,14 +288,15 @@ async def test_a_log_that_began_anew_is_read_from_its_start(here: Datastore) -> 
     assert here.peers.get("hub").identical
 
 
-async def test_a_peer_restored_from_a_backup_is_read_again_whether_shorter_or_longer(here: Datastore) -> None:
+async def test_a_peer_restored_from_a_backup_is_read_again_once_its_log_is_another(here: Datastore) -> None:
     ops = roots(ALICE, 10)
     log = FakeLog.of(ops[:6])
     events: list[Event] = []
     async with hostile(lambda ask, reply: honest(log)(ask, reply)) as peer:
         here.peers.add("hub", peer.url)
         await pull(here, "hub")
-        for restored in (ops[:3], [ops[9], *ops[:3], *ops[6:9]]):
+        # Shorter than what was read, as long, and longer.
+        for restored in ([ops[6], *ops[:3]], [ops[9], *ops[:3]], [ops[8], *ops[1:5], *ops[6:8]]):
             now = FakeLog.of(restored)
             log.lines, log.fingerprint = now.lines, now.fingerprint
             events.clear()

@@ -101,3 +101,130 @@ async def test_no_more_is_asked_for_than_one_question_holds(here: Datastore) -> 
     result, peer = await pulled(here, answering(GOOD, log_with(GOOD, *range(6))), Bounds(missing_hashes=4))
     assert (result.ok, result.applied, result.rejected) == (True, 4, 6)
     assert [len(asked) for asked in questions(peer)] == [4]
+
+
+# In later pulls, as a log may be mended
+
+
+class Mended:
+    """A static log that answers no questions. `line` stands at a place of it until it is mended; `cached` is what caches
+    go on saying."""
+
+    def __init__(self, ops: list[Op], place: int, line: bytes, *, cached: bool = False) -> None:
+        self.ops = ops
+        self.now = FakeLog.of(ops)
+        self.now.lines[place] = line
+        self._spoilt = self.now
+        self._cached = cached
+
+    def mend(self, more: list[Op] | None = None) -> None:
+        self.now = FakeLog.of([*self.ops, *(more or [])])
+
+    async def answer(self, ask: Ask, reply: Reply) -> None:
+        old = self._cached and not ask.query and "/entries/" in ask.path
+        await honest(self._spoilt if old else self.now)(ask, reply)
+
+
+def tiles(peer: Peer) -> list[str]:
+    """The tiles that were asked for since the last look."""
+    names = [ask.path.rsplit("/", 1)[-1] for ask in peer.asks if "/entries/" in ask.path]
+    peer.asks.clear()
+    return names
+
+
+SPOILT_LINES = {
+    "a name": spoilt(GOOD[3].to_json()),
+    "no hash": b'{"Model":' + b"x" * 50,
+    "another hash": GOOD[3].to_json().replace(GOOD[3].hash.encode(), b"0" * 64),
+    "half of it": GOOD[3].to_json()[:200],
+}
+
+
+@pytest.mark.parametrize("cached", [False, True], ids=["", "cached"])
+@pytest.mark.parametrize("line", SPOILT_LINES.values(), ids=SPOILT_LINES)
+async def test_a_tile_that_is_mended_later_gives_its_operation(here: Datastore, line: bytes, cached: bool) -> None:
+    log = Mended(GOOD, 3, line, cached=cached)
+    async with hostile(log.answer) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them")
+        assert (result.ok, result.applied, result.rejected) == (True, 5, 1)
+        tiles(peer)
+        # As long as it is spoilt, a pull costs one tile and says so, and counts nothing twice.
+        for _ in range(2):
+            result = await pull(here, "them")
+            assert (result.ok, result.read, result.rejected, result.restarted) == (True, 0, 0, False)
+            assert result.sentence == "them: nothing new, 1 still spoilt in its log"
+            assert tiles(peer) == ["0.6.ndjson.gz"]
+        assert here.peers.get("them").rejected == 1
+        assert not here.peers.get("them").identical
+        log.mend()
+        result = await pull(here, "them")
+        assert (result.ok, result.applied, result.still_spoilt) == (True, 1, 0)
+        assert tiles(peer) == ["0.6.ndjson.gz"]
+        assert here.peers.get("them").identical
+        # And all is as if it had never been spoilt.
+        result = await pull(here, "them")
+        assert (result.ok, result.sentence, tiles(peer)) == (True, "them: nothing new", [])
+        log.mend(roots(BOB, 1))
+        log.ops, log._cached = [*GOOD, *roots(BOB, 1)], False
+        result = await pull(here, "them")
+        assert (result.ok, result.applied, result.read, result.restarted) == (True, 1, 1, False)
+        assert here.peers.get("them").identical
+
+
+async def test_a_spoilt_entry_whose_log_grows_is_not_read_from_its_start_each_time(here: Datastore) -> None:
+    log = Mended(GOOD, 3, SPOILT_LINES["no hash"])
+    async with hostile(log.answer) as peer:
+        here.peers.add("them", peer.url)
+        await pull(here, "them")
+        ops = [*GOOD]
+        for number in range(3):
+            ops += roots(BOB, 1, f"later-{number}")
+            grown = FakeLog.of(ops)
+            grown.lines[3] = SPOILT_LINES["no hash"]
+            log.now = grown
+            result = await pull(here, "them")
+            assert (result.ok, result.read, result.applied, result.restarted) == (True, 1, 1, False)
+
+
+async def test_a_peer_that_always_sends_spoilt_bytes_costs_one_tile_in_each_pull(here: Datastore) -> None:
+    ops = roots(ALICE, 520, "many")
+    log = log_with(ops, *range(0, 520, 5))
+    async with hostile(honest(log)) as peer:
+        here.peers.add("them", peer.url)
+        first = await pull(here, "them")
+        assert (first.ok, first.rejected) == (True, 104)
+        tiles(peer)
+        seen = set()
+        for _ in range(4):
+            result = await pull(here, "them")
+            assert (result.ok, result.read, result.still_spoilt) == (True, 0, 104)
+            (tile,) = tiles(peer)
+            seen.add(tile)
+        # One tile after the other has its turn.
+        assert seen == {"0.ndjson.gz", "1.ndjson.gz", "2.8.ndjson.gz"}
+        assert len(here.log.quarantine(limit=1_000)) == 104
+
+
+async def test_an_entry_that_came_from_elsewhere_meanwhile_is_not_asked_for(here: Datastore) -> None:
+    async with hostile(honest(log_with(GOOD, 3))) as peer:
+        here.peers.add("them", peer.url)
+        await pull(here, "them")
+        here.apply([GOOD[3].to_json()], source="another")
+        tiles(peer)
+        result = await pull(here, "them")
+        assert (result.sentence, tiles(peer)) == ("them: nothing new", [])
+
+
+async def test_a_later_pull_asks_a_node_by_hash_before_it_reads_a_tile(here: Datastore) -> None:
+    log = log_with(GOOD, 3)
+    silent = but(honest(log), "/ops/get", always(500))
+    async with hostile(lambda ask, reply: current(ask, reply)) as peer:
+        current = silent
+        here.peers.add("them", peer.url)
+        await pull(here, "them")
+        current = answering(GOOD, log)
+        tiles(peer)
+        result = await pull(here, "them")
+        assert (result.ok, result.applied, result.still_spoilt, tiles(peer)) == (True, 1, 0, [])
+        assert here.peers.get("them").identical

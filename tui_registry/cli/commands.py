@@ -399,6 +399,10 @@ def _sync(parser: ArgumentParser) -> None:
     _json(parser, "one JSON object for each peer")
 
 
+# A backup that was put back is noticed without it, unless the mark outside the replica's folder is gone as well.
+_NEW_EPOCH = "give the log a new name first, so that every reader begins anew (a backup was put back)"
+
+
 def _serve(parser: ArgumentParser) -> None:
     from tui_registry.node.limits import DEFAULT_PORT
 
@@ -408,6 +412,7 @@ def _serve(parser: ArgumentParser) -> None:
     remote = "other machines may reach it; needed for such a HOST"
     parser.add_argument("--allow-remote", action="store_true", help=remote)
     parser.add_argument("--accept-ops", action="store_true", help="strangers may push operations, within bounds")
+    parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
     parser.add_argument("--token", action="store_true", help="print the token for writes over REST, and end")
     _json(parser, "say where it listens as a JSON object")
 
@@ -443,6 +448,7 @@ def _export(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
     what.add_argument("--log", metavar="DIR", help="write a static log into this directory")
+    parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
     _json(parser, "for --log: say what was written as a JSON object")
 
 

@@ -28,7 +28,7 @@ from tui_registry.errors import KINDS, Json, Kind, Record, RegistryError
 from tui_registry.records.as_written import read_record
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.records.wire import derive_id
-from tui_registry.settings import SETTINGS_FILE
+from tui_registry.settings import SETTINGS_FILE, STATE_DIR_VARIABLE
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -127,7 +127,11 @@ def _served(replica: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
+            env=os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+                STATE_DIR_VARIABLE: str(replica.with_suffix(".state")),
+            },
             start_new_session=True,  # Ctrl+C is for us; we end the node
         )
     with node:

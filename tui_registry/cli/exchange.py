@@ -25,7 +25,7 @@ from tui_registry.datastore import StoreError
 from tui_registry.text import age, exact, safe_text, size_bytes
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore, Peer
+    from tui_registry.datastore import Datastore, Peer, Shared
     from tui_registry.errors import Json
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult
@@ -94,7 +94,9 @@ def serve(args: Namespace) -> int:
             args.port,
             allow_remote=args.allow_remote,
             accept_ops=args.accept_ops,
+            new_epoch=args.new_epoch,
             on_ready=say,
+            on_shared=_say_shared,
         )
     return 0
 
@@ -105,6 +107,8 @@ def export(args: Namespace) -> int:
         raise UsageError("--log writes everything: a query goes with records only")
     if args.ops and len(args.query) > 1:
         raise UsageError("--ops writes the operations of all records, or of one: name one ID")
+    if args.new_epoch and args.log is None:
+        raise UsageError("--new-epoch is of a log that others read: it goes with --log")
     if args.output is not None and not (args.ops and args.query):
         raise UsageError("--output is for the operations of one record: export --ops ID -o FILE")
     if args.ops and args.output in (None, STDOUT) and on_terminal():
@@ -113,7 +117,7 @@ def export(args: Namespace) -> int:
         )
     with open_registry(args) as datastore:
         if args.log is not None:
-            _write_log(datastore, args.log, as_json=args.json)
+            _write_log(datastore, args.log, new_epoch=args.new_epoch, as_json=args.json)
         elif args.ops and args.query:
             _write_operations_of(datastore, args.query[0], args.output or STDOUT)
         elif args.ops:
@@ -266,6 +270,8 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         **result.counts(),
         "rejections": [rejection_json(rejection) for rejection in result.rejections],
         "restarted": result.restarted,
+        "stale": result.stale,
+        "still_spoilt": result.still_spoilt,
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
         "error": None if result.error is None else {"code": result.error.code, "sentence": result.error.sentence},
@@ -306,16 +312,25 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
     note(f"wrote {exact(len(ops))} operations of {kind} {identifier[:12]} to {safe_text(output)}")
 
 
-def _write_log(datastore: Datastore, directory: str, *, as_json: bool) -> None:
+def _say_shared(shared: Shared) -> None:
+    from tui_registry.present.restored import what_sharing_did
+
+    for line in what_sharing_did(shared):
+        note(line)
+
+
+def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json: bool) -> None:
     from tui_registry.sync import publish
 
     with progress_bar("writing") as show:
-        done = publish(datastore, directory, progress=show)
+        done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
+    _say_shared(done.shared)
     if as_json:
         out_json(
             {
                 "directory": str(done.directory),
                 "epoch": done.head.epoch,
+                "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
                 "fingerprint": done.head.fingerprint,
                 "tiles_written": done.tiles,

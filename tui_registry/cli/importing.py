@@ -20,7 +20,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import open_registry
 from tui_registry.cli.write import key_explained, with_settings
-from tui_registry.datastore import Datastore, Together
+from tui_registry.datastore import Datastore, StoreError, Together
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.importers import read_source
 from tui_registry.importers.formats import FILES
@@ -50,9 +50,12 @@ def import_drafts(args: Namespace) -> int:
         work = _Import(
             datastore, source, register=args.register, settings=args.set, as_json=args.json, explain=args.explain
         )
-        for found in read_source(source, args.kind):
-            work.take(found)
-        work.finish()
+        try:
+            for found in read_source(source, args.kind):
+                work.take(found)
+            work.finish()
+        except StoreError as error:
+            raise error.after(work.outcome.counts["registered"]) from error
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())

@@ -21,7 +21,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.node.description import SYNC_ROUTES, add_route
 from tui_registry.node.limits import NodeBounds
@@ -29,7 +29,7 @@ from tui_registry.node.requests import etag_of, is_held, members, read_body, rea
 from tui_registry.node.responses import NodeError
 from tui_registry.present.pulls import report_json
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
-from tui_registry.sync.tiles import LogError, Span, pack, spell_head, split
+from tui_registry.sync.tiles import LogError, Span, etag_of_head, pack, spell_head, split
 
 _FOREVER = "public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -67,8 +67,14 @@ class _Log:
         self._pushers = Pushers(bounds.pushers)
 
     async def head(self, request: Request) -> Response:
-        body = spell_head(await run_in_threadpool(self._datastore.log.head), ranges=True)
-        return _answer(request, body, etag_of(body), "max-age=2", "application/json")
+        head = await run_in_threadpool(self._head)
+        return _answer(request, spell_head(head, ranges=True), etag_of_head(head), "max-age=2", "application/json")
+
+    def _head(self) -> Head:
+        head = self._datastore.log.head()
+        # Before anybody is told: a backup that is put back later must not be served under this epoch.
+        self._datastore.mark.note(head)
+        return head
 
     async def tile(self, epoch: str, name: str, request: Request) -> Response:
         span = Span.from_name(name)

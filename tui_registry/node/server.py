@@ -21,7 +21,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Shared
 from tui_registry.durable import drafted, give_new_name, sweep
 from tui_registry.errors import system_reason
 from tui_registry.node.api import create_app
@@ -53,8 +53,10 @@ def serve(
     *,
     allow_remote: bool = False,
     accept_ops: bool = False,
+    new_epoch: bool = False,
     bounds: NodeBounds | None = None,
     on_ready: Callable[[Address], None] | None = None,
+    on_shared: Callable[[Shared], None] | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
 
@@ -62,13 +64,18 @@ def serve(
         port: 0 takes a free one.
         allow_remote: must be True for any address that is not loopback: what is served there, strangers can read.
         accept_ops: whether strangers may push operations.
-        on_ready: called once connections are taken.
+        new_epoch: give the log another epoch first, so that every reader begins anew. It gets one without that where
+            others were given another log under the one it has.
+        on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
 
     Raises:
         NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `token`.
     """
     server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, on_ready)
     with listener:
+        shared = datastore.mark.share(new_epoch=new_epoch)
+        if on_shared is not None:
+            on_shared(shared)
         server.run(sockets=[listener])
 
 

@@ -121,6 +121,8 @@ class PullResult(Tally):
         rejections: the first of them, `place` being the index in the peer's log (-1 for a child asked for).
         bytes: received as message bodies. seconds: it took.
         restarted: the peer's log was read from its start again.
+        stale: its head was an older one of the log that was read already, as a cache or a backup keeps it.
+        still_spoilt: entries of its log that an earlier pull refused for their bytes, and that are no better now.
         error: why it ended early; a `SyncError`, or what the Datastore raised.
     """
 
@@ -131,6 +133,8 @@ class PullResult(Tally):
     bytes: int
     seconds: float
     restarted: bool
+    stale: bool = False
+    still_spoilt: int = 0
     error: RegistryError | None
 
     @property
@@ -148,7 +152,13 @@ class PullResult(Tally):
     def sentence(self) -> str:
         """What happened, for people; it names the peer."""
         if self.error is not None:
-            return self.error.sentence if isinstance(self.error, SyncError) else f"{self.peer}: {self.error.sentence}"
+            if isinstance(self.error, SyncError):
+                return self.error.sentence
+            # Of this replica, such as a full disk: what came before it is there.
+            stored = f". {exact(self.applied)} new operations were written before, and stay" if self.applied else ""
+            return f"{self.peer}: {self.error.sentence}{stored}"
+        if self.stale:
+            return f"{self.peer}: nothing new: it shows an older copy of its log, as a cache or a backup keeps it"
         numbers = self.counts()
         told = {
             count.name: f"{exact(numbers[count.name])} {count.told}"
@@ -159,7 +169,8 @@ class PullResult(Tally):
         rejected = told.pop("rejected", None)
         if rejected is not None:
             told["rejected"] = f"{rejected} ({self.first_rejection})" if self.rejections else rejected
-        return f"{self.peer}: {', '.join(told.values()) or 'nothing new'}"
+        spoilt = f", {exact(self.still_spoilt)} still spoilt in its log" if self.still_spoilt else ""
+        return f"{self.peer}: {', '.join(told.values()) or 'nothing new'}{spoilt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,7 +166,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     )
     db.execute(f"CREATE TEMP TABLE survivors AS SELECT idx, body, {seen} FROM ops o ORDER BY idx")
     db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
-    for table in ("ops", "arrivals", "keys", "owners", "catalogue", "counted", "cursors"):
+    for table in ("ops", "arrivals", "keys", "owners", "catalogue", "counted", "cursors", "cursor_sums", "spoilt"):
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
     db.execute(

@@ -25,11 +25,12 @@ from typing import TypeVar
 
 import httpx
 
+from tui_registry.datastore import Head
 from tui_registry.errors import Json
 from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
-from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, parse_head, split
+from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, etag_of_head, parse_head, split
 from tui_registry.text import exact, safe_text
 
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class HttpTransport:
         Args:
             incoming: the folder where tiles are kept until they are stored; None to keep them nowhere.
         """
+        self.past_caches = False
         self._peer = peer
         self._bounds = bounds
         self._waits = waits or Waits()
@@ -109,6 +111,9 @@ class HttpTransport:
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         """Exactly the entries of the span. What came of them before the line broke does not travel again."""
         arriving = await asyncio.to_thread(_Arriving, self._incoming, epoch, span, self._bounds.tile_bytes)
+        if self.past_caches:
+            # What is kept may be of a cache.
+            await asyncio.to_thread(arriving.begin_anew)
         patience = self._patience()
         best = arriving.size
         begun_again = 0
@@ -214,7 +219,7 @@ class HttpTransport:
             read = parse_head(data)
         except LogError as error:
             raise self._fail(error.code, f"{error.reason}. Check the address") from None
-        return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag")))
+        return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag"), read.head, data))
 
     async def _fetch(self, epoch: str, span: Span, arriving: _Arriving) -> None:
         """Ask for a tile, or for the rest of it, and take what comes.
@@ -248,7 +253,12 @@ class HttpTransport:
                 raise self._fail("too_large", f"tile {span.name} is larger than {limit:,} bytes") from None
 
     def _get(self, path: str, headers: dict[str, str] | None = None) -> AbstractAsyncContextManager[httpx.Response]:
-        return self._heard(self._origin.get(self._base.join(path), headers))
+        url = self._base.join(path)
+        if not self.past_caches:
+            return self._heard(self._origin.get(url, headers))
+        # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
+        fresh = {"cache-control": "no-cache", **(headers or {})}
+        return self._heard(self._origin.get(url.copy_set_param("fresh", os.urandom(8).hex()), fresh))
 
     def _post(self, path: str, content: bytes) -> AbstractAsyncContextManager[httpx.Response]:
         return self._heard(self._origin.post(self._base.join(path), content, "application/json"))
@@ -681,6 +691,9 @@ def _retry_after(text: str | None, now: float) -> float | None:
         return None
 
 
-def _sound_etag(etag: str | None) -> str | None:
-    """An ETag that is worth keeping: short, printable ASCII."""
-    return etag if etag is not None and len(etag) <= 128 and etag.isascii() and etag.isprintable() else None
+def _sound_etag(etag: str | None, head: Head, data: bytes) -> str | None:
+    """An ETag that says what the head is: a node's. That of a static file server is often a second and a size, which
+    two heads may share: with it a reader would be told that nothing changed."""
+    tag = (etag or "").removeprefix("W/")
+    of_content = f'"{hashlib.sha256(data).hexdigest()[:32]}"'  # as nodes of 0.1 make it
+    return tag if tag in (etag_of_head(head), of_content) else None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_registry.datastore import Datastore, Head
+from tui_registry.datastore import Datastore, Head, Shared
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.tiles import LogError, Span, pack, parse_head, spans, spell_head
 from tui_registry.text import address_short, safe_text
+
+_MOST_SPACE = 64
 
 
 class PublishError(RegistryError):
@@ -20,16 +24,22 @@ class PublishError(RegistryError):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A static log that is up to date. `tiles` and `bytes` were written now; the rest was there already."""
+    """A static log that is up to date. `tiles` and `bytes` were written now; the rest was there already. `shared`:
+    whether it has another epoch than before, and why."""
 
     directory: Path
     head: Head
     tiles: int
     bytes: int
+    shared: Shared
 
 
 def publish(
-    datastore: Datastore, directory: Path | str, *, progress: Callable[[int, int], None] | None = None
+    datastore: Datastore,
+    directory: Path | str,
+    *,
+    new_epoch: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Published:
     """Write this replica's log below `directory`, or bring what is there up to date.
 
@@ -38,6 +48,8 @@ def publish(
 
     Args:
         directory: is made when it is missing; gets `sync/head` and `sync/{epoch}/entries/...`.
+        new_epoch: renew the log's epoch first, so that every reader begins anew. It is renewed without that where
+            others were given another log under it.
         progress: called with the ops that are behind and all ops, after each tile.
 
     Raises:
@@ -45,24 +57,22 @@ def publish(
     """
     root = Path(directory)
     try:
-        return _publish(datastore, root, progress or _ignore)
+        _refuse_foreign(datastore.log.head(), _head_before(root), root)
+        shared = datastore.mark.share(new_epoch=new_epoch)
+        return _publish(datastore, root, progress or _ignore, shared)
     except OSError as error:
         raise PublishError("unwritable", f"{safe_text(str(root))} cannot be written: {system_reason(error)}") from None
 
 
-def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None]) -> Published:
+def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Published:
     head = datastore.log.head()
     before = _head_before(root)
-    if before is not None and before.node != head.node:
-        raise PublishError(
-            "foreign_log",
-            f"{safe_text(str(root))} holds the log of {address_short(before.node)}, not of this replica. "
-            "Choose another directory",
-        )
+    _refuse_foreign(head, before, root)
     if before is not None and before.epoch == head.epoch and not datastore.log.begins_as(before):
-        # A restored backup: tiles of another log bear this epoch's names, here and in whoever's cache.
-        datastore.log.renew_epoch()
-        return _publish(datastore, root, progress)
+        # A restored backup, or a copy of the one that wrote there: tiles of another log bear this epoch's names, here
+        # and in whoever's cache.
+        datastore.log.renew_epoch(head.epoch)
+        return _publish(datastore, root, progress, shared._replace(renewed=True))
     entries = _entries(root, head)
     make_folder(entries, 0o777)
     for folder in (entries, root / "sync"):
@@ -78,15 +88,25 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
     if datastore.log.head().epoch != head.epoch:
         # The log was rewritten meanwhile: the tiles of the old epoch may hold lines of the new one.
         _clear(entries, keep=frozenset())
-        return _publish(datastore, root, progress)
+        return _publish(datastore, root, progress, shared)
+    datastore.mark.note(head)
     for folder in (entries, entries.parent, root / "sync", root):
         sync_folder(folder)
-    _write(root / "sync" / "head", spell_head(head, ranges=False))
+    _write_head(root / "sync" / "head", spell_head(head, ranges=False))
     sync_folder(root / "sync")
     _clear(entries, keep=_tails(head) | (_tails(before) if before is not None else frozenset()), tails_only=True)
     if before is not None and before.epoch != head.epoch:
         _clear(_entries(root, before), keep=frozenset())
-    return Published(root, head, tiles, size)
+    return Published(root, head, tiles, size, shared)
+
+
+def _refuse_foreign(head: Head, before: Head | None, root: Path) -> None:
+    if before is not None and before.node != head.node:
+        raise PublishError(
+            "foreign_log",
+            f"{safe_text(str(root))} holds the log of {address_short(before.node)}, not of this replica. "
+            "Choose another directory",
+        )
 
 
 def _ignore(done: int, of: int) -> None:
@@ -125,3 +145,33 @@ def _write(path: Path, data: bytes) -> None:
     """The whole file or none of it, durable under its name once the directory is synced."""
     with drafted(path, data, 0o666) as draft:
         draft.replace(path)
+
+
+def _write_head(path: Path, data: bytes) -> None:
+    """A head that no server takes for the one before: what they tell files by, in `ETag` and `Last-Modified`, is the
+    second of their last change and their size (nginx, Apache, lighttpd, Caddy), and most heads are of one size."""
+    try:
+        before, then = path.read_bytes(), path.stat()
+    except FileNotFoundError:
+        _write(path, data)
+        return
+    if before.rstrip() == data:
+        return
+    with drafted(path, data, 0o666) as draft:
+        if _dated_after(draft, int(then.st_mtime)):
+            draft.replace(path)
+            return
+    # A disk that keeps the times that it likes: white space makes another size of it.
+    more = len(before) + 1 - len(data)
+    _write(path, data + b"\n" * (more if 0 < more <= _MOST_SPACE else 0))
+
+
+def _dated_after(draft: Path, second: int) -> bool:
+    """Whether a file could be given a later second than this one, where it has not."""
+    # FAT keeps even seconds only.
+    for later in range(second, second + 3):
+        if int(draft.stat().st_mtime) > second:
+            return True
+        with suppress(OSError):
+            os.utime(draft, (later + 1, later + 1))
+    return int(draft.stat().st_mtime) > second

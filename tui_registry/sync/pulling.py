@@ -9,8 +9,8 @@ from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tui_registry.crdt import digest_of
-from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, Rejection
+from tui_registry.crdt import claimed_hash, digest_of
+from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, Rejection, Spoilt, Standing
 from tui_registry.errors import RegistryError
 from tui_registry.present.pulls import (
     Event,
@@ -24,10 +24,10 @@ from tui_registry.present.pulls import (
     out_of_time,
     tally_of,
 )
-from tui_registry.sync.bounds import Bounds, Endless
+from tui_registry.sync.bounds import TILE_OPS, Bounds, Endless
 from tui_registry.sync.comparing import Keep, is_worth_it, reconcile
 from tui_registry.sync.concurrency import Turns, check_ahead, fetch_ahead, in_batches, in_thread
-from tui_registry.sync.tiles import RemoteHead, spans
+from tui_registry.sync.tiles import RemoteHead, Span, spans
 from tui_registry.sync.transport import Transport, answered, open_transport
 from tui_registry.text import safe_text
 
@@ -40,9 +40,6 @@ Emit: TypeAlias = Callable[[Event], None]
 _ENDED_EARLY = frozenset({"stopped", "turn_over", "out_of_time"})
 _REJECTIONS_SHOWN = 20
 _MISSING_KEPT = 65_536
-# The rules that a relay breaks by changing bytes. What breaks a later one was signed as it stands: no other bytes of it
-# would do better.
-_BY_A_RELAY = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
 
 
 def _ignore(event: Event) -> None:
@@ -244,6 +241,8 @@ class _Pull:
         self._missing: set[str] = set()
         self._spoilt = _Spoilt(bounds.missing_hashes)
         self._compared = False
+        self._stale = False
+        self._still_spoilt = 0
 
     async def run(self, transport: Transport) -> None:
         """Read everything up to the peer's head, then the children that are missing here.
@@ -252,11 +251,16 @@ class _Pull:
             SyncError, StoreError: what was stored before stays stored.
         """
         self._transport = transport
-        remote = await self._first_look(transport)
-        looked_again = read_again = False
+        found = await self._believed(transport, await self._first_look(transport))
+        if found is None:
+            self._stale = True
+            return
+        remote = found
+        spoilt = await in_thread(self._datastore.peers.spoilt, self._peer.name, remote.head.epoch)
+        looked_again = anew = False
         while True:
             self.head, self.etag = remote.head, remote.etag
-            cursor = await in_thread(self._datastore.peers.begin_pull, self._peer.name, remote.head)
+            cursor = await in_thread(self._begin, remote.head, anew)
             await self._announce(cursor, remote.head)
             remote, cursor = await self._reconciled(transport, remote, cursor)
             start = cursor.start
@@ -267,16 +271,19 @@ class _Pull:
                 if error.code != "vanished" or looked_again:
                     raise
                 looked_again = True
-                remote = await self._look(transport)
+                remote = await self._look_past_caches(transport)
                 continue
-            if _fits(cursor, remote.head):
+            if cursor.fits(remote.head):
                 break
-            # The peer's log is not the one that the cursor is of (it was restored from a backup): begin_pull voids it.
-            if start == 0 or read_again:
+            if start == 0 and (transport.past_caches or self._tally.in_no_sum):
                 self._expect_reason()
                 break
-            read_again = True
-        await self._children(transport)
+            # The peer's log is not the one that the cursor is of (it was restored from a backup), or some of what was
+            # read came from a cache that has another: all is read again, past caches.
+            anew = True
+            remote = await self._look_past_caches(transport)
+        await self._children(transport, spoilt)
+        await self._spoilt_again(transport, remote.head, spoilt)
 
     def result(self, error: RegistryError | None) -> PullResult:
         """What it came to."""
@@ -288,6 +295,8 @@ class _Pull:
             bytes=self._transport.received if self._transport is not None else 0,
             seconds=time.monotonic() - self._began,
             restarted=self._restarted,
+            stale=self._stale,
+            still_spoilt=self._still_spoilt,
             error=error,
             **self._tally.counts(),
         )
@@ -314,6 +323,47 @@ class _Pull:
         if read is None:
             raise SyncError(self._peer.name, "protocol", "says that nothing changed without having been asked")
         return read
+
+    async def _look_past_caches(self, transport: Transport) -> RemoteHead:
+        """The head that the peer itself has now; what is read after it comes from the peer itself too."""
+        transport.past_caches = True
+        return await self._look(transport)
+
+    async def _believed(self, transport: Transport, remote: RemoteHead) -> RemoteHead | None:
+        """The head to go by: this one where it goes on from what was read, else the peer's own. None where it is an
+        older one of the same log, as a cache may keep it."""
+        verdict = await self._verdict(transport, remote)
+        if verdict == "other":
+            remote = await self._look_past_caches(transport)
+            verdict = await self._verdict(transport, remote)
+        return None if verdict == "stale" else remote
+
+    async def _verdict(self, transport: Transport, remote: RemoteHead) -> str:
+        standing = await in_thread(self._datastore.peers.standing, self._peer.name, remote.head)
+        if standing.verdict != "unsure":
+            return standing.verdict
+        return "stale" if await self._leads_to(transport, remote, standing) else "other"
+
+    async def _leads_to(self, transport: Transport, remote: RemoteHead, standing: Standing) -> bool:
+        """Whether the entries behind the head, as the peer has them, lead to the sum that is known here."""
+        start, stop = remote.head.size, standing.known
+        tile = start // TILE_OPS
+        first = start % TILE_OPS if remote.ranges else 0
+        # What was a tail may have vanished since: then the tile is full.
+        for end in dict.fromkeys((stop - tile * TILE_OPS, TILE_OPS)):
+            span = Span(tile, first, end)
+            try:
+                lines = await transport.entries(remote.head.epoch, span)
+            except SyncError as error:
+                if error.code != "vanished":
+                    raise
+                continue
+            between = lines[start - span.start : stop - span.start]
+            return standing.leads_there(remote.head, map(claimed_hash, between))
+        return False
+
+    def _begin(self, head: Head, anew: bool) -> Cursor:
+        return self._datastore.peers.begin_pull(self._peer.name, head, anew=anew)
 
     async def _announce(self, cursor: Cursor, head: Head) -> None:
         self._restarted = self._restarted or cursor.restarted
@@ -385,17 +435,46 @@ class _Pull:
         self._tell(cursor.start, head)
         return report, cursor
 
-    async def _children(self, transport: Transport) -> None:
-        """Ask for sound copies of what was spoilt, and for the children that are missing."""
+    async def _children(self, transport: Transport, spoilt: Sequence[Spoilt]) -> None:
+        """Ask for sound copies of what was spoilt, now or when it was read before, and for the children that are
+        missing."""
+        self._spoilt.claim(spoilt)
         if not transport.answers or not (self._missing or self._spoilt.claimed):
             return
-        spoilt = await in_thread(self._datastore.log.unknown, sorted(self._spoilt.claimed))
-        self._missing.update(await self._spoilt.ask(transport, spoilt, self._keep))
+        wanted = await in_thread(self._datastore.log.unknown, sorted(self._spoilt.claimed))
+        self._missing.update(await self._spoilt.ask(transport, wanted, self._keep))
         # What was missing from one batch may have come with a later one, or just now.
         missing = await in_thread(self._datastore.log.unknown, sorted(self._missing))
         await _ask_for_children(transport, set(missing), self._keep, self._bounds)
         if self.head is not None:
             self._tell(self.head.size, self.head)
+
+    async def _spoilt_again(self, transport: Transport, head: Head, before: Sequence[Spoilt]) -> None:
+        """Look again at entries that were refused for their bytes by an earlier pull: the peer may have mended its log.
+        One tile of them in each pull, past caches, which would keep the spoilt one for a year."""
+        if not before:
+            return
+        left = await in_thread(self._datastore.peers.spoilt, self._peer.name, head.epoch)
+        due = [entry for entry, _ in left if entry in {entry for entry, _ in before} and entry < head.size]
+        if due:
+            tile = due[0] // TILE_OPS
+            span = Span(tile, 0, min(TILE_OPS, head.size - tile * TILE_OPS))
+            transport.past_caches = True
+            # The log was read to its end: what was spoilt stays so where the tile does not come.
+            with suppress(SyncError):
+                lines = await transport.entries(head.epoch, span)
+                wanted = [entry for entry in due if span.start <= entry < span.end]
+                arrivals = await in_thread(self._checked, [(entry, lines[entry - span.start]) for entry in wanted])
+                report = await in_thread(self._datastore.peers.store_again, self._peer.name, head.epoch, arrivals)
+                self._count(report, None)
+            left = await in_thread(self._datastore.peers.spoilt, self._peer.name, head.epoch)
+        self._still_spoilt = len(left)
+
+    def _checked(self, entries: Sequence[tuple[int, bytes]]) -> list[Arrival]:
+        arrivals = self._datastore.log.check_lines([line for _, line in entries])
+        for arrival, (entry, _) in zip(arrivals, entries, strict=True):
+            arrival.entry = entry
+        return arrivals
 
     def _count(self, report: ApplyReport, start: int | None) -> None:
         """Add a batch; `start` is the log index of its first line, None where the lines are no entries."""
@@ -431,11 +510,15 @@ class _Spoilt:
         self._most = most
         self._refused: set[bytes] = set()
 
+    def claim(self, entries: Sequence[Spoilt]) -> None:
+        """Ask for these too, which an earlier pull refused, as far as one question has room."""
+        self.claimed.update(entry.claimed for entry in entries[: self._most - len(self.claimed)] if entry.claimed)
+
     def note(self, arrivals: Sequence[Arrival], rejections: Sequence[Rejection]) -> None:
         """Remember what was refused of a batch; a rejection's place is the arrival's in the batch."""
         for rejection in rejections:
             arrival = arrivals[rejection.place]
-            if rejection.code in _BY_A_RELAY and arrival.claimed is not None and len(self._refused) < self._most:
+            if rejection.is_spoilt and arrival.claimed is not None and len(self._refused) < self._most:
                 self.claimed.add(arrival.claimed)
                 self._refused.add(digest_of(arrival.body))
 
@@ -478,10 +561,6 @@ async def _ask_for_children(transport: Transport, missing: set[str], keep: Keep,
         report = await keep(lines)
         settled |= useful
         wanted = (wanted | set(report.missing)) - settled
-
-
-def _fits(cursor: Cursor, head: Head) -> bool:
-    return cursor.next_index != head.size or cursor.running_sum == head.fingerprint
 
 
 def _placed(rejection: Rejection, start: int | None) -> Rejection:

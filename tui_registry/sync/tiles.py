@@ -57,6 +57,11 @@ def spell_head(head: Head, *, ranges: bool) -> bytes:
     return json.dumps(tree, separators=(",", ":")).encode()
 
 
+def etag_of_head(head: Head) -> str:
+    """The ETag that a node gives a head: nodes that share one log give the same, and it tells what they have."""
+    return f'"{head.epoch}.{head.size}.{head.fingerprint[:16]}"'
+
+
 def parse_head(data: bytes) -> RemoteHead:
     """Read a head from a stranger. Members that this version does not know are ignored.
 

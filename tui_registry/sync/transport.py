@@ -36,9 +36,12 @@ class Transport(Protocol):
 
     Attributes:
         answers: the peer answers questions (`missing`); a directory does not.
+        past_caches: whether the peer itself is asked from now on, and no cache on the way to it answers, as far as
+            those let us.
     """
 
     answers: bool
+    past_caches: bool
 
     @property
     def received(self) -> int:
@@ -96,6 +99,7 @@ class DirTransport:
     answers = False
 
     def __init__(self, peer: str, directory: str, bounds: Bounds) -> None:
+        self.past_caches = True  # there are none
         self.received = 0
         self._peer = peer
         self._directory = directory

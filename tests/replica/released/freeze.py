@@ -24,7 +24,9 @@ def fill(datastore: Datastore) -> None:
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
     cursor = datastore.peers.begin_pull("lab", Head(_EPOCH, 40, "0" * 64, owner("stranger").address))
-    datastore.peers.store_entries("lab", cursor, datastore.log.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0))
+    arrivals = datastore.log.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0)
+    _, moved = datastore.peers.store_entries("lab", cursor, arrivals)
+    datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, moved.running_sum)
     datastore.peers.add("stick", "/media/stick")
 
     record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")

@@ -21,7 +21,7 @@ from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, Verdict, judge
 from tui_registry.replica.log.verifier import Verifier
-from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks
 
 # The word index writes a segment for each transaction: large ones are quicker by a third.
@@ -33,6 +33,9 @@ MAX_PENDING = 20_000
 MAX_PENDING_BYTES = 64 * 2**20
 MAX_REJECTED = 10_000
 _START = 1_024
+# The rules that a relay or a disk breaks by changing bytes. What breaks a later one was signed as it stands: no other
+# bytes of it would do better.
+_BY_BYTES = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
 
 
 class Rejection(NamedTuple):
@@ -41,6 +44,11 @@ class Rejection(NamedTuple):
     place: int
     code: str
     sentence: str
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether sound bytes of the same operation may exist."""
+        return self.code in _BY_BYTES
 
 
 @dataclass(slots=True, eq=False)
@@ -179,8 +187,11 @@ def apply(
         while arrivals := coming.result():
             coming = ahead.submit(following)
             # Less than a full batch is the last one: stored as an ordinary write, it gives back what a bulk held.
-            with storing(pool, arrivals, bulk=len(arrivals) == _APPLIED_AT_ONCE) as db:
-                outcome = store(db, arrivals, source, clock(), keep_pending=keep_pending)
+            try:
+                with storing(pool, arrivals, bulk=len(arrivals) == _APPLIED_AT_ONCE) as db:
+                    outcome = store(db, arrivals, source, clock(), keep_pending=keep_pending)
+            except StoreError as error:
+                raise error.after(total.applied) from error
             total.add(outcome.report)
             total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
             offset += len(arrivals)

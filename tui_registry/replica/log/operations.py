@@ -168,17 +168,19 @@ class Log:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
         after the replica was put back to an older copy and written to."""
         with self._pool.read() as db:
-            size, fingerprint = db.execute("SELECT size, fingerprint FROM replica").fetchone()
-            if head.size >= size:
-                return bool(head.size == size and head.fingerprint == fingerprint)
-            digests = db.execute("SELECT hash FROM ops WHERE idx < ?", (head.size,))
-            total = sum(int.from_bytes(digest, "big") for (digest,) in digests)
-        return head.fingerprint == f"{total % 2**256:064x}"
+            return sum_at(db, head.size) == head.fingerprint
 
-    def renew_epoch(self) -> None:
-        """Give the log another epoch, because others were given another log under this one. They begin anew."""
+    def renew_epoch(self, epoch: str | None = None) -> None:
+        """Give the log another epoch, because others were given another log under this one: they begin anew.
+
+        Args:
+            epoch: the one to be renewed: where another process has done it already, nothing changes.
+        """
         with self._pool.write() as db:
-            db.execute("UPDATE replica SET epoch = ?", (os.urandom(16).hex(),))
+            db.execute(
+                "UPDATE replica SET epoch = :new WHERE epoch = coalesce(:old, epoch)",
+                {"new": os.urandom(16).hex(), "old": epoch},
+            )
 
     def lines(self, start: int, stop: int) -> list[bytes]:
         """The exact bytes of ops start..stop of the log, without line ends."""
@@ -480,6 +482,20 @@ class Log:
 
 
 # How: as other replicas copy it
+
+
+def sum_at(db: sqlite3.Connection, size: int) -> str | None:
+    """The sum of the hashes of the log's first `size` operations; None where it has fewer. It costs a look at those, or
+    at those behind them, whichever are fewer."""
+    have, fingerprint = db.execute("SELECT size, fingerprint FROM replica").fetchone()
+    if size > have:
+        return None
+    if size < have // 2:
+        rows, start, sign = db.execute("SELECT hash FROM ops WHERE idx < ?", (size,)), 0, 1
+    else:
+        rows, start, sign = db.execute("SELECT hash FROM ops WHERE idx >= ?", (size,)), int(fingerprint, 16), -1
+    total = start + sign * sum(int.from_bytes(digest, "big") for (digest,) in rows)
+    return f"{total % 2**256:064x}"
 
 
 def _read_head(db: sqlite3.Connection, address: str) -> Head:

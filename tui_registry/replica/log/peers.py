@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tui_registry.errors import Problem
 from tui_registry.records.schema import RULES_VERSION
@@ -25,6 +25,11 @@ _HALF_A_URL = re.compile(r"[^/]*:").match
 
 _KEPT_EPOCHS = 4
 _NO_SUM = "0" * 64
+_MODULUS: Final = 2**256
+# See protocol.md, Tiles.
+_TILE = 256
+# Of one log, the first that were refused for their bytes. They are looked at again one tile at a time.
+_MOST_SPOILT = 4_096
 # Which operations this program can read: when it changes, unsupported ones are read again.
 READER_VERSION = f"rules-{RULES_VERSION}"
 
@@ -68,6 +73,8 @@ class Cursor(NamedTuple):
         next_index: one past the last entry ever read in this epoch.
         running_sum: of the hashes of entries 0..next_index, 64 hex digits.
         restarted: the cursor was void (the peer was restored from a backup, or its sums disagree) and starts at 0.
+        off_by: what a head of this log exceeds that sum by, modulo 2^256, as entries that were refused claim other
+            hashes than those that the peer counts; 64 hex digits.
     """
 
     epoch: str
@@ -75,6 +82,40 @@ class Cursor(NamedTuple):
     next_index: int
     running_sum: str
     restarted: bool = False
+    off_by: str = _NO_SUM
+
+    def fits(self, head: Head) -> bool:
+        """Whether a head is of the log that was read, as far as can be told: it says nothing of a longer one."""
+        return self.next_index != head.size or _agrees(self.running_sum, self.off_by, head.fingerprint)
+
+
+class Standing(NamedTuple):
+    """How a peer's head stands to what was read of its log.
+
+    Attributes:
+        verdict: `on`: it goes on from there, or is the first of its log; `stale`: it is an older head of the same log;
+            `other`: it is of another log than was read last; `unsure`: an older head or another log, which the entries
+            from its size up to `known` tell: with their hashes its fingerprint becomes `total`, or it does not.
+        known: the next size at which the sum is known, within the same tile; `total`: that sum, 64 hex digits;
+            `off_by`: as for a cursor.
+    """
+
+    verdict: Literal["on", "stale", "other", "unsure"]
+    known: int = 0
+    total: str = _NO_SUM
+    off_by: str = _NO_SUM
+
+    def leads_there(self, head: Head, hashes: Iterable[str | None]) -> bool:
+        """Whether it is an older head of the same log, by the hashes of the entries from its size up to `known`."""
+        total = sum((int(item or "0", 16) for item in hashes), int(head.fingerprint, 16))
+        return _agrees(self.total, self.off_by, f"{total % _MODULUS:064x}")
+
+
+class Spoilt(NamedTuple):
+    """An entry of a peer's log that was refused for its bytes: its index, and the hash that it claimed."""
+
+    entry: int
+    claimed: str | None
 
 
 class Peers:
@@ -130,14 +171,42 @@ class Peers:
         with self._pool.write() as db:
             if db.execute("DELETE FROM peers WHERE name = ?", (name,)).rowcount == 0:
                 raise _no_such_peer(name)
-            db.execute("DELETE FROM cursors WHERE peer = ?", (name,))
+            for table in ("cursors", *_BESIDE_CURSORS):
+                db.execute(f"DELETE FROM {table} WHERE peer = ?", (name,))
             db.execute("DELETE FROM pending WHERE source = ?", (name,))
 
-    def begin_pull(self, name: str, head: Head) -> Cursor:
+    def standing(self, name: str, head: Head) -> Standing:
+        """How a peer's head stands to what was read of its log; nothing is changed.
+
+        A head may come from a cache that holds an older one: see protocol.md, Pulling.
+        """
+        with self._pool.read() as db:
+            row = _read_cursor(db, name, head.epoch)
+            last = db.execute("SELECT epoch FROM peers WHERE name = ?", (name,)).fetchone()
+            if last is None or last[0] is None:
+                return Standing("on")
+            if row is None or last[0] != head.epoch:
+                # Another log, or the head of one that is no more.
+                return Standing("other")
+            next_index, running_sum, off_by = row
+            if head.size >= next_index:
+                fits = Cursor(head.epoch, next_index, next_index, running_sum, off_by=off_by).fits(head)
+                return Standing("on" if fits else "other")
+            known, total = _next_sum(db, name, head) or (next_index, running_sum)
+        if known == head.size:
+            return Standing("stale" if _agrees(total, off_by, head.fingerprint) else "other")
+        if head.size // _TILE != (known - 1) // _TILE:
+            return Standing("other")
+        return Standing("unsure", known, total, off_by)
+
+    def begin_pull(self, name: str, head: Head, *, anew: bool = False) -> Cursor:
         """Where to read on in the peer's log, given its head; makes the cursor for an epoch not seen before.
 
         The cursor is void when the log is shorter than what was read, or when everything was read and the sums
         disagree: the peer was restored from a backup, or lies. Then reading starts at 0.
+
+        Args:
+            anew: it is void in any case.
 
         Raises:
             StoreError: `not_found`.
@@ -145,13 +214,14 @@ class Peers:
         with self._pool.write() as db:
             if db.execute("SELECT 1 FROM peers WHERE name = ?", (name,)).fetchone() is None:
                 raise _no_such_peer(name)
-            row = db.execute(
-                "SELECT next_index, running_sum FROM cursors WHERE peer = ? AND epoch = ?", (name, head.epoch)
-            ).fetchone()
-            next_index, running_sum = row or (0, _NO_SUM)
-            void = head.size < next_index or (head.size == next_index and running_sum != head.fingerprint)
+            row = _read_cursor(db, name, head.epoch)
+            next_index, running_sum, off_by = row or _UNREAD
+            cursor = Cursor(head.epoch, next_index, next_index, running_sum, off_by=off_by)
+            void = next_index > 0 and (anew or head.size < next_index or not cursor.fits(head))
             if void:
-                next_index, running_sum = 0, _NO_SUM
+                next_index, running_sum, off_by = _UNREAD
+                for table in _BESIDE_CURSORS:
+                    db.execute(f"DELETE FROM {table} WHERE peer = ? AND epoch = ?", (name, head.epoch))
             if row is None or void:
                 db.execute(
                     "INSERT OR REPLACE INTO cursors (peer, epoch, next_index, running_sum, used_at) "
@@ -162,7 +232,7 @@ class Peers:
             again = _first_to_read_again(db, name, head.epoch)
             db.execute("UPDATE peers SET epoch = ? WHERE name = ?", (head.epoch, name))
         start = next_index if again is None else min(again, next_index)
-        return Cursor(head.epoch, start, next_index, running_sum, restarted=void)
+        return Cursor(head.epoch, start, next_index, running_sum, void, off_by)
 
     def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
         """Store checked entries of a peer's log and move its cursor, in one transaction.
@@ -182,12 +252,10 @@ class Peers:
                 {"start": start, "stop": stop, "peer": name, "epoch": cursor.epoch},
             )
             outcome = store(db, arrivals, name, now, epoch=cursor.epoch)
-            total = int(cursor.running_sum, 16)
-            for arrival in arrivals[max(0, cursor.next_index - start) :]:
-                # An entry that claims no hash counts as 0: the sums will differ, as they must.
-                total += int(arrival.claimed or "0", 16)
-            moved = Cursor(cursor.epoch, stop, max(stop, cursor.next_index), f"{total % 2**256:064x}")
+            total = _write_sums(db, name, cursor, arrivals)
+            moved = cursor._replace(start=stop, next_index=max(stop, cursor.next_index), running_sum=total)
             _move_cursor(db, name, moved, now)
+            _mark_spoilt(db, name, cursor, arrivals, outcome.report)
             if outcome.unread:
                 _mark_unsupported(db, name, cursor.epoch, min(outcome.unread))
             report = outcome.report
@@ -206,7 +274,46 @@ class Peers:
         moved = Cursor(epoch, size, size, fingerprint)
         with self._pool.write() as db:
             _move_cursor(db, name, moved, self._clock())
+            _write_sum(db, name, epoch, size, int(fingerprint, 16))
         return moved
+
+    def spoilt(self, name: str, epoch: str) -> list[Spoilt]:
+        """The entries of a peer's log that were refused for their bytes and whose operations are not here, those first
+        that were looked at least often."""
+        with self._pool.read() as db:
+            rows = db.execute(
+                "SELECT entry, claimed FROM spoilt s WHERE peer = ? AND epoch = ? AND NOT EXISTS "
+                "(SELECT 1 FROM ops o WHERE o.hash = s.claimed) ORDER BY tries, entry",
+                (name, epoch),
+            )
+            return [Spoilt(entry, None if claimed is None else claimed.hex()) for entry, claimed in rows]
+
+    def store_again(self, name: str, epoch: str, arrivals: Sequence[Arrival]) -> ApplyReport:
+        """Store entries of a peer's log that were spoilt when they were read; those that still are stay marked, and are
+        neither counted nor told again.
+
+        Args:
+            arrivals: of `spoilt` entries, checked, with their indexes.
+        """
+        from tui_registry.replica.log.arrivals import store, storing
+
+        with storing(self._pool, arrivals) as db:
+            outcome = store(db, arrivals, name, self._clock(), epoch=epoch)
+            report = outcome.report
+            if outcome.unread:
+                _mark_unsupported(db, name, epoch, min(outcome.unread))
+            still = {rejection.place for rejection in report.rejected if rejection.is_spoilt}
+            for arrival in arrivals:
+                assert arrival.entry is not None
+                if arrival.index in still:
+                    db.execute(
+                        "UPDATE spoilt SET tries = tries + 1 WHERE peer = ? AND epoch = ? AND entry = ?",
+                        (name, epoch, arrival.entry),
+                    )
+                else:
+                    _count_otherwise(db, name, epoch, arrival.entry, arrival.claimed)
+        report.rejected.clear()
+        return report
 
     def finish_pull(
         self, name: str, head: Head | None, error: str | None, etag: str | None = None, *, whole: bool = True
@@ -225,6 +332,8 @@ class Peers:
                     "UPDATE peers SET their_size = ?, their_fingerprint = ?, node = ?, etag = ? WHERE name = ?",
                     (head.size, head.fingerprint, head.node, etag if synced else None, name),
                 )
+                if synced:
+                    _note_difference(db, name, head)
             db.execute(
                 "UPDATE peers SET last_try = ?, last_error = ?, last_sync = coalesce(?, last_sync) WHERE name = ?",
                 (now, error, now if synced else None, name),
@@ -358,11 +467,124 @@ def _normal(address: str) -> str:
 
 # How: cursors
 
+_BESIDE_CURSORS = ("cursor_sums", "spoilt")
+_UNREAD = (0, _NO_SUM, _NO_SUM)
+
+
+def _read_cursor(db: sqlite3.Connection, peer: str, epoch: str) -> tuple[int, str, str] | None:
+    """How many entries were read, what their hashes sum up to, and what heads exceed that by."""
+    row = db.execute(
+        "SELECT next_index, running_sum, coalesce(off_by, ?) FROM cursors WHERE peer = ? AND epoch = ?",
+        (_NO_SUM, peer, epoch),
+    ).fetchone()
+    return None if row is None else (int(row[0]), str(row[1]), str(row[2]))
+
+
+def _agrees(total: str, off_by: str, fingerprint: str) -> bool:
+    # What is refused counts from some entry on: of a shorter head it may be all behind that.
+    return fingerprint in (total, _plus(total, int(off_by, 16)))
+
+
+def _plus(total: str, number: int) -> str:
+    return f"{(int(total, 16) + number) % _MODULUS:064x}"
+
 
 def _move_cursor(db: sqlite3.Connection, peer: str, moved: Cursor, now: int) -> None:
     db.execute(
         "UPDATE cursors SET next_index = ?, running_sum = ?, used_at = ? WHERE peer = ? AND epoch = ?",
         (moved.next_index, moved.running_sum, now, peer, moved.epoch),
+    )
+
+
+def _next_sum(db: sqlite3.Connection, peer: str, head: Head) -> tuple[int, str] | None:
+    """The first size from a head's on at which a sum was written down, and that sum."""
+    if head.size == 0:
+        return 0, _NO_SUM
+    row = db.execute(
+        "SELECT size, total FROM cursor_sums WHERE peer = ? AND epoch = ? AND size >= ? ORDER BY size LIMIT 1",
+        (peer, head.epoch, head.size),
+    ).fetchone()
+    return None if row is None else (int(row[0]), row[1].hex())
+
+
+def _write_sums(db: sqlite3.Connection, peer: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> str:
+    """Write down the sums at the ends of tiles; gives the one at the end of what was read."""
+    at, total = cursor.next_index, int(cursor.running_sum, 16)
+    if at % _TILE and not _has_sum(db, peer, cursor.epoch, at - at % _TILE):
+        # Read by a version that kept none, or compared only.
+        _write_sum(db, peer, cursor.epoch, at, total)
+    ends = []
+    for arrival in arrivals[max(0, at - cursor.start) :]:
+        # An entry that claims no hash counts as 0: the sums will differ, as they must.
+        total += int(arrival.claimed or "0", 16)
+        at += 1
+        if at % _TILE == 0:
+            ends.append((at, total))
+    for size, then in ends:
+        _write_sum(db, peer, cursor.epoch, size, then)
+    return f"{total % _MODULUS:064x}"
+
+
+def _write_sum(db: sqlite3.Connection, peer: str, epoch: str, size: int, total: int) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO cursor_sums (peer, epoch, size, total) VALUES (?, ?, ?, ?)",
+        (peer, epoch, size, (total % _MODULUS).to_bytes(32, "big")),
+    )
+
+
+def _has_sum(db: sqlite3.Connection, peer: str, epoch: str, size: int) -> bool:
+    ask = "SELECT 1 FROM cursor_sums WHERE peer = ? AND epoch = ? AND size = ?"
+    return size == 0 or db.execute(ask, (peer, epoch, size)).fetchone() is not None
+
+
+def _note_difference(db: sqlite3.Connection, peer: str, head: Head) -> None:
+    """A log that was read to its end, and whose head counts otherwise: the pull found that refused entries explain it.
+    The next head may differ by as much, and needs no explanation then."""
+    row = _read_cursor(db, peer, head.epoch)
+    if row is not None and row[0] == head.size:
+        off_by = _plus(head.fingerprint, -int(row[1], 16))
+        db.execute(
+            "UPDATE cursors SET off_by = nullif(?, ?) WHERE peer = ? AND epoch = ?", (off_by, _NO_SUM, peer, head.epoch)
+        )
+
+
+def _mark_spoilt(
+    db: sqlite3.Connection, peer: str, cursor: Cursor, arrivals: Sequence[Arrival], report: ApplyReport
+) -> None:
+    """Remember which of these entries were refused for their bytes, and forget what was remembered of them before."""
+    stretch = (peer, cursor.epoch, cursor.start, cursor.start + len(arrivals))
+    db.execute("DELETE FROM spoilt WHERE peer = ? AND epoch = ? AND entry >= ? AND entry < ?", stretch)
+    found = [arrivals[rejection.place] for rejection in report.rejected if rejection.is_spoilt]
+    if not found:
+        return
+    ask = "SELECT count(*) FROM spoilt WHERE peer = ? AND epoch = ?"
+    (known,) = db.execute(ask, (peer, cursor.epoch)).fetchone()
+    db.executemany(
+        "INSERT INTO spoilt (peer, epoch, entry, claimed) VALUES (?, ?, ?, ?)",
+        (
+            (peer, cursor.epoch, arrival.entry, None if arrival.claimed is None else bytes.fromhex(arrival.claimed))
+            for arrival in found[: max(0, _MOST_SPOILT - known)]
+        ),
+    )
+
+
+def _count_otherwise(db: sqlite3.Connection, peer: str, epoch: str, entry: int, claimed: str | None) -> None:
+    """An entry is sound now: the sums count the hash that it has, no more the one that it claimed before."""
+    row = db.execute(
+        "DELETE FROM spoilt WHERE peer = ? AND epoch = ? AND entry = ? RETURNING claimed", (peer, epoch, entry)
+    ).fetchone()
+    cursor = _read_cursor(db, peer, epoch)
+    if row is None or cursor is None:
+        return
+    more = int(claimed or "0", 16) - (0 if row[0] is None else int.from_bytes(row[0], "big"))
+    if not more:
+        return
+    ask = "SELECT size, total FROM cursor_sums WHERE peer = ? AND epoch = ? AND size > ?"
+    for size, total in db.execute(ask, (peer, epoch, entry)).fetchall():
+        _write_sum(db, peer, epoch, size, int.from_bytes(total, "big") + more)
+    db.execute(
+        "UPDATE cursors SET running_sum = ?, off_by = nullif(?, ?) WHERE peer = ? AND epoch = ?",
+        (_plus(cursor[1], more), _plus(cursor[2], -more), _NO_SUM, peer, epoch),
     )
 
 
@@ -373,6 +595,11 @@ def _forget_old_epochs(db: sqlite3.Connection, peer: str, current: str) -> None:
         "(SELECT epoch FROM cursors WHERE peer = :peer ORDER BY used_at DESC, epoch LIMIT :kept)",
         {"peer": peer, "current": current, "kept": _KEPT_EPOCHS},
     )
+    for table in _BESIDE_CURSORS:
+        db.execute(
+            f"DELETE FROM {table} WHERE peer = :peer AND epoch NOT IN (SELECT epoch FROM cursors WHERE peer = :peer)",
+            {"peer": peer},
+        )
 
 
 def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int | None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tui_registry.errors import RegistryError
+from tui_registry.text import exact
 
 BUSY_SECONDS = 10.0
 _READERS = 4
@@ -44,6 +45,12 @@ class StoreError(RegistryError):
     `already_registered`, `changed`, `not_deleted`, `other_record`, `peer_exists`, `bad_peer_name`, `bad_search_name`,
     `bad_address`, `corrupt`, `not_a_replica`, `newer_schema`, `read_only`, `disk_full`, `locked`, `unusable`,
     `bad_key`, `interrupted`, `conflict`, `no_conflict`."""
+
+    def after(self, written: int) -> StoreError:
+        """The same error, of a work in several steps: so many operations were written by those before."""
+        if not written:
+            return self
+        return StoreError(self.code, f"{self.sentence}. {exact(written)} new operations were written before, and stay")
 
 
 class Pool:
@@ -219,7 +226,7 @@ _SENTENCES = {
         "corrupt",
         "{path} is damaged. Keep a copy, put a backup in its place or move it away and pull from your peers again",
     ),
-    sqlite3.SQLITE_FULL: ("disk_full", "the disk of {path} is full. Nothing was written: make room and try again"),
+    sqlite3.SQLITE_FULL: ("disk_full", "the disk of {path} is full: this was not written. Make room and try again"),
     sqlite3.SQLITE_READONLY: (
         "read_only",
         "{path} cannot be written. Check its permissions, or name another --data-dir",

@@ -333,6 +333,30 @@ _VERSION_2 = (
     "ALTER TABLE pending ADD COLUMN received_at INTEGER",
     # History in the order in which operations say that they were written.
     "CREATE INDEX ops_written ON ops (updated_at)",
+    # What the hashes of the first `size` entries of a peer's log sum up to, at the ends of its tiles: an older head of
+    # the same log is told from another log by it.
+    """
+    CREATE TABLE cursor_sums (
+        peer TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        total BLOB NOT NULL,
+        PRIMARY KEY (peer, epoch, size)
+    ) WITHOUT ROWID
+    """,
+    # By how much a peer's head differs from the sum of what it sent, where refused entries explain that.
+    "ALTER TABLE cursors ADD COLUMN off_by TEXT",
+    # Entries of a peer's log that were refused for their bytes, with the hash that they claimed: the log may be mended.
+    """
+    CREATE TABLE spoilt (
+        peer TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        entry INTEGER NOT NULL,
+        claimed BLOB,
+        tries INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (peer, epoch, entry)
+    ) WITHOUT ROWID
+    """,
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

@@ -1,0 +1,220 @@
+"""The mark: how far this replica's log was given to others, remembered outside its folder.
+
+A backup brings back everything that lies in the folder, the name of the log (its epoch) too, but not what others were
+given since. Were the log continued under that name, tiles of two logs would bear the same names, in caches for a year.
+The mark, a small file for each epoch in the user's state directory, notices it before that happens.
+
+It does not notice a copy of the folder on another machine: under another address that does no harm, as readers keep
+a cursor for each address, and a directory that the other one published is recognised (`publish`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui_registry.durable import drafted, make_folder, sweep, sync_folder
+from tui_registry.errors import system_reason
+from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.operations import Log, sum_at
+from tui_registry.replica.store.connection import Pool
+from tui_registry.settings import state_dir
+
+if TYPE_CHECKING:
+    from tui_registry.replica.log.operations import Head
+
+_FOLDER = "marks"
+_NAME = re.compile(r"[0-9a-f]{32}\.json").fullmatch
+_MOST_BYTES = 4_096
+# Epochs are renewed seldom: this many are those of every replica that a person ever had, and of many tests.
+_MOST_MARKS = 1_000
+
+
+class Restored(NamedTuple):
+    """This replica was put back to an older copy of itself: others were given operations of its log that are not here,
+    or that came back by another way.
+
+    Attributes:
+        size: how many operations are here now.
+        shared: how many the log had when it was last given to others; shared_at: when that was, Unix seconds.
+    """
+
+    size: int
+    shared: int
+    shared_at: int
+
+
+class Shared(NamedTuple):
+    """What came of making sure that the log may be given to others.
+
+    Attributes:
+        renewed: the log has a new epoch, and whoever read it reads it anew.
+        restored: why, None where somebody asked for it.
+        unmarked: why the mark could not be written, None where it was: a restored copy will not be noticed.
+    """
+
+    renewed: bool = False
+    restored: Restored | None = None
+    unmarked: str | None = None
+
+
+class Mark:
+    """The mark of one replica; see above."""
+
+    def __init__(self, pool: Pool, log: Log, clock: Callable[[], int]) -> None:
+        self._pool = pool
+        self._log = log
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._noted: tuple[str, int] | None = None
+
+    def restored(self) -> Restored | None:
+        """Whether this replica was put back to an older copy of itself, as far as can be known: None where it was not,
+        or was never given to others from this machine. It stays so until `forget`, also once the epoch was renewed.
+
+        It reads one small file, and the hashes of what came since the log was given to others last.
+        """
+        with self._pool.read() as db:
+            epoch, size = db.execute("SELECT epoch, size FROM replica").fetchone()
+            written = _read(epoch)
+            if written is None:
+                return None
+            if written.before is not None:
+                return Restored(size, *written.before)
+            return None if _fits(db, written) else Restored(size, written.size, written.at)
+
+    def forget(self) -> None:
+        """The person knows that this is an older copy, and goes on with it: the log has a new epoch if it has not yet,
+        and `restored` says no more of it."""
+        if self._differs() is not None:
+            self._log.renew_epoch(self._log.head().epoch)
+        self._note(self._log.head(), None, forget=True)
+
+    def share(self, *, new_epoch: bool = False) -> Shared:
+        """To be called before the log is given to others, by serving or publishing it: renews the epoch where others
+        were given another log under it, and sets the mark.
+
+        Args:
+            new_epoch: renew it in any case.
+
+        Raises:
+            StoreError: the replica cannot be written.
+        """
+        restored = self._differs()
+        renewed = new_epoch or restored is not None
+        if renewed:
+            self._log.renew_epoch(self._log.head().epoch)
+        before = None if restored is None else (restored.shared, restored.shared_at)
+        return Shared(renewed, restored, self._note(self._log.head(), before))
+
+    def note(self, head: Head) -> str | None:
+        """To be called before a head is given away: sets the mark there where the log has grown since.
+
+        Returns:
+            Why it could not be written, None where all is well.
+        """
+        return None if (head.epoch, head.size) == self._noted else self._note(head, None)
+
+    # How
+
+    def _differs(self) -> Restored | None:
+        """What the epoch has to be renewed for."""
+        with self._pool.read() as db:
+            epoch, size = db.execute("SELECT epoch, size FROM replica").fetchone()
+            written = _read(epoch)
+            return None if written is None or _fits(db, written) else Restored(size, written.size, written.at)
+
+    def _note(self, head: Head, before: tuple[int, int] | None, *, forget: bool = False) -> str | None:
+        with self._turn:
+            try:
+                written = _read(head.epoch)
+                if before is None and written is not None and not forget:
+                    before = written.before
+                # Of an empty log nothing can be lost, and another process may have noted as much.
+                if head.size > (0 if written is None else written.size) or before != (written and written.before):
+                    self._write(head, before)
+            except OSError as error:
+                return f"{_folder()} cannot be written ({system_reason(error)})"
+            self._noted = (head.epoch, head.size)
+        return None
+
+    def _write(self, head: Head, before: tuple[int, int] | None) -> None:
+        with self._pool.read() as db:
+            if db.execute("SELECT epoch FROM replica").fetchone() != (head.epoch,):
+                return  # renewed just now by another process, which has noted it
+            last = _last(db, head.size)
+        _write(head.epoch, _Written(head.size, head.fingerprint, *last, self._clock(), before))
+
+
+# How: what is written down
+
+
+class _Written(NamedTuple):
+    """`last` and `came` are of the last operation: its hash, and when it came here, which tells two logs apart that
+    hold the same operations in another order. `before`: how many were shared under an epoch before, and when."""
+
+    size: int
+    fingerprint: str
+    last: str
+    came: int | None
+    at: int
+    before: tuple[int, int] | None = None
+
+
+def _fits(db: sqlite3.Connection, written: _Written) -> bool:
+    """Whether the log still begins with what others were given."""
+    (size,) = db.execute("SELECT size FROM replica").fetchone()
+    if size < written.size or _last(db, written.size) != (written.last, written.came):
+        return False
+    return sum_at(db, written.size) == written.fingerprint
+
+
+def _last(db: sqlite3.Connection, size: int) -> tuple[str, int | None]:
+    """The hash of the last of the first `size` operations, and when it came here; empty for none."""
+    row = db.execute("SELECT hash FROM ops WHERE idx = ?", (size - 1,)).fetchone()
+    return ("", None) if row is None else (row[0].hex(), first_seen(db, [size - 1])[size - 1].arrived_at)
+
+
+def _folder() -> Path:
+    return state_dir() / _FOLDER
+
+
+def _read(epoch: str) -> _Written | None:
+    """What was written down of this epoch; None where nothing was, or it cannot be read: then it cannot tell us."""
+    try:
+        with (_folder() / f"{epoch}.json").open("rb") as file:
+            tree = json.loads(file.read(_MOST_BYTES))
+        size, fingerprint, last, came, at, before = (tree.get(name) for name in _Written._fields)
+        shared, shared_at = before or (0, 0)
+        sound = all(type(number) is int for number in (size, at, came or 0, shared, shared_at))
+        sound = sound and all(isinstance(text, str) for text in (fingerprint, last))
+    except (OSError, ValueError, TypeError, RecursionError, AttributeError):
+        return None
+    return _Written(size, fingerprint, last, came, at, (shared, shared_at) if before else None) if sound else None
+
+
+def _write(epoch: str, written: _Written) -> None:
+    folder = _folder()
+    if not folder.is_absolute():
+        raise FileNotFoundError(2, "this user has no home folder")
+    make_folder(folder)
+    sweep(folder)
+    path = folder / f"{epoch}.json"
+    with drafted(path, json.dumps(written._asdict()).encode()) as draft:
+        draft.replace(path)
+    sync_folder(folder)
+    _forget_old(folder)
+
+
+def _forget_old(folder: Path) -> None:
+    files = [file for file in folder.iterdir() if _NAME(file.name)]
+    if len(files) > _MOST_MARKS:
+        with suppress(OSError):
+            for _, file in sorted((file.stat().st_mtime, file) for file in files)[: len(files) - _MOST_MARKS]:
+                file.unlink(missing_ok=True)
