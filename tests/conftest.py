@@ -1,14 +1,16 @@
-"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, the loop, and a
-state directory that is nobody's."""
+"""What every test shares: hypothesis without timed assertions, few examples but for the nightly run, the loop, folders
+in memory, and a state directory that is nobody's."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -32,6 +34,16 @@ settings.load_profile("house")
 _STATES = tempfile.TemporaryDirectory(prefix="tui-registry-tests-")
 os.environ[STATE_DIR_VARIABLE] = _STATES.name
 _NUMBERS = count()
+
+# Every commit of every replica waits for the disk. Where a file system in memory has room, `tmp_path` lies there: what a
+# file system has to keep when the power fails is for `tests/crash`.
+_MEMORY: Final = Path("/dev/shm")
+_ROOM_BYTES: Final = 2 << 30
+
+
+def pytest_configure() -> None:
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

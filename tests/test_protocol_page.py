@@ -458,13 +458,18 @@ NEVER_TOLD = {"demo", "file", "keystore", "usage", "settings", "source", "import
 def constants(place: Path, makers: dict[str, int]) -> Iterator[str]:
     """The codes that calls of these names are given, each name with the number of arguments in front of the code."""
     for file in place.rglob("*.py") if place.is_dir() else [place]:
-        for call in ast.walk(ast.parse(file.read_text())):
-            if isinstance(call, ast.Call):
-                name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-                at = makers.get(name)
-                match call.args[at : at + 1] if at is not None else []:
-                    case [ast.Constant(value=str(code))]:
-                        yield code
+        for call in calls(file):
+            name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+            at = makers.get(name)
+            match call.args[at : at + 1] if at is not None else []:
+                case [ast.Constant(value=str(code))]:
+                    yield code
+
+
+@cache
+def calls(file: Path) -> list[ast.Call]:
+    """Every call in a file."""
+    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
 
 
 def documented(error: type[Exception]) -> set[str]:

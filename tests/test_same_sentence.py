@@ -72,7 +72,7 @@ class Everywhere:
         """The lines that `register` writes to stderr."""
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(record).encode()), encoding="utf-8"))
         self._capfd.readouterr()
-        main(["--data-dir", str(self.store.data_dir), "register", kind, "-"])
+        main(["--data-dir", str(self.store.data_dir), "register", kind, "-", "--new"])
         return self._capfd.readouterr().err.splitlines()
 
     def over_rest(self, kind: Kind, record: Record) -> list[Problem]:

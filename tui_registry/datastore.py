@@ -7,6 +7,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
 
@@ -44,7 +45,14 @@ if TYPE_CHECKING:
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
-    from tui_registry.replica.log.local import LocalWrites
+    from tui_registry.replica.log.imported import (
+        Comparison as Comparison,
+        Described as Described,
+        FieldChange as FieldChange,
+        ImportRun as ImportRun,
+        Imports,
+    )
+    from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
@@ -55,6 +63,10 @@ else:
         __name__,
         {
             **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
+            **dict.fromkeys(
+                ("Comparison", "Described", "FieldChange", "ImportRun"), "tui_registry.replica.log.imported"
+            ),
+            "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
@@ -65,14 +77,17 @@ __all__ = [
     "ApplyReport",
     "Arrival",
     "Beside",
+    "Comparison",
     "Cursor",
     "Datastore",
-    "Deleted",
+    "Described",
     "Draft",
     "Entry",
     "Facets",
+    "FieldChange",
     "Head",
     "HistoryEntry",
+    "ImportRun",
     "NothingToUndo",
     "Operation",
     "Page",
@@ -89,6 +104,7 @@ __all__ = [
     "Standing",
     "Stats",
     "StoreError",
+    "TakenIn",
     "Together",
     "Undo",
     "VerifyReport",
@@ -97,7 +113,6 @@ __all__ = [
     "carry_out",
     "carry_out_reverse",
     "plan_undo",
-    "read_deleted",
     "revision_of",
     "same_content",
 ]
@@ -391,6 +406,32 @@ class Datastore:
                 _expect_record(kind, record)
             yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
 
+    def take_in(
+        self, entries: Iterable[Described], run: ImportRun, *, register: bool = False, update: bool = False
+    ) -> Iterator[TakenIn]:
+        """Sign what sources describe that is not here as they describe it, a thousand to a transaction; gives what
+        became of each, in order. Everything else that writes registers anew; this is the same twice as once.
+
+        What is here already is found and compared as by `imports.compare`, and remembered, all in that transaction.
+
+        Args:
+            run: the import that the entries are part of; its writes are undone as one.
+            register: what is new is registered, also where it was registered before and deleted here.
+            update: what is new is registered, and the changes of what is here are signed. What was deleted here stays
+                deleted, if this is asked for alone.
+
+        Raises:
+            StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
+            ValueError: neither is asked for.
+        """
+        if not (register or update):
+            raise ValueError("`register`, `update` or both say what may be signed")
+        stream = iter(entries)
+        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+            yield from self._local.take_in(
+                chunk, run, register=register, update=update, bulk=len(chunk) == _ADDED_AT_ONCE
+            )
+
     def change_all(
         self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
     ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
@@ -550,6 +591,13 @@ class Datastore:
         return Searcher(self._pool, self._clock, self.key, self.searches, self.names)
 
     @cached_property
+    def imports(self) -> Imports:
+        """What sources described before, and what is described again."""
+        from tui_registry.replica.log.imported import Imports
+
+        return Imports(self._pool, self._clock, self.key)
+
+    @cached_property
     def _local(self) -> LocalWrites:
         from tui_registry.replica.log.local import LocalWrites
 
@@ -650,41 +698,6 @@ class Undo(NamedTuple):
     def deleted(self) -> bool:
         """Whether it brings back what is deleted now."""
         return self.now is None
-
-
-class Deleted(NamedTuple):
-    """A record that is no more: as it was last, who deleted it (40 hex digits) and when (Unix seconds)."""
-
-    entry: Entry
-    by: str
-    at: int
-
-
-def read_deleted(datastore: Datastore, record_id: str) -> Deleted | None:
-    """What a deleted record was; None when it is not deleted, or was never here.
-
-    Args:
-        record_id: 64 hex digits.
-
-    Raises:
-        StoreError: the database cannot be read.
-    """
-    last = datastore.log.last_operation(record_id)
-    if last is None or last.record is not None or last.before is None:
-        return None
-    entry = Entry(
-        kind=last.kind,
-        id=record_id,
-        record=last.before,
-        heads=last.heads,
-        live_heads=(),
-        problems=tuple(datastore.check(last.kind, last.before)),
-        mine=last.mine,
-        owner_name=datastore.names.all().get(last.actor),
-        future=False,
-        size=last.size,
-    )
-    return Deleted(entry, last.actor, last.updated_at)
 
 
 def plan_undo(datastore: Datastore, record_id: str) -> Undo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -57,6 +58,10 @@ class RedirectError(Exception):
 
 class TooLargeError(Exception):
     """A body of more bytes than its bound."""
+
+
+class NoTrustError(OSError):
+    """The certificates that the environment names cannot be read: nobody can be trusted. The sentence says which."""
 
 
 # What asking raises, beside `TooLargeError`; `Origin.failure` puts it in words.
@@ -133,8 +138,7 @@ class Origin:
         self._timeout = timeout
         self._moved = moved
         self._trust_env = not _is_loopback(url.host)
-        # A certificate store takes long to load, and plain HTTP can never lead us to TLS.
-        self._verify = httpx.create_ssl_context(trust_env=self._trust_env) if url.scheme == "https" else False
+        self._verify, self._no_trust = _trust(url)
         self._connections = connections
         self._client = self._opened(connections)
         # Keeps no lines: for what met the closing of a kept one, and for servers that hang up on every kept one.
@@ -227,6 +231,12 @@ class Origin:
             return Failure("unreachable", "the proxy of this machine did not let us through")
         if _cause(error, socket.gaierror) is not None:
             return Failure("unreachable", f"no such host: {_quoted(self._host)}. Check the address")
+        if isinstance(error, NoTrustError):
+            return Failure("insecure", str(error))
+        if (untrusted := _cause(error, ssl.SSLCertVerificationError)) is not None:
+            why = _quoted(untrusted.verify_message or "no reason")
+            own = "If a CA of your own made it, name that in SSL_CERT_FILE"
+            return Failure("insecure", f"its TLS certificate cannot be trusted ({why}). {own}")
         if (tls := _cause(error, ssl.SSLError)) is not None:
             return Failure("insecure", f"its TLS certificate cannot be trusted ({_quoted(tls.reason or 'no reason')})")
         if _cause(error, ConnectionRefusedError) is not None:
@@ -265,6 +275,8 @@ class Origin:
 
     @asynccontextmanager
     async def _sent(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        if self._no_trust:
+            raise NoTrustError(self._no_trust)
         try:
             response = await self._answer(request)
         except UnicodeError as error:
@@ -337,6 +349,31 @@ def _redirected(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     if there != (url.scheme, url.host, url.port):
         raise RedirectError("elsewhere", str(target))
     return target.copy_with(fragment=None)
+
+
+def _trust(url: httpx.URL) -> tuple[ssl.SSLContext | bool, str]:
+    """Whom TLS trusts at an address (False where there is none), and why that is nobody.
+
+    The certificates that `SSL_CERT_FILE` and `SSL_CERT_DIR` name are in the place of those that come along, as OpenSSL
+    takes them. httpx would not look at them where it is to ignore the environment's proxies, as for this machine.
+    """
+    # A certificate store takes long to load, and plain HTTP can never lead us to TLS.
+    if url.scheme != "https":
+        return False, ""
+    file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not file and not folders:
+        return httpx.create_ssl_context(trust_env=False), ""
+    name, path = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folders)
+    try:
+        if folders and not any(map(os.path.isdir, folders.split(os.pathsep))):
+            name, path = "SSL_CERT_DIR", folders
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return ssl.create_default_context(cafile=file or None, capath=folders or None), ""
+    except (OSError, ValueError) as error:  # ssl's own too
+        why = error.strerror if type(error) is not ssl.SSLError and isinstance(error, OSError) else "no certificates"
+        shown = safe_text(path or "", 300)
+        said = f"{name} is {shown}, which cannot be read ({why}). Correct it, or unset it"
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), said  # it trusts nobody
 
 
 def _is_loopback(host: str) -> bool:

@@ -134,6 +134,11 @@ def exact(number: int) -> str:
     return f"{number:,}"
 
 
+def plural(number: int, noun: str) -> str:
+    """So many of something whose plural ends in s: 1 -> `1 record`, 12408 -> `12,408 records`."""
+    return f"{exact(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def count_words(number: int) -> str:
     """A count in thousands: 7_615_616_512 -> `7.6 B`, 131_072 -> `131 k`, 940 -> `940`."""
     return _scaled(number, 1000, ("", " k", " M", " B", " T"))

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.seeds import seed
 from tui_registry.__main__ import main
+from tui_registry.cli.care import _library as keystore_library
 from tui_registry.datastore import Datastore
 
 MODEL = "name: my-finetune\nversion: 1.0.0\nlicense: Apache-2.0\nparameters: 7.6b\ncontext_length: 32k\ntags: [chat]\n"
@@ -64,6 +66,13 @@ def cli(data_dir: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.M
         return Said(code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def quick_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keystores that are made have a lock of small cost: a real one takes most of a second to close and to open."""
+    library = keystore_library()
+    monkeypatch.setattr(library, "create_keyfile_json", partial(library.create_keyfile_json, iterations=1_024))
 
 
 @pytest.fixture

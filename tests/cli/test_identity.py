@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
 
+pytestmark = pytest.mark.usefixtures("quick_lock")
+
 
 @pytest.fixture
 def phrase(tmp_path: Path) -> str:
@@ -49,7 +51,7 @@ def test_the_first_write_says_where_the_key_is_and_to_keep_a_copy(
     (told,) = [line for line in cli(*words, *more).err.splitlines() if "identity.key" in line]
     assert f" {data_dir / 'identity.key'}, and without it nobody can change them, you included: " in told
     assert told.endswith("keep a copy elsewhere with 'identity export FILE'")
-    again = cli("register", "model", "-", given=MODEL.replace("name:", "description: again\nname:"))
+    again = cli("register", "model", "-", "--new", given=MODEL.replace("name:", "description: again\nname:"))
     assert (again.code, "identity.key" in again.err) == (0, False)
 
 

@@ -11,6 +11,7 @@ from tests.cli.conftest import Cli, is_one_sentence
 from tests.importers.made import LLAMA, TEXT, gguf
 from tests.importers.serving import serving
 from tests.importers.test_a2a import CARD_1_0
+from tests.importers.test_mcp import SERVER
 from tests.importers.test_ollama import TAGS
 
 
@@ -69,7 +70,7 @@ def test_a_file_of_ours_without_a_licence_says_which_was_assumed(cli: Cli, tmp_p
     (tmp_path / "m.json").write_text(json.dumps({"kind": "model", "name": "m"}))
     assert "no licence is stated, so the default was taken, MIT" in cli("register", "model", "m.json").err
     assert "the default was taken, MIT" in cli("import", "m.json", "--register").out
-    assert "MIT" not in cli("import", "m.json", "--set", "license=Apache-2.0").out
+    assert "default was taken" not in cli("import", "m.json", "--set", "license=Apache-2.0").out
 
 
 def test_a_model_whose_type_nothing_states_is_not_registered_before_it_is_given(cli: Cli, tmp_path: Path) -> None:
@@ -109,3 +110,22 @@ def test_hostile_words_of_a_header_never_reach_the_terminal_as_they_are(cli: Cli
     said = cli("import", "x.gguf")
     assert "\x1b" not in said.out + said.err
     assert "\x07" not in said.out + said.err
+
+
+def test_a_list_that_breaks_off_is_registered_as_far_as_it_goes_and_goes_on_after_its_cursor(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    first = "/v0.1/servers?version=latest&limit=100"
+    pages = {first: {"servers": [{"server": SERVER}], "metadata": {"nextCursor": "a:1"}}}
+    with serving(pages) as host:
+        said = cli("import", host.address, "--register", "--json")
+        assert (said.code, said.json["status"]) == (1, "registered")
+        assert "\rasking 127.0.0.1 for an MCP registry" in said.err
+        told = said.err.splitlines()[-1]
+        assert told.endswith(
+            "the next page of the list is not there. 1 was read before that; to go on there: --after a:1"
+        )
+        pages[f"{first}&cursor=a%3A1"] = {"servers": [{"server": {**SERVER, "name": "a/b", "title": "Other"}}]}
+        said = cli("import", host.address, "--after", "a:1", "--json")
+    assert (said.code, said.json["name"]) == (0, "Other")

@@ -306,7 +306,7 @@ def test_show_of_a_record_in_conflict_names_its_versions_and_how_to_settle_it(cl
         f"'tui-registry resolve {fork.id[:12]}' settles it",
     ):
         assert part in said
-    assert "versions" not in shown(cli, cli("register", "model", "-", "--json", given=MODEL).json["id"])
+    assert "versions" not in shown(cli, cli("register", "model", "-", "--new", "--json", given=MODEL).json["id"])
 
 
 def test_resolve_without_a_decision_names_what_is_open_and_writes_nothing(cli: Cli, fork: Fork, data_dir: Path) -> None:
@@ -468,7 +468,7 @@ def test_a_merge_that_breaks_a_rule_writes_nothing(cli: Cli, fork: Fork, data_di
     assert is_one_sentence(said, "stdin: version", "write 1.0.0")
     assert cli("resolve", fork.id, "--set", "nosuch=1").code == 1
     assert cli("resolve", fork.id, "--set", "license=MIT", "--set", "version=one").code == 1
-    other = cli("register", "model", "-", "--json", given=MODEL)
+    other = cli("register", "model", "-", "--new", "--json", given=MODEL)
     assert is_one_sentence(cli("resolve", fork.id, "--merge", "-", given=other.out), "take the id out")
     assert is_one_sentence(cli("resolve", fork.id, "--take", other.json["heads"][0]), "belongs to another record")
     assert is_one_sentence(cli("resolve", fork.id, "--take", "0" * 16), "no operation here")

@@ -28,7 +28,7 @@ def test_register_reads_yaml_and_people_s_units(cli: Cli, tmp_path: Path) -> Non
     assert said.code == 0
     record = said.json["record"]
     assert (record["name"], record["parameters"], record["context_length"]) == ("my-finetune", 7_600_000_000, 32_768)
-    assert cli("show", said.json["id"], "--json").json == said.json
+    assert {**cli("show", said.json["id"], "--json").json, "status": "registered"} == said.json
 
 
 def test_register_reads_json_from_stdin(cli: Cli) -> None:
@@ -44,9 +44,50 @@ def test_register_stores_a_record_with_warnings_and_says_them(cli: Cli) -> None:
     assert "warning: parameters" in said.err
 
 
-def test_register_the_same_id_again_is_refused(cli: Cli, own: str) -> None:
-    shown = cli("show", own, "--json").out
-    assert is_one_sentence(cli("register", "model", "-", given=shown), "registered already")
+def test_register_the_same_again_signs_nothing_and_says_which_it_is(cli: Cli, own: str) -> None:
+    for again in (cli("show", own, "--json").out, MODEL):
+        said = cli("register", "model", "-", given=again)
+        assert (said.code, said.out) == (0, f"already here: model my-finetune, id {own}\n")
+    told = cli("register", "model", "-", "--json", given=MODEL).json
+    assert (told["id"], told["status"]) == (own, "here")
+    assert len(cli("history", own, "--json").lines) == 1
+
+
+def test_register_of_what_is_here_otherwise_says_what_differs_and_what_to_do(
+    cli: Cli, own: str, tmp_path: Path
+) -> None:
+    (tmp_path / "my.yaml").write_text(MODEL.replace("Apache-2.0", "MIT") + "description: new\n")
+    said = cli("register", "model", "my.yaml", "--json")
+    differs = "Description, line 1: {+new+}" if "line 1" in said.err else "Description: "
+    assert is_one_sentence(
+        said, own[:12], "Licence: Apache-2.0 → MIT", differs, f"'update {own[:12]} my.yaml'", "--new"
+    )
+    assert cli("update", own, "my.yaml").code == 0
+    assert cli("register", "model", "my.yaml").out == f"already here: model my-finetune, id {own}\n"
+
+
+def test_register_of_what_is_here_otherwise_says_first_what_is_wrong_with_it(cli: Cli, own: str) -> None:
+    said = cli("register", "model", "-", given=MODEL.replace("Apache-2.0", "bsd"))
+    assert is_one_sentence(said, "stdin: license: ")
+
+
+def test_register_new_makes_another_record(cli: Cli, own: str, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(MODEL)
+    other = cli("register", "model", "my.yaml", "--new", "--json").json
+    assert other["id"] != own
+    # From now on the file is the one that it was registered as
+    assert cli("register", "model", "my.yaml", "--json").json["id"] == other["id"]
+    (tmp_path / "my.yaml").write_text(MODEL.replace("Apache-2.0", "MIT"))
+    assert is_one_sentence(cli("register", "model", "my.yaml"), other["id"][:12])
+
+
+def test_register_where_several_are_meant_names_them(cli: Cli, own: str) -> None:
+    other = cli("register", "model", "-", "--new", "--json", given=MODEL.replace("Apache-2.0", "MIT")).json["id"]
+    assert is_one_sentence(
+        cli("register", "model", "-", given=MODEL + "description: a\n"), own[:12], other[:12], "--new"
+    )
+    # It says exactly what one of them does
+    assert cli("register", "model", "-", "--json", given=MODEL).json["id"] == own
 
 
 def test_a_deleted_record_can_be_registered_again_under_its_id(cli: Cli, own: str) -> None:
@@ -96,7 +137,7 @@ def test_update_without_heads_goes_on_top_of_what_is_here(cli: Cli, own: str) ->
 
 
 def test_update_refuses_a_copy_of_another_record(cli: Cli, own: str) -> None:
-    other = cli("register", "model", "-", "--json", given=MODEL)
+    other = cli("register", "model", "-", "--new", "--json", given=MODEL)
     assert is_one_sentence(cli("update", own, "-", given=other.out), "take the id out")
     for beside in (other.json["id"], other.json["id"][:12], "", 5):
         part = {

@@ -80,7 +80,7 @@ def test_a_card_of_1_0_gives_the_same_fields() -> None:
     assert "Interface: https://api.example.com/rest (HTTP+JSON A2A 1.0)" in at(found, "description")
     assert at(found, "capabilities") == ["find_recipe", "streaming", "push-notifications"]
     assert at(found, "compatible_model_types") == ["LLM"]
-    assert "the card is signed; its signatures were not checked" in found.notes
+    assert any(note.startswith("the card is signed, by nobody known here") for note in found.notes)
 
 
 def test_an_agent_without_a_stated_licence_is_ready_and_warned_of() -> None:
@@ -125,6 +125,16 @@ def test_what_was_cut_or_left_out_is_noted() -> None:
     found = read_agent_card({**CARD_1_0, "description": "d" * 100_000, "version": "latest"}, "x").finding()
     assert any("description: cut to 10,000" in note for note in found.notes)
     assert any("the version latest is not SemVer" in note for note in found.notes)
+
+
+def test_what_of_a_card_has_no_place_and_what_is_beyond_the_bounds_is_noted() -> None:
+    skills = [{"id": f"skill{n}", "name": "x", "tags": [f"t{n}", f"u{n}"]} for n in range(20_000)]
+    able = {"extensions": [{"uri": "urn:a"}, {"uri": "urn:b"}]}
+    more = {"iconUrl": "https://x/i.png", "x-team": "one", "capabilities": able, "skills": skills}
+    found = read_agent_card({**CARD_1_0, **more}, "x").finding()
+    assert "only the first 512 of 20,000 skills were read" in found.notes
+    said = "iconUrl https://x/i.png; x-team one; extensions urn:a, urn:b"
+    assert f"no field holds what is stated here too: {said}" in found.notes
 
 
 def test_other_documents_are_no_cards() -> None:

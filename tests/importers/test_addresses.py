@@ -38,6 +38,23 @@ def refused(address: str, bounds: FetchBounds | None = None) -> str:
 # ---- what is found -------------------------------------------------------------------------------------------------
 
 
+def test_what_an_address_gives_is_named_by_its_place_and_its_name_there() -> None:
+    both = [CARD_1_0, {**CARD_1_0, "name": "Another"}]
+    own = {"kind": "model", "name": "ours"}
+    with serving({WELL_KNOWN: CARD_1_0, "/two.json": both, "/api/tags": TAGS, "/own.json": own}) as server:
+        host = server.address
+        places = {
+            path: [(one.place, one.entry) for one in read(host + path)] for path in ("", "/two.json", "/api/tags")
+        }
+        (alone,) = read(f"{host}/own.json")
+    assert places == {
+        "": [("", "")],  # its source is the card's address
+        "/two.json": [(f"{host}/two.json", None)] * 2,
+        "/api/tags": [(host, "gemma3:4b"), (host, "nomic-embed-text:latest")],
+    }
+    assert (alone.source, alone.place, alone.entry) == (f"{host}/own.json", "", "")
+
+
 @pytest.mark.parametrize("path", ["", "/", WELL_KNOWN])
 def test_an_agent_is_known_by_its_host_alone(path: str) -> None:
     with serving({WELL_KNOWN: CARD_1_0}) as server:
@@ -55,7 +72,8 @@ def test_an_ollama_server_gives_a_draft_for_each_of_its_models(path: str) -> Non
     with serving({"/api/tags": TAGS, "/api/show": show}) as server:
         first, second = read(server.address + path)
     assert (at(first, "name"), at(first, "parameters")) == ("gemma3:4b", 4_299_915_632)
-    assert first.notes == ()
+    digest = TAGS["models"][0]["digest"]
+    assert first.notes == (f"no field holds what is stated here too: digest {digest}",)
     # The server did not show the second one: what the list says is there all the same.
     assert (at(second, "name"), at(second, "quantization")) == ("nomic-embed-text", "FP16")
     assert any("/api/show was not read" in note for note in second.notes)
@@ -173,11 +191,57 @@ def test_a_server_that_never_finishes_is_given_up_on() -> None:
     assert "did not answer within 0.2 s" in sentence
 
 
-def test_a_host_without_any_description_says_what_was_looked_for() -> None:
+def test_a_host_without_any_description_says_what_was_looked_for_and_in_which_order() -> None:
     with serving({}) as server:
         sentence = refused(server.address)
-    assert WELL_KNOWN in sentence
-    assert "/api/tags" in sentence
+        asked = [path.partition("?")[0] for _, path, _ in server.asked]
+    sought = f"an MCP registry (/v0.1/servers) nor an agent card ({WELL_KNOWN}) nor an Ollama server (/api/tags)"
+    assert sentence.endswith(f"has neither {sought}")
+    assert asked == ["/v0.1/servers", "/v0/servers", WELL_KNOWN, "/.well-known/agent.json", "/api/tags"]
+
+
+def test_a_card_that_cannot_be_read_is_told_among_what_was_looked_for() -> None:
+    with serving({WELL_KNOWN: b'{"name": '}) as server:
+        sentence = refused(server.address)
+    assert "has neither an MCP registry" in sentence
+    assert f"({server.address}{WELL_KNOWN}: agent-card.json" in sentence
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        ("7000000000", "hung up before its answer was whole"),
+        ("-1", "does not speak HTTP"),
+        ("x", "does not speak HTTP"),
+    ],
+)
+def test_a_length_that_is_a_lie_is_one_sentence(length: str, said: str) -> None:
+    def lies(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        send(handler, b'{"name"', headers={"content-length": length})
+
+    with serving({"/x.json": lies}) as server:
+        assert said in refused(f"{server.address}/x.json")
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>x</title>", None])
+def test_below_a_path_the_same_is_looked_for_in_the_same_order(page: bytes | None) -> None:
+    with serving({"/team": page}) as server:
+        sentence = refused(f"{server.address}/team")
+    places = ("/team/v0.1/servers", f"/team{WELL_KNOWN}", "/api/models", "/team/api/tags")
+    assert sentence.startswith(f"{server.address}/team " + ("answers with status 404" if page is None else "is a web"))
+    assert sorted(map(sentence.index, places)) == list(map(sentence.index, places))
+
+
+def test_an_ollama_server_below_a_path_is_found_with_what_it_shows() -> None:
+    with serving({"/llm/api/tags": TAGS, "/llm/api/show": SHOW}) as server:
+        first, _ = read(f"{server.address}/llm")
+    assert at(first, "parameters") == 4_299_915_632
+
+
+def test_a_missing_file_is_not_looked_for_below_itself() -> None:
+    with serving({}) as server:
+        refused(f"{server.address}/nothing.json")
+        assert len(server.asked) == 1
 
 
 def test_a_closed_port_and_a_missing_page_are_told_apart() -> None:

@@ -91,6 +91,19 @@ def test_what_no_field_holds_is_told(tmp_path: Path) -> None:
     assert told == "the card also states what no field holds: datasets squad, c4; model-index (2)"
 
 
+def test_tags_that_lead_elsewhere_and_what_is_beyond_the_first_few_are_told(tmp_path: Path) -> None:
+    tags = "tags: [chat, 'arxiv:2310.06825', 'dataset:squad', 'region:us', 'base_model:quantized:a/b', 'license:mit']"
+    several = "language: [en, de, fr, it, es, pt]\nbase_model: [a/b1, a/b2, a/b3, a/b4, a/b5]"
+    found = card(tmp_path, f"---\nlicense: mit\n{tags}\n{several}\n---\n")
+    assert at(found, "tags") == ["chat", "multilingual", "b1", "b2", "b3", "b4"]
+    (told,) = (note for note in found.notes if "no field holds" in note)
+    assert told.partition(": ")[2].split("; ") == [
+        "tags arxiv:2310.06825, dataset:squad, base_model:quantized:a/b",
+        "language en, de, fr, it and 2 more",
+        "base_model a/b5",
+    ]
+
+
 @pytest.mark.parametrize("word", ["null", "~", "", "NULL"])
 def test_null_is_no_licence_and_no_base_model(tmp_path: Path, word: str) -> None:
     found = card(tmp_path, f"---\nlicense: {word}\nbase_model: {word}\nmodel_name: {word}\ntags: [chat]\n---\n")

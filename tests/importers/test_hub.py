@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
 from tests.importers.serving import Server, send, serving
-from tui_registry.importers import Finding, SourceError
+from tui_registry.importers import CutShortError, Finding, SourceError
 from tui_registry.importers.addresses import read_from_address
 from tui_registry.importers.fetch import FetchBounds
 from tui_registry.importers.hub import HUB, Hub, Repository, repository_at
@@ -115,6 +115,7 @@ def read(server: Server, hub: Hub, path: str = "/acme/tiny", bounds: FetchBounds
         ),
         ("https://huggingface.co/api/models/acme", None),
         ("https://huggingface.co/acme", None),
+        ("https://huggingface.co/acme/models", None),
         ("https://huggingface.co/acme/tiny/discussions/1", None),
         ("https://huggingface.co/acme/..", None),
         ("https://example.org/acme/tiny", None),
@@ -144,14 +145,26 @@ def test_a_repository_is_read_from_its_card_its_configuration_and_the_headers_of
     assert at(found, "tags") == ["chat", "code", "text-generation"]
     assert found.origins["name"] == "the repository's name"
     assert found.origins["parameters"] == "the shapes of the tensors in 2 files"
-    assert found.notes == ()
+    place = f"its place {server.address}/acme/tiny, commit {'0' * 40}"
+    assert found.notes == (f"no field holds what is stated here too: {place}",)
+
+
+def test_the_digests_that_the_hub_tells_of_weights_are_noted() -> None:
+    answers = repository({"README.md": CARD, "config.json": CONFIG})
+    siblings = [{"rfilename": "model.safetensors", "lfs": {"sha256": "ab" * 32, "size": 7}}]
+    answers["/api/models/acme/tiny?blobs=true"]["siblings"] += siblings
+    with hub_of(answers) as (server, hub):
+        (note,) = (note for note in read(server, hub).notes if "no field holds" in note)
+    assert note.endswith(f"; sha256 of model.safetensors {'ab' * 32}")
 
 
 def test_a_revision_is_asked_for_as_it_was_named() -> None:
     answers = {path.replace("/main/", "/v2/"): answer for path, answer in repository(SHARDED).items()}
     answers["/api/models/acme/tiny/revision/v2?blobs=true"] = answers.pop("/api/models/acme/tiny?blobs=true")
     with hub_of(answers) as (server, hub):
-        assert at(read(server, hub, "/acme/tiny/tree/v2"), "parameters") == 1_572_864
+        found = read(server, hub, "/acme/tiny/tree/v2")
+    assert at(found, "parameters") == 1_572_864
+    assert found.source == f"{server.address}/acme/tiny/tree/v2"  # another model than the one on main
 
 
 def test_only_the_header_of_a_file_of_gigabytes_is_fetched() -> None:
@@ -346,3 +359,148 @@ def test_the_side_file_of_a_quantiser_is_fetched() -> None:
     files = {"README.md": CARD, "config.json": CONFIG, "quantize_config.json": {"bits": 4, "group_size": 128}}
     with hub_of(repository(files)) as (server, hub):
         assert at(read(server, hub), "quantization") == "GPTQ"
+
+
+# ---- all models of an organisation
+
+NAMES = ["acme/tiny", "acme/big"]
+
+
+def listed(*names: str) -> list[dict[str, Any]]:
+    """The answer of `/api/models?author=acme`, with the members that the Hub documents."""
+    return [{"_id": "65f0", "id": name, "modelId": name, "private": False, "tags": [], "likes": 1} for name in names]
+
+
+def organisation(pages: Sequence[Any]) -> dict[str, Any]:
+    """What the Hub answers for an organisation whose models are listed on these pages; each is the same model."""
+    answers = repository({"README.md": CARD, "config.json": CONFIG})
+    for path in list(answers):
+        answers[path.replace("acme/tiny", "acme/big")] = answers[path]
+    for number, page in enumerate(pages):
+
+        def give(handler: BaseHTTPRequestHandler, _: bytes, page: Any = page, number: int = number) -> None:
+            host = f"http://{handler.headers['host']}"
+            further = f'<{host}/api/models?author=acme&limit=20&cursor=c%2B{number + 1}>; rel="next"'
+            send(handler, json.dumps(page).encode(), headers={"link": further} if number + 1 < len(pages) else {})
+
+        cursor = f"&cursor=c%2B{number}" if number else ""
+        answers[f"/api/models?author=acme&limit=20{cursor}"] = page if callable(page) else give
+    return answers
+
+
+@pytest.mark.parametrize("path", ["/acme", "/acme/models", "/api/models?author=acme"])
+def test_an_organisation_gives_each_of_its_models_page_after_page(path: str) -> None:
+    told: list[str] = []
+    with hub_of(organisation([listed(NAMES[0]), listed(NAMES[1])])) as (server, hub):
+        found = list(read_from_address(server.address + path, None, None, hub, tell=told.append))
+    assert [one.source.removeprefix(server.address) for one in found] == ["/acme/tiny", "/acme/big"]
+    assert [at(one, "context_length") for one in found] == [8192, 8192]
+    assert told[-1] == "1 models of acme read, asking for acme/big"
+
+
+@pytest.mark.parametrize("path", ["/acme", "/acme/tiny", "/api/models?author=acme"])
+def test_a_hub_at_another_host_is_found(path: str) -> None:
+    page = b"<!doctype html><title>acme</title>"
+    answers = {**organisation([listed(*NAMES)]), "/acme": page, "/acme/tiny": page}
+    answers["/api/models/acme/tiny"] = told()
+    with serving(answers) as server:
+        found = list(read_from_address(server.address + path))
+    assert [at(one, "context_length") for one in found] == [8192] * (1 if path == "/acme/tiny" else 2)
+
+
+def busy(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+    send(handler, b"", status=429)
+
+
+def test_an_organisation_that_breaks_off_says_how_to_go_on() -> None:
+    with hub_of(organisation([listed(NAMES[0]), busy])) as (server, hub):
+        reading = read_from_address(f"{server.address}/acme", None, None, hub)
+        assert next(reading).problems == ()
+        with pytest.raises(CutShortError) as caught:
+            next(reading)
+    assert "status 429" in caught.value.sentence
+    assert caught.value.sentence.endswith("1 was read before that; to go on there: --after c+1")
+
+
+def test_a_hub_that_wants_to_be_asked_later_ends_the_list_and_is_no_half_description() -> None:
+    answers = organisation([listed(NAMES[0]), listed(NAMES[1])])
+    answers["/acme/big/resolve/main/config.json"] = busy
+    with hub_of(answers) as (server, hub):
+        reading = read_from_address(f"{server.address}/acme", None, None, hub)
+        next(reading)
+        with pytest.raises(CutShortError) as caught:
+            next(reading)
+        assert "answers config.json with status 429" in caught.value.sentence
+        answers["/acme/big/resolve/main/config.json"] = json.dumps(CONFIG).encode()
+        (rest,) = read_from_address(f"{server.address}/acme", None, None, hub, after=caught.value.cursor or "")
+    assert at(rest, "context_length") == 8192
+
+
+def test_a_model_that_is_not_for_everybody_does_not_end_the_list() -> None:
+    answers = organisation([listed("acme/closed", *NAMES)])
+    with hub_of(answers) as (server, hub):
+        found = list(read_from_address(f"{server.address}/acme", None, None, hub))
+    assert [one.record is None for one in found] == [True, False, False]
+    assert "not for everybody to see" in found[0].problems[0].sentence
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        [],
+        {"error": "no such author"},
+        b"[" * 1_000_000,
+        listed("../../etc", "else/where", "acme/..", "acme/a/b"),
+        [None, 3, {"id": 4}],
+    ],
+)
+def test_a_list_that_names_no_models_is_one_sentence(page: Any) -> None:
+    answers = {"/api/models?author=acme&limit=20": page}
+    with hub_of(answers) as (server, hub):
+        try:
+            assert list(read_from_address(f"{server.address}/acme", None, None, hub)) == []
+        except SourceError as error:
+            assert "\n" not in error.sentence
+        assert {path for _, path, _ in server.asked} == set(answers)
+
+
+def test_pages_that_lead_elsewhere_are_asked_of_the_hub_itself() -> None:
+    def give(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        link = {"link": '<https://example.org/api/models?author=acme&cursor=x>; rel="next"'}
+        send(handler, json.dumps(listed("acme/tiny")).encode(), headers=link)
+
+    answers = repository({"README.md": CARD, "config.json": CONFIG})
+    answers["/api/models?author=acme&limit=20"] = answers["/api/models?author=acme&limit=20&cursor=x"] = give
+    with hub_of(answers) as (server, hub), pytest.raises(CutShortError) as caught:
+        list(read_from_address(f"{server.address}/acme", None, None, hub))
+    assert "in circles" in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["", "next", "<>; rel=next", "<http://[>; rel=next", "<?cursor=>; rel=next", "<//x:y>; rel=next", "<?author=b>;;=;rel",
+     "<?cursor=x>; rel=prev", ",<" * 2_000],
+)  # fmt: skip
+def test_a_link_that_leads_to_no_page_ends_the_list(link: str) -> None:
+    def give(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        send(handler, json.dumps(listed("acme/tiny")).encode(), headers={"link": link})
+
+    answers = {**repository({"README.md": CARD}), "/api/models?author=acme&limit=20": give}
+    with hub_of(answers) as (server, hub):
+        assert len(list(read_from_address(f"{server.address}/acme", None, None, hub))) == 1
+
+
+def test_an_address_of_the_hub_that_names_nobody_says_what_would() -> None:
+    with hub_of({}) as (server, hub), pytest.raises(SourceError) as caught:
+        list(read_from_address(server.address, None, None, hub))
+    assert "/OWNER is somebody's models" in caught.value.sentence
+
+
+def test_a_host_of_files_that_is_away_leaves_the_description_in_part() -> None:
+    with serving({}) as other:
+        gone = elsewhere(f"{other.address}/lfs/1")
+    files = {"README.md": CARD, "config.json": CONFIG, "model.safetensors": gone}
+    with hub_of(repository(files), files=("127.0.0.1",)) as (server, hub):
+        found = read(server, hub)
+    assert any("the headers of the weights were not read" in note for note in found.notes)
+    assert found.stated == frozenset({"name"})  # so that a record which is here keeps what it has

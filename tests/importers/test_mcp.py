@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.importers.made import at
-from tests.importers.serving import serving
-from tui_registry.importers import Finding, read_source
+from tests.importers.serving import send, serving
+from tui_registry.importers import CutShortError, Finding, SourceError, read_source
+from tui_registry.importers.addresses import read_from_address
+from tui_registry.importers.fetch import FetchBounds
 from tui_registry.importers.mcp import read_document, read_server, servers_in
 from tui_registry.records.authoring import check
 
@@ -131,6 +134,16 @@ def test_one_bad_entry_does_not_refuse_the_list(tmp_path: Path) -> None:
     assert any("goes on at the cursor c:1" in note for note in found[0].notes)
 
 
+def test_a_list_of_thousands_is_read_whole_and_what_has_no_place_is_noted(tmp_path: Path) -> None:
+    more = {"icons": [{"src": "https://x/i.png"}], "packages": [{"identifier": "p", "fileSha256": "ab" * 32}]}
+    entries = [{"server": {"name": f"a/{number}", **more}} for number in range(1_200)]
+    (tmp_path / "page.json").write_text(json.dumps({"servers": entries}))
+    found = [one for one in read_source(tmp_path / "page.json") if isinstance(one, Finding)]
+    assert len(found) == 1_200
+    said = f"icons (1); sha256 of a package {'ab' * 32}"
+    assert f"no field holds what is stated here too: {said}" in found[-1].notes
+
+
 def test_an_array_of_servers_cards_and_our_own_is_read(tmp_path: Path) -> None:
     from tests.importers.test_a2a import CARD_1_0
 
@@ -175,10 +188,115 @@ def test_a_registry_is_read_page_after_page_by_its_address() -> None:
         assert again.endswith("cursor=a%2Fb%3A1")
 
 
-def test_a_registry_whose_pages_go_in_a_circle_is_left_and_told() -> None:
-    page = {"servers": [{"server": server(1)}], "metadata": {"nextCursor": "x"}}
-    first = "/v0/servers"
-    with serving({first: page, f"{first}?cursor=x": page}) as host:
-        found = [one for one in read_source(host.address + first) if isinstance(one, Finding)]
-    assert len(found) == 2
-    assert "the registry has more servers: only the first 2 were read" in found[0].notes
+def test_the_api_before_todays_is_found_and_the_whole_list_has_one_source() -> None:
+    first = "/sub/v0/servers?version=latest&limit=100"
+    pages = {
+        first: {"servers": [{"server": server(1)}], "metadata": {"nextCursor": "c"}},
+        f"{first}&cursor=c": {"servers": [{"server": server(2)}]},
+    }
+    with serving(pages) as host:
+        found = [one for one in read_source(f"{host.address}/sub") if isinstance(one, Finding)]
+        where = f"{host.address}{first}"
+    assert [one.source for one in found] == [f"{where} io.github.example/s1", f"{where} io.github.example/s2"]
+    assert {one.place for one in found} == {f"{host.address}/sub"}
+    assert [one.entry for one in found] == ["io.github.example/s1", "io.github.example/s2"]
+
+
+def test_a_registry_without_servers_is_an_empty_list() -> None:
+    with serving({"/v0.1/servers?version=latest&limit=100": {"servers": [], "metadata": {"count": 0}}}) as host:
+        assert list(read_source(host.address)) == []
+
+
+# ---- lists that break off ------------------------------------------------------------------------------------------
+
+FIRST = "/v0.1/servers?version=latest&limit=100"
+
+
+def cut_short(address: str, after: str = "", bounds: FetchBounds | None = None) -> tuple[list[str], CutShortError]:
+    """The names that were read of a list, and what ended it."""
+    names: list[str] = []
+    with pytest.raises(CutShortError) as caught:
+        for one in read_from_address(address, bounds=bounds, after=after):
+            names.append(at(one, "name"))
+    return names, caught.value
+
+
+def goes_on(number: int, cursor: str) -> dict[str, Any]:
+    return {"servers": [{"server": server(number)}], "metadata": {"nextCursor": cursor}}
+
+
+def broken(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+    send(handler, b"", status=503)
+
+
+@pytest.mark.parametrize(
+    ("second", "part"),
+    [
+        (broken, "answers with status 503"),
+        (b"<html>", "is not there"),
+        (b"[" * 1_000_000, "nested deeper"),
+        ({"servers": "none"}, "is not there"),
+        (goes_on(2, "a b"), "go round in circles"),
+    ],
+)
+def test_a_registry_that_breaks_off_is_read_as_far_as_it_goes_and_says_how_to_go_on(second: Any, part: str) -> None:
+    answers = {FIRST: goes_on(1, "a b"), f"{FIRST}&cursor=a+b": second, f"{FIRST}&cursor=a%20b": second}
+    with serving(answers) as host:
+        names, error = cut_short(host.address)
+        assert names[0] == "io.github.example/s1"
+        assert part in error.sentence
+        if len(names) == 1:
+            assert error.sentence.endswith("1 was read before that; to go on there: --after 'a b'")
+        answers.update({f"{FIRST}&cursor=a%20b": {"servers": [{"server": server(3)}]}})
+        answers.update({f"{FIRST}&cursor=a+b": {"servers": [{"server": server(3)}]}})
+        rest = [one for one in read_source(host.address, after="a b") if isinstance(one, Finding)]
+    assert [at(one, "name") for one in rest] == ["io.github.example/s3"]
+    # The same server is the same, on whichever page it stands and with whichever run it was read
+    assert (rest[0].place, rest[0].entry) == (host.address, "io.github.example/s3")
+
+
+def test_a_registry_without_end_is_read_up_to_a_bound() -> None:
+    def endless(handler: BaseHTTPRequestHandler, _: bytes) -> None:
+        number = int(handler.path.rpartition("cursor=")[2] or 0) if "cursor=" in handler.path else 0
+        send(handler, json.dumps(goes_on(number, str(number + 1))).encode())
+
+    class Anywhere(dict[str, Any]):
+        def get(self, path: str, otherwise: Any = None) -> Any:
+            return endless
+
+    with serving(Anywhere()) as host:
+        names, error = cut_short(host.address, bounds=FetchBounds(pages=4))
+        assert len(names) == 4
+        assert "more than the 4 pages" in error.sentence
+        assert error.sentence.endswith("--after 4")
+        names, error = cut_short(host.address, bounds=FetchBounds(all_seconds=0.3))
+        assert names
+        assert "altogether" in error.sentence or "did not answer" in error.sentence
+
+
+def test_a_cursor_that_cannot_be_typed_is_not_told_and_one_of_a_shell_is_quoted() -> None:
+    for cursor, told in (
+        ("\x1b[31m", "read before that"),
+        ("$(x)", "--after '$(x)'"),
+        ("'; x", "--after ''\"'\"'; x'"),
+    ):
+        with serving({FIRST: goes_on(1, cursor)}) as host:
+            _, error = cut_short(host.address)
+        assert error.sentence.endswith(told)
+
+
+def test_how_far_a_list_is_is_told_as_it_is_read() -> None:
+    told: list[str] = []
+    pages = {FIRST: goes_on(1, "c"), f"{FIRST}&cursor=c": {"servers": [{"server": server(2)}]}}
+    with serving(pages) as host:
+        assert len(list(read_source(host.address, tell=told.append))) == 2
+    assert told == ["asking 127.0.0.1 for an MCP registry", "1 entries of 127.0.0.1 read, asking for more"]
+
+
+def test_where_nothing_comes_in_pages_a_cursor_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "server.json").write_text(json.dumps(SERVER))
+    with serving({"/server.json": SERVER}) as host:
+        for source in (str(tmp_path), f"{host.address}/server.json", f"{host.address}/x.gguf"):
+            with pytest.raises(SourceError) as caught:
+                list(read_source(source, after="c"))
+            assert caught.value.sentence.endswith("is no list that comes in pages: leave out --after")

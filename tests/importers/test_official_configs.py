@@ -79,8 +79,6 @@ def test_no_configuration_of_transformers_is_given_a_type_that_it_has_not(tmp_pa
     source = (Path(found.origin).parent / "models" / "auto" / "modeling_auto.py").read_text()
     told = read = 0
     for table, model_type, one in tables(source):
-        if table not in TASKS:
-            continue
         folder = tmp_path / f"{table}-{model_type}-{one}"
         try:
             config = auto.CONFIG_MAPPING[model_type]()
@@ -90,9 +88,12 @@ def test_no_configuration_of_transformers_is_given_a_type_that_it_has_not(tmp_pa
             continue
         (finding,) = read_source(folder)
         assert isinstance(finding, Finding)
+        if "model_type" not in finding.origins:  # no class has a type in silence
+            assert "model_type" in [problem.path for problem in finding.problems], (table, one)
+        if table not in TASKS:
+            continue  # what its classes are for, the table does not say
         read += 1
         if "model_type" not in finding.origins:
-            assert "model_type" in [problem.path for problem in finding.problems]
             continue
         told += 1
         allowed = [json.dumps(type_of_task(task)) for task in TASKS[table]]

@@ -238,3 +238,41 @@ def test_other_folders_of_a_model_are_parts_of_it_unless_they_are_models(tmp_pat
         "m", "checkpoint-500",
     ]  # fmt: skip
     assert len(list(read_source(tmp_path))) == 2
+
+
+# ---- timm ----------------------------------------------------------------------------------------------------------
+
+TIMM: dict[str, Any] = {
+    "architecture": "vit_base_patch16_224", "num_classes": 1000, "num_features": 768, "global_pool": "token",
+    "pretrained_cfg": {"tag": "augreg_in21k", "input_size": [3, 224, 224], "num_classes": 1000},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "task"),
+    [
+        (TIMM, {"Other": "image-classification"}),
+        ({**TIMM, "num_classes": 0}, "Embedding"),
+        ({"architecture": "resnet50", "pretrained_cfg": {"num_classes": 10}}, {"Other": "image-classification"}),
+        ({"architecture": "resnet50", "pretrained_cfg": {}}, None),
+        ({"architecture": "resnet50", "num_classes": "many", "pretrained_cfg": []}, None),
+    ],
+)
+def test_a_configuration_of_timm_tells_its_task_by_its_classes(tmp_path: Path, config: Any, task: Any) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (found,) = read_source(tmp_path / "config.json")
+    assert isinstance(found, Finding)
+    if found.record is None:
+        assert isinstance(config["pretrained_cfg"], list)
+    elif task is None:
+        assert [problem.path for problem in found.problems] == ["model_type"]
+    else:
+        assert (at(found, "model_type"), at(found, "framework"), found.problems) == (task, "PyTorch", ())
+
+
+def test_what_a_card_says_of_a_model_of_timm_goes_before_its_classes(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(TIMM))
+    (tmp_path / "README.md").write_text("---\nlicense: mit\npipeline_tag: image-feature-extraction\n---\n")
+    (found,) = read_source(tmp_path)
+    assert isinstance(found, Finding)
+    assert at(found, "model_type") == "Embedding"

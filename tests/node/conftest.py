@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -25,6 +27,14 @@ class Node:
     writer: httpx.Client
 
 
+@contextmanager
+def serving(store: Datastore) -> Iterator[Node]:
+    """A node of that replica."""
+    with running(store) as address, client(address) as reader, client(address) as writer:
+        writer.headers["authorization"] = f"Bearer {node_token(store.data_dir)}"
+        yield Node(store, address, reader, writer)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Datastore]:
     with Datastore.open(tmp_path / "node", clock=lambda: T0) as opened:
@@ -33,14 +43,35 @@ def store(tmp_path: Path) -> Iterator[Datastore]:
 
 @pytest.fixture
 def node(store: Datastore) -> Iterator[Node]:
-    with running(store) as address, client(address) as reader, client(address) as writer:
-        writer.headers["authorization"] = f"Bearer {node_token(store.data_dir)}"
-        yield Node(store, address, reader, writer)
+    with serving(store) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node that answers a whole module, and to which nothing is ever written."""
+    with (
+        Datastore.open(tmp_path_factory.mktemp("untouched") / "node", clock=lambda: T0) as store,
+        serving(store) as started,
+    ):
+        yield started
+        assert store.log.head().size == 0
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node to which a whole module writes; its clock goes on, so that each record registered there is another one."""
+    seconds = count(T0)
+    with (
+        Datastore.open(tmp_path_factory.mktemp("busy") / "node", clock=lambda: next(seconds)) as store,
+        serving(store) as started,
+    ):
+        yield started
 
 
 def client(address: Address) -> httpx.Client:
-    """A client with time enough for a busy machine."""
-    return httpx.Client(base_url=address.url, trust_env=False, timeout=30)
+    """A client with time enough for a busy machine; plain HTTP needs no store of certificates, which is slow to load."""
+    return httpx.Client(base_url=address.url, trust_env=False, timeout=30, verify=False)
 
 
 def refused(response: httpx.Response, status: int, code: str) -> dict[str, object]:

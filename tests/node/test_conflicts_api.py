@@ -12,7 +12,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.node.conftest import T0, Node, client, refused
+from tests.node.conftest import T0, Node, client, refused, serving
 from tests.seeds import owner, signed
 from tests.test_protocol_page import section, table
 from tui_registry.crdt import AgentOp, ModelOp, sign_up
@@ -51,11 +51,27 @@ class Overtaken(Datastore):
             first()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Overtaken]:
-    with Overtaken.open(tmp_path / "node", clock=lambda: T0) as opened:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Overtaken]:
+    with Overtaken.open(tmp_path_factory.mktemp("conflicts") / "node", clock=lambda: T0) as opened:
         opened.key.replace(ME)
         yield opened
+
+
+@pytest.fixture(scope="module")
+def node(store: Overtaken) -> Iterator[Node]:
+    """A node that a whole module writes to: each record has a name of its own."""
+    with serving(store) as started:
+        yield started
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Node]:
+    """A node of one test's own."""
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as opened:
+        opened.key.replace(ME)
+        with serving(opened) as started:
+            yield started
 
 
 class Given(NamedTuple):
@@ -243,28 +259,28 @@ def test_a_conflict_is_shown_with_each_version_and_where_they_come_from(node: No
     assert shown["ancestor"]["hash"] == record.root.hash
 
 
-def test_lists_tell_which_records_are_in_conflict(node: Node, store: Datastore) -> None:
-    settled, open_one = given(store, "model", 1), given(store, "model", 2)
-    for page in (node.reader.get("/models"), node.reader.post("/models/search", json={})):
+def test_lists_tell_which_records_are_in_conflict(alone: Node) -> None:
+    settled, open_one = given(alone.store, "model", 1), given(alone.store, "model", 2)
+    for page in (alone.reader.get("/models"), alone.reader.post("/models/search", json={})):
         told = {item["model_id"]: (item["conflict"], item["revision"]) for item in page.json()["items"]}
         assert told == {
             settled.root.key: (False, revision(*settled.heads)),
             open_one.root.key: (True, revision(*open_one.heads)),
         }
-    assert node.reader.get("/health").json()["conflicts"] == 1
+    assert alone.reader.get("/health").json()["conflicts"] == 1
 
 
-def test_what_any_answer_shows_can_be_edited_and_sent_back(node: Node, store: Datastore) -> None:
-    record = given(store, "model", 1)
-    (item,) = node.reader.get("/models").json()["items"]
-    first = node.writer.put(record.path, json={**item, "description": "from a list"})
+def test_what_any_answer_shows_can_be_edited_and_sent_back(alone: Node) -> None:
+    record = given(alone.store, "model", 1)
+    (item,) = alone.reader.get("/models").json()["items"]
+    first = alone.writer.put(record.path, json={**item, "description": "from a list"})
     assert first.status_code == 200, first.text
-    second = node.writer.put(record.path, json={**first.json(), "description": "from an answer"})
+    second = alone.writer.put(record.path, json={**first.json(), "description": "from an answer"})
     assert second.json()["description"] == "from an answer"
     # It says which state was edited, and another one has come since.
-    told = refused(node.writer.put(record.path, json=first.json()), 409, "changed")
+    told = refused(alone.writer.put(record.path, json=first.json()), 409, "changed")
     assert told["heads"] == second.json()["heads"]
-    assert node.writer.put(record.path, json=first.json() | {"revision": second.json()["revision"]}).status_code == 200
+    assert alone.writer.put(record.path, json=first.json() | {"revision": second.json()["revision"]}).status_code == 200
 
 
 def test_of_very_many_versions_a_bounded_number_is_shown_and_all_are_settled(node: Node, store: Datastore) -> None:
@@ -337,23 +353,23 @@ def test_what_cannot_settle_is_named_and_nothing_is_written(
     assert store.heads(record.root.key) == tuple(record.heads)
 
 
-def test_a_conflict_is_settled_by_its_owner_who_has_the_token(node: Node, store: Datastore) -> None:
-    record = given(store, "model", 2)
+def test_a_conflict_is_settled_by_its_owner_who_has_the_token(alone: Node) -> None:
+    record = given(alone.store, "model", 2)
     body = {"record": record.fields("new"), "heads": record.heads}
-    refused(node.reader.post(f"{record.path}/resolve", json=body), 401, "unauthorized")
-    refused(node.writer.post(f"/models/{record.root.key[:20]}/resolve", json=body), 400, "bad_id")
-    refused(node.writer.post("/models/search/resolve", json=body), 400, "bad_id")
-    refused(node.writer.post(f"/agents/{record.root.key}/resolve", json=body), 404, "not_found")
+    refused(alone.reader.post(f"{record.path}/resolve", json=body), 401, "unauthorized")
+    refused(alone.writer.post(f"/models/{record.root.key[:20]}/resolve", json=body), 400, "bad_id")
+    refused(alone.writer.post("/models/search/resolve", json=body), 400, "bad_id")
+    refused(alone.writer.post(f"/agents/{record.root.key}/resolve", json=body), 404, "not_found")
     stale = {"if-match": f'"{revision(record.root.hash)}"'}
-    refused(node.writer.post(f"{record.path}/resolve", json=body, headers=stale), 412, "changed")
+    refused(alone.writer.post(f"{record.path}/resolve", json=body, headers=stale), 412, "changed")
     half = {**body, "heads": record.heads[:1]}
-    assert refused(node.writer.post(f"{record.path}/resolve", json=half), 409, "changed")["heads"] == record.heads
-    store.key.replace(owner("somebody else"))
-    refused(node.writer.post(f"{record.path}/resolve", json=body), 403, "not_owner")
+    assert refused(alone.writer.post(f"{record.path}/resolve", json=half), 409, "changed")["heads"] == record.heads
+    alone.store.key.replace(owner("somebody else"))
+    refused(alone.writer.post(f"{record.path}/resolve", json=body), 403, "not_owner")
     # Not 409, as he could not settle it, and not 412.
-    refused(node.writer.put(record.path, json=body["record"]), 403, "not_owner")
-    refused(node.writer.delete(record.path, headers=stale), 403, "not_owner")
-    assert store.heads(record.root.key) == tuple(record.heads)
+    refused(alone.writer.put(record.path, json=body["record"]), 403, "not_owner")
+    refused(alone.writer.delete(record.path, headers=stale), 403, "not_owner")
+    assert alone.store.heads(record.root.key) == tuple(record.heads)
 
 
 async def test_two_laptops_write_apart_meet_and_lose_nothing(tmp_path: Path) -> None:

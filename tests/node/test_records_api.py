@@ -42,9 +42,9 @@ def test_a_record_is_registered_found_changed_and_deleted(node: Node, kind: str,
     assert node.reader.get(f"/{kind}").json()["items"] == []
 
 
-def test_what_is_answered_can_be_sent_back(node: Node) -> None:
-    made = node.writer.post("/models", json=MODEL)
-    again = node.writer.put(made.headers["location"], json={**made.json(), "version": "0.2.0"})
+def test_what_is_answered_can_be_sent_back(busy: Node) -> None:
+    made = busy.writer.post("/models", json=MODEL)
+    again = busy.writer.put(made.headers["location"], json={**made.json(), "version": "0.2.0"})
     assert again.status_code == 200, again.text
     assert again.json()["version"] == "0.2.0"
 
@@ -63,12 +63,12 @@ def test_a_list_is_read_page_by_page(node: Node) -> None:
     assert names == [f"model-{index}" for index in range(5)]
 
 
-def test_a_unique_prefix_reads_and_never_writes(node: Node) -> None:
-    model_id = node.writer.post("/models", json=MODEL).json()["model_id"]
-    assert node.reader.get(f"/models/{model_id[:10]}").json()["model_id"] == model_id
-    refused(node.writer.delete(f"/models/{model_id[:10]}"), 400, "bad_id")
-    refused(node.writer.put(f"/models/{model_id[:10]}", json=MODEL), 400, "bad_id")
-    refused(node.reader.get(f"/agents/{model_id}"), 404, "not_found")
+def test_a_unique_prefix_reads_and_never_writes(busy: Node) -> None:
+    model_id = busy.writer.post("/models", json=MODEL).json()["model_id"]
+    assert busy.reader.get(f"/models/{model_id[:10]}").json()["model_id"] == model_id
+    refused(busy.writer.delete(f"/models/{model_id[:10]}"), 400, "bad_id")
+    refused(busy.writer.put(f"/models/{model_id[:10]}", json=MODEL), 400, "bad_id")
+    refused(busy.reader.get(f"/agents/{model_id}"), 404, "not_found")
 
 
 def test_an_ambiguous_prefix_is_told(node: Node) -> None:
@@ -82,55 +82,55 @@ def test_an_ambiguous_prefix_is_told(node: Node) -> None:
 # If-Match
 
 
-def test_an_edit_of_what_has_changed_meanwhile_is_refused(node: Node) -> None:
-    made = node.writer.post("/models", json=MODEL)
+def test_an_edit_of_what_has_changed_meanwhile_is_refused(busy: Node) -> None:
+    made = busy.writer.post("/models", json=MODEL)
     location, etag = made.headers["location"], made.headers["etag"]
-    node.writer.put(location, json={**MODEL, "description": "first"}).raise_for_status()
-    refused(node.writer.put(location, json=MODEL, headers={"if-match": etag}), 412, "changed")
-    refused(node.writer.delete(location, headers={"if-match": etag}), 412, "changed")
-    assert node.reader.get(location).json()["description"] == "first"
+    busy.writer.put(location, json={**MODEL, "description": "first"}).raise_for_status()
+    refused(busy.writer.put(location, json=MODEL, headers={"if-match": etag}), 412, "changed")
+    refused(busy.writer.delete(location, headers={"if-match": etag}), 412, "changed")
+    assert busy.reader.get(location).json()["description"] == "first"
 
 
 @pytest.mark.parametrize("made_of", ["*", "{}", '"other", {}'])
-def test_if_match_takes_a_star_and_lists(node: Node, made_of: str) -> None:
-    made = node.writer.post("/models", json=MODEL)
+def test_if_match_takes_a_star_and_lists(busy: Node, made_of: str) -> None:
+    made = busy.writer.post("/models", json=MODEL)
     header = made_of.format(made.headers["etag"])
-    assert node.writer.put(made.headers["location"], json=MODEL, headers={"if-match": header}).status_code == 200
+    assert busy.writer.put(made.headers["location"], json=MODEL, headers={"if-match": header}).status_code == 200
 
 
-def test_if_match_is_strong_and_takes_no_other_tag(node: Node) -> None:
-    made = node.writer.post("/models", json=MODEL)
+def test_if_match_is_strong_and_takes_no_other_tag(busy: Node) -> None:
+    made = busy.writer.post("/models", json=MODEL)
     etag = made.headers["etag"]
     for header in ('"other"', f"W/{etag}", "", etag.strip('"'), f'"other", W/{etag}'):
-        refused(node.writer.put(made.headers["location"], json=MODEL, headers={"if-match": header}), 412, "changed")
+        refused(busy.writer.put(made.headers["location"], json=MODEL, headers={"if-match": header}), 412, "changed")
 
 
 @pytest.mark.parametrize(
     "made_of",
     ["x*y", "**", "*, {}", "{}, *", '"*"', '"*', "x{}", "{}x", "{} {}", '{}"', "{}, other", "other, {}", "W/*", "w/{}"],
 )
-def test_what_is_no_list_of_tags_matches_nothing(node: Node, made_of: str) -> None:
-    made = node.writer.post("/models", json=MODEL)
+def test_what_is_no_list_of_tags_matches_nothing(busy: Node, made_of: str) -> None:
+    made = busy.writer.post("/models", json=MODEL)
     location, etag = made.headers["location"], made.headers["etag"]
     header = made_of.format(etag, etag)
-    refused(node.writer.delete(location, headers={"if-match": header}), 412, "changed")
-    assert node.reader.get(location, headers={"if-none-match": header}).json() == made.json()
+    refused(busy.writer.delete(location, headers={"if-match": header}), 412, "changed")
+    assert busy.reader.get(location, headers={"if-none-match": header}).json() == made.json()
 
 
 @pytest.mark.parametrize("made_of", ["{}", ', {} ,, "a"', '"*",{},', '"a","b"\t,\t{}', "W/{},{}"])
-def test_a_list_of_tags_may_have_blanks_and_commas_too_many(node: Node, made_of: str) -> None:
-    made = node.writer.post("/models", json=MODEL)
+def test_a_list_of_tags_may_have_blanks_and_commas_too_many(busy: Node, made_of: str) -> None:
+    made = busy.writer.post("/models", json=MODEL)
     header = made_of.format(made.headers["etag"], made.headers["etag"])
-    assert node.writer.delete(made.headers["location"], headers={"if-match": header}).status_code == 204
+    assert busy.writer.delete(made.headers["location"], headers={"if-match": header}).status_code == 204
 
 
-def test_a_tag_that_is_held_spares_reading_again_weak_or_in_a_list(node: Node) -> None:
-    made = node.writer.post("/models", json=MODEL)
+def test_a_tag_that_is_held_spares_reading_again_weak_or_in_a_list(busy: Node) -> None:
+    made = busy.writer.post("/models", json=MODEL)
     location, etag = made.headers["location"], made.headers["etag"]
     for header in (etag, f"W/{etag}", "*", f'"other", {etag}', f'"other",W/{etag}', f'"a,b",W/"c" , {etag}'):
-        again = node.reader.get(location, headers={"if-none-match": header})
+        again = busy.reader.get(location, headers={"if-none-match": header})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag), header
-    assert node.reader.get(location, headers={"if-none-match": '"other", W/"more"'}).json() == made.json()
+    assert busy.reader.get(location, headers={"if-none-match": '"other", W/"more"'}).json() == made.json()
 
 
 # What is the operator's own
@@ -164,30 +164,30 @@ def _asked_both_ways(node: Node, query: str, **others: object) -> list[httpx.Res
 
 
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Bearer", "Basic {}", "{}", "Bearer {}x", "Bearer \x7f"])
-def test_a_write_without_the_token_is_refused_with_the_same_words(node: Node, header: str | None) -> None:
-    token = node.writer.headers["authorization"].removeprefix("Bearer ")
+def test_a_write_without_the_token_is_refused_with_the_same_words(untouched: Node, header: str | None) -> None:
+    token = untouched.writer.headers["authorization"].removeprefix("Bearer ")
     headers = {} if header is None else {"authorization": header.format(token)}
     seen = set()
     for method, path in (("POST", "/models"), ("PUT", "/models/" + "0" * 64), ("DELETE", "/agents/" + "0" * 64)):
-        response = node.reader.request(method, path, headers=headers)
+        response = untouched.reader.request(method, path, headers=headers)
         seen.add(str(refused(response, 401, "unauthorized")["detail"]))
         assert response.headers["www-authenticate"] == "Bearer"
     assert len(seen) == 1
-    assert node.store.log.head().size == 0
+    assert untouched.store.log.head().size == 0
 
 
-def test_the_scheme_may_be_written_in_any_case(node: Node) -> None:
-    header = node.writer.headers["authorization"].replace("Bearer", "bearer")
-    assert node.reader.post("/models", json=MODEL, headers={"authorization": header}).status_code == 201
+def test_the_scheme_may_be_written_in_any_case(busy: Node) -> None:
+    header = busy.writer.headers["authorization"].replace("Bearer", "bearer")
+    assert busy.reader.post("/models", json=MODEL, headers={"authorization": header}).status_code == 201
 
 
-def test_another_owners_record_is_refused(node: Node) -> None:
+def test_another_owners_record_is_refused(busy: Node) -> None:
     from tests.sync.logs import BOB, root
 
     theirs = root(BOB, "theirs")
-    node.store.apply([theirs.to_json()], source="test")
-    refused(node.writer.put(f"/models/{theirs.key}", json=MODEL), 403, "not_owner")
-    refused(node.writer.delete(f"/models/{theirs.key}"), 403, "not_owner")
+    busy.store.apply([theirs.to_json()], source="test")
+    refused(busy.writer.put(f"/models/{theirs.key}", json=MODEL), 403, "not_owner")
+    refused(busy.writer.delete(f"/models/{theirs.key}"), 403, "not_owner")
 
 
 def test_registering_what_is_registered_is_a_conflict(node: Node) -> None:
@@ -198,15 +198,15 @@ def test_registering_what_is_registered_is_a_conflict(node: Node) -> None:
 # Bad records
 
 
-def test_the_authoring_rules_answer_with_their_own_codes_and_sentences(node: Node) -> None:
+def test_the_authoring_rules_answer_with_their_own_codes_and_sentences(untouched: Node) -> None:
     record = {**MODEL, "version": "1.0", "license": "apache", "tags": ["Two Words"]}
-    tree = refused(node.writer.post("/models", json=record), 422, "invalid")
+    tree = refused(untouched.writer.post("/models", json=record), 422, "invalid")
     problems = tree["problems"]
     assert isinstance(problems, list)
     found = {problem["path"]: problem for problem in problems}
     assert {"version", "license"} <= set(found)
     assert set(found["version"]) == {"path", "severity", "code", "sentence"}
-    assert node.store.log.head().size == 0
+    assert untouched.store.log.head().size == 0
 
 
 @pytest.mark.parametrize(
@@ -219,8 +219,8 @@ def test_the_authoring_rules_answer_with_their_own_codes_and_sentences(node: Nod
         ("text", ""),
     ],
 )
-def test_an_unknown_field_or_a_wrong_type_is_named(node: Node, body: object, path: str) -> None:
-    tree = refused(node.writer.post("/models", json=body), 422, "invalid")
+def test_an_unknown_field_or_a_wrong_type_is_named(untouched: Node, body: object, path: str) -> None:
+    tree = refused(untouched.writer.post("/models", json=body), 422, "invalid")
     problems = tree["problems"]
     assert isinstance(problems, list)
     assert problems[0]["path"] == path
@@ -234,17 +234,17 @@ def test_an_unknown_field_or_a_wrong_type_is_named(node: Node, body: object, pat
     ],
     ids=["empty", "open", "not-utf8", "deep", "twice", "nan", "yaml", "huge-number", "surrogate", "nul"],
 )  # fmt: skip
-def test_a_body_that_is_no_json_is_refused_with_its_place(node: Node, body: bytes) -> None:
-    response = node.writer.post("/models", content=body)
+def test_a_body_that_is_no_json_is_refused_with_its_place(untouched: Node, body: bytes) -> None:
+    response = untouched.writer.post("/models", content=body)
     assert response.status_code in (400, 422), response.text
     refused(response, response.status_code, response.json()["code"])
     assert response.json()["code"] in ("document", "bad_body", "invalid")
-    assert node.store.log.head().size == 0
+    assert untouched.store.log.head().size == 0
 
 
-def test_the_id_in_the_body_must_be_the_one_in_the_path(node: Node) -> None:
-    made = node.writer.post("/models", json=MODEL)
-    tree = refused(node.writer.put(made.headers["location"], json={**MODEL, "model_id": "1" * 64}), 422, "invalid")
+def test_the_id_in_the_body_must_be_the_one_in_the_path(busy: Node) -> None:
+    made = busy.writer.post("/models", json=MODEL)
+    tree = refused(busy.writer.put(made.headers["location"], json={**MODEL, "model_id": "1" * 64}), 422, "invalid")
     assert "model_id" in json.dumps(tree["problems"])
 
 
@@ -254,30 +254,30 @@ def test_the_id_in_the_body_must_be_the_one_in_the_path(node: Node) -> None:
 @pytest.mark.parametrize(
     "params", [{"limit": "0"}, {"limit": "100000"}, {"limit": "x"}, {"q": "a" * 5000}], ids=["0", "many", "x", "long"]
 )
-def test_a_wrong_parameter_is_named(node: Node, params: dict[str, str]) -> None:
-    tree = refused(node.reader.get("/models", params=params), 422, "invalid")
+def test_a_wrong_parameter_is_named(untouched: Node, params: dict[str, str]) -> None:
+    tree = refused(untouched.reader.get("/models", params=params), 422, "invalid")
     assert next(iter(params)) in json.dumps(tree["problems"])
 
 
-def test_a_query_that_cannot_be_read_or_is_unfinished_is_told_and_finds_not_everything(node: Node) -> None:
+def test_a_query_that_cannot_be_read_or_is_unfinished_is_told_and_finds_not_everything(untouched: Node) -> None:
     for query in ("params:>>", "ctx:>=lots", "!!!", "license:", "params:<", '"no such', "(first", "is:mi"):
-        for answer in _asked_both_ways(node, query):
+        for answer in _asked_both_ways(untouched, query):
             refused(answer, 400, "query")
 
 
-def test_half_a_character_in_a_query_is_told(node: Node) -> None:
-    asked = node.reader.post("/models/search", content=b'{"query": "\\ud800"}')
+def test_half_a_character_in_a_query_is_told(untouched: Node) -> None:
+    asked = untouched.reader.post("/models/search", content=b'{"query": "\\ud800"}')
     assert "no character" in str(refused(asked, 400, "query")["detail"])
 
 
-def test_both_spellings_of_a_question_are_refused_with_the_same_codes_and_sentences(node: Node) -> None:
+def test_both_spellings_of_a_question_are_refused_with_the_same_codes_and_sentences(untouched: Node) -> None:
     for name, values in {
         "limit": (0, -1, 201, 10**30, "x", "1.5", "", "\u0663"),
         "cursor": ("c" * 2001, "junk"),
         "sort": ("s" * 65, "nmae", "nam", "name\\", 'na"me', "name,params", " "),
     }.items():
         for value in values:
-            by_path, by_body = (answer.json() for answer in _asked_both_ways(node, "", **{name: value}))
+            by_path, by_body = (answer.json() for answer in _asked_both_ways(untouched, "", **{name: value}))
             assert by_path == by_body
             assert (by_path["code"], by_path["status"]) in (("invalid", 422), ("query", 400)), (name, value)
 
@@ -310,16 +310,16 @@ def test_a_cursor_of_another_question_is_refused(node: Node) -> None:
         ({"q": "x"}, "q"),
     ],
 )  # fmt: skip
-def test_a_wrong_search_is_named(node: Node, body: dict[str, object], path: str) -> None:
-    tree = refused(node.reader.post("/models/search", json=body), 422, "invalid")
+def test_a_wrong_search_is_named(untouched: Node, body: dict[str, object], path: str) -> None:
+    tree = refused(untouched.reader.post("/models/search", json=body), 422, "invalid")
     problems = tree["problems"]
     assert isinstance(problems, list)
     assert problems[0]["path"] == path
 
 
-def test_hostile_text_comes_back_as_data(node: Node) -> None:
+def test_hostile_text_comes_back_as_data(busy: Node) -> None:
     hostile = "[/x][@click=app.quit]x[/] \u202e <script>alert(1)</script>"
-    made = node.writer.post("/models", json={**MODEL, "description": hostile})
+    made = busy.writer.post("/models", json={**MODEL, "description": hostile})
     assert made.status_code == 201
     assert made.json()["description"] == hostile
     assert made.headers["content-type"] == "application/json"
@@ -331,11 +331,11 @@ def test_hostile_text_comes_back_as_data(node: Node) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/models/", "/nothing", "/models/a/b", "/../../etc/passwd", "/%2e%2e/x", "/sync"]
 )
-def test_nothing_at_a_path(node: Node, path: str) -> None:
-    refused(node.reader.get(path), 404, "no_route")
+def test_nothing_at_a_path(untouched: Node, path: str) -> None:
+    refused(untouched.reader.get(path), 404, "no_route")
 
 
-def test_a_refused_method_is_told_all_methods_of_the_path(node: Node) -> None:
+def test_a_refused_method_is_told_all_methods_of_the_path(untouched: Node) -> None:
     for method, path, allow in (
         ("PATCH", "/models", "GET, HEAD, POST"),
         ("OPTIONS", "/models", "GET, HEAD, POST"),
@@ -348,7 +348,7 @@ def test_a_refused_method_is_told_all_methods_of_the_path(node: Node) -> None:
         ("PUT", "/docs", "GET, HEAD"),
         ("POST", "/openapi.json", "GET, HEAD"),
     ):
-        response = node.writer.request(method, path)
+        response = untouched.writer.request(method, path)
         refused(response, 405, "method")
         assert response.headers["allow"] == allow, (method, path)
 
@@ -369,11 +369,11 @@ def test_head_is_answered_like_get_without_the_body(node: Node) -> None:
     assert node.reader.head(location, headers={"if-none-match": etag}).status_code == 304
 
 
-def test_what_is_no_id_is_told_in_the_words_of_the_api(node: Node) -> None:
-    told = str(refused(node.reader.get("/models/zz"), 404, "not_found")["detail"])
+def test_what_is_no_id_is_told_in_the_words_of_the_api(untouched: Node) -> None:
+    told = str(refused(untouched.reader.get("/models/zz"), 404, "not_found")["detail"])
     assert told == "'zz' is not an id: an id is up to 64 hex digits, GET /models lists them"
 
 
-def test_a_bad_body_is_called_the_body(node: Node) -> None:
-    told = str(refused(node.writer.post("/models", content=b"{"), 400, "document")["detail"])
+def test_a_bad_body_is_called_the_body(untouched: Node) -> None:
+    told = str(refused(untouched.writer.post("/models", content=b"{"), 400, "document")["detail"])
     assert told.startswith("the body, line 1, column 2: is not JSON")

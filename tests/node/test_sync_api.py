@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.conftest import T0, Node, client, refused
+from tests.node.conftest import T0, Node, client, refused, serving
 from tests.node.wire import counted
 from tests.sync.logs import ALICE, BOB, bodies, edit, root, roots
 from tui_registry.datastore import Datastore
@@ -22,6 +22,17 @@ from tui_registry.sync.tiles import pack
 def other(tmp_path: Path) -> Iterator[Datastore]:
     with Datastore.open(tmp_path / "other", clock=lambda: T0) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node of a full tile and some more, that a whole module asks."""
+    with (
+        Datastore.open(tmp_path_factory.mktemp("tiled") / "node", clock=lambda: T0) as store,
+        serving(store) as started,
+    ):
+        store.apply(bodies(roots(ALICE, 300)), source="test")
+        yield started
 
 
 def lines_of(content: bytes) -> list[bytes]:
@@ -65,10 +76,9 @@ def test_a_head_or_tile_that_is_held_is_not_sent_again_weak_or_in_a_list(node: N
     refused(node.reader.get(missing, headers={"if-none-match": "*"}), 404, "no_tile")
 
 
-def test_tiles_hold_what_their_names_say(node: Node) -> None:
+def test_tiles_hold_what_their_names_say(tiled: Node) -> None:
     lines = bodies(roots(ALICE, 300))
-    node.store.apply(lines, source="test")
-    base = f"/sync/{node.store.log.head().epoch}/entries"
+    base = f"/sync/{tiled.store.log.head().epoch}/entries"
     for name, expected in (
         ("0.ndjson.gz", lines[:256]),
         ("1.44.ndjson.gz", lines[256:]),
@@ -77,12 +87,12 @@ def test_tiles_hold_what_their_names_say(node: Node) -> None:
         ("0.100-200.ndjson.gz", lines[100:200]),
         ("1.40-44.ndjson.gz", lines[296:]),
     ):
-        response = node.reader.get(f"{base}/{name}")
+        response = tiled.reader.get(f"{base}/{name}")
         assert response.status_code == 200, name
         assert lines_of(response.content) == expected
         assert "immutable" in response.headers["cache-control"]
         assert "content-encoding" not in response.headers
-        assert node.reader.get(f"{base}/{name}").content == response.content
+        assert tiled.reader.get(f"{base}/{name}").content == response.content
 
 
 @pytest.mark.parametrize(
@@ -92,9 +102,8 @@ def test_tiles_hold_what_their_names_say(node: Node) -> None:
         "9999999999999999.ndjson.gz",
     ],
 )  # fmt: skip
-def test_tiles_that_are_not_there_are_not_found(node: Node, name: str) -> None:
-    node.store.apply(bodies(roots(ALICE, 300)), source="test")
-    refused(node.reader.get(f"/sync/{node.store.log.head().epoch}/entries/{name}"), 404, "no_tile")
+def test_tiles_that_are_not_there_are_not_found(tiled: Node, name: str) -> None:
+    refused(tiled.reader.get(f"/sync/{tiled.store.log.head().epoch}/entries/{name}"), 404, "no_tile")
 
 
 def test_a_tile_that_fills_up_while_it_is_read_is_never_served_short(
@@ -121,11 +130,10 @@ def test_tiles_of_another_epoch_are_not_found_even_when_they_are_kept(node: Node
     refused(node.reader.get(f"/sync/{'0' * 32}/entries/0.3.ndjson.gz"), 404, "no_tile")
 
 
-def test_a_node_and_a_static_log_serve_the_same_bytes(node: Node, tmp_path: Path) -> None:
-    node.store.apply(bodies(roots(ALICE, 300)), source="test")
-    publish(node.store, tmp_path / "log")
+def test_a_node_and_a_static_log_serve_the_same_bytes(tiled: Node, tmp_path: Path) -> None:
+    publish(tiled.store, tmp_path / "log")
     for path in (tmp_path / "log").rglob("*.gz"):
-        assert node.reader.get("/" + str(path.relative_to(tmp_path / "log"))).content == path.read_bytes()
+        assert tiled.reader.get("/" + str(path.relative_to(tmp_path / "log"))).content == path.read_bytes()
 
 
 # Operations by hash
@@ -151,12 +159,12 @@ def test_an_answer_that_would_be_large_is_a_prefix(store: Datastore) -> None:
     "body",
     [{}, {"hashes": "x"}, {"hashes": ["x"]}, {"hashes": [7]}, {"hashes": ["0" * 64] * 1025}, {"hashes": [], "m": 1}],
 )  # fmt: skip
-def test_questions_of_the_wrong_shape_are_refused(node: Node, body: object) -> None:
-    refused(node.reader.post("/sync/ops/get", json=body), 422, "invalid")
+def test_questions_of_the_wrong_shape_are_refused(untouched: Node, body: object) -> None:
+    refused(untouched.reader.post("/sync/ops/get", json=body), 422, "invalid")
 
 
-def test_a_question_that_is_too_large_is_refused(node: Node) -> None:
-    refused(node.reader.post("/sync/ops/get", content=b" " * 200_000), 413, "too_large")
+def test_a_question_that_is_too_large_is_refused(untouched: Node) -> None:
+    refused(untouched.reader.post("/sync/ops/get", content=b" " * 200_000), 413, "too_large")
 
 
 # Pulling from a real node

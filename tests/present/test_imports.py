@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tui_registry.datastore import ApplyReport, Rejection
-from tui_registry.errors import Problem, RegistryError
+from tests.seeds import make_record
+from tui_registry.datastore import (
+    ApplyReport,
+    Comparison,
+    Described,
+    FieldChange,
+    ImportRun,
+    Rejection,
+    StoreError,
+    TakenIn,
+)
+from tui_registry.errors import InvalidRecord, Problem, RegistryError
 from tui_registry.present.imports import (
     Candidate,
     Finding,
@@ -15,6 +27,8 @@ from tui_registry.present.imports import (
     Operations,
     OperationsTaken,
     Skipped,
+    describe,
+    judge_all,
     judged,
     passed_over,
     registered_words,
@@ -25,6 +39,17 @@ from tui_registry.present.imports import (
 DRAFT = Finding("a.yaml", "model", {"name": "a"}, origins={"name": "x"}, notes=("look at it",))
 ERROR = Problem("license", "error", "spdx", "is no licence")
 WARNING = Problem("", "warning", "parameters", "should state parameters")
+
+
+WHY = StoreError("ambiguous", "nobody can tell")
+BEFORE = make_record("model", "a", license="ISC")
+CHANGED = Comparison("changed", "1" * 64, ("2" * 64,), BEFORE, {**BEFORE, "license": "MIT"}, ("description",))
+
+
+def compared(comparison: Comparison) -> Candidate:
+    candidate = judged(DRAFT)
+    candidate.compared(comparison)
+    return candidate
 
 
 def reading(*problems: Problem) -> Candidate:
@@ -38,7 +63,13 @@ def reading(*problems: Problem) -> Candidate:
         (judged(DRAFT, [WARNING]), "ready", "ready", ""),
         (judged(DRAFT, [ERROR, WARNING]), "invalid", "1 problem", "license: is no licence"),
         (judged(DRAFT, [ERROR, ERROR]), "invalid", "2 problems", "license: is no licence (and 1 more)"),
-        (judged(DRAFT, here_as="1" * 64), "here", "here already", "registered here already"),
+        (compared(Comparison("new")), "ready", "ready", ""),
+        (compared(Comparison("new", problems=(ERROR,))), "invalid", "1 problem", "license: is no licence"),
+        (compared(Comparison("same", "1" * 64)), "here", "here already", "registered here already"),
+        (compared(CHANGED), "changed", "changed", ""),
+        (compared(CHANGED._replace(problems=(ERROR,))), "invalid", "1 problem", "license: is no licence"),
+        (compared(Comparison("deleted", "1" * 64, reason=WHY)), "deleted", "deleted here", ""),
+        (compared(Comparison("kept", reason=WHY)), "kept", "left alone", "nobody can tell"),
         (reading(Problem("", "error", "document", "is empty")), "invalid", "unreadable", "is empty"),
     ],
 )
@@ -46,6 +77,11 @@ def test_what_was_found_has_a_status_a_state_and_a_reason(
     candidate: Candidate, status: str, state: str, reason: str
 ) -> None:
     assert (candidate.status, candidate.state, candidate.reason) == (status, state, reason)
+
+
+@pytest.fixture
+def outcome() -> ImportOutcome:
+    return ImportOutcome()
 
 
 def test_a_candidate_keeps_what_the_finding_says() -> None:
@@ -77,7 +113,7 @@ def test_an_outcome_counts_in_the_order_in_which_things_happened() -> None:
     for candidate in (
         judged(DRAFT),
         passed_over(Skipped("b", "says nothing")),
-        judged(DRAFT, here_as="1"),
+        compared(Comparison("same", "1")),
         judged(DRAFT),
     ):
         outcome.add(candidate)
@@ -88,6 +124,91 @@ def test_an_outcome_counts_in_the_order_in_which_things_happened() -> None:
     assert not outcome.failed()
     outcome.add(judged(DRAFT, [ERROR]))
     assert outcome.failed()
+
+
+def test_what_changed_is_told_field_by_field_beside_what_stays(outcome: ImportOutcome) -> None:
+    candidate = compared(CHANGED)
+    for _ in range(2):  # looked at, and again when it is signed
+        assert candidate.changes == (FieldChange("license", "ISC", "MIT"),)
+        assert (candidate.id, candidate.heads, candidate.before) == (CHANGED.id, CHANGED.heads, BEFORE)
+        assert candidate.record == CHANGED.record
+        told = "description: the source says something else, and it was edited here: yours is kept"
+        assert candidate.notes == ("look at it", told)
+        candidate.end_in(TakenIn(CHANGED))
+    outcome.add(candidate)
+    assert outcome.summary(registering=True) == "1 changed: --update signs the changes"
+    outcome.add(judged(DRAFT))
+    assert outcome.summary(registering=False) == (
+        "1 changed, 1 ready: --register registers what is ready; --update signs the changes"
+    )
+    assert outcome.counted() == "1 changed, 1 ready"
+
+
+def test_what_is_refused_when_it_is_signed_is_told_as_it_would_have_been_before() -> None:
+    candidate = judged(DRAFT)
+    candidate.end_in(TakenIn(Comparison("new", problems=(ERROR,)), error=InvalidRecord((ERROR,))))
+    assert (candidate.status, candidate.errors) == ("invalid", [ERROR])
+    candidate.end_in(TakenIn(CHANGED, error=StoreError("changed", "has changed")))
+    assert (candidate.status, candidate.reason) == ("failed", "has changed")
+
+
+@pytest.mark.parametrize(
+    ("code", "looking", "registering", "updating"),
+    [
+        ("ambiguous", False, True, True), ("twice", False, True, True), ("conflict", False, False, True),
+        ("changed", False, False, True), ("not_owner", False, False, False),
+    ],
+)  # fmt: skip
+def test_what_is_left_alone_fails_a_line_that_asked_for_it(
+    outcome: ImportOutcome, code: str, looking: bool, registering: bool, updating: bool
+) -> None:
+    outcome.add(compared(Comparison("kept", reason=StoreError(code, "why"))))
+    outcome.add(compared(Comparison("deleted", "1", reason=WHY)))
+    assert outcome.failed() is looking
+    assert outcome.failed(registering=True) is registering
+    assert outcome.failed(updating=True) is updating
+
+
+def test_a_finding_is_described_by_its_place_and_by_what_it_states() -> None:
+    record = make_record("model", "a", license="LicenseRef-unstated", version="1.2.3")
+    run = ImportRun("/x")
+    foreign = Finding("x/a", "model", record, origins={"name": "n", "license": "nowhere"}, place="/x/a")
+    entry = describe(foreign, run)
+    assert entry is not None
+    assert (entry.source, entry.entry, entry.stated) == ("/x/a", "", {"name"})
+    ours = replace(foreign, source="x/b[2]", place="/x/b", entry=None, origins={}, stated=frozenset(record))
+    first, second = describe(ours, run), describe(ours, run, {**record, "license": "MIT"}, ["license"])
+    assert first is not None
+    assert second is not None
+    assert (first.entry, second.entry) == ("a\t1.2.3\t", "a\t1.2.3\t\t2")
+    assert (first.chosen, second.chosen, second.said["license"]) == (set(), {"license"}, "LicenseRef-unstated")
+    assert {"license", "tags"} <= first.stated
+    known = describe(replace(foreign, record={**record, "model_id": "e" * 64}), run)
+    assert known is not None
+    assert known.entry == "e" * 64
+    for unusable in (
+        replace(foreign, record=None), replace(foreign, kind=None),
+        replace(foreign, problems=(Problem("", "error", "cut_off", "is not whole"),)),
+    ):  # fmt: skip
+        assert describe(unusable, run) is None
+    # Where there is no place, nothing is remembered
+    nowhere = describe(foreign, ImportRun(""))
+    assert nowhere is not None
+    assert nowhere.source == ""
+
+
+def test_findings_are_judged_by_what_is_here() -> None:
+    record = make_record("model", "a")
+    findings = [replace(DRAFT, record=record), Finding("b", None, None, (ERROR,)), replace(DRAFT, record=record)]
+    asked: list[int] = []
+
+    def compare(_: ImportRun, entries: Sequence[Described]) -> list[Comparison]:
+        asked.append(len(entries))
+        return [Comparison("new"), Comparison("same", "1" * 64)]
+
+    candidates = judge_all(findings, ImportRun("/x"), compare)
+    assert ([one.status for one in candidates], asked) == (["ready", "invalid", "here"], [2])
+    assert [one.described is None for one in candidates] == [False, True, False]
 
 
 def test_operations_are_told_by_what_became_of_them() -> None:
@@ -110,12 +231,17 @@ def test_operations_are_told_by_what_became_of_them() -> None:
 
 
 def test_a_list_of_findings_is_told_in_one_line() -> None:
-    assert survey_words(3, 1, 0, cut=False) == "3 found, 1 ready"
-    assert survey_words(2_000, 1, 2, cut=True) == (
-        "2,000 found, 1 ready, 2 files describe nothing, there are more: tui-registry import takes all"
+    assert survey_words({}, 0, cut=False) == "0 found"
+    assert survey_words({"here": 1, "ready": 2}, 1, cut=False) == (
+        "3 found: 2 ready, 1 here already; 1 file passed over"
+    )
+    assert survey_words({"ready": 2_000, "changed": 1}, 2, cut=True) == (
+        "2,001 found: 2,000 ready, 1 changed; 2 files passed over; there are more: tui-registry import takes all"
     )
 
 
 def test_what_was_registered_is_told_with_what_stopped_it() -> None:
     assert registered_words(1) == "registered 1 record"
     assert registered_words(1_000, "the disk is full") == "registered 1,000 records; the disk is full"
+    assert registered_words(2, updated=1) == "registered 2 records and updated 1 record"
+    assert registered_words(0, "the disk is full", updated=3) == "updated 3 records; the disk is full"

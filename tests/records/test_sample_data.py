@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -41,7 +41,20 @@ FOR_THE_DEMO = {"publisher", "updated_days_ago", "preferred_model_names"}
 SET_BY_THE_DATASTORE = {"model_id", "agent_id", "owner_id", "created_at", "updated_at", "preferred_models"}
 CREATED_AT = 1_700_000_000
 
-each_item = pytest.mark.parametrize(("kind", "item"), EVERY, ids=lambda v: v["name"] if isinstance(v, dict) else v)
+
+def each_item(check: Callable[[Kind, Item], None]) -> Callable[[], None]:
+    """A test that looks at each record of the sample."""
+
+    def look() -> None:
+        for kind, item in EVERY:
+            try:
+                check(kind, item)
+            except AssertionError as error:
+                error.add_note(f"the {kind} {item['name']}")
+                raise
+
+    look.__name__ = check.__name__
+    return look
 
 
 def test_there_are_about_sixty_models_and_twenty_five_agents() -> None:

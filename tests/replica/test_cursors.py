@@ -347,3 +347,34 @@ def test_ops_asked_for_by_hash_come_children_first_without_the_unknown_and_no_mo
     assert datastore.log.by_hash([], 10**9) == []
     assert datastore.log.lines(1, 3) == [chain[1].body, chain[2].body]
     assert datastore.log.lines(6, 100) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 5, 12])
+@pytest.mark.parametrize("compared", [0, 6], ids=["read", "half of it compared"])
+def test_every_older_head_of_the_same_log_is_told_from_every_other(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch, at_once: int, compared: int
+) -> None:
+    """With tiles of four entries, whatever the batches were."""
+    monkeypatch.setattr(peers, "_TILE", 4)
+    if compared:
+        datastore.peers.begin_pull("lab", head_of(OPS))
+        datastore.peers.skip_entries("lab", EPOCH, compared, total(OPS[:compared]))
+    pull(datastore, OPS, at_once=at_once)
+
+    def verdict(head: Head) -> str:
+        standing = datastore.peers.standing("lab", head)
+        if standing.verdict != "unsure":
+            return standing.verdict
+        # No more than a tile has to be read.
+        assert head.size // 4 == (standing.known - 1) // 4
+        between = OPS[head.size : standing.known]
+        return "stale" if standing.leads_there(head, (total([line]) for line in between)) else "other"
+
+    assert verdict(head_of(OPS)) == verdict(Head(EPOCH, 13, "0" * 64, NODE)) == "on"
+    for size in range(12):
+        # What was compared only was not read: its older heads are asked for once more.
+        told = "stale" if size >= compared or size == 0 or size // 4 == (compared - 1) // 4 else "other"
+        assert verdict(head_of(OPS[:size])) == told, size
+        for other in (total(OPS[1 : size + 1]) if size else "2" * 64, "1" * 64):
+            assert verdict(Head(EPOCH, size, other, NODE)) == "other", size
+        assert verdict(Head("cd" * 16, size, total(OPS[:size]), NODE)) == "other"

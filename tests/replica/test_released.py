@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -45,10 +46,13 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
             for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
             if not name.startswith(("words", "names", "sqlite_"))
         ]
-        return {
+        found = {
             name: sorted(db.execute(f"SELECT * FROM {'temp.masked' if name == 'replica' else name}"), key=repr)
             for name in names
         }
+        # What zlib makes of the same text is its own affair
+        said = db.execute("SELECT source, entry, id, said, at FROM imported")
+        return {**found, "imported": [(*key, zlib.decompress(text), at) for *key, text, at in said]}
 
 
 def as_left(version: int, today: dict[str, list[tuple[object, ...]]]) -> dict[str, list[tuple[object, ...]]]:
@@ -57,7 +61,7 @@ def as_left(version: int, today: dict[str, list[tuple[object, ...]]]) -> dict[st
     if version > 1:
         return today
     pending = [(*waits[:-1], None) for waits in today["pending"]]
-    none = {"batches": [], "cursor_sums": [], "spoilt": []}
+    none = {"batches": [], "imported": [], "cursor_sums": [], "spoilt": []}
     return {**today, **none, "arrivals": [(0, None, None, None)], "pending": pending}
 
 

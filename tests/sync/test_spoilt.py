@@ -228,3 +228,17 @@ async def test_a_later_pull_asks_a_node_by_hash_before_it_reads_a_tile(here: Dat
         result = await pull(here, "them")
         assert (result.ok, result.applied, result.still_spoilt, tiles(peer)) == (True, 1, 0, [])
         assert here.peers.get("them").identical
+
+
+async def test_an_older_head_of_a_log_with_a_spoilt_entry_is_told_from_another_log(here: Datastore) -> None:
+    log = Mended(GOOD, 3, SPOILT_LINES["no hash"])
+    async with hostile(log.answer) as peer:
+        here.peers.add("them", peer.url)
+        assert (await pull(here, "them")).ok
+        for size in (5, 2):  # behind the spoilt entry, and before it
+            log.now = FakeLog.of(GOOD)
+            log.now.lines[3] = SPOILT_LINES["no hash"]
+            log.now.size, log.now.fingerprint = size, fingerprint(GOOD[:size])
+            result = await pull(here, "them")
+            assert (result.ok, result.stale, result.restarted) == (True, True, False), size
+        assert here.peers.get("them").next_index == 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import cli as cli, data_dir as data_dir
+from tests.cli.conftest import cli as cli, data_dir as data_dir, quick_lock as quick_lock
 from tests.replica.replicas import replica
 from tests.trust.hostile_replica import fill
 from tui_registry.datastore import Datastore

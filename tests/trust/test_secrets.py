@@ -86,6 +86,7 @@ def test_a_key_is_found_in_whatever_holds_it() -> None:
 # ---- the key, at rest --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick_lock")
 def test_the_key_is_in_the_key_file_and_in_no_other(cli: Cli, keyed: Path, tmp_path: Path, phrase: str) -> None:
     (tmp_path / "new.yaml").write_text(MODEL)
     assert cli("register", "model", "new.yaml").code == 0
@@ -119,6 +120,7 @@ def umask(value: int) -> Iterator[None]:
         os.umask(before)
 
 
+@pytest.mark.usefixtures("quick_lock")
 def test_what_is_secret_is_its_owners_alone_whatever_the_umask(
     cli: Cli, data_dir: Path, phrase: str, tmp_path: Path
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_leftover_of_making_a_key_is_never_there(cli: Cli, data_dir: Path) -> 
 # ---- the key, in words ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick_lock")
 def test_no_command_prints_the_key(cli: Cli, keyed: Path, phrase: str) -> None:
     identifier = cli("search", "mine", "--json").json["id"]
     lines = [
@@ -215,6 +218,7 @@ def test_an_identity_tells_its_address_and_not_its_key() -> None:
     assert not holds(str(caught.value).encode(), SECRET)
 
 
+@pytest.mark.usefixtures("quick_lock")
 def test_nothing_secret_is_logged(
     cli: Cli, keyed: Path, phrase: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -279,6 +283,7 @@ def test_a_key_goes_to_another_replica_through_a_locked_file(
     document = json.loads((tmp_path / "key.json").read_text())
     assert document["version"] == 3
     assert document["crypto"]["kdf"] == "scrypt"
+    assert document["crypto"]["kdfparams"]["n"] >= 2**18
     assert document["address"].removeprefix("0x").lower() == Identity(SECRET).address
     assert not holds((tmp_path / "key.json").read_bytes(), SECRET)
     there = tmp_path / "there"

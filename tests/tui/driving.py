@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import textual.app
 import textual.pilot
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.worker import WorkerCancelled
 
 from tests.idle import IdleLoop
@@ -25,10 +28,14 @@ from tui_registry.tui.kit.host import host_of
 
 _until_processor_idle = textual.pilot.wait_for_idle
 _until_screen_handled = Pilot._wait_for_screen
+_compositor_refresh = Screen._compositor_refresh
+
+
+_unpainted = set[Screen[object]]()
 
 
 async def _until_idle(*bounds: float) -> None:
-    """Wait until the app has nothing to do.
+    """Wait until the app has nothing to do, and what changed on its screen is painted.
 
     Textual looks for that at how much of 20 ms the process worked, two or three times for each key. The loop knows at
     once, but for what threads do: they are waited for until they return or have done nothing for some time, as one
@@ -38,13 +45,39 @@ async def _until_idle(*bounds: float) -> None:
     if not isinstance(loop, IdleLoop):
         await _until_processor_idle(*bounds)
         return
+    await _until_rest(loop)
+    while _unpainted:
+        _paint(_unpainted.pop())
+        await _until_rest(loop)
+
+
+async def _until_rest(loop: IdleLoop) -> None:
     await loop.until_idle()
     looks, end = 0, time.monotonic() + 2
     while loop.threads and looks < 40 and time.monotonic() < end:
         worked = time.process_time()
-        await asyncio.sleep(0.005)
+        await loop.until_returned(0.005)
         await loop.until_idle()
         looks = looks + 1 if time.process_time() - worked < 0.001 else 0
+
+
+def _paint(screen: Screen[object]) -> None:
+    if screen.is_running and screen is screen.app.screen:
+        with screen.app._context():
+            try:
+                _compositor_refresh(screen)
+            except Exception as error:
+                screen.app._handle_exception(error)
+
+
+def _paint_when_idle(self: Screen[object]) -> None:
+    """A key leads to several frames in a row, and nobody sees those before the last: that one is painted."""
+    if not self.app.is_headless or self is not self.app.screen or not isinstance(self.app._loop, IdleLoop):
+        _compositor_refresh(self)
+        return
+    _unpainted.add(self)
+    self._dirty_widgets.clear()
+    self.app._update_mouse_over(self)
 
 
 async def _until_handled(pilot: Pilot[None], *bounds: float) -> bool:
@@ -57,6 +90,28 @@ async def _until_handled(pilot: Pilot[None], *bounds: float) -> bool:
 
 textual.app.wait_for_idle = textual.pilot.wait_for_idle = _until_idle  # type: ignore[assignment]
 Pilot._wait_for_screen = _until_handled  # type: ignore[method-assign, assignment]
+Screen._compositor_refresh = _paint_when_idle  # type: ignore[method-assign, assignment]
+
+_parse_rules = Stylesheet._parse_rules
+_parsed: dict[tuple[object, ...], list[RuleSet]] = {}
+
+
+def _parse_rules_once(
+    self: Stylesheet,
+    css: str,
+    read_from: tuple[str, str],
+    is_default_rules: bool = False,
+    tie_breaker: int = 0,
+    scope: str = "",
+) -> list[RuleSet]:
+    """Each app of a test reads the same styles: they are parsed once for each theme."""
+    key = (frozenset(self._variables.items()), css, read_from, is_default_rules, tie_breaker, scope)
+    if key not in _parsed:
+        _parsed[key] = _parse_rules(self, css, read_from, is_default_rules, tie_breaker, scope)
+    return _parsed[key]
+
+
+Stylesheet._parse_rules = _parse_rules_once  # type: ignore[method-assign]
 
 NARROW, WIDE = (80, 24), (160, 50)
 
@@ -81,6 +136,16 @@ async def running(
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
         yield app, pilot
+
+
+def play(scenario: Callable[[], Awaitable[None]]) -> None:
+    """Run a scenario in the loop of tests, for hypothesis, whose tests are no coroutines."""
+
+    async def run() -> None:
+        await scenario()
+
+    with asyncio.Runner(loop_factory=IdleLoop) as runner:
+        runner.run(run())
 
 
 async def settle(pilot: Pilot[None]) -> None:

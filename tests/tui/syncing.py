@@ -15,7 +15,8 @@ from tests.sync.hostile import Answer, Ask, Peer, Reply, honest, hostile
 from tests.sync.logs import FakeLog
 from tests.tui.driving import press, running
 from tui_registry.datastore import Datastore
-from tui_registry.sync import publish
+from tui_registry.sync import Bounds, publish
+from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.tui.app import RegistryApp
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView
 from tui_registry.tui.sync.sync_screen import SyncScreen
@@ -36,6 +37,7 @@ async def syncing(
     """The app on its Sync screen."""
     async with running(datastore, size) as (app, pilot):
         await press(pilot, "3")
+        sync_of(app).pulls._bounds = SMALL
         yield app, pilot
 
 
@@ -83,9 +85,11 @@ class Gate:
         await self._answer(ask, reply)
 
 
-OPS, TILES = 4352, 17
-# Two batches, of 4 tiles and of 8: the third cannot be stored before its last tile is there.
-STORED = 3072
+# A tile is a batch: what takes three of them is shown as well by hundreds of operations as by thousands.
+SMALL = Bounds(batch_ops=TILE_OPS)
+OPS, TILES = 3 * TILE_OPS, 3
+# Two batches: the third cannot be stored before its tile is there.
+STORED = 2 * TILE_OPS
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.seeds import NOW, make_record, owner
-from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
+from tests.tui.driving import browse_of, play, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore, Draft, Entry
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.compare.compare_screen import CompareScreen, CompareTable
@@ -88,7 +87,7 @@ def test_what_is_typed_right_after_a_key_ends_in_the_line_that_the_key_opens(
                 assert len(app.screen_stack) == 2
                 await ready_to_end(pilot)
 
-    asyncio.run(scenario())
+    play(scenario)
 
 
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -115,7 +114,7 @@ def test_what_is_typed_for_a_new_record_comes_into_its_form_past_the_question_ab
                 assert datastore.drafts.get("new:1") == draft._replace(saved_at=NOW)
                 await ready_to_end(pilot)
 
-    asyncio.run(scenario())
+    play(scenario)
 
 
 @pytest.mark.parametrize("at", [(), ("@",), ("n", "m"), ("2",), ("3",), ("5", "G")], ids=str)
@@ -149,7 +148,7 @@ def test_after_any_burst_of_keys_nothing_is_left_waiting(folder: Path, bursts: l
                     assert app.gate.is_at_rest
                 await ready_to_end(pilot)
 
-    asyncio.run(scenario())
+    play(scenario)
 
 
 async def ready_to_end(pilot: Pilot[None]) -> None:

@@ -207,7 +207,7 @@ async def test_however_fast_progress_is_told_it_is_drawn_calmly(
         monkeypatch.setattr(sync_screen, "SECONDS_BETWEEN_DRAWINGS", 3600.0)
         monkeypatch.setattr(PeerTable, "show", counted)
         for done in range(256):
-            sync_of(app).pulls.report("lab", progress(4096 + done))
+            sync_of(app).pulls.report("lab", progress(STORED + done))
         await pilot.pause()
         assert len(shown) <= 1  # a drawing may have been due
         gate.open()

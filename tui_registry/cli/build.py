@@ -46,7 +46,7 @@ from tui_registry.formfile.editor import LANGUAGE
 from tui_registry.formfile.language import Name
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.records.wire import derive_id
-from tui_registry.text import ELLIPSIS, exact, safe_text
+from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Entry
@@ -372,7 +372,7 @@ def _problem_json(problem: FormfileProblem) -> dict[str, Json]:
 def _counted(problems: Sequence[FormfileProblem]) -> str:
     """`2 errors, 1 warning`."""
     counts = [(sum(p.severity == severity for p in problems), severity) for severity in ("error", "warning")]
-    said = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count]
+    said = [plural(count, word) for count, word in counts if count]
     return ", ".join(said) or "no problems"
 
 

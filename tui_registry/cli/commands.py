@@ -248,7 +248,8 @@ def _register(parser: ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}\n\n{_YAML}"
     parser.add_argument("kind", choices=("model", "agent"), metavar="model|agent")
     _file(parser)
-    _json(parser, "print the registered record as a JSON object")
+    parser.add_argument("--new", action="store_true", help="register another record, also where it is here already")
+    _json(parser, "print the record as a JSON object, with its status: registered, or here")
 
 
 def _update(parser: ArgumentParser) -> None:
@@ -425,17 +426,30 @@ def _import(parser: ArgumentParser) -> None:
         "drafts without errors are signed with this replica's key and registered; without it nothing is stored.\n\n"
         "SOURCE is a file, a folder (read with the folders in it) or an address. What it is, its content tells:\n"
         f"{help_lines(108)}\n"
+        "Where an address is no description itself, it is asked in this order: for an MCP registry, an agent card,\n"
+        "a Hub's organisation, an Ollama server. Lists there are read page after page; one that breaks off says\n"
+        "with which --after it goes on. For certificates of a CA of your own set SSL_CERT_FILE (or SSL_CERT_DIR),\n"
+        "as for 'sync'.\n"
         "Each value of a foreign description is told with where it came from, and what could not be read is noted.\n"
-        "Records that are here already are left alone. Operations ('export --ops') are signed already: they are\n"
-        "checked and stored as they are, whoever signed them.\n\n"
-        "Exits with 1 when a description has errors; the others are registered all the same."
+        "Operations ('export --ops') are signed already: they are checked and stored as they are, whoever signed\n"
+        "them.\n\n"
+        "The same twice is once. What was imported before is found again by its source, and by its name, version and\n"
+        "quantisation where it comes from elsewhere. Where it says the same as the last time, nothing is signed;\n"
+        "what the source changed is listed field by field, and --update signs it. What you edited here stays yours,\n"
+        "and what you deleted stays deleted with --update; --register registers it anew.\n\n"
+        "Exits with 1 when a description has errors, or is left out until you say what is meant; the others are\n"
+        "registered all the same."
     )
     parser.add_argument("source", metavar="SOURCE", help="a file, a folder or an address")
     parser.add_argument("--register", action="store_true", help="register the drafts that have no errors")
+    changes = "register what is new, and sign what changed since the last time"
+    parser.add_argument("--update", action="store_true", help=changes)
     parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
     setting = _setting("FIELD=VALUE", "license=Apache-2.0")
     value = "a value for every draft, in place of its own; can be given several times"
     parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    after = "go on with a list at an address (an MCP registry, an organisation) where a run before this one broke off"
+    parser.add_argument("--after", default="", metavar="CURSOR", help=after)
     parser.add_argument("--explain", action="store_true", help="each value with where it came from, for every draft")
     _json(parser, "one JSON object a line, with status and problems")
 
@@ -659,7 +673,8 @@ _TABLE = (
         "write.register",
         description=(
             "Sign a record with this replica's key and register it. Id, owner and times are set here.\n"
-            "A record with errors is not stored; every problem is listed."
+            "A record with errors is not stored; every problem is listed. What is here already as the file says is\n"
+            "told and not signed again; where the file says something else, 'update' changes the record."
         ),
         examples=(
             "tui-registry register model my-finetune.yaml",
@@ -855,6 +870,7 @@ _TABLE = (
             "tui-registry import https://agent.example.com --json | jq .record",
             "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
             "tui-registry import backup.ndjson --register --json | jq -r .status",
+            "0 4 * * * tui-registry import /srv/models --update  # in a crontab: signs what is new and what changed",
         ),
     ),
     Command(

@@ -1,4 +1,4 @@
-"""`import`: findings are checked, registered in few transactions, and printed one by one, in their order."""
+"""`import`: findings are compared with what is here, signed in few transactions, and printed one by one, in order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import PurePath
 from tui_registry.cli.output import (
     Column,
     FileError,
+    StatusLine,
     Table,
     cell_width,
     note,
@@ -20,9 +21,9 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import open_registry
 from tui_registry.cli.write import key_explained, with_settings
-from tui_registry.datastore import Datastore, StoreError, Together
-from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
-from tui_registry.importers import read_source
+from tui_registry.datastore import Datastore, ImportRun, StoreError
+from tui_registry.errors import InvalidRecord, Json, Record
+from tui_registry.importers import CutShortError, place_of, read_source
 from tui_registry.importers.formats import FILES
 from tui_registry.importers.own_documents import LICENCE_ASSUMED
 from tui_registry.present.imports import (
@@ -34,12 +35,13 @@ from tui_registry.present.imports import (
     OperationsTaken,
     Skipped,
     Untold,
+    describe,
     judged,
     passed_over,
     taken,
 )
 from tui_registry.present.settling import WHERE_CONFLICTS_ARE
-from tui_registry.records.schema import ID_FIELD, NULL_HASH
+from tui_registry.present.versions import change_lines
 from tui_registry.text import ELLIPSIS, exact, safe_text
 
 
@@ -48,22 +50,39 @@ def import_drafts(args: Namespace) -> int:
     source: str = args.source
     with open_registry(args) as datastore, key_explained(datastore):
         work = _Import(
-            datastore, source, register=args.register, settings=args.set, as_json=args.json, explain=args.explain
+            datastore,
+            source,
+            register=args.register,
+            update=args.update,
+            settings=args.set,
+            as_json=args.json,
+            explain=args.explain,
         )
+        progress, cut_short = StatusLine(), None
         try:
-            for found in read_source(source, args.kind):
-                work.take(found)
+            try:
+                for found in read_source(source, args.kind, after=args.after, tell=progress.show):
+                    progress.clear()
+                    work.take(found)
+            except CutShortError as error:
+                cut_short = error  # what came before it is as good as ever
+            finally:
+                progress.clear()
             work.finish()
         except StoreError as error:
-            raise error.after(work.outcome.counts["registered"]) from error
+            raise error.after(work.outcome.counts["registered"] + work.outcome.counts["updated"]) from error
+    if cut_short is not None and not work.outcome.counts:
+        raise cut_short
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
     if work.conflicts:
         note(WHERE_CONFLICTS_ARE)
-    if work.outcome.counts["registered"] > 1:
-        note(f"to take it back: tui-registry undo --batch {work.together.number}")
-    return 1 if work.outcome.failed(registering=args.register) else 0
+    if work.outcome.counts["registered"] + work.outcome.counts["updated"] > 1:
+        note(f"to take it back: tui-registry undo --batch {work.run.together.number}")
+    if cut_short is not None:
+        raise cut_short
+    return 1 if work.outcome.failed(registering=args.register, updating=args.update) else 0
 
 
 # How
@@ -94,6 +113,7 @@ class _Import:
         source: str,
         *,
         register: bool,
+        update: bool,
         settings: Sequence[tuple[str, str]],
         as_json: bool,
         explain: bool,
@@ -101,9 +121,10 @@ class _Import:
         """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
         self.outcome = ImportOutcome()
         self.conflicts = 0
-        self.together = Together(f"import of {source}")
+        self.run = ImportRun(place_of(source), f"import of {source}")
         self._datastore = datastore
         self._register = register
+        self._update = update
         self._settings = list(settings)
         self._as_json = as_json
         self._explain = explain
@@ -129,10 +150,17 @@ class _Import:
             self.finish()
 
     def finish(self) -> None:
-        """Register and print what was taken since the last batch."""
+        """Compare what was taken since the last batch with what is here, sign what is to be signed, and print it."""
         found, self._waiting = self._waiting, []
-        if self._register:
-            self._register_all([one for one in found if one.status == "ready" and one.record is not None])
+        entries = [(one, one.described) for one in found if one.described is not None]
+        described = [entry for _, entry in entries]
+        if self._register or self._update:
+            taken = self._datastore.take_in(described, self.run, register=self._register, update=self._update)
+            for (one, _), outcome in zip(entries, taken, strict=True):
+                one.end_in(outcome)
+        else:
+            for (one, _), comparison in zip(entries, self._datastore.imports.compare(self.run, described), strict=True):
+                one.compared(comparison)
         alone = len(found) == 1 and not self.outcome.counts
         for one in found:
             self.outcome.add(one)
@@ -142,34 +170,29 @@ class _Import:
         """What was not told line by line, and the last line, for people."""
         for said in self._untold.lines():
             out(said)
-        return self.outcome.summary(registering=self._register)
+        return self.outcome.summary(registering=self._register or self._update)
 
     def _judge(self, finding: Finding) -> Candidate:
+        """A finding with what the line sets, and as the replica is to be asked about it."""
         kind, record = finding.kind, finding.record
         if kind is None or record is None:
             return judged(finding)
+        chosen = {path for path, _ in self._settings}
         if self._settings:
             try:
                 record = with_settings(kind, record, self._settings)
             except InvalidRecord as error:
                 return judged(finding, error.problems)
-            set_here = {path: "--set" for path, _ in self._settings} if finding.origins else {}
-            finding = replace(finding, record=record, origins={**finding.origins, **set_here})
-            if any(path == "license" for path, _ in self._settings):
-                finding = replace(finding, notes=tuple(one for one in finding.notes if one != LICENCE_ASSUMED))
-            finding = finding.settled({path for path, _ in self._settings})
-        identifier = str(record[ID_FIELD[kind]])
-        if identifier != NULL_HASH and self._datastore.entry(identifier, kind) is not None:
-            return judged(finding, here_as=identifier)
-        return judged(finding, self._datastore.check(kind, record))
-
-    def _register_all(self, ready: Sequence[Candidate]) -> None:
-        drafts = [(one.kind, one.record) for one in ready if one.kind is not None and one.record is not None]
-        for one, outcome in zip(ready, self._datastore.add_all(drafts, together=self.together), strict=True):
-            one.end_in(outcome if isinstance(outcome, RegistryError) else outcome.key)
+        finding = finding.settled(chosen)
+        described = describe(finding, self.run, record, chosen)
+        set_here = dict.fromkeys(chosen, "--set") if finding.origins else {}
+        notes = [one for one in finding.notes if one != LICENCE_ASSUMED or "license" not in chosen]
+        candidate = judged(replace(finding, record=record, origins={**finding.origins, **set_here}, notes=tuple(notes)))
+        candidate.described = described
+        return candidate
 
     def _take_operations(self, found: Operations) -> Candidate:
-        if self._register:
+        if self._register or self._update:
             report = self._datastore.apply(found.lines(), source="file")
             self.conflicts += report.conflicts
             return taken(found, report)
@@ -195,6 +218,7 @@ class _Import:
                     "problems": [problem.to_json() for problem in line.problems],
                     "notes": list(line.notes),
                     "origins": dict(line.origins),
+                    "changes": [change._asdict() for change in line.changes],
                     "record": line.record,
                     **line.counts,
                 }
@@ -211,9 +235,12 @@ class _Import:
             out(self._table.header())
         source = last_of(safe_text(self._place(line.source)), self._columns[-1].width)
         out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], source)))
+        for change in change_lines(line.before, line.record) if line.changes else ():
+            out(f"  {change}")
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
-        for remark in line.notes:
+        # What is here as it is described was looked at before
+        for remark in line.edited if line.status == "here" and not explained else line.notes:
             out(f"  note: {safe_text(remark)}")
         if explained and line.record is not None:
             for path, origin in line.origins.items():

@@ -6,6 +6,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui_registry.cli.commands import KEEP_A_COPY
@@ -25,6 +26,7 @@ from tui_registry.cli.versions import conflict_diff
 from tui_registry.datastore import (
     Datastore,
     Entry,
+    ImportRun,
     NothingToUndo,
     StoreError,
     carry_out,
@@ -32,10 +34,12 @@ from tui_registry.datastore import (
     plan_undo,
 )
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
-from tui_registry.present.imports import Finding
+from tui_registry.present.imports import Finding, describe
 from tui_registry.present.record_rows import changed_rows
+from tui_registry.present.versions import change_lines
 from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.merging import Merged, merge, paths, shape_of, value_at
@@ -44,7 +48,7 @@ from tui_registry.text import exact, moment_utc, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.crdt import AgentOp, ModelOp
-    from tui_registry.datastore import Undo, Versions
+    from tui_registry.datastore import Comparison, Undo, Versions
 
 
 _BATCH_COLUMNS = (
@@ -56,12 +60,72 @@ _BATCH_COLUMNS = (
 
 
 def register(args: Namespace) -> int:
-    """Register the record."""
+    """Register the record, unless it is here already."""
     finding = _read_draft(args.file, args.kind)
     kind, record = _draft_of(finding)
+    place = "" if args.file == STDIN else place_of(args.file)
+    run = ImportRun(place)
+    entry = describe(replace(finding, place=place), run)
     with open_registry(args) as datastore, key_explained(datastore), _in_file(finding.source):
-        _tell(datastore, "registered", datastore.add(kind, record), as_json=args.json)
+        if args.new or entry is None:
+            identifier = datastore.add(kind, record).key
+            _remember(datastore, finding, args.file, identifier)
+            _tell_status(datastore, "registered", identifier, as_json=args.json)
+            return 0
+        (taken,) = datastore.take_in([entry], run, register=True)
+        found = taken.comparison
+        if taken.error is not None:
+            raise taken.error
+        if taken.op is not None:
+            _tell_status(datastore, "registered", taken.op.key, as_json=args.json)
+        elif found.found == "same" and found.id is not None and not found.edited:
+            _tell_status(datastore, "here", found.id, as_json=args.json)
+        else:
+            problems = tuple(datastore.check(kind, record))
+            if any(problem.severity == "error" for problem in problems):
+                raise InvalidRecord(problems)
+            raise found.reason or _differs(kind, found, record, args.file)
     return 0
+
+
+def _remember(datastore: Datastore, finding: Finding, file: str, identifier: str) -> None:
+    """Keep that a file is a record, for the next import of it; a file without a name only says what to change."""
+    run = ImportRun("" if file == STDIN else place_of(file))
+    entry = describe(replace(finding, place=run.source), run)
+    if entry is not None and "name" in entry.stated:
+        datastore.imports.remember(entry, identifier)
+
+
+def _differs(kind: Kind, found: Comparison, draft: Record, file: str) -> StoreError:
+    """What is said of a file whose record is here and says something else."""
+    assert found.before is not None
+    name, short = safe_text(str(found.before["name"]), 60), (found.id or "")[:12]
+    told = merge(None, [found.record or found.before], {path: value_at(draft, path) for path in found.edited}).record
+    lines = change_lines(found.before, told, most=1)
+    more = f"; and {exact(len(lines) - _MOST_CHANGES)} more" if len(lines) > _MOST_CHANGES else ""
+    return StoreError(
+        "differs",
+        f"{kind} {name} ({short}) is here already and the file says something else: "
+        f"{'; '.join(lines[:_MOST_CHANGES])}{more}. Nothing was signed: 'update {short} {safe_text(file, 200)}' "
+        "changes it, 'register --new' registers another one",
+    )
+
+
+_MOST_CHANGES = 6
+
+
+def _tell_status(datastore: Datastore, status: str, identifier: str, *, as_json: bool) -> None:
+    """Print what `register` found or made: `registered` with its warnings, or `here`."""
+    entry = datastore.entry(identifier)
+    if entry is None:  # another process deleted it since
+        out(f"{status} {identifier}")
+    elif as_json:
+        out_json({**shown_json(entry), "status": status})
+    else:
+        did = "already here:" if status == "here" else status
+        out(f"{did} {entry.kind} {safe_text(str(entry.record['name']))}, id {entry.id}")
+    if status != "here":
+        _advise(entry)
 
 
 def update(args: Namespace) -> int:
@@ -76,6 +140,7 @@ def update(args: Namespace) -> int:
         _need_revision(entry, finding.revision)
         with _in_file(finding.source):
             op = datastore.update(kind, entry.id, record, finding.heads or entry.heads)
+            _remember(datastore, finding, args.file, entry.id)
             _tell(datastore, "edited", op, as_json=args.json)
     return 0
 

@@ -1,18 +1,23 @@
 """An A2A agent card -> the draft of an agent.
 
 Versions 0.3 (`url`, `preferredTransport`) and 1.0 (`supportedInterfaces`): https://a2a-protocol.org/latest/specification/.
+Its signatures (8.4) are checked with keys of the host that a card came from, and with no others.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_version, shown
+from tui_registry.importers.draft_writer import Draft, Given, put_version, seen, shown
 from tui_registry.importers.formats import Reader
-from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
+from tui_registry.importers.signatures import HostKeys, canonical
+from tui_registry.importers.untrusted import Page, object_at, objects_at, text_at, texts_at
+from tui_registry.text import exact
 
 if TYPE_CHECKING:
     import httpx
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
 _IN = "in the agent card"
 _CARD, _FORMER_CARD = "agent-card.json", "agent.json"  # the second until version 0.3
-_MOST = 64
+_MOST, _MOST_SKILLS = 64, 512
 
 
 def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
@@ -29,7 +34,7 @@ def read_document(value: Json, source: str, _name: str) -> list[Draft] | None:
     return [read_agent_card(value, source)] if is_agent_card(value) else None
 
 
-async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] | None:
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) -> Page[Given] | None:
     """The draft of the agent whose card lies at the well-known place of a host; None when there is no card.
 
     Raises:
@@ -38,7 +43,8 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] 
     for path in (place, place.removesuffix(_CARD) + _FORMER_CARD):
         answer = await fetcher.get(url.copy_with(raw_path=path.encode()))
         if answer.status == 200:
-            return read_document(answer.document(), str(answer.url), "")
+            drafts = read_document(answer.document(), str(answer.url), "")
+            return None if drafts is None else Page(drafts)
     return None
 
 
@@ -63,17 +69,31 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     draft.put("description", "\n\n".join(part for part in about if part), f"description{more} {_IN}")
     # The card says how an agent is reached, not what it is built with.
     draft.put("framework", {"Other": "A2A"}, "not stated; A2A is how it is reached")
-    skills = objects_at(card, "skills")[:_MOST]
+    every = objects_at(card, "skills")
+    skills = every[:_MOST_SKILLS]
+    if len(every) > len(skills):
+        draft.note(f"only the first {exact(len(skills))} of {exact(len(every))} skills were read")
     names = [_skill(skill) for skill in skills]
     draft.add("capabilities", [name for name in names if name], f"skills {_IN}")
     able = object_at(card, "capabilities")
     offered = [words for key, words in _ABLE.items() if able.get(key) is True]
     draft.add("capabilities", offered, f"capabilities {_IN}")
     tags = [tag for skill in skills for tag in texts_at(skill, "tags")]
-    draft.add("tags", tags[: 4 * _MOST], f"tags of the skills {_IN}")
+    draft.add("tags", tags[: 4 * _MOST_SKILLS], f"tags of the skills {_IN}")
     draft.put("compatible_model_types", _model_types(card), f"the input modes {_IN}")
+    draft.note_unplaced(seen(key, of) for key, of in card.items() if key not in _READ and of not in (None, "", [], {}))
+    extensions = [text_at(one, "uri") for one in objects_at(able, "extensions")]
+    draft.note_unplaced([seen("extensions", list[Json](extensions))] if any(extensions) else [])
     _note_guards(draft, card)
     return draft
+
+
+_READ = frozenset(
+    {"additionalInterfaces", "capabilities", "defaultInputModes", "defaultOutputModes", "description",
+     "documentationUrl", "name", "preferredTransport", "protocolVersion", "provider", "security",
+     "securityRequirements", "securitySchemes", "signatures", "skills", "supportedInterfaces",
+     "supportsAuthenticatedExtendedCard", "url", "version"}
+)  # fmt: skip
 
 
 _ABLE = {"streaming": "streaming", "pushNotifications": "push-notifications"}
@@ -125,7 +145,106 @@ def _note_guards(draft: Draft, card: Mapping[str, Json]) -> None:
     if schemes:
         draft.note(f"the agent asks for credentials ({', '.join(shown(name, 30) for name in schemes[:4])})")
     if objects_at(card, "signatures"):
-        draft.note("the card is signed; its signatures were not checked")
+        draft.note(_UNPROVEN)
+        draft.proof = partial(_prove, draft, card)
+
+
+# ---- signatures ----------------------------------------------------------------------------------------------------
+
+_BY_NOBODY = "the card is signed, by nobody known here"
+_UNPROVEN = f"{_BY_NOBODY}: imported from its agent's address, it is checked with the keys of that host"
+
+
+async def _prove(draft: Draft, card: Mapping[str, Json], keys: HostKeys) -> None:
+    """Check the signatures with the keys of the host that the card came from."""
+    verdict = await keys.judge(objects_at(card, "signatures"), lambda: _signed_forms(card))
+    draft.notes.remove(_UNPROVEN)
+    match verdict.says:
+        case "fits":
+            draft.note(f"the card is signed by {keys.host} ({verdict.words}), and the signature fits{keys.doubt}")
+        case "wrong":
+            draft.problem(
+                "",
+                "signature",
+                f"the signature of the card is wrong: {keys.host} publishes the key that it names ({verdict.words}), "
+                "and that did not sign this. Somebody changed the card, or signed it in a way of their own: ask there. "
+                "Saved as a file, it can be imported unchecked",
+            )
+        case "unknown":
+            draft.note(f"{_BY_NOBODY}: {verdict.words}")
+
+
+def _signed_forms(card: Mapping[str, Json]) -> list[bytes]:
+    """The bytes that the signer of a card may have signed.
+
+    The specification (8.4.1) leaves out what has the value that is meant without it. Programs leave out more than that,
+    or nothing: those of the official SDK for Python what is empty, and before 1.0 its defaults too, with ASCII alone.
+    None of this changes what a card says.
+    """
+    whole: dict[str, Json] = {key: value for key, value in card.items() if key != "signatures"}
+    stated = _without_defaults(whole)
+    forms = [whole, stated, _without_empty(whole), _without_empty(stated), _without_empty(_without_meant(whole))]
+    spelled: list[bytes] = []
+    for form in forms:
+        try:
+            spelled.append(canonical(form))
+        except ValueError:
+            continue
+        spelled.append(json.dumps(form, separators=(",", ":"), sort_keys=True).encode())
+    return list(dict.fromkeys(spelled))
+
+
+# Members that stay, be they empty: REQUIRED or `optional` in a2a.proto.
+_STATED = frozenset(
+    {"name", "description", "supportedInterfaces", "version", "capabilities", "defaultInputModes", "defaultOutputModes",
+     "skills", "url", "protocolBinding", "protocolVersion", "organization", "id", "tags", "location", "scheme", "flows",
+     "openIdConnectUrl", "authorizationUrl", "tokenUrl", "deviceAuthorizationUrl", "scopes", "documentationUrl",
+     "iconUrl", "streaming", "pushNotifications", "extendedAgentCard", "provider"}
+)  # fmt: skip
+# Below these, a description is one that may be left out.
+_LOOSE = frozenset({"extensions", "securitySchemes"})
+
+
+def _without_defaults(value: dict[str, Json], *, loose: bool = False) -> dict[str, Json]:
+    kept: dict[str, Json] = {}
+    for key, inner in value.items():
+        within = loose or key in _LOOSE
+        match inner:
+            case dict() if key not in ("params", "scopes"):
+                inner = _without_defaults(inner, loose=within)
+            case list():
+                inner = [_without_defaults(one, loose=within) if isinstance(one, dict) else one for one in inner]
+        must = key in _STATED and not (loose and key == "description")
+        if must or inner not in (None, False, 0, "", [], {}):
+            kept[key] = inner
+    return kept
+
+
+def _without_empty(value: Json) -> Json:
+    match value:
+        case dict():
+            kept: dict[str, Json] = {}
+            for key, one in value.items():
+                inner = _without_empty(one)
+                if inner is not None:
+                    kept[key] = inner
+            return kept or None
+        case list():
+            return [left for one in value if (left := _without_empty(one)) is not None] or None
+    return None if value == "" else value
+
+
+def _without_meant(card: dict[str, Json]) -> dict[str, Json]:
+    """Without the defaults of version 0.3, as its SDK for Python left them out."""
+    meant: dict[str, Json] = {"protocolVersion": "0.3.0", "preferredTransport": "JSONRPC"}
+    kept = {key: value for key, value in card.items() if key not in meant or value != meant[key]}
+    schemes = object_at(card, "securitySchemes")
+    if schemes:
+        kept["securitySchemes"] = {
+            name: {key: value for key, value in one.items() if key != "type"} if isinstance(one, dict) else one
+            for name, one in schemes.items()
+        }
+    return kept
 
 
 READER = Reader(document=read_document, ask=ask_host)

@@ -2,124 +2,246 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import Kind
-from tui_registry.importers.draft_writer import Given
-from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched, read_address
-from tui_registry.importers.formats import FORMATS, WEIGHTS, reader_of
-from tui_registry.importers.hub import HUB, Hub, read_repository, repository_at
+from tui_registry.importers.draft_writer import Draft, Given, Judged
+from tui_registry.importers.fetch import (
+    Answer,
+    FetchBounds,
+    Fetcher,
+    Talk,
+    Tell,
+    pages_after,
+    read_address,
+    untold,
+)
+from tui_registry.importers.formats import FORMATS, WEIGHTS, Server, reader_of
+from tui_registry.importers.hub import (
+    HUB,
+    Hub,
+    Owner,
+    Repository,
+    at_hub,
+    hub_at,
+    owner_at,
+    read_owner,
+    read_repository,
+    repository_at,
+)
 from tui_registry.importers.others import other_text, refusal
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.importers.recognising import read_foreign, text_reader
 from tui_registry.importers.remote_headers import BOUNDS, read_weights_at
-from tui_registry.importers.untrusted import SourceError
+from tui_registry.importers.signatures import HostKeys
+from tui_registry.importers.untrusted import Page, SourceError
 from tui_registry.present.imports import Finding
-from tui_registry.text import safe_text
+from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
     import httpx
 
 
 def read_from_address(
-    address: str, kind: Kind | None = None, bounds: FetchBounds | None = None, hub: Hub = HUB
+    address: str,
+    kind: Kind | None = None,
+    bounds: FetchBounds | None = None,
+    hub: Hub = HUB,
+    *,
+    after: str = "",
+    tell: Tell = untold,
 ) -> Iterator[Finding]:
-    """What lies at an address. Without a path, a host is asked for each kind of server that is known; of the Hub, the
-    address of a repository or of a file in it is enough.
+    """What lies at an address.
+
+    Of the Hub, the address of a repository, of a file in it or of an organisation is enough. Of another host the
+    address itself is asked. Where that is no description, or has no path, each server that is known is looked for
+    there, in this order: an MCP registry, an A2A host, a Hub, an Ollama server; one to whose usual port the address
+    leads goes first.
+
+    Args:
+        after: the cursor at which a list goes on that was cut short. tell: is told how far a list is.
 
     Raises:
+        CutShortError: a list was not read to its end; what came before was given.
         SourceError: nothing there can be read.
     """
     url = read_address(address)
-    repository = repository_at(url, hub)
-    if repository is not None:
-        yield from read_repository(repository, kind, hub, bounds or BOUNDS)
-        return
-    if url.path.lower().endswith(_SUFFIXES):
+    found: _Found = repository_at(url, hub) or owner_at(url, hub)
+    if found is None and url.host in hub.hosts and url.path in ("", "/"):
+        raise SourceError(
+            f"{_shown(url)} names nobody: {hub.base}/OWNER is somebody's models, {hub.base}/OWNER/NAME one"
+        )
+    if found is None and url.path.lower().endswith(_SUFFIXES):
+        _refuse_cursor(after, url)
         yield read_weights_at(url, kind, bounds or BOUNDS)
         return
-
-    async def ask(fetcher: Fetcher) -> list[Finding]:
-        if url.path in ("", "/"):
-            return [draft.finding() for draft in await _ask_host(fetcher, url)]
-        for server, give in _SERVERS:
-            if url.path in server.paths:
-                drafts = await give(fetcher, url, server.place)
-                if drafts is None:
-                    raise SourceError(f"{_shown(url)} does not give {server.sought}")
-                return [draft.finding() for draft in drafts]
-        answer = await fetcher.get(url)
-        given = None if answer.status == 200 and not _is_page(answer.text()) else await _ask_below(fetcher, url)
-        return _read(answer, url, kind) if given is None else [one.finding() for one in given]
-
-    for finding in fetched(url, ask, bounds or FetchBounds()):
-        yield finding.wanted_as(kind)
+    if found is None:
+        with Talk(url, bounds or FetchBounds()) as talk:
+            found = talk.ask(lambda fetcher: _asked(fetcher, url, after, tell))
+            if isinstance(found, _Start):
+                for finding in _listed(talk, found, url, after, bounds or FetchBounds(), tell):
+                    yield finding.wanted_as(kind)
+                return
+        hub = hub_at(url)
+    if isinstance(found, Repository):
+        _refuse_cursor(after, url)
+        yield from read_repository(found, kind, hub, bounds or BOUNDS)
+    elif isinstance(found, Owner):
+        yield from read_owner(found, kind, hub, bounds or BOUNDS, after=after, tell=tell)
 
 
 _SUFFIXES = tuple(weights.suffix for weights in WEIGHTS.values() if weights.suffix)
-# One with a usual port is less likely at any other.
-_SERVERS = sorted(
-    ((each.server, ask) for each in FORMATS if each.server is not None and (ask := reader_of(each).ask) is not None),
-    key=lambda server: server[0].port,
-)
+_Ask: TypeAlias = Callable[[Fetcher, "httpx.URL", str, str], Awaitable[Union[Page[Given], None]]]
+# None asks whether there is a Hub; it comes before a server that is mostly asked at its usual port.
+_SERVERS: list[tuple[Server, _Ask | None]] = [
+    (each.server, reader_of(each).ask) for each in FORMATS if each.server is not None
+]
+_HUB = Server("a Hub's model or organisation", "/api/models", pages=True)
+_SERVERS.insert(next(place for place, (server, _) in enumerate(_SERVERS) if server.port), (_HUB, None))
 
 
-async def _ask_host(fetcher: Fetcher, url: httpx.URL) -> Sequence[Given]:
-    """The drafts of a server of which only the host is known."""
-    faults: list[SourceError] = []
-    for server, ask in sorted(_SERVERS, key=lambda server: url.port != server[0].port):
-        try:
-            drafts = await ask(fetcher, url, server.place)
-        except SourceError as error:
-            faults.append(error)
-            continue
-        if drafts is not None:
-            return drafts
-    if len(faults) == len(_SERVERS):
-        raise faults[0]
-    sought = " nor ".join(f"{server.sought} ({server.place})" for server, _ in _SERVERS)
-    raise SourceError(f"{_shown(url)} has neither {sought}")
+class _Start(NamedTuple):
+    """What an address gave, how to ask for the page at a cursor, and the place where all of it stands."""
+
+    page: Page[Given]
+    place: str
+    ask: Callable[[Fetcher, str], Awaitable[Page[Given] | None]]
 
 
-async def _ask_below(fetcher: Fetcher, url: httpx.URL) -> Sequence[Given] | None:
-    """The drafts of a server whose address has a path, None when there is none."""
+_Found: TypeAlias = Union[_Start, Repository, Owner, None]
+
+
+async def _asked(fetcher: Fetcher, url: httpx.URL, after: str, tell: Tell) -> _Start | Repository | Owner:
+    """What an address gives that is not known by its host."""
+    if url.path in ("", "/") or (url.path == _HUB.place and "author" in url.params):
+        return await _probed(fetcher, url, "", after, tell)
     for server, ask in _SERVERS:
-        if server.below:
-            try:
-                given = await ask(fetcher, url, url.path.rstrip("/") + server.place)
-            except SourceError:
-                continue  # what the address itself answers is told
-            if given is not None:
-                return given
+        if ask is not None and url.path in server.paths and (server.pages or not after):
+            page = await ask(fetcher, url, server.place, after)
+            if page is None:
+                raise SourceError(f"{_shown(url)} does not answer as {server.sought} does")
+            return _start(page, ask, url, server.place, "")
+    answer = await fetcher.get(url)
+    fault = _fault_of(answer, url)
+    if not fault or PurePosixPath(url.path).suffix.lower() in _OF_FILES:
+        _refuse_cursor(after, url)
+        return _Start(Page(_read(answer, url)), str(url), _no_more)
+    below = url.raw_path.decode("ascii").partition("?")[0].rstrip("/")
+    try:
+        return await _probed(fetcher, url, below, after, tell)
+    except SourceError as error:
+        raise SourceError(f"{fault}; {error.sentence}") from None
+
+
+# What ends so is a file, and no place below which a server answers.
+_OF_FILES = (".json", ".yaml", ".yml", ".md", ".markdown", ".txt", ".ndjson", ".jsonl")
+
+
+def _start(page: Page[Given], ask: _Ask, url: httpx.URL, place: str, below: str) -> _Start:
+    base = str(url.copy_with(raw_path=below.encode("ascii") or b"/")).rstrip("/")
+    return _Start(page, base, lambda fetcher, after: ask(fetcher, url, place, after))
+
+
+async def _no_more(_fetcher: Fetcher, _after: str) -> None:
     return None
 
 
-def _is_page(text: str) -> bool:
-    return text.lstrip()[:15].lower().startswith(("<!doctype", "<html"))
+async def _probed(fetcher: Fetcher, url: httpx.URL, below: str, after: str, tell: Tell) -> _Start | Repository | Owner:
+    """The server of which only the host is known, or a path below which it answers.
+
+    Raises:
+        SourceError: there is none; the sentence says what was looked for, in its order.
+    """
+    faults: list[SourceError] = []
+    sought: list[str] = []
+    named = url.path not in ("", "/")
+    servers = [one for one in _SERVERS if (one[0].pages or not after) and (named or one[1] is not None)]
+    for server, ask in sorted(servers, key=lambda server: url.port is None or url.port != server[0].port):
+        place = server.place if ask is None else below + server.place
+        sought.append(f"{server.sought} ({place})")
+        tell(f"asking {safe_text(url.host, 80)} for {server.sought}")
+        try:
+            if ask is None:
+                found = await at_hub(fetcher, url)
+                if found is not None:
+                    return found
+                continue
+            page = await ask(fetcher, url, place, after)
+        except SourceError as error:
+            faults.append(error)
+            continue
+        if page is not None:
+            return _start(page, ask, url, place, below)
+    if len(faults) == len(servers):
+        raise faults[0]
+    # What is there and cannot be read is more than nothing
+    said = f" ({faults[0].sentence})" if faults else ""
+    raise SourceError(f"{_shown(url)} has neither {' nor '.join(sought)}{said}")
 
 
-def _read(answer: Answer, url: httpx.URL, kind: Kind | None) -> list[Finding]:
+def _listed(
+    talk: Talk, start: _Start, url: httpx.URL, after: str, bounds: FetchBounds, tell: Tell
+) -> Iterator[Finding]:
+    """What is on all the pages of a list, or on the only one."""
+    read = 0
+
+    def ask(cursor: str) -> Page[Given] | None:
+        tell(f"{exact(read)} entries of {safe_text(url.host, 80)} read, asking for more")
+        return talk.ask(lambda fetcher: start.ask(fetcher, cursor))
+
+    for page in pages_after(start.page, ask, after, bounds.pages):
+        read += len(page.given)
+        if any(isinstance(one, Draft) and one.proof is not None for one in page.given):
+            talk.ask(partial(_prove, page.given, url))
+        for finding in [one.finding() for one in page.given]:
+            # What is alone there has its own place, and of many each has its name
+            many = bool(finding.entry) or len(page.given) > 1
+            yield replace(finding, place=start.place, entry=finding.entry or None) if many else finding
+
+
+async def _prove(given: Sequence[Given], url: httpx.URL, fetcher: Fetcher) -> None:
+    keys = HostKeys(fetcher, url)
+    for one in given:
+        if isinstance(one, Draft) and one.proof is not None:
+            await one.proof(keys)
+
+
+def _refuse_cursor(after: str, url: httpx.URL) -> None:
+    if after:
+        raise SourceError(f"{_shown(url)} is no list that comes in pages: leave out --after")
+
+
+def _fault_of(answer: Answer, url: httpx.URL) -> str:
+    """Why the answer of an address is no description; empty when it may be one."""
     if answer.status != 200:
-        raise SourceError(f"{_shown(url)} answers with status {answer.status}: check the address")
+        return f"{_shown(url)} answers with status {answer.status}: check the address"
+    if answer.text().lstrip()[:15].lower().startswith(("<!doctype", "<html")):
+        return f"{_shown(url)} is a web page, no description: look there for the file itself"
+    return ""
+
+
+def _read(answer: Answer, url: httpx.URL) -> list[Given]:
+    if fault := _fault_of(answer, url):
+        raise SourceError(fault)
     if answer.body.startswith(b"GGUF") or b"\0" in answer.body[:64]:
         raise SourceError(f"{_shown(url)} is a binary file: download it and import the file")
     text = answer.text()
     name = PurePosixPath(url.path).stem or url.host
-    if _is_page(text):
-        raise SourceError(f"{_shown(url)} is a web page, no description: look there for the file itself")
     if other := other_text(text, name):
         raise SourceError(f"{_shown(url)} {refusal(other).sentence}")
     reader = text_reader(text)
     if reader is not None:
-        return [reader.read(text, str(url), name).finding()]
+        return [reader.read(text, str(url), name)]
     value = answer.document()
     drafts = read_foreign(value, str(url), name)
     if drafts is not None:
-        return [draft.finding() for draft in drafts]
+        return list(drafts)
     items = value if isinstance(value, list) else [value]
-    return [read_draft(item, f"{url}[{n}]" if len(items) > 1 else str(url), kind) for n, item in enumerate(items)]
+    return [Judged(read_draft(item, f"{url}[{n}]" if len(items) > 1 else str(url))) for n, item in enumerate(items)]
 
 
 def _shown(url: httpx.URL) -> str:

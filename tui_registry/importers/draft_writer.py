@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias, Union
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.untrusted import SourceError
@@ -19,6 +19,9 @@ from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import FIELDS, MODEL_TYPES, Field, Flag, Integer, Many, Optional, Struct, Text, Variant
 from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.importers.signatures import HostKeys
 
 NO_TYPE = Problem(
     "model_type",
@@ -30,14 +33,26 @@ NO_TYPE = Problem(
 
 
 class Draft:
-    """The values of one record. The first value that a field is given stays: ask the best source first."""
+    """The values of one record. The first value that a field is given stays: ask the best source first.
+
+    Attributes:
+        entry: what names it where it stands with others, such as the name that a server knows it by.
+        in_part: some of what describes it was not to be had this time: what it says of a record that is here already
+            may be worse than what was said before, and changes nothing.
+        proof: asks the host that the description came from about what it claims, and notes what came of it; None where
+            there is nothing to ask.
+    """
 
     def __init__(self, kind: Kind, source: str) -> None:
         self.kind = kind
         self.source = source
+        self.entry = ""
+        self.in_part = False
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
         self.problems: list[Problem] = []
+        self._unplaced: list[str] = []
+        self.proof: Callable[[HostKeys], Awaitable[None]] | None = None
         self._fields: dict[str, Json] = {}
 
     def has(self, path: str) -> bool:
@@ -101,6 +116,10 @@ class Draft:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
+    def note_unplaced(self, said: Iterable[str]) -> None:
+        """Something that the description states and no field of a record holds, in few words each."""
+        self._unplaced += [one for one in said if one and one not in self._unplaced]
+
     def problem(self, path: str, code: str, sentence: str) -> None:
         """Something that keeps the draft from being registered, until a person gives the field at `path` a value."""
         self.problems.append(Problem(path, "error", code, sentence))
@@ -117,9 +136,17 @@ class Draft:
             record = read_record(self.kind, self._fields)
         except InvalidRecord as error:
             problems = tuple(error.problems)
+        if self._unplaced:
+            more = len(self._unplaced) - _MOST_UNPLACED
+            said = "; ".join(self._unplaced[:_MOST_UNPLACED]) + (f", and {exact(more)} more" if more > 0 else "")
+            self.note(f"no field holds what is stated here too: {said}")
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
-        return Finding(self.source, self.kind, record, problems, origins=origins, notes=tuple(self.notes))
+        notes = tuple(self.notes)
+        stated = frozenset({"name"}) if self.in_part else None
+        return Finding(
+            self.source, self.kind, record, problems, origins=origins, notes=notes, entry=self.entry, stated=stated
+        )  # fmt: skip
 
     # How: where a value goes and how it is made to fit
 
@@ -171,6 +198,9 @@ class Draft:
         if len(fitting) > of.most:
             self.note(f"{path}: the first {of.most} of {exact(len(fitting))} were kept ({origin})")
         return list[Json](fitting[: of.most])
+
+
+_MOST_UNPLACED = 12
 
 
 class Judged(NamedTuple):
@@ -264,6 +294,19 @@ _SEPARATORS = re.compile(r"[\\/]")
 def shown(text: str, limit: int = 60) -> str:
     """A foreign word inside a sentence: safe, on one line, short."""
     return safe_text(" ".join(text[: 4 * limit].split()), limit)
+
+
+def seen(key: str, value: Json) -> str:
+    """A key and what stands there, in few words."""
+    match value:
+        case str():
+            return f"{shown(key, 40)} {shown(value, 60)}"
+        case list() if value and all(isinstance(item, str) for item in value):
+            more = f" and {exact(len(value) - 4)} more" if len(value) > 4 else ""
+            return f"{shown(key, 40)} {', '.join(shown(str(item), 40) for item in value[:4])}{more}"
+        case list():
+            return f"{shown(key, 40)} ({exact(len(value))})"
+    return shown(key, 40)
 
 
 def _clean(text: str) -> str:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import httpx
 
 from tui_registry.errors import Json
-from tui_registry.importers.untrusted import SourceError, is_bare_host
+from tui_registry.importers.untrusted import CutShortError, Page, SourceError, is_bare_host
 from tui_registry.origin import FAILURES, Origin, RedirectError, TooLargeError, read_url
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import exact, safe_text
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+# Told how far a list is, in safe words.
+Tell: TypeAlias = Callable[[str], None]
+
+
+def untold(_words: str) -> None:
+    """A `Tell` for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +37,11 @@ class FetchBounds:
 
     Attributes:
         bytes: of one answer.
-        total_bytes: of all answers together.
-        seconds: for everything that is asked of one address, however many requests that takes.
+        total_bytes: of all answers together, or of those for one page of a list.
+        seconds: for everything that is asked of one address, however many requests that takes, or for one page of a
+            list.
         silent_seconds: without a byte.
+        pages: of a list. all_seconds: for all of them.
     """
 
     bytes: int = 4 * 1024 * 1024
@@ -39,6 +49,8 @@ class FetchBounds:
     seconds: float = 60.0
     silent_seconds: float = 10.0
     redirects: int = 5
+    pages: int = 1_000
+    all_seconds: float = 1_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +60,14 @@ class Answer:
     Attributes:
         status: of a file that was asked for in part 206, or 200 for its beginning.
         size: of such a file as a whole, None when the host does not state it.
+        next: where a list goes on (`Link: <...>; rel="next"`, RFC 8288), as the host wrote it; empty at its end.
     """
 
     url: httpx.URL
     status: int
     body: bytes
     size: int | None = None
+    next: str = ""
 
     def document(self) -> Json:
         """The JSON or YAML in the body.
@@ -69,6 +83,10 @@ class Answer:
     def text(self) -> str:
         """The body as text; bytes that are not UTF-8 stay recognisable as such."""
         return self.body.decode("utf-8", "surrogateescape")
+
+
+class AwayError(SourceError):
+    """The host does not answer, or says itself that it cannot just now: what else is asked of it would end alike."""
 
 
 class ElsewhereError(SourceError):
@@ -103,15 +121,80 @@ def fetched(url: httpx.URL, ask: Callable[[Fetcher], Awaitable[T]], bounds: Fetc
     Raises:
         SourceError: the host cannot be reached, or `ask` raises it.
     """
+    with Talk(url, bounds) as talk:
+        return talk.ask(ask)
 
-    async def run() -> T:
+
+class Talk:
+    """One host, asked by plain code step by step: between two steps nothing is asked and no time runs.
+
+    Not to be held on a thread that runs an event loop.
+    """
+
+    def __init__(self, url: httpx.URL, bounds: FetchBounds) -> None:
+        self._url = url
+        self._bounds = bounds
+        self._runner = asyncio.Runner()
+        self._fetcher = Fetcher(url, bounds)
+        self._left = bounds.all_seconds
+
+    def ask(self, ask: Callable[[Fetcher], Awaitable[T]]) -> T:
+        """What `ask` finds out, within the bounds. Raises as `fetched`."""
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(bounds.seconds), Fetcher(url, bounds) as fetcher:
-                return await ask(fetcher)
-        except TimeoutError:
-            raise SourceError(f"{_quoted(str(url))} did not answer within {bounds.seconds:g} s") from None
+            return self._runner.run(self._within(ask))
+        finally:
+            self._left -= time.monotonic() - began
 
-    return asyncio.run(run())
+    async def _within(self, ask: Callable[[Fetcher], Awaitable[T]]) -> T:
+        seconds = min(self._bounds.seconds, self._left)
+        if seconds <= 0:
+            raise AwayError(f"{_quoted(str(self._url))} took more than {self._bounds.all_seconds:g} s altogether")
+        self._fetcher.begin()
+        try:
+            async with asyncio.timeout(seconds):
+                return await ask(self._fetcher)
+        except TimeoutError:
+            raise AwayError(f"{_quoted(str(self._url))} did not answer within {seconds:g} s") from None
+
+    def __enter__(self) -> Talk:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        with self._runner:
+            self._runner.run(self._fetcher.close())
+
+
+def pages_after(first: Page[T], ask: Callable[[str], Page[T] | None], start: str, most: int) -> Iterator[Page[T]]:
+    """A list page by page, as it comes.
+
+    Args:
+        ask: for the page at a cursor; None when there is none.
+        start: the cursor of the first page.
+        most: pages.
+
+    Raises:
+        CutShortError: a page cannot be had, there are too many, or they go round in circles.
+    """
+    page, read, asked = first, 0, {start}
+    while True:
+        yield page
+        read += len(page.given)
+        cursor = page.cursor
+        if not cursor:
+            return
+        if cursor in asked:
+            raise CutShortError("the pages of the list go round in circles", read, None)
+        if len(asked) >= most:
+            raise CutShortError(f"the list has more than the {exact(most)} pages that are read at once", read, cursor)
+        asked.add(cursor)
+        try:
+            found = ask(cursor)
+        except SourceError as error:
+            raise CutShortError(error.sentence, read, cursor) from None
+        if found is None:
+            raise CutShortError("the next page of the list is not there", read, cursor)
+        page = found
 
 
 class Fetcher:
@@ -119,8 +202,17 @@ class Fetcher:
 
     def __init__(self, url: httpx.URL, bounds: FetchBounds) -> None:
         self._bounds = bounds
+        self._before = 0
         timeout = httpx.Timeout(bounds.silent_seconds)
         self._origin = Origin(url, timeout, redirects=bounds.redirects, connections=4)
+
+    def begin(self) -> None:
+        """Count bytes from here on."""
+        self._before = self._origin.received
+
+    @property
+    def _left(self) -> int:
+        return self._bounds.total_bytes - (self._origin.received - self._before)
 
     async def get(self, url: httpx.URL) -> Answer:
         """The answer to a GET, redirects on the same origin followed.
@@ -129,7 +221,8 @@ class Fetcher:
             SourceError: there is none, or it is too long.
         """
         async with self._asking(url), self._origin.get(url) as response:
-            return Answer(url, response.status_code, await self._body(response))
+            further = response.links.get("next", {}).get("url", "")
+            return Answer(url, response.status_code, await self._body(response), next=further)
 
     async def piece(self, url: httpx.URL, start: int, count: int) -> Answer:
         """At most `count` bytes of a file, from `start` on (RFC 9110, section 14.2); the rest is not waited for.
@@ -145,7 +238,7 @@ class Fetcher:
             if first != start:
                 raise SourceError(f"{_quoted(url.host)} does not give parts of files: download it and import the file")
             body = bytearray()
-            async for chunk in self._origin.body(response, self._bounds.total_bytes - self._origin.received):
+            async for chunk in self._origin.body(response, self._left):
                 body += chunk
                 if len(body) >= count:
                     break
@@ -172,7 +265,11 @@ class Fetcher:
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        await self._origin.__aexit__(*details)
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._origin.__aexit__()
 
     @asynccontextmanager
     async def _asking(self, url: httpx.URL) -> AsyncIterator[None]:
@@ -184,7 +281,7 @@ class Fetcher:
     async def _body(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise SourceError(f"{_quoted(response.url.host)} compresses its answer, which was not asked for")
-        most, left = self._bounds.bytes, self._bounds.total_bytes - self._origin.received
+        most, left = self._bounds.bytes, self._left
         try:
             return b"".join([chunk async for chunk in self._origin.body(response, min(most, left))])
         except TooLargeError:
@@ -208,7 +305,7 @@ class Fetcher:
         sentence = f"{_quoted(url.host)}: {failure.reason}"
         if isinstance(error, RedirectError) and error.why == "elsewhere":
             return ElsewhereError(sentence, error.target)
-        return SourceError(sentence)
+        return SourceError(sentence) if isinstance(error, RedirectError) else AwayError(sentence)
 
 
 def _span(response: httpx.Response) -> tuple[int, int | None]:

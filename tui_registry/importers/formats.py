@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tui_registry.importers.draft_writer import Draft, Given
     from tui_registry.importers.fetch import Fetcher
+    from tui_registry.importers.untrusted import Page
 
 # ---- how a format is recognised ------------------------------------------------------------------------------------
 
@@ -72,20 +73,21 @@ class Folder(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A server that is known by its host alone.
+    """A server that is known by its host alone, or by its host and a path below which it answers. They are looked for
+    in the order of the table.
 
     Attributes:
         sought: what is looked for there. place: by which path.
         paths: addresses with one of these mean the whole server, too.
         port: where it is usual, and asked for before others; 0 for none.
-        below: whether it is looked for below the path of an address, too.
+        pages: whether what it gives comes in pages.
     """
 
     sought: str
     place: str
     paths: tuple[str, ...] = ()
     port: int = 0
-    below: bool = False
+    pages: bool = False
 
 
 class Format(NamedTuple):
@@ -158,24 +160,25 @@ FORMATS = (
         ),
     ),
     Format(
+        name="an MCP server",
+        help="an MCP server.json, or the address of a registry of MCP servers",
+        kind="agent",
+        module="mcp",
+        documents=True,
+        server=Server(
+            "an MCP registry",
+            "/v0.1/servers",
+            paths=("/v0.1/servers", "/v0/servers"),
+            pages=True,
+        ),
+    ),
+    Format(
         name="an A2A agent card",
         help="A2A agent cards (a file, or the agent's address)",
         kind="agent",
         module="a2a",
         documents=True,
-        server=Server("an agent card", "/.well-known/agent-card.json", below=True),
-    ),
-    Format(
-        name="an MCP server",
-        help="an MCP server.json, or a registry of MCP servers",
-        kind="agent",
-        module="mcp",
-        documents=True,
-        server=Server(
-            "the servers of an MCP registry",
-            "/v0.1/servers",
-            paths=("/v0.1/servers", "/v0/servers"),
-        ),
+        server=Server("an agent card", "/.well-known/agent-card.json"),
     ),
     Format(
         name="Ollama",
@@ -183,7 +186,7 @@ FORMATS = (
         kind="model",
         module="ollama",
         documents=True,
-        server=Server("the models of an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
+        server=Server("an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
     ),
     Format(
         name="a Modelfile",
@@ -205,11 +208,11 @@ FORMATS = (
             otherwise="is no Modelfile: it holds other lines than the instructions of one",
         ),
     ),
-    # Its addresses are known by their host, and read by `hub`.
+    # Its addresses are read by `hub`.
     Format(
         name="a model's folder, card or address on the Hugging Face Hub",
         help="Hugging Face folders and model cards, a repository of the Hub (https://huggingface.co/OWNER/NAME, or a "
-        "file in it)",
+        "file in it), all of an organisation's (https://huggingface.co/OWNER)",
         kind="model",
         module="huggingface",
         in_files="model cards",
@@ -304,15 +307,15 @@ class Reader(NamedTuple):
     Attributes:
         document: (document, where it stands, name for a model that has none) -> the drafts in it; None when it is of
             another format.
-        ask: (an address of the host, the path of what is looked for there) -> the drafts that it gives; None when there
-            is no such thing.
+        ask: (an address of the host, the path of what is looked for there, the cursor to go on at or nothing) -> the
+            drafts that it gives, as far as one page; None when there is no such thing.
     """
 
     weights: WeightsReader | None = None
     document: Callable[[Json, str, str], Sequence[Given] | None] | None = None
     text: TextReader | None = None
     folder: FolderReader | None = None
-    ask: Callable[[Fetcher, httpx.URL, str], Awaitable[Sequence[Given] | None]] | None = None
+    ask: Callable[[Fetcher, httpx.URL, str, str], Awaitable[Page[Given] | None]] | None = None
 
 
 def reader_of(entry: Format) -> Reader:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import shown
+from tui_registry.importers.draft_writer import seen
 from tui_registry.records.documents import MAX_FOREIGN_BYTES, DocumentError, load_foreign, top_fields
 from tui_registry.text import exact
 
@@ -70,7 +70,7 @@ def _without_results(text: str) -> tuple[str, dict[str, Json]]:
 
 def without_place(values: Mapping[str, Json], placed: frozenset[str]) -> list[str]:
     """What a card says that no field of a record holds, as a note."""
-    said = [_seen(key, value) for key, value in values.items() if key not in placed and value not in (None, "", [], {})]
+    said = [seen(key, value) for key, value in values.items() if key not in placed and value not in (None, "", [], {})]
     if not said:
         return []
     more = f", and {exact(len(said) - _MOST)} more" if len(said) > _MOST else ""
@@ -78,15 +78,3 @@ def without_place(values: Mapping[str, Json], placed: frozenset[str]) -> list[st
 
 
 _MOST = 12
-
-
-def _seen(key: str, value: Json) -> str:
-    match value:
-        case str():
-            return f"{shown(key, 40)} {shown(value, 60)}"
-        case list() if value and all(isinstance(item, str) for item in value):
-            more = f" and {exact(len(value) - 4)} more" if len(value) > 4 else ""
-            return f"{shown(key, 40)} {', '.join(shown(str(item), 40) for item in value[:4])}{more}"
-        case list():
-            return f"{shown(key, 40)} ({exact(len(value))})"
-    return shown(key, 40)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_licence, put_version, shown
+from tui_registry.importers.draft_writer import Draft, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.tasks import type_of_task
 from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
@@ -136,6 +136,11 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
     draft.add("tags", header.texts("general.tags"), f"general.tags {_IN}")
     draft.add("tags", header.texts("general.languages"), f"general.languages {_IN}")
     draft.add("tags", [architecture], f"general.architecture {_IN}")
+    draft.note_unplaced(
+        seen(key.removeprefix("general."), value)
+        for key, value in header.values.items()
+        if key.startswith("general.") and key not in _PLACED and isinstance(value, str | list) and value
+    )
     what = _NO_MODELS.get(header.text("general.type").lower())
     if what is not None:
         draft.note(f"this is {what}, not a whole model")
@@ -143,6 +148,14 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
         draft.note("this is a projector for images or sound, not a whole model")
 
 
+# Keys that are read, and those that say nothing of the model itself.
+_PLACED = frozenset(
+    f"general.{key}"
+    for key in (
+        "name", "basename", "version", "description", "license", "license.name", "tags", "languages", "architecture",
+        "type", "size_label", "finetune",
+    )
+)  # fmt: skip
 _NO_MODELS = {
     "adapter": "an adapter",
     "imatrix": "an importance matrix",

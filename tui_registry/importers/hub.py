@@ -1,13 +1,14 @@
-"""A repository of the Hugging Face Hub, by its address -> the draft of its model. Only headers of weights are fetched.
+"""A repository of the Hugging Face Hub, by its address -> the draft of its model; or all those of an organisation. Only
+headers of weights are fetched.
 
-What is asked: https://huggingface.co/docs/hub/api (`/api/models/{id}`) and the addresses of files,
-`/{id}/resolve/{revision}/{path}`, which take ranges and may lead to the Hub's own hosts of large files.
+What is asked: https://huggingface.co/docs/hub/api (`/api/models/{id}`, `/api/models?author=`) and the addresses of
+files, `/{id}/resolve/{revision}/{path}`, which take ranges and may lead to the Hub's own hosts of large files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +16,20 @@ from urllib.parse import quote
 
 import httpx
 
-from tui_registry.errors import Json, Kind
+from tui_registry.errors import Json, Kind, Problem
 from tui_registry.importers.draft_writer import Draft, finding_of, shown
-from tui_registry.importers.fetch import Answer, ElsewhereError, FetchBounds, Fetcher, fetched
+from tui_registry.importers.fetch import (
+    Answer,
+    AwayError,
+    ElsewhereError,
+    FetchBounds,
+    Fetcher,
+    Talk,
+    Tell,
+    fetched,
+    pages_after,
+    untold,
+)
 from tui_registry.importers.huggingface import (
     CARD,
     IN_CARD,
@@ -31,8 +43,19 @@ from tui_registry.importers.huggingface import (
 from tui_registry.importers.recognising import read_weights_file
 from tui_registry.importers.remote_headers import BOUNDS, lay_down
 from tui_registry.importers.tasks import type_of_task
-from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object
+from tui_registry.importers.untrusted import (
+    CutShortError,
+    Page,
+    SourceError,
+    is_whole,
+    object_at,
+    objects_at,
+    parse_json,
+    parse_object,
+    text_at,
+)
 from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of
+from tui_registry.origin import read_url
 from tui_registry.present.imports import Finding
 from tui_registry.text import exact, safe_text
 
@@ -79,12 +102,144 @@ def repository_at(url: httpx.URL, hub: Hub) -> Repository | None:
         raise SourceError(f"{safe_text(str(url), 120)} is no model: a model's address is {hub.base}/OWNER/NAME")
     if len(parts) < 2 or parts[0] in ("api", "docs", "models") or not all(map(_NAME.fullmatch, parts[:2])):
         return None
+    if parts[1:] == ["models"]:
+        return None  # the list of somebody's models
     name, rest = "/".join(parts[:2]), parts[2:]
     if not rest:
         return Repository(name)
     if rest[0] not in ("tree", "blob", "resolve", "raw") or len(rest) < 2:
         return None
     return Repository(name, rest[1], "" if rest[0] == "tree" else "/".join(rest[2:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An organisation or a person of the Hub."""
+
+    name: str
+
+
+def owner_at(url: httpx.URL, hub: Hub) -> Owner | None:
+    """Whose models an address of the Hub means: `/OWNER`, or the list of them. None for any other address."""
+    parts = [part for part in url.path.split("/") if part]
+    if url.host not in hub.hosts:
+        return None
+    if parts[:2] == ["api", "models"] and len(parts) == 2:
+        name = url.params.get("author", "")
+    elif (len(parts) == 1 and parts[0] not in _NO_OWNERS) or (len(parts) == 2 and parts[1] == "models"):
+        name = parts[0]
+    else:
+        return None
+    return Owner(name) if _NAME.fullmatch(name) else None
+
+
+def hub_at(url: httpx.URL) -> Hub:
+    """A Hub at another host: what mirrors and hubs of companies answer as the Hub does."""
+    return Hub(f"{url.scheme}://{url.netloc.decode('ascii')}", frozenset({url.host}))
+
+
+async def at_hub(fetcher: Fetcher, url: httpx.URL) -> Owner | Repository | None:
+    """The model, or whose models, an address names where its host answers as the Hub does; None where it does not.
+
+    Raises:
+        SourceError: there is no answer, or not now.
+    """
+    hub = hub_at(url)
+    repository = repository_at(url, hub)
+    if repository is not None:
+        answer = await fetcher.get(httpx.URL(f"{hub.base}/api/models/{repository.name}"))
+        told = parse_json(answer.body, "the answer") if answer.status == 200 else None
+        is_one = isinstance(told, dict) and text_at(told, "id", "modelId").lower() == repository.name.lower()
+        return repository if is_one else None
+    owner = owner_at(url, hub)
+    page = None if owner is None else await ask_owner(fetcher, hub, owner, "")
+    return owner if page is not None and page.given else None
+
+
+_NO_OWNERS = frozenset(
+    {"api", "blog", "brand", "chat", "collections", "contact", "datasets", "docs", "enterprise", "inference",
+     "join", "jobs", "kernels", "learn", "login", "models", "new", "notifications", "organizations", "papers", "posts",
+     "pricing", "privacy", "search", "security", "settings", "spaces", "storage", "support", "tasks",
+     "terms-of-service", "welcome"}
+)  # fmt: skip
+
+
+async def ask_owner(fetcher: Fetcher, hub: Hub, owner: Owner, after: str) -> Page[str] | None:
+    """One page of the names of somebody's models; None where the host does not list models as the Hub does.
+
+    Args:
+        after: the cursor of the page; empty for the first.
+
+    Raises:
+        SourceError: there is no answer, or not now.
+    """
+    query = f"author={quote(owner.name, safe='')}&limit={_PER_PAGE}"
+    url = httpx.URL(f"{hub.base}/api/models?{query}")
+    answer = await fetcher.get(url.copy_merge_params({"cursor": after}) if after else url)
+    if answer.status in _NOT_NOW:
+        raise AwayError(f"{shown(url.host)} answers with status {answer.status}: it wants to be asked later")
+    if answer.status != 200:
+        return None
+    told = parse_json(answer.body, "the list of models")
+    names = [text_at(one, "id", "modelId") for one in told if isinstance(one, dict)] if isinstance(told, list) else None
+    if names is None or (told and not any("/" in name for name in names)):
+        return None
+    own = [name for name in dict.fromkeys(names) if _is_of(name, owner)]
+    return Page(own, _cursor_in(answer.next, url))
+
+
+def read_owner(
+    owner: Owner, kind: Kind | None, hub: Hub, bounds: FetchBounds = BOUNDS, *, after: str = "", tell: Tell = untold
+) -> Iterator[Finding]:
+    """What the repositories of an organisation or a person hold, each as by its own address.
+
+    Args:
+        after: the cursor to go on at. tell: is told how far it is.
+
+    Raises:
+        CutShortError: the Hub stopped answering in the middle. SourceError: it lists no models of that name.
+    """
+    base = httpx.URL(hub.base)
+    read, cursor = 0, after
+    where = f"{hub.base}/{owner.name}"
+
+    with Talk(base, bounds) as talk:
+        first = talk.ask(lambda fetcher: ask_owner(fetcher, hub, owner, after))
+        if first is None or not (first.given or first.cursor or after):
+            raise SourceError(f"{safe_text(where, 120)} has no models that everybody may see: check the name")
+        pages = pages_after(
+            first, lambda at: talk.ask(lambda fetcher: ask_owner(fetcher, hub, owner, at)), after, bounds.pages
+        )
+        for page in pages:
+            for name in page.given:
+                tell(f"{exact(read)} models of {shown(owner.name)} read, asking for {shown(name)}")
+                try:
+                    yield from read_repository(Repository(name), kind, hub, bounds)
+                except AwayError as error:
+                    raise CutShortError(error.sentence, read, cursor) from None
+                except SourceError as error:
+                    problem = Problem("", "error", "source", error.sentence)
+                    yield Finding(f"{hub.base}/{name}", kind, None, (problem,))
+                read += 1
+            cursor = page.cursor
+
+
+# A page is where a run that broke goes on.
+_PER_PAGE = 20
+_NOT_NOW = frozenset((429, 500, 502, 503, 504))
+
+
+def _is_of(name: str, owner: Owner) -> bool:
+    parts = name.split("/")
+    return len(parts) == 2 and all(map(_NAME.fullmatch, parts)) and parts[0].lower() == owner.name.lower()
+
+
+def _cursor_in(link: str, url: httpx.URL) -> str:
+    """The cursor in the address of the next page; empty at the end of the list."""
+    try:
+        return read_url(str(url.join(link))).params.get("cursor", "") if link else ""
+    except (httpx.InvalidURL, ValueError):
+        return ""
 
 
 def read_repository(repository: Repository, kind: Kind | None, hub: Hub, bounds: FetchBounds = BOUNDS) -> list[Finding]:
@@ -116,16 +271,21 @@ class _Asked:
         self._of = repository
         self._bounds = bounds
         self._notes: list[str] = []
+        self._in_part = False
 
     async def finding(self, place: Path, kind: Kind | None) -> Finding:
         """What is there, read in a folder of our own."""
         told = await self._told()
         source = f"{self._hub.base}/{self._of.name}"
+        if self._of.revision != "main":
+            source += f"/tree/{self._of.revision}"
         folder = place / self._of.name.partition("/")[2]
         folder.mkdir()
         names = _files_in(told)
         if self._of.file.lower().endswith(".gguf"):
-            return await self._one_gguf(folder, f"{source}/blob/{self._of.revision}/{self._of.file}", kind)
+            return await self._one_gguf(
+                folder, f"{self._hub.base}/{self._of.name}/blob/{self._of.revision}/{self._of.file}", kind
+            )
         await self._fetch_all((*SMALL, *INDEXES, PYTORCH_INDEX), names, folder)
         part = encoder_of(folder)
         if part:
@@ -139,8 +299,10 @@ class _Asked:
             draft.source = source
             _say_repository(draft)
             _add_told(draft, told, names)
+            draft.note_unplaced(_where(source, told))
             for note in self._notes:
                 draft.note(note)
+            draft.in_part = self._in_part
             return draft
 
         return finding_of(read, source, kind)
@@ -153,7 +315,8 @@ class _Asked:
         if answer.status in (401, 403, 404):
             raise SourceError(f"{where} is not there, or not for everybody to see")
         if answer.status != 200:
-            raise SourceError(f"{where} cannot be asked: the Hub answers with status {answer.status}")
+            sentence = f"{where} cannot be asked: the Hub answers with status {answer.status}"
+            raise AwayError(sentence) if answer.status in _NOT_NOW else SourceError(sentence)
         told = parse_object(answer.body, "the Hub's answer")
         if told.get("gated"):
             self._notes.append("the files are given only to those who agreed to its terms: what is open was read")
@@ -181,9 +344,13 @@ class _Asked:
         """Copy a small file; one that cannot be had is a note."""
         try:
             answer = await self._get_file(name)
+        except AwayError:
+            raise  # half a description is none
         except SourceError as error:
             self._notes.append(f"{name} was not read: {error.sentence}")
             return
+        if answer.status in _NOT_NOW:
+            raise AwayError(f"{self._hub.base}/{self._of.name}: the Hub answers {name} with status {answer.status}")
         if answer.status == 200:
             (folder / name).write_bytes(answer.body)
         elif answer.status != 404:
@@ -199,6 +366,7 @@ class _Asked:
                 await lay_down(self._piece, self._address(name), folder / name)
             except SourceError as error:
                 # The others would end the same way, and the Hub counted for itself
+                self._in_part = isinstance(error, AwayError)
                 self._notes.append(f"the headers of the weights were not read: {error.sentence}")
                 return
 
@@ -236,6 +404,18 @@ def _files_in(told: Mapping[str, Json]) -> list[str]:
     """The files of the repository that could be read here, by name."""
     named = [one.get("rfilename") for one in objects_at(told, "siblings")]
     return sorted(name for name in named if isinstance(name, str) and _FILE.fullmatch(name))
+
+
+def _where(source: str, told: Mapping[str, Json]) -> Iterator[str]:
+    """Where the model lies, and the digests that the Hub tells of its weights."""
+    commit = text_at(told, "sha")
+    yield f"its place {safe_text(source, 120)}" + (f", commit {shown(commit, 40)}" if commit else "")
+    digests = [
+        f"sha256 of {shown(text_at(one, 'rfilename'))} {shown(digest, 64)}"
+        for one in objects_at(told, "siblings")
+        if (digest := text_at(object_at(one, "lfs"), "sha256"))
+    ]
+    yield from digests
 
 
 def _say_repository(draft: Draft) -> None:

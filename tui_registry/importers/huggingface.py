@@ -21,6 +21,7 @@ from tui_registry.importers.formats import FolderReader, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES, front_matter, without_place
 from tui_registry.importers.tasks import (
     is_modules,
+    is_timm,
     task_among,
     task_of_adapter,
     task_of_config,
@@ -368,8 +369,10 @@ def is_config(value: Json) -> TypeGuard[dict[str, Json]]:
     if not isinstance(value, dict):
         return False
     architectures = value.get("architectures")
-    return (isinstance(architectures, list) and all(isinstance(name, str) for name in architectures)) or (
-        isinstance(value.get("model_type"), str) and ("transformers_version" in value or "hidden_size" in value)
+    return (
+        (isinstance(architectures, list) and all(isinstance(name, str) for name in architectures))
+        or (isinstance(value.get("model_type"), str) and ("transformers_version" in value or "hidden_size" in value))
+        or is_timm(value)
     )
 
 
@@ -389,6 +392,8 @@ def put_config(draft: Draft, config: Mapping[str, Json]) -> None:
     kind = type_of(config)
     if kind is not None:
         draft.put("model_type", kind[0], f"{kind[1]} {_IN}")
+    if is_timm(config):
+        draft.put("framework", "PyTorch", f"architecture {_IN}, as timm writes it")
 
 
 def quantization_in(config: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -547,8 +552,26 @@ def parse_card(text: str) -> Card | None:
     if matter is None or not _KEYS.intersection(matter.values):
         return None
     title, paragraph = _beginning(matter.body)
-    notes = (*matter.notes, *without_place(matter.values, _PLACED))
-    return Card(dict(matter.values), paragraph, title, notes)
+    card = Card(dict(matter.values), paragraph, title)
+    unplaced = {**matter.values, **_beyond_fields(card)}
+    notes = (*matter.notes, *without_place(unplaced, _PLACED - _beyond_fields(card).keys()))
+    return replace(card, notes=notes)
+
+
+def _beyond_fields(card: Card) -> dict[str, Json]:
+    """What of the keys that are read has no place: tags by which the Hub links, and all beyond the first few."""
+    languages, bases, licences = card.texts("language"), card.texts("base_model"), card.texts("license")
+    found: dict[str, list[str]] = {
+        "tags": [tag for tag in card.texts("tags") if _LINK_TAG.match(tag)],
+        "language": languages if len(languages) > _MOST_LISTED else [],
+        "base_model": bases[_MOST_LISTED:],
+        "license": licences[_MOST_LISTED:],
+    }
+    return {key: list[Json](items) for key, items in found.items() if items}
+
+
+# Of languages, base models and licences so many have a place.
+_MOST_LISTED = 4
 
 
 # The keys that `put_card` reads.
@@ -591,21 +614,22 @@ def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
         draft.note(remark)
     licences = card.texts("license")
     name = card.text("license_name")
-    put_licence(draft, ", ".join(licences[:4]), f"license {IN_CARD}", name=name)
+    put_licence(draft, ", ".join(licences[:_MOST_LISTED]), f"license {IN_CARD}", name=name)
     draft.put("description", card.paragraph, f"the first paragraph of the text {IN_CARD}")
     draft.add("tags", [tag for tag in tags if not _MACHINE_TAG.match(tag)], f"tags {IN_CARD}")
     draft.add("tags", [task], f"pipeline_tag {IN_CARD}")
     languages = card.texts("language")
-    draft.add("tags", languages if len(languages) <= 4 else ["multilingual"], f"language {IN_CARD}")
+    draft.add("tags", languages if len(languages) <= _MOST_LISTED else ["multilingual"], f"language {IN_CARD}")
     bases = card.texts("base_model")
-    named = [base if is_disk_path(base) else base.rpartition("/")[2] for base in bases[:4]]
+    named = [base if is_disk_path(base) else base.rpartition("/")[2] for base in bases[:_MOST_LISTED]]
     draft.add("tags", named, f"base_model {IN_CARD}")
     if kind == "LLM" and task == "text-generation" and {"conversational", "chat"} & {tag.lower() for tag in tags}:
         draft.add("capabilities", ["chat"], f"tags {IN_CARD}")
     _put_size_in_name(draft)
 
 
-# `region:us`, `license:mit`, `base_model:...` and `arxiv:...` are the Hub's own bookkeeping.
+# `region:us`, `license:mit`, `base_model:...` and `arxiv:...` are the Hub's own bookkeeping; some lead to other things.
+_LINK_TAG = re.compile(r"(?:base_model|arxiv|doi|dataset):")
 _MACHINE_TAG = re.compile(r"(?:region|license|base_model|arxiv|doi|dataset|diffusers):|autotrain_comp|endpoints_comp")
 _LIBRARIES: Mapping[str, Json] = {
     **dict.fromkeys(("transformers", "peft", "sentence-transformers", "diffusers", "timm", "adapter-transformers",

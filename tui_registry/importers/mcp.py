@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Problem
-from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, shown
+from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader
-from tui_registry.importers.untrusted import object_at, objects_at, text_at, texts_at
+from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, text_at, texts_at
 from tui_registry.present.imports import Finding
 from tui_registry.text import exact
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _IN = "in server.json"
 _MOST = 64
-_MOST_SERVERS = 1_000
-# What is asked of a registry, so many pages at most.
-_MOST_PAGES, _PER_PAGE = 50, 100
+# What is asked of a registry: today's API, and the one before it.
+_PLACES = ("/v0.1/servers", "/v0/servers")
+_PER_PAGE = 100
 
 
 def read_document(value: Json, source: str, _name: str) -> Sequence[Given] | None:
@@ -40,32 +40,31 @@ def read_document(value: Json, source: str, _name: str) -> Sequence[Given] | Non
     return given or None
 
 
-async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> Sequence[Given] | None:
-    """The drafts of the servers of a registry, page after page; None when it lists none.
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, after: str) -> Page[Given] | None:
+    """The drafts of one page of a registry's servers; None when it is no registry.
 
     Raises:
         SourceError: the host does not answer, or with what cannot be read.
     """
-    if url.path in ("", "/"):
-        url = url.copy_with(raw_path=f"{place}?version=latest&limit={_PER_PAGE}".encode())
-    given: list[Given] = []
-    asked: set[str] = set()
-    for _ in range(_MOST_PAGES):
-        answer = await fetcher.get(url)
+    paths = (place, place.removesuffix(_PLACES[0]) + _PLACES[1])
+    begin = [url.copy_with(raw_path=f"{path}?version=latest&limit={_PER_PAGE}".encode()) for path in paths]
+    for at in [url] if url.path.endswith(_PLACES) else begin:
+        answer = await fetcher.get(at.copy_merge_params({"cursor": after}) if after else at)
+        if after and answer.status not in (200, 404):
+            raise SourceError(f"{shown(at.host)} answers with status {answer.status}")
         value = answer.document() if answer.status == 200 else None
         entries = servers_in(value)
-        if not entries and not given:
-            return None
-        given += [_read_entry(entry, f"{answer.url}[{n}]") for n, entry in enumerate(entries)]
-        cursor = next_cursor(value)
-        if not cursor:
-            return given
-        if cursor in asked:
-            break
-        asked.add(cursor)
-        url = url.copy_merge_params({"cursor": cursor})
-    _note_first(given, f"the registry has more servers: only the first {exact(len(given))} were read")
-    return given
+        if entries or _is_list(value):
+            # The same for all its pages
+            where = str(at.copy_remove_param("cursor"))
+            given = [_read_entry(entry, f"{where} {_name_of(entry)}".rstrip()) for entry in entries]
+            return Page(given, next_cursor(value))
+    return None
+
+
+def _is_list(value: Json) -> bool:
+    """Whether it is a page of a registry, be it an empty one."""
+    return isinstance(value, dict) and value.get("servers") == [] and isinstance(value.get("metadata", {}), dict)
 
 
 def servers_in(value: Json) -> list[Mapping[str, Json]]:
@@ -73,7 +72,7 @@ def servers_in(value: Json) -> list[Mapping[str, Json]]:
     document. In a list, one that reads as a server is enough."""
     if not isinstance(value, dict):
         return []
-    listed = objects_at(value, "servers")[:_MOST_SERVERS]
+    listed = objects_at(value, "servers")
     if listed:
         return list(listed) if any(_is_server(_inner(item)) for item in listed) else []
     return [value] if _is_server(_inner(value)) else []
@@ -88,9 +87,13 @@ def _inner(entry: Mapping[str, Json]) -> Mapping[str, Json]:
     return object_at(entry, "server") or entry
 
 
+def _name_of(entry: Mapping[str, Json]) -> str:
+    return text_at(_inner(entry), "name")
+
+
 def _read_entry(entry: Mapping[str, Json], source: str) -> Given:
     server = _inner(entry)
-    name = text_at(server, "name")
+    name = _name_of(entry)
     if _is_server(server):
         return read_server(server, source, around=entry)
     sentence = "names no server"
@@ -114,6 +117,9 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
     draft.put("name", identifier, f"name {_IN}")
     version = text_at(server, "version") or text_at(object_at(server, "version_detail"), "version")
     put_version(draft, version, f"version {_IN}")
+    # A registry may list earlier versions beside the latest, which is the server
+    earlier = any(place.get("isLatest", place.get("is_latest")) is False for place in metas)
+    draft.entry = f"{identifier} {version}" if earlier else identifier
     packages = objects_at(server, "packages")[:_MOST]
     remotes = objects_at(server, "remotes")[:_MOST]
     lines = [*map(_package, packages), *map(_remote, remotes), *_places(server)]
@@ -133,11 +139,21 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
         "tags", [word for place in (server, *metas) for word in texts_at(place, "keywords")][:_MOST], f"keywords {_IN}"
     )
     draft.add("capabilities", _transports(packages, remotes), f"transports {_IN}")
+    hashes = [text_at(package, "fileSha256", "file_sha256") for package in packages]
+    draft.note_unplaced(
+        seen(key, of) for key, of in server.items() if key not in _READ and of not in (None, "", [], {})
+    )
+    draft.note_unplaced(f"sha256 of a package {shown(one, 64)}" for one in hashes if one)
     _note_needs(draft, packages, remotes)
     _note_state(draft, server, metas)
     return draft
 
 
+_READ = frozenset(
+    {"$schema", "_meta", "description", "id", "is_latest", "isLatest", "keywords", "license", "name", "packages",
+     "remotes", "repository", "status", "status_message", "statusMessage", "title", "tools", "version",
+     "version_detail", "website_url", "websiteUrl"}
+)  # fmt: skip
 _REGISTRY = ("registryType", "registry_type", "registry_name")
 _FRAMEWORKS: Mapping[str, str] = {"npm": "CustomJS", "pypi": "CustomPython", "cargo": "CustomRust"}
 

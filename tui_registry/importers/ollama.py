@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_licence, shown
+from tui_registry.importers.draft_writer import Draft, Given, put_licence, shown
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.gguf import type_of_architecture
-from tui_registry.importers.untrusted import SourceError, object_at, objects_at, parse_json, text_at, texts_at
+from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
 from tui_registry.licences import UNSTATED
 from tui_registry.text import exact, parse_count
@@ -51,12 +51,13 @@ def read_tags(value: Mapping[str, Json], source: str, shows: Mapping[str, Json] 
     for model in models[:_MOST_MODELS]:
         show = (shows or {}).get(str(model.get("name")))
         drafts.append(_draft(model, show if isinstance(show, dict) else None, source))
+        drafts[-1].in_part = shows is not None and not isinstance(show, dict)
     if len(models) > _MOST_MODELS:
         drafts[-1].note(f"the server has {exact(len(models))} models: only the first {exact(_MOST_MODELS)} were read")
     return drafts
 
 
-async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] | None:
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) -> Page[Given] | None:
     """The drafts of all models of a server, None when `/api/tags` is not there.
 
     Raises:
@@ -70,20 +71,23 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str) -> list[Draft] 
         raise SourceError("the answer of /api/tags lists no models as Ollama does")
     names = [str(model["name"]) for model in objects_at(value, "models")[:_MOST_MODELS]]
 
+    beside = place.removesuffix(TAGS) + SHOW
+
     async def show(name: str) -> Json:
         try:
-            answer = await fetcher.post(url.copy_with(raw_path=SHOW.encode()), {"model": name})
+            answer = await fetcher.post(url.copy_with(raw_path=beside.encode()), {"model": name})
             return parse_json(answer.body, "the answer of /api/show") if answer.status == 200 else None
         except SourceError:
             return None
 
     shows = await fetcher.each(show, names, at_once=_AT_ONCE)
-    return read_tags(value, str(url), dict(zip(names, shows, strict=True)))
+    return Page(read_tags(value, str(url), dict(zip(names, shows, strict=True))))
 
 
 def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str) -> Draft:
     name = text_at(model, "name")
     draft = Draft("model", f"{source} {name}")
+    draft.entry = name
     draft.put("name", name.removesuffix(":latest"), f"name in {TAGS}")
     if show is None:
         draft.note(f"{SHOW} was not read for this model, so only what {TAGS} lists is here")
@@ -101,6 +105,10 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
     draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], f"capabilities in {SHOW}")
     if remote := text_at(model, "remote_host"):
         draft.note(f"this model runs elsewhere, at {shown(remote)}: the server only passes it on")
+    digest, parent = text_at(model, "digest"), text_at(details, "parent_model")
+    draft.note_unplaced(
+        [f"digest {shown(digest, 80)}" if digest else "", f"parent_model {shown(parent)}" if parent else ""]
+    )
     size = model.get("size")
     put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {TAGS}")
     return draft

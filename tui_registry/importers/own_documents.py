@@ -68,7 +68,17 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
     if base is None and "license" not in fields:
         notes = (*notes, LICENCE_ASSUMED)
     origins = {_TEMPLATE: f"formfile_template, given in its {form} form"} if form else {}
-    return Finding(source, kind, record, id=shown_id, heads=heads, revision=revision, origins=origins, notes=notes)
+    return Finding(
+        source,
+        kind,
+        record,
+        id=shown_id,
+        heads=heads,
+        revision=revision,
+        origins=origins,
+        notes=notes,
+        stated=_written(fields),
+    )
 
 
 def kind_of(fields: Mapping[str, Json]) -> Kind | None:
@@ -123,6 +133,15 @@ def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json], dic
         return told, {name: value for name, value in document.items() if name != "kind"}, {}
     # What a node answers has them beside the fields.
     return None, document, document if revision_beside(document) is not None else {}
+
+
+def _written(fields: Mapping[str, Json]) -> frozenset[str]:
+    """The paths of the fields that a description writes."""
+    return frozenset(
+        path
+        for name, value in fields.items()
+        for path in ([f"{name}.{inner}" for inner in value] if isinstance(value, dict) else [name])
+    )
 
 
 _TEMPLATE = "formfile_template"

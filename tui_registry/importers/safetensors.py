@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_licence, shown
+from tui_registry.importers.draft_writer import Draft, put_licence, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.lfs import MOST_OF_POINTER, Pointer, pointer_in, pointers_words
 from tui_registry.importers.untrusted import (
@@ -78,10 +78,14 @@ def read_safetensors(path: Path) -> Draft:
     draft.put("name", folder if generic else stem, "the folder's name" if generic else "the file's name")
     draft.put("framework", "PyTorch", "the file is safetensors, most often written by PyTorch")
     draft.put("model_type", _image_type(told), "modelspec.architecture in the header")
+    draft.note_unplaced(seen(key, value) for key, value in told.items() if value and key not in _PLACED)
     put_weights(draft, weights)
     if not draft.has("license"):
         draft.note("safetensors alone tell no licence or context length: import the model's folder if you can")
     return draft
+
+
+_PLACED = frozenset({"format", *(f"modelspec.{key}" for key in ("title", "description", "license", "architecture"))})
 
 
 def _image_type(told: Mapping[str, str]) -> str | None:

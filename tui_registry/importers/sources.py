@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,9 @@ from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.text import safe_text
 
 
-def read_source(source: str | Path, kind: Kind | None = None) -> Iterator[Found]:
+def read_source(
+    source: str | Path, kind: Kind | None = None, *, after: str = "", tell: Callable[[str], None] | None = None
+) -> Iterator[Found]:
     """What a file or an address holds, or the files of a folder and its folders, in order of their names.
 
     Reads as it goes. An address is asked with an event loop of its own: not to be called on a thread that runs one.
@@ -51,18 +53,50 @@ def read_source(source: str | Path, kind: Kind | None = None) -> Iterator[Found]
     Args:
         source: a path, or an address that begins with http:// or https://.
         kind: what the descriptions must be; None to find out from each.
+        after: the cursor at which a list at an address goes on, as the sentence of a `CutShortError` names it.
+        tell: is told, in safe words, what an address is asked for and how far a list of it is.
 
     Raises:
+        CutShortError: a list was not read to its end; what came before was given.
         SourceError: the source itself cannot be read. What is wrong with something in it is a finding.
     """
     if isinstance(source, str) and is_address(source):
         # Files are read without a library for the network.
         from tui_registry.importers.addresses import read_from_address
+        from tui_registry.importers.fetch import untold
 
-        yield from read_from_address(source, kind)
+        yield from read_from_address(source, kind, after=after, tell=tell or untold)
         return
+    if after:
+        raise SourceError(f"{safe_text(str(source), 300)} is no list that comes in pages: leave out --after")
     path = _path(source)
-    yield from read_folder(path, kind) if _is_folder(path) else read_file(path, kind)
+    for found in read_folder(path, kind) if _is_folder(path) else read_file(path, kind):
+        yield _placed(found)
+
+
+def place_of(source: str | Path) -> str:
+    """The absolute path of a file or folder, or the address in the spelling that findings have it in.
+
+    Raises:
+        SourceError: it is an address that cannot be asked.
+    """
+    if isinstance(source, str) and is_address(source):
+        from tui_registry.importers.fetch import read_address
+
+        return str(read_address(source))
+    return _absolute(_path(source))
+
+
+def _placed(found: Found) -> Found:
+    """A finding with the absolute path of its place: from wherever it is imported, it is the same."""
+    if not isinstance(found, Finding):
+        return found
+    return replace(found, place=_absolute(found.place or found.source))
+
+
+def _absolute(path: str | Path) -> str:
+    # A link is a source of its own, wherever it leads to today
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def is_address(source: str) -> bool:
@@ -102,6 +136,15 @@ _UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: 
 
 def read_file(path: Path, kind: Kind | None = None) -> Iterator[Found]:
     """What one file holds. Raises as `read_source`."""
+    whole = str(path)
+    for found in _read_file(path, kind):
+        if isinstance(found, Finding) and found.source != whole and found.source.startswith(whole):
+            yield replace(found, place=whole, entry=found.entry or None)
+        else:
+            yield found
+
+
+def _read_file(path: Path, kind: Kind | None) -> Iterator[Found]:
     with opened(path) as file:
         form = form_of(file)
         if form == "text":
@@ -180,7 +223,7 @@ def _read_as_written(text: str, path: Path, kind: Kind | None, notes: list[str])
     """The foreign descriptions in what is not strict JSON or YAML, None when there is none."""
     try:
         document = load_foreign(text, str(path), notes)
-        what = other_document(document)
+        what = other_document(document) or other_unreadable(text)
     except DocumentError:
         document, what = None, other_unreadable(text)
     found = None if document is None else _read_foreign(document, path, kind)

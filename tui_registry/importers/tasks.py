@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import shown
-from tui_registry.importers.untrusted import texts_at
+from tui_registry.importers.untrusted import is_whole, object_at, texts_at
 
 
 def type_of_task(task: str) -> Json:
@@ -87,6 +87,8 @@ def task_of_config(config: Mapping[str, Json]) -> Told | None:
         name.endswith("ForSequenceClassification") for name in texts_at(config, "architectures")
     ):
         return Told("text-ranking", "sentence_transformers and architectures")
+    if is_timm(config):
+        return _task_of_timm(config)
     classes = [(name, f"architectures ({shown(name)})") for name in texts_at(config, "architectures")[:_MOST_CLASSES]]
     classes += [(name, f"auto_map ({shown(name)})") for name in _auto_classes(config)]
     for name, by in classes:
@@ -107,6 +109,29 @@ def task_of_config(config: Mapping[str, Json]) -> Told | None:
 
 
 _MOST_CLASSES = 4
+
+
+def is_timm(config: Mapping[str, Json]) -> bool:
+    """Whether a configuration is one of timm (https://huggingface.co/docs/timm), whose models see: it names one
+    architecture, and how many classes that tells apart."""
+    named = isinstance(config.get("architecture"), str) and "architectures" not in config
+    return named and (is_whole(config.get("num_classes")) or isinstance(config.get("pretrained_cfg"), dict))
+
+
+def _task_of_timm(config: Mapping[str, Json]) -> Told | None:
+    inner = object_at(config, "pretrained_cfg")
+    place, number = next(
+        (
+            (place, of["num_classes"])
+            for place, of in (("", config), (" of pretrained_cfg", inner))
+            if "num_classes" in of
+        ),
+        ("", None),
+    )
+    if not is_whole(number):
+        return None
+    # Without classes it ends in the features that it sees
+    return Told("image-classification" if number > 0 else "image-feature-extraction", f"num_classes ({number}){place}")
 
 
 def _auto_classes(config: Mapping[str, Json]) -> list[str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypeGuard
+from typing import IO, Generic, NamedTuple, TypeGuard, TypeVar
 
 from tui_registry.errors import Json, RegistryError
 from tui_registry.records.documents import NotJsonError, strict_json, tolerant_json
 from tui_registry.text import exact, safe_text
+
+T = TypeVar("T")
 
 
 class SourceError(RegistryError):
@@ -189,6 +192,35 @@ class HeaderReader:
             raise self._cut_off()
         if self.position + count > self._most:
             raise self.fail(f"is longer than the {exact(self._most)} bytes that are read")
+
+
+# ---- lists that come in pages ---------------------------------------------------------------------------------------
+
+
+class Page(NamedTuple, Generic[T]):
+    """A part of a list, and the cursor at which it goes on; empty at its end."""
+
+    given: Sequence[T]
+    cursor: str = ""
+
+
+class CutShortError(SourceError):
+    """A list that was not read to its end: what came before was given, and the sentence says how to go on."""
+
+    def __init__(self, why: str, read: int, cursor: str | None) -> None:
+        """`read` counts what was given; `cursor` is where it goes on: empty for its beginning, None for nowhere."""
+        said = f"{why}. {exact(read)} {'was' if read == 1 else 'were'} read before that"
+        if cursor:
+            typed = safe_text(cursor, _LONGEST_CURSOR) == cursor
+            said += f"; to go on there: --after {shlex.quote(cursor)}" if typed else ""
+        elif cursor is not None:
+            said += "; run it again"
+        super().__init__(said)
+        self.read = read
+        self.cursor = cursor
+
+
+_LONGEST_CURSOR = 2_000
 
 
 # ---- JSON ----------------------------------------------------------------------------------------------------------

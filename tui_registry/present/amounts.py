@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tui_registry.text import age, count_words, exact, moment_utc, parse_mb, size_mb
+from tui_registry.text import age, count_words, exact, moment_utc, parse_mb, plural, size_mb
 
 
 def vcpus(count: int) -> str:
     """`1 vCPU`, `4 vCPUs`."""
-    return f"{exact(count)} vCPU{'' if count == 1 else 's'}"
+    return plural(count, "vCPU")
 
 
 def memory(megabytes: int) -> str:

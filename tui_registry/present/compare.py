@@ -21,7 +21,7 @@ from tui_registry.present.record_rows import (
     variant,
     warnings,
 )
-from tui_registry.text import ELLIPSIS, exact, moment_utc, safe_text
+from tui_registry.text import ELLIPSIS, exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Entry
@@ -332,7 +332,7 @@ def _items(path: str, values: list[Json], everywhere: set[str], differs: bool) -
 def _how_much_more(text: str, alike: bool) -> str:
     lines = len(text.strip().split("\n")) - 1
     if lines:
-        return f"and {exact(lines)} more line{'' if lines == 1 else 's'}{', which differ' if alike else ''}"
+        return f"and {plural(lines, 'more line')}{', which differ' if alike else ''}"
     return "differs further on" if alike else ""
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
-from tui_registry.errors import Kind, Problem, Record, RegistryError
+from tui_registry.errors import InvalidRecord, Kind, Problem, Record, RegistryError, Severity
+from tui_registry.licences import UNSTATED
+from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import ApplyReport
+    from tui_registry.datastore import ApplyReport, Comparison, Described, FieldChange, ImportRun, TakenIn
 
 # ---- what a source gives -------------------------------------------------------------------------------------------
 
@@ -31,6 +33,9 @@ class Finding:
 
     Attributes:
         source: where it stands: a file, with the line in a file of many.
+        place: the file or the address that it stands in: a file's absolute path. Empty where `source` is that.
+        entry: what names it in its place, the same when a list is put in another order. Empty where it is all that is
+            there, None where its own name, version and quantisation must do.
         kind: None when the description does not make it clear.
         record: the draft, complete and in order; None when it cannot be read.
         problems: why it cannot be read, or what keeps a draft from being registered: a field that needs a value from a
@@ -40,6 +45,7 @@ class Finding:
         revision: what stands for those heads, None where the export leaves it out.
         origins: where the values of a foreign description came from: field path -> words such as
             `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
+        stated: the fields that it states; None for those that have an origin, as of a whole foreign description.
         notes: what could not be read and what a person should look at, each a sentence.
     """
 
@@ -52,6 +58,9 @@ class Finding:
     revision: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    place: str = ""
+    entry: str | None = ""
+    stated: frozenset[str] | None = None
 
     def settled(self, paths: Collection[str]) -> Finding:
         """The finding without the problems of fields that a person has given a value."""
@@ -90,9 +99,17 @@ Found: TypeAlias = Union[Finding, Operations, Skipped]
 
 # ---- what became of it ---------------------------------------------------------------------------------------------
 
-# `invalid` cannot be read or breaks a rule, `here` is registered here already, `failed` was refused by the replica;
-# `stored` is said of operations, `skipped` of a file that describes no record.
-Status: TypeAlias = Literal["ready", "registered", "here", "invalid", "failed", "skipped", "stored"]
+# `invalid` cannot be read or breaks a rule, `failed` was refused by the replica. `here` is here as it is described,
+# `changed` is here and described otherwise now, and `updated` once that is signed; `deleted` was registered and deleted
+# here, `kept` stays as it is for a reason that a person must look at. `stored` is said of operations, `skipped` of a
+# file that describes no record.
+Status: TypeAlias = Literal[
+    "ready", "registered", "here", "changed", "updated", "deleted", "kept", "invalid", "failed", "skipped", "stored"
+]
+
+
+# Of what is in the list of the app: a draft that a person began of it counts for itself.
+Standing: TypeAlias = Union[Status, Literal["draft"]]
 
 
 @dataclass(slots=True)
@@ -101,12 +118,16 @@ class Candidate:
 
     Attributes:
         source: where it stands.
-        record: the draft, None when it cannot be read.
-        id: of the record that is registered here.
+        record: the draft, None when it cannot be read; of what is `changed` the record as it would be signed.
+        id: of the record that is registered here, or was before it was deleted.
         problems: why it cannot be read or was refused, or what the authoring rules say of the draft.
         origins: where each value came from, by the path of its field.
         notes: what could not be read and what a person should look at.
         operations: how many operations there are and what became of them, where it is a file of operations.
+        described: what `Datastore.take_in` takes; None for what cannot be registered as it is read.
+        before: the record that is here, of what is `changed` or `updated`; `heads` are its heads then.
+        changes: the fields in which `record` is another than `before`.
+        edited: of the notes those about fields that a person edited here and the source has otherwise.
     """
 
     source: str
@@ -118,6 +139,11 @@ class Candidate:
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     operations: OperationsTaken | None = None
+    described: Described | None = None
+    before: Record | None = None
+    heads: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
+    edited: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -165,34 +191,108 @@ class Candidate:
         where = f"{safe_text(first.path, 60)}: " if first.path else ""
         return f"{where}{safe_text(first.sentence, 300)}" + (f" (and {more} more)" if more else "")
 
-    def end_in(self, outcome: str | RegistryError) -> None:
-        """Keep what registering it came to: the id of the record, or why there is none."""
-        if isinstance(outcome, RegistryError):
+    def compared(self, comparison: Comparison) -> None:
+        """Keep what it is to the records that are here."""
+        self.id, self.heads, self.before = comparison.id, comparison.heads, comparison.before
+        self.record = comparison.record or self.record
+        self.changes = comparison.changes
+        self.problems = _told(comparison.problems)
+        if comparison.reason is not None:
+            severity: Severity = "error" if comparison.found == "kept" else "warning"
+            why = Problem("", severity, comparison.reason.code, comparison.reason.sentence)
+            self.problems = (why, *self.problems)
+        self.status = _STATUSES[comparison.found]
+        if self.errors and comparison.found in ("new", "changed"):
+            self.status = "invalid"
+        self.edited = tuple(
+            f"{path}: the source says something else, and it was edited here: yours is kept"
+            for path in comparison.edited
+        )
+        self.notes = tuple(dict.fromkeys((*self.notes, *self.edited)))
+
+    def end_in(self, outcome: TakenIn | str | RegistryError) -> None:
+        """Keep what registering it came to: what `Datastore.take_in` gave, the record's id, or why there is none."""
+        if isinstance(outcome, str):
+            self.status, self.id = "registered", outcome
+        elif isinstance(outcome, RegistryError):
             self.status = "here" if outcome.code == "already_registered" else "failed"
             self.problems = (Problem("", "error", outcome.code, safe_text(outcome.sentence)),)
         else:
-            self.status, self.id = "registered", outcome
+            self.compared(outcome.comparison)
+            if outcome.op is not None:
+                self.status = "updated" if outcome.comparison.found == "changed" else "registered"
+                self.id, self.problems = outcome.op.key, _told(outcome.comparison.problems)
+            elif isinstance(outcome.error, InvalidRecord):
+                self.status = "invalid"
+            elif outcome.error is not None:
+                self.end_in(outcome.error)
 
 
-def judged(finding: Finding, problems: Sequence[Problem] | None = None, *, here_as: str | None = None) -> Candidate:
+def judged(finding: Finding, problems: Sequence[Problem] = ()) -> Candidate:
     """What a finding is before anything is written.
 
     Args:
         problems: what the authoring rules say of its draft, beside its own problems.
-        here_as: the id under which this replica has the record already.
     """
-    # Of a type that nothing states the rules speak by its default: what an LLM should state is not asked of it
-    untyped = any(problem.path == "model_type" and problem.code == NOT_STATED for problem in finding.problems)
-    rules = [problem for problem in problems or () if not (untyped and problem.code == NOT_STATED)]
-    said = (*finding.problems, *rules)
+    said = _told((*finding.problems, *problems))
     candidate = Candidate(
-        finding.source, "invalid", finding.kind, finding.record, here_as, said, finding.origins, finding.notes
+        finding.source, "invalid", finding.kind, finding.record, None, said, finding.origins, finding.notes
     )
-    if here_as is not None:
-        candidate.status = "here"
-    elif finding.record is not None and finding.kind is not None and not candidate.errors:
+    if finding.record is not None and finding.kind is not None and not candidate.errors:
         candidate.status = "ready"
     return candidate
+
+
+def describe(
+    finding: Finding, run: ImportRun, record: Record | None = None, chosen: Collection[str] = ()
+) -> Described | None:
+    """What a finding is to the replica, None where it cannot be registered: it cannot be read, or is cut off.
+
+    Args:
+        run: the import that it is part of; each of its findings is described once, in their order.
+        record: the draft with what a person set, where anything is: the fields `chosen`.
+    """
+    if finding.kind is None or finding.record is None or any(one.code != NOT_STATED for one in finding.problems):
+        return None
+    draft = finding.record if record is None else record
+    stated = finding.stated
+    if stated is None:
+        # What the default would claim is no statement
+        stated = frozenset(finding.origins) - ({"license"} if finding.record["license"] == UNSTATED else set())
+    identifier = str(draft[ID_FIELD[finding.kind]])
+    return run.describe(
+        (finding.place or finding.source) if run.source else "",
+        finding.entry if identifier == NULL_HASH else identifier,
+        finding.kind,
+        draft,
+        stated=stated,
+        said=finding.record,
+        chosen=chosen,
+        heads=finding.heads,
+        revision=finding.revision,
+        problems=finding.problems,
+    )
+
+
+def judge_all(
+    findings: Sequence[Finding],
+    run: ImportRun,
+    compare: Callable[[ImportRun, Sequence[Described]], Sequence[Comparison]],
+) -> list[Candidate]:
+    """What findings are before anything is written.
+
+    Args:
+        run: the import that they are part of, over all its steps.
+        compare: `imports.compare` of the Datastore.
+    """
+    candidates = [judged(finding) for finding in findings]
+    for candidate, finding in zip(candidates, findings, strict=True):
+        candidate.described = describe(finding, run)
+    known = [one for one in candidates if one.described is not None]
+    entries = [one.described for one in known if one.described is not None]
+    for candidate, comparison in zip(known, compare(run, entries), strict=True):
+        candidate.compared(comparison)
+    return candidates
 
 
 def passed_over(skipped: Skipped) -> Candidate:
@@ -249,6 +349,10 @@ def taken(operations: Operations, report: ApplyReport) -> Candidate:
 # ---- an import as a whole ------------------------------------------------------------------------------------------
 
 
+# Why a record stays as it is that a person must see to before anything new can be registered, or any change be signed.
+_UNCLEAR, _UNSIGNED = frozenset({"ambiguous", "twice"}), frozenset({"conflict", "changed"})
+
+
 class ImportOutcome:
     """How many things that were found came to what, in the order in which that happened first."""
 
@@ -256,6 +360,7 @@ class ImportOutcome:
         self.counts: Counter[Status] = Counter()
         self.unlicensed = 0
         self.unanswered = 0
+        self._kept: Counter[str] = Counter()
 
     def add(self, candidate: Candidate) -> None:
         """Count one more, by its status of now."""
@@ -263,18 +368,31 @@ class ImportOutcome:
         # It was read; what its description leaves out is for a person to say.
         self.unanswered += candidate.status == "invalid" and {one.code for one in candidate.errors} == {NOT_STATED}
         self.unlicensed += any(problem.code == "license_unstated" for problem in candidate.problems)
+        if candidate.status == "kept":
+            self._kept.update(problem.code for problem in candidate.errors)
 
-    def failed(self, *, registering: bool = False) -> bool:
-        """Whether anything was wrong with what was found; when registering, also where it waits for an answer."""
+    def failed(self, *, registering: bool = False, updating: bool = False) -> bool:
+        """Whether anything was wrong with what was found; when registering or updating, also where it was left out
+        because it waits for an answer."""
         answered = self.counts["invalid"] - self.unanswered
-        return bool(answered or self.counts["failed"] or (registering and self.unanswered))
+        waits = registering or updating
+        left = sum(self._kept[code] for code in (_UNCLEAR if waits else ())) + sum(
+            self._kept[code] for code in (_UNSIGNED if updating else ())
+        )
+        return bool(answered or self.counts["failed"] or left or (waits and self.unanswered))
 
-    def summary(self, *, registering: bool) -> str:
-        """All in one line; where nothing was to be registered yet, with how to."""
+    def counted(self) -> str:
+        """How many came to what, in one line."""
         said = ", ".join(f"{exact(count)} {_status_words(status)}" for status, count in self.counts.items())
         if self.unlicensed:
             said += f" ({exact(self.unlicensed)} of them without a stated licence)"
-        return said if registering or not self.counts["ready"] else f"{said}: --register registers what is ready"
+        return said
+
+    def summary(self, *, registering: bool) -> str:
+        """All in one line, with how to go on where something was not to be signed yet."""
+        hints = ["--register registers what is ready"] if self.counts["ready"] and not registering else []
+        hints += ["--update signs the changes"] if self.counts["changed"] else []
+        return ": ".join(part for part in (self.counted(), "; ".join(hints)) if part)
 
 
 class Untold:
@@ -306,7 +424,7 @@ class Untold:
         count = sum(self._outcome.counts.values())
         if not count:
             return
-        said = self._outcome.summary(registering=True)
+        said = self._outcome.counted()
         yield f"and {exact(count)} more, {said}: --explain shows each"
         often = sorted(self._reasons.items(), key=lambda item: -item[1][0])
         for reason, (number, first) in often[: self._SHOWN]:
@@ -315,23 +433,48 @@ class Untold:
             yield f"  and {exact(len(often) - self._SHOWN)} other reasons"
 
 
-def survey_words(found: int, ready: int, passed: int, *, cut: bool) -> str:
+def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> str:
     """What a list of findings holds.
 
     Args:
+        counts: how many have which status, or a draft of their own that a person began.
         passed: files that describe nothing. cut: there is more than the list shows.
     """
-    parts = [f"{exact(found)} found", f"{exact(ready)} ready"]
-    parts += [f"{exact(passed)} files describe nothing"] if passed else []
-    parts += ["there are more: tui-registry import takes all"] if cut else []
-    return ", ".join(parts)
+    told = [f"{exact(counts[status])} {words}" for status, words in _IN_A_LIST.items() if counts.get(status)]
+    said = f"{exact(sum(counts.values()))} found{': ' if told else ''}{', '.join(told)}"
+    if passed:
+        said += f"; {exact(passed)} file{'' if passed == 1 else 's'} passed over"
+    return said + ("; there are more: tui-registry import takes all" if cut else "")
 
 
-def registered_words(count: int, trouble: str = "") -> str:
-    """What was registered at once; `trouble` says what was refused or what stopped it."""
-    words = "registered 1 record" if count == 1 else f"registered {exact(count)} records"
+def registered_words(count: int, trouble: str = "", *, updated: int = 0) -> str:
+    """What was signed at once; `trouble` says what was refused or what stopped it."""
+    deeds = [f"registered {_records(count)}"] if count or not updated else []
+    words = " and ".join(deeds + ([f"updated {_records(updated)}"] if updated else []))
     return f"{words}; {trouble}" if trouble else words
 
 
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{exact(count)} records"
+
+
+_IN_A_LIST: Mapping[Standing, str] = {
+    "ready": "ready", "changed": "changed", "invalid": "not ready", "draft": "kept as drafts", "failed": "refused",
+    "kept": "left alone", "deleted": "deleted here", "registered": "registered", "updated": "updated",
+    "here": "here already",
+}  # fmt: skip
+_STATUSES: Mapping[str, Status] = {
+    "new": "ready", "same": "here", "changed": "changed", "deleted": "deleted", "kept": "kept",
+}  # fmt: skip
+_WORDS: Mapping[Status, str] = {"here": "here already", "deleted": "deleted here", "kept": "left alone"}
+
+
 def _status_words(status: Status) -> str:
-    return "here already" if status == "here" else status
+    return _WORDS.get(status, status)
+
+
+def _told(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Problems of a draft without those that speak of it by the default of a type that nothing states: what an LLM
+    should state is not asked of it then."""
+    untyped = any(one.path == "model_type" and one.code == NOT_STATED for one in problems)
+    return tuple(one for one in problems if not (untyped and one.code == NOT_STATED and one.severity == "warning"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui_registry.present.record_rows import changed_rows
-from tui_registry.text import exact, safe_text
+from tui_registry.text import plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Reverse, Undo, WriteBatch
@@ -64,7 +64,7 @@ def batch_name(batch: WriteBatch) -> str:
 
 def batch_question(reverse: Reverse) -> str:
     """The question before all of a batch is undone."""
-    return f"Undo the {batch_name(reverse.batch)}, {_records(len(reverse.changes))}?"
+    return f"Undo the {batch_name(reverse.batch)}, {plural(len(reverse.changes), 'record')}?"
 
 
 def batch_detail(reverse: Reverse, take_back: str = "undoing again takes this back") -> str:
@@ -74,14 +74,14 @@ def batch_detail(reverse: Reverse, take_back: str = "undoing again takes this ba
     restored = len(reverse.changes) - gone - back
     lines = []
     if gone:
-        lines.append(f"{_records(gone)} that it registered {'is' if gone == 1 else 'are'} deleted.")
+        lines.append(f"{plural(gone, 'record')} that it registered {'is' if gone == 1 else 'are'} deleted.")
     if back:
-        lines.append(f"{_records(back)} {'comes' if back == 1 else 'come'} back.")
+        lines.append(f"{plural(back, 'record')} {'comes' if back == 1 else 'come'} back.")
     if restored:
-        lines.append(f"{_records(restored)} {'is' if restored == 1 else 'are'} as before.")
+        lines.append(f"{plural(restored, 'record')} {'is' if restored == 1 else 'are'} as before.")
     reasons = {why for _, _, why in reverse.kept}
     lines += [
-        f"{_records(number)} {'stays' if number == 1 else 'stay'}, since {why}."
+        f"{plural(number, 'record')} {'stays' if number == 1 else 'stay'}, since {why}."
         for why in sorted(reasons)
         for number in [sum(reason == why for _, _, reason in reverse.kept)]
     ]
@@ -91,10 +91,6 @@ def batch_detail(reverse: Reverse, take_back: str = "undoing again takes this ba
 
 def batch_done(reverse: Reverse, failures: int) -> str:
     """What was done, once it is; `failures` records could not be written."""
-    done = f"undone: {batch_name(reverse.batch)}, {_records(len(reverse.changes) - failures)}"
+    done = f"undone: {batch_name(reverse.batch)}, {plural(len(reverse.changes) - failures, 'record')}"
     left = failures + len(reverse.kept)
-    return f"{done}; {_records(left)} left as {'it is' if left == 1 else 'they are'}" if left else done
-
-
-def _records(count: int) -> str:
-    return f"{exact(count)} record{'' if count == 1 else 's'}"
+    return f"{done}; {plural(left, 'record')} left as {'it is' if left == 1 else 'they are'}" if left else done

@@ -2,7 +2,7 @@
 
     store/      connections, tables, stored operations, the key file
     catalogue/  what is derived from the log: columns, words, current records
-    log/        appending: local writes, arrivals, peers; the log as others read it
+    log/        appending: local writes, imports, arrivals, peers; the log as others read it
     search/     a query answered: compile, match, order, facets, vocabulary
     unshared    what never leaves this replica: drafts, saved searches, names of owners
     audit       the whole replica checked and repaired

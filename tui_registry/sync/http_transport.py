@@ -111,10 +111,10 @@ class HttpTransport:
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         """Exactly the entries of the span. What came of them before the line broke does not travel again."""
         arriving = await asyncio.to_thread(_Arriving, self._incoming, epoch, span, self._bounds.tile_bytes)
-        if self.past_caches:
-            # What is kept may be of a cache.
-            await asyncio.to_thread(arriving.begin_anew)
         patience = self._patience()
+        if self.past_caches:
+            # What was kept of it may have come from one of them.
+            await asyncio.to_thread(arriving.begin_anew)
         best = arriving.size
         begun_again = 0
         while True:
@@ -254,11 +254,11 @@ class HttpTransport:
 
     def _get(self, path: str, headers: dict[str, str] | None = None) -> AbstractAsyncContextManager[httpx.Response]:
         url = self._base.join(path)
-        if not self.past_caches:
-            return self._heard(self._origin.get(url, headers))
-        # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
-        fresh = {"cache-control": "no-cache", **(headers or {})}
-        return self._heard(self._origin.get(url.copy_set_param("fresh", os.urandom(8).hex()), fresh))
+        if self.past_caches:
+            # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
+            url = url.copy_set_param("fresh", os.urandom(8).hex())
+            headers = {"cache-control": "no-cache", **(headers or {})}
+        return self._heard(self._origin.get(url, headers))
 
     def _post(self, path: str, content: bytes) -> AbstractAsyncContextManager[httpx.Response]:
         return self._heard(self._origin.post(self._base.join(path), content, "application/json"))

@@ -45,6 +45,8 @@ async def _push(datastore: Datastore, peer_name: str, bounds: Bounds) -> PushRes
     if not is_url(peer.address):
         raise SyncError(peer.name, "not_accepted", "a directory takes no operations. Write one with `export --log`")
     ours = await in_thread(datastore.log.head)
+    # What is given away is remembered: a replica that is put back to less notices it before it signs anew.
+    await in_thread(datastore.mark.note, ours)
     tally, offered = Tally(), 0
     async with HttpTransport(peer.name, peer.address, bounds) as transport:
         theirs = await transport.head()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head, Together
-from tui_registry.errors import RegistryError
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
@@ -19,7 +18,7 @@ _EPOCH = "e" * 32
 
 def fill(datastore: Datastore) -> None:
     """Always the same, but for the epoch: two owners' records, an edit, a deletion, a conflict, an operation that
-    waits, two that were refused, a peer half read, drafts, searches, names."""
+    waits, two that were refused, an import, a peer half read, drafts, searches, names."""
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -30,8 +29,11 @@ def fill(datastore: Datastore) -> None:
     datastore.peers.add("stick", "/media/stick")
 
     record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")
-    (kept,) = datastore.add_all([("model", record)], together=Together("import of a folder"))
-    assert not isinstance(kept, RegistryError)
+    run = ImportRun("/models", "import of a folder")
+    entry = run.describe("/models/kept.yaml", "", "model", record, stated=record)
+    (taken,) = datastore.take_in([entry], run, register=True)
+    kept = taken.op
+    assert kept is not None
     assert kept.record is not None
     edited = {**kept.record, "description": "Änderung, 変更", "quantization": {"Other": "EXL2"}}
     datastore.update("model", kept.key, edited, datastore.heads(kept.key))

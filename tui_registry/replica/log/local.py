@@ -18,12 +18,27 @@ from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
 from tui_registry.replica.log.first_seen import FirstSeen
+from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember
 from tui_registry.replica.log.judge import check
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import stored_id
 
 Write = ModelOp | AgentOp
+
+
+class TakenIn(NamedTuple):
+    """What became of an entry of a source.
+
+    Attributes:
+        comparison: what it was to this replica, within the transaction; with what the authoring rules said of it.
+        op: what was signed, None where nothing was.
+        error: why what was to be signed was refused.
+    """
+
+    comparison: Comparison
+    op: Write | None = None
+    error: RegistryError | None = None
 
 
 class LocalWrites:
@@ -66,6 +81,41 @@ class LocalWrites:
         """
         with self._turn(bulk=bulk, together=together) as turn:
             return [turn.change_or_refuse(change) for change in changes]
+
+    def take_in(
+        self, entries: Sequence[Described], run: ImportRun, *, register: bool, update: bool, bulk: bool
+    ) -> list[TakenIn]:
+        """Register what is new and update what changed, and remember all that is here now, in one transaction.
+
+        Args:
+            register, update: as in `Datastore.take_in`.
+            bulk: others are likely to follow.
+        """
+        identity = self._key.identity()
+        with self._pool.write(bulk=bulk) as db:
+            found = compare(db, identity.address, run, entries)
+            wanted = {"new"} | ({"deleted"} if register else set()) | ({"changed"} if update else set())
+            signs = any(comparison.found in wanted for comparison in found)
+            number = run.together.number
+            if number is None and signs and run.together.label:
+                number = _new_batch(db, run.together.label)
+            turn = _Turn(db, identity, self._clock, number)
+            taken: list[TakenIn] = []
+            for entry, comparison in zip(entries, found, strict=True):
+                outcome = TakenIn(comparison)
+                if comparison.found in wanted:
+                    outcome = turn.take_in(entry, comparison)
+                identifier = comparison.id if outcome.op is None else outcome.op.key
+                if outcome.op is not None and identifier is not None:
+                    run.claim(entry, identifier)
+                # What stays as a person edited it is told until `update` takes the rest
+                same = comparison.found == "same" and (update or not comparison.edited)
+                if identifier is not None and (outcome.op is not None or same):
+                    remember(db, entry, identifier, self._clock())
+                taken.append(outcome)
+            turn.flush()
+        run.together.number = number
+        return taken
 
     def mark_undone(self, batch: int) -> None:
         """Note that a batch was taken back."""
@@ -154,6 +204,8 @@ class _Turn:
         self._batch = Batch(db)
         self._counter = _next_counter(db, identity)
         self._seen = FirstSeen(clock(), None, batch)
+        # Of a kind and name, the last second that was not free: a thousand of one name do not each try all before it
+        self._taken: dict[tuple[Kind, str], int] = {}
 
     def flush(self) -> None:
         """Write what was taken."""
@@ -212,6 +264,23 @@ class _Turn:
             return self.add(kind, record)
         except StoreError as error:
             return error
+
+    def take_in(self, entry: Described, comparison: Comparison) -> TakenIn:
+        """Register what an entry describes, or write what changed in its record; an error of this one is a value."""
+        if entry.record.get("preferred_models"):
+            self.flush()  # they may be among the records before
+        compared = checked(self._db, entry, comparison)
+        if compared.record is None:
+            return TakenIn(compared)
+        if any(problem.severity == "error" for problem in compared.problems):
+            return TakenIn(compared, error=InvalidRecord(compared.problems))
+        try:
+            if compared.found != "changed" or compared.id is None:
+                return TakenIn(compared, self.add(entry.kind, compared.record))
+            known = self.existing(entry.kind, compared.id, compared.heads)
+            return TakenIn(compared, self.write(known, compared.record))
+        except StoreError as error:
+            return TakenIn(compared, error=error)
 
     def change_or_refuse(self, change: RecordChange) -> Write | RegistryError:
         """Write a value, bring a record back or remove it; an error of this one record is a value."""
@@ -272,9 +341,11 @@ class _Turn:
         return self.write(known, record)
 
     def _as_new(self, kind: Kind, record: Record) -> Record:
-        address, name, second = self._identity.address, str(record["name"]), self._clock()
+        address, name = self._identity.address, str(record["name"])
+        second = max(self._clock(), self._taken.get((kind, name), -1) + 1)
         while self._batch.has_key(identifier := derive_id(kind, address, name, second)):
             second += 1
+        self._taken[kind, name] = second
         ours: Record = {ID_FIELD[kind]: identifier, "owner_id": address, "created_at": second, "updated_at": second}
         return {**record, **ours}
 

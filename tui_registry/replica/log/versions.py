@@ -329,7 +329,7 @@ def read_entries(
         elif len(builds_on) == 1 and not builds_on[0].is_rm and builds_on[0].place in at_hand:
             before = at_hand[builds_on[0].place]  # nearly always
         else:
-            before = value_before(db, record, updated_at, builds_on)
+            before = _value_before(db, record, updated_at, builds_on)
         history.append(
             HistoryEntry(
                 place=place,
@@ -439,7 +439,7 @@ def deed_of(is_rm: bool, children: Collection[Child]) -> Deed:
     return "brought back" if live == 0 else "edited" if live == 1 else "settled"
 
 
-def value_before(
+def _value_before(
     db: sqlite3.Connection, record: Record | None, updated_at: int, children: Iterable[Child]
 ) -> Record | None:
     """The record that an operation replaced or took away: of several versions the one that was shown.

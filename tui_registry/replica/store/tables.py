@@ -333,6 +333,19 @@ _VERSION_2 = (
     "ALTER TABLE pending ADD COLUMN received_at INTEGER",
     # History in the order in which operations say that they were written.
     "CREATE INDEX ops_written ON ops (updated_at)",
+    # What an entry of a source came to here, and what the source said of it last (a draft as compressed JSON). By that
+    # no import makes a second record, and what a person edited is told from what the source changed. Never synced.
+    """
+    CREATE TABLE imported (
+        source TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        id BLOB NOT NULL,
+        said BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (source, entry)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX imported_id ON imported (id)",
     # What the hashes of the first `size` entries of a peer's log sum up to, at the ends of its tiles: an older head of
     # the same log is told from another log by it.
     """

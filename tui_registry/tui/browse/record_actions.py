@@ -23,7 +23,7 @@ from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.record_rows import time_rows
-from tui_registry.text import address_short, exact, safe_text
+from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
@@ -260,9 +260,9 @@ class RecordActions(Part):
         if self._records is not None:
             self._records.unmark(deleted)
         if failure:
-            self.say(f"deleted {_counted(len(deleted))}, not the others: {failure}", "problem")
+            self.say(f"deleted {plural(len(deleted), 'record')}, not the others: {failure}", "problem")
         else:
-            self.say(f"deleted {_counted(len(deleted))}: U brings them back, or the last one", "done")
+            self.say(f"deleted {plural(len(deleted), 'record')}: U brings them back, or the last one", "done")
         self._show(Change())
 
     # Undo
@@ -399,7 +399,7 @@ def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[st
     """The ids of those that are deleted, and why the first of the others is not."""
     deleted, failure = [], ""
     changes = [RecordChange(entry.kind, entry.id, None, entry.heads) for entry in entries]
-    together = Together(f"deletion of {_counted(len(entries))}")
+    together = Together(f"deletion of {plural(len(entries), 'record')}")
     for change, outcome in zip(changes, datastore.change_all(changes, together=together), strict=True):
         if isinstance(outcome, RegistryError):
             failure = failure or outcome.sentence
@@ -470,8 +470,4 @@ def _question_before_deleting(mine: Sequence[Entry], others: int) -> kit.Confirm
         named += f"\nand {exact(len(mine) - _MOST_NAMED)} more"
     if others:
         named += f"\n{exact(others)} marked of other owners: not deleted"
-    return kit.ConfirmScreen(f"Delete {_counted(len(mine))} of yours?", named, yes="Delete", no="Keep")
-
-
-def _counted(count: int) -> str:
-    return f"{exact(count)} record{'' if count == 1 else 's'}"
+    return kit.ConfirmScreen(f"Delete {plural(len(mine), 'record')} of yours?", named, yes="Delete", no="Keep")

@@ -30,7 +30,7 @@ from tui_registry.present.record_rows import (
     warnings,
 )
 from tui_registry.present.versions import came, change_lines
-from tui_registry.text import address_short, count_words, exact, safe_text
+from tui_registry.text import address_short, count_words, exact, plural, safe_text
 from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
@@ -346,7 +346,7 @@ def counted(problems: Sequence[Problem]) -> str:
     """How many there are of what is wrong and of what is merely advised: `1 problem, 2 warnings`."""
     errors = sum(problem.severity == "error" for problem in problems)
     counts = ((errors, "problem"), (len(problems) - errors, "warning"))
-    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
+    return ", ".join(plural(count, noun) for count, noun in counts if count)
 
 
 def problems_in_words(entry: Entry | None) -> tuple[str, Tone]:

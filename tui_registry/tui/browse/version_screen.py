@@ -16,7 +16,7 @@ from tui_registry.present.deeds import standing
 from tui_registry.present.imports import Candidate
 from tui_registry.present.versions import change_lines
 from tui_registry.records.merging import differing
-from tui_registry.text import address_short, exact, moment_utc, safe_text
+from tui_registry.text import address_short, exact, moment_utc, plural, safe_text
 from tui_registry.tui import conflicts, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, Surroundings, came_in_full, what_it_did
 from tui_registry.tui.kit.actions import Where, bindings_for
@@ -233,7 +233,7 @@ def _since(then: Then, around: Surroundings) -> tuple[list[str], str]:
     changed = change_lines(then.version.record or then.version.before, then.now.record) or ["it says the same"]
     if len(then.now.live_heads) > 1:
         changed.insert(0, f"in conflict, {len(then.now.live_heads)} versions are live")
-    later = f", {exact(then.later)} version{'' if then.later == 1 else 's'} later" if then.later else ""
+    later = f", {plural(then.later, 'version')} later" if then.later else ""
     return changed, f"now{later}: "
 
 

@@ -20,7 +20,7 @@ from tui_registry.datastore import Versions
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import ancestor_line, headline, letter
-from tui_registry.text import address_short, exact, safe_text
+from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow, Settling
 from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Sides, ValuePane, columns, in_full, layout
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
@@ -211,7 +211,7 @@ class ConflictScreen(FrameScreen[Deed]):
         names = {} if self.host.facts is None else self.host.facts.owners
         name, version = safe_text(str(record["name"]), 128), safe_text(str(record["version"]), 64)
         live, fields = len(versions.live), len(self.settling.differences)
-        apart = f"{exact(live)} versions, {_fields(fields)} differ{'s' if fields == 1 else ''}"
+        apart = f"{exact(live)} versions, {plural(fields, 'field')} differ{'s' if fields == 1 else ''}"
         said = apart if live > 1 else "one version is live by now"
         lines = [
             Content.assemble(
@@ -408,7 +408,8 @@ class ConflictScreen(FrameScreen[Deed]):
             return
         count = self.settling.take_rest(place)
         self._decided()
-        self.say(f"{_fields(count)} as version {letter(place)} has {'it' if count == 1 else 'them'}: u takes that back")
+        them = "it" if count == 1 else "them"
+        self.say(f"{plural(count, 'field')} as version {letter(place)} has {them}: u takes that back")
 
     def action_undo(self) -> None:
         if not self._may_decide():
@@ -633,10 +634,6 @@ class TextScreen(Dialog[str]):
 
 def _label(row: FieldRow) -> str:
     return value_row(row.path, row.result).label
-
-
-def _fields(count: int) -> str:
-    return f"{exact(count)} field{'' if count == 1 else 's'}"
 
 
 def _progress(rows: Sequence[FieldRow]) -> str:

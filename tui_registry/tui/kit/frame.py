@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui_registry.text import address_short, age, exact, safe_text
+from tui_registry.text import address_short, age, plural, safe_text
 from tui_registry.tui.kit.actions import Action, Where, action
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
@@ -190,7 +190,7 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         since = age(max(0, now - max(synced)))
         words.append(("synced just now" if since == "now" else f"synced {since} ago", "$foreground-muted"))
     count = facts.stats.records
-    words.append((f"{exact(count)} record{'' if count == 1 else 's'}", ""))
+    words.append((plural(count, "record"), ""))
     if facts.in_conflict:
         key = action("app.conflicts").footer_key
         words.append((f"{key} {in_conflict(facts.in_conflict)}", "bold $text-warning"))
@@ -202,7 +202,7 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
 
 def in_conflict(count: int) -> str:
     """`1 conflict`, `1,204 conflicts`."""
-    return f"{exact(count)} conflict{'' if count == 1 else 's'}"
+    return plural(count, "conflict")
 
 
 def _kept(facts: Facts | None) -> int:

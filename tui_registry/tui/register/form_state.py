@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tui_registry.datastore import Draft
 from tui_registry.errors import KINDS, Kind, Problem, Record
 from tui_registry.records.schema import defaults
+from tui_registry.text import plural
 from tui_registry.tui.register.form_fields import (
     SectionId,
     Texts,
@@ -163,9 +164,9 @@ class FormState:
         problems = self.problems()
         errors = sum(problem.severity == "error" for problem in problems)
         warnings = len(problems) - errors
-        also = f", {_counted(warnings, 'warning')}" if warnings else ""
+        also = f", {plural(warnings, 'warning')}" if warnings else ""
         if errors:
-            return f"{_counted(errors, 'problem')} before this can be signed{also}"
+            return f"{plural(errors, 'problem')} before this can be signed{also}"
         return f"ready to sign{also}"
 
     def _path(self, problem: Problem) -> str:
@@ -237,7 +238,3 @@ _FROM = "from:"
 _NOTES = "notes:"
 _GPU = "resource_requirements.requires_gpu"
 _OF_GPU = tuple(f"resource_requirements.{name}" for name in ("min_vram_gb", "cuda_cores", "tensor_cores"))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,598 @@
+"""Importing twice is importing once: what a source describes is the record that it came to here, or a new one.
+
+A table of this replica's own, which is never synced, remembers of each entry of a source which record it came to and
+what the source said of it last. By that, what is described again is told apart into what the source changed and what
+was changed here: what the source changed is taken, what a person edited stays. Nothing here signs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import zlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.records.as_written import read_record
+from tui_registry.records.merging import differing, merge, paths, value_at
+from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES, NULL_HASH
+from tui_registry.replica.catalogue.current import check_among, revision_of
+from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, variant_text
+from tui_registry.replica.log.batches import Together
+from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.stored import read_heads, record_of, stored_id
+
+# `new` is nowhere here; `same` is here as it is described; `changed` is here, and described otherwise; `deleted` was
+# here and was deleted; `kept` stays as it is, for the reason given.
+Found: TypeAlias = Literal["new", "same", "changed", "deleted", "kept"]
+
+
+class Described(NamedTuple):
+    """One entry of a source, as the source describes it. `ImportRun.describe` makes it.
+
+    Attributes:
+        source: the absolute path of a file or folder, or an address; empty where nothing can be remembered (stdin).
+        entry: what names it in the source, the same when a list is put in another order; empty where it is all there.
+        record: the draft, with what a person set.
+        said: the draft as the source has it.
+        stated: the fields that the source states, and those that a person set: of others it says nothing.
+        chosen: the fields that a person set: they win.
+        heads, revision: the version that it is a copy of, where it is an export and says so.
+        problems: what keeps it from being registered as it is, such as a field that a person must give a value.
+    """
+
+    source: str
+    entry: str
+    kind: Kind
+    record: Record
+    said: Record
+    stated: frozenset[str]
+    chosen: frozenset[str] = frozenset()
+    heads: tuple[str, ...] = ()
+    revision: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+class FieldChange(NamedTuple):
+    """A field that would change, or did."""
+
+    path: str
+    before: Json
+    after: Json
+
+
+class Comparison(NamedTuple):
+    """What an entry is to this replica.
+
+    Attributes:
+        id: of the record that it describes; None for what is `new`, and where several records may be meant.
+        heads: of that record, as it was compared.
+        before: that record as it is here.
+        record: as it would be signed.
+        edited: the fields that the source has otherwise and a person edited here: they stay.
+        reason: why it is `deleted` or `kept`.
+        problems: what keeps `record` from being signed, and what the authoring rules say of it.
+    """
+
+    found: Found
+    id: str | None = None
+    heads: tuple[str, ...] = ()
+    before: Record | None = None
+    record: Record | None = None
+    edited: tuple[str, ...] = ()
+    reason: StoreError | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
+        """What signing would change, field by field; none but of what is `changed`."""
+        if self.found != "changed" or self.before is None or self.record is None:
+            return ()
+        return tuple(FieldChange(found.path, *found.values) for found in differing(None, [self.before, self.record]))
+
+
+class ImportRun:
+    """One import, over however many steps: no two of its entries are the same record, and its writes are one batch.
+
+    Attributes:
+        source: what is imported: the absolute path of a file or folder, or an address; empty where there is none, and
+            then nothing is remembered.
+        together: its writes, which are undone as one if they have a label.
+    """
+
+    def __init__(self, source: str, label: str = "") -> None:
+        self.source = source.rstrip("/") or source
+        self.together = Together(label)
+        self._described: set[_EntryKey] = set()
+        # Record -> the entry that it is in this import
+        self._claims: dict[str, _EntryKey] = {}
+
+    def describe(
+        self,
+        source: str,
+        entry: str | None,
+        kind: Kind,
+        record: Record,
+        *,
+        stated: Collection[str],
+        said: Record | None = None,
+        chosen: Collection[str] = (),
+        heads: Sequence[str] = (),
+        revision: str | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> Described:
+        """An entry, to be compared and taken in. Call it once for each, in the order of the source: what one source
+        has several times under one name is numbered.
+
+        Args:
+            entry: what names it in the source; empty where it is all there, None where the draft's own name, version
+                and quantisation must do.
+            stated: the fields that the source states; those that are no fields of an author are left out.
+            said: the draft as the source has it, where a person set something in `record`.
+            chosen: the fields that the person set.
+        """
+        draft = record if said is None else said
+        source, first = _stored_text(source), _stored_text("\t".join(_identity(draft)) if entry is None else entry)
+        name, number = first, 1
+        while (source, name) in self._described:
+            number += 1
+            name = f"{first}\t{number}"
+        if source:
+            self._described.add((source, name))
+        # A struct that was set as a whole is set where it says something else
+        set_here = frozenset(
+            path
+            for path in (_authors(kind) if chosen else ())
+            if path in chosen or (path.partition(".")[0] in chosen and value_at(record, path) != value_at(draft, path))
+        )
+        return Described(
+            source,
+            name,
+            kind,
+            record,
+            draft,
+            _authors(kind).intersection(stated) | set_here,
+            set_here,
+            tuple(heads),
+            revision,
+            tuple(problems),
+        )
+
+    def claim(self, entry: Described, identifier: str) -> None:
+        """Keep that an entry is a record: no other entry of this import is."""
+        self._claims[identifier] = (entry.source, entry.entry)
+
+    def may_be(self, entry: Described, identifier: str) -> bool:
+        """Whether no other entry of this import is that record."""
+        key = (entry.source, entry.entry)
+        return self._claims.get(identifier, key) == key
+
+    def holds(self, source: str) -> bool:
+        """Whether a source is a part of what is imported: its entries come by themselves, if they are still there."""
+        within = source == self.source or source.startswith(f"{self.source.rstrip('/')}/")
+        return bool(self.source) and within and ("://" in source or os.path.lexists(source))
+
+
+class Imports:
+    """What sources described before, and what is described again."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], int], key: Key) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._key = key
+
+    def compare(self, run: ImportRun, entries: Sequence[Described]) -> list[Comparison]:
+        """What each of the entries is to this replica, with what the authoring rules say of what would be signed.
+        Nothing is written.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._pool.read() as db:
+            found = compare(db, self._key.known_address(db), run, entries)
+            return [checked(db, entry, comparison) for entry, comparison in zip(entries, found, strict=True)]
+
+    def remember(self, entry: Described, identifier: str) -> None:
+        """Keep which record an entry came to, where a person signed it by hand, such as in a form.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        with self._pool.write() as db:
+            remember(db, entry, identifier, self._clock())
+
+
+def compare(db: sqlite3.Connection, address: str, run: ImportRun, entries: Iterable[Described]) -> list[Comparison]:
+    """What each of the entries is to this replica; what the authoring rules say is not asked.
+
+    Args:
+        address: of the key that signs here, 40 hex digits.
+    """
+    looking = _Looking(db, address, run)
+    return [looking.compare(entry) for entry in entries]
+
+
+def checked(db: sqlite3.Connection, entry: Described, comparison: Comparison) -> Comparison:
+    """The comparison with what keeps from signing what would be signed, if anything would."""
+    record = comparison.record if comparison.found == "changed" else entry.record
+    if comparison.found not in ("new", "changed", "deleted") or record is None:
+        return comparison
+    # What a person must say about a new record, the record that is here says already.
+    own = () if comparison.found == "changed" else entry.problems
+    return comparison._replace(record=record, problems=(*own, *check_among(db, entry.kind, record)))
+
+
+def remember(db: sqlite3.Connection, entry: Described, identifier: str, now: int) -> None:
+    """Keep which record an entry came to and what the source said of it; within the transaction that signs it."""
+    if not entry.source:
+        return
+    known = _read_row(db, entry)
+    if known is not None and known.id == identifier and _says(entry, known.said):
+        return
+    if known is None:
+        _forget_moved(db, identifier)
+    said = _said(entry, {} if known is None else known.said)
+    db.execute(
+        "INSERT OR REPLACE INTO imported (source, entry, id, said, at) VALUES (?, ?, ?, ?, ?)",
+        (entry.source, entry.entry, stored_id(identifier), _packed(said), now),
+    )
+
+
+# How: finding the record
+
+_EntryKey: TypeAlias = tuple[str, str]
+
+
+class _Row(NamedTuple):
+    """What is remembered of an entry: the record, and what the source said, which is not looked at yet."""
+
+    id: str
+    said: Record
+
+
+class _Here(NamedTuple):
+    """A live record of this replica's."""
+
+    rid: int
+    id: str
+    kind: Kind
+    mine: bool
+    live_heads: int
+
+
+class _Looking:
+    """Comparing the entries of one step."""
+
+    def __init__(self, db: sqlite3.Connection, address: str, run: ImportRun) -> None:
+        self._db = db
+        self._owner = bytes.fromhex(address)
+        self._run = run
+        self._named: dict[tuple[str, ...], list[tuple[_Here, list[_EntryKey]]]] = {}
+
+    def compare(self, entry: Described) -> Comparison:
+        given = str(entry.record[ID_FIELD[entry.kind]])
+        if given != NULL_HASH:
+            here = self._here(given)
+            if here is not None and here.kind == entry.kind:
+                return self._copy_of(entry, here)
+            if self._was_ours(given, entry.kind):
+                return Comparison("deleted", given, reason=_deleted(entry.kind, given))
+        row = _read_row(self._db, entry) if entry.source else None
+        if row is not None:
+            here = self._here(row.id)
+            if here is None and self._was_ours(row.id, entry.kind):
+                found = self._by_name(entry)
+                gone = Comparison("deleted", row.id, reason=_deleted(entry.kind, row.id))
+                return gone if found.found == "new" else found
+            if here is not None and here.mine and here.kind == entry.kind:
+                if not self._run.may_be(entry, here.id):
+                    says = _says(entry, row.said)
+                    return Comparison("same" if says else "kept", here.id, reason=None if says else _twice(here))
+                return self._against(entry, here, row.said)
+        return self._by_name(entry)
+
+    def _copy_of(self, entry: Described, here: _Here) -> Comparison:
+        """What carries the id of a record that is here."""
+        before, heads = self._read(here)
+        if not here.mine:
+            if _says(entry, before):
+                return Comparison("same", here.id, heads, before)
+            return Comparison("kept", here.id, heads, before, reason=_another_s(here, before))
+        if not self._run.may_be(entry, here.id):
+            return Comparison("kept", here.id, heads, before, reason=_twice(here))
+        row = _read_row(self._db, entry) if entry.source else None
+        if not entry.heads and entry.revision is None and row is not None and row.id == here.id:
+            return self._against(entry, here, row.said)
+        found = self._merged(entry, here, before, heads, before)
+        stale = (entry.heads and set(entry.heads) != set(heads)) or entry.revision not in (None, revision_of(heads))
+        if found.found != "changed" or not stale:
+            return found
+        if self._is_copy(entry):
+            return Comparison("same", here.id, heads, before)
+        return Comparison("kept", here.id, heads, before, reason=_stale(here))
+
+    def _is_copy(self, entry: Described) -> bool:
+        """Whether it is the very version that it says it is a copy of."""
+        digest = stored_id(entry.heads[0]) if len(entry.heads) == 1 else b""
+        row = self._db.execute("SELECT body FROM ops WHERE hash = ?", (digest,)).fetchone()
+        record = None if row is None else record_of(row[0])
+        return record is not None and _says(entry, record)
+
+    def _by_name(self, entry: Described) -> Comparison:
+        """Without a row: one record of ours that is called so, and is no other entry of this import."""
+        meant = [here for here, known in self._called(entry) if self._may_be(entry, here, known)]
+        if len(meant) == 1:
+            before, heads = self._read(meant[0])
+            return self._merged(entry, meant[0], before, heads, self._first(meant[0]), known=False)
+        for here in meant:
+            before, heads = self._read(here)
+            if _says(entry, before):
+                return self._same(entry, here, heads, before)
+        if meant:
+            return Comparison("kept", reason=_ambiguous(meant))
+        return Comparison("new")
+
+    def _called(self, entry: Described) -> list[tuple[_Here, list[_EntryKey]]]:
+        """Our live records of that kind, name, version and quantisation, each with the entries that it is known as:
+        those that no entry of this import is yet."""
+        key = (entry.kind, *_identity(entry.record))
+        if key not in self._named:
+            _, name, version, quantization = key
+            rows = self._db.execute(
+                "SELECT rid, id, live_heads FROM catalogue WHERE name = ? COLLATE NOCASE AND name = ? AND owner = ? "
+                "AND kind = ? AND version = ? AND coalesce(quantization, '') = ? ORDER BY rid",
+                (name, name, self._owner, KIND_CODES[entry.kind], version, quantization),
+            )
+            found = [_Here(rid, digest.hex(), entry.kind, True, live) for rid, digest, live in rows.fetchall()]
+            self._named[key] = [(here, self._known(here)) for here in found if self._run.may_be(entry, here.id)]
+        return self._named[key]
+
+    def _known(self, here: _Here) -> list[_EntryKey]:
+        return _entries_of(self._db, here.id)
+
+    def _may_be(self, entry: Described, here: _Here, known: Sequence[_EntryKey]) -> bool:
+        """Whether a record is no other entry of this import, neither one before nor one that may come.
+
+        A file holds one description, or several with names: one of them is not the other way's.
+        """
+        if not self._run.may_be(entry, here.id):
+            return False
+        return not any(
+            bool(name) is bool(entry.entry) if source == entry.source else self._run.holds(source)
+            for source, name in known
+        )
+
+    def _here(self, identifier: str) -> _Here | None:
+        row = self._db.execute(
+            "SELECT c.rid, c.kind, c.owner, c.live_heads FROM keys k JOIN catalogue c USING (rid) WHERE k.id = ?",
+            (stored_id(identifier),),
+        ).fetchone()
+        if row is None:
+            return None
+        rid, kind, owner, live = row
+        return _Here(rid, identifier, KINDS_BY_CODE[kind], owner == self._owner, live)
+
+    def _was_ours(self, identifier: str, kind: Kind) -> bool:
+        """Whether a record that is not live is a deleted one of ours."""
+        row = self._db.execute("SELECT kind, owner FROM keys WHERE id = ?", (stored_id(identifier),)).fetchone()
+        return row is not None and tuple(row) == (KIND_CODES[kind], self._owner)
+
+    def _read(self, here: _Here) -> tuple[Record, tuple[str, ...]]:
+        """The record that is shown, and all its heads."""
+        (body,) = self._db.execute(
+            "SELECT o.body FROM catalogue c JOIN ops o ON o.idx = c.idx WHERE c.rid = ?", (here.rid,)
+        ).fetchone()
+        record = record_of(body)
+        assert record is not None
+        return record, tuple(sorted(head.hash for _, head in read_heads(self._db, [here.rid])))
+
+    def _first(self, here: _Here) -> Record:
+        """The record as it was registered: what was edited since is known by that, where no source is remembered."""
+        (body,) = self._db.execute("SELECT body FROM ops WHERE rid = ? ORDER BY idx LIMIT 1", (here.rid,)).fetchone()
+        record = record_of(body)
+        assert record is not None
+        return record
+
+    # How: comparing with it
+
+    def _against(self, entry: Described, here: _Here, said: Record) -> Comparison:
+        """An entry and its record, by what is remembered of the source."""
+        if not entry.chosen and _says(entry, said):
+            self._run.claim(entry, here.id)
+            return Comparison("same", here.id)
+        before, heads = self._read(here)
+        return self._merged(entry, here, before, heads, _as_draft(entry.kind, said) or self._first(here))
+
+    def _merged(
+        self, entry: Described, here: _Here, before: Record, heads: tuple[str, ...], base: Record, *, known: bool = True
+    ) -> Comparison:
+        """An entry and its record.
+
+        Args:
+            base: what the source said last; where that is not `known`, what the record said first.
+        """
+        record, edited = _taken(entry, before, base)
+        if not known:
+            edited = tuple(
+                path
+                for path in paths(entry.kind)
+                if path in entry.stated and value_at(entry.record, path) != value_at(record, path)
+            )
+        if all(value_at(record, path) == value_at(before, path) for path in entry.stated):
+            return self._same(entry, here, heads, before, edited)
+        if here.live_heads > 1:
+            return Comparison("kept", here.id, heads, before, reason=_in_conflict(here))
+        self._run.claim(entry, here.id)
+        return Comparison("changed", here.id, heads, before, record, edited)
+
+    def _same(
+        self, entry: Described, here: _Here, heads: tuple[str, ...], before: Record, edited: tuple[str, ...] = ()
+    ) -> Comparison:
+        self._run.claim(entry, here.id)
+        return Comparison("same", here.id, heads, before, edited=edited)
+
+
+def _stored_text(text: str) -> str:
+    """A path or a stranger's name as a column holds it: Unicode, and no longer than anybody needs."""
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    if len(plain) <= _LONGEST:
+        return plain
+    return plain[:_LONGEST] + hashlib.sha256(plain.encode()).hexdigest()
+
+
+_LONGEST = 4_096
+
+
+@cache
+def _authors(kind: Kind) -> frozenset[str]:
+    """The fields that an author writes."""
+    return frozenset(paths(kind))
+
+
+def _identity(record: Record) -> tuple[str, str, str]:
+    """Name, version and quantisation."""
+    quantization = record.get("quantization")
+    return str(record["name"]), str(record["version"]), "" if quantization is None else variant_text(quantization)
+
+
+# How: what the source changed, and what a person did
+
+
+def _says(entry: Described, record: Record) -> bool:
+    """Whether a record has all that the source states; a record that lacks a field has not."""
+    try:
+        return all(value_at(entry.said, path) == value_at(record, path) for path in entry.stated)
+    except KeyError:
+        return False
+
+
+def _taken(entry: Described, ours: Record, base: Record) -> tuple[Record, tuple[str, ...]]:
+    """Our record with what the source changed since it said `base`, and the fields that we changed too, to something
+    else: they stay ours.
+
+    What a source does not state it did not change. Lists are merged by item, and what a person chose now wins.
+    """
+    stated = {path: value_at(entry.said, path) for path in entry.stated - entry.chosen}
+    theirs = merge(None, [base], stated).record
+    merged = merge(base, [ours, theirs], {path: value_at(entry.record, path) for path in entry.chosen})
+    return merged.record, merged.open
+
+
+# How: what is remembered
+
+_NOT_SAID = ("model_id", "agent_id", "owner_id", "created_at", "updated_at")
+# Of a row that somebody else wrote into, no more is unpacked.
+_MOST_SAID = 4 * MAX_OP_BYTES
+
+
+def _read_row(db: sqlite3.Connection, entry: Described) -> _Row | None:
+    row = db.execute(
+        "SELECT id, said FROM imported WHERE source = ? AND entry = ?", (entry.source, entry.entry)
+    ).fetchone()
+    if row is None:
+        return None
+    identifier, said = row
+    return _Row(identifier.hex() if isinstance(identifier, bytes) else "", _unpacked(said))
+
+
+def _entries_of(db: sqlite3.Connection, identifier: str) -> list[_EntryKey]:
+    rows = db.execute("SELECT source, entry FROM imported WHERE id = ?", (stored_id(identifier),)).fetchall()
+    return [(source, name) for source, name in rows if isinstance(source, str) and isinstance(name, str)]
+
+
+def _forget_moved(db: sqlite3.Connection, identifier: str) -> None:
+    """Forget the files that a record came from and that are gone from their folders: it has another one now, and what
+    comes in their place is something else."""
+    for source, name in _entries_of(db, identifier):
+        if "://" not in source and Path(source).parent.is_dir() and not os.path.lexists(source):
+            db.execute("DELETE FROM imported WHERE source = ? AND entry = ?", (source, name))
+
+
+def _said(entry: Described, known: Record) -> Record:
+    """What the source has said of an entry by now: what it does not state this time it said before."""
+    before = _as_draft(entry.kind, known)
+    said = entry.said
+    if before is not None:
+        said = merge(None, [before], {path: value_at(entry.said, path) for path in entry.stated}).record
+    return {name: value for name, value in said.items() if name not in _NOT_SAID}
+
+
+def _packed(said: Record) -> bytes:
+    return zlib.compress(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _unpacked(packed: object) -> Record:
+    """What was remembered, empty where it cannot be read: then it is not known what the source said."""
+    try:
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress(packed, _MOST_SAID) if isinstance(packed, bytes) else b""
+        said: Json = json.loads(text)
+    except (zlib.error, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _as_draft(kind: Kind, said: Record) -> Record | None:
+    """What was remembered as a whole draft, None where it is none of that kind."""
+    try:
+        return read_record(kind, dict(said)) if said else None
+    except InvalidRecord:
+        return None
+
+
+# How: why a record stays as it is
+
+
+def _deleted(kind: Kind, identifier: str) -> StoreError:
+    return StoreError(
+        "deleted",
+        f"{kind} {identifier[:12]}, which it was registered as, was deleted here: --register registers it anew",
+    )
+
+
+def _twice(here: _Here) -> StoreError:
+    return StoreError(
+        "twice", f"{here.kind} {here.id[:12]} is described by another entry of this import too: only the first counts"
+    )
+
+
+def _stale(here: _Here) -> StoreError:
+    return StoreError(
+        "changed",
+        f"{here.kind} {here.id[:12]} has changed since this copy of it was written: export it again, then repeat the "
+        "change",
+    )
+
+
+def _another_s(here: _Here, record: Record) -> StoreError:
+    return StoreError(
+        "not_owner",
+        f"{here.kind} {here.id[:12]} belongs to 0x{record['owner_id']} and says something else here: leave out the id "
+        "for a record of your own",
+    )
+
+
+def _in_conflict(here: _Here) -> StoreError:
+    return StoreError(
+        "conflict",
+        f"{here.kind} {here.id[:12]} is in conflict, {here.live_heads} versions of it are live: settle that first "
+        f"(`resolve {here.id[:12]}`)",
+    )
+
+
+_NAMED = 5
+
+
+def _ambiguous(meant: Sequence[_Here]) -> StoreError:
+    ids = ", ".join(here.id[:12] for here in meant[:_NAMED]) + (", ..." if len(meant) > _NAMED else "")
+    return StoreError(
+        "ambiguous",
+        f"{len(meant)} records of yours have this name, version and quantisation ({ids}), and each says something "
+        "else: `update ID FILE` changes the one that is meant, `register --new` makes another",
+    )
