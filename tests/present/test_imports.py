@@ -231,12 +231,17 @@ def test_operations_are_told_by_what_became_of_them() -> None:
 
 
 def test_a_list_of_findings_is_told_in_one_line() -> None:
-    assert survey_words(3, 1, 0, cut=False) == "3 found, 1 ready"
-    assert survey_words(2_000, 1, 2, cut=True) == (
-        "2,000 found, 1 ready, 2 files describe nothing, there are more: tui-registry import takes all"
+    assert survey_words({}, 0, cut=False) == "0 found"
+    assert survey_words({"here": 1, "ready": 2}, 1, cut=False) == (
+        "3 found: 2 ready, 1 here already; 1 file passed over"
+    )
+    assert survey_words({"ready": 2_000, "changed": 1}, 2, cut=True) == (
+        "2,001 found: 2,000 ready, 1 changed; 2 files passed over; there are more: tui-registry import takes all"
     )
 
 
 def test_what_was_registered_is_told_with_what_stopped_it() -> None:
     assert registered_words(1) == "registered 1 record"
     assert registered_words(1_000, "the disk is full") == "registered 1,000 records; the disk is full"
+    assert registered_words(2, updated=1) == "registered 2 records and updated 1 record"
+    assert registered_words(0, "the disk is full", updated=3) == "updated 3 records; the disk is full"

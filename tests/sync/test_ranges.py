@@ -20,7 +20,8 @@ from tests.sync.logs import ALICE, FakeLog, root, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import running
 from tui_registry.sync import Bounds, pull
-from tui_registry.sync.tiles import pack
+from tui_registry.sync.http_transport import HttpTransport
+from tui_registry.sync.tiles import Span, pack
 
 AT_ONCE = Bounds(retry_seconds=0, requests_at_once=1, batch_ops=256)
 TAG = '"one"'
@@ -55,7 +56,7 @@ class Server:
         self._log = log
 
     async def __call__(self, ask: Ask, reply: Reply) -> None:
-        tile = self._log.tile(ask.path.rsplit("/", 1)[-1])
+        tile = self._log.tile(ask.path.rsplit("/", 1)[-1].partition("?")[0])
         if tile is None:
             await honest(self._log)(ask, reply)
             return
@@ -311,6 +312,20 @@ async def test_what_is_kept_is_bounded(here: Datastore) -> None:
     assert log.lines
     assert await read(here, answer, Bounds(retry_seconds=0, incoming_bytes=100_000)) is None
     assert 0 < most <= 100_000
+
+
+async def test_what_is_kept_may_be_of_a_cache_and_is_asked_for_again_past_those(tmp_path: Path) -> None:
+    server = Server(LOG)
+    server.cut = 1 << 30
+    async with (
+        hostile(server) as peer,
+        HttpTransport("them", peer.url, AT_ONCE, tmp_path / "incoming") as transport,
+    ):
+        for asked in (1, 1, 2):
+            transport.past_caches = asked == 2
+            assert await transport.entries(LOG.epoch, Span(0, 0, 20)) == LOG.lines
+            assert len(server.asked) == asked
+    assert not (tmp_path / "incoming").exists()
 
 
 async def test_what_was_kept_of_an_older_log_goes(here: Datastore) -> None:

@@ -114,6 +114,25 @@ async def test_a_push_is_sent_again(here: Datastore) -> None:
         assert len({ask.body for ask in peer.asks if ask.path == "/sync/ops"}) == 1
 
 
+@pytest.mark.parametrize("status", [408, 413])
+async def test_a_push_that_is_too_much_at_once_is_sent_in_halves(here: Datastore, status: int) -> None:
+    here.apply(bodies(roots(ALICE, 40)), source="test")
+    took: list[bytes] = []
+
+    async def push_up_to_ten(ask: Ask, reply: Reply) -> None:
+        lines = ask.body.splitlines()
+        if len(lines) > 10:
+            await reply.whole(status)
+        else:
+            took.extend(lines)
+            await reply.whole(200, json.dumps({"applied": len(lines)}).encode())
+
+    async with hostile(but(honest(FakeLog.of([])), "/sync/ops", push_up_to_ten)) as peer:
+        here.peers.add("them", peer.url)
+        assert (await push(here, "them", bounds=AT_ONCE)).applied == 40
+    assert took == here.log.lines(0, 40)
+
+
 async def test_a_real_node_behind_a_line_that_breaks_is_pulled_and_pushed_to(
     here: Datastore, replica: Callable[[str], Datastore]
 ) -> None:

@@ -20,9 +20,9 @@ from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
-from tui_registry.tui.history.history_screen import HistoryScreen, NarrowingInput
+from tui_registry.tui.history.history_screen import HistoryScreen
 from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
-from tui_registry.tui.kit.dialogs import Dialog
+from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
 from tui_registry.tui.kit.help import help_text
 from tui_registry.tui.register.register_screen import RegisterScreen

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource
+from tui_registry.tui.imports.findings import FindingsScreen
+from tui_registry.tui.imports.import_flow import ImportSource
+from tui_registry.tui.imports.mending import MendScreen
 from tui_registry.tui.kit.actions import Action, action, actions_for
 from tui_registry.tui.kit.frame import MOST_FOOTER_KEYS
 from tui_registry.tui.register.area_rows import FormfileArea
@@ -15,8 +17,9 @@ HOMES: dict[str, type] = {
     "template": FormfileArea,
     "import": ImportSource,
     "findings": FindingsScreen,
+    "mending": MendScreen,
 }
-ITEMS = [*actions_for("register"), *actions_for("template"), *actions_for("import"), *actions_for("findings")]
+ITEMS = actions_for("register", "template", "import", "findings", "mending")
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.id)
@@ -25,5 +28,6 @@ def test_every_action_can_be_run_where_it_says(item: Action) -> None:
 
 
 def test_the_footer_of_the_list_has_at_most_seven_keys_and_they_exist() -> None:
-    assert 0 < len(FindingsScreen.FOOTER) <= MOST_FOOTER_KEYS
-    assert all(action(item).keys for item in FindingsScreen.FOOTER)
+    for footer in (FindingsScreen.FOOTER, FindingsScreen.TYPING):
+        assert 0 < len(footer) <= MOST_FOOTER_KEYS
+        assert all(action(item).keys for item in footer)

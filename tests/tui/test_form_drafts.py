@@ -134,9 +134,9 @@ def test_a_second_import_of_an_own_record_leaves_the_draft_of_the_first(datastor
     for version in ("2.0.0", "3.0.0"):
         copy = {"kind": "model", "record": {**entry.record, "version": version}}
         (tmp_path / "copy.json").write_text(json.dumps(copy))
-        (candidate,) = survey(datastore, str(tmp_path / "copy.json")).candidates
+        (line,) = survey(datastore, str(tmp_path / "copy.json")).lines
         desk = Desk(datastore)
-        form = desk.open(Wanted("model", imported=candidate))
+        form = desk.open(Wanted("model", imported=line.candidate))
         assert ("earlier draft" in form.notice) == (version == "3.0.0")
         assert keep(desk, form, form.key) == form.key
     assert typed_in(datastore, "version") == ["2.0.0", "3.0.0"]

@@ -204,7 +204,13 @@ async def imports(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
         await walk(app, pilot, looker, "enter")
         if where != str(folder):
             await walk(app, pilot, looker, "escape")
-    await walk(app, pilot, looker, *["j"] * 4, "pagedown", "enter", *["ctrl+down"] * 4, "escape", "a", "escape")
+    await walk(app, pilot, looker, *["j"] * 4, "pagedown", "enter", *["ctrl+down"] * 4, "escape", "a", "r")
+    await walk(app, pilot, looker, "A", "g", "space", "space", "m", "escape", "slash", *"licence", "enter", "m", "1")
+    line = app.screen.query_one(Input)
+    for text in TEXTS[::5]:
+        await paste(app, pilot, line, fitted(text, 200))
+        await walk(app, pilot, looker, "enter")
+    await walk(app, pilot, looker, "escape", "tab", "escape", "escape", "right", "enter")
 
 
 def write_files(folder: Path) -> None:
@@ -273,7 +279,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "ChoiceMenu DifferenceList DraftList KindRow MergeScreen PreviewScreen RegisterMode",
     ),
     (forms_of_records, WIDE, "CheckList ChoicesRow ModelsRow PickModel TemplateRow WordOffers"),
-    (imports, NARROW, "FindingsScreen ImportSource"),
+    (imports, NARROW, "FindingBody FindingList FindingsScreen ImportSource MendScreen"),
     (words_of_the_code, NARROW, ""),
 )
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from tests.importers.made import LLAMA, gguf
 from tests.seeds import make_record, owner, signed
 from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, settle, status
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.imports.import_flow import FindingsScreen, ImportSource, common_start, offers
+from tui_registry.tui.imports.findings import FindingsScreen
+from tui_registry.tui.imports.import_flow import ImportSource, common_start, offers
 from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -66,6 +67,8 @@ async def test_a_model_is_registered_from_a_gguf_file_without_the_mouse(
             await press(pilot, "ctrl+s")
             assert status(app).startswith("registered ")
             assert name_under_cursor(app) == "Tiny Llama"
+            await ask_for(pilot, "models/tiny-llama.gguf")
+            assert "1 found: 1 here already" in screen_text(app)
         (found,) = datastore.search("").rows
         entry = datastore.entry(found.id)
         assert entry is not None
@@ -111,40 +114,6 @@ async def test_an_import_that_was_left_is_a_draft_that_still_knows_its_origins(t
             assert row(app, "name").text == "Tiny Llama"
             assert "general.name" in origin(app, "name")
             assert "x.gguf" in screen_text(app)
-
-
-async def test_several_findings_are_a_list_and_the_right_ones_are_registered_at_once(tmp_path: Path) -> None:
-    records = [{"kind": "model", **make_record("model", f"m{n}")} for n in range(3)]
-    records.append({"kind": "model", **make_record("model", "odd", license="apache")})
-    path = write(tmp_path / "many.json", json.dumps(records))
-    with replica(tmp_path / "data") as datastore:
-        async with running(datastore) as (app, pilot):
-            await ask_for(pilot, path)
-            assert showing(app) is FindingsScreen
-            assert "4 found, 3 ready" in screen_text(app)
-            await press(pilot, "a", "y")
-            assert status(app) == "registered 3 records"
-            assert screen_text(app).count("✓ registered") == 4  # and the status line
-            await press(pilot, "G", "enter")
-            assert showing(app) is RegisterScreen
-            assert row(app, "name").text == "odd"
-            await press(pilot, "escape", "escape")
-            assert app.screen is browse_of(app)
-        assert sorted(found.name for found in datastore.search("").rows) == ["m0", "m1", "m2"]
-
-
-async def test_a_finding_that_was_put_right_and_signed_is_marked_in_the_list(tmp_path: Path) -> None:
-    records = [{"kind": "model", **make_record("model", f"m{n}")} for n in range(2)]
-    path = write(tmp_path / "many.json", json.dumps(records))
-    with replica(tmp_path / "data") as datastore:
-        async with running(datastore) as (app, pilot):
-            await ask_for(pilot, path)
-            await press(pilot, "j", "enter", "ctrl+s")
-            assert showing(app) is FindingsScreen
-            assert app.screen.query_one(DataTable).cursor_row == 1
-            assert screen_text(app).count("✓ registered") == 2  # and the status line
-            await press(pilot, "escape")
-            assert name_under_cursor(app) == "m1"
 
 
 async def test_a_finding_that_was_opened_and_left_goes_on_from_its_draft(tmp_path: Path) -> None:
@@ -230,6 +199,8 @@ async def test_a_copy_of_a_record_of_ones_own_becomes_an_edit_of_it(tmp_path: Pa
         path = write(tmp_path / "mine.json", json.dumps({"kind": "model", "record": changed}))
         async with running(datastore) as (app, pilot):
             await ask_for(pilot, path)
+            assert "Version: 0.1.0 → 2.0.0" in screen_text(app)
+            await press(pilot, "enter")
             assert "registered here" in status(app)
             await press(pilot, "ctrl+s")
             assert status(app).startswith("saved ")
@@ -270,20 +241,3 @@ async def test_hostile_names_of_files_and_records_are_shown_safely(tmp_path: Pat
             assert "\x1b" not in shown
             await press(pilot, "enter")
             assert showing(app) is RegisterScreen
-
-
-async def test_where_nothing_is_left_that_can_be_read_nothing_is_offered_to_open(tmp_path: Path) -> None:
-    with replica(tmp_path / "data") as datastore:
-        write(tmp_path / "in" / "good.json", json.dumps({"kind": "model", "record": make_record("model", "good")}))
-        for name in ("one", "two"):
-            write(tmp_path / "in" / f"{name}.json", json.dumps({"kind": "model", "record": {"name": ["no text"]}}))
-        async with running(datastore) as (app, pilot):
-            await ask_for(pilot, tmp_path / "in")
-            assert showing(app) is FindingsScreen
-            await press(pilot, "a", "y")
-            assert status(app) == "registered 1 record"
-            await press(pilot, "a")
-            assert status(app) == "what is left cannot be read: why, stands below the list"
-            await press(pilot, "escape")
-            assert app.screen is browse_of(app)
-            assert "list" not in status(app)

@@ -21,7 +21,7 @@ from tests.tui.driving import browse_of, press, replica, running, screen_text, s
 from tui_registry.datastore import Draft
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.saved_searches import SearchesScreen
-from tui_registry.tui.imports.import_flow import FindingsScreen
+from tui_registry.tui.imports.findings import FindingsScreen
 from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen

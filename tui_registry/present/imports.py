@@ -109,6 +109,10 @@ Status: TypeAlias = Literal[
 ]
 
 
+# Of what is in the list of the app: a draft that a person began of it counts for itself.
+Standing: TypeAlias = Union[Status, Literal["draft"]]
+
+
 @dataclass(slots=True)
 class Candidate:
     """One thing that was found, and what became of it so far.
@@ -225,20 +229,17 @@ class Candidate:
                 self.end_in(outcome.error)
 
 
-def judged(finding: Finding, problems: Sequence[Problem] | None = None, *, here_as: str | None = None) -> Candidate:
+def judged(finding: Finding, problems: Sequence[Problem] = ()) -> Candidate:
     """What a finding is before anything is written.
 
     Args:
         problems: what the authoring rules say of its draft, beside its own problems.
-        here_as: the id under which this replica has the record already.
     """
-    said = _told((*finding.problems, *(problems or ())))
+    said = _told((*finding.problems, *problems))
     candidate = Candidate(
-        finding.source, "invalid", finding.kind, finding.record, here_as, said, finding.origins, finding.notes
+        finding.source, "invalid", finding.kind, finding.record, None, said, finding.origins, finding.notes
     )
-    if here_as is not None:
-        candidate.status = "here"
-    elif finding.record is not None and finding.kind is not None and not candidate.errors:
+    if finding.record is not None and finding.kind is not None and not candidate.errors:
         candidate.status = "ready"
     return candidate
 
@@ -435,24 +436,36 @@ class Untold:
             yield f"  and {exact(len(often) - self._SHOWN)} other reasons"
 
 
-def survey_words(found: int, ready: int, passed: int, *, cut: bool) -> str:
+def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> str:
     """What a list of findings holds.
 
     Args:
+        counts: how many have which status, or a draft of their own that a person began.
         passed: files that describe nothing. cut: there is more than the list shows.
     """
-    parts = [f"{exact(found)} found", f"{exact(ready)} ready"]
-    parts += [f"{exact(passed)} files describe nothing"] if passed else []
-    parts += ["there are more: tui-registry import takes all"] if cut else []
-    return ", ".join(parts)
+    told = [f"{exact(counts[status])} {words}" for status, words in _IN_A_LIST.items() if counts.get(status)]
+    said = f"{exact(sum(counts.values()))} found{': ' if told else ''}{', '.join(told)}"
+    if passed:
+        said += f"; {exact(passed)} file{'' if passed == 1 else 's'} passed over"
+    return said + ("; there are more: tui-registry import takes all" if cut else "")
 
 
-def registered_words(count: int, trouble: str = "") -> str:
-    """What was registered at once; `trouble` says what was refused or what stopped it."""
-    words = "registered 1 record" if count == 1 else f"registered {exact(count)} records"
+def registered_words(count: int, trouble: str = "", *, updated: int = 0) -> str:
+    """What was signed at once; `trouble` says what was refused or what stopped it."""
+    deeds = [f"registered {_records(count)}"] if count or not updated else []
+    words = " and ".join(deeds + ([f"updated {_records(updated)}"] if updated else []))
     return f"{words}; {trouble}" if trouble else words
 
 
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{exact(count)} records"
+
+
+_IN_A_LIST: Mapping[Standing, str] = {
+    "ready": "ready", "changed": "changed", "invalid": "not ready", "draft": "kept as drafts", "failed": "refused",
+    "kept": "left alone", "deleted": "deleted here", "registered": "registered", "updated": "updated",
+    "here": "here already",
+}  # fmt: skip
 _STATUSES: Mapping[str, Status] = {
     "new": "ready", "same": "here", "changed": "changed", "deleted": "deleted", "kept": "kept",
 }  # fmt: skip

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tui_registry.datastore import Datastore
 from tui_registry.present.pulls import PushResult, SyncError, Tally, out_of_time, read_report
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
 from tui_registry.sync.transport import is_url
+
+if TYPE_CHECKING:
+    from tui_registry.sync.http_transport import HttpTransport
+
+# Nodes of 0.1 give a body 60 s, however large it is.
+_TOO_MUCH = frozenset(("http_408", "http_413"))
 
 
 async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None) -> PushResult:
@@ -48,9 +55,22 @@ async def _push(datastore: Datastore, peer_name: str, bounds: Bounds) -> PushRes
         for start in range(0, ours.size, 2 * TILE_OPS):
             lines = await in_thread(datastore.log.lines, start, min(start + 2 * TILE_OPS, ours.size))
             for part in _parts(lines, bounds):
-                tally = tally.plus(read_report(await transport.offer(part)))
+                tally = tally.plus(await _offered(transport, part))
                 offered += len(part)
     return PushResult(peer=peer.name, offered=offered, **tally.counts())
+
+
+async def _offered(transport: HttpTransport, lines: list[bytes]) -> Tally:
+    """What became of these lines; in halves where a node takes no more at once, or not for so long a time as they take
+    on this line."""
+    try:
+        return read_report(await transport.offer(lines))
+    except SyncError as error:
+        if error.code not in _TOO_MUCH or len(lines) == 1:
+            raise
+    half = len(lines) // 2
+    first = await _offered(transport, lines[:half])
+    return first.plus(await _offered(transport, lines[half:]))
 
 
 def _parts(lines: list[bytes], bounds: Bounds) -> Iterator[list[bytes]]:

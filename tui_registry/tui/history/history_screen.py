@@ -37,7 +37,7 @@ from tui_registry.tui.browse import (
 from tui_registry.tui.history.operation_list import Asked, OperationList, asked_for, read_listing
 from tui_registry.tui.kit.actions import Where, action, bindings_for
 from tui_registry.tui.kit.copying import copy_text
-from tui_registry.tui.kit.dialogs import LineInput
+from tui_registry.tui.kit.dialogs import NarrowingInput
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
@@ -46,15 +46,6 @@ from tui_registry.tui.kit.text_flow import field, heading, paragraph, stack
 WIDE: Final = 120
 _LABEL: Final = 9
 _ROW: Final = 20
-
-
-class NarrowingInput(LineInput):
-    """What the list is narrowed to, as it is typed."""
-
-    BINDINGS = bindings_for("narrowing")
-
-    async def action_to_list(self) -> None:
-        await self.screen.run_action("screen.to_list")
 
 
 class HistoryScreen(FrameScreen[None]):

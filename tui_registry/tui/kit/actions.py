@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
-    "conflict", "writing", "register", "items", "template", "drafts", "merge", "import", "findings", "sync",
+    "conflict", "writing", "register", "items", "template", "drafts", "merge", "import", "findings", "mending", "sync",
     "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
 ]  # fmt: skip
 
@@ -35,10 +35,11 @@ HEADINGS: Final[dict[Where, str]] = {
     "merge": "When a record changed while you edited it",
     "import": "When asked where to import from",
     "findings": "In the list of what was found",
+    "mending": "When one value is given to several that were found",
     "sync": "Sync",
     "quarantine": "In the quarantine",
     "history": "History",
-    "narrowing": "In the line that narrows the history",
+    "narrowing": "In the line that narrows a list",
     "version": "On a version of a record",
     "settings": "Settings",
     "compare": "Compare",
@@ -291,14 +292,22 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "drafts", "discard"),
     Action("merge.accept", ("ctrl+s",), "merge", "Put the choices into the form", "merge", "accept"),
     Action("import.complete", ("tab",), "complete", "Complete the path", "import", "complete"),
-    Action("findings.open", ("enter",), "open", "Open what is under the cursor as a draft", "findings", "open"),
-    Action("findings.register", ("a",), "register all", "Register all that have no problems", "findings",
-           "register_all"),
-    Action("findings.first", ("g", "home"), "first", "The first that was found", "findings", "first"),
-    Action("findings.last", ("G", "end"), "last", "The last that was found", "findings", "last"),
-    Action("findings.down", ("j",), "down", "The next that was found", "findings", "down"),
-    Action("findings.up", ("k",), "up", "The one before", "findings", "up"),
-    Action("findings.back", ("escape",), "back", "Leave; what was registered stays", "findings", "back"),
+    Action("findings.mark", ("space",), "mark", "Mark what is under the cursor, to sign or mend several at once",
+           "findings", "mark"),
+    Action("findings.mark_ready", ("a",), "mark all", "Mark all that are new and ready, of those in the list; or "
+           "unmark them", "findings", "mark_ready"),
+    Action("findings.mark_changed", ("A",), "mark changed", "Mark all that are here and described otherwise now, of "
+           "those in the list; or unmark them", "findings", "mark_changed"),
+    Action("findings.register", ("r", "ctrl+s"), "register", "Sign what is marked, or what is under the cursor, after "
+           "a question: what is new is registered, what changed is updated", "findings", "register"),
+    Action("findings.mend", ("m",), "mend", "Give one value to all that have the same problem, or to the marked ones",
+           "findings", "mend"),
+    Action("findings.undo", ("u",), "undo", "Take back the last value that was given to several", "findings", "undo"),
+    Action("findings.find", ("/",), "find", "Narrow the list: words of a name, a file, a state or a problem",
+           "findings", "find"),
+    Action("findings.back", ("escape",), "back", "Show all again, then leave, after a question where something is "
+           "marked or mended", "findings", "back"),
+    Action("mending.complete", ("tab",), "complete", "Complete the value", "mending", "complete"),
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),

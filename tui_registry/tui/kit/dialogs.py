@@ -65,6 +65,15 @@ class LineInput(Input):
         return safe_text(value)
 
 
+class NarrowingInput(LineInput):
+    """What a list of the screen is narrowed to, as it is typed."""
+
+    BINDINGS = bindings_for("narrowing")
+
+    async def action_to_list(self) -> None:
+        await self.screen.run_action("screen.to_list")
+
+
 class AskScreen(Dialog[str]):
     """The text, stripped; None when closed. Enter is refused while the check has something to say."""
 

@@ -218,14 +218,14 @@ class Desk:
             f"Read from {safe_text(found.source, 300)}. Look it over: nothing is signed yet.",
             *found.notes[:_NOTES],
         ]
-        identifier = str(record[ID_FIELD[kind]])
+        identifier = found.id or str(record[ID_FIELD[kind]])
         entry = self._datastore.entry(identifier, kind)
         if entry is None or not entry.mine:
             unstated = [problem.path for problem in found.errors if problem.code == NOT_STATED]
             state = FormState.importing(kind, record, found.origins, notes, unstated)
             return Opened(state, new_key(), f"Import {_a(kind)}")
-        # A copy of a record of one's own: what it says becomes an edit
-        state = FormState.editing(kind, identifier, entry.record, entry.heads)
+        # A description of a record of one's own: what it says becomes an edit of what was compared with it
+        state = FormState.editing(kind, identifier, found.before or entry.record, found.heads or entry.heads)
         state.texts = to_texts(kind, record)
         state.bring(found.origins, notes)
         notice, key = "this record is registered here: saving changes it to what was read", edit_key(kind, identifier)

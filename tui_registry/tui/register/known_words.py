@@ -51,9 +51,14 @@ class LicenceSuggester(Suggester):
     async def get_suggestion(self, value: str) -> str | None:
         if not value:
             return None
-        known = await asyncio.to_thread(asked, self._ask, "license", value)
-        names = (*_LICENCES, *(found.word for found in known))
-        return next((name for name in names if name.lower().startswith(value.lower())), None)
+        names = await asyncio.to_thread(licences_like, self._ask, value)
+        return next(iter(names), None)
+
+
+def licences_like(ask: Ask, typed: str) -> list[str]:
+    """Licences that begin so: common ones, the most common first, then what records here say. Blocks, as `ask` does."""
+    names = dict.fromkeys((*_LICENCES, *(found.word for found in asked(ask, "license", typed))))
+    return [name for name in names if name.lower().startswith(typed.lower())]
 
 
 def asked(ask: Ask, path: str, prefix: str) -> Sequence[Known]:

@@ -97,6 +97,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         imported: Candidate | None = None,
         version: str | None = None,
         any_draft: bool = False,
+        is_at_hand: bool = False,
     ) -> None:
         """
         Args:
@@ -105,6 +106,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             imported: start from what was read elsewhere.
             version: of an edit, what the record's version becomes.
             any_draft: of a new record, offer to go on with any draft in its place, not with those of its kind alone.
+            is_at_hand: what is imported can be opened again from where it was: no draft is kept of it as it was read.
         """
         super().__init__()
         self.state = FormState.blank(kind)
@@ -114,6 +116,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
         self._checking = asyncio.Lock()
         self._unchecked = self._checked = self._saving = False
         self._settled_with: dict[str, Json] = {}
+        self._is_at_hand = is_at_hand
+        self._as_read: dict[str, str] | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         yield self.form
@@ -180,7 +184,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
             opened.state.left |= opened.state.touched()
         await self._show_form(opened.state)
         self._show_draft_age()
-        if self.state.notes and opened.draft is None:
+        if self._is_at_hand and opened.draft is None:
+            self._as_read = dict(self.state.texts)
+        elif self.state.notes and opened.draft is None:
             # What was read is kept like what is typed
             self._keep_soon()
         self.say(opened.notice or (_BACK if opened.draft is not None else ""))
@@ -443,7 +449,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         """Leave the form; what was typed stays as a draft."""
         if not self.ready:
             self.dismiss(None)
-        elif not self.state.changed:
+        elif not self.state.changed or self.state.texts == self._as_read:
             await self._discard_and_leave()
         elif failure := await self._keep():
             question, why = "Leave, and lose what you typed?", f"The draft could not be saved: {failure}"
