@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from tui_registry.settings import Settings, SettingsError, data_dir, load_settings, save_setting, settings_path
+import tui_registry
+from tui_registry.node.limits import NodeBounds, node_bounds_of
+from tui_registry.settings import (
+    Settings,
+    SettingsError,
+    data_dir,
+    interval,
+    load_settings,
+    save_setting,
+    settings_path,
+)
+from tui_registry.sync.bounds import Bounds, bounds_of
 
 
 def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,20 +61,31 @@ def test_no_file_is_no_fault(tmp_path: Path) -> None:
 
 def test_every_key_is_read(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
-    path.write_text('theme = "nord"\nname = "laptop"\n')
-    assert load_settings(path) == Settings(theme="nord", name="laptop")
+    path.write_text(
+        'theme = "nord"\nname = "laptop"\nsync_every = "15m"\n[sync]\nread_seconds = 60\n[node]\nthreads = 2\n'
+    )
+    assert load_settings(path) == Settings("nord", "laptop", "15m", (("read_seconds", 60),), (("threads", 2),))
 
 
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (b'them = "nord"', "unknown setting 'them': write one of theme, name"),
+        (
+            b'them = "nord"',
+            "unknown setting 'them': write one of theme, name, sync_every, or the tables [sync] and [node]",
+        ),
         (b"theme = 3", "theme must be text in quotes"),
         (b"theme = [", "is not TOML"),
         (b"\xff", "is not UTF-8"),
         (b'name = "' + b"x" * 65 + b'"', "at most 64"),
         (b"#" * 70_000, "more than 65,536 bytes"),
         (b'"\\u001b[31m" = 1', "unknown setting"),
+        (b"sync = 3", "write [sync] and below it a line for each"),
+        (b"[sync]\nread_seconds = 'long'", "[sync] read_seconds must be a number"),
+        (b"[sync]\nread_seconds = true", "[sync] read_seconds must be a number"),
+        (b"[node]\nbody_seconds = nan", "[node] body_seconds must be a number"),
+        (b"sync_every = '15'", "sync_every is '15': an interval is a number and s, m, h or d, from 10s to 30d"),
+        (b"sync_every = '9s'", "from 10s to 30d, such as 15m"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_in_words_with_its_place(tmp_path: Path, text: bytes, part: str) -> None:
@@ -83,6 +108,71 @@ def test_the_file_lies_in_the_user_config_directory() -> None:
     assert settings_path().parent.name == "tui-registry"
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("10s", 10), ("15m", 900), (" 2H ", 7200), ("30d", 2_592_000)])
+def test_an_interval_is_a_number_with_its_unit(text: str, seconds: int) -> None:
+    assert interval(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "15", "-5m", "1.5h", "9s", "31d", "٣m", "99999999s"])
+def test_what_is_no_interval_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="from 10s to 30d"):
+        interval(text)
+
+
+# Bounds
+
+NUMBERS = [("sync", Bounds(), bounds_of), ("node", NodeBounds(), node_bounds_of)]
+
+
+@pytest.mark.parametrize(("table", "usual", "read"), NUMBERS, ids=["sync", "node"])
+def test_every_bound_can_be_set(tmp_path: Path, table: str, usual: object, read: Callable[..., object]) -> None:
+    path = tmp_path / "settings.toml"
+    raised = {"missing_hashes": 1000, "push_ops": 1000}
+    for field in fields(usual):  # type: ignore[arg-type]
+        before = getattr(usual, field.name)
+        wanted = raised.get(field.name, (before or 0) + 1)
+        path.write_text(f"[{table}]\n{field.name} = {wanted}\n")
+        bounds = read(load_settings(path), path)
+        assert getattr(bounds, field.name) == wanted
+        assert before is None or type(getattr(bounds, field.name)) is type(before)
+        assert replace(bounds, **{field.name: before}) == usual  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[sync]\nread_second = 60", "[sync] has no bound 'read_second': did you mean read_seconds?"),
+        ("[sync]\nxyz = 60", "[sync] has no bound 'xyz': 'tui-registry help trust' lists them"),
+        ("[sync]\npeers_at_once = 1.5", "[sync] peers_at_once must be a whole number, such as 8"),
+        ("[sync]\npeers_at_once = 0", "[sync] peers_at_once is 0: write 1 to"),
+        ("[sync]\nread_seconds = 0", "[sync] read_seconds is 0: write 0.1 to"),
+        ("[sync]\nread_seconds = inf", "[sync] read_seconds is inf: write"),
+        ("[sync]\ntile_bytes = 1000", "[sync] tile_bytes is 1000: write 16,777,472 to"),
+        ("[sync]\nmissing_hashes = 5000", "[sync] missing_hashes is 5000: write 1 to 1,024"),
+    ],
+)
+def test_a_bound_that_is_none_is_told_with_the_nearest_name(tmp_path: Path, text: str, part: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        bounds_of(load_settings(path), path)
+    assert caught.value.sentence.startswith(f"{path}: ")
+    assert part in caught.value.sentence
+
+
+def test_the_help_page_has_every_bound_with_what_it_is() -> None:
+    page = (Path(tui_registry.__file__).parent / "trust.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", page, re.MULTILINE))
+    assert told == {field.name: in_words(getattr(Bounds(), field.name)) for field in fields(Bounds)}
+    assert set(re.findall(r"`(\w+)`", page.partition("`tui_registry.node.NodeBounds` has")[2])) <= {
+        field.name for field in fields(NodeBounds)
+    }
+
+
+def in_words(number: float | None) -> str:
+    return "not set" if number is None else f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
 # Writing
 
 
@@ -100,6 +190,13 @@ def test_what_else_stands_in_the_file_stays(tmp_path: Path) -> None:
     save_setting("theme", "textual-light", path)
     save_setting("name", "c", path)
     assert path.read_text() == '# mine\n  \'theme\' = "textual-light"  # dark\n\nname="c" # x'
+
+
+def test_a_setting_that_is_new_stands_before_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("# mine\n[sync]\nread_seconds = 60\n")
+    assert save_setting("sync_every", "15m", path) == Settings(sync_every="15m", sync=(("read_seconds", 60),))
+    assert path.read_text() == '# mine\nsync_every = "15m"\n[sync]\nread_seconds = 60\n'
 
 
 @pytest.mark.parametrize("value", ["", 'a"b\\c', "ü 模 👍🏽", "\x7f\x00\x1b\n\u2028", "# x", "'''"])

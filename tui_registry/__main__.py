@@ -29,7 +29,12 @@ def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = N
     from tui_registry import tui
     from tui_registry.settings import load_settings
 
-    tui.run(datastore, query=query, settings=load_settings(), settings_file=settings_file)
+    settings = load_settings()
+    if settings.sync:  # most people set none, and the first frame needs none
+        from tui_registry.sync.bounds import bounds_of
+
+        bounds_of(settings)
+    tui.run(datastore, query=query, settings=settings, settings_file=settings_file)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ It opens a replica and holds its parts, which have the statements:
 
     registry.peers      nodes and static logs to pull from, and how far each was read
     registry.log        the log as other replicas copy it, and as people look at it
+    registry.elsewhere  operations by this replica's key that it did not write
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
@@ -31,6 +32,7 @@ from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, Reg
 from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
+from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
@@ -82,6 +84,7 @@ __all__ = [
     "Datastore",
     "Described",
     "Draft",
+    "Elsewhere",
     "Entry",
     "Facets",
     "FieldChange",
@@ -106,6 +109,7 @@ __all__ = [
     "StoreError",
     "TakenIn",
     "Together",
+    "TouchedRecord",
     "Undo",
     "VerifyReport",
     "Versions",
@@ -147,6 +151,7 @@ class Datastore:
         self.drafts = Drafts(pool, clock)
         self.peers = Peers(pool, clock)
         self.log = Log(pool, self.key)
+        self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
 
     @classmethod

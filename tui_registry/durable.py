@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,13 +20,14 @@ _NO_FOLDER_SYNC = _NOT_KNOWN_HERE | {errno.EINVAL, errno.EBADF, errno.EROFS}
 
 
 @contextmanager
-def drafted(path: Path, data: bytes, mode: int = 0o600) -> Iterator[Path]:
+def drafted(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> Iterator[Path]:
     """A file beside `path` that holds the data, on disk; the block gives it its name (`draft.replace(path)`, or
     `give_new_name`), and `sync_folder` makes that last.
 
     It is locked while the block runs, so that `sweep` takes it for nobody's leftover, and gone afterwards.
 
     Args:
+        data: whole, or in parts where it is large.
         mode: of the file, before the umask. By default it is its owner's alone, as a secret has to be.
 
     Raises:
@@ -35,7 +36,7 @@ def drafted(path: Path, data: bytes, mode: int = 0o600) -> Iterator[Path]:
     draft, handle = _new_draft(path, mode)
     with os.fdopen(handle, "wb") as file:
         try:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
             yield draft

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from tui_registry.durable import drafted, sync_folder
 from tui_registry.errors import RegistryError
@@ -19,6 +20,7 @@ SETTINGS_FILE = "settings.toml"
 
 _MAX_BYTES = 64 * 1024
 _MAX_CHARACTERS = 64
+_MOST = 2**53
 
 
 class SettingsError(RegistryError):
@@ -28,16 +30,34 @@ class SettingsError(RegistryError):
         super().__init__("settings", f"{safe_text(str(path))}: {sentence}")
 
 
+# A table of the settings file: names and numbers, in the order in which they stand there.
+Numbers: TypeAlias = tuple[tuple[str, int | float], ...]
+_TABLES = ("sync", "node")
+SettingName: TypeAlias = Literal["theme", "name", "sync_every"]
+_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every")
+# The longest and the shortest that something repeats itself after; how seconds are meant where a number has a unit.
+_LEAST_INTERVAL, _MOST_INTERVAL = 10, 30 * 86_400
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+Bounded = TypeVar("Bounded")
+
+
 class Settings(NamedTuple):
     """What `settings.toml` may hold; every key may be left out.
 
     Attributes:
         theme: a Textual theme, such as `nord` or `textual-light`; empty for the app's own.
         name: what this replica calls itself on the title line, such as `laptop`; empty for the machine's name.
+        sync_every: how often the app pulls by itself, as `interval` reads it; empty for not at all.
+        sync, node: bounds that are set in a table of that name, of `sync.Bounds` and of `node.NodeBounds`; they know
+            which there are (`with_bounds`).
     """
 
     theme: str = ""
     name: str = ""
+    sync_every: str = ""
+    sync: Numbers = ()
+    node: Numbers = ()
 
 
 def data_dir(given: Path | str | None = None) -> Path:
@@ -89,7 +109,18 @@ def load_settings(path: Path | None = None) -> Settings:
     return _parsed(path, _read(path))
 
 
-def save_setting(key: str, value: str, path: Path | None = None) -> Settings:
+def with_setting(settings: Settings, key: SettingName, value: str) -> Settings:
+    """The settings with one of the texts in them set."""
+    match key:
+        case "theme":
+            return settings._replace(theme=value)
+        case "name":
+            return settings._replace(name=value)
+        case "sync_every":
+            return settings._replace(sync_every=value)
+
+
+def save_setting(key: SettingName, value: str, path: Path | None = None) -> Settings:
     """Write one setting into the file, which is made where there is none; all else in it stays, comments too.
 
     The file is replaced as a whole: whoever reads it meanwhile, or after a crash, reads the old one or the new one.
@@ -102,7 +133,7 @@ def save_setting(key: str, value: str, path: Path | None = None) -> Settings:
     """
     path = settings_path() if path is None else path
     raw = _read(path)
-    wanted = _parsed(path, raw)._replace(**{key: _text(path, key, value)})
+    wanted = with_setting(_parsed(path, raw), key, _text(path, key, value))
     changed = _with_setting(raw.decode(), key, value)
     try:
         kept = _parsed(path, changed)
@@ -117,7 +148,61 @@ def save_setting(key: str, value: str, path: Path | None = None) -> Settings:
     return kept
 
 
+def interval(text: str) -> int:
+    """The seconds that `30s`, `15m`, `2h` or `1d` means: from 10 seconds to 30 days.
+
+    Raises:
+        ValueError: it is none; the sentence says what one is.
+    """
+    match = re.fullmatch(r"([0-9]{1,7})([smhd])", text.strip().lower())
+    seconds = 0 if match is None else int(match[1]) * _UNITS[match[2]]
+    if not _LEAST_INTERVAL <= seconds <= _MOST_INTERVAL:
+        raise ValueError("an interval is a number and s, m, h or d, from 10s to 30d, such as 15m")
+    return seconds
+
+
+def with_bounds(
+    bounds: Bounded, table: str, given: Numbers, within: Mapping[str, tuple[int, int]], path: Path | None = None
+) -> Bounded:
+    """Bounds, some of them as a table of the settings file has them.
+
+    Args:
+        bounds: a frozen dataclass whose members are numbers: the defaults. A whole number stays one; None is a bound
+            in seconds that is not set.
+        table: what it is called in the file.
+        within: the least and the most that a bound may be set to, where that is not any number above 0.
+        path: of the settings file; None for the person's own.
+
+    Raises:
+        SettingsError: there is no bound of that name, or the number is none for it.
+    """
+    import dataclasses
+
+    assert dataclasses.is_dataclass(bounds)
+    assert not isinstance(bounds, type)
+    path = settings_path() if path is None else path
+    known = {field.name: getattr(bounds, field.name) for field in dataclasses.fields(bounds)}
+    for name, number in given:
+        if name not in known:
+            raise SettingsError(path, f"[{table}] has no bound '{safe_text(name, 40)}'{_nearest(name, known)}")
+        whole = isinstance(known[name], int)
+        if whole and not isinstance(number, int):
+            raise SettingsError(path, f"[{table}] {name} must be a whole number, such as {known[name]}")
+        least, most = within.get(name, (1 if whole else 0.1, _MOST))
+        if not least <= number <= most:
+            raise SettingsError(path, f"[{table}] {name} is {number}: write {least:,} to {most:,} (without commas)")
+    set_here = {name: number if isinstance(known[name], int) else float(number) for name, number in given}
+    return dataclasses.replace(bounds, **set_here)
+
+
 # How
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1)
+    return f": did you mean {near[0]}?" if near else ": 'tui-registry help trust' lists them"
 
 
 def _read(path: Path) -> bytes:
@@ -147,17 +232,42 @@ def _parsed(path: Path, raw: bytes) -> Settings:
         raise SettingsError(path, f"is not TOML: {safe_text(str(error), 160)}") from None
     except RecursionError:
         raise SettingsError(path, "is nested too deeply: a setting is text in quotes") from None
-    return Settings(**{key: _text(path, key, value) for key, value in table.items()})
+    sync, node = (_numbers(path, key, table.pop(key, {})) for key in _TABLES)
+    settings = Settings(sync=sync, node=node)
+    for key, value in table.items():
+        settings = with_setting(settings, _name(path, key), _text(path, key, value))
+    return settings
+
+
+def _numbers(path: Path, key: str, value: object) -> Numbers:
+    if not isinstance(value, dict):
+        raise SettingsError(path, f"{key} is a table of bounds: write [{key}] and below it a line for each")
+    for name, number in value.items():
+        # A truth value is a number to Python; nan is less than nothing, and more.
+        if isinstance(number, bool) or not isinstance(number, int | float) or number != number:
+            raise SettingsError(path, f"[{key}] {safe_text(str(name), 40)} must be a number, such as 30")
+    return tuple(value.items())
+
+
+def _name(path: Path, key: str) -> SettingName:
+    for name in _NAMES:
+        if name == key:
+            return name
+    tables = " and ".join(f"[{table}]" for table in _TABLES)
+    sentence = f"unknown setting '{safe_text(key, 40)}': write one of {', '.join(_NAMES)}, or the tables {tables}"
+    raise SettingsError(path, sentence)
 
 
 def _text(path: Path, key: str, value: object) -> str:
-    known = Settings._fields
-    if key not in known:
-        raise SettingsError(path, f"unknown setting '{safe_text(key, 40)}': write one of {', '.join(known)}")
     if not isinstance(value, str):
         raise SettingsError(path, f'{key} must be text in quotes, such as {key} = "..."')
     if len(value) > _MAX_CHARACTERS:
         raise SettingsError(path, f"{key} has {len(value):,} characters: at most {_MAX_CHARACTERS} are shown")
+    if key == "sync_every" and value:
+        try:
+            interval(value)
+        except ValueError as error:
+            raise SettingsError(path, f"sync_every is '{safe_text(value, 40)}': {error}; or \"\" for not") from None
     return value
 
 
@@ -167,8 +277,11 @@ def _with_setting(text: str, key: str, value: str) -> bytes:
     line = re.compile(rf"""^([ \t]*["']?{key}["']?[ \t]*=[ \t]*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*')""", re.MULTILINE)
     if line.search(text) is not None:
         return line.sub(lambda match: match[1] + written, text, count=1).encode(errors="replace")
-    end = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{end}{key} = {written}\n".encode(errors="replace")
+    # Before the first table, or it would belong to that.
+    table = re.search(r"^[ \t]*\[", text, re.MULTILINE)
+    before, after = (text, "") if table is None else (text[: table.start()], text[table.start() :])
+    end = "" if not before or before.endswith("\n") else "\n"
+    return f"{before}{end}{key} = {written}\n{after}".encode(errors="replace")
 
 
 def _replace(path: Path, raw: bytes) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
-import shutil
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,21 +15,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
+from shutil import copytree, rmtree
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
-from tests.seeds import seed
+from tests.seeds import make_record, seed
+from tui_registry.cli.exchange import _sync_every
+from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import Datastore
+from tui_registry.sync import Bounds, Rounds, publish, pull, push
 
 
 @pytest.fixture
 def stick(tmp_path: Path) -> str:
     """A stranger's log in a directory."""
-    from tui_registry.sync import publish
-
     with Datastore.open(tmp_path / "stranger") as datastore:
         seed(datastore, 30)
         publish(datastore, tmp_path / "stick")
@@ -203,6 +208,253 @@ def test_serve_token_shows_the_token_and_ends(cli: Cli) -> None:
     assert cli("serve", "--token", "--json").json == {"token": token}
 
 
+# What this replica's key signed elsewhere
+
+
+@pytest.fixture
+def restored(cli: Cli, own: str, data_dir: Path, tmp_path: Path) -> str:
+    """This replica was put back to a copy of before its last writes, which a peer called `hub` has; gives the id of a
+    record that they edited."""
+    copytree(data_dir, tmp_path / "backup")
+    for version in ("1.1.0", "1.2.0"):
+        assert cli("update", own, "-", given=f"version: {version}").code == 0
+    assert cli("register", "agent", "-", given="name: later").code == 0
+    with Datastore.open(data_dir) as datastore:
+        publish(datastore, tmp_path / "hub")
+    rmtree(data_dir)
+    copytree(tmp_path / "backup", data_dir)
+    assert cli("peer", "add", "hub", str(tmp_path / "hub")).code == 0
+    return own
+
+
+def test_sync_tells_what_this_key_signed_elsewhere_and_how_to_see_it_all(cli: Cli, restored: str) -> None:
+    assert cli("update", restored, "-", given="version: 1.0.5").code == 0
+    said = cli("sync")
+    assert said.code == 0
+    assert said.out == "hub: 3 new, 1 in conflict, 3 signed by your key elsewhere\n"
+    lines = said.err.splitlines()
+    assert lines[0].startswith(
+        "tui-registry: 3 operations by your key that this replica did not write. 'tui-registry hi"
+    )
+    assert sum("from hub" in line for line in lines) == 3
+    assert any("“my-finetune” (model" in line and "from elsewhere, not yours" in line for line in lines)
+    # Once: the next one has nothing new to tell.
+    assert cli("sync").err == ""
+
+
+def test_sync_counts_them_for_programs(cli: Cli, restored: str) -> None:
+    said = cli("sync", "--json")
+    assert (said.json["applied"], said.json["elsewhere"]) == (3, 3)
+    assert said.err.count("\n") == 1
+    assert "3 operations by your key" in said.err
+
+
+def test_they_are_listed_until_their_owner_says_that_they_are_known(cli: Cli, restored: str) -> None:
+    cli("sync")
+    told = cli("history", "--elsewhere")
+    assert told.out.startswith("3 operations by your key that this replica did not write, the last arrived first\n")
+    assert "“later” (agent" in told.out
+    assert "No key can be called back" in told.err
+    listed = cli("history", "--elsewhere", "--json").lines
+    assert [(line["source"], line["did"], line["name"]) for line in listed] == [
+        ("hub", "registered", "later"), ("hub", "edited", "my-finetune"), ("hub", "edited", "my-finetune"),
+    ]  # fmt: skip
+    assert [line["index"] for line in cli("history", "--elsewhere", "--json", "--limit", "1").lines] == [3]
+    assert cli("history", "--elsewhere", "--acknowledge").out == "3 operations will not be told again\n"
+    assert cli("history", "--elsewhere", "--json").out == ""
+    assert cli("history", "--elsewhere", "--acknowledge", "--json").json == {"acknowledged": 0}
+
+
+def test_before_it_writes_on_it_is_said_once_and_nothing_stands_still(cli: Cli, restored: str) -> None:
+    cli("sync")
+    said = cli("update", restored, "-", given="version: 2.0.0")
+    assert said.code == 0
+    assert "here are 3 operations by your key that this replica did not write" in said.err
+    assert "sync with all your peers first" in said.err
+    assert cli("update", restored, "-", given="version: 2.0.1").err == ""
+
+
+def test_an_import_of_operations_tells_them_as_well(cli: Cli, restored: str, tmp_path: Path) -> None:
+    (tile,) = (tmp_path / "hub").glob("sync/*/entries/*.gz")
+    (tmp_path / "ops.ndjson").write_bytes(gzip.decompress(tile.read_bytes()))
+    said = cli("import", "ops.ndjson", "--register", "--json")
+    assert said.json["elsewhere"] == 3
+    assert "3 operations by your key that this replica did not write" in said.err
+
+
+def test_a_replica_that_wrote_it_all_says_so(cli: Cli, own: str) -> None:
+    assert "this replica wrote all that its key has signed" in cli("history", "--elsewhere").err
+
+
+def test_an_older_copy_says_so_once_before_it_writes(cli: Cli, restored: str, data_dir: Path) -> None:
+    said = cli("history", "--elsewhere")
+    assert "an older copy of itself, such as a backup: it has 1, and others were given 4 operations" in said.err
+    with Datastore.open(data_dir) as datastore:
+        epoch = datastore.log.head().epoch
+    said = cli("update", restored, "-", given="version: 1.0.5")
+    assert said.code == 0
+    assert "others were given 4 operations of it" in said.err
+    assert "sync with all your peers first" in said.err
+    assert cli("update", restored, "-", given="version: 1.0.6").err == ""
+    with Datastore.open(data_dir) as datastore:
+        # What it has now is another log than what others were given.
+        assert datastore.log.head().epoch != epoch
+
+
+@pytest.mark.parametrize("words", [("--acknowledge",), ("3fa9c1", "--elsewhere")])
+def test_words_that_do_not_go_together_are_a_usage_error(cli: Cli, words: tuple[str, ...]) -> None:
+    assert cli("history", *words).code == 2
+
+
+def test_help_has_a_page_on_sync_and_trust(cli: Cli) -> None:
+    said = cli("help", "trust")
+    assert "## Your key elsewhere" in said.out
+    # What it tells people to type are lines that can be read.
+    for line in set(re.findall(r"`tui-registry ([^`]+)`", said.out)):
+        build_parser().parse_args(line.replace("ADDRESS", "0" * 40).split())
+
+
+# By itself
+
+
+def every(datastore: Datastore, rounds: int, between: Callable[[int], None], *, as_json: bool = False) -> list[float]:
+    """`sync --every 1m`, so many rounds of it; gives how long it waited after each. `between` is called meanwhile."""
+    waited: list[float] = []
+
+    async def wait(stop: asyncio.Event, seconds: float) -> None:
+        waited.append(seconds)
+        between(len(waited))
+        if len(waited) == rounds:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await stop.wait()
+
+    run = _sync_every(datastore, [], Bounds(), Rounds(60, lambda: 0.5), push=False, as_json=as_json, wait=wait)
+    assert asyncio.run(run) == 0
+    return waited
+
+
+def test_sync_every_pulls_until_it_is_ended_and_says_what_is_new(
+    data_dir: Path, stick: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def more(rounds: int) -> None:
+        if rounds == 2:
+            with Datastore.open(tmp_path / "stranger") as stranger:
+                stranger.add("model", make_record("model", "later"))
+                publish(stranger, stick)
+
+    with Datastore.open(data_dir) as datastore:
+        datastore.peers.add("stick", stick)
+        assert every(datastore, 4, more) == [60.0] * 4
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("  ")[2] for line in lines] == ["stick: 30 new", "stick: 1 new"]
+
+
+def test_a_peer_that_fails_is_told_once_and_asked_less_and_less_often(
+    data_dir: Path, stick: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = tmp_path / "away"
+    tried: list[int | None] = []
+
+    def between(rounds: int) -> None:
+        tried.append(datastore.peers.get("stick").last_try)
+        clock[0] += 60
+        if rounds == 9:
+            away.rename(stick)
+
+    clock = [1_784_160_000]
+    Path(stick).rename(away)
+    with Datastore.open(data_dir, clock=lambda: clock[0]) as datastore:
+        datastore.peers.add("stick", stick)
+        every(datastore, 16, between)
+    said = capsys.readouterr()
+    # Rounds 1, 2, 4, 8 and 16.
+    assert [(at or 0) - 1_784_160_000 for at in tried] == [
+        0, 60, 60, 180, 180, 180, 180, 420, 420, 420, 420, 420, 420, 420, 420, 900,
+    ]  # fmt: skip
+    assert said.err.count("no directory") == 1
+    assert said.out.splitlines()[0].endswith("stick: 30 new")
+
+
+def test_sync_every_gives_programs_a_line_for_each_peer_with_news(
+    data_dir: Path, stick: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Datastore.open(data_dir) as datastore:
+        datastore.peers.add("stick", stick)
+        datastore.peers.add("gone", "/nowhere/at/all")
+        every(datastore, 3, lambda _: None, as_json=True)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["peer"], line["applied"], line["ok"]) for line in told] == [("gone", 0, False), ("stick", 30, True)]
+    assert all(isinstance(line["at"], int) for line in told)
+
+
+def test_a_running_sync_ends_with_0_on_a_signal(data_dir: Path, stick: str) -> None:
+    with Datastore.open(data_dir) as datastore:
+        datastore.peers.add("stick", stick)
+    command = [sys.executable, "-m", "tui_registry", "--data-dir", str(data_dir), "sync", "--every", "1h"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().endswith("stick: 30 new\n")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("time", ["15", "1s", "soon", ""])
+def test_an_interval_that_is_none_is_a_usage_error(cli: Cli, time: str) -> None:
+    said = cli("sync", "--every", time)
+    assert said.code == 2
+    assert "from 10s to 30d" in said.err
+
+
+# Bundles
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, stick: str) -> str:
+    """The stranger's log as a file."""
+    from tui_registry.sync import write_bundles
+
+    with Datastore.open(tmp_path / "stranger") as stranger:
+        (path,) = write_bundles(stranger, tmp_path / "bundles").files
+    return str(path)
+
+
+def test_a_first_clone_from_a_file_and_the_peer_goes_on_from_there(
+    cli: Cli, bundle: str, stick: str, tmp_path: Path
+) -> None:
+    assert cli("peer", "add", "hub", stick).code == 0
+    assert cli("sync", "hub", "--from", bundle).out == "hub: 30 new\n"
+    again = cli("sync", "hub", "--from", bundle)
+    assert (again.code, again.out) == (0, "")
+    assert "hub's log was read up to 30 already" in again.err
+    with Datastore.open(tmp_path / "stranger") as stranger:
+        stranger.add("model", make_record("model", "later"))
+        publish(stranger, stick)
+    said = cli("sync", "hub", "--json").json
+    assert (said["read"], said["applied"], said["restarted"]) == (1, 1, False)
+
+
+def test_a_file_without_a_peer_is_operations_of_files(cli: Cli, bundle: str) -> None:
+    assert cli("sync", "--from", bundle, "--json").json["applied"] == 30
+    assert cli("history", "--json", "--limit", "1").json["source"] == "file"
+
+
+def test_a_log_is_written_as_bundles(cli: Cli, own: str, tmp_path: Path) -> None:
+    said = cli("export", "--bundle", str(tmp_path / "out"), "--json").json
+    assert (said["operations"], said["files_written"]) == (1, 1)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == said["files"]
+    assert "1 of 1 files" not in cli("export", "--bundle", str(tmp_path / "out")).out
+
+
+@pytest.mark.parametrize("words", [("a", "b"), ("--push",), ("--every", "1m")])
+def test_a_bundle_goes_with_one_peer_and_nothing_else(cli: Cli, bundle: str, words: tuple[str, ...]) -> None:
+    assert cli("sync", *words, "--from", bundle).code == 2
+
+
+def test_what_is_no_bundle_gets_a_sentence(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(b"x" * 4096)
+    assert is_one_sentence(cli("sync", "--from", "x.tar"), "the bundle x.tar is none", "export --bundle")
+
+
 # A backup that was put back
 
 
@@ -210,12 +462,12 @@ def put_back(data_dir: Path, tmp_path: Path, cli: Cli, share: Callable[[], objec
     """What was shared has seven records, and the backup in its place two; gives the epoch."""
     for number in range(2):
         assert cli("register", "model", "-", given=MODEL.replace("my-", f"my-{number}-")).code == 0
-    shutil.copytree(data_dir, tmp_path / "backup")
+    copytree(data_dir, tmp_path / "backup")
     for number in range(2, 7):
         assert cli("register", "model", "-", given=MODEL.replace("my-", f"my-{number}-")).code == 0
     share()
-    shutil.rmtree(data_dir)
-    shutil.copytree(tmp_path / "backup", data_dir)
+    rmtree(data_dir)
+    copytree(tmp_path / "backup", data_dir)
     with Datastore.open(data_dir) as store:
         return store.log.head().epoch
 
@@ -261,3 +513,24 @@ def test_a_mark_that_cannot_be_written_is_said_and_stops_nothing(cli: Cli, own: 
     assert said.code == 0
     assert "cannot be remembered" in said.err
     assert "--new-epoch" in said.err
+
+
+def test_a_bundle_on_the_web_is_to_be_fetched_first(cli: Cli) -> None:
+    said = cli("sync", "--from", "https://hub.example/log-486ccbd9-0.tar")
+    assert said.code == 2
+    assert "curl -OC - https://hub.example/log-486ccbd9-0.tar" in said.err
+
+
+def test_a_node_tells_what_its_own_key_signed_and_somebody_pushed(
+    cli: Cli, restored: str, data_dir: Path, tmp_path: Path
+) -> None:
+    with serving(data_dir, "--accept-ops") as (process, ready):
+        with Datastore.open(tmp_path / "other") as other:
+            other.peers.add("hub", str(tmp_path / "hub"))
+            asyncio.run(pull(other, "hub"))
+            other.peers.add("node", ready["url"])
+            assert asyncio.run(push(other, "node")).applied == 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert process.stderr is not None
+        assert "3 operations by your key that this replica did not write" in process.stderr.read()

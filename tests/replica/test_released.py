@@ -61,7 +61,7 @@ def as_left(version: int, today: dict[str, list[tuple[object, ...]]]) -> dict[st
     if version > 1:
         return today
     pending = [(*waits[:-1], None) for waits in today["pending"]]
-    none = {"batches": [], "imported": [], "cursor_sums": [], "spoilt": []}
+    none = {"batches": [], "imported": [], "cursor_sums": [], "elsewhere": [], "spoilt": []}
     return {**today, **none, "arrivals": [(0, None, None, None)], "pending": pending}
 
 

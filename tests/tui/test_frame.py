@@ -47,6 +47,7 @@ async def test_what_another_process_commits_reaches_the_title_line(tmp_path: Pat
 async def test_nothing_is_drawn_or_asked_when_nothing_changed(tmp_path: Path) -> None:
     with replica(tmp_path, 2) as datastore:
         async with running(datastore) as (app, pilot):
+            await notice_changes(pilot)  # which asks once what the first frame left out
             facts, serial = app.facts, list_of(app).serial
             await notice_changes(pilot)
             assert app.facts is facts

@@ -137,7 +137,7 @@ async def ones_own(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None
 
 
 async def peers(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
-    """Peers with such addresses and errors, adding one, and the quarantine."""
+    """Peers with such addresses and errors, adding one, the quarantine, and what one's own key signed elsewhere."""
     await walk(app, pilot, looker, "3", "s", "j", "s", "y", *["pagedown"] * 4, "s", "d", "escape", "a")
     for text in TEXTS[::5]:
         for line in app.screen.query(Input):
@@ -145,6 +145,7 @@ async def peers(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
         await walk(app, pilot, looker, "enter")
     await walk(app, pilot, looker, "escape", "x", *["j"] * 2 * AT_ONCE, "enter", "G", "escape")
     await walk(app, pilot, looker, *["pagedown"] * 8, "y", "escape")
+    await walk(app, pilot, looker, "o", "k", "G", "escape", "o", "l")
 
 
 async def history(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -269,7 +270,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpBody HelpScreen SearchesScreen"),
     (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen ValuePane"),
     (ones_own, WIDE, ""),
-    (peers, NARROW, "AddPeerScreen PeerTable QuarantineScreen RefusedBody RefusedList SyncScreen"),
+    (peers, NARROW, "AddPeerScreen PageScreen PeerTable QuarantineScreen RefusedBody RefusedList SyncScreen"),
     (history, NARROW, "HistoryScreen NarrowingInput OperationList VersionScreen"),
     (settings, NARROW, "SettingsList SettingsScreen ThemeScreen"),
     (

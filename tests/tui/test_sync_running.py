@@ -162,7 +162,7 @@ async def test_peers_that_are_slow_without_end_keep_no_peer_waiting_that_is_aske
         await asyncio.Event().wait()
 
     here.peers.add("stick", str(static_log(tmp_path / "stick", 9)))
-    pulls = Pulls(lambda: None, bounds)
+    pulls = Pulls(lambda: None, lambda: bounds)
     async with hostile(never) as slow, asyncio.TaskGroup() as group, asyncio.timeout(120):
         for name in ("one", "two"):
             here.peers.add(name, f"{slow.url}/{name}")

@@ -18,7 +18,7 @@ OPERATIONS_SHOWN = 50
 REFUSED_SHOWN = 200
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"protocol": "protocol.md"}
+PAGES = {"protocol": "protocol.md", "trust": "trust.md"}
 
 
 class Command(NamedTuple):
@@ -99,6 +99,15 @@ def _setting(form: str, example: str) -> Callable[[str], tuple[str, str]]:
         return name.strip(), value
 
     return read
+
+
+def _interval(typed: str) -> int:
+    from tui_registry.settings import interval
+
+    try:
+        return interval(typed)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _address(typed: str) -> str:
@@ -216,6 +225,10 @@ def _conflicts(parser: ArgumentParser) -> None:
 def _history(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
     parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
+    elsewhere = "without an ID: what this replica's key signed and this replica did not write, and what that may mean"
+    parser.add_argument("--elsewhere", action="store_true", help=elsewhere)
+    known = "with --elsewhere: they are yours, from another device or an older copy; do not tell of them again"
+    parser.add_argument("--acknowledge", action="store_true", help=known)
     at_most = f"at most N operations, 0 for all (without an ID: {OPERATIONS_SHOWN})"
     parser.add_argument("--limit", type=_count, metavar="N", help=at_most)
     _json(parser, _LINES)
@@ -395,6 +408,10 @@ def _sync(parser: ArgumentParser) -> None:
     parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
     push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
     parser.add_argument("--push", action="store_true", help=push)
+    every = "again and again, until a signal ends it: 30s, 15m, 2h (see below)"
+    source = "a bundle of the peer's log, as 'export --bundle' writes it; can be given several times (see below)"
+    parser.add_argument("--from", dest="source", action="append", default=[], metavar="FILE", help=source)
+    parser.add_argument("--every", type=_interval, metavar="TIME", help=every)
     ends = "end after so many seconds, with what was stored until then (for cron and scripts)"
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help=ends)
     _json(parser, "one JSON object for each peer")
@@ -462,8 +479,9 @@ def _export(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
     what.add_argument("--log", metavar="DIR", help="write a static log into this directory")
+    what.add_argument("--bundle", metavar="DIR", help="write the log into this directory as files of 65,536 operations")
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
-    _json(parser, "for --log: say what was written as a JSON object")
+    _json(parser, "for --log and --bundle: say what was written as a JSON object")
 
 
 # Care
@@ -647,6 +665,7 @@ _TABLE = (
             "tui-registry history 3fa9c1",
             "tui-registry history 3fa9c1 --json | jq -r .hash",
             "tui-registry history --mine --limit 10",
+            "tui-registry history --elsewhere --json | jq -r '[.source, .did, .name] | @tsv'",
         ),
     ),
     Command(
@@ -825,6 +844,12 @@ _TABLE = (
             "stored; a pull that is interrupted has lost nothing, and the next one goes on where it ended. Records\n"
             "that it brought into conflict are counted, and 'conflicts' lists them.\n"
             "\n"
+            "With --from it reads bundles, so that a first clone is a few big files: as if they had come from the\n"
+            "peer, whose next sync goes on behind them. Without a peer they are operations of files, as for 'import'.\n"
+            "\n"
+            "With --every it pulls again and again, and says a line for each peer with news. A peer that fails is\n"
+            "told once, and asked less and less often. Ctrl+C or SIGTERM end it between two transactions, with 0.\n"
+            "\n"
             "A peer that is busy is asked again after a while, and so is one whose line broke: that costs time, and\n"
             "--timeout says how much at most for all of it.\n"
             "\n"
@@ -832,6 +857,8 @@ _TABLE = (
         ),
         examples=(
             "tui-registry sync",
+            "tui-registry sync --every 15m",
+            "tui-registry sync hub --from log-486ccbd9-0.tar --from log-486ccbd9-1.1234.tar",
             "tui-registry sync --timeout 600",
             "tui-registry sync hub --json",
             "tui-registry sync hub --push",
@@ -886,7 +913,8 @@ _TABLE = (
             "of one record with its ID, which 'verify --ops' checks anywhere.\n"
             "With --log it writes the log as files that a web server, a share or a USB stick can offer: others "
             "add the\n"
-            "directory or its URL as a peer. Run it again to bring the directory up to date."
+            "directory or its URL as a peer. Run it again to bring the directory up to date. With --bundle it writes\n"
+            "the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
         ),
         examples=(
             "tui-registry export > records.ndjson",
@@ -894,6 +922,7 @@ _TABLE = (
             "tui-registry export --ops > backup.ndjson",
             "tui-registry export --ops 3fa9c1 -o record.ops",
             "tui-registry export --log /media/stick/registry",
+            "tui-registry export --bundle /media/stick",
         ),
     ),
     Command(
@@ -961,12 +990,14 @@ _TABLE = (
         "parser.explain",
         description=(
             "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
-            "protocol'\n"
-            "prints what replicas agree on: enough to write another one."
+            "trust'\n"
+            "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
+            "elsewhere; 'help protocol' prints what replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
             "tui-registry help search",
+            "tui-registry help trust",
             "tui-registry help protocol",
         ),
     ),

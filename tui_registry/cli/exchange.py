@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,16 +22,27 @@ from tui_registry.cli.output import (
     progress_bar,
     terminal_width,
 )
-from tui_registry.cli.registry import STDOUT, entry_json, open_registry, query_explained, write_bytes, write_file
+from tui_registry.cli.registry import (
+    STDOUT,
+    entry_json,
+    open_registry,
+    query_explained,
+    tell_elsewhere,
+    write_bytes,
+    write_file,
+)
 from tui_registry.datastore import StoreError
-from tui_registry.text import age, exact, safe_text, size_bytes
+from tui_registry.settings import load_settings
+from tui_registry.text import age, exact, moment_utc, safe_text, size_bytes
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore, Peer, Shared
+    import asyncio
+
+    from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
     from tui_registry.errors import Json
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult
-    from tui_registry.sync import Bounds
+    from tui_registry.sync import Bounds, Bundle, Rounds
 
 
 def peer(args: Namespace) -> int:
@@ -58,19 +71,33 @@ def sync(args: Namespace) -> int:
     import asyncio
 
     names: list[str] = list(dict.fromkeys(args.peers))
+    if args.source and (len(names) > 1 or args.push or args.every is not None):
+        raise UsageError("--from reads files: it goes with one peer at most, whose log they hold, and nothing else")
+    for source in args.source:
+        if "://" in source:
+            raise UsageError(f"--from reads files: fetch it first, such as with 'curl -OC - {safe_text(source, 200)}'")
     with open_registry(args) as datastore:
+        if args.source:
+            return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
         names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
-        from tui_registry.sync import Bounds
+        from tui_registry.sync import Rounds, bounds_of
 
-        bounds = Bounds(pull_seconds=args.timeout)
+        bounds = bounds_of(load_settings())
+        if args.timeout is not None:
+            bounds = replace(bounds, pull_seconds=args.timeout)
+        if args.every is not None:
+            rounds = Rounds(args.every)
+            every = _sync_every(datastore, args.peers, bounds, rounds, push=args.push, as_json=args.json)
+            return asyncio.run(every)
         return asyncio.run(_sync(datastore, names, bounds, push=args.push, as_json=args.json))
 
 
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
     from tui_registry.node import node_token, serve as serve_node
+    from tui_registry.node.limits import node_bounds_of
 
     def say(address: Address) -> None:
         if args.json:
@@ -88,23 +115,30 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
+        before = datastore.elsewhere.count()
+        if before:
+            tell_elsewhere(datastore, before, in_full=False)
         serve_node(
             datastore,
             args.host,
             args.port,
             allow_remote=args.allow_remote,
             accept_ops=args.accept_ops,
+            bounds=node_bounds_of(load_settings()),
             new_epoch=args.new_epoch,
             on_ready=say,
             on_shared=_say_shared,
         )
+        pushed = datastore.elsewhere.count() - before
+        if pushed > 0:
+            tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
 
 
 def export(args: Namespace) -> int:
     """Write records, operations or a static log."""
-    if args.query and args.log is not None:
-        raise UsageError("--log writes everything: a query goes with records only")
+    if args.query and (args.log is not None or args.bundle is not None):
+        raise UsageError("--log and --bundle write everything: a query goes with records only")
     if args.ops and len(args.query) > 1:
         raise UsageError("--ops writes the operations of all records, or of one: name one ID")
     if args.new_epoch and args.log is None:
@@ -116,7 +150,9 @@ def export(args: Namespace) -> int:
             "operations are strangers' bytes as they are: send them to a file or a pipe, not to a terminal"
         )
     with open_registry(args) as datastore:
-        if args.log is not None:
+        if args.bundle is not None:
+            _write_bundles(datastore, args.bundle, as_json=args.json)
+        elif args.log is not None:
             _write_log(datastore, args.log, new_epoch=args.new_epoch, as_json=args.json)
         elif args.ops and args.query:
             _write_operations_of(datastore, args.query[0], args.output or STDOUT)
@@ -207,6 +243,9 @@ async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push:
             note(safe_text(result.sentence))
         elif push:
             failed = not await _push(datastore, result.peer, _left(bounds, began), as_json=as_json) or failed
+    elsewhere = sum(result.elsewhere for result in results)
+    if elsewhere:
+        tell_elsewhere(datastore, elsewhere, in_full=not as_json)
     if any(result.conflicts for result in results) and not as_json:
         from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 
@@ -219,6 +258,146 @@ def _left(bounds: Bounds, began: float) -> Bounds:
     if bounds.pull_seconds is None:
         return bounds
     return replace(bounds, pull_seconds=max(0.0, bounds.pull_seconds - (time.monotonic() - began)))
+
+
+async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str], *, as_json: bool) -> int:
+    """Read bundles of a log: with a peer's name as if they had come from it, so that the next sync with it goes on
+    behind them; without one as operations of files."""
+    from tui_registry.present.pulls import tally_of
+    from tui_registry.sync import Bundle, bounds_of, pull
+
+    bounds = bounds_of(load_settings())
+    peer = None if name is None else datastore.peers.get(name)
+    bundles = sorted((Bundle(name or "file", file, bounds) for file in files), key=lambda found: found.end)
+    elsewhere = 0
+    try:
+        for bundle in bundles:
+            if peer is None:
+                report = await _applied(datastore, bundle)
+                elsewhere += report.elsewhere
+                if as_json:
+                    out_json({"bundle": bundle.name, **tally_of(report).counts(), "elsewhere": report.elsewhere})
+                else:
+                    out(f"{safe_text(bundle.name)}: {tally_of(report).brief}")
+                continue
+            peer = datastore.peers.get(peer.name)
+            if peer.epoch == bundle.head_here.epoch and peer.next_index >= bundle.end:
+                note(f"{safe_text(bundle.name)}: {peer.name}'s log was read up to {exact(peer.next_index)} already")
+                continue
+            progress = _Progress()
+            try:
+                result = await pull(datastore, peer.name, emit=progress.take, bounds=bounds, through=bundle)
+            finally:
+                progress.clear()
+            elsewhere += result.elsewhere
+            if as_json:
+                out_json({"bundle": bundle.name, **_pull_json(result)})
+            elif result.ok:
+                out(safe_text(result.sentence))
+            if result.error is not None:
+                note(safe_text(result.sentence))
+                return 1
+    finally:
+        if elsewhere:
+            tell_elsewhere(datastore, elsewhere, in_full=not as_json)
+    return 0
+
+
+async def _applied(datastore: Datastore, bundle: Bundle) -> ApplyReport:
+    import asyncio
+
+    lines = (line for tile in bundle.lines() for line in tile)
+    return await asyncio.to_thread(datastore.apply, lines, source="file")
+
+
+async def _sync_every(
+    datastore: Datastore,
+    names: Sequence[str],
+    bounds: Bounds,
+    rounds: Rounds,
+    *,
+    push: bool,
+    as_json: bool,
+    wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
+) -> int:
+    """Pull in rounds until a signal ends it, which is no failure: in a pull between two transactions.
+
+    Args:
+        names: of the peers; none for all that there are in each round.
+        wait: waits until the event is set, or so many seconds.
+    """
+    import asyncio
+
+    from tui_registry.sync import pull_all
+
+    stop, wait = asyncio.Event(), wait or _wait
+    with _ended_by_signals(stop):
+        while True:
+            progress = _Progress()
+            try:
+                due = rounds.due(dict.fromkeys(names) or [peer.name for peer in datastore.peers.all()])
+                results = await pull_all(datastore, due, emit=progress.take, cancel=stop, bounds=bounds)
+            finally:
+                progress.clear()
+            for result in results:
+                if stop.is_set() and result.error is not None and result.error.code == "stopped":
+                    continue
+                _tell_round(result, changed=rounds.note(result.peer, failed=not result.ok), as_json=as_json)
+                if push and result.ok and not stop.is_set():
+                    await _push(datastore, result.peer, bounds, as_json=as_json)
+            elsewhere = sum(result.elsewhere for result in results)
+            if elsewhere:
+                tell_elsewhere(datastore, elsewhere, in_full=not as_json)
+            sys.stdout.flush()
+            if not stop.is_set():
+                await wait(stop, rounds.wait())
+            if stop.is_set():
+                return 0
+
+
+def _tell_round(result: PullResult, *, changed: bool, as_json: bool) -> None:
+    """What a round brought: a line for each peer with news; a failure, and its end, once."""
+    now = int(time.time())
+    news = result.applied or result.rejected or result.conflicts
+    if as_json:
+        if news or changed:
+            out_json({"at": now, **_pull_json(result)})
+    elif result.ok and (news or changed):
+        again = "" if news or not changed else " (it answers again)"
+        out(f"{moment_utc(now)}  {safe_text(result.sentence)}{again}")
+    if result.error is not None and changed:
+        note(f"{moment_utc(now)}  {safe_text(result.sentence)}. It is asked again, less and less often")
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    import asyncio
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+@contextmanager
+def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set the event on Ctrl+C and SIGTERM; the second one does what it always does."""
+    import asyncio
+    import signal
+
+    loop = asyncio.get_running_loop()
+    ending = (signal.SIGINT, signal.SIGTERM)
+
+    def end() -> None:
+        stop.set()
+        for number in ending:
+            loop.remove_signal_handler(number)
+
+    for number in ending:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number in ending:
+            loop.remove_signal_handler(number)
 
 
 async def _push(datastore: Datastore, name: str, bounds: Bounds, *, as_json: bool) -> bool:
@@ -268,6 +447,7 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         "theirs": None if result.head is None else result.head.size,
         "read": result.read,
         **result.counts(),
+        "elsewhere": result.elsewhere,
         "rejections": [rejection_json(rejection) for rejection in result.rejections],
         "restarted": result.restarted,
         "stale": result.stale,
@@ -340,3 +520,26 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
     else:
         now = f"{exact(done.tiles)} tiles, {size_bytes(done.bytes)} written now"
         out(f"{safe_text(str(done.directory))} holds {exact(done.head.size)} operations: {now}")
+
+
+def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
+    from tui_registry.sync import write_bundles
+
+    with progress_bar("writing") as show:
+        done = write_bundles(datastore, directory, progress=show)
+    _say_shared(done.shared)
+    if as_json:
+        out_json(
+            {
+                "directory": directory,
+                "epoch": done.head.epoch,
+                "new_epoch": done.shared.renewed,
+                "operations": done.head.size,
+                "files": [path.name for path in done.files],
+                "files_written": done.written,
+                "bytes_written": done.bytes,
+            }
+        )
+    else:
+        now = f"{exact(done.written)} of {exact(len(done.files))} files, {size_bytes(done.bytes)} written now"
+        out(f"{safe_text(directory)} holds {exact(done.head.size)} operations: {now}")

@@ -19,7 +19,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import open_registry
+from tui_registry.cli.registry import open_registry, open_to_write, tell_elsewhere
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, ImportRun, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record
@@ -48,7 +48,10 @@ from tui_registry.text import ELLIPSIS, exact, safe_text
 def import_drafts(args: Namespace) -> int:
     """Show the drafts, or register them."""
     source: str = args.source
-    with open_registry(args) as datastore, key_explained(datastore):
+    with (
+        (open_to_write if args.register or args.update else open_registry)(args) as datastore,
+        key_explained(datastore),
+    ):
         work = _Import(
             datastore,
             source,
@@ -71,6 +74,8 @@ def import_drafts(args: Namespace) -> int:
             work.finish()
         except StoreError as error:
             raise error.after(work.outcome.counts["registered"] + work.outcome.counts["updated"]) from error
+        if work.elsewhere:
+            tell_elsewhere(datastore, work.elsewhere, in_full=not args.json)
     if cut_short is not None and not work.outcome.counts:
         raise cut_short
     if not work.outcome.counts:
@@ -120,7 +125,7 @@ class _Import:
     ) -> None:
         """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
         self.outcome = ImportOutcome()
-        self.conflicts = 0
+        self.conflicts = self.elsewhere = 0
         self.run = ImportRun(place_of(source), f"import of {source}")
         self._datastore = datastore
         self._register = register
@@ -195,6 +200,7 @@ class _Import:
         if self._register or self._update:
             report = self._datastore.apply(found.lines(), source="file")
             self.conflicts += report.conflicts
+            self.elsewhere += report.elsewhere
             return taken(found, report)
         return Candidate(str(found.path), "ready", operations=OperationsTaken(sum(1 for _ in found.lines())))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -86,8 +86,14 @@ def history(args: Namespace) -> int:
     """List the operations."""
     if args.id is not None and args.mine:
         raise UsageError("--mine goes without an ID: all operations of a record are its owner's")
+    if args.id is not None and args.elsewhere:
+        raise UsageError("--elsewhere lists what your key signed elsewhere, of all records: it goes without an ID")
+    if args.acknowledge and not args.elsewhere:
+        raise UsageError("--acknowledge goes with --elsewhere: 'history --elsewhere' lists what it is about")
     with open_registry(args) as datastore:
-        if args.id is None:
+        if args.elsewhere:
+            _list_elsewhere(datastore, args)
+        elif args.id is None:
             _list_operations(datastore, args)
         else:
             _list_history(datastore, args)
@@ -471,26 +477,80 @@ _HISTORY = (
 
 
 def _list_operations(datastore: Datastore, args: Namespace) -> None:
+    found = _recent(datastore, mine=args.mine, limit=OPERATIONS_SHOWN if args.limit is None else args.limit)
+    title = f"operations of {'this key' if args.mine else 'this replica'}, {_ORDER}"
+    if not _print_operations(datastore, found, title, as_json=args.json) and not args.json:
+        note("this replica's key has signed nothing yet" if args.mine else "this replica has no operations yet")
+
+
+def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
+    """What this replica's key signed and this replica did not write, and what can be done about it."""
+    from tui_registry.present import elsewhere
+
+    places = datastore.elsewhere.places()
+    restored = datastore.mark.restored()
+    if args.acknowledge:
+        count = datastore.elsewhere.acknowledge()
+        if restored is not None:
+            datastore.mark.forget()
+        if args.json:
+            out_json({"acknowledged": count})
+        else:
+            out(f"{exact(count)} operation{'' if count == 1 else 's'} will not be told again")
+        return
+    limit = (OPERATIONS_SHOWN if args.limit is None else args.limit) or len(places)
+    shown = (op for chunk in _parts(places[:limit]) for op in datastore.log.operations_at(chunk))
+    title = f"{elsewhere.operations(len(places))}, {_ORDER}"
+    _print_operations(datastore, shown, title, as_json=args.json)
+    if args.json:
+        return
+    if restored is not None:
+        from tui_registry.present.restored import what_was_restored
+
+        what = elsewhere.PUT_BACK if places else what_was_restored(restored)
+        note(f"{what}. 'tui-registry sync' brings back what is missing from who has it")
+    if not places and restored is None:
+        note("this replica wrote all that its key has signed, or you said that the rest is yours")
+    if not places:
+        return
+    if limit < len(places):
+        note(f"{exact(limit)} of {exact(len(places))} shown: --limit 0 lists all")
+    for record in datastore.elsewhere.touched():
+        out(elsewhere.touched(record))
+    if datastore.stats().conflicts:
+        from tui_registry.present.settling import WHERE_CONFLICTS_ARE
+
+        note(f"{WHERE_CONFLICTS_ARE}: 'resolve ID' settles one")
+    for meaning in elsewhere.MEANINGS:
+        note(f"{meaning.title}. {meaning.then}")
+    note("they are yours? 'tui-registry history --elsewhere --acknowledge' says so. 'tui-registry help trust' has more")
+
+
+def _parts(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (places[start : start + _READ_AT_ONCE] for start in range(0, len(places), _READ_AT_ONCE))
+
+
+def _print_operations(datastore: Datastore, found: Iterable[Operation], title: str, *, as_json: bool) -> int:
+    """A line for each; gives how many there were."""
     from tui_registry.present.deeds import by_whom
 
     table = Table(_OPERATIONS, terminal_width())
     names = datastore.names.all()
     now, shown = int(time.time()), 0
-    for found in _recent(datastore, mine=args.mine, limit=OPERATIONS_SHOWN if args.limit is None else args.limit):
+    for op in found:
         shown += 1
-        if args.json:
-            more: dict[str, Json] = {"did": found.did, "name": found.name, "version": found.version}
-            out_json(_operation_json(found.kind, found.id, found) | more)
+        if as_json:
+            more: dict[str, Json] = {"did": op.did, "name": op.name, "version": op.version}
+            out_json(_operation_json(op.kind, op.id, op) | more)
             continue
         if shown == 1:
-            out(f"operations of {'this key' if args.mine else 'this replica'}, {_ORDER}")
+            out(title)
             out(table.header())
-        by = by_whom(found.actor, found.mine, names)
-        came = (age(now - found.updated_at), *_arrival(found, now))
-        deed = (found.did, found.kind, found.name, found.version, by, found.id[:12])
-        out(table.line((found.hash[:12], *came, *deed)))
-    if not shown and not args.json:
-        note("this replica's key has signed nothing yet" if args.mine else "this replica has no operations yet")
+        by = by_whom(op.actor, op.mine, names)
+        came = (age(now - op.updated_at), *_arrival(op, now))
+        deed = (op.did, op.kind, op.name, op.version, by, op.id[:12])
+        out(table.line((op.hash[:12], *came, *deed)))
+    return shown
 
 
 def _list_history(datastore: Datastore, args: Namespace) -> None:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.output import FileError, NoTerminalError, UsageError, on_terminal
+from tui_registry.cli.output import FileError, NoTerminalError, UsageError, note, on_terminal
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
 from tui_registry.query.nodes import QueryError
-from tui_registry.text import safe_text
+from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.errors import Kind
 
 STDIN = STDOUT = "-"
+# So many operations by one's own key from elsewhere are told before a list of them all is named.
+_TOLD = 5
 _CANNOT_DRAW = ("", "dumb", "unknown")
 
 
@@ -27,6 +30,42 @@ def open_registry(args: argparse.Namespace) -> Datastore:
     """The replica that the line means, to be closed by the caller."""
     given: str | None = args.data_dir
     return Datastore.open(given)
+
+
+def open_to_write(args: argparse.Namespace) -> Datastore:
+    """`open_registry` for what signs. Once it is said where this replica was put back to an older copy, or its key
+    signed what it did not write; nothing is refused for it, so that no script stands still."""
+    datastore = open_registry(args)
+    restored = datastore.mark.restored()
+    if restored is not None or datastore.elsewhere.untold():
+        from tui_registry.present.elsewhere import WHERE_THEY_ARE, before_writing
+
+        count = datastore.elsewhere.count()
+        note(before_writing(count, restored) + (f". {WHERE_THEY_ARE}" if count else ""))
+        datastore.elsewhere.told()
+        if restored is not None:
+            datastore.mark.forget()  # which gives the log another epoch, as what it has now is another log
+    return datastore
+
+
+def tell_elsewhere(datastore: Datastore, count: int, *, in_full: bool) -> None:
+    """Say how many operations by this replica's key it did not write, which have come just now, and what they did.
+
+    Args:
+        in_full: with the first of them, and what became of records.
+    """
+    from tui_registry.present import elsewhere
+
+    note(f"{elsewhere.operations(count)}. {elsewhere.WHERE_THEY_ARE}")
+    if not in_full:
+        return
+    now = int(time.time())
+    for operation in datastore.log.operations_at(datastore.elsewhere.places()[: min(count, _TOLD)]):
+        note(f"  {elsewhere.line(operation, now)}")
+    if count > _TOLD:
+        note(f"  and {exact(count - _TOLD)} more")
+    for record in datastore.elsewhere.touched(_TOLD):
+        note(f"  {elsewhere.touched(record)}")
 
 
 def find(datastore: Datastore, prefix: str, kind: Kind | None = None) -> Entry:

@@ -21,7 +21,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import STDIN, find, open_registry, read_text, shown_json
+from tui_registry.cli.registry import STDIN, find, open_registry, open_to_write, read_text, shown_json
 from tui_registry.cli.versions import conflict_diff
 from tui_registry.datastore import (
     Datastore,
@@ -66,7 +66,7 @@ def register(args: Namespace) -> int:
     place = "" if args.file == STDIN else place_of(args.file)
     run = ImportRun(place)
     entry = describe(replace(finding, place=place), run)
-    with open_registry(args) as datastore, key_explained(datastore), _in_file(finding.source):
+    with open_to_write(args) as datastore, key_explained(datastore), _in_file(finding.source):
         if args.new or entry is None:
             identifier = datastore.add(kind, record).key
             _remember(datastore, finding, args.file, identifier)
@@ -130,7 +130,7 @@ def _tell_status(datastore: Datastore, status: str, identifier: str, *, as_json:
 
 def update(args: Namespace) -> int:
     """Change the record."""
-    with open_registry(args) as datastore:
+    with open_to_write(args) as datastore:
         entry = find(datastore, args.id)
         _need_own(entry, "updated")
         _need_settled(datastore, entry.id)
@@ -147,7 +147,7 @@ def update(args: Namespace) -> int:
 
 def delete(args: Namespace) -> int:
     """Delete the record, after asking."""
-    with open_registry(args) as datastore:
+    with open_to_write(args) as datastore:
         entry = find(datastore, args.id)
         _need_own(entry, "deleted")
         _need_settled(datastore, entry.id)
@@ -170,7 +170,7 @@ def undo(args: Namespace) -> int:
         return _undo_batch(args)
     if args.id is None:
         raise UsageError("which record? Give its ID, or --batch last for the last import, or --batches for a list")
-    with open_registry(args) as datastore:
+    with open_to_write(args) as datastore:
         _need_settled(datastore, datastore.find(args.id, deleted=True)[1])
         plan = plan_undo(datastore, args.id)
         if not args.yes:
@@ -204,7 +204,7 @@ def _list_batches(args: Namespace) -> int:
 
 
 def _undo_batch(args: Namespace) -> int:
-    with open_registry(args) as datastore:
+    with open_to_write(args) as datastore:
         reverse = datastore.log.reverse(_batch_number(datastore, args.batch))
         if not reverse.changes:
             raise NothingToUndo(f"nothing of the {undone.batch_name(reverse.batch)} is left as it was written")
@@ -241,7 +241,7 @@ def _batch_number(datastore: Datastore, named: str) -> int:
 
 def restore(args: Namespace) -> int:
     """Bring the record back."""
-    with open_registry(args) as datastore:
+    with open_to_write(args) as datastore:
         kind, identifier = datastore.find(args.id, deleted=True)
         if datastore.entry(identifier, kind) is not None:
             raise StoreError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from tui_registry.settings import Settings, with_bounds
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 
 # Where a node listens unless it is told otherwise. It stands here because `--help` needs it without a web framework.
@@ -69,3 +71,8 @@ class NodeBounds:
     idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
     threads: int = 8
+
+
+def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:
+    """The bounds of a node as a person has set them; arguments and errors as for `sync.bounds.bounds_of`."""
+    return with_bounds(NodeBounds(), "node", settings.node, {}, path)

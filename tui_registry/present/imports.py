@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Kind, Problem, Record, RegistryError, Severity
 from tui_registry.licences import UNSTATED
+from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
@@ -303,7 +304,7 @@ def passed_over(skipped: Skipped) -> Candidate:
 
 class OperationsTaken(NamedTuple):
     """Signed operations of files, and what became of them; `conflicts` counts the records that they brought into
-    conflict. Add two of them to count two files together."""
+    conflict, `elsewhere` those that this replica's own key signed. Add two of them to count two files together."""
 
     operations: int = 0
     applied: int = 0
@@ -312,13 +313,15 @@ class OperationsTaken(NamedTuple):
     unsupported: int = 0
     rejected: int = 0
     conflicts: int = 0
+    elsewhere: int = 0
 
     @classmethod
     def of(cls, report: ApplyReport) -> OperationsTaken:
         """Of one file that was applied."""
         rejected = len(report.rejected)
         return cls(
-            report.total, report.applied, report.known, report.pending, report.unsupported, rejected, report.conflicts
+            report.total, report.applied, report.known, report.pending, report.unsupported, rejected, report.conflicts,
+            report.elsewhere,
         )  # fmt: skip
 
     def plus(self, other: OperationsTaken) -> OperationsTaken:
@@ -330,7 +333,7 @@ class OperationsTaken(NamedTuple):
         """What became of them, once they were taken in."""
         counts = (
             (self.conflicts, "in conflict"), (self.known, "known already"), (self.pending, "pending"),
-            (self.unsupported, "unsupported"), (self.rejected, "rejected"),
+            (self.unsupported, "unsupported"), (self.rejected, "rejected"), (self.elsewhere, SIGNED_ELSEWHERE),
         )  # fmt: skip
         more = [f"{exact(count)} {word}" for count, word in counts if count]
         return ", ".join([f"{exact(self.applied)} operations stored", *more])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tui_registry.errors import Json, RegistryError
+from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -94,8 +95,9 @@ class SyncError(RegistryError):
     Attributes:
         peer: the peer's local name.
         code: one of `refused`, `unreachable`, `timeout`, `insecure`, `protocol`, `redirect`, `not_a_node`, `bad_head`,
-            `bad_tile`, `too_large`, `vanished`, `not_accepted`, `turn_over`, `out_of_time`, `stopped`, `no_directory`,
-            `http_` and a status, or `unexpected`: a fault of this program that this peer brought to light.
+            `bad_tile`, `bad_bundle`, `too_large`, `vanished`, `not_accepted`, `turn_over`, `out_of_time`, `stopped`,
+            `no_directory`, `http_` and a status, or `unexpected`: a fault of this program that this peer brought to
+            light.
         reason: the sentence without the peer's name, for a column beside it.
     """
 
@@ -121,6 +123,7 @@ class PullResult(Tally):
         rejections: the first of them, `place` being the index in the peer's log (-1 for a child asked for).
         bytes: received as message bodies. seconds: it took.
         restarted: the peer's log was read from its start again.
+        elsewhere: how many of those that are new this replica's own key signed, and not here.
         stale: its head was an older one of the log that was read already, as a cache or a backup keeps it.
         still_spoilt: entries of its log that an earlier pull refused for their bytes, and that are no better now.
         error: why it ended early; a `SyncError`, or what the Datastore raised.
@@ -136,6 +139,7 @@ class PullResult(Tally):
     stale: bool = False
     still_spoilt: int = 0
     error: RegistryError | None
+    elsewhere: int = 0
 
     @property
     def ok(self) -> bool:
@@ -165,6 +169,8 @@ class PullResult(Tally):
             for count in COUNTS
             if count.told is not None and numbers[count.name]
         }
+        if self.elsewhere:
+            told["elsewhere"] = f"{exact(self.elsewhere)} {SIGNED_ELSEWHERE}"
         # Last, as its reason follows.
         rejected = told.pop("rejected", None)
         if rejected is not None:

@@ -29,6 +29,7 @@ from tui_registry.replica.catalogue.derived import (
 )
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
+from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
 from tui_registry.replica.store.connection import Pool, StoreError
@@ -164,23 +165,39 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
         f"(SELECT {column} FROM arrivals a WHERE a.idx <= o.idx ORDER BY a.idx DESC LIMIT 1) AS {column}"
         for column in FirstSeen._fields
     )
-    db.execute(f"CREATE TEMP TABLE survivors AS SELECT idx, body, {seen} FROM ops o ORDER BY idx")
+    state = "(SELECT state FROM elsewhere e WHERE e.idx = o.idx) AS state"
+    db.execute(f"CREATE TEMP TABLE survivors AS SELECT idx, body, {seen}, {state} FROM ops o ORDER BY idx")
     db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
-    for table in ("ops", "arrivals", "keys", "owners", "catalogue", "counted", "cursors", "cursor_sums", "spoilt"):
+    tables = (
+        "ops",
+        "arrivals",
+        "elsewhere",
+        "keys",
+        "owners",
+        "catalogue",
+        "counted",
+        "cursors",
+        "cursor_sums",
+        "spoilt",
+    )
+    for table in tables:
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
     )
-    reading = db.execute(f"SELECT body, {', '.join(FirstSeen._fields)} FROM survivors ORDER BY idx")
+    reading = db.execute(f"SELECT body, state, {', '.join(FirstSeen._fields)} FROM survivors ORDER BY idx")
+    place = 0
     while rows := reading.fetchmany(_CHUNK):
         batch = Batch(db)
-        for body, *seen_then in rows:
+        for body, _, *seen_then in rows:
             op = check_bytes(body)
             batch.load([op])
             batch.append(op, body, FirstSeen(*seen_then))
         batch.flush()
+        restate(db, ((place + step, row[1]) for step, row in enumerate(rows)))
+        place += len(rows)
     db.execute("DROP TABLE survivors")
 
 

@@ -16,25 +16,30 @@ if TYPE_CHECKING:
         SyncError,
     )
 
-    from .bounds import Bounds
+    from .bounds import Bounds, bounds_of
+    from .bundles import Bundle, Bundled, write_bundles
     from .concurrency import Turns
     from .publishing import Published, publish
     from .pulling import pull, pull_all
     from .pushing import push
+    from .rounds import Rounds
     from .transport import open_transport
 
 __all__ = [
-    "Bounds", "Event", "Failed", "Finished", "Progress", "Published", "PullResult", "PushResult", "Started",
-    "SyncError", "Turns", "open_transport", "publish", "pull", "pull_all", "push",
+    "Bounds", "Bundle", "Bundled", "Event", "Failed", "Finished", "Progress", "Published", "PullResult",
+    "PushResult", "Rounds", "Started", "SyncError", "Turns", "bounds_of", "open_transport", "publish", "pull",
+    "pull_all", "push", "write_bundles",
 ]  # fmt: skip
 _OUTCOMES = ("Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
     **dict.fromkeys(_OUTCOMES, "tui_registry.present.pulls"),
-    "Bounds": ".bounds",
+    **dict.fromkeys(("Bounds", "bounds_of"), ".bounds"),
+    **dict.fromkeys(("Bundle", "Bundled", "write_bundles"), ".bundles"),
     "Turns": ".concurrency",
     **dict.fromkeys(("Published", "publish"), ".publishing"),
     **dict.fromkeys(("pull", "pull_all"), ".pulling"),
     "push": ".pushing",
+    "Rounds": ".rounds",
     "open_transport": ".transport",
 }
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

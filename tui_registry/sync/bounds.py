@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from tui_registry.settings import Settings, with_bounds
 
 TILE_OPS = 256
 MAX_OP_BYTES = 65_536
@@ -81,6 +84,29 @@ class Bounds:
     reconcile_least: int = 2048
     reconcile_ops: int = 1_000_000
     reconcile_missing: int = 8192
+
+
+def bounds_of(settings: Settings, path: Path | None = None) -> Bounds:
+    """The bounds as a person has set them.
+
+    Args:
+        path: of the settings file, for what is wrong with it; None for the person's own.
+
+    Raises:
+        SettingsError: there is no such bound, or the protocol knows no such number for it.
+    """
+    return with_bounds(Bounds(), "sync", settings.sync, _WITHIN, path)
+
+
+# What protocol.md says: tiles must be readable whole, and a node takes so much in one request.
+_WITHIN = {
+    "tile_bytes": (Bounds().tile_bytes, 2**53),
+    "missing_hashes": (1, 1024),
+    "push_ops": (1, 4096),
+    # None of these is a bound as well.
+    "redirects": (0, 100),
+    "retries": (0, 1000),
+}
 
 
 class Endless:

@@ -54,6 +54,7 @@ async def pull(
     cancel: asyncio.Event | None = None,
     turn_over: asyncio.Event | None = None,
     bounds: Bounds | None = None,
+    through: Transport | None = None,
 ) -> PullResult:
     """Read what is new in one peer's log, verify it and store it.
 
@@ -64,6 +65,8 @@ async def pull(
         emit: called in this event loop with `Started`, any number of `Progress`, then `Finished` or `Failed`.
         cancel: once set, the pull stops at the next transaction boundary with code `stopped`.
         turn_over: once set, it stops likewise, with code `turn_over`; see `Turns`.
+        through: reads the peer's log from somewhere else, such as a bundle of it, and not to where it stands now; None
+            for the peer's address.
 
     Returns:
         What it came to. A peer's failures and the Datastore's are its `error`, and so is a fault of this program (code
@@ -75,7 +78,7 @@ async def pull(
     bounds = bounds or Bounds()
     peer = await in_thread(datastore.peers.get, peer_name)
     with _given(bounds) as out_of_time:
-        return await _pull(datastore, peer, emit, _Ends(cancel, turn_over, out_of_time), bounds)
+        return await _pull(datastore, peer, emit, _Ends(cancel, turn_over, out_of_time), bounds, through)
 
 
 async def pull_all(
@@ -138,11 +141,13 @@ def _given(bounds: Bounds) -> Iterator[asyncio.Event | None]:
         timer.cancel()
 
 
-async def _pull(datastore: Datastore, peer: Peer, emit: Emit, ends: _Ends, bounds: Bounds) -> PullResult:
+async def _pull(
+    datastore: Datastore, peer: Peer, emit: Emit, ends: _Ends, bounds: Bounds, through: Transport | None = None
+) -> PullResult:
     running = _Pull(datastore, peer, bounds, emit)
     error: RegistryError | None = None
     try:
-        await _until(_read(datastore, running, peer, bounds), _reasons(peer, bounds, ends))
+        await _until(_read(datastore, running, peer, bounds, through), _reasons(peer, bounds, ends))
     except asyncio.CancelledError:
         with suppress(RegistryError):
             await _close(datastore, running, peer, _stopped(peer))
@@ -150,7 +155,7 @@ async def _pull(datastore: Datastore, peer: Peer, emit: Emit, ends: _Ends, bound
     except Exception as failure:
         error = _in_words(peer, failure)
     try:
-        await _close(datastore, running, peer, error)
+        await _close(datastore, running, peer, error, now=through is None)
     except Exception as failure:
         error = error or _in_words(peer, failure)
     result = running.result(error)
@@ -158,8 +163,8 @@ async def _pull(datastore: Datastore, peer: Peer, emit: Emit, ends: _Ends, bound
     return result
 
 
-async def _read(datastore: Datastore, running: _Pull, peer: Peer, bounds: Bounds) -> None:
-    async with open_transport(peer, bounds, datastore.data_dir) as transport:
+async def _read(datastore: Datastore, running: _Pull, peer: Peer, bounds: Bounds, through: Transport | None) -> None:
+    async with through or open_transport(peer, bounds, datastore.data_dir) as transport:
         await running.run(transport)
 
 
@@ -180,13 +185,16 @@ async def _until(work: Coroutine[None, None, None], reasons: Mapping[asyncio.Eve
             await asyncio.wait({task})
 
 
-async def _close(datastore: Datastore, running: _Pull, peer: Peer, error: RegistryError | None) -> None:
+async def _close(
+    datastore: Datastore, running: _Pull, peer: Peer, error: RegistryError | None, *, now: bool = True
+) -> None:
+    """Write down how it ended; `now` where what was read is how the peer stands now."""
     said = None if error is None else error.reason if isinstance(error, SyncError) else error.sentence
     etag = running.etag if error is None else None
     if error is not None and error.code in _ENDED_EARLY:
         # Nothing is wrong with the peer: it is only behind by what was not read yet.
         said = None
-    await in_thread(datastore.peers.finish_pull, peer.name, running.head, said, etag, whole=error is None)
+    await in_thread(datastore.peers.finish_pull, peer.name, running.head, said, etag, whole=error is None and now)
 
 
 def _reasons(peer: Peer, bounds: Bounds, ends: _Ends) -> dict[asyncio.Event, SyncError]:
@@ -298,6 +306,7 @@ class _Pull:
             stale=self._stale,
             still_spoilt=self._still_spoilt,
             error=error,
+            elsewhere=self._report.elsewhere,
             **self._tally.counts(),
         )
 

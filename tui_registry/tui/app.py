@@ -74,10 +74,7 @@ class RegistryApp(RegistryHost):
         self._query = query
         self._opening = opening
         for mode, make in LATER_MODES.items():
-            self.add_mode(mode, partial(self._styled, make))
-
-    def _styled(self, make: Callable[[], Screen[None]]) -> Screen[None]:
-        return styled(self, make())
+            self.add_mode(mode, partial(lambda make: styled(self, make()), make))
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, and what it shows as soon as it is there."""
@@ -96,6 +93,8 @@ class RegistryApp(RegistryHost):
         if not gc.isenabled():
             gc.freeze()
             gc.enable()
+        if self.settings.sync_every:
+            self.held(sync.PullsByThemselves)
 
     async def run_action(
         self,

@@ -22,6 +22,7 @@ from tui_registry.replica.catalogue.derived import (
     known_words,
     learn_words,
 )
+from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
 from tui_registry.replica.store.stored import Stored, chunks, marks, read_heads, read_record, stored_id
@@ -56,13 +57,14 @@ class Batch:
             db: a connection inside a write transaction.
         """
         self._db = db
-        size, fingerprint, models, agents, conflicts = db.execute(
-            "SELECT size, fingerprint, models, agents, conflicts FROM replica"
+        size, fingerprint, models, agents, conflicts, address = db.execute(
+            "SELECT size, fingerprint, models, agents, conflicts, address FROM replica"
         ).fetchone()
         self._size: int = size
         self._sum = int(fingerprint, 16)
         self._counts: dict[Kind, int] = {"model": models, "agent": agents}
         self._conflicts: int = conflicts
+        self._own: str = address
         (last_rid,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
         self._last_rid: int = last_rid
         self._known: dict[str, tuple[Ancestor, int, int]] = {}  # hash -> ancestor, rid, idx
@@ -74,6 +76,8 @@ class Batch:
         # The records that what was flushed brought into conflict, and those that it settled.
         self.came_into_conflict: set[int] = set()
         self.settled: set[int] = set()
+        # How many of what was flushed this replica's key signed elsewhere.
+        self.elsewhere = 0
 
     def load(self, ops: Iterable[Checked]) -> None:
         """Read what is known of these ops, of their children and of their keys."""
@@ -215,6 +219,11 @@ class Batch:
             "ON CONFLICT (address) DO UPDATE SET ops = ops + excluded.ops",
             ((bytes.fromhex(owner), count) for owner, count in per_owner.items()),
         )
+        if self._own in per_owner:
+            ours = (new for new in self._new if new.ancestor.owner == self._own)
+            places = [new.idx for new in ours if new.seen.source is not None]
+            note_elsewhere(db, places)
+            self.elsewhere += len(places)
 
     # How: the derived tables
 

@@ -57,6 +57,7 @@ class ApplyReport:
 
     Attributes:
         applied, known, pending, unsupported: counts.
+        elsewhere: how many of those that were applied this replica's own key signed.
         conflicted: the records (by their rows) that these ops brought into conflict and did not settle; settled: those
             that were in conflict before and are no more.
         rejected: what breaks a rule, one by one.
@@ -69,6 +70,7 @@ class ApplyReport:
     known: int = 0
     pending: int = 0
     unsupported: int = 0
+    elsewhere: int = 0
     conflicted: set[int] = field(default_factory=set, repr=False)
     settled: set[int] = field(default_factory=set, repr=False)
     rejected: list[Rejection] = field(default_factory=list)
@@ -96,6 +98,7 @@ class ApplyReport:
         self.applied += later.applied
         self.known += later.known
         self.unsupported += later.unsupported
+        self.elsewhere += later.elsewhere
         self.conflicted = (self.conflicted - later.settled) | later.conflicted
         self.settled |= later.settled
         for digest, child in later.moved.items():
@@ -285,6 +288,7 @@ def store(
             queue.extend(freed)
     batch.flush()
     report.conflicted, report.settled = batch.came_into_conflict, batch.settled
+    report.elsewhere = batch.elsewhere
     still = [(child, arrival) for child, group in waiting.items() for arrival in group]
     report.moved = _settle(db, released, still)
     fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]

@@ -218,7 +218,7 @@ def version_at(db: sqlite3.Connection, key: LoggedKey, moment: int) -> HistoryEn
         StoreError: `not_found`, when it was written first later.
     """
     then = [
-        _Link(place, digest.hex(), bool(is_rm), clock, _named_in(bool(is_rm), body))
+        Link(place, digest.hex(), bool(is_rm), clock, named_in(bool(is_rm), body))
         for place, digest, is_rm, clock, body in db.execute(
             "SELECT idx, hash, is_rm, clock, body FROM ops WHERE rid = ? AND updated_at <= ?", (key.rid, moment)
         )
@@ -293,8 +293,8 @@ def same_content(one: Record | None, other: Record | None) -> bool:
 # How: entries
 
 
-class _Link(NamedTuple):
-    """An operation and the ones it names."""
+class Link(NamedTuple):
+    """An operation and the ones it names, as deciding which version a record shows needs it."""
 
     place: int
     hash: str
@@ -396,10 +396,11 @@ def _base_of(nearest: Sequence[HistoryEntry]) -> Record | None:
 def _named_at(db: sqlite3.Connection, place: int) -> tuple[str, ...]:
     """The children that the operation at a place names."""
     is_rm, body = db.execute("SELECT is_rm, body FROM ops WHERE idx = ?", (place,)).fetchone()
-    return _named_in(bool(is_rm), body)
+    return named_in(bool(is_rm), body)
 
 
-def _named_in(is_rm: bool, body: bytes) -> tuple[str, ...]:
+def named_in(is_rm: bool, body: bytes) -> tuple[str, ...]:
+    """The children that a stored operation names, from its bytes."""
     return parts_of(body)[1] if is_rm else tuple(children_in(body))
 
 

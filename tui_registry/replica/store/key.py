@@ -73,6 +73,9 @@ class Key:
         if known != identity.address:
             with self._pool.write() as db:
                 db.execute("UPDATE replica SET address = ?", (identity.address,))
+                # What another key signed elsewhere is no news of this one; and whoever brings a key here knows where
+                # it was used before.
+                db.execute("DELETE FROM elsewhere")
         self._identity, self._address = identity, identity.address
         return identity
 

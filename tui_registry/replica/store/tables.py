@@ -346,6 +346,10 @@ _VERSION_2 = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX imported_id ON imported (id)",
+    # What this replica's own key signed and this replica did not write. `state` is 0 until somebody was told of it
+    # before a write, 1 after that, 2 once the owner of the key said that they know of it.
+    "CREATE TABLE elsewhere (idx INTEGER PRIMARY KEY, state INTEGER NOT NULL)",
+    "CREATE INDEX elsewhere_unknown ON elsewhere (state) WHERE state < 2",
     # What the hashes of the first `size` entries of a peer's log sum up to, at the ends of its tiles: an older head of
     # the same log is told from another log by it.
     """

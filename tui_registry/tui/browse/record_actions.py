@@ -244,7 +244,7 @@ class RecordActions(Part):
             no="Keep",
         )
         if await self.ask(question):
-            await self.write(self.datastore.delete, entry.kind, entry.id, entry.heads)
+            await kit.sign(self, self.datastore.delete, entry.kind, entry.id, entry.heads)
             self.say(f"deleted {entry.kind} {name_of(entry)}: U brings it back", "done")
             self._show(Change(gone=entry.id))
 
@@ -256,7 +256,7 @@ class RecordActions(Part):
             return
         if not await self.ask(_question_before_deleting(mine, len(entries) - len(mine))):
             return
-        deleted, failure = await self.write(_delete_all, self.datastore, mine)
+        deleted, failure = await kit.sign(self, _delete_all, self.datastore, mine)
         if self._records is not None:
             self._records.unmark(deleted)
         if failure:
@@ -301,7 +301,7 @@ class RecordActions(Part):
         if not await self.ask(question):
             return
         try:
-            await self.write(carry_out, self.datastore, undo)
+            await kit.sign(self, carry_out, self.datastore, undo)
         except RegistryError as error:
             self.say(f"not undone: {error.sentence}", "problem")
         else:
@@ -317,7 +317,7 @@ class RecordActions(Part):
             undone.batch_question(reverse), undone.batch_detail(reverse, take_back), yes="Undo all", no="Back"
         )
         if await self.ask(question):
-            failures = await self.write(carry_out_reverse, self.datastore, reverse)
+            failures = await kit.sign(self, carry_out_reverse, self.datastore, reverse)
             done = undone.batch_done(reverse, len(failures))
             back = f": {take_back}" if deletes else ""
             self.say(f"{done}: {failures[0].sentence}" if failures else done + back, "problem" if failures else "done")

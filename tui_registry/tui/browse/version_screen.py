@@ -296,9 +296,9 @@ class Restoring(Part):
             return False
         try:
             if then.now is None:
-                await self.write(self.datastore.add, then.kind, record)
+                await kit.sign(self, self.datastore.add, then.kind, record)
             else:
-                await self.write(self.datastore.update, then.kind, then.id, record, then.now.heads)
+                await kit.sign(self, self.datastore.update, then.kind, then.id, record, then.now.heads)
         except RegistryError as error:
             self.say(f"not restored: {error.sentence}", "problem")
             return False

@@ -40,6 +40,7 @@ from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.dialogs import NarrowingInput
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.messages import Narrow
 from tui_registry.tui.kit.text_flow import field, heading, paragraph, stack
 
 WIDE: Final = 120
@@ -98,6 +99,12 @@ class HistoryScreen(FrameScreen[None]):
         if isinstance(self.focused, NarrowingInput):
             return self.TYPING
         return self.NOTHING if self.has_class("-nothing") else self.FOOTER
+
+    @on(Narrow)
+    def _narrow(self, message: Narrow) -> None:
+        message.stop()
+        self._line.value = message.words
+        self._list.focus()
 
     @property
     def _list(self) -> OperationList:
@@ -417,7 +424,7 @@ def _arrived(entry: HistoryEntry, now: int) -> str:
     return f"{moment(entry.arrived_at, now)} from {safe_text(entry.source, 60) or 'an unnamed source'}"
 
 
-_PLACEHOLDER: Final = "name, id, owner:, did:"
+_PLACEHOLDER: Final = "name, id, owner:, did:, is:"
 
 
 def _nothing(asked: Asked) -> Content:

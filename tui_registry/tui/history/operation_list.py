@@ -11,6 +11,7 @@ import re
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import compress
 from typing import ClassVar, Final, NamedTuple
 
 from textual.message import Message
@@ -43,6 +44,7 @@ class Asked(NamedTuple):
         owner: a name, an address or `me`, as it was typed.
         did: a deed, or empty.
         by_time: in the order in which they say that they were written; else as they arrived.
+        elsewhere: only what this replica's key signed and this replica did not write.
     """
 
     mine: bool = True
@@ -50,11 +52,12 @@ class Asked(NamedTuple):
     owner: str = ""
     did: str = ""
     by_time: bool = False
+    elsewhere: bool = False
 
     @property
     def is_narrowed(self) -> bool:
         """Whether something was typed."""
-        return bool(self.words or self.owner or self.did)
+        return bool(self.words or self.owner or self.did or self.elsewhere)
 
 
 def asked_for(line: str, *, mine: bool, by_time: bool) -> Asked:
@@ -63,7 +66,7 @@ def asked_for(line: str, *, mine: bool, by_time: bool) -> Asked:
     Raises:
         RegistryError: it cannot be read.
     """
-    words, owner, did = [], "", ""
+    words, owner, did, elsewhere = [], "", "", False
     for match in _PARTS.finditer(line):
         field, text = match[1], (match[2] or match[3] or "").strip('"')
         match field:
@@ -73,13 +76,16 @@ def asked_for(line: str, *, mine: bool, by_time: bool) -> Asked:
                 did = next((deed for deed in DEEDS if deed.startswith(text.lower())), "")
                 if not did:
                     raise RegistryError("query", f"no operation did “{safe_text(text, 20)}”: {_DEEDS_IN_WORDS}")
-            case "is" if text:
+            case "is" if "elsewhere".startswith(text.lower()):
+                elsewhere = bool(text)
+            case "is":
                 if not "mine".startswith(text.lower()):
-                    raise RegistryError("query", f"an operation is not “{safe_text(text, 20)}”: is:mine")
+                    sentence = f"an operation is not “{safe_text(text, 20)}”: is:mine or is:elsewhere"
+                    raise RegistryError("query", sentence)
                 owner = "me"
             case None:
                 words.append(text)
-    return Asked(mine, " ".join(words), owner, did, by_time)
+    return Asked(mine, " ".join(words), owner, did, by_time, elsewhere)
 
 
 _DEEDS_IN_WORDS: Final = f"{', '.join(DEEDS[:-1])} or {DEEDS[-1]}"
@@ -127,7 +133,8 @@ def read_listing(
     """
     log = datastore.log
     owner = asked.owner or ("me" if asked.mine else "")
-    known = before.candidates if before.asked._replace(did=asked.did) == asked and before is not NOTHING else None
+    same = before.asked._replace(did=asked.did) == asked and before is not NOTHING and not asked.elsewhere
+    known = before.candidates if same else None
     candidates = log.places(
         owners=log.owners(owner) if owner else None,
         words=asked.words,
@@ -135,6 +142,8 @@ def read_listing(
         known=None if owner not in ("", "me") else known,  # else another key may have been named so
         unwanted=unwanted,
     )
+    if asked.elsewhere:
+        candidates = _elsewhere(datastore, candidates)
     places, size = candidates.places, candidates.size
     if not asked.did:
         return Listing(asked, places, candidates, len(places), bytearray())
@@ -155,6 +164,15 @@ def read_listing(
         found.extend(place for place in chunk if verdicts[place] == 2)
         looked += len(chunk)
     return Listing(asked, found, candidates, looked, verdicts)
+
+
+def _elsewhere(datastore: Datastore, every: Places) -> Places:
+    """Of these operations those by this replica's key that it did not write."""
+    wanted = {*datastore.elsewhere.places(known=True)}
+    kept = [place in wanted for place in every.places]
+    return every._replace(
+        places=array("q", compress(every.places, kept)), times=array("q", compress(every.times, kept))
+    )
 
 
 # The list

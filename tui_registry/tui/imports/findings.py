@@ -27,6 +27,7 @@ from tui_registry.tui.kit.dialogs import Choice, ChooseScreen, ConfirmScreen, Na
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.lists import GAP, Column, CursorList, ItemList
+from tui_registry.tui.kit.signing import ask_before_signing
 from tui_registry.tui.kit.text_flow import Flow, field, paragraph, stack
 from tui_registry.tui.register.desk import Desk
 from tui_registry.tui.register.form_fields import OTHER, field_at, read_text
@@ -311,6 +312,7 @@ class FindingsScreen(FrameScreen[str | None]):
                 await self._sign(places)
 
     async def _sign(self, places: Sequence[int]) -> None:
+        await ask_before_signing(self)
         chosen = [self._lines[place] for place in places]
         progress = Progress(len(chosen))
         self._busy = True

@@ -318,13 +318,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull; what was read stays", "sync", "cancel_all"),
     Action("sync.copy", ("y",), "copy", "Copy the peer's address to the clipboard", "sync", "copy"),
     Action("sync.back", ("escape",), "back", "Back to Browse; a pull goes on", "sync", "back"),
+    Action("sync.elsewhere", ("o",), "your key", "What your key signed and this replica did not write, and what that "
+           "may mean", "sync", "elsewhere"),
     Action("sync.quarantine", ("x",), "refused", "What was refused, who sent it and why", "sync", "quarantine"),
     Action("quarantine.read", ("enter",), "read", "Read the one under the cursor to its end", "quarantine", "read"),
     Action("quarantine.copy", ("y",), "copy", "Copy a report of it, for whoever sent it", "quarantine", "copy"),
     Action("quarantine.back", ("escape",), "back", "Back to the list, then to Sync", "quarantine", "back"),
     # History
-    Action("history.find", ("/",), "find", "Narrow the list: words of a name or an id, owner:, did:, is:mine",
-           "history", "find"),
+    Action("history.find", ("/",), "find", "Narrow the list: words of a name or an id, owner:, did:, is:mine, "
+           "is:elsewhere", "history", "find"),
     Action("history.order", ("t",), "order", "Between the order of arrival and that of the times of writing", "history",
            "order"),
     Action("history.older", ("[",), "older", "To the operation on the same record before this one", "history", "older"),

@@ -23,6 +23,9 @@ class Facts(NamedTuple):
         in_conflict: records of this replica's key that are in conflict.
         address: of this replica's key, 40 hex digits.
         owners: local names by address.
+        restored: this replica was put back to an older copy, and nobody took note of that; None before it was looked
+            at, which takes a moment and is left to the second look.
+        elsewhere: operations by this replica's key that it did not write, until their owner says that they are known.
     """
 
     changes: int
@@ -31,12 +34,14 @@ class Facts(NamedTuple):
     peers: tuple[Peer, ...]
     address: str
     owners: dict[str, str]
+    elsewhere: int
+    restored: bool | None
 
 
 def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
     """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
     changes = datastore.changes()
-    if before is not None and changes == before.changes:
+    if before is not None and changes == before.changes and before.restored is not None:
         return None
     stats, address = datastore.stats(), datastore.address
     rows = datastore.conflicts() if stats.conflicts else []
@@ -48,4 +53,13 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
         peers=tuple(datastore.peers.all()),
         address=address,
         owners=dict(datastore.names.all()),
+        elsewhere=datastore.elsewhere.count(),
+        restored=_is_restored(datastore, before),
     )
+
+
+def _is_restored(datastore: Datastore, before: Facts | None) -> bool | None:
+    if before is None:
+        return None
+    # Nobody puts a copy into the place of a replica that is open.
+    return datastore.mark.restored() is not None if before.restored is not False else False

@@ -195,6 +195,10 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         key = action("app.conflicts").footer_key
         words.append((f"{key} {in_conflict(facts.in_conflict)}", "bold $text-warning"))
     failing = sum(peer.last_error is not None for peer in facts.peers)
+    if facts.elsewhere:
+        words.append((f"! {facts.elsewhere:,} elsewhere", "bold $text-warning"))
+    if facts.restored:
+        words.append(("! older copy", "bold $text-warning"))
     if failing:
         words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
     return words
@@ -209,7 +213,13 @@ def _kept(facts: Facts | None) -> int:
     """How many of the last words of `facts_in_words` stay in sight: the records, and trouble if there is any."""
     if facts is None:
         return 1
-    return 1 + (facts.in_conflict > 0) + any(peer.last_error is not None for peer in facts.peers)
+    trouble = (
+        facts.in_conflict,
+        facts.elsewhere,
+        facts.restored,
+        any(peer.last_error is not None for peer in facts.peers),
+    )
+    return 1 + sum(map(bool, trouble))
 
 
 def _width(parts: Sequence[tuple[str, str]]) -> int:

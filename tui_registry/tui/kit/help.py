@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import partial
+from importlib import resources
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,7 +19,7 @@ from textual.widgets import Static
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for
 from tui_registry.tui.kit.flows import FlowScreen
-from tui_registry.tui.kit.text_flow import Flow, field, heading, stack
+from tui_registry.tui.kit.text_flow import Flow, Layout, field, heading, paragraph, stack
 
 _KEYS_WIDTH = 22
 
@@ -27,34 +30,71 @@ class HelpBody(VerticalScroll, can_focus=True):
     BINDINGS = bindings_for("text")
 
 
-class HelpScreen(FlowScreen[None], ModalScreen[None]):
-    """Over any screen; what matters there comes first. Esc, ? or F1 closes it."""
+class PageScreen(FlowScreen[None], ModalScreen[None]):
+    """A text to read, over any screen. Esc, ? or F1 closes it."""
 
-    CSS_PATH: ClassVar[str] = "help.tcss"
+    CSS_PATH: ClassVar[str] = str(Path(__file__).with_name("help.tcss"))  # whole: Textual looks beside the subclass
     AUTO_FOCUS: ClassVar[str] = "HelpBody"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("dialog"), ("question_mark,f1", "back")]
+
+    def __init__(self, title: str, layout: Layout) -> None:
+        super().__init__()
+        self._title = title
+        self._text = layout
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            title = Content.assemble((self._title, "bold"), ("   j k scroll · esc closes", "$foreground-muted"))
+            yield Static(title, id="help-title")
+            with HelpBody():
+                yield Flow(id="help-text")
+
+    def on_mount(self) -> None:
+        self.query_one("#help-text", Flow).flow(self._text)
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+
+class HelpScreen(PageScreen):
+    """All keys; those of the screen that it was asked from come first."""
 
     def __init__(self, here: Iterable[Where] = ()) -> None:
         """
         Args:
             here: the places of the screen that help was asked from.
         """
-        super().__init__()
         first = list(here)
-        self._places = [*first, *(place for place in HEADINGS if place not in first)]
+        super().__init__("Help", partial(help_text, [*first, *(place for place in HEADINGS if place not in first)]))
 
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            title = Content.assemble(("Help", "bold"), ("   j k scroll · esc closes", "$foreground-muted"))
-            yield Static(title, id="help-title")
-            with HelpBody():
-                yield Flow(id="help-text")
 
-    def on_mount(self) -> None:
-        self.query_one("#help-text", Flow).flow(partial(help_text, self._places))
+def page_of_package(title: str, page: str, heading: str) -> PageScreen:
+    """A page of the package to read, from one of its headings on.
 
-    def action_back(self) -> None:
-        self.dismiss(None)
+    Args:
+        page: the file, in Markdown.
+        heading: the line that it is shown from.
+    """
+    text = resources.files("tui_registry").joinpath(page).read_text("utf-8")
+    return PageScreen(title, partial(page_text, text[text.index(heading) :].partition("\n")[2]))
+
+
+def page_text(markdown: str, width: int) -> Content:
+    """Paragraphs, lists and headings of one of our own pages, laid out for a width; other signs stay as they are."""
+    lines: list[Content] = []
+    for block in markdown.strip().split("\n\n"):
+        if block.startswith("#"):
+            lines += [Content.styled(block.lstrip("# "), "bold"), Content("")]
+            continue
+        if block.startswith("    "):
+            lines += [Content(line) for line in block.split("\n")] + [Content("")]
+            continue
+        for item in re.split(r"\n(?=- |\d\. )", block):
+            text = " ".join(line.strip() for line in item.split("\n")).replace("**", "").replace("`", "")
+            indent = 2 if re.match(r"- |\d\. ", text) else 0
+            lines += paragraph(text, width, indent=indent)
+        lines.append(Content(""))
+    return stack(lines)
 
 
 def help_text(places: Iterable[Where], width: int) -> Content:

@@ -40,6 +40,7 @@ _LATE: Final = "still at work on that; esc gives it up"
 _STYLES: Final = Path(__file__).parents[1]
 
 Answer = TypeVar("Answer")
+Held = TypeVar("Held")
 
 
 class Decision(NamedTuple):
@@ -81,6 +82,7 @@ class RegistryHost(App[None]):
         self.settings_file = settings_file
         self.crash: Exception | None = None
         self.decided: dict[str, Mapping[str, Decision]] = {}
+        self._held: dict[object, object] = {}
         self.gate = Gate(self, super().on_event, self._say_late)
         self.set_reactive(RegistryHost.settings, settings or Settings())
         self._clock = clock
@@ -138,6 +140,13 @@ class RegistryHost(App[None]):
 
     async def on_unmount(self) -> None:
         await self.gate.close()
+
+    def held(self, kind: Callable[[RegistryHost], Held]) -> Held:
+        """What a feature keeps for the whole app, whatever screens come and go: made once, by its class."""
+        if kind not in self._held:
+            self._held[kind] = kind(self)
+        held: Held = self._held[kind]  # type: ignore[assignment]
+        return held
 
     def now(self) -> int:
         """Unix seconds."""

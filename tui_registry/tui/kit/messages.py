@@ -25,6 +25,14 @@ class Search(Message):
         self.query = query
 
 
+class Narrow(Message):
+    """To the screen of the history: narrow the list as if that was typed."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+
 class Settle(Message):
     """Show the versions of a record in conflict over what is in front."""
 

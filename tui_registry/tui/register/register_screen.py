@@ -23,6 +23,7 @@ from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Settle, ShowRecord
+from tui_registry.tui.kit.signing import ask_before_signing
 from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow
 from tui_registry.tui.register.desk import Desk, Opened, Wanted, new_key
 from tui_registry.tui.register.draft_keeping import DraftKeeper, DraftList
@@ -303,6 +304,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
         kind, record_id = self.state.kind, self.state.record_id
         record, _ = self.state.record()
         try:
+            entry = None if record_id is None else await self.read(self.datastore.entry, record_id, kind)
+            if entry is None or (entry.heads == tuple(self.state.seen) and len(entry.live_heads) == 1):
+                await ask_before_signing(self)  # else the write is refused, and what came is shown
             key = await self.write(self.desk.sign, kind, record, record_id, self.state.seen)
         except InvalidRecord as error:
             self.state.checked = error.problems

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.settings import Settings, settings_path
+from tui_registry.settings import Settings, interval, settings_path
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for
@@ -24,8 +24,9 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
 from tui_registry.tui.settings.theme import choose_theme, keep_setting
+from tui_registry.tui.sync import PullsByThemselves
 
-SettingKind = Literal["name", "theme", "place", "owner"]
+SettingKind = Literal["name", "theme", "every", "place", "owner"]
 _LONGEST_NAME: Final = 64
 _NAME_WIDTH: Final = 20
 _GROUP_WIDTH: Final = 12
@@ -102,6 +103,7 @@ class SettingsScreen(FrameScreen[None]):
         self._read()
         self.watch(self.host, "facts", self._read, init=False)
         self.watch(self.host, "settings", self._read, init=False)
+        self.watch(self.host, "minute", self._show, init=False)
         self.watch(self.app, "theme", self._show, init=False)
 
     def footer_actions(self) -> tuple[str, ...]:
@@ -123,8 +125,12 @@ class SettingsScreen(FrameScreen[None]):
         facts = self.host.facts
         if self._places is not None and facts is not None:
             machine = platform.node()
+            settings = self.host.settings
+            by_itself = self.host.held(PullsByThemselves).in_words() if settings.sync_every else ""
             self._list.show(
-                setting_rows(self.host.settings, self.app.theme, machine, self._places, facts.address, facts.owners)
+                setting_rows(
+                    settings, self.app.theme, machine, self._places, facts.address, facts.owners, by_itself=by_itself
+                )
             )
 
     @on(ItemList.Highlighted)
@@ -154,6 +160,8 @@ class SettingsScreen(FrameScreen[None]):
                 await self._change_name()
             case "theme":
                 await choose_theme(self.host)
+            case "every":
+                await self._change_interval()
             case "owner":
                 await self._rename_owner(row)
             case _:
@@ -198,6 +206,21 @@ class SettingsScreen(FrameScreen[None]):
         if name is not None and name != before:
             shown = f"this replica is called {safe_text(name, 40)}" if name else "this replica has the machine's name"
             await keep_setting(self.host, "name", name, f"{shown} from now on")
+
+    async def _change_interval(self) -> None:
+        before = self.host.settings.sync_every
+        question = kit.AskScreen(
+            "How often to pull by itself?",
+            before,
+            placeholder="15m",
+            check=_wrong_interval,
+            detail="From every peer, as long as the app runs: 30s, 15m, 2h. Empty for not at all.",
+        )
+        every = await self.ask(question)
+        if every is not None and every != before:
+            shown = f"the app pulls every {every}" if every else "the app pulls only when it is asked to"
+            await keep_setting(self.host, "sync_every", every, f"{shown} from now on")
+            self.host.held(PullsByThemselves)
 
     async def _rename_owner(self, row: SettingRow) -> None:
         question = kit.AskScreen(
@@ -248,16 +271,25 @@ def read_places(datastore: Datastore, settings: Path) -> Places:
 
 
 def setting_rows(
-    settings: Settings, theme: str, machine: str, places: Places, address: str, owners: Mapping[str, str]
+    settings: Settings,
+    theme: str,
+    machine: str,
+    places: Places,
+    address: str,
+    owners: Mapping[str, str],
+    *,
+    by_itself: str = "",
 ) -> list[SettingRow]:
     """All rows.
 
     Args:
         machine: what the replica is called as long as it has no name.
         owners: local names by address.
+        by_itself: when the next pull by itself is, in words.
     """
     data, key = places.data_dir, places.key_file
     database = data / DATABASE
+    every = f"every {settings.sync_every}" if settings.sync_every else "off"
     rows = [
         SettingRow(
             "name", "this replica", "name", settings.name or f"{machine} (the machine's)",
@@ -265,6 +297,11 @@ def setting_rows(
         ),
         SettingRow(
             "theme", "", "colours", theme, "The colours of the app; they are shown while you choose.", theme,
+        ),
+        SettingRow(
+            "every", "", "pull by itself", ", ".join(filter(None, (every, by_itself))),
+            "How often the app pulls from every peer by itself, as long as it runs. A peer that fails is asked less "
+            "and less often.", settings.sync_every or "off",
         ),
         SettingRow(
             "place", "your key", "address", f"0x{address}",
@@ -315,9 +352,19 @@ def row_in_full(row: SettingRow, width: int) -> Content:
 _DOES: Final[dict[SettingKind, str]] = {
     "name": "enter changes it",
     "theme": "enter chooses others",
+    "every": "enter changes it",
     "place": "enter or y copies it",
     "owner": "enter renames it · d forgets it · y copies the address",
 }
+
+
+def _wrong_interval(text: str) -> str | None:
+    try:
+        if text:
+            interval(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _wrong_name(name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList
 
-from tui_registry.settings import SettingsError, save_setting
+from tui_registry.settings import SettingName, SettingsError, save_setting, with_setting
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, write
 from tui_registry.tui.kit.host import RegistryHost
@@ -66,7 +66,7 @@ async def choose_theme(host: RegistryHost) -> None:
             await keep_setting(host, "theme", theme, f"the colours are {theme} from now on")
 
 
-async def keep_setting(host: RegistryHost, key: Literal["theme", "name"], value: str, sentence: str) -> None:
+async def keep_setting(host: RegistryHost, key: SettingName, value: str, sentence: str) -> None:
     """Write a setting into the file, and say so; where that fails it holds until the end, and why is said. A step of a
     flow."""
     try:
@@ -75,4 +75,4 @@ async def keep_setting(host: RegistryHost, key: Literal["theme", "name"], value:
         host.say(f"for now only: {error.sentence}", "problem")
     else:
         host.say(sentence, "done")
-    host.settings = host.settings._replace(**{key: value})
+    host.settings = with_setting(host.settings, key, value)

@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from tui_registry.datastore import Peer
 from tui_registry.present.amounts import moment
+from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.pulls import PullResult, Tally, kept_out
 from tui_registry.text import ELLIPSIS, address_short, age, count_words, exact, safe_text, size_bytes
 from tui_registry.tui.kit.actions import action
@@ -277,7 +278,9 @@ def peer_detail(view: PeerView, now: int, width: int) -> Content:
         lines += field("last pull", _came_to(view.result), width, _LABEL)
     lines += field("synced", _times(view, now), width, _LABEL)
     if peer.node is not None:
-        lines += field("node", f"signs as {address_short(peer.node)} ({safe_text(peer.node, 40)})", width, _LABEL)
+        # Nothing proves it: whoever answers can say any address.
+        says = f"says its key is {address_short(peer.node)} ({safe_text(peer.node, 40)})"
+        lines += field("node", says, width, _LABEL)
     return stack(lines)
 
 
@@ -365,7 +368,8 @@ def _kept_out(view: PeerView) -> str:
 
 
 def _came_to(result: PullResult) -> str:
-    what = f"{exact(result.read)} read · {result.brief} · {size_bytes(result.bytes)} in {result.seconds:.1f} s"
+    own = f" · {exact(result.elsewhere)} {SIGNED_ELSEWHERE}" if result.elsewhere else ""
+    what = f"{exact(result.read)} read · {result.brief}{own} · {size_bytes(result.bytes)} in {result.seconds:.1f} s"
     if result.restarted:
         what += ". Its log began anew, and was read from its start"
     if result.first_rejection is not None:

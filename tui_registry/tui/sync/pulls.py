@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tui_registry import sync
 from tui_registry.datastore import Datastore, Peer
+from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.pulls import Event, Progress, PullResult, Started, SyncError
 from tui_registry.text import exact
 from tui_registry.tui.kit.actions import action
@@ -65,21 +66,23 @@ class Pulls:
     """The pulls of one session. Everything here happens in the app's event loop; the Datastore's work in threads.
 
     Attributes:
+        moved: called whenever a pull has come further.
         pulling: by peer, those that wait, run, or have ended since `take_ended` was called.
         results: of the last pull from each peer.
     """
 
-    def __init__(self, moved: Callable[[], object], bounds: Bounds | None = None) -> None:
+    def __init__(self, moved: Callable[[], object], bounds: Callable[[], Bounds] | None = None) -> None:
         """
         Args:
-            moved: called whenever a pull has come further.
+            bounds: makes those of all pulls, once the first one begins; None for the usual ones.
         """
         self.pulling: dict[str, Pulling] = {}
         self.results: dict[str, PullResult] = {}
         self._unreported: list[PullResult] = []
         self._stops: dict[str, asyncio.Event] = {}
-        self._moved = moved
-        self._bounds = bounds
+        self.moved = moved
+        self._make_bounds = bounds
+        self._bounds: Bounds | None = None
         self._turns: Turns | None = None
 
     def is_running(self, peer: str) -> bool:
@@ -96,14 +99,18 @@ class Pulls:
         self._stops[peer].set()
         self.pulling[peer] = self.pulling[peer].told_to_stop()
 
-    async def run(self, datastore: Datastore, peer: str) -> None:
+    async def run(self, datastore: Datastore, peer: str, *, reported: bool = True) -> PullResult:
         """Pull from a peer that was enlisted, as soon as there is room among the others.
+
+        Args:
+            reported: whether `take_ended` tells of it; what nobody asked for just now need not be told.
 
         Raises:
             SyncError: it was stopped before its turn came.
             StoreError: the peer was removed meanwhile.
         """
-        bounds = self._bounds = self._bounds or sync.Bounds()
+        make = self._make_bounds or sync.Bounds
+        bounds = self._bounds = self._bounds or make()
         turns = self._turns = self._turns or sync.Turns(bounds)
         stop, report = self._stops[peer], partial(self.report, peer)
         try:
@@ -114,7 +121,9 @@ class Pulls:
                 await asyncio.to_thread(_load)
                 result = await sync.pull(datastore, peer, emit=report, cancel=stop, turn_over=over, bounds=bounds)
             self.results[peer] = result
-            self._unreported.append(result)
+            if reported:
+                self._unreported.append(result)
+            return result
         finally:
             del self._stops[peer]
             self.pulling[peer] = replace(self.pulling[peer], ended=True)
@@ -122,7 +131,11 @@ class Pulls:
     def report(self, peer: str, event: Event | None) -> None:
         """Take an event of a pull; None stands for the beginning of its turn."""
         self.pulling[peer] = self.pulling[peer].after(event)
-        self._moved()
+        self.moved()
+
+    def forget_ended(self, peer: str) -> None:
+        """Forget a pull that has ended and that nobody waits to hear of."""
+        self.pulling.pop(peer, None)
 
     def take_ended(self, peers: Iterable[Peer]) -> tuple[str, Tone] | None:
         """Forget the pulls that have ended.
@@ -149,19 +162,24 @@ def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]
     failed = [result for result in results if result.error is not None and result.error.code != STOPPED]
     conflicts = sum(result.conflicts for result in results)
     shown = f": {action('app.conflicts').footer_key} shows {'it' if conflicts == 1 else 'them'}" if conflicts else ""
+    elsewhere = sum(result.elsewhere for result in results)
+    if elsewhere:  # the worse news of the two
+        shown = f": {action('sync.elsewhere').footer_key} tells more"
+    tone: Tone = "problem" if failed or elsewhere else "done"
     if len(ended) == 1:
-        return _outcome_of_one(*ended[0]) + shown, "problem" if failed else "done"
+        return _outcome_of_one(*ended[0]) + shown, tone
     new = sum(result.applied for result in results)
     rejected = sum(result.rejected for result in results)
     stopped = sum(result.error is not None for result in results) - len(failed)
     words = [f"{exact(len(results))} pulls: {exact(new)} new" if new else f"{exact(len(results))} pulls: nothing new"]
     words += [f"{exact(rejected)} rejected"] if rejected else []
-    words += [f"{exact(conflicts)} in conflict{shown}"] if conflicts else []
+    words += [f"{exact(conflicts)} in conflict{'' if elsewhere else shown}"] if conflicts else []
+    words += [f"{exact(elsewhere)} {SIGNED_ELSEWHERE}{shown}"] if elsewhere else []
     words += [f"{exact(stopped)} stopped"] if stopped else []
     if failed:
         names = ", ".join(sorted(result.peer for result in failed)[:3]) + (", …" if len(failed) > 3 else "")
         words.append(f"{exact(len(failed))} failed ({names})")
-    return ", ".join(words), "problem" if failed else "done"
+    return ", ".join(words), tone
 
 
 def _outcome_of_one(result: PullResult, peer: Peer | None) -> str:

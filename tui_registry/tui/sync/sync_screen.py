@@ -22,6 +22,8 @@ from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
+from tui_registry.tui.sync.by_themselves import PullsByThemselves
+from tui_registry.tui.sync.elsewhere import SignedElsewhere
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
 from tui_registry.tui.sync.pulls import Pulls
 from tui_registry.tui.sync.quarantine import QuarantineScreen
@@ -37,7 +39,6 @@ class SyncScreen(FrameScreen[None]):
 
     Attributes:
         peers: as the replica knew them when it was last asked.
-        pulls: those of this session.
     """
 
     CSS_PATH: ClassVar[str] = "sync.tcss"
@@ -59,10 +60,15 @@ class SyncScreen(FrameScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.peers: list[Peer] = []
-        self.pulls = Pulls(self._show_soon)
+        self._elsewhere = SignedElsewhere(self)
         self._select: str | None = None
         self._next_drawing: Timer | None = None
         self._drawn_at = 0.0
+
+    @property
+    def pulls(self) -> Pulls:
+        """Those of this session: of this screen, and those that the app began by itself."""
+        return self.host.held(PullsByThemselves).pulls
 
     def compose_body(self) -> Iterable[Widget]:
         yield PeerTable(id="peers")
@@ -71,12 +77,14 @@ class SyncScreen(FrameScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.pulls.moved = self._show_soon
         self.query_one("#no-peers", Flow).flow(no_peers)
         if self.host.facts is not None:
             self.peers = list(self.host.facts.peers)
             self._show()
         self.watch(self.host, "facts", self._read_peers, init=False)
-        self.watch(self.host, "minute", self._show_detail, init=False)
+        self.watch(self.host, "minute", self._minute_passed, init=False)
+        self.watch(self.host, "settings", self._minute_passed, init=False)
         self._read_peers()
 
     def footer_actions(self) -> tuple[str, ...]:
@@ -87,7 +95,15 @@ class SyncScreen(FrameScreen[None]):
             footer = self.RUNNING
         else:
             footer = self.FOOTER if view.failure is None else self.FAILING
-        if self.host.facts is None or not self.host.facts.stats.rejected:
+        facts = self.host.facts
+        if facts is None:
+            return footer
+        if facts.elsewhere or facts.restored:
+            # What was signed elsewhere asks to be looked at; the others work all the same.
+            footer = tuple(
+                "sync.elsewhere" if name == ("app.palette" if view is None else "sync.add") else name for name in footer
+            )
+        if not facts.stats.rejected:
             return footer
         # What was refused asks to be looked at; copying and quitting work all the same.
         return tuple("sync.quarantine" if name in ("sync.copy", "app.quit") else name for name in footer)
@@ -210,6 +226,11 @@ class SyncScreen(FrameScreen[None]):
         await self.ask(QuarantineScreen())
 
     @flow
+    async def action_elsewhere(self) -> None:
+        """What this replica's key signed elsewhere, and what its owner says that it is."""
+        await self._elsewhere.ask_what_it_is()
+
+    @flow
     async def action_copy(self) -> None:
         view = self._selected()
         if view is not None:
@@ -243,8 +264,7 @@ class SyncScreen(FrameScreen[None]):
         self._show()
 
     def _show(self) -> None:
-        pulls = self.pulls
-        views = [PeerView(peer, pulls.pulling.get(peer.name), pulls.results.get(peer.name)) for peer in self.peers]
+        views = self._views()
         if self._next_drawing is not None:
             self._next_drawing.stop()
             self._next_drawing = None
@@ -257,10 +277,23 @@ class SyncScreen(FrameScreen[None]):
         self.set_class(not views, "-nothing")
         if views and self.focused is None and self.is_current:
             table.focus()
-        self.hint(*summary(views, 0 if self.host.facts is None else self.host.facts.in_conflict))
+        self._hint()
         if table.item != before:
             self._show_detail()
         self.refresh_footer()
+
+    def _hint(self) -> None:
+        words, tone = summary(self._views(), 0 if self.host.facts is None else self.host.facts.in_conflict)
+        by_itself = self.host.held(PullsByThemselves).in_words()
+        self.hint(" · ".join(filter(None, (words, by_itself))) if self.peers else words, tone)
+
+    def _minute_passed(self) -> None:
+        self._hint()
+        self._show_detail()
+
+    def _views(self) -> list[PeerView]:
+        pulls = self.pulls
+        return [PeerView(peer, pulls.pulling.get(peer.name), pulls.results.get(peer.name)) for peer in self.peers]
 
     def _show_soon(self) -> None:
         """Draw now, or together with what else is reported until the next drawing is due."""
