@@ -50,10 +50,10 @@ async def paste(app: RegistryApp, pilot: Pilot[None], line: Input, text: str) ->
     await settle(pilot)
 
 
-async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str) -> None:
-    """Press keys one by one, and look after each."""
+async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str | tuple[str, ...]) -> None:
+    """Press keys one by one, and look after each; after the last one of several that show nothing new between them."""
     for key in keys:
-        await press(pilot, key)
+        await press(pilot, *([key] if isinstance(key, str) else key))
         looker.look(app)
 
 
@@ -78,9 +78,9 @@ async def side_by_side(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> 
         list_of(app).move_to(turn)
         await settle(pilot)
         await walk(
-            app, pilot, looker, *["space"] * 4, "=", *["right"] * 3, "pagedown", "G", ".", "left", "enter", "escape"
+            app, pilot, looker, ("space",) * 4, "=", *["right"] * 3, "pagedown", "G", ".", "left", "enter", "escape"
         )
-        await walk(app, pilot, looker, "y", "escape", "escape", "escape")
+        await walk(app, pilot, looker, "y", ("escape",) * 3)
 
 
 async def detail_alone(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -182,7 +182,7 @@ async def forms_of_records(app: RegistryApp, pilot: Pilot[None], looker: Looker)
     await walk(app, pilot, looker, "e", "y", *["ctrl+down"] * 6, "ctrl+n", "ctrl+n", "ctrl+r", "escape")
     await go_to(pilot, "tags")
     for letter in ("left_square_bracket", "s", "w", "l"):  # what some of the strings begin with
-        await walk(app, pilot, looker, letter, "down", "down", "backspace", "end", *["backspace"] * 2)
+        await walk(app, pilot, looker, letter, "down", "down", ("backspace", "end", "backspace", "backspace"))
     from tui_registry.tui.register.model_rows import PickModel
 
     app.push_screen(PickModel("x"))

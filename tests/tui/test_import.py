@@ -43,8 +43,7 @@ def row(app: RegistryApp, path: str) -> FieldRow:
 
 
 def origin(app: RegistryApp, path: str) -> str:
-    line = row(app, path).query_one(".origin", Static)
-    return str(line.content) if line.display else ""
+    return "".join(str(line.content) for line in row(app, path).query(".origin").results(Static) if line.display)
 
 
 async def test_a_model_is_registered_from_a_gguf_file_without_the_mouse(

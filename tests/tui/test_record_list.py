@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -102,8 +103,8 @@ async def test_a_jump_into_the_middle_reads_what_is_in_view_only(many: Path) -> 
 
 
 @pytest.mark.parametrize("place", [3, 700, MANY - 1, 2 * MANY // 3])
-async def test_cursor_and_scroll_stay_on_their_record_when_data_changes(tmp_path: Path, place: int) -> None:
-    with replica(tmp_path, MANY) as datastore:
+async def test_cursor_and_scroll_stay_on_their_record_when_data_changes(many: Path, tmp_path: Path, place: int) -> None:
+    with replica(copytree(many, tmp_path / "copy")) as datastore:
         async with running(datastore) as (app, pilot):
             records = list_of(app)
             records.move_to(place)

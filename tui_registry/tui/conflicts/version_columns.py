@@ -7,7 +7,7 @@ not all fit, the one under the cursor and its neighbours are shown, the result w
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Final, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -25,8 +25,6 @@ from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.lists import GAP, GUTTER, Column, ItemList, RowStyles, cell
 from tui_registry.tui.kit.text_flow import stack
-
-Thing = TypeVar("Thing", FieldRow, Item)
 
 # A value is worth a column of so many cells.
 _LEAST: Final = 27
@@ -107,100 +105,102 @@ def _left(sides: Sides) -> int:
 # The lists
 
 
-class SideList(ItemList[Thing], Generic[Thing]):
-    """Rows with a column for each side; a cell is under the cursor, not the whole row.
+class SideColumns:
+    """The sides that a list of rows shows, a column each, of which one cell is under the cursor and not the whole row.
 
     Attributes:
-        FIRST: how many columns stand before the sides.
-        STAYS: the cursor is shown while the focus is elsewhere too.
+        sides: those there are.
     """
 
-    MARKED: ClassVar[bool] = True
-    FIRST: ClassVar[int] = 1
-    STAYS: ClassVar[bool] = False
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
+    def __init__(self) -> None:
         self.sides = Sides(0, False, False, 0)
 
-    # For the two of them
+    def titles(self, shown: Layout, brief: bool = False) -> Iterable[Column]:
+        """The columns of these sides."""
+        return (Column(self.sides.title(side, brief), shown.width) for side in shown.sides)
 
-    def fitting(self, width: int) -> Layout:
-        """The sides that are shown in so many cells."""
-        return layout(self.sides, width)
+    def strip(
+        self,
+        mark: str,
+        first: Sequence[tuple[Column, str]],
+        told: Sequence[tuple[Column, int, str, bool]],
+        width: int,
+        plain: RowStyles,
+        pointed: Style | None,
+    ) -> Strip:
+        """A row.
 
-    def first(self, item: Thing) -> Sequence[str]:
-        """What stands in the columns before the sides: `FIRST` texts."""
-        raise NotImplementedError
-
-    def of_side(self, item: Thing, side: int, width: int) -> tuple[str, bool]:
-        """What stands on a side, and whether it is worth a look."""
-        raise NotImplementedError
-
-    # What it offers
-
-    def point_at_side(self, sides: Sides) -> None:
-        """Show these sides, with the cursor on one of them."""
-        if sides != self.sides:
-            self.sides = sides
-            self._columns_width = -1
-            self.draw_anew()
-
-    # Drawing
-
-    def draw(self, item: Thing, columns: tuple[Column, ...], width: int, styles: RowStyles, pointed: bool) -> Strip:
-        pointed = pointed and (self.has_focus or self.STAYS)
-        plain = self._styles_for(False)
-        name = plain.name + Style(bold=pointed)
-        segments = [Segment(">" if pointed else " ", name), Segment(f"{self.mark_of(item)} ", plain.mark)]
+        Args:
+            first: what stands in the columns before the sides.
+            told: what stands on each side, and whether it is worth a look.
+            plain: for the cells that are not under the cursor. pointed: for the one that is, None in other rows.
+        """
+        name = plain.name + Style(bold=pointed is not None)
+        segments = [Segment(" " if pointed is None else ">", name), Segment(f"{mark} ", plain.mark)]
         gap = Segment(" " * GAP, plain.name)
-        for column, text in zip(columns[: self.FIRST], self.first(item), strict=True):
+        for column, text in first:
             segments += [Segment(cell(text, column.width), name), gap]
-        for column, side in zip(columns[self.FIRST :], self.fitting(width).sides, strict=True):
-            text, matters = self.of_side(item, side, column.width - 1)
+        for column, side, text, matters in told:
             style = plain.mark if text == UNDECIDED else plain.name if matters else plain.other
-            if pointed and side == self.sides.cursor:
-                style = styles.name
+            if pointed is not None and side == self.sides.cursor:
+                style = pointed
             segments += [Segment(cell(f" {text}", column.width), style), gap]
         return Strip(segments).adjust_cell_length(width, plain.name)
 
-    def side_titles(self, shown: Layout, brief: bool = False) -> Iterable[Column]:
-        return (Column(self.sides.title(side, brief), shown.width) for side in shown.sides)
 
+class FieldTable(ItemList[FieldRow]):
+    """The fields that differ, a line each, with a column for each side; the cursor is shown without the focus too."""
 
-class FieldTable(SideList[FieldRow]):
-    """The fields that differ, a line each."""
+    MARKED: ClassVar[bool] = True
 
-    FIRST: ClassVar[int] = 2
-    STAYS: ClassVar[bool] = True
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._board = SideColumns()
+
+    def point_at_side(self, sides: Sides) -> None:
+        """Show these sides, with the cursor on one of them."""
+        if sides != self._board.sides:
+            self._board.sides = sides
+            self.draw_in_other_columns()
 
     def columns(self, width: int) -> tuple[Column, ...]:
-        width += self._gutter
-        origin = _ORIGIN if self.sides.settled else Column("", 0)
-        shown = self.fitting(width)
+        sides = self._board.sides
+        origin = _ORIGIN if sides.settled else Column("", 0)
+        shown = layout(sides, width + self._gutter)
         if len(shown.sides) == 1:
-            every = " ".join(self.sides.title(side) for side in self.sides.all)
+            every = " ".join(sides.title(side) for side in sides.all)
             if len(every) <= shown.width:
                 return (_FIELD, origin, Column(every, shown.width))
-        return (_FIELD, origin, *self.side_titles(shown))
+        return (_FIELD, origin, *self._board.titles(shown))
 
     def key_of(self, item: FieldRow) -> Hashable:
         return item.path
 
     def mark_of(self, item: FieldRow) -> str:
         """A letter that asks for something: `?` for a decision, `!` for a value that is wrong."""
-        return "?" if item.waits and self.sides.settled else "!" if item.is_wrong else " "
+        return "?" if item.waits and self._board.sides.settled else "!" if item.is_wrong else " "
 
-    def first(self, item: FieldRow) -> Sequence[str]:
-        label = value_row(item.path, item.result).label
-        return (label, item.origin if self.sides.settled else "")
+    def draw(self, item: FieldRow, columns: tuple[Column, ...], width: int, styles: RowStyles, pointed: bool) -> Strip:
+        sides = self._board.sides
+        first = (value_row(item.path, item.result).label, item.origin if sides.settled else "")
+        told = [
+            (column, side, *short(item, side, sides, column.width - 1))
+            for column, side in zip(columns[2:], layout(sides, width).sides, strict=True)
+        ]
+        return self._board.strip(
+            self.mark_of(item),
+            [*zip(columns, first, strict=False)],
+            told,
+            width,
+            self._styles_for(False),
+            styles.name if pointed else None,
+        )
 
-    def of_side(self, item: FieldRow, side: int, width: int) -> tuple[str, bool]:
-        return short(item, side, self.sides, width)
 
+class ItemTable(ItemList[Item]):
+    """The items of a list, a line each, with a column for each side that has it or not."""
 
-class ItemTable(SideList[Item]):
-    """The items of a list, a line each, with who has it."""
+    MARKED: ClassVar[bool] = True
 
     class Toggled(Message):
         """The item under the cursor goes into the result, or out of it."""
@@ -208,33 +208,53 @@ class ItemTable(SideList[Item]):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.based = False
+        self._board = SideColumns()
+
+    def point_at_side(self, sides: Sides) -> None:
+        """Show these sides, with the cursor on one of them."""
+        if sides != self._board.sides:
+            self._board.sides = sides
+            self.draw_in_other_columns()
 
     def fitting(self, width: int) -> Layout:
         """Below the columns of the fields where all sides fit, in narrow ones else."""
-        wide = layout(self.sides, width)
-        if len(wide.sides) == len(self.sides.all):
+        sides = self._board.sides
+        wide = layout(sides, width)
+        if len(wide.sides) == len(sides.all):
             return wide
         room = width - GUTTER - _FIELD.width
-        return Layout(self.sides.fitting(max(1, room // (_BRIEF + GAP))), _BRIEF)
+        return Layout(sides.fitting(max(1, room // (_BRIEF + GAP))), _BRIEF)
 
     def columns(self, width: int) -> tuple[Column, ...]:
         width += self._gutter
         shown = self.fitting(width)
         is_brief = shown.width == _BRIEF
         left = width - GUTTER - len(shown.sides) * (shown.width + GAP)
-        return (Column("ITEM", max(1, left)), *self.side_titles(shown, is_brief))
+        return (Column("ITEM", max(1, left)), *self._board.titles(shown, is_brief))
 
     def key_of(self, item: Item) -> Hashable:
         return variant(item.value), isinstance(item.value, dict)
 
-    def first(self, item: Item) -> Sequence[str]:
-        return (safe_text(variant(item.value), _LONGEST_ITEM),)
+    def draw(self, item: Item, columns: tuple[Column, ...], width: int, styles: RowStyles, pointed: bool) -> Strip:
+        told = [
+            (column, side, *self._of_side(item, side))
+            for column, side in zip(columns[1:], self.fitting(width).sides, strict=True)
+        ]
+        return self._board.strip(
+            self.mark_of(item),
+            [(columns[0], safe_text(variant(item.value), _LONGEST_ITEM))],
+            told,
+            width,
+            self._styles_for(False),
+            styles.name if pointed and self.has_focus else None,
+        )
 
-    def of_side(self, item: Item, side: int, width: int) -> tuple[str, bool]:  # noqa: ARG002
+    def _of_side(self, item: Item, side: int) -> tuple[str, bool]:
+        """What stands on a side, and whether it is worth a look."""
         if side == ANCESTOR:
             return ("yes" if item.based else ""), False
         has = side in item.having
-        if side == self.sides.versions:
+        if side == self._board.sides.versions:
             return ("[x]" if has else "[ ]"), True
         if not self.based or has == item.based:
             return ("yes" if has else ""), not self.based

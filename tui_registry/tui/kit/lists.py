@@ -266,6 +266,11 @@ class CursorList(ScrollView, Generic[Item], can_focus=True):
         self._row_styles.clear()
         self.refresh()
 
+    def draw_in_other_columns(self) -> None:
+        """Draw all rows again: what `columns` answers has changed."""
+        self._columns_width = -1
+        self.draw_anew()
+
     def on_mount(self) -> None:
         self.watch(host_of(self), "minute", self.draw_anew, init=False)
         self.watch(self.app, "theme", self.draw_anew, init=False)

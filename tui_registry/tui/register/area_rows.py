@@ -38,7 +38,6 @@ class AreaRow(FieldRow):
             # The heading of the section says what it is already
             yield Static(Content(self.field.about), classes="about")
             yield Static(classes="echo")
-        yield Static(classes="origin")
         yield from self.compose_control()
         yield Static(classes="problem")
 

@@ -65,6 +65,7 @@ class FieldRow(Vertical):
         self.text = text
         self.ask: Ask | None = None
         self._shown = self._echo = ""
+        self._origin: Static | None = None
         self.problems: list[Problem] = []
 
     def compose(self) -> ComposeResult:
@@ -72,12 +73,10 @@ class FieldRow(Vertical):
             yield Static(Content(self.field.label), classes="label")
             yield from self.compose_control()
             yield Static(classes="echo")
-        yield Static(classes="origin")
         yield Static(classes="problem")
 
     def on_mount(self) -> None:
         self.query_one(".problem").display = False
-        self.query_one(".origin").display = False
         self.put(self.text)
 
     # ---- for the screen
@@ -102,9 +101,13 @@ class FieldRow(Vertical):
 
     def show_origin(self, words: str) -> None:
         """Show where the value came from; empty for a value that a person gave."""
-        line = self.query_one(".origin", Static)
-        line.update(Content(f"↳ {safe_text(words, 200)}" if words else ""))
-        line.display = bool(words)
+        # Few rows of few forms ever have such a line: it is made when there is something to say
+        if words and self._origin is None:
+            self._origin = Static(classes="origin")
+            self.mount(self._origin, after=0)
+        if self._origin is not None:
+            self._origin.update(Content(f"↳ {safe_text(words, 200)}" if words else ""))
+            self._origin.display = bool(words)
 
     def go_to(self, problem: Problem) -> None:  # noqa: ARG002 - a row with many lines goes to the line
         """Put the cursor where the problem is."""
