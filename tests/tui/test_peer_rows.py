@@ -129,6 +129,7 @@ def test_every_step_of_a_pull_has_a_word() -> None:
     assert [state_text(PeerView(peer(), step), 20) for step in steps] == [
         "waits for its turn", "connecting", "stopping",
     ]  # fmt: skip
+    assert "stopping when the batch at hand is stored" in peer_detail(PeerView(peer(), steps[-1]), NOW, 78).plain
 
 
 @pytest.mark.parametrize("width", [5, 7, 12, 40])
