@@ -134,7 +134,8 @@ async def test_a_slow_drip_ends_with_the_whole_request(here: Datastore, log: Fak
     for path in ("/sync/head", ".ndjson.gz"):
         async with hostile(but(honest(log), path, drip)) as peer:
             here.peers.add("them", peer.url)
-            result = await pull(here, "them", bounds=Bounds(head_seconds=0.4, request_seconds=0.4, tile_bytes=1 << 30))
+            bounds = Bounds(head_seconds=0.4, grace_seconds=0.4, tile_bytes=1 << 30)
+            result = await pull(here, "them", bounds=bounds)
             if path == "/sync/head":
                 expect(result, here, "timeout", "did not finish one answer within 0.4 s")
             else:
