@@ -12,7 +12,7 @@ from tui_registry.query.nodes import Match, Query, Range, Sort, Text, conjunctio
 NOW = 1_790_000_000
 SAVED = {"fav": "llama sort:name", "chat only": "tag:chat OR lla", "deep": "@fav -code"}
 
-WORDS = ("llama", "chat", "lla", "code", "7b", "café", "ß", "日本語")
+WORDS = ("llama", "chat", "lla", "code", "7b", "café", "ß", "日本語", "DeepSeek", "deep-seek", "2.5", "c++", "千问")
 FRAGMENTS = (
     *WORDS, "llama-3.1", "lla*", '"code llama"', '"code lla"*', '"open', "OR", "AND", "NOT", "or", "-", "(", ")", "*",
     "&", "params:<=8b", "params:7b", "params:7.0b", "params:1..", "params:8b..1b", "params:", "params:<", "ctx:32k",
@@ -40,7 +40,7 @@ def leaves() -> st.SearchStrategy[Node]:
     values = st.sampled_from(("LLM", "Embedding", "embeddings", "MIT", "GPL-3.0", "chat", "two words", 'a"b,\\', "=x"))
     hexes = st.sampled_from(("0", "ab", "f" * 64))
     return st.one_of(
-        st.builds(Text, st.lists(st.sampled_from(("llama", "lla", "code", "7b")), min_size=1, max_size=3).map(tuple),
+        st.builds(Text, st.lists(st.sampled_from(("llama", "lla", "code", "7b", "deepseek", "2.5", "lam", "千问")), min_size=1, max_size=3).map(tuple),
                   st.booleans()),
         st.one_of(ranges, moments).filter(lambda bounds: bounds[1] is not None or bounds[2] is not None).map(_range),
         st.builds(Match, st.sampled_from(("type", "framework", "license", "quant", "tag", "cap", "tool")), values),

@@ -35,7 +35,7 @@ AGENT = Document(
 @pytest.mark.parametrize(
     "text",
     [
-        "", "qwen2", "qwen2 inst", "instr*", '"code model"', '"7b inst"*', "QWEN2.5-7b", "calling two", "kind:model",
+        "", "qwen2", "qwen2 inst", "qwe inst", "qwen25", "qwen 7b", "wen", "struct", "truct", "-qwe", "codemodel OR 2.5", "instr*", '"code model"', '"7b inst"*', "QWEN2.5-7b", "calling two", "kind:model",
         "type:llm", "framework:candle", "license:apache2", "quant:bf16", "tag:CHAT", 'tag:"two words"',
         'cap:"function calling"',
         "owner:0x7A1C", "owner:7a1c", "owner:my-lab", "id:abab", "params:7b", "params:7.6b", "params:<=8b", "ctx:128k",
@@ -51,7 +51,7 @@ def test_the_model_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "qwe chat", '"model code"', '"qwen2 5 7"', "wen2", "-chat", "kind:agent", "type:Other", "license:apache-1.0",
+        '"qwe" chat', '"model code"', '"qwen 2.5 7"', '"wen"', '"struct"', "odel", "-chat", "-qwen", "-qwe*", "qwenchat", "kind:agent", "type:Other", "license:apache-1.0",
         "tag:two", "owner:91b2", "owner:0x91", "id:bab", "params:=7b", "params:<7b", "ctx:<128k", "vram:>16",
         "updated:<3d", "updated:2026-01", "is:conflict", "is:invalid", "has:formfile", "model:ab", "tool:browser",
     ],
@@ -86,9 +86,10 @@ def test_counts_beyond_63_bits_are_clamped_on_both_sides() -> None:
     assert not matches(parse("params:>9223372036854775807"), huge)
 
 
-def test_the_last_word_may_be_a_beginning_and_others_may_not() -> None:
+def test_every_word_that_is_looked_for_may_be_a_beginning() -> None:
     assert matches(parse("model qw"), MODEL)
-    assert not matches(parse("qw model"), MODEL)
+    assert matches(parse("qw model"), MODEL)
+    assert not matches(parse('"qw" model'), MODEL)
     assert matches(parse("qw* model"), MODEL)
     assert not matches(parse('model "qw"'), MODEL)
     assert matches(parse("qwen2 -qw"), MODEL)

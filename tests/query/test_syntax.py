@@ -34,24 +34,27 @@ def begun(*words: str) -> Text:
     [
         ("", None),
         ("llama", begun("llama")),
-        ("llama chat", And((whole("llama"), begun("chat")))),
-        ("Llama-3.1", begun("llama", "3", "1")),
+        ("llama chat", And((begun("llama"), begun("chat")))),
+        ("Llama-3.1", begun("llama", "3.1")),
+        ("c++ C#", And((begun("c++"), begun("c#")))),
+        ("通义千问", begun("通义", "义千", "千问")),
+        ("-(lla*)", Not(begun("lla"))),
         ('"Code Llama"', whole("code", "llama")),
         ('"code lla"*', begun("code", "lla")),
         ('"code lla', begun("code", "lla")),
-        ('chat "code lla', And((whole("chat"), begun("code", "lla")))),
+        ('chat "code lla', And((begun("chat"), begun("code", "lla")))),
         ("lla* chat", And((begun("lla"), begun("chat")))),
         ('llama "chat"', And((begun("llama"), whole("chat")))),
         ("llama tag:chat", And((begun("llama"), Match("tag", "chat")))),
         ("llama -chat", And((begun("llama"), Not(whole("chat"))))),
         ("llama NOT (chat code)", And((begun("llama"), Not(And((whole("chat"), whole("code"))))))),
-        ("a AND b OR c", Or((And((whole("a"), whole("b"))), begun("c")))),
-        ("a (b OR c)", And((whole("a"), Or((whole("b"), begun("c")))))),
-        ("a or b", And((whole("a"), whole("or"), begun("b")))),
+        ("a AND b OR c", Or((And((begun("a"), begun("b"))), begun("c")))),
+        ("a (b OR c)", And((begun("a"), Or((begun("b"), begun("c")))))),
+        ("a or b", And((begun("a"), begun("or"), begun("b")))),
         ("((a))", begun("a")),
         ("NOT -a", begun("a")),
-        ("a & () b", And((whole("a"), begun("b")))),
-        ("a - b", And((whole("a"), begun("b")))),
+        ("a & () b", And((begun("a"), begun("b")))),
+        ("a - b", And((begun("a"), begun("b")))),
         ('"a:b" https', And((whole("a", "b"), begun("https")))),
     ],
 )
@@ -328,7 +331,7 @@ def test_nesting_is_bounded_saved_searches_included() -> None:
 
 
 def test_a_saved_search_stands_in_its_place_as_if_in_parentheses() -> None:
-    either = Or((whole("a"), begun("b")))
+    either = Or((begun("a"), begun("b")))
     assert where("tag:x @fav", fav="a OR b") == And((Match("tag", "x"), either))
     assert where("-@fav", fav="a OR b") == Not(either)
     assert where('@"two words"', **{"two words": "a OR b"}) == either

@@ -264,7 +264,7 @@ async def test_enter_takes_what_was_probably_meant_also_after_completions_were_o
     with replica(tmp_path) as datastore:
         datastore.add("model", make_record("model", "llama-one", license="MIT"))
         async with running(datastore, size) as (app, pilot):
-            await press(pilot, "slash", *"lama license:mit", "enter")
+            await press(pilot, "slash", *"lamma license:mit", "enter")
             assert "Enter in the search line takes it" in screen_text(app)
             await press(pilot, "enter")
             assert browse_of(app).bar.question.query == "llama license:mit"
@@ -276,6 +276,6 @@ async def test_enter_takes_what_was_probably_meant_also_after_completions_were_o
 async def test_a_proposal_that_comes_when_the_line_was_left_is_taken_with_enter(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         datastore.add("model", make_record("model", "llama-one"))
-        async with running(datastore, query="lama") as (app, pilot):
+        async with running(datastore, query="lamma") as (app, pilot):
             await press(pilot, "enter")
             assert name_under_cursor(app) == "llama-one"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tui_registry.errors import Json, Kind, Problem, Record
 
 from .fields import FIELDS, LARGEST, Field, alike
-from .folding import fold_case, searched_text, words
+from .folding import fold_case, has_inside, is_inside, searched_words, spellings_of
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
 
 
@@ -54,7 +54,10 @@ def number_of(field: Field, document: Document) -> int | None:
 def _holds(node: Node, document: Document) -> bool:
     match node:
         case Text():
-            return any(stands_in(node, words(text)) for text in searched_text(document.record))
+            held = searched_words(document.record)
+            if any(stands_in(node, column) for column in held):
+                return True
+            return node.prefix and (_is_spelt(node, held.name) or _is_inside_one(node, held.name, held.name_forms))
         case Match(name, value):
             return _has_value(FIELDS[name], value, document)
         case Range(name, low, high):
@@ -70,11 +73,41 @@ def _holds(node: Node, document: Document) -> bool:
 
 def stands_in(text: Text, found: Sequence[str]) -> bool:
     """Whether the words of `text` stand somewhere in `found`, next to each other and in their order."""
-    length = len(text.words)
-    whole, last = list(text.words[: length - text.prefix]), text.words[-1]
+    return _stand_in(text.words, text.prefix, found)
+
+
+def is_in_name(text: Text, name: Sequence[str], name_forms: Sequence[str]) -> bool:
+    """Whether a name holds the words of `text`, in another spelling too, and not only inside of others."""
+    return stands_in(text, name) or stands_in(text, name_forms) or _is_spelt(text, name)
+
+
+def begins_name(text: Text, name: Sequence[str]) -> bool:
+    """Whether a name begins with the words of `text`."""
+    spellings = (text.words, *(spellings_of(text.words) if text.prefix else ()))
+    return any(_stand_in(words, text.prefix, name[: len(words)]) for words in spellings)
+
+
+def _is_spelt(text: Text, name: Sequence[str]) -> bool:
+    return text.prefix and any(_stand_in(spelling, True, name) for spelling in spellings_of(text.words))
+
+
+def _is_inside_one(text: Text, *names: Sequence[str]) -> bool:
+    """Whether `text` is one word that stands inside of one."""
+    typed = text.words[0]
+    if len(text.words) > 1 or not is_inside(typed):
+        return False
+    return any(typed in word[1:] for found in names for word in found if has_inside(word))
+
+
+def _stand_in(wanted: Sequence[str], prefix: bool, found: Sequence[str]) -> bool:
+    if len(wanted) == 1:  # nearly always
+        (word,) = wanted
+        return any(one.startswith(word) for one in found) if prefix else word in found
+    length = len(wanted)
+    whole, last = list(wanted[: length - prefix]), wanted[-1]
     for start in range(len(found) - length + 1):
         here = found[start : start + length]
-        if list(here[: len(whole)]) == whole and (not text.prefix or here[-1].startswith(last)):
+        if list(here[: len(whole)]) == whole and (not prefix or here[-1].startswith(last)):
             return True
     return False
 

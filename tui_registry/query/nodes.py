@@ -36,11 +36,12 @@ class QueryError(RegistryError):
 
 
 class Text(Frozen):
-    """Words that stand next to each other, in this order, in one of the searched text fields (`words.TEXT_FIELDS`).
+    """Words that stand next to each other, in this order, in one of the lists of `folding.searched_words`.
 
     Attributes:
-        words: at least one, folded as `folding.words` folds them.
-        prefix: True when the last word may be the beginning of a longer one.
+        words: at least one, as `folding.words` cuts them.
+        prefix: True when the last word may be the beginning of a longer one. Then a name is found also where it has the
+            words in another usual spelling (`folding.spellings_of`), or inside a word of it.
     """
 
     words: tuple[str, ...]
@@ -126,7 +127,7 @@ class Query(Frozen, uncompared=("unfinished",)):
         return any(match.field == field and value in (None, match.value) for match in found)
 
     def __str__(self) -> str:
-        parts = [] if self.where is None else [_Writer(self.texts).write(self.where)]
+        parts = [] if self.where is None else [_written(self.where)]
         if self.sort is not None:
             parts.append(f"sort:{'-' if self.sort.descending else ''}{self.sort.key}")
         return " ".join(parts)
@@ -201,49 +202,32 @@ def _range_text(bounds: Range) -> str:
     return bounds_text(FIELDS[bounds.field], (bounds.low, bounds.high))
 
 
-class _Writer:
-    """Writes a tree in one pass.
-
-    The parser takes the last unquoted word that is looked for as the beginning of a word, so which words may stand
-    without quotes depends on how many such beginnings are still to come.
-    """
-
-    def __init__(self, texts: tuple[Text, ...]) -> None:
-        self.beginnings: int = sum(_is_beginning(text) for text in texts)
-
-    def write(self, node: Node, negated: bool = False, tight: bool = False) -> str:
-        """The text of a node; `tight` where an operator binds more closely than OR."""
-        match node:
-            case Text():
-                return self._words(node, negated)
-            case Match(field, value):
-                return f"{field}:{value_text(field, value)}"
-            case Range(field):
-                return f"{field}:{_range_text(node)}"
-            case Not(inner):
-                text = self.write(inner, not negated, True)
-                return f"-({text})" if isinstance(inner, And) else f"-{text}"
-            case And(nodes):
-                return " ".join([self.write(part, negated, True) for part in nodes])
-            case Or(nodes):
-                name = one_field(node)
-                if name is not None:
-                    values = [value_text(name, part.value) for part in nodes if isinstance(part, Match)]
-                    return f"{name}:{','.join(values)}"
-                branches = " OR ".join([self.write(part, negated) for part in nodes])
-                return f"({branches})" if tight else branches
-
-    def _words(self, text: Text, negated: bool) -> str:
-        phrase = " ".join(text.words)
-        if len(text.words) > 1:
-            return quoted(phrase) + ("*" if text.prefix else "")
-        if negated:
-            return phrase + ("*" if text.prefix else "")
-        if text.prefix:
-            self.beginnings -= 1
-            return phrase + ("*" if self.beginnings else "")
-        return phrase if self.beginnings else quoted(phrase)
+def _written(node: Node, negated: bool = False, tight: bool = False) -> str:
+    """The text of a node; `tight` where an operator binds more closely than OR."""
+    match node:
+        case Text():
+            return _words(node, negated)
+        case Match(field, value):
+            return f"{field}:{value_text(field, value)}"
+        case Range(field):
+            return f"{field}:{_range_text(node)}"
+        case Not(inner):
+            text = _written(inner, not negated, True)
+            return f"-({text})" if isinstance(inner, And) else f"-{text}"
+        case And(nodes):
+            return " ".join([_written(part, negated, True) for part in nodes])
+        case Or(nodes):
+            name = one_field(node)
+            if name is not None:
+                values = [value_text(name, part.value) for part in nodes if isinstance(part, Match)]
+                return f"{name}:{','.join(values)}"
+            branches = " OR ".join([_written(part, negated) for part in nodes])
+            return f"({branches})" if tight else branches
 
 
-def _is_beginning(text: Text) -> bool:
-    return text.prefix and len(text.words) == 1
+def _words(text: Text, negated: bool) -> str:
+    """A word that is looked for may be a beginning without a star, and one that is excluded is whole without quotes."""
+    phrase = " ".join(text.words)
+    if len(text.words) == 1 and text.prefix != negated:
+        return phrase
+    return (phrase if len(text.words) == 1 and negated else quoted(phrase)) + ("*" if text.prefix else "")

@@ -109,10 +109,12 @@ def _times(low: int | None, high: int | None) -> str:
 _TEXT: Final = """\
 Words
   llama chat            records with both words, in the name, description, tags, capabilities or tools;
-                        the last word may be the beginning of one: `lla` finds llama
-  "code llama"          these words, next to each other
-  lla*                  a word that begins so, anywhere in the query
-  -chat                 without this word"""
+                        each may be the beginning of one: `lla` finds llama, `qwen 7b` Qwen2.5-7B-Instruct
+  deepseek gpt4 qwen25  names are found in their usual spellings: Deep Seek, GPT-4, Qwen2.5; and inside
+                        their words, after the rest: `struct` finds instruct
+  "code llama"          exactly these words, next to each other
+  "code lla"*           the last one may be a beginning
+  -chat -lla*           without this word, without any that begins so"""
 
 _VALUES: Final = """\
 Values

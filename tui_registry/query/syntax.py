@@ -95,7 +95,7 @@ class _Parser:
         self.saved_sort: Sort | None = None
         self.unfinished = False
         self.wordless: Token | None = None
-        self.prefix = prefix_token(self.tokens)
+        self.beginnings = beginning_tokens(self.tokens)
 
     def read(self) -> Node | None:
         where = self._any(self.first_depth)
@@ -208,7 +208,8 @@ class _Parser:
         return node
 
     def _free_text(self, token: Token) -> Node | None:
-        if token.is_open and (self.whole or token is not self.prefix):
+        begins = token.start in self.beginnings
+        if token.is_open and (self.whole or not begins):
             raise UnfinishedError
         found = words(token.text)
         if not found:
@@ -218,7 +219,7 @@ class _Parser:
             if not (token.kind == "word" and not token.text):
                 self.wordless = self.wordless or token
             return None
-        return Text(tuple(found), token.star or token is self.prefix)
+        return Text(tuple(found), token.star or begins)
 
     def _term(self, token: Token, excluded: bool) -> Node | None:
         field = _field_of(token, self.text)
@@ -289,11 +290,10 @@ def _is_typed(token: Token) -> bool:
     return token.kind == "word" or (token.kind == "phrase" and token.is_open)
 
 
-def prefix_token(found: list[Token]) -> Token | None:
-    """The last word that is looked for (not excluded) outside of closed quotes: it may be the beginning of a longer
-    one, because it is being typed, and stays so when fields are added after it. Of an open quote it is the last word
-    in it, so that the list narrows while a phrase is typed."""
-    last: Token | None = None
+def beginning_tokens(found: list[Token]) -> set[int]:
+    """Where the words start that are looked for (not excluded) outside of closed quotes: each may be the beginning of a
+    longer one. Of an open quote it is the last word in it, so that the list narrows while a phrase is typed."""
+    starts: set[int] = set()
     negated = pending = False
     outer: list[bool] = []
     for token in found:
@@ -306,9 +306,9 @@ def prefix_token(found: list[Token]) -> Token | None:
         elif token.kind == ")" and outer:
             negated = outer.pop()
         elif _is_typed(token) and negated == pending and words(token.text):
-            last = token
+            starts.add(token.start)
         pending = False
-    return last
+    return starts
 
 
 def _leaves(node: Node | None) -> int:

@@ -24,8 +24,8 @@ from tui_registry.replica.catalogue.derived import (
     field_and_value,
     forget_all_words,
     index_words,
-    known_words,
-    learn_words,
+    learn,
+    vocabulary_of,
 )
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
@@ -223,7 +223,7 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
             wrong_rows += 1
             db.execute(INSERT_CATALOGUE, values)
         index_words(db, [(rid, derived.words)])
-        learn_words(db, known_words([derived.words]))
+        learn(db, vocabulary_of([derived.words]))
         counted.update(derived.counted)
     extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
     db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)

@@ -13,6 +13,7 @@ holds what is over 2^(n-1) and at most 2^n, class n of a time 2^23 seconds (97 d
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,17 +22,18 @@ from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query.fields import FIELDS
-from tui_registry.query.folding import fold_case, searched_text, words
+from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 
 _MOST = 2**63 - 1
 # Which words the vocabulary knows, by their length: FTS5 has an index of the beginnings of up to three letters.
 SHORTEST_KNOWN = 4
-LONGEST_KNOWN = 40
 _HEX = re.compile(r"[0-9a-f]{1,64}").match
 
-WORD_COLUMNS = "name, description, tags, capabilities, tools, facets"
+WORD_COLUMNS = "name, description, tags, capabilities, tools, name_forms, forms, facets"
+# Where in these the forms of the name stand.
+_NAME_FORMS = 5
 
 # One letter a facet. The made-up word is the letter and a digest of the folded value, so that any value is one word;
 # for what is hex digits already (`owner`, `model`) the digits themselves, so that the first few of them find it.
@@ -69,11 +71,11 @@ _FIRST_TIME = 187
 # A range of more classes is not worth asking the index for: nearly everything lies in it.
 _MOST_CLASSES = 32
 
-_INSERT_WORDS = f"INSERT INTO words (rowid, {WORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_NAMES = "INSERT INTO names (rowid, name) VALUES (?, ?)"
+_INSERT_WORDS = f"INSERT INTO words (rowid, {WORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_NAMES = "INSERT INTO names (rowid, name, name_forms) VALUES (?, ?, ?)"
 # How a contentless index is told to forget: the very words that went in.
-_DELETE_WORDS = f"INSERT INTO words (words, rowid, {WORD_COLUMNS}) VALUES ('delete', ?, ?, ?, ?, ?, ?, ?)"
-_DELETE_NAMES = "INSERT INTO names (names, rowid, name) VALUES ('delete', ?, ?)"
+_DELETE_WORDS = f"INSERT INTO words (words, rowid, {WORD_COLUMNS}) VALUES ('delete', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DELETE_NAMES = "INSERT INTO names (names, rowid, name, name_forms) VALUES ('delete', ?, ?, ?)"
 
 
 def word_values(kind: Kind, record: Record) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def word_values(kind: Kind, record: Record) -> tuple[str, ...]:
     Folded and cut here already, so that what a word is depends on one table (`query.folding`) and not also on the
     Unicode version of whatever SQLite is installed.
     """
-    return (*(" ".join(words(text)) for text in searched_text(record)), " ".join(_facets(kind, record)))
+    return (*map(" ".join, searched_words(record)), " ".join(_facets(kind, record)))
 
 
 # The same few licences, types and tags come again and again.
@@ -98,12 +100,28 @@ def hex_word(field: str, digits: str) -> str:
     return FACET_LETTERS[field] + digits
 
 
-def known_words(records: Iterable[tuple[str, ...]]) -> set[str]:
-    """The words of records that the vocabulary knows; `records` are their `word_values`."""
-    found: set[str] = set()
-    for *columns, _ in records:
-        found.update(" ".join(columns).split())
-    return {word for word in found if SHORTEST_KNOWN <= len(word) <= LONGEST_KNOWN}
+class Vocabulary(NamedTuple):
+    """What is learnt of records besides where their words stand.
+
+    Attributes:
+        words: of four letters or more, whatever they stand in.
+        name_words: those of names that are looked into.
+    """
+
+    words: set[str]
+    name_words: set[str]
+
+
+def vocabulary_of(records: Iterable[tuple[str, ...]]) -> Vocabulary:
+    """What is learnt of records; these are their `word_values`."""
+    names: set[str] = set()
+    others: set[str] = set()
+    for columns in records:
+        names.update(columns[0].split())
+        names.update(columns[_NAME_FORMS].split())
+        others.update(" ".join(columns[1:-1]).split())
+    known = {word for word in names | others if len(word) >= SHORTEST_KNOWN}
+    return Vocabulary(known, {word for word in names if has_inside(word)})
 
 
 def class_words(record: Record) -> list[str]:
@@ -139,18 +157,27 @@ def words_between(field: str, low: int, high: int) -> tuple[list[str], bool]:
 def index_words(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
     """Put the words of records, as (rid, `word_values`), into the word indexes."""
     db.executemany(_INSERT_WORDS, ((rid, *columns) for rid, columns in texts))
-    db.executemany(_INSERT_NAMES, ((rid, columns[0]) for rid, columns in texts))
+    db.executemany(_INSERT_NAMES, ((rid, columns[0], columns[_NAME_FORMS]) for rid, columns in texts))
 
 
-def learn_words(db: sqlite3.Connection, words: Iterable[str]) -> None:
-    """Let the vocabulary know these words; those it knows already are fine."""
-    db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in sorted(words)))
+def learn(db: sqlite3.Connection, vocabulary: Vocabulary) -> None:
+    """Let the replica know these words; those it knows already are fine."""
+    db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in sorted(vocabulary.words)))
+    if not vocabulary.name_words:
+        return
+    # A word stands among its own endings: that it is there says that all are.
+    new = db.execute(
+        "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM endings WHERE ending = value AND word = value)",
+        (json.dumps(sorted(vocabulary.name_words)),),
+    )
+    rows = [(ending, word) for (word,) in new.fetchall() for ending in (word, *endings(word))]
+    db.executemany("INSERT INTO endings (ending, word) VALUES (?, ?)", sorted(rows))
 
 
 def forget_words(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
     """Take the words of records out again; they must be the ones that went in."""
     db.executemany(_DELETE_WORDS, ((rid, *columns) for rid, columns in texts))
-    db.executemany(_DELETE_NAMES, ((rid, columns[0]) for rid, columns in texts))
+    db.executemany(_DELETE_NAMES, ((rid, columns[0], columns[_NAME_FORMS]) for rid, columns in texts))
 
 
 def forget_all_words(db: sqlite3.Connection) -> None:
@@ -158,6 +185,7 @@ def forget_all_words(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("INSERT INTO names (names) VALUES ('delete-all')")
     db.execute("DELETE FROM vocabulary")
+    db.execute("DELETE FROM endings")
 
 
 def variant_text(value: Json) -> str:

@@ -19,8 +19,8 @@ from tui_registry.replica.catalogue.derived import (
     derive,
     forget_words,
     index_words,
-    known_words,
-    learn_words,
+    learn,
+    vocabulary_of,
 )
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
@@ -254,7 +254,7 @@ class Batch:
         db.executemany("DELETE FROM catalogue WHERE rid = ?", gone)
         db.executemany(INSERT_CATALOGUE, rows)
         index_words(db, words)
-        learn_words(db, known_words(texts for _, texts in words))
+        learn(db, vocabulary_of(texts for _, texts in words))
         counted = Counter(more)
         counted.subtract(fewer)
         count_values(db, counted)

@@ -122,7 +122,14 @@ class Searcher:
             address = self._key.known_address(db) if parsed.asks("is", "mine") else ""
             yield (
                 db,
-                Context(address, by_folded_name(names), vocabulary.beginnings(db), matching.rarity(db)),
+                Context(
+                    address,
+                    by_folded_name(names),
+                    vocabulary.beginnings(db),
+                    matching.rarity(db),
+                    matching.naming(db),
+                    vocabulary.insides(db),
+                ),
             )
 
     def _did_you_mean(

@@ -115,6 +115,20 @@ def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
     return begin_with
 
 
+def insides(db: sqlite3.Connection) -> Callable[[str], Sequence[str]]:
+    """What `Context.go_on_inside` asks, answered once for each word."""
+    known: dict[str, Sequence[str]] = {}
+    statement = "SELECT word FROM endings WHERE ending >= ? AND ending <= ? AND ending <> word LIMIT ?"
+
+    def go_on_inside(word: str) -> Sequence[str]:
+        if word not in known:
+            rows = db.execute(statement, (word, word + _LAST, _NAMED_AT_MOST))
+            known[word] = list(dict.fromkeys(found for (found,) in rows))
+        return known[word]
+
+    return go_on_inside
+
+
 def nearest_word(db: sqlite3.Connection, word: str, begins: bool) -> str | None:
     """The word itself where records have it (with `begins`: or one that begins so), else the nearest that they have."""
     if len(word) < SHORTEST_KNOWN - 1 or _is_used(db, word, begins):

@@ -117,6 +117,14 @@ def _migrate(connection: sqlite3.Connection, path: Path, index_version: int) -> 
 
 # The tables
 
+# How both word indexes are written. A batch of a pull is one segment, not one for every megabyte (`hashsize`); segments
+# are merged less often (`automerge`): together they take the index from a third of the cost of a row to a sixth.
+_WRITTEN_SO = tuple(
+    f"INSERT INTO {index} ({index}, rank) VALUES ('{setting}', {value})"
+    for index in ("words", "names")
+    for setting, value in (("pgsz", 8_100), ("hashsize", 16 * 2**20), ("automerge", 8))
+)
+
 _VERSION_1 = (
     # One row of facts about the replica. Counters move with the batch that changes them, so that nothing is counted
     # at start. `fingerprint` is the sum of all op hashes modulo 2^256, 64 hex digits.
@@ -209,13 +217,7 @@ _VERSION_1 = (
         name, content='', columnsize=0, detail=full, prefix='1 2 3', tokenize='ascii'
     )
     """,
-    # How both indexes are written. A batch of a pull is one segment, not one for every megabyte (`hashsize`); segments
-    # are merged less often (`automerge`): together they take the index from a third of the cost of a row to a sixth.
-    *(
-        f"INSERT INTO {index} ({index}, rank) VALUES ('{setting}', {value})"
-        for index in ("words", "names")
-        for setting, value in (("pgsz", 8_100), ("hashsize", 16 * 2**20), ("automerge", 8))
-    ),
+    *_WRITTEN_SO,
     # Every word of four letters or more that any record ever had. FTS5 answers the beginning of a word by merging all
     # that have it, which for a common word means a large part of the registry; a few whole words instead cost nothing.
     "CREATE TABLE vocabulary (word TEXT PRIMARY KEY) WITHOUT ROWID",
@@ -333,6 +335,24 @@ _VERSION_2 = (
     "ALTER TABLE pending ADD COLUMN received_at INTEGER",
     # History in the order in which operations say that they were written.
     "CREATE INDEX ops_written ON ops (updated_at)",
+    # The word index anew: forms (`query.folding`) in columns of their own, and marks that are part of a word.
+    "DROP TABLE words",
+    "DROP TABLE names",
+    """
+    CREATE VIRTUAL TABLE words USING fts5(
+        name, description, tags, capabilities, tools, name_forms, forms, facets,
+        content='', columnsize=0, detail=full, prefix='1 2 3', tokenize="ascii tokenchars '.+#'"
+    )
+    """,
+    """
+    CREATE VIRTUAL TABLE names USING fts5(
+        name, name_forms,
+        content='', columnsize=0, detail=full, prefix='1 2 3', tokenize="ascii tokenchars '.+#'"
+    )
+    """,
+    *_WRITTEN_SO,
+    # The words of names by how they go on from each of their letters, so that a name is found inside its words.
+    "CREATE TABLE endings (ending TEXT, word TEXT, PRIMARY KEY (ending, word)) WITHOUT ROWID",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
