@@ -185,6 +185,7 @@ class Datastore:
         backwards: bool = False,
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
+        strict: bool = False,
         own_names: bool = True,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
@@ -197,6 +198,7 @@ class Datastore:
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
             whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
+            strict: a field that there is not is refused, never read as words.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
 
@@ -220,6 +222,7 @@ class Datastore:
             backwards=backwards,
             unwanted=unwanted,
             whole=whole,
+            strict=strict,
             own_names=own_names,
         )
 
@@ -230,11 +233,12 @@ class Datastore:
         kind: Kind | None = None,
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
+        strict: bool = False,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         _expect(query, str, "a query is text")
         _expect_kind_or_none(kind)
-        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole)
+        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict)
 
     def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
         """The values that records here have, the most frequent first, for completion.
@@ -258,12 +262,28 @@ class Datastore:
         return self.search(kind="agent", sort=sort, limit=limit, cursor=cursor)
 
     def entries(
-        self, query: str = "", *, kind: Kind | None = None, sort: str | None = None, whole: bool = False
+        self,
+        query: str = "",
+        *,
+        kind: Kind | None = None,
+        sort: str | None = None,
+        whole: bool = False,
+        strict: bool = False,
+        told: Callable[[str], None] | None = None,
     ) -> Iterator[Entry]:
-        """Every matching record in full, in the order of `search` and with its arguments, read window by window."""
+        """Every matching record in full, in the order of `search` and with its arguments, read window by window.
+
+        Args:
+            told: is given each of the notes of `Page`, before the first record.
+        """
         cursor = None
         while True:
-            page = self.search(query, kind=kind, sort=sort, limit=_STREAMED_AT_ONCE, cursor=cursor, whole=whole)
+            page = self.search(
+                query, kind=kind, sort=sort, limit=_STREAMED_AT_ONCE, cursor=cursor, whole=whole, strict=strict
+            )
+            if told is not None:
+                for note in page.notes:
+                    told(note)
             for row in page.rows:
                 entry = self.entry(row.id, row.kind)
                 if entry is not None:  # deleted since the window was read

@@ -16,7 +16,7 @@ MODEL = Document(
         "description": "A code model, by the Qwen team.", "model_type": "LLM", "framework": {"Other": "Candle"},
         "parameters": 7_615_616_512, "quantization": "BF16", "context_length": 131_072, "tags": ["chat", "Two Words"],
         "output_tokens_per_second": 60, "created_at": NOW - 90 * 86_400, "updated_at": NOW - 3 * 86_400,
-        "formfile_template": "", "resource_requirements": NEEDS, "capabilities": ["function calling"],
+        "version": "2.5.0-rc1", "formfile_template": "", "resource_requirements": NEEDS, "capabilities": ["function calling"],
     },
     mine=True, problems=(Problem("name", "warning", "x", "x"),), owner_name="My-Lab",
 )  # fmt: skip
@@ -29,6 +29,7 @@ AGENT = Document(
         "tools": ["Browser"], "resource_requirements": {"min_vcpus": 1, "min_memory_mb": 512, "min_disk_gb": 5},
     },
     live_heads=2, problems=(Problem("name", "error", "x", "x"),),
+    models=(("ab" * 32, "Qwen2.5-7B-Instruct"), ("cd" * 32, "another")),
 )  # fmt: skip
 
 
@@ -41,7 +42,8 @@ AGENT = Document(
         "owner:0x7A1C", "owner:7a1c", "owner:my-lab", "id:abab", "params:7b", "params:7.6b", "params:<=8b", "ctx:128k",
         "ctx:>=32k", "vram:<24gb", "vram:16", "mem:16gb", "disk:<=20", "vcpus:<8", "tps:>50", "updated:7d",
         "updated:<4d", "updated:>2d", "created:3mo", "created:>1mo", "is:mine", "-is:conflict", "-is:invalid",
-        "-has:formfile", "-chat OR qwen2", "type:LLM,Embedding", "-params:>8b",
+        "-has:formfile", "-chat OR qwen2", "type:LLM,Embedding", "-params:>8b", "name:qwen25", "name:inst 2.5", "name:struct", 'name:"2.5 7b"', "name:=qwen2.5-7b-instruct",
+        "version:2", "version:v2.5", "version:2.5.0", "version:2.5.0-RC1",
     ],
 )  # fmt: skip
 def test_the_model_is_found(text: str) -> None:
@@ -53,6 +55,7 @@ def test_the_model_is_found(text: str) -> None:
     [
         '"qwe" chat', '"model code"', '"qwen 2.5 7"', '"wen"', '"struct"', "odel", "-chat", "-qwen", "-qwe*", "qwenchat", "kind:agent", "type:Other", "license:apache-1.0",
         "tag:two", "owner:91b2", "owner:0x91", "id:bab", "params:=7b", "params:<7b", "ctx:<128k", "vram:>16",
+        "name:code", "name:=qwen2.5", 'name:"7b 2.5"', "version:2.5.1", "version:2.5.0-rc", "version:5",
         "updated:<3d", "updated:2026-01", "is:conflict", "is:invalid", "has:formfile", "model:ab", "tool:browser",
     ],
 )  # fmt: skip
@@ -62,7 +65,7 @@ def test_the_model_is_not_found(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["research", "kind:agent", "type:research", "framework:crew", "model:abab", "tool:browser", "is:conflict",
+    ["research", "kind:agent", "type:research", "framework:crew", "model:abab", "model:qwen2.5-7b-INSTRUCT", "-model:another", "tool:browser", "is:conflict",
      "is:invalid", "has:formfile", "updated:1970", "vcpus:1", "mem:<1gb", "browser"],
 )  # fmt: skip
 def test_the_agent_is_found(text: str) -> None:

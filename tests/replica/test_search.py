@@ -86,7 +86,9 @@ def _texts() -> tuple[str, ...]:
     return (
         "", "llama", "lla*", '"chat and code"', "llama -chat", "llama OR code", "café", "CAFE", "日本語", "7b", "ß", "deepseek", "DeepSeek", "deep-se", "codellama", "qwen25vl", "qwen2.5", "千问", "问", "聊",
         "lam", "eek", "hat -lla*", "c++", "c", "net", ".net", "gpt4", "ll 3", '"deep seek"', "วัส", "strasse", "-(eek OR c)",
-        "lla* -eek* sort:name", "ode OR afe",
+        "lla* -eek* sort:name", "name:lla", "name:deepseek -name:r1", 'name:"code llama"', "name:llama tag:chat",
+        "name:=llama", '-name:="lla 1"', "version:1", "version:1.0 llama", "version:1.0.0", 'version:"not a version"',
+        "model:x", "model:DeepSeek-R1", "name:eek OR version:2", "ode OR afe",
         "tag:chat", "tag:Chat", 'tag:"two words"', "cap:vision tool:code", "-tag:chat -kind:agent", "license:MIT",
         "license:=mit", "type:llm", "type:embeddings", "quant:gguf", "framework:mlx", "params:7b", "params:>1b",
         "params:<8b", "-params:>1b", "ctx:32k", "ctx:>=4096 llama", "is:conflict", "is:mine", "is:invalid", "-is:invalid",
@@ -103,7 +105,9 @@ def _texts() -> tuple[str, ...]:
 def document(datastore: Datastore, row: Row) -> Document:
     entry = datastore.entry(row.id)
     assert entry is not None
-    return Document(entry.kind, entry.record, entry.mine, len(entry.live_heads), entry.problems, entry.owner_name)
+    models = tuple((model.id, model.name) for model in datastore.list_models(limit=1000).rows)
+    heads = len(entry.live_heads)
+    return Document(entry.kind, entry.record, entry.mine, heads, entry.problems, entry.owner_name, models)
 
 
 def rows_or_refusal(datastore: Datastore, query: str, cursor: str | None = None) -> list[Row]:

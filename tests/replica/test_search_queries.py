@@ -10,6 +10,7 @@ from tests.replica.replicas import replica
 from tests.seeds import NOW, owner, signed
 from tui_registry.cli.demo import sample_ops
 from tui_registry.datastore import Datastore
+from tui_registry.query import QueryError
 
 # The query -> the record that stands first, and how many are found.
 SAMPLE = [
@@ -147,3 +148,49 @@ def test_what_is_typed_finds_first_what_is_meant(sample: Datastore, query: str, 
 @pytest.mark.parametrize(("query", "name"), SCRIPTS)
 def test_a_name_is_found_in_its_own_script(scripts: Datastore, query: str, name: str) -> None:
     assert [row.name for row in scripts.search(query).rows][:1] == [name]
+
+
+# What narrows by name, version and preferred model -> the names found, in order; and what is said of it.
+FIELDS = [
+    (
+        "name:coder",
+        ["Qwen2.5-Coder-32B-Instruct", "DeepSeek-Coder-V2-Lite-Instruct", "universal-sentence-encoder-large"],
+        "",
+    ),
+    ("name:=bge-m3", ["bge-m3"], ""),
+    ('name:"gpt oss 20b"', ["gpt-oss-20b"], ""),
+    ("version:3.2 kind:model", ["Llama-3.2-11B-Vision-Instruct", "Llama-3.2-1B-Instruct"], ""),
+    ("version:v0.0.10", ["Qwen-Agent"], ""),
+    ("version:24", ["Mistral-Nemo-Instruct-2407", "Pixtral-12B-2409"], ""),
+    ("mistral:7b", ["Mistral-7B-Instruct-v0.3"], "there is no field 'mistral': looked for 'mistral:7b' as words"),
+    ("model:nobody", [], "no model here is called 'nobody'"),
+]
+
+
+@pytest.mark.parametrize(("query", "names", "note"), FIELDS)
+def test_a_field_narrows_and_what_was_taken_otherwise_is_said(
+    sample: Datastore, query: str, names: list[str], note: str
+) -> None:
+    page = sample.search(query)
+    assert sorted(row.name for row in page.rows) == sorted(names)
+    assert " ".join(page.notes) == note
+
+
+def test_agents_are_found_by_the_name_of_a_model_that_they_prefer_and_whose_it_is_is_said(sample: Datastore) -> None:
+    ids = {row.id: row for row in sample.search("kind:model", limit=1000).rows}
+    for agent in sample.entries("kind:agent"):
+        preferred = agent.record["preferred_models"]
+        for model in preferred if isinstance(preferred, list) else ():
+            row = ids[str(model)]
+            page = sample.search(f'model:"{row.name.lower()}"')
+            assert agent.id in {found.id for found in page.rows}
+            assert page.notes[0].startswith(f"agents are looked for that prefer '{row.name.lower()}': the model of ")
+    (offered, *_) = sample.complete("model:qwen2.5-cod", 17)
+    assert (offered.insert, offered.records) == ("Qwen2.5-Coder-32B-Instruct", None)
+    assert offered.detail
+
+
+def test_a_strict_search_refuses_a_field_that_there_is_not(sample: Datastore) -> None:
+    for ask in (sample.search, sample.facets):
+        with pytest.raises(QueryError, match="there is no field 'mistral'"):
+            ask("mistral:7b", strict=True)

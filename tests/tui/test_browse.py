@@ -273,6 +273,14 @@ async def test_enter_takes_what_was_probably_meant_also_after_completions_were_o
             assert list_of(app).has_focus
 
 
+async def test_what_was_taken_for_words_is_said_below_the_search_line(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "Llama-3.1-8B"))
+        async with running(datastore, WIDE, query="llama3.1:8b") as (app, _):
+            assert "there is no field 'llama3.1': looked for 'llama3.1:8b' as words" in screen_text(app)
+            assert name_under_cursor(app) == "Llama-3.1-8B"
+
+
 async def test_a_proposal_that_comes_when_the_line_was_left_is_taken_with_enter(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         datastore.add("model", make_record("model", "llama-one"))

@@ -127,23 +127,29 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
     limit: int | None = args.limit
     if limit is None:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
+    strict: bool = kind is None and args.strict
     with query_explained(query), open_registry(args) as datastore:
         if args.json:
-            for entry in islice(datastore.entries(query, kind=kind, sort=args.sort, whole=True), limit or None):
+            found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
+            for entry in islice(found, limit or None):
                 out_json(entry_json(entry))
         else:
-            _print_records(datastore, query, kind, args.sort, limit)
+            _print_records(datastore, query, kind, args.sort, limit, strict)
     return 0
 
 
-def _print_records(datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int) -> None:
+def _print_records(
+    datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int, strict: bool
+) -> None:
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
     now = int(time.time())
     shown = 0
-    page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True)
+    page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True, strict=strict)
     first = page
+    for sentence in page.notes:
+        note(sentence)
     while page.rows:
         if shown == 0:
             out(table.header())
@@ -210,8 +216,10 @@ def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
     with query_explained(query), open_registry(args) as datastore:
-        facets = datastore.facets(query, whole=True)
+        facets = datastore.facets(query, whole=True, strict=args.strict)
         counts = list(_counts(facets, datastore.names.all()))
+    for sentence in facets.notes:
+        note(sentence)
     if args.json:
         for count in counts:
             out_json({**count._asdict(), "exact": facets.exact})

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
 
-from .fields import FIELDS, LARGEST, Field, alike
+from .fields import FIELDS, LARGEST, Field, alike, is_hex, version_beginnings
 from .folding import fold_case, has_inside, is_inside, searched_words, spellings_of
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
 
@@ -21,6 +21,7 @@ class Document(NamedTuple):
         live_heads: how many live heads it has; more than one is a conflict.
         problems: what the authoring rules say; an error makes it invalid, a warning does not.
         owner_name: the local name of its owner.
+        models: the models that are here, as (id, name).
     """
 
     kind: Kind
@@ -29,6 +30,7 @@ class Document(NamedTuple):
     live_heads: int = 1
     problems: tuple[Problem, ...] = ()
     owner_name: str | None = None
+    models: tuple[tuple[str, str], ...] = ()
 
 
 def matches(query: Query, document: Document) -> bool:
@@ -55,9 +57,11 @@ def _holds(node: Node, document: Document) -> bool:
     match node:
         case Text():
             held = searched_words(document.record)
+            if node.in_name:
+                return is_in_name(node, held.name, held.name_forms) or _is_inside_one(node, held.name, held.name_forms)
             if any(stands_in(node, column) for column in held):
                 return True
-            return node.prefix and (_is_spelt(node, held.name) or _is_inside_one(node, held.name, held.name_forms))
+            return _is_spelt(node, held.name) or _is_inside_one(node, held.name, held.name_forms)
         case Match(name, value):
             return _has_value(FIELDS[name], value, document)
         case Range(name, low, high):
@@ -94,7 +98,7 @@ def _is_spelt(text: Text, name: Sequence[str]) -> bool:
 def _is_inside_one(text: Text, *names: Sequence[str]) -> bool:
     """Whether `text` is one word that stands inside of one."""
     typed = text.words[0]
-    if len(text.words) > 1 or not is_inside(typed):
+    if not text.prefix or len(text.words) > 1 or not is_inside(typed):
         return False
     return any(typed in word[1:] for found in names for word in found if has_inside(word))
 
@@ -119,6 +123,12 @@ def _has_value(field: Field, value: str, document: Document) -> bool:
         return _has_flag(value, document)
     if field.shape == "hex":
         return any(held.startswith(value) for held in values_of(field, document))
+    if field.shape == "version":
+        return any(value in version_beginnings(held) for held in values_of(field, document))
+    if field.shape == "model":
+        named = tuple(identifier for identifier, name in document.models if fold_case(name) == fold_case(value))
+        begins = (*named, value) if is_hex(value) else named
+        return any(held.startswith(begins) for held in values_of(field, document))
     if field.shape == "owner":
         if any(held.startswith(value.lower().removeprefix("0x")) for held in values_of(field, document)):
             return True

@@ -42,10 +42,12 @@ class Text(Frozen):
         words: at least one, as `folding.words` cuts them.
         prefix: True when the last word may be the beginning of a longer one. Then a name is found also where it has the
             words in another usual spelling (`folding.spellings_of`), or inside a word of it.
+        in_name: True when only the name is looked at (`name:`).
     """
 
     words: tuple[str, ...]
     prefix: bool
+    in_name: bool = False
 
 
 class Match(Frozen):
@@ -53,7 +55,11 @@ class Match(Frozen):
 
     `word`: equal but for the case of A-Z (with any of the list where the record holds a list);
     `kind`: `model` or `agent`; `flag` (`is`, `has`): mine, conflict, invalid, formfile;
-    `hex` (`id`, `model`): the id begins with the value, 1..64 lower-case hex digits;
+    `hex` (`id`): the id begins with the value, 1..64 lower-case hex digits;
+    `name`: equal but for the case of A-Z (`name:=`; words in the name are a Text);
+    `version`: one of `fields.version_beginnings`, as `fields.plain_version` writes it;
+    `model`: the id of a preferred model begins with the value, when that is hex digits; or a model here that has one of
+    these ids bears the value for a name, but for the case of A-Z;
     `owner`: the address begins with the value (in lower case, without a leading `0x`); or, when the value has no `0x`,
     the owner's local name equals it but for the case of A-Z.
     """
@@ -103,28 +109,34 @@ class Sort(Frozen):
     descending: bool
 
 
-class Query(Frozen, uncompared=("unfinished",)):
+class Query(Frozen, uncompared=("unfinished", "notes")):
     """A query that was read. `str()` of it is a normal form that reads as an equal query.
 
     Attributes:
         where: None matches everything.
         sort: None leaves the order to the caller.
         unfinished: something at the end was left out because it is still being typed; no part of equality.
+        notes: what was not read as it may have been meant, a sentence each, safe to show; no part of equality.
     """
 
     where: Node | None
     sort: Sort | None
     unfinished: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[Text, ...]:
         """The free text that is looked for (not the text that is excluded), in order: to highlight, rank or correct."""
         return tuple(positive_texts(self.where))
 
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """Every value of a field that plays a part in it, in order."""
+        return tuple(_matches(self.where))
+
     def asks(self, field: str, value: str | None = None) -> bool:
         """Whether a field plays a part in the query; with `value` only as this one."""
-        found = _matches(self.where)
-        return any(match.field == field and value in (None, match.value) for match in found)
+        return any(match.field == field and value in (None, match.value) for match in self.matches)
 
     def __str__(self) -> str:
         parts = [] if self.where is None else [_written(self.where)]
@@ -180,7 +192,7 @@ def value_text(field: str, value: str) -> str:
     """What stands after `field:` to mean exactly this value: with `=` where it would be read as another spelling, in
     quotes where it has to be."""
     bare = value and not any(character in '"(),' or character.isspace() for character in value)
-    literal = value.startswith("=") or normalise(field, value) != (value,)
+    literal = value.startswith("=") or field == "name" or normalise(field, value) != (value,)
     return f"{'=' if literal else ''}{value if bare else quoted(value)}"
 
 
@@ -228,6 +240,8 @@ def _written(node: Node, negated: bool = False, tight: bool = False) -> str:
 def _words(text: Text, negated: bool) -> str:
     """A word that is looked for may be a beginning without a star, and one that is excluded is whole without quotes."""
     phrase = " ".join(text.words)
+    if text.in_name:
+        return "name:" + _words(Text(text.words, text.prefix), negated)
     if len(text.words) == 1 and text.prefix != negated:
         return phrase
     return (phrase if len(text.words) == 1 and negated else quoted(phrase)) + ("*" if text.prefix else "")

@@ -7,7 +7,7 @@ from typing import Final
 from tui_registry.records.schema import MAX_TIME
 from tui_registry.text import safe_text
 
-from .fields import FIELDS, RANGES, SORTS
+from .fields import FIELDS, RANGES, SORTS, is_hex
 from .intervals import amount, bounds_text, moment_text
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text, one_field
 from .syntax import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
@@ -35,8 +35,8 @@ _FLAGS = {
 
 def _words(node: Node, inner: bool = False) -> str:
     match node:
-        case Text(words, prefix):
-            return f"“{' '.join(words)}{'…' if prefix else ''}”"
+        case Text(words, prefix, in_name):
+            return f"“{' '.join(words)}{'…' if prefix else ''}”{' in the name' if in_name else ''}"
         case Match(field, value):
             return _match(field, [value])
         case Range():
@@ -61,8 +61,9 @@ def _match(name: str, values: list[str]) -> str:
         return " or ".join([_FLAGS[value] for value in values])
     if field.shape == "kind":
         return " or ".join([f"{value}s" for value in values])
-    begins = "beginning with " if field.shape == "hex" else ""
-    return f"{field.label} {begins}{' or '.join(values)}"
+    begins = field.shape == "hex" or (field.shape == "model" and all(map(is_hex, values)))
+    how = "beginning with " if begins else "exactly " if field.shape == "name" else ""
+    return f"{field.label} {how}{' or '.join(values)}"
 
 
 def _range(bounds: Range) -> str:

@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.query.fields import FIELDS
+from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
 
 INDEX_VERSION = 2
@@ -50,6 +50,7 @@ FACET_LETTERS = {
     "owner": "o",
     "model": "m",
     "has": "h",
+    "version": "r",
 }
 
 # By field of the query language (letter, smallest class, largest class); the two hold what lies beyond them as well.
@@ -211,6 +212,7 @@ def _facets(kind: Kind, record: Record) -> list[str]:
         facet_word("framework", variant_text(record["framework"])),
         facet_word("license", str(record["license"])),
         hex_word("owner", str(record["owner_id"])),
+        *(facet_word("version", beginning) for beginning in version_beginnings(str(record["version"]))),
         *(facet_word("tag", value) for value in texts(record["tags"])),
         *(facet_word("cap", value) for value in texts(record["capabilities"])),
         *(facet_word("tool", value) for value in texts(record.get("tools"))),

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
-from tui_registry.query.fields import FIELDS, RANGES, alike
-from tui_registry.query.folding import fold_case, is_inside, spellings_of
+from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
+from tui_registry.query.folding import fold_case, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
@@ -121,6 +121,7 @@ class Context(NamedTuple):
         is_rare: whether few records match an FTS5 expression, so that they can be listed.
         is_named: whether any name matches an FTS5 expression.
         go_on_inside: the words of names that a word stands inside of, not all where they are very many.
+        models_named: the ids of models that bear a name, not all where they are very many.
     """
 
     address: str
@@ -129,6 +130,7 @@ class Context(NamedTuple):
     is_rare: Callable[[str], bool]
     is_named: Callable[[str], bool]
     go_on_inside: Callable[[str], Sequence[str]]
+    models_named: Callable[[str], Sequence[str]]
 
 
 def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -181,7 +183,7 @@ def asks_words(condition: str) -> bool:
 
 def text_match(text: Text, context: Context) -> str:
     """The FTS5 expression of free text: where its words stand, and what else names are found by."""
-    found = [stands_in(text, context, _TEXT_COLUMNS)]
+    found = [stands_in(text, context, NAME_COLUMNS if text.in_name else _TEXT_COLUMNS)]
     if text.prefix:
         if (spelt := _spelt(text, context)) is not None:
             found.append(f"{NAME_COLUMN} ({spelt})")
@@ -227,8 +229,8 @@ def stands_in(text: Text, context: Context, columns: str, *, anchor: str = "") -
 # How
 
 
-def _phrase(words: Sequence[str], prefix: bool) -> str:
-    return f'"{" ".join(words)}"{" *" if prefix else ""}'
+def _phrase(typed: Sequence[str], prefix: bool) -> str:
+    return f'"{" ".join(typed)}"{" *" if prefix else ""}'
 
 
 def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
@@ -269,8 +271,8 @@ def _match(node: Node, context: Context) -> str | None:
         case Match():
             return _facet(node, context)
         case Range():
-            words, is_exact = words_between(*_asked(node))
-            return _any(words) if is_exact else None
+            classes, is_exact = words_between(*_asked(node))
+            return _any(classes) if is_exact else None
         case Not():
             match = _match(node.node, context)
             return None if match is None else f"({_everything()}) NOT ({match})"
@@ -286,6 +288,9 @@ def _cover(node: Node, context: Context) -> str | None:
     match node:
         case Range():
             return _any(words_between(*_asked(node))[0])
+        case Match("name", value):
+            found = words(value)
+            return f"{NAME_COLUMN} {_phrase(found, False)}" if found else None
         case And():
             return _both(cover for part in node.nodes if (cover := _cover(part, context)) is not None)
         case Or():
@@ -304,16 +309,21 @@ def _asked(node: Range) -> tuple[str, int, int]:
     return node.field, low, high
 
 
-def _any(words: Sequence[str]) -> str | None:
-    return f"facets : ({' OR '.join(words)})" if words else None
+def _any(made_up: Sequence[str]) -> str | None:
+    return f"facets : ({' OR '.join(made_up)})" if made_up else None
 
 
 def _facet(node: Match, context: Context) -> str | None:
     match node.field:
         case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has":
             return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
+        case "version":
+            return _any([facet_word("version", node.value)])
         case "model":
-            return f'facets : "{hex_word("model", node.value)}" *'
+            ids = [f'"{hex_word("model", identifier)}"' for identifier in context.models_named(node.value)]
+            begins = [f'"{hex_word("model", node.value)}" *'] if is_hex(node.value) else []
+            options = [*begins, *ids]
+            return f"facets : ({' OR '.join(options)})" if options else None
         case "owner":
             named = [hex_word("owner", address) for address in context.owners.get(_as_name(node.value), ())]
             prefix = _owner_prefix(node.value)
@@ -381,6 +391,8 @@ def _column_condition(node: Match, address: str) -> Condition | None:
         case "id", value:
             low, high = hex_range(value, 64)
             return "c.rid IN (SELECT rid FROM keys WHERE id BETWEEN ? AND ?)", [low, high]
+        case "name", value:
+            return "c.name = ? COLLATE NOCASE", [value]
         case "is", "mine" if address:
             return "c.owner = ?", [bytes.fromhex(address)]
         case "is", "conflict":

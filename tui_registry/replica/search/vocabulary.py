@@ -8,10 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from tui_registry.errors import Kind
 from tui_registry.licences import usual
 from tui_registry.query.fields import FACETS
 from tui_registry.query.folding import fold_case
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, SHORTEST_KNOWN, facet_word, field_and_value
+from tui_registry.replica.catalogue.derived import (
+    KIND_CODES,
+    KINDS_BY_CODE,
+    SHORTEST_KNOWN,
+    facet_word,
+    field_and_value,
+)
 from tui_registry.replica.search import matching
 from tui_registry.replica.search.compile import Compiled
 from tui_registry.text import safe_text
@@ -33,6 +40,8 @@ _SIZES = (
 _LARGEST = [largest for largest, _, _ in _SIZES]
 _SIZE_LABELS = {value: label for _, value, label in _SIZES}
 
+_NAMES_LOOKED_AT = 500
+_NAMES_OFFERED = 20
 _NAMED_AT_MOST = 64
 _SCANNED = 100_000
 _COMPARED = 5_000
@@ -64,10 +73,12 @@ class Facets(NamedTuple):
     Attributes:
         values: by field of `FACET_FIELDS`, the most frequent first, at most 30 each.
         exact: whether all matches were counted; otherwise the ones registered last stand for all.
+        notes: as `Page.notes`.
     """
 
     values: dict[str, list[FacetValue]]
     exact: bool
+    notes: tuple[str, ...] = ()
 
 
 def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
@@ -98,6 +109,21 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
     )
     counted = _folded(Counter(dict(rows))).most_common() if field == "license" else rows
     return [FacetValue(value, value, records) for value, records in counted]
+
+
+def names_beginning(db: sqlite3.Connection, prefix: str, kind: Kind | None) -> dict[str, list[str]]:
+    """The names of records here that begin so in any case, at most 20, and whose they are (40 hex digits each)."""
+    rows = db.execute(
+        "SELECT name, owner FROM (SELECT name, owner, kind FROM catalogue c INDEXED BY catalogue_name "
+        "WHERE name >= ? COLLATE NOCASE AND name < ? COLLATE NOCASE ORDER BY name COLLATE NOCASE LIMIT ?) "
+        "WHERE ? IS NULL OR kind = ?",
+        (prefix, prefix + _LAST, _NAMES_LOOKED_AT, kind, None if kind is None else KIND_CODES[kind]),
+    )
+    found: dict[str, list[str]] = {}
+    for name, owner in rows:
+        if name in found or len(found) < _NAMES_OFFERED:
+            found.setdefault(name, []).append(owner.hex())
+    return found
 
 
 def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:

@@ -271,7 +271,8 @@ class BrowseScreen(FrameScreen[None]):
         self.set_class(nothing, "-nothing")
         self.set_class(nothing and question.asks_for_all, "-first-run")
         if question == self.bar.question:
-            self.bar.show_understood(how.words, proposal)
+            notes = answer.readings[0].page.notes
+            self.bar.show_understood("; ".join((*notes, how.words)), proposal)
         if nothing:
             empty = self.furnish().empty
             if question.asks_for_all:
