@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui_registry.errors import Problem, Record
-from tui_registry.query import Document, matches, parse
+from tui_registry.query import Document, found_in, matches, parse
 
 NOW = 1_790_000_000
 NEEDS: Record = {"min_vcpus": 4, "min_memory_mb": 16_384, "min_disk_gb": 20, "min_vram_gb": 16}
@@ -97,3 +97,28 @@ def test_every_word_that_is_looked_for_may_be_a_beginning() -> None:
     assert not matches(parse('model "qw"'), MODEL)
     assert matches(parse("qwen2 -qw"), MODEL)
     assert matches(parse("model qw tag:chat"), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "marked"),
+    [
+        ("qwen 7b", "Qwen2.5-7B-Instruct", "[Qwen]2.5-[7B]-Instruct"),
+        ("qwen2.5 inst", "Qwen2.5-7B-Instruct", "[Qwen2.5]-7B-[Inst]ruct"),
+        ("qwen25", "Qwen2.5-7B", "[Qwen2.5]-7B"),
+        ("struct", "Qwen-Instruct", "Qwen-In[struct]"),
+        ("deepsee", "Deep Seek, DeepSeek", "[Deep See]k, [DeepSee]k"),
+        ('"code llama" -chat', "a code llama for chat, code", "a [code llama] for chat, code"),
+        ("千问", "通义千问聊天", "通义[千问]聊天"),
+        ("天", "通义千问聊天", "通义千问聊[天]"),
+        ("cafe strass", "Café Straße", "[Café] [Straß]e"),
+        ("llama OR chat", "CHAT llama", "[CHAT] [llama]"),
+        ("tag:chat", "chat", "chat"),
+        ("x", "", ""),
+    ],
+)
+def test_where_it_was_found(query: str, shown: str, marked: str) -> None:
+    written = list(shown)
+    for start, end in found_in(shown, parse(query).texts):
+        written[start] = "[" + written[start]
+        written[end - 1] += "]"
+    assert "".join(written) == marked

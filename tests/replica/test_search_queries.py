@@ -194,3 +194,21 @@ def test_a_strict_search_refuses_a_field_that_there_is_not(sample: Datastore) ->
     for ask in (sample.search, sample.facets):
         with pytest.raises(QueryError, match="there is no field 'mistral'"):
             ask("mistral:7b", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "near"),
+    [
+        ("qwn2.5 7b instrct", "Qwen2.5-7B-Instruct"),
+        ("lama31", "Llama-3.1-8B-Instruct"),
+        ("mixtral 9x8b", "Mixtral-8x7B-Instruct-v0.1"),
+        ("deepsek-r1", "DeepSeek-R1"),
+        ("whisper large license:gpl", "whisper-large-v3"),
+        ("zzzyyyxxx", None),
+    ],
+)
+def test_where_nothing_is_found_the_nearest_names_are_offered(sample: Datastore, query: str, near: str | None) -> None:
+    page = sample.search(query)
+    assert page.rows == []
+    assert (page.near[0] if page.near else None) == near
+    assert len(page.near) <= 3

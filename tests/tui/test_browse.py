@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.widgets import Input
 
 from tests.seeds import make_record, owner, signed
@@ -271,6 +272,45 @@ async def test_enter_takes_what_was_probably_meant_also_after_completions_were_o
             assert name_under_cursor(app) == "llama-one"
             await press(pilot, "enter")
             assert list_of(app).has_focus
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
+async def test_what_was_found_is_marked_in_the_list_and_in_the_detail(tmp_path: Path, size: tuple[int, int]) -> None:
+    with replica(tmp_path) as datastore:
+        about = "Made for the llama, and no other."
+        datastore.add("model", make_record("model", "通义 Llama-3", description=about, tags=["llama-chat"]))
+        async with running(datastore, size, query="llam 3") as (app, pilot):
+            in_detail = ["Llam", "3", "llam", "llam", "llam"]  # the name, the tag in short, the description, the tag
+            if size == NARROW:
+                assert marked_text(app) == ["Llam", "3"]
+                await press(pilot, "enter")
+                assert marked_text(app) == in_detail
+                await press(pilot, "escape")
+            else:
+                assert sorted(marked_text(app)) == sorted(["Llam", "3", *in_detail])
+            await press(pilot, "slash", "ctrl+u", *"通义", "enter")
+            assert marked_text(app)[0] == "通义"
+            await press(pilot, "slash", "ctrl+u", "enter")
+            assert marked_text(app) == []
+
+
+async def test_where_nothing_is_found_the_nearest_names_are_offered(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "Mixtral-8x7B"))
+        async with running(datastore, WIDE, query="mixtral 9x7b") as (app, _):
+            assert "The nearest names are" in screen_text(app)
+            assert "Mixtral-8x7B" in screen_text(app)
+
+
+def marked_text(app: App[None]) -> list[str]:
+    """What stands out by its weight and a line, from top to bottom."""
+    lines = app.screen._compositor.render_strips()
+    return [
+        segment.text
+        for line in lines
+        for segment in line
+        if segment.style is not None and segment.style.bold and segment.style.underline
+    ]
 
 
 async def test_what_was_taken_for_words_is_said_below_the_search_line(tmp_path: Path) -> None:

@@ -31,7 +31,17 @@ from tui_registry.datastore import StoreError, revision_of
 from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore, Entry, Facets, HistoryEntry, Operation, Quarantined, Row, Versions
+    from tui_registry.datastore import (
+        Datastore,
+        Entry,
+        Facets,
+        HistoryEntry,
+        Operation,
+        Page,
+        Quarantined,
+        Row,
+        Versions,
+    )
     from tui_registry.errors import Json, Kind, Problem, Record
     from tui_registry.present.record_rows import Row as Shown
 
@@ -161,7 +171,7 @@ def _print_records(
         room = min(limit - shown, _PAGE) if limit else _PAGE
         page = datastore.search(query, kind=kind, sort=sort, limit=room, cursor=page.next, whole=True)
     if shown == 0:
-        note(_nothing(datastore, query, first.did_you_mean))
+        note(_nothing(datastore, query, first))
     elif page.next is not None:
         more = "" if first.exact else "more than "
         note(f"{exact(shown)} of {more}{exact(first.total)} shown: --limit 0 lists all")
@@ -187,11 +197,12 @@ def _remarks(row: Row) -> Iterator[str]:
         yield "dated in the future"
 
 
-def _nothing(datastore: Datastore, query: str, did_you_mean: str | None) -> str:
-    if did_you_mean is not None:
-        return f"nothing found. Did you mean: {safe_text(did_you_mean)}"
+def _nothing(datastore: Datastore, query: str, page: Page) -> str:
+    near = f". The nearest names: {', '.join(safe_text(name, 80) for name in page.near)}" if page.near else ""
+    if page.did_you_mean is not None:
+        return f"nothing found. Did you mean: {safe_text(page.did_you_mean)}{near}"
     if query:
-        return "nothing found"
+        return f"nothing found{near}"
     if datastore.stats().records:
         return "no records of this kind here"
     return "this replica is empty: 'register' a record, 'sync' with a peer, or look around in the 'demo'"

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
 
 from .fields import FIELDS, LARGEST, Field, alike, is_hex, version_beginnings
-from .folding import fold_case, has_inside, is_inside, searched_words, spellings_of
+from .folding import (
+    fold_case,
+    folded_character,
+    has_inside,
+    is_inside,
+    searched_words,
+    spellings_of,
+    word_places,
+)
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
 
 
@@ -89,6 +99,51 @@ def begins_name(text: Text, name: Sequence[str]) -> bool:
     """Whether a name begins with the words of `text`."""
     spellings = (text.words, *(spellings_of(text.words) if text.prefix else ()))
     return any(_stand_in(words, text.prefix, name[: len(words)]) for words in spellings)
+
+
+def found_in(shown: str, texts: Sequence[Text]) -> list[tuple[int, int]]:
+    """Where what was looked for stands in a text as it is shown: stretches of it, (start, end), in order, none touching
+    another. Of a word that was begun it is the beginning; inside of words what was typed."""
+    if not texts:
+        return []
+    folded, places = _folded_with_places(shown)
+    standing = word_places(folded)
+    words = [word for word, _, _ in standing]
+    marked: set[int] = set()
+    for text in texts:
+        stretches = list(_stretches(text, words, standing))
+        if not stretches and text.prefix and len(text.words) == 1:
+            stretches = [(found.start(), found.end()) for found in re.finditer(re.escape(text.words[0]), folded)]
+        marked.update(place for start, end in stretches for place in range(start, end))
+    characters = sorted({places[place] for place in marked})
+    found: list[tuple[int, int]] = []
+    for place in characters:
+        if found and found[-1][1] == place:
+            found[-1] = found[-1][0], place + 1
+        else:
+            found.append((place, place + 1))
+    return found
+
+
+def _folded_with_places(shown: str) -> tuple[str, list[int]]:
+    """The text as words are cut from it, and of each of its characters the place of the one that is shown."""
+    if shown.isascii():
+        return shown.lower(), [*range(len(shown))]
+    folded: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(shown):
+        one = "".join(map(folded_character, unicodedata.normalize("NFKC", character)))
+        folded.append(one)
+        places += [place] * len(one)
+    return "".join(folded), places
+
+
+def _stretches(text: Text, words: Sequence[str], standing: Sequence[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
+    for wanted in (text.words, *(spellings_of(text.words) if text.prefix else ())):
+        for start in range(len(words) - len(wanted) + 1):
+            last = start + len(wanted) - 1
+            if _stand_in(wanted, text.prefix, words[start : last + 1]):
+                yield standing[start][1], standing[last][1] + len(wanted[-1])
 
 
 def _is_spelt(text: Text, name: Sequence[str]) -> bool:

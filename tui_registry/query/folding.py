@@ -51,6 +51,18 @@ def forms(text: str) -> list[str]:
     return [*found, *(run[-1] for run in _PAIRED(_fold(text)) if len(run) > 1)]
 
 
+def word_places(folded: str) -> list[tuple[str, int, int]]:
+    """The words of a text that is folded already, each with its start and end."""
+    found: list[tuple[str, int, int]] = []
+    for match in _WORD_AFTER_WORD(folded):
+        word, start, end = match[0], match.start(), match.end()
+        if _is_paired(word) and len(word) > 1:
+            found += [(word[place : place + 2], start + place, start + place + 2) for place in range(len(word) - 1)]
+        else:
+            found.append((word, start, end))
+    return found
+
+
 def searched_text(record: Record) -> tuple[str, ...]:
     """The text of each of TEXT_FIELDS, "" where the record has none. The items of a list stand on a line each, so a
     phrase may run from one item into the next, as it does in an index that holds them in one column."""
@@ -155,10 +167,12 @@ _LETTER: Final = f"[^\\x00-\\x60\\x7b-\\x7f{_PAIRS}]"
 _NUMBERS: Final = r"[0-9]{1,16}(?:\.[0-9]{1,4}){0,3}"
 _MARKS: Final = r"(?:\+\+?|#)(?![a-z0-9+#])"
 _ASCII_WORDS: Final = re.compile(rf"[a-z]{{2,40}}|{_NUMBERS}[a-z]{{0,9}}|[a-z](?:{_MARKS})?").findall
-_ANY_WORDS: Final = re.compile(
+_ANY_WORD: Final = re.compile(
     rf"{_LETTER}{{2,40}}|{_NUMBERS}{_LETTER}{{0,9}}|[a-z]{_MARKS}|{_LETTER}|[{_PAIRS}]+"
     r"|\.net(?![a-z0-9])(?<![^\s(,;/\"']\.net)"
-).findall
+)
+_ANY_WORDS: Final = _ANY_WORD.findall
+_WORD_AFTER_WORD: Final = _ANY_WORD.finditer
 _PAIRED: Final = re.compile(f"[{_PAIRS}]+").findall
 _NUMBER: Final = re.compile(r"([0-9]+(?:\.[0-9]+)*)([^\W\d_]*)").fullmatch
 # Words with a capital inside; numbers with two letters or more behind them.

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
@@ -84,7 +84,8 @@ class Searcher:
             if cursor is None:
                 page = page._replace(notes=(*parsed.notes, *_models_meant(db, parsed, names)))
             if not page.rows and cursor is None:
-                page = page._replace(did_you_mean=self._did_you_mean(db, query, saved, ask, unwanted))
+                proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
+                page = page._replace(did_you_mean=proposal, near=near)
         return page
 
     def facets(self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool, strict: bool) -> Facets:
@@ -163,19 +164,23 @@ class Searcher:
         saved: Mapping[str, str] | None,
         ask: Ask,
         unwanted: Unwanted,
-    ) -> str | None:
-        """The query in other words that find something; None also when the time is over before one was found."""
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """The query in other words that find something, and the nearest names; nothing also when the time is over
+        before it was found."""
+        proposal: str | None = None
+        near: list[str] = []
+        # Told once for each word: looking through all that begin like it takes longer than all else here.
+        nearest_word = cache(partial(vocabulary.nearest_word, db))
         try:
-            other = language.corrected(
-                query, partial(vocabulary.nearest_word, db), partial(vocabulary.nearest_value, db)
-            )
-            found = other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows
+            other = language.corrected(query, nearest_word, partial(vocabulary.nearest_value, db))
+            if other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows:
+                proposal = other
+            near = vocabulary.nearest_names(db, [word for text in ask.query.texts for word in text.words], nearest_word)
         except sqlite3.OperationalError as error:
             # The search itself has its answer: only a caller that wants it no more is told of the interruption.
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):
                 raise
-            return None
-        return other if found else None
+        return proposal, tuple(near)
 
 
 # How: one window

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tui_registry.errors import Kind
 from tui_registry.licences import usual
 from tui_registry.query.fields import FACETS
-from tui_registry.query.folding import fold_case
+from tui_registry.query.folding import fold_case, words
 from tui_registry.replica.catalogue.derived import (
     KIND_CODES,
     KINDS_BY_CODE,
@@ -50,6 +50,12 @@ _NEAR = 80.0
 _ENOUGH = 70.0
 # Values are few, and some have only three letters.
 _ALIKE = 60.0
+# To find the names that are nearest to some words, so many of the words are looked for, and so many names with each.
+_WORDS_COMPARED = 6
+_NAMES_COMPARED = 100
+_NAMES_PROPOSED = 3
+_LIKE_A_NAME = 50.0
+_SHORT = 3
 _LAST = "\U0010ffff"
 
 
@@ -169,6 +175,33 @@ def nearest_word(db: sqlite3.Connection, word: str, begins: bool) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def nearest_names(
+    db: sqlite3.Connection, typed: Sequence[str], nearest: Callable[[str, bool], str | None]
+) -> list[str]:
+    """The names that are most like these words, the nearest first, at most three, each once.
+
+    Args:
+        nearest: as `nearest_word`.
+    """
+    from rapidfuzz import fuzz  # needed on the way to a proposal only
+
+    known = [known for word in typed[:_WORDS_COMPARED] if (known := nearest(word, True)) is not None]
+    begun = [word[:_SHORT] for word in typed[:_WORDS_COMPARED] if len(word) >= _SHORT]
+    wanted = " ".join(typed)
+    names: dict[str, float] = {}
+    for word in dict.fromkeys((*known, *begun)):
+        rows = db.execute(
+            "SELECT c.name FROM (SELECT rowid AS rid FROM names WHERE names MATCH ? ORDER BY rowid DESC LIMIT ?) n "
+            "CROSS JOIN catalogue c ON c.rid = n.rid",
+            (f'"{word}" *', _NAMES_COMPARED),
+        )
+        for (name,) in rows:
+            if name not in names:
+                names[name] = fuzz.ratio(wanted, " ".join(words(name)))
+    most_alike = sorted(names, key=lambda name: (-names[name], name))
+    return [name for name in most_alike[:_NAMES_PROPOSED] if names[name] >= _LIKE_A_NAME]
 
 
 def nearest_value(db: sqlite3.Connection, field: str, value: str) -> str | None:
