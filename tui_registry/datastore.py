@@ -14,8 +14,10 @@ What reads and writes records stands on the Datastore itself. At the end of the 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -99,6 +101,11 @@ DATABASE = "registry.sqlite3"
 
 _STREAMED_AT_ONCE = 500
 _ADDED_AT_ONCE = 1_000
+# Of a word index that is made anew, so many records are in it when the replica is open, and so many go into it in one
+# transaction: others who write wait a fifth of a second for it.
+_INDEXED_AT_OPENING = 1_000
+_INDEXED_AT_ONCE = 500
+_INDEX_PAUSE_SECONDS = 0.02
 
 
 def now() -> int:
@@ -125,6 +132,8 @@ class Datastore:
         self.peers = Peers(pool, clock)
         self.log = Log(pool, self.key)
         self._catalogue = Catalogue(pool, clock, self.key)
+        self._closing = threading.Event()
+        self._indexing: threading.Thread | None = None
 
     @classmethod
     def open(cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now) -> Self:
@@ -147,17 +156,25 @@ class Datastore:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
         pool = Pool(folder / DATABASE)
         try:
-            if not prepare(pool, INDEX_VERSION):
-                from tui_registry.replica.audit import refresh_versions
+            is_whole = prepare(pool, INDEX_VERSION)
+            if not is_whole:
+                from tui_registry.replica.audit import make_index, refresh_versions
 
                 refresh_versions(pool)
+                is_whole = not make_index(pool, _INDEXED_AT_OPENING)
         except BaseException:
             pool.close()
             raise
-        return cls(folder, pool, clock)
+        registry = cls(folder, pool, clock)
+        if not is_whole:
+            registry._index_behind()
+        return registry
 
     def close(self) -> None:
         """Let go of the database; the Datastore cannot be used afterwards."""
+        self._closing.set()
+        if self._indexing is not None:
+            self._indexing.join()
         self.log.close()
         self._pool.close()
 
@@ -166,6 +183,20 @@ class Datastore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _index_behind(self) -> None:
+        """Make the word index anew while everything else goes on; until it is made, searches find what is in it, and
+        say so. It ends with the Datastore, and goes on where it ended when the replica is opened again."""
+        from tui_registry.replica.audit import make_index
+
+        def make() -> None:
+            # What keeps it from being written (a full disk, another process) is told to whoever writes.
+            with suppress(StoreError):
+                while make_index(self._pool, _INDEXED_AT_ONCE) and not self._closing.wait(_INDEX_PAUSE_SECONDS):
+                    pass
+
+        self._indexing = threading.Thread(target=make, name="word index", daemon=True)
+        self._indexing.start()
 
     @property
     def address(self) -> str:

@@ -43,7 +43,7 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
         names = [
             name
             for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
-            if not name.startswith(("words", "names", "sqlite_"))
+            if not name.startswith(("words", "names", "sqlite_", "search_state"))
         ]
         return {
             name: sorted(db.execute(f"SELECT * FROM {'temp.masked' if name == 'replica' else name}"), key=repr)

@@ -90,11 +90,13 @@ class SearchedWords(NamedTuple):
 
 
 def searched_words(record: Record) -> SearchedWords:
-    """The words and forms of a record."""
-    name, *rest = searched_text(record)
-    description, tags, capabilities, tools = map(words, rest)
-    others = [form for text in rest if text for form in forms(text)]
-    return SearchedWords(words(name), description, tags, capabilities, tools, forms(name), others)
+    """The words and forms of a record: more than any record has that was written to be read, and not so many that a
+    record of nothing but words takes many times its own room in an index."""
+    name, described, *lists = searched_text(record)
+    tags, capabilities, tools = (words(text)[:_MOST_OF_A_LIST] for text in lists)
+    others = [form for text in (described, *lists) if text for form in forms(text)]
+    description = words(described)[:_MOST_DESCRIBING]
+    return SearchedWords(words(name), description, tags, capabilities, tools, forms(name), others[:_MOST_FORMS])
 
 
 @lru_cache(maxsize=256)
@@ -150,6 +152,9 @@ def fold_case(text: str) -> str:
 # How
 
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_MOST_DESCRIBING: Final = 5_000
+_MOST_OF_A_LIST: Final = 512
+_MOST_FORMS: Final = 512
 _LEAST_INSIDE: Final = 3
 _LONGEST_INSIDE: Final = 24
 # A part of a word that is written apart has so many letters at least.

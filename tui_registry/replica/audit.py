@@ -19,11 +19,15 @@ from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
     KINDS_BY_CODE,
+    begin_index,
     count_values,
+    counted_values,
     derive,
     field_and_value,
     forget_all_words,
+    index_reaches,
     index_words,
+    indexed_from,
     learn,
     vocabulary_of,
 )
@@ -32,9 +36,10 @@ from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
 from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.stored import Stored
+from tui_registry.replica.store.stored import Stored, record_of
 
 _CHUNK = 1_000
+_COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
 Progress = Callable[[int, int], None]
 
 
@@ -87,14 +92,47 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
 
 def refresh_versions(pool: Pool) -> None:
     """Bring up to date what depends on this program's version: remembered rejections are dropped when the rules have
-    changed, and what is derived is made anew when its making has."""
+    changed, and making anew what is derived is begun when its making has: `make_index` goes on with it."""
     with pool.write() as db:
         rules, index = db.execute("SELECT rules_version, index_version FROM replica").fetchone()
         if rules != RULES_VERSION:
             db.execute("DELETE FROM rejected")
         if index != INDEX_VERSION:
-            _rebuild(db)
+            begin_index(db)
         db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
+
+
+def make_index(pool: Pool, records: int) -> bool:
+    """Go on with making anew what is derived of so many records, in one transaction; whether more are to come. Whatever
+    ends the program between two calls, the next one goes on where the last one ended."""
+    with pool.write() as db:
+        floor = indexed_from(db)
+        if floor <= 1:
+            return False
+        rows = db.execute(
+            f"SELECT o.body, {_COLUMNS} FROM catalogue c JOIN ops o ON o.idx = c.idx WHERE c.rid < ? "
+            "ORDER BY c.rid DESC LIMIT ?",
+            (floor, records),
+        ).fetchall()
+        texts: list[tuple[int, tuple[str, ...]]] = []
+        counted: Counter[str] = Counter()
+        for body, *before in reversed(rows):  # upwards, as an index is written in one go
+            rid, _, code, *_ = before
+            kind, record = KINDS_BY_CODE[code], record_of(body)
+            assert record is not None
+            derived = derive(kind, record)
+            beside = len(before) - len(derived.columns)
+            if tuple(before[beside:]) != derived.columns:
+                db.execute(INSERT_CATALOGUE, (*before[:beside], *derived.columns))
+                counted.update(derived.counted)
+                counted.subtract(counted_values(kind, tuple(before[beside:])))
+            texts.append((rid, derived.words))
+        index_words(db, texts)
+        learn(db, vocabulary_of(found for _, found in texts))
+        count_values(db, counted)
+        is_last = len(rows) < records
+        index_reaches(db, 1 if is_last else texts[0][0])
+    return not is_last
 
 
 # How: the log
@@ -169,6 +207,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     for table in ("ops", "arrivals", "keys", "owners", "catalogue", "counted", "cursors"):
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
+    index_reaches(db, 1)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
@@ -194,6 +233,7 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
     forget_all_words(db)
+    index_reaches(db, 1)
     shown: set[int] = set()
     counted: Counter[str] = Counter()
     for rid, kind, key, owner, ops in _keys(db):

@@ -29,6 +29,8 @@ INDEX_VERSION = 2
 _MOST = 2**63 - 1
 # Which words the vocabulary knows, by their length: FTS5 has an index of the beginnings of up to three letters.
 SHORTEST_KNOWN = 4
+MOST_WORDS = 1_000_000
+MOST_NAME_WORDS = 200_000
 _HEX = re.compile(r"[0-9a-f]{1,64}").match
 
 WORD_COLUMNS = "name, description, tags, capabilities, tools, name_forms, forms, facets"
@@ -162,16 +164,26 @@ def index_words(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ..
 
 
 def learn(db: sqlite3.Connection, vocabulary: Vocabulary) -> None:
-    """Let the replica know these words; those it knows already are fine."""
-    db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in sorted(vocabulary.words)))
-    if not vocabulary.name_words:
+    """Let the replica know these words; those it knows already are fine. It knows no more than MOST_WORDS: who makes up
+    words by the million makes searches slower, and nothing else."""
+    words, name_words = db.execute("SELECT words, name_words FROM search_state").fetchone()
+    if vocabulary.words and words < MOST_WORDS:
+        learning = sorted(vocabulary.words)
+        # One too many says that there are words that are not known.
+        learning = learning[: MOST_WORDS - words] if len(learning) + words > MOST_WORDS else learning
+        new = db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in learning))
+        is_whole = len(learning) == len(vocabulary.words)
+        db.execute("UPDATE search_state SET words = ?", (words + new.rowcount if is_whole else MOST_WORDS,))
+    if not vocabulary.name_words or name_words >= MOST_NAME_WORDS:
         return
     # A word stands among its own endings: that it is there says that all are.
     new = db.execute(
         "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM endings WHERE ending = value AND word = value)",
         (json.dumps(sorted(vocabulary.name_words)),),
     )
-    rows = [(ending, word) for (word,) in new.fetchall() for ending in (word, *endings(word))]
+    found = [word for (word,) in new.fetchall()]
+    rows = [(ending, word) for word in found for ending in (word, *endings(word))]
+    db.execute("UPDATE search_state SET name_words = name_words + ?", (len(found),))
     db.executemany("INSERT INTO endings (ending, word) VALUES (?, ?)", sorted(rows))
 
 
@@ -187,6 +199,38 @@ def forget_all_words(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO names (names) VALUES ('delete-all')")
     db.execute("DELETE FROM vocabulary")
     db.execute("DELETE FROM endings")
+    db.execute("UPDATE search_state SET words = 0, name_words = 0")
+
+
+def knows_all_words(db: sqlite3.Connection) -> bool:
+    """Whether the vocabulary has every word that is in the index."""
+    (words,) = db.execute("SELECT words FROM search_state").fetchone()
+    return bool(words < MOST_WORDS)
+
+
+def indexed_from(db: sqlite3.Connection) -> int:
+    """The first rid whose words are in the index; those before it are still to come."""
+    (floor,) = db.execute("SELECT floor FROM search_state").fetchone()
+    return int(floor)
+
+
+def indexed_share(db: sqlite3.Connection) -> float:
+    """How much of the word index is made, from 0 to 1."""
+    floor, top = db.execute("SELECT floor, top FROM search_state").fetchone()
+    return 1.0 if floor <= 1 else float(top - floor) / top
+
+
+def begin_index(db: sqlite3.Connection) -> None:
+    """Empty the word index, to be made anew from the newest record on."""
+    forget_all_words(db)
+    db.execute(
+        "UPDATE search_state SET floor = next, top = next FROM (SELECT coalesce(max(rid), 0) + 1 AS next FROM keys)"
+    )
+
+
+def index_reaches(db: sqlite3.Connection, floor: int) -> None:
+    """All records from this rid on are in the word index; from 1 on, that is all there are."""
+    db.execute("UPDATE search_state SET floor = ?", (floor,))
 
 
 def variant_text(value: Json) -> str:

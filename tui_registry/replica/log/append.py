@@ -14,11 +14,14 @@ from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
     KINDS_BY_CODE,
+    RECORD_COLUMNS,
     Derived,
     count_values,
+    counted_values,
     derive,
     forget_words,
     index_words,
+    indexed_from,
     learn,
     vocabulary_of,
 )
@@ -65,6 +68,8 @@ class Batch:
         self._conflicts: int = conflicts
         (last_rid,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
         self._last_rid: int = last_rid
+        # What is older than this comes into the word index when that is made anew so far.
+        self._indexed_from = indexed_from(db)
         self._known: dict[str, tuple[Ancestor, int, int]] = {}  # hash -> ancestor, rid, idx
         self._rids: dict[str, int] = {}
         self._new_keys: dict[str, int] = {}
@@ -239,7 +244,8 @@ class Batch:
             if before is not None and (best is None or best.idx != before[0]):
                 was = derive(kind, read_record(db, before[0]))
                 out.append((rid, was.words))
-                fewer += was.counted
+                # What an earlier version derived of it is counted as long as its turn has not come.
+                fewer += was.counted if rid >= self._indexed_from else self._counted(kind, rid)
             if best is None:
                 if before is not None:
                     gone.append((rid,))
@@ -250,6 +256,8 @@ class Batch:
             if before is None or best.idx != before[0]:
                 words.append((rid, now.words))
                 more += now.counted
+        out = [entry for entry in out if entry[0] >= self._indexed_from]
+        words = [entry for entry in words if entry[0] >= self._indexed_from]
         forget_words(db, out)
         db.executemany("DELETE FROM catalogue WHERE rid = ?", gone)
         db.executemany(INSERT_CATALOGUE, rows)
@@ -258,6 +266,10 @@ class Batch:
         counted = Counter(more)
         counted.subtract(fewer)
         count_values(db, counted)
+
+    def _counted(self, kind: Kind, rid: int) -> tuple[str, ...]:
+        columns = self._db.execute(f"SELECT {RECORD_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
+        return counted_values(kind, columns)
 
     def _heads(self, older: Sequence[int], fresh: set[int]) -> dict[int, list[Stored]]:
         """The heads of the keys that this batch writes."""

@@ -18,6 +18,7 @@ from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, check_among, read_shown
+from tui_registry.replica.catalogue.derived import indexed_share
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
@@ -82,7 +83,7 @@ class Searcher:
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
-                page = page._replace(notes=(*parsed.notes, *_models_meant(db, parsed, names)))
+                page = page._replace(notes=_notes(db, parsed, names))
             if not page.rows and cursor is None:
                 proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
                 page = page._replace(did_you_mean=proposal, near=near)
@@ -94,7 +95,7 @@ class Searcher:
         names = self._names_for(parsed)
         with self._looking(parsed, unwanted, names) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))
-            return facets._replace(notes=(*parsed.notes, *_models_meant(db, parsed, names)))
+            return facets._replace(notes=_notes(db, parsed, names))
 
     def known_values(self, field: str, prefix: str, limit: int) -> list[FacetValue]:
         """The values that records here have, the most frequent first."""
@@ -184,6 +185,15 @@ class Searcher:
 
 
 # How: one window
+
+
+def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> tuple[str, ...]:
+    """What to know of an answer, a sentence each."""
+    if query.where is None:
+        return query.notes
+    made = indexed_share(db)
+    making = (f"search is being made anew: {int(made * 100)} % of the records are in it",) if made < 1 else ()
+    return (*making, *query.notes, *_models_meant(db, query, names))
 
 
 def _models_meant(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> list[str]:

@@ -18,6 +18,7 @@ from tui_registry.replica.catalogue.derived import (
     SHORTEST_KNOWN,
     facet_word,
     field_and_value,
+    knows_all_words,
 )
 from tui_registry.replica.search import matching
 from tui_registry.replica.search.compile import Compiled
@@ -136,8 +137,10 @@ def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
     """What `Context.begin_with` asks, answered once for each word."""
     known: dict[str, Sequence[str] | None] = {}
 
+    is_whole = knows_all_words(db)
+
     def begin_with(word: str) -> Sequence[str] | None:
-        if len(word) < SHORTEST_KNOWN:
+        if len(word) < SHORTEST_KNOWN or not is_whole:
             return None
         if word not in known:
             found = _between(db, word, word + _LAST, _NAMED_AT_MOST + 1)

@@ -27,7 +27,8 @@ def prepare(pool: Pool, index_version: int) -> bool:
         index_version: `INDEX_VERSION`, written into a new database.
 
     Returns:
-        Whether rejections and word index are of this program's version; else `audit.refresh_versions` is due.
+        Whether rejections and word index are of this program's version, and the index is whole; else
+        `audit.refresh_versions` and `audit.make_index` are due.
 
     Raises:
         StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
@@ -44,7 +45,7 @@ def prepare(pool: Pool, index_version: int) -> bool:
             versions = _read_versions(connection, pool.path)
         finally:
             connection.close()
-    return versions == (RULES_VERSION, index_version)
+    return versions == (RULES_VERSION, index_version, True)
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
@@ -61,17 +62,19 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
+def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, bool]:
     try:
-        row = connection.execute("SELECT rules_version, index_version FROM replica").fetchone()
+        row = connection.execute(
+            "SELECT rules_version, index_version, floor <= 1 FROM replica, search_state"
+        ).fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         row = None  # the table is gone
     if row is None:
         raise StoreError("corrupt", damaged(path))
-    rules, index = row
-    return rules, index
+    rules, index, is_whole = row
+    return rules, index, bool(is_whole)
 
 
 def _recognise(connection: sqlite3.Connection, path: Path) -> int:
@@ -353,6 +356,21 @@ _VERSION_2 = (
     *_WRITTEN_SO,
     # The words of names by how they go on from each of their letters, so that a name is found inside its words.
     "CREATE TABLE endings (ending TEXT, word TEXT, PRIMARY KEY (ending, word)) WITHOUT ROWID",
+    # How far the word index is made: records from `floor` on are in it, up to `top` there were some when it was begun.
+    # It is made anew from the newest record to the oldest, so what is written meanwhile is in it too. And how many
+    # words `vocabulary` and `endings` have learnt: they are bounded.
+    """
+    CREATE TABLE search_state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        floor INTEGER NOT NULL,
+        top INTEGER NOT NULL,
+        words INTEGER NOT NULL DEFAULT 0,
+        name_words INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    "DELETE FROM vocabulary",
+    "INSERT INTO search_state (one, floor, top) "
+    "SELECT 1, coalesce(max(rid), 0) + 1, coalesce(max(rid), 0) + 1 FROM keys",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
