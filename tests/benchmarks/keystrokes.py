@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 from tests.benchmarks.data import records, words
 
@@ -70,11 +70,7 @@ def keystrokes() -> dict[str, list[str]]:
         ],
         "a name": [begun for name in names for begun in _typed(name)],
         "every word begun": [
-            *(
-                f"{one[:length]} {other[:length]}"
-                for one, other in zip(both, both[1:], strict=False)
-                for length in (1, 2, 3, 4)
-            ),
+            *(f"{one[:length]} {other[:length]}" for one, other in pairwise(both) for length in (1, 2, 3, 4)),
             *(
                 f"{one[:2]} {other[:2]} {third[:2]}"
                 for one, other, third in zip(both, both[3:], both[7:], strict=False)
