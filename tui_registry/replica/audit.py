@@ -127,8 +127,7 @@ def make_index(pool: Pool, records: int) -> bool:
                 counted.update(derived.counted)
                 counted.subtract(counted_values(kind, tuple(before[beside:])))
             texts.append((rid, derived.words))
-        index_words(db, texts)
-        learn(db, vocabulary_of(found for _, found in texts))
+        _index(db, texts)
         count_values(db, counted)
         is_last = len(rows) < records
         index_reaches(db, 1 if is_last else texts[0][0])
@@ -226,6 +225,12 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
 # How: the derived tables
 
 
+def _index(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+    """Put the words of records into the index, and learn them."""
+    index_words(db, texts)
+    learn(db, vocabulary_of(found for _, found in texts))
+
+
 def _rebuild(db: sqlite3.Connection) -> list[str]:
     """Make heads, catalogue, words and counters anew from the log; the sentences say what differed."""
     wrong_heads: list[tuple[bool, int]] = []
@@ -235,6 +240,7 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
     forget_all_words(db)
     index_reaches(db, 1)
     shown: set[int] = set()
+    texts: list[tuple[int, tuple[str, ...]]] = []
     counted: Counter[str] = Counter()
     for rid, kind, key, owner, ops in _keys(db):
         current = {op.hash for op in heads(op for op, _ in ops)}
@@ -262,9 +268,12 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
         if current != values:
             wrong_rows += 1
             db.execute(INSERT_CATALOGUE, values)
-        index_words(db, [(rid, derived.words)])
-        learn(db, vocabulary_of([derived.words]))
+        texts.append((rid, derived.words))
+        if len(texts) == _CHUNK:
+            _index(db, texts)
+            texts.clear()
         counted.update(derived.counted)
+    _index(db, texts)
     extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
     db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
     db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
