@@ -101,6 +101,14 @@ def test_it_comes_to_what_a_new_replica_has_and_sets_right_what_else_was_derived
             assert rows(registry, f"SELECT * FROM {table}") == rows(fresh, f"SELECT * FROM {table}")
 
 
+def test_an_operation_whose_bytes_are_spoilt_is_left_out_and_keeps_nothing_else_out(outdated: Path) -> None:
+    with closing(sqlite3.connect(outdated / DATABASE)) as db, db:
+        db.execute("UPDATE ops SET body = x'00ff' WHERE idx = 3")
+    with Datastore.open(outdated, clock=lambda: NOW) as registry:
+        assert len(registry.search("number").rows) == 11
+        assert [found.place for found in registry.verify().invalid] == [3]
+
+
 _KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -19,6 +19,7 @@ from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
     KINDS_BY_CODE,
+    Derived,
     begin_index,
     count_values,
     counted_values,
@@ -118,9 +119,10 @@ def make_index(pool: Pool, records: int) -> bool:
         counted: Counter[str] = Counter()
         for body, *before in reversed(rows):  # upwards, as an index is written in one go
             rid, _, code, *_ = before
-            kind, record = KINDS_BY_CODE[code], record_of(body)
-            assert record is not None
-            derived = derive(kind, record)
+            kind = KINDS_BY_CODE[code]
+            derived = _derived(kind, body)
+            if derived is None:
+                continue
             beside = len(before) - len(derived.columns)
             if tuple(before[beside:]) != derived.columns:
                 db.execute(INSERT_CATALOGUE, (*before[:beside], *derived.columns))
@@ -130,7 +132,7 @@ def make_index(pool: Pool, records: int) -> bool:
         _index(db, texts)
         count_values(db, counted)
         is_last = len(rows) < records
-        index_reaches(db, 1 if is_last else texts[0][0])
+        index_reaches(db, 1 if is_last else rows[-1][1])
     return not is_last
 
 
@@ -223,6 +225,15 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
 
 
 # How: the derived tables
+
+
+def _derived(kind: Kind, body: bytes) -> Derived | None:
+    """What is derived from a stored operation; None where its bytes are spoilt, which is for `audit` to tell."""
+    try:
+        record = record_of(body)
+        return None if record is None else derive(kind, record)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
+        return None
 
 
 def _index(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
