@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tui_registry.crdt.key_state import heads, winner
@@ -36,8 +37,9 @@ from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
-from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import Stored, record_of
+from tui_registry.replica.store.tables import drop_words_aside
 
 _CHUNK = 1_000
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
@@ -94,22 +96,26 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
 def refresh_versions(pool: Pool) -> None:
     """Bring up to date what depends on this program's version: remembered rejections are dropped when the rules have
     changed, and making anew what is derived is begun when its making has: `make_index` goes on with it."""
-    with pool.write() as db:
+    # On a connection of its own: renaming a table leaves temporary storage in use, and `_rewrite_log` must choose it.
+    with said_plainly(pool.path), closing(pool.connect()) as db:
+        db.execute("BEGIN IMMEDIATE")  # what fails is rolled back when the connection is closed
         rules, index = db.execute("SELECT rules_version, index_version FROM replica").fetchone()
         if rules != RULES_VERSION:
             db.execute("DELETE FROM rejected")
         if index != INDEX_VERSION:
             begin_index(db)
         db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
+        db.execute("COMMIT")
 
 
 def make_index(pool: Pool, records: int) -> bool:
     """Go on with making anew what is derived of so many records, in one transaction; whether more are to come. Whatever
     ends the program between two calls, the next one goes on where the last one ended."""
     with pool.write() as db:
+        is_more = drop_words_aside(db)
         floor = indexed_from(db)
         if floor <= 1:
-            return False
+            return is_more
         rows = db.execute(
             f"SELECT o.body, {_COLUMNS} FROM catalogue c JOIN ops o ON o.idx = c.idx WHERE c.rid < ? "
             "ORDER BY c.rid DESC LIMIT ?",
@@ -133,7 +139,7 @@ def make_index(pool: Pool, records: int) -> bool:
         count_values(db, counted)
         is_last = len(rows) < records
         index_reaches(db, 1 if is_last else rows[-1][1])
-    return not is_last
+    return is_more or not is_last
 
 
 # How: the log

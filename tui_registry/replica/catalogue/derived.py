@@ -23,6 +23,7 @@ from typing import NamedTuple
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
+from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 
 INDEX_VERSION = 2
 
@@ -197,6 +198,10 @@ def forget_all_words(db: sqlite3.Connection) -> None:
     """Empty the word indexes."""
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("INSERT INTO names (names) VALUES ('delete-all')")
+    _forget_learnt(db)
+
+
+def _forget_learnt(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM vocabulary")
     db.execute("DELETE FROM endings")
     db.execute("UPDATE search_state SET words = 0, name_words = 0")
@@ -221,11 +226,14 @@ def indexed_share(db: sqlite3.Connection) -> float:
 
 
 def begin_index(db: sqlite3.Connection) -> None:
-    """Empty the word index, to be made anew from the newest record on."""
-    forget_all_words(db)
-    db.execute(
-        "UPDATE search_state SET floor = next, top = next FROM (SELECT coalesce(max(rid), 0) + 1 AS next FROM keys)"
-    )
+    """Begin another word index, to be made from the newest record on."""
+    (last,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
+    if indexed_from(db) <= last:
+        set_words_aside(db)
+        for statement in MAKE_WORD_INDEX:
+            db.execute(statement)
+    _forget_learnt(db)
+    db.execute("UPDATE search_state SET floor = ?, top = ?", (last + 1, last + 1))
 
 
 def index_reaches(db: sqlite3.Connection, floor: int) -> None:
