@@ -173,8 +173,9 @@ def learn(db: sqlite3.Connection, vocabulary: Vocabulary) -> None:
         # One too many says that there are words that are not known.
         learning = learning[: MOST_WORDS - words] if len(learning) + words > MOST_WORDS else learning
         new = db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in learning))
-        is_whole = len(learning) == len(vocabulary.words)
-        db.execute("UPDATE search_state SET words = ?", (words + new.rowcount if is_whole else MOST_WORDS,))
+        known = words + new.rowcount if len(learning) == len(vocabulary.words) else MOST_WORDS
+        if known != words:
+            db.execute("UPDATE search_state SET words = ?", (known,))
     if not vocabulary.name_words or name_words >= MOST_NAME_WORDS:
         return
     # A word stands among its own endings: that it is there says that all are.
@@ -183,6 +184,8 @@ def learn(db: sqlite3.Connection, vocabulary: Vocabulary) -> None:
         (json.dumps(sorted(vocabulary.name_words)),),
     )
     found = [word for (word,) in new.fetchall()]
+    if not found:
+        return
     rows = [(ending, word) for word in found for ending in (word, *endings(word))]
     db.execute("UPDATE search_state SET name_words = name_words + ?", (len(found),))
     db.executemany("INSERT INTO endings (ending, word) VALUES (?, ?)", sorted(rows))
