@@ -108,12 +108,18 @@ class Vocabulary(NamedTuple):
     """What is learnt of records besides where their words stand.
 
     Attributes:
-        words: of four letters or more, whatever they stand in.
+        words: of four letters or more, whatever they stand in. Not numbers: there is no end of them, and few records
+            have the same one.
         name_words: those of names that are looked into.
     """
 
     words: set[str]
     name_words: set[str]
+
+
+def is_learnt(word: str) -> bool:
+    """Whether a word, or a longer one that begins so, is known to the vocabulary once a record has it."""
+    return len(word) >= SHORTEST_KNOWN and not word[0].isdigit()
 
 
 def vocabulary_of(records: Iterable[tuple[str, ...]]) -> Vocabulary:
@@ -124,7 +130,7 @@ def vocabulary_of(records: Iterable[tuple[str, ...]]) -> Vocabulary:
         names.update(columns[0].split())
         names.update(columns[_NAME_FORMS].split())
         others.update(" ".join(columns[1:-1]).split())
-    known = {word for word in names | others if len(word) >= SHORTEST_KNOWN}
+    known = {word for word in names | others if is_learnt(word)}
     return Vocabulary(known, {word for word in names if has_inside(word)})
 
 

@@ -18,6 +18,7 @@ from tui_registry.replica.catalogue.derived import (
     SHORTEST_KNOWN,
     facet_word,
     field_and_value,
+    is_learnt,
     knows_all_words,
 )
 from tui_registry.replica.search import matching
@@ -140,7 +141,7 @@ def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
     is_whole = knows_all_words(db)
 
     def begin_with(word: str) -> Sequence[str] | None:
-        if len(word) < SHORTEST_KNOWN or not is_whole:
+        if not is_whole or not is_learnt(word):
             return None
         if word not in known:
             found = _between(db, word, word + _LAST, _NAMED_AT_MOST + 1)
