@@ -88,7 +88,10 @@ def word_values(kind: Kind, record: Record) -> tuple[str, ...]:
     Folded and cut here already, so that what a word is depends on one table (`query.folding`) and not also on the
     Unicode version of whatever SQLite is installed.
     """
-    return (*map(" ".join, searched_words(record)), " ".join(_facets(kind, record)))
+    held = searched_words(record)
+    looked_into = {word for word in (*held.name, *held.name_forms) if has_inside(word)}
+    made_up = [*_facets(kind, record), *map(name_word, sorted(looked_into))]
+    return (*map(" ".join, held), " ".join(made_up))
 
 
 # The same few licences, types and tags come again and again.
@@ -115,6 +118,12 @@ class Vocabulary(NamedTuple):
 
     words: set[str]
     name_words: set[str]
+
+
+def name_word(word: str) -> str:
+    """The made-up word for a word of a name that is looked into. By itself it may be in most descriptions, which would
+    all be read past to find the names that have it."""
+    return f"i.{word}"
 
 
 def is_learnt(word: str) -> bool:

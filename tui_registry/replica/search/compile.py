@@ -18,6 +18,7 @@ from tui_registry.replica.catalogue.derived import (
     KIND_CODES_BY_NAME,
     facet_word,
     hex_word,
+    name_word,
     words_between,
 )
 from tui_registry.replica.store.stored import hex_range
@@ -188,7 +189,7 @@ def text_match(text: Text, context: Context) -> str:
         if (spelt := _spelt(text, context)) is not None:
             found.append(f"{NAME_COLUMN} ({spelt})")
         if (inside := _inside(text, context)) is not None:
-            found.append(f"{NAME_COLUMNS} ({inside})")
+            found.append(inside)
     return found[0] if len(found) == 1 else " OR ".join(f"({part})" for part in found)
 
 
@@ -254,7 +255,7 @@ def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
 def _inside(text: Text, context: Context) -> str | None:
     if len(text.words) > 1 or not is_inside(text.words[0]):
         return None
-    return " OR ".join(_phrase((word,), False) for word in context.go_on_inside(text.words[0])) or None
+    return _any([f'"{name_word(word)}"' for word in context.go_on_inside(text.words[0])])
 
 
 @cache
