@@ -115,7 +115,9 @@ Words
                         their words, after the rest: `struct` finds instruct
   "code llama"          exactly these words, next to each other
   "code lla"*           the last one may be a beginning
-  -chat -lla*           without this word, without any that begins so"""
+  -chat -lla*           without this word, without any that begins so
+  c++ c# .net 千问      marks that belong to a name count; scripts without spaces are found anywhere
+  llama3.1:8b           words too, where no field is called so or nearly so"""
 
 _VALUES: Final = """\
 Values

@@ -1,4 +1,5 @@
-"""Checking a replica from the ground up: every stored op against the rules, every derived table against the log."""
+"""Checking a replica from the ground up: every stored op against the rules, every derived table against the log. And
+making anew, piece by piece, what another version of the program derived otherwise."""
 
 from __future__ import annotations
 
