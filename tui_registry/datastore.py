@@ -17,8 +17,10 @@ What reads and writes records stands on the Datastore itself. At the end of the 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -125,6 +127,11 @@ DATABASE = "registry.sqlite3"
 
 _STREAMED_AT_ONCE = 500
 _ADDED_AT_ONCE = 1_000
+# Of a word index that is made anew, so many records are in it when the replica is open, and so many go into it in one
+# transaction: others who write wait a fifth of a second for it.
+_INDEXED_AT_OPENING = 500
+_INDEXED_AT_ONCE = 500
+_INDEX_PAUSE_SECONDS = 0.02
 
 
 def now() -> int:
@@ -153,6 +160,8 @@ class Datastore:
         self.log = Log(pool, self.key)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
+        self._closing = threading.Event()
+        self._indexing: threading.Thread | None = None
 
     @classmethod
     def open(cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now) -> Self:
@@ -175,17 +184,25 @@ class Datastore:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
         pool = Pool(folder / DATABASE)
         try:
-            if not prepare(pool, INDEX_VERSION):
-                from tui_registry.replica.audit import refresh_versions
+            is_whole = prepare(pool, INDEX_VERSION)
+            if not is_whole:
+                from tui_registry.replica.audit import make_index, refresh_versions
 
                 refresh_versions(pool)
+                is_whole = not make_index(pool, _INDEXED_AT_OPENING)
         except BaseException:
             pool.close()
             raise
-        return cls(folder, pool, clock)
+        registry = cls(folder, pool, clock)
+        if not is_whole:
+            registry._index_behind()
+        return registry
 
     def close(self) -> None:
         """Let go of the database; the Datastore cannot be used afterwards."""
+        self._closing.set()
+        if self._indexing is not None:
+            self._indexing.join()
         self.log.close()
         self._pool.close()
 
@@ -194,6 +211,20 @@ class Datastore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _index_behind(self) -> None:
+        """Make the word index anew while everything else goes on; until it is made, searches find what is in it, and
+        say so. It ends with the Datastore, and goes on where it ended when the replica is opened again."""
+        from tui_registry.replica.audit import make_index
+
+        def make() -> None:
+            # What keeps it from being written (a full disk, another process) is told to whoever writes.
+            with suppress(StoreError):
+                while make_index(self._pool, _INDEXED_AT_ONCE) and not self._closing.wait(_INDEX_PAUSE_SECONDS):
+                    pass
+
+        self._indexing = threading.Thread(target=make, name="word index", daemon=True)
+        self._indexing.start()
 
     @property
     def address(self) -> str:
@@ -213,6 +244,7 @@ class Datastore:
         backwards: bool = False,
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
+        strict: bool = False,
         own_names: bool = True,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
@@ -225,6 +257,7 @@ class Datastore:
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
             whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
+            strict: a field that there is not is refused, never read as words.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
 
@@ -248,6 +281,7 @@ class Datastore:
             backwards=backwards,
             unwanted=unwanted,
             whole=whole,
+            strict=strict,
             own_names=own_names,
         )
 
@@ -258,11 +292,12 @@ class Datastore:
         kind: Kind | None = None,
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
+        strict: bool = False,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         _expect(query, str, "a query is text")
         _expect_kind_or_none(kind)
-        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole)
+        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict)
 
     def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
         """The values that records here have, the most frequent first, for completion.
@@ -286,12 +321,28 @@ class Datastore:
         return self.search(kind="agent", sort=sort, limit=limit, cursor=cursor)
 
     def entries(
-        self, query: str = "", *, kind: Kind | None = None, sort: str | None = None, whole: bool = False
+        self,
+        query: str = "",
+        *,
+        kind: Kind | None = None,
+        sort: str | None = None,
+        whole: bool = False,
+        strict: bool = False,
+        told: Callable[[str], None] | None = None,
     ) -> Iterator[Entry]:
-        """Every matching record in full, in the order of `search` and with its arguments, read window by window."""
+        """Every matching record in full, in the order of `search` and with its arguments, read window by window.
+
+        Args:
+            told: is given each of the notes of `Page`, before the first record.
+        """
         cursor = None
         while True:
-            page = self.search(query, kind=kind, sort=sort, limit=_STREAMED_AT_ONCE, cursor=cursor, whole=whole)
+            page = self.search(
+                query, kind=kind, sort=sort, limit=_STREAMED_AT_ONCE, cursor=cursor, whole=whole, strict=strict
+            )
+            if told is not None:
+                for note in page.notes:
+                    told(note)
             for row in page.rows:
                 entry = self.entry(row.id, row.kind)
                 if entry is not None:  # deleted since the window was read

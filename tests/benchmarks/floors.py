@@ -17,11 +17,12 @@ from typing import NamedTuple
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.replica.catalogue.derived import (
     KINDS_BY_CODE,
+    Vocabulary,
     count_values,
     derive,
     index_words,
-    known_words,
-    learn_words,
+    learn,
+    vocabulary_of,
 )
 from tui_registry.replica.store.stored import record_of
 
@@ -34,7 +35,7 @@ class Rows(NamedTuple):
 
     tables: dict[str, list[tuple[object, ...]]]
     texts: list[tuple[int, tuple[str, ...]]]
-    known: set[str]
+    known: Vocabulary
     counted: Counter[str]
 
 
@@ -51,7 +52,7 @@ def rows_of(filled: Path) -> list[Rows]:
     batches = []
     for start in range(0, len(tables["ops"]), _BATCH):
         part = derived[start : start + _BATCH]
-        known = known_words(item.words for _, item in part)
+        known = vocabulary_of(item.words for _, item in part)
         counted = Counter(value for _, item in part for value in item.counted)
         rows = {table: rows[start : start + _BATCH] for table, rows in tables.items()}
         batches.append(Rows(rows, [(rid, item.words) for rid, item in part], known, counted))
@@ -70,7 +71,7 @@ def plain_insert(batches: Sequence[Rows], empty: Path) -> None:
                 if rows:
                     db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
             index_words(db, batch.texts)
-            learn_words(db, batch.known)
+            learn(db, batch.known)
             count_values(db, batch.counted)
             db.execute("COMMIT")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 from tests.benchmarks.data import records, words
 
@@ -69,6 +69,27 @@ def keystrokes() -> dict[str, list[str]]:
             f"{first} {begun}" for first, second in zip(both, reversed(both), strict=True) for begun in _typed(second)
         ],
         "a name": [begun for name in names for begun in _typed(name)],
+        "every word begun": [
+            *(f"{one[:length]} {other[:length]}" for one, other in pairwise(both) for length in (1, 2, 3, 4)),
+            *(
+                f"{one[:2]} {other[:2]} {third[:2]}"
+                for one, other, third in zip(both, both[3:], both[7:], strict=False)
+            ),
+            *(f"{one[:3]} {number}" for one, number in zip(both, ("1", "7", "12", "99", "123"), strict=False)),
+        ],
+        "a name, its words run together": [
+            begun for name in names[:5] for begun in list(_typed(name.rpartition("-")[0].replace("-", "")))[3:]
+        ],
+        "inside of words": [word[start : start + length] for word in both for start in (1, 2) for length in (3, 4, 5)],
+        "by name, by version, words with a colon": [
+            *(f"name:{begun}" for word in both[::4] for begun in _typed(word)),
+            *(f"name:={name}" for name in names),
+            *("version:0", "version:0.1", "version:0.1.0", "version:9", "version:0 tag:chat"),
+            *(f"model:{name}" for name in names),
+            *(f"{name.partition('-')[0]}:{name.rpartition('-')[0].partition('-')[2]}" for name in names),
+        ],
+        "nothing found": [f"{word[:-1]}q{word[-1]}x" for word in both[::2]]
+        + [f"{names[0]}x {word}" for word in both[::6]],
         "a phrase": [
             *(f'"{common[0]} {common[1]}"', f'"{common[1]} {common[0]}" {rare[0]}'),
             *(f'"{name.rpartition("-")[0]}"' for name in names),

@@ -44,7 +44,8 @@ def test_values_of_strangers_are_terms_in_quotes(cli: Cli, data_dir: Path) -> No
 def test_nothing_found_is_no_failure_and_a_query_that_cannot_be_read_says_where(cli: Cli, seeded: Path) -> None:
     said = cli("search", "--facets", "zzzyyyxxx")
     assert (said.code, said.out, said.err) == (0, "", "tui-registry: nothing found\n")
-    assert is_one_sentence(cli("search", "--facets", "llama", "bogus:1"), "bogus", "character 7")
+    assert is_one_sentence(cli("search", "--facets", "llama", "bogus:>1"), "bogus", "character 7")
+    assert cli("search", "--facets", "llama", "bogus:1").err.startswith("tui-registry: there is no field 'bogus': ")
 
 
 @pytest.mark.parametrize("more", [("--sort", "name"), ("--limit", "3"), ("--saved",), ("--save", "x")])

@@ -62,13 +62,26 @@ def test_search_takes_its_words_as_one_query(cli: Cli, seeded: Path) -> None:
     assert all("llama" in line["record"]["name"] for line in together.lines)
 
 
+def test_search_says_what_it_took_for_words_and_refuses_it_when_strict(cli: Cli, seeded: Path) -> None:
+    for how in ((), ("--json",)):
+        said = cli("search", "llama3:chat", *how)
+        assert said.code == 0
+        assert said.err.startswith("tui-registry: there is no field 'llama3': looked for 'llama3:chat' as words\n")
+    for how in ((), ("--json",), ("--facets",)):
+        refused = cli("search", "--strict", "llama3:chat", *how)
+        assert (refused.code, refused.out) == (1, "")
+        assert "put the text in quotes" in refused.err
+    assert "did you mean license:" in cli("search", "licens:mit").err
+    assert "put the text in quotes" in cli("export", "llama3:chat").err
+
+
 def test_search_that_finds_nothing_is_no_failure(cli: Cli, seeded: Path) -> None:
     said = cli("search", "zzzyyyxxx")
     assert (said.code, said.out, said.err) == (0, "", "tui-registry: nothing found\n")
 
 
 def test_a_query_that_cannot_be_read_says_where(cli: Cli, seeded: Path) -> None:
-    assert is_one_sentence(cli("search", "llama", "bogus:1"), "bogus", "character 7")
+    assert is_one_sentence(cli("search", "llama", "bogus:>1"), "bogus", "character 7")
 
 
 def test_show_takes_the_beginning_of_an_id(cli: Cli, own: str) -> None:

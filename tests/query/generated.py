@@ -12,14 +12,14 @@ from tui_registry.query.nodes import Match, Query, Range, Sort, Text, conjunctio
 NOW = 1_790_000_000
 SAVED = {"fav": "llama sort:name", "chat only": "tag:chat OR lla", "deep": "@fav -code"}
 
-WORDS = ("llama", "chat", "lla", "code", "7b", "café", "ß", "日本語")
+WORDS = ("llama", "chat", "lla", "code", "7b", "café", "ß", "日本語", "DeepSeek", "deep-seek", "2.5", "c++", "千问")
 FRAGMENTS = (
     *WORDS, "llama-3.1", "lla*", '"code llama"', '"code lla"*', '"open', "OR", "AND", "NOT", "or", "-", "(", ")", "*",
     "&", "params:<=8b", "params:7b", "params:7.0b", "params:1..", "params:8b..1b", "params:", "params:<", "ctx:32k",
     "ctx:>=32k", "vram:<1.5gb", "mem:16gb..32gb", "disk:>1tb", "vcpus:4", "tps:>50", "updated:2026-01", "updated:7d",
     "updated:>2026-01-01", "updated:<=2026", "created:1w..1mo", "updated:202", "kind:model", "type:embeddings,llm",
     "license:apache2", "license:gpl", "license:=GPL-3.0", "quant:gguf", "tag:chat", 'tag:"two words",chat',
-    "cap:vision", "tool:browser", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "is:mine",
+    "cap:vision", "tool:browser", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
     "is:conflict,invalid", "has:formfile", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z",
     "@fav", '@"chat only"', "@deep", "@none", 'tag:"', ",",
 )  # fmt: skip
@@ -40,11 +40,14 @@ def leaves() -> st.SearchStrategy[Node]:
     values = st.sampled_from(("LLM", "Embedding", "embeddings", "MIT", "GPL-3.0", "chat", "two words", 'a"b,\\', "=x"))
     hexes = st.sampled_from(("0", "ab", "f" * 64))
     return st.one_of(
-        st.builds(Text, st.lists(st.sampled_from(("llama", "lla", "code", "7b")), min_size=1, max_size=3).map(tuple),
-                  st.booleans()),
+        st.builds(Text, st.lists(st.sampled_from(("llama", "lla", "code", "7b", "deepseek", "2.5", "lam", "千问")), min_size=1, max_size=3).map(tuple),
+                  st.booleans(), st.booleans()),
         st.one_of(ranges, moments).filter(lambda bounds: bounds[1] is not None or bounds[2] is not None).map(_range),
         st.builds(Match, st.sampled_from(("type", "framework", "license", "quant", "tag", "cap", "tool")), values),
         st.builds(Match, st.sampled_from(("id", "model")), hexes),
+        st.builds(Match, st.just("model"), st.sampled_from(("llama", "Llama chat 1", "chat llama"))),
+        st.builds(Match, st.just("name"), st.sampled_from(("llama", "LLAMA CHAT", "=x", 'a "b"', "café 2"))),
+        st.builds(Match, st.just("version"), st.sampled_from(("1", "1.0", "1.0.0", "not a version"))),
         st.builds(Match, st.just("owner"), st.sampled_from(("0xab", "ab", "my-lab", "My Lab"))),
         st.builds(Match, st.just("kind"), st.sampled_from(("model", "agent"))),
         st.builds(Match, st.just("is"), st.sampled_from(("mine", "conflict", "invalid"))),
@@ -78,6 +81,7 @@ def documents() -> st.SearchStrategy[Document]:
             "tags": items,
             "capabilities": items,
             "license": st.sampled_from(("MIT", "GPL-3.0")),
+            "version": st.sampled_from(("1.0.0", "1.0.0-rc1", "not a version")),
             "owner_id": st.sampled_from(("ab" * 20, "cd" * 20)),
             "formfile_template": st.sampled_from(("", "FROM x")),
             "updated_at": st.sampled_from((0, 1_767_225_600, 1_780_000_000)),
@@ -99,7 +103,8 @@ def documents() -> st.SearchStrategy[Document]:
 
     def document(common: Record, own: Record, mine: bool, heads: int, bad: bool, name: str | None) -> Document:
         kind: Kind = "model" if "model_id" in own else "agent"
-        return Document(kind, common | own, mine, heads, (problem,) if bad else (), name)
+        models = (("ab" * 32, "llama"), ("chat", "Llama chat 1"))
+        return Document(kind, common | own, mine, heads, (problem,) if bad else (), name, models)
 
     names = st.sampled_from((None, "my-lab", "My Lab"))
     bits = st.booleans()

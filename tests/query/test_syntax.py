@@ -29,29 +29,36 @@ def begun(*words: str) -> Text:
     return Text(words, True)
 
 
+def named(*words: str, prefix: bool = True) -> Text:
+    return Text(words, prefix, in_name=True)
+
+
 @pytest.mark.parametrize(
     ("text", "node"),
     [
         ("", None),
         ("llama", begun("llama")),
-        ("llama chat", And((whole("llama"), begun("chat")))),
-        ("Llama-3.1", begun("llama", "3", "1")),
+        ("llama chat", And((begun("llama"), begun("chat")))),
+        ("Llama-3.1", begun("llama", "3.1")),
+        ("c++ C#", And((begun("c++"), begun("c#")))),
+        ("通义千问", begun("通义", "义千", "千问")),
+        ("-(lla*)", Not(begun("lla"))),
         ('"Code Llama"', whole("code", "llama")),
         ('"code lla"*', begun("code", "lla")),
         ('"code lla', begun("code", "lla")),
-        ('chat "code lla', And((whole("chat"), begun("code", "lla")))),
+        ('chat "code lla', And((begun("chat"), begun("code", "lla")))),
         ("lla* chat", And((begun("lla"), begun("chat")))),
         ('llama "chat"', And((begun("llama"), whole("chat")))),
         ("llama tag:chat", And((begun("llama"), Match("tag", "chat")))),
         ("llama -chat", And((begun("llama"), Not(whole("chat"))))),
         ("llama NOT (chat code)", And((begun("llama"), Not(And((whole("chat"), whole("code"))))))),
-        ("a AND b OR c", Or((And((whole("a"), whole("b"))), begun("c")))),
-        ("a (b OR c)", And((whole("a"), Or((whole("b"), begun("c")))))),
-        ("a or b", And((whole("a"), whole("or"), begun("b")))),
+        ("a AND b OR c", Or((And((begun("a"), begun("b"))), begun("c")))),
+        ("a (b OR c)", And((begun("a"), Or((begun("b"), begun("c")))))),
+        ("a or b", And((begun("a"), begun("or"), begun("b")))),
         ("((a))", begun("a")),
         ("NOT -a", begun("a")),
-        ("a & () b", And((whole("a"), begun("b")))),
-        ("a - b", And((whole("a"), begun("b")))),
+        ("a & () b", And((begun("a"), begun("b")))),
+        ("a - b", And((begun("a"), begun("b")))),
         ('"a:b" https', And((whole("a", "b"), begun("https")))),
     ],
 )
@@ -78,6 +85,13 @@ def test_free_text(text: str, node: Node | None) -> None:
         ("owner:0xAB", Match("owner", "0xab")),
         ("owner:My-Lab", Match("owner", "My-Lab")),
         ("id:0xFF model:ab", And((Match("id", "ff"), Match("model", "ab")))),
+        ("name:Qwen2.5 -name:chat", And((named("qwen", "2.5"), Not(named("chat", prefix=False))))),
+        ('name:"code llama",lla', Or((named("code", "llama", prefix=False), named("lla")))),
+        ('name:"code lla"*', named("code", "lla")),
+        ("name:=Qwen2.5-7B", Match("name", "Qwen2.5-7B")),
+        ("version:2.5.,V3", Or((Match("version", "2.5"), Match("version", "3")))),
+        ("model:Llama-3.1-8B", Match("model", "Llama-3.1-8B")),
+        ('model:"two words"', Match("model", "two words")),
         ("is:mine is:conflict", And((Match("is", "mine"), Match("is", "conflict")))),
         ("is:invalid OR has:formfile", Or((Match("is", "invalid"), Match("has", "formfile")))),
     ],
@@ -183,6 +197,10 @@ def test_sort_may_stand_anywhere_and_is_no_part_of_what_is_looked_for(text: str,
         ("llama updated:3m", "llama"),
         ("llama updated:2026-01..2", "llama"),
         ("llama id:0x", "llama"),
+        ("llama name:", "llama"),
+        ("llama name:-", "llama"),
+        ("llama version:.", "llama"),
+        ("llama model:", "llama"),
         ("llama @", "llama"),
         ("llama @fa", "llama"),
     ],
@@ -257,9 +275,11 @@ def test_the_words_of_an_unfinished_query_say_that_its_end_is_left_out() -> None
     [
         ("llama parms:<=8b", 6, 6, "params:", "there is no field 'parms': did you mean params:?"),
         ("-licens:mit", 1, 7, "license:", "there is no field 'licens': did you mean license:?"),
-        ("x https://a.b/c", 2, 13, '"https://a.b/c"',
-         "there is no field 'https': put the text in quotes to search for it"),
-        ("llama3:8b", 0, 9, '"llama3:8b"', "there is no field 'llama3': put the text in quotes to search for it"),
+        ("x llama3:>8b", 2, 10, '"llama3:>8b"',
+         "there is no field 'llama3': put the text in quotes to search for it"),
+        ("llama3:1..8", 0, 11, '"llama3:1..8"', "there is no field 'llama3': put the text in quotes to search for it"),
+        ("lisence:mit", 0, 8, "licence:", "there is no field 'lisence': did you mean licence:?"),
+        ("version:>2 a", 8, 2, None, "version: compares nothing: write version:2.5 for all that begins with 2.5"),
         ("params: 8b", 0, 7, None, "params: needs a value right after the colon, such as params:<=8b"),
         ("params:8x a", 7, 2, None, "params: 8x is not a count: write 7.6b, 135m or 7,600,000,000"),
         ("params:8b..1b", 7, 6, "1b..8b", "params: the range runs backwards: write 1b..8b"),
@@ -289,13 +309,34 @@ def test_an_error_points_at_the_character_and_says_what_could_stand_there(
     assert caught.code == "query"
 
 
+@pytest.mark.parametrize(
+    ("text", "node", "field", "shown"),
+    [
+        ("llama3.1:8b", begun("llama", "3.1", "8b"), "llama3.1", "llama3.1:8b"),
+        ("https://a.b/c", begun("https", "a", "b", "c"), "https", "https://a.b/c"),
+        ('x:"two words"', whole("x", "two", "words"), "x", 'x:"two words"'),
+        ("-x:y", Not(whole("x", "y")), "x", "x:y"),
+        ("x:", begun("x"), "x", "x:"),
+    ],
+)
+def test_what_can_be_no_field_is_read_as_words_with_a_note_and_refused_where_asked(
+    text: str, node: Node, field: str, shown: str
+) -> None:
+    query = parse(text)
+    assert query.where == node
+    assert query.notes == (f"there is no field '{field}': looked for '{shown}' as words",)
+    assert parse("@fav", saved={"fav": text}).notes == query.notes
+    with pytest.raises(QueryError, match=f"there is no field '{field}': put the text in quotes"):
+        parse(text, strict=True)
+
+
 def test_a_suggestion_can_be_put_in_place() -> None:
     assert error("llama parms:<=8b").corrected("llama parms:<=8b") == "llama params:<=8b"
     assert error("is:x a").corrected("is:x a") is None
 
 
 def test_an_error_quotes_hostile_text_safely_and_briefly() -> None:
-    sentence = error("\x1b[31m" + "x" * 500 + ":1").sentence
+    sentence = error("\x1b[31m" + "x" * 500 + ":>1").sentence
     assert "\x1b" not in sentence
     assert len(sentence) < 150
 
@@ -328,7 +369,7 @@ def test_nesting_is_bounded_saved_searches_included() -> None:
 
 
 def test_a_saved_search_stands_in_its_place_as_if_in_parentheses() -> None:
-    either = Or((whole("a"), begun("b")))
+    either = Or((begun("a"), begun("b")))
     assert where("tag:x @fav", fav="a OR b") == And((Match("tag", "x"), either))
     assert where("-@fav", fav="a OR b") == Not(either)
     assert where('@"two words"', **{"two words": "a OR b"}) == either
@@ -374,7 +415,7 @@ def test_queries_are_frozen_values() -> None:
     assert hash(query) == hash(parse("a -b"))
     assert query != parse("a -c")
     assert And((begun("a"), begun("b"))) != Or((begun("a"), begun("b")))
-    assert repr(begun("a")) == "Text(words=('a',), prefix=True)"
+    assert repr(begun("a")) == "Text(words=('a',), prefix=True, in_name=False)"
     with pytest.raises(AttributeError, match="frozen"):
         query.where = None  # type: ignore[misc]
     with pytest.raises(AttributeError):

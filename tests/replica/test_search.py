@@ -20,23 +20,16 @@ from tui_registry.crdt import Identity, sign_up
 from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query import Document, QueryError, matches, parse
-from tui_registry.query.folding import fold_case, words
+from tui_registry.query.evaluate import begins_name, is_in_name, stands_in
+from tui_registry.query.folding import fold_case, searched_words, words
 from tui_registry.replica.search import matching, relevance
 
 OWNERS = [key_of("search one"), key_of("search two")]
 NAMES = (
-    "llama",
-    "Llama chat",
-    "chat llama 7b",
-    "code-llama",
-    "Café",
-    "CAFE",
-    "ß",
-    "日本語 model",
-    "lla",
-    "code",
-    "x" * 128,
-)
+    "llama", "Llama-3.1", "lla", "llama chat", "Code Llama 7B", "chat-llama", "café", "cafe", "日本語モデル", "🤗", "A",
+    "a", "B", "x" * 125, "llama\nchat", "%_", "\u202ellama", "tab\tname", "DeepSeek-R1", "deep seek", "CodeLlama",
+    "Qwen2.5-VL", "通义千问-7B聊天", "Straße", "C++", ".NET bot", "สวัสดี", "GPT-4o",
+)  # fmt: skip
 PROSE = ("", "llama", "a llama for chat and code", "code\nllama", "llamas", "7b chat", "lla code llama")
 PREFERRED = ("ab" * 32, "ff" * 32, "00" * 32, "abcd", "AB" * 32, "ab" * 33, "0x" + "ab" * 31, "ab gguf")
 LABELS = ("chat", "Chat", "code", "two words", "llama", "vision")
@@ -91,7 +84,11 @@ def registries(draw: st.DrawFn) -> list[bytes]:
 @lru_cache(maxsize=1)
 def _texts() -> tuple[str, ...]:
     return (
-        "", "llama", "lla*", '"chat and code"', "llama -chat", "llama OR code", "café", "CAFE", "日本語", "7b", "ß",
+        "", "llama", "lla*", '"chat and code"', "llama -chat", "llama OR code", "café", "CAFE", "日本語", "7b", "ß", "deepseek", "DeepSeek", "deep-se", "codellama", "qwen25vl", "qwen2.5", "千问", "问", "聊",
+        "lam", "eek", "hat -lla*", "c++", "c", "net", ".net", "gpt4", "ll 3", '"deep seek"', "วัส", "strasse", "-(eek OR c)",
+        "lla* -eek* sort:name", "name:lla", "name:deepseek -name:r1", 'name:"code llama"', "name:llama tag:chat",
+        "name:=llama", '-name:="lla 1"', "version:1", "version:1.0 llama", "version:1.0.0", 'version:"not a version"',
+        "model:x", "model:DeepSeek-R1", "name:eek OR version:2", "ode OR afe",
         "tag:chat", "tag:Chat", 'tag:"two words"', "cap:vision tool:code", "-tag:chat -kind:agent", "license:MIT",
         "license:=mit", "type:llm", "type:embeddings", "quant:gguf", "framework:mlx", "params:7b", "params:>1b",
         "params:<8b", "-params:>1b", "ctx:32k", "ctx:>=4096 llama", "is:conflict", "is:mine", "is:invalid", "-is:invalid",
@@ -108,7 +105,9 @@ def _texts() -> tuple[str, ...]:
 def document(datastore: Datastore, row: Row) -> Document:
     entry = datastore.entry(row.id)
     assert entry is not None
-    return Document(entry.kind, entry.record, entry.mine, len(entry.live_heads), entry.problems, entry.owner_name)
+    models = tuple((model.id, model.name) for model in datastore.list_models(limit=1000).rows)
+    heads = len(entry.live_heads)
+    return Document(entry.kind, entry.record, entry.mine, heads, entry.problems, entry.owner_name, models)
 
 
 def rows_or_refusal(datastore: Datastore, query: str, cursor: str | None = None) -> list[Row]:
@@ -224,8 +223,8 @@ def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: s
 
 
 @settings(max_examples=examples(25, 60))
-@given(registries(), st.sampled_from(("llama", "code", "chat llama", "café", "lla")))
-def test_free_text_puts_the_name_that_is_the_query_first_then_names_that_begin_with_it_then_names_that_hold_it(
+@given(registries(), st.sampled_from(("llama", "code", "chat llama", "café", "lla", "deepseek", "eek", "千问")))
+def test_free_text_finds_whole_names_then_beginnings_of_names_then_names_then_the_rest_then_the_inside_of_words(
     bodies: list[bytes], text: str
 ) -> None:
     exact = signed(OWNERS[0], "model", text, at=5)
@@ -233,20 +232,19 @@ def test_free_text_puts_the_name_that_is_the_query_first_then_names_that_begin_w
         datastore.apply([*bodies, exact.body])
         found = datastore.search(text, limit=1000).rows
         assert found[0].id == exact.key
-        wanted = words(text)
+        asked = parse(text).texts
 
         def tier(row: Row) -> int:
-            name = words(row.name)
-            begins = [
-                *name[: len(wanted) - 1],
-                *(word[: len(wanted[-1])] for word in name[len(wanted) - 1 : len(wanted)]),
-            ]
-            if name == wanted:
+            held = searched_words(document(datastore, row).record)
+            if held.name == words(text):
                 return 0
-            if begins == wanted:
-                return 1
-            held = all(any(word.startswith(part) for word in name) for part in wanted)
-            return 2 if held else 3
+            if all(is_in_name(one, held.name, held.name_forms) for one in asked):
+                return 1 if begins_name(asked[0], held.name) else 2
+            outside = all(
+                any(stands_in(one, column) for column in held) or is_in_name(one, held.name, held.name_forms)
+                for one in asked
+            )
+            return 3 if outside else 4
 
         tiers = [tier(row) for row in found]
         assert tiers == sorted(tiers)
@@ -361,7 +359,7 @@ def test_did_you_mean_keeps_the_rest_of_the_query_and_proposes_values_that_are_h
             ("mistrl kind:model", "mistral kind:model"),
             ("tag:mistrl sort:name", "tag:mistral sort:name"),
             ("license:mti", "license:MIT"),
-            ("lama -tag:nothing", "llama -tag:nothing"),
+            ("lamma -tag:nothing", "llama -tag:nothing"),
         ):
             page = datastore.search(typed)
             assert (page.rows, page.did_you_mean) == ([], meant)

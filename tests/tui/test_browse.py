@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.widgets import Input
 
 from tests.seeds import make_record, owner, signed
@@ -264,7 +265,7 @@ async def test_enter_takes_what_was_probably_meant_also_after_completions_were_o
     with replica(tmp_path) as datastore:
         datastore.add("model", make_record("model", "llama-one", license="MIT"))
         async with running(datastore, size) as (app, pilot):
-            await press(pilot, "slash", *"lama license:mit", "enter")
+            await press(pilot, "slash", *"lamma license:mit", "enter")
             assert "Enter in the search line takes it" in screen_text(app)
             await press(pilot, "enter")
             assert browse_of(app).bar.question.query == "llama license:mit"
@@ -273,9 +274,56 @@ async def test_enter_takes_what_was_probably_meant_also_after_completions_were_o
             assert list_of(app).has_focus
 
 
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
+async def test_what_was_found_is_marked_in_the_list_and_in_the_detail(tmp_path: Path, size: tuple[int, int]) -> None:
+    with replica(tmp_path) as datastore:
+        about = "Made for the llama, and no other."
+        datastore.add("model", make_record("model", "通义 Llama-3", description=about, tags=["llama-chat"]))
+        async with running(datastore, size, query="llam 3") as (app, pilot):
+            in_detail = ["Llam", "3", "llam", "llam", "llam"]  # the name, the tag in short, the description, the tag
+            if size == NARROW:
+                assert marked_text(app) == ["Llam", "3"]
+                await press(pilot, "enter")
+                assert marked_text(app) == in_detail
+                await press(pilot, "escape")
+            else:
+                assert sorted(marked_text(app)) == sorted(["Llam", "3", *in_detail])
+            await press(pilot, "slash", "ctrl+u", *"通义", "enter")
+            assert marked_text(app)[0] == "通义"
+            await press(pilot, "slash", "ctrl+u", "enter")
+            assert marked_text(app) == []
+
+
+async def test_where_nothing_is_found_the_nearest_names_are_offered(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "Mixtral-8x7B"))
+        async with running(datastore, WIDE, query="mixtral 9x7b") as (app, _):
+            assert "The nearest names are" in screen_text(app)
+            assert "Mixtral-8x7B" in screen_text(app)
+
+
+def marked_text(app: App[None]) -> list[str]:
+    """What stands out by its weight and a line, from top to bottom."""
+    lines = app.screen._compositor.render_strips()
+    return [
+        segment.text
+        for line in lines
+        for segment in line
+        if segment.style is not None and segment.style.bold and segment.style.underline
+    ]
+
+
+async def test_what_was_taken_for_words_is_said_below_the_search_line(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.add("model", make_record("model", "Llama-3.1-8B"))
+        async with running(datastore, WIDE, query="llama3.1:8b") as (app, _):
+            assert "there is no field 'llama3.1': looked for 'llama3.1:8b' as words" in screen_text(app)
+            assert name_under_cursor(app) == "Llama-3.1-8B"
+
+
 async def test_a_proposal_that_comes_when_the_line_was_left_is_taken_with_enter(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         datastore.add("model", make_record("model", "llama-one"))
-        async with running(datastore, query="lama") as (app, pilot):
+        async with running(datastore, query="lamma") as (app, pilot):
             await press(pilot, "enter")
             assert name_under_cursor(app) == "llama-one"

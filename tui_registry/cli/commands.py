@@ -187,6 +187,9 @@ def _search(parser: ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}\n\nthe query language:\n\n{GRAMMAR}"
     parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="several words make one query")
     _listing(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse a field that there is not, never read it as words"
+    )
     saved = parser.add_mutually_exclusive_group()
     saved.add_argument("--facets", action="store_true", help="count the values that the found records have, 30 a field")
     saved.add_argument("--save", metavar="NAME", help="keep the query under a name, for @NAME, and list nothing")

@@ -465,7 +465,7 @@ _LINES_AT_ONCE = 1_000
 
 def _write_records(datastore: Datastore, query: str) -> None:
     with query_explained(query):
-        for entry in datastore.entries(query, whole=True):
+        for entry in datastore.entries(query, whole=True, strict=True):
             out_json(entry_json(entry))
 
 

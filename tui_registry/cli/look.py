@@ -31,7 +31,17 @@ from tui_registry.datastore import StoreError, revision_of
 from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore, Entry, Facets, HistoryEntry, Operation, Quarantined, Row, Versions
+    from tui_registry.datastore import (
+        Datastore,
+        Entry,
+        Facets,
+        HistoryEntry,
+        Operation,
+        Page,
+        Quarantined,
+        Row,
+        Versions,
+    )
     from tui_registry.errors import Json, Kind, Problem, Record
     from tui_registry.present.record_rows import Row as Shown
 
@@ -133,23 +143,29 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
     limit: int | None = args.limit
     if limit is None:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
+    strict: bool = kind is None and args.strict
     with query_explained(query), open_registry(args) as datastore:
         if args.json:
-            for entry in islice(datastore.entries(query, kind=kind, sort=args.sort, whole=True), limit or None):
+            found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
+            for entry in islice(found, limit or None):
                 out_json(entry_json(entry))
         else:
-            _print_records(datastore, query, kind, args.sort, limit)
+            _print_records(datastore, query, kind, args.sort, limit, strict)
     return 0
 
 
-def _print_records(datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int) -> None:
+def _print_records(
+    datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int, strict: bool
+) -> None:
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
     now = int(time.time())
     shown = 0
-    page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True)
+    page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True, strict=strict)
     first = page
+    for sentence in page.notes:
+        note(sentence)
     while page.rows:
         if shown == 0:
             out(table.header())
@@ -161,7 +177,7 @@ def _print_records(datastore: Datastore, query: str, kind: Kind | None, sort: st
         room = min(limit - shown, _PAGE) if limit else _PAGE
         page = datastore.search(query, kind=kind, sort=sort, limit=room, cursor=page.next, whole=True)
     if shown == 0:
-        note(_nothing(datastore, query, first.did_you_mean))
+        note(_nothing(datastore, query, first))
     elif page.next is not None:
         more = "" if first.exact else "more than "
         note(f"{exact(shown)} of {more}{exact(first.total)} shown: --limit 0 lists all")
@@ -187,11 +203,12 @@ def _remarks(row: Row) -> Iterator[str]:
         yield "dated in the future"
 
 
-def _nothing(datastore: Datastore, query: str, did_you_mean: str | None) -> str:
-    if did_you_mean is not None:
-        return f"nothing found. Did you mean: {safe_text(did_you_mean)}"
+def _nothing(datastore: Datastore, query: str, page: Page) -> str:
+    near = f". The nearest names: {', '.join(safe_text(name, 80) for name in page.near)}" if page.near else ""
+    if page.did_you_mean is not None:
+        return f"nothing found. Did you mean: {safe_text(page.did_you_mean)}{near}"
     if query:
-        return "nothing found"
+        return f"nothing found{near}"
     if datastore.stats().records:
         return "no records of this kind here"
     return "this replica is empty: 'register' a record, 'sync' with a peer, or look around in the 'demo'"
@@ -216,8 +233,10 @@ def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
     with query_explained(query), open_registry(args) as datastore:
-        facets = datastore.facets(query, whole=True)
+        facets = datastore.facets(query, whole=True, strict=args.strict)
         counts = list(_counts(facets, datastore.names.all()))
+    for sentence in facets.notes:
+        note(sentence)
     if args.json:
         for count in counts:
             out_json({**count._asdict(), "exact": facets.exact})

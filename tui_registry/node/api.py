@@ -182,6 +182,7 @@ class _Records:
             limit=asked.limit,
             cursor=asked.cursor or None,
             whole=True,
+            strict=True,
             # Whoever asks may be anybody, and what the operator calls a search or an owner is nobody's business.
             own_names=False,
         )

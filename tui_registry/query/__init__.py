@@ -14,7 +14,7 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .editing import Completion, chosen, complete, corrected, has_term, with_term, without_term
-    from .evaluate import Document, matches
+    from .evaluate import Document, found_in, matches
     from .fields import FACETS, FIELDS, Facet, Field, spellings
     from .folding import searched_text, words
     from .nodes import And, Match, Node, Not, Or, Query, QueryError, Range, Sort, Text
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FACETS", "FIELDS", "GRAMMAR", "And", "Completion", "Document", "Facet", "Field", "Match", "Node", "Not", "Or",
-    "Query", "QueryError", "Range", "Sort", "Text", "chosen", "complete", "corrected", "describe", "has_term",
-    "matches", "parse", "searched_text", "spellings", "with_term", "without_term", "words",
+    "Query", "QueryError", "Range", "Sort", "Text", "chosen", "complete", "corrected", "describe", "found_in",
+    "has_term", "matches", "parse", "searched_text", "spellings", "with_term", "without_term", "words",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -33,7 +33,7 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(
             ("Completion", "chosen", "complete", "corrected", "has_term", "with_term", "without_term"), ".editing"
         ),
-        **dict.fromkeys(("Document", "matches"), ".evaluate"),
+        **dict.fromkeys(("Document", "found_in", "matches"), ".evaluate"),
         **dict.fromkeys(("FACETS", "FIELDS", "Facet", "Field", "spellings"), ".fields"),
         **dict.fromkeys(("searched_text", "words"), ".folding"),
         **dict.fromkeys(

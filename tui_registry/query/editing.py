@@ -12,7 +12,7 @@ from .fields import FIELDS, RANGES, Field, find_field, normalise
 from .folding import fold_case, words
 from .lexer import Piece, Token, tokens
 from .nodes import QueryError, Range, quoted, value_text
-from .syntax import UnfinishedError, is_begun, parse, prefix_token, read_number
+from .syntax import UnfinishedError, beginning_tokens, is_begun, parse, read_number
 
 # ---- facets: one term more or less -----------------------------------------------------------------------------------
 # Only terms that the whole query stands under are looked at: none in parentheses, nor those of one branch of an OR.
@@ -309,7 +309,7 @@ def corrected(text: str, nearest_word: NearestWord, nearest_value: NearestValue)
     What is excluded is left as it is: it has kept nothing from being found.
     """
     found = tokens(text)
-    last = prefix_token(found)
+    beginnings = beginning_tokens(found)
     changed = text
     for place in range(len(found) - 1, -1, -1):
         token = found[place]
@@ -318,7 +318,7 @@ def corrected(text: str, nearest_word: NearestWord, nearest_value: NearestValue)
         if token.kind in ("word", "phrase"):
             if not words(token.text):
                 continue  # marks alone: an open quote before them is no less read when it stays open
-            other = _corrected_words(token, token.star or token is last, nearest_word)
+            other = _corrected_words(token, token.star or token.start in beginnings, nearest_word)
         elif token.kind == "term":
             other = _corrected_term(text, token, nearest_value)
         else:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
 
-from .fields import FIELDS, LARGEST, Field, alike
-from .folding import fold_case, searched_text, words
+from .fields import FIELDS, LARGEST, Field, alike, is_hex, version_beginnings
+from .folding import (
+    fold_case,
+    folded_character,
+    has_inside,
+    is_inside,
+    searched_words,
+    spellings_of,
+    word_places,
+)
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
 
 
@@ -21,6 +31,7 @@ class Document(NamedTuple):
         live_heads: how many live heads it has; more than one is a conflict.
         problems: what the authoring rules say; an error makes it invalid, a warning does not.
         owner_name: the local name of its owner.
+        models: the models that are here, as (id, name).
     """
 
     kind: Kind
@@ -29,6 +40,7 @@ class Document(NamedTuple):
     live_heads: int = 1
     problems: tuple[Problem, ...] = ()
     owner_name: str | None = None
+    models: tuple[tuple[str, str], ...] = ()
 
 
 def matches(query: Query, document: Document) -> bool:
@@ -54,7 +66,12 @@ def number_of(field: Field, document: Document) -> int | None:
 def _holds(node: Node, document: Document) -> bool:
     match node:
         case Text():
-            return any(stands_in(node, words(text)) for text in searched_text(document.record))
+            held = searched_words(document.record)
+            if node.in_name:
+                return is_in_name(node, held.name, held.name_forms) or _is_inside_one(node, held.name, held.name_forms)
+            if any(stands_in(node, column) for column in held):
+                return True
+            return _is_spelt(node, held.name) or _is_inside_one(node, held.name, held.name_forms)
         case Match(name, value):
             return _has_value(FIELDS[name], value, document)
         case Range(name, low, high):
@@ -70,11 +87,86 @@ def _holds(node: Node, document: Document) -> bool:
 
 def stands_in(text: Text, found: Sequence[str]) -> bool:
     """Whether the words of `text` stand somewhere in `found`, next to each other and in their order."""
-    length = len(text.words)
-    whole, last = list(text.words[: length - text.prefix]), text.words[-1]
+    return _stand_in(text.words, text.prefix, found)
+
+
+def is_in_name(text: Text, name: Sequence[str], name_forms: Sequence[str]) -> bool:
+    """Whether a name holds the words of `text`, in another spelling too, and not only inside of others."""
+    return stands_in(text, name) or stands_in(text, name_forms) or _is_spelt(text, name)
+
+
+def begins_name(text: Text, name: Sequence[str]) -> bool:
+    """Whether a name begins with the words of `text`."""
+    spellings = (text.words, *(spellings_of(text.words) if text.prefix else ()))
+    return any(_stand_in(words, text.prefix, name[: len(words)]) for words in spellings)
+
+
+def found_in(shown: str, texts: Sequence[Text]) -> list[tuple[int, int]]:
+    """Where what was looked for stands in a text as it is shown: stretches of it, (start, end), in order, none touching
+    another. Of a word that was begun it is the beginning; inside of words what was typed."""
+    if not texts:
+        return []
+    folded, places = _folded_with_places(shown)
+    standing = word_places(folded)
+    words = [word for word, _, _ in standing]
+    marked: set[int] = set()
+    for text in texts:
+        stretches = list(_stretches(text, words, standing))
+        if not stretches and text.prefix and len(text.words) == 1:
+            stretches = [(found.start(), found.end()) for found in re.finditer(re.escape(text.words[0]), folded)]
+        marked.update(place for start, end in stretches for place in range(start, end))
+    characters = sorted({places[place] for place in marked})
+    found: list[tuple[int, int]] = []
+    for place in characters:
+        if found and found[-1][1] == place:
+            found[-1] = found[-1][0], place + 1
+        else:
+            found.append((place, place + 1))
+    return found
+
+
+def _folded_with_places(shown: str) -> tuple[str, list[int]]:
+    """The text as words are cut from it, and of each of its characters the place of the one that is shown."""
+    if shown.isascii():
+        return shown.lower(), [*range(len(shown))]
+    folded: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(shown):
+        one = "".join(map(folded_character, unicodedata.normalize("NFKC", character)))
+        folded.append(one)
+        places += [place] * len(one)
+    return "".join(folded), places
+
+
+def _stretches(text: Text, words: Sequence[str], standing: Sequence[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
+    for wanted in (text.words, *(spellings_of(text.words) if text.prefix else ())):
+        for start in range(len(words) - len(wanted) + 1):
+            last = start + len(wanted) - 1
+            if _stand_in(wanted, text.prefix, words[start : last + 1]):
+                yield standing[start][1], standing[last][1] + len(wanted[-1])
+
+
+def _is_spelt(text: Text, name: Sequence[str]) -> bool:
+    return text.prefix and any(_stand_in(spelling, True, name) for spelling in spellings_of(text.words))
+
+
+def _is_inside_one(text: Text, *names: Sequence[str]) -> bool:
+    """Whether `text` is one word that stands inside of one."""
+    typed = text.words[0]
+    if not text.prefix or len(text.words) > 1 or not is_inside(typed):
+        return False
+    return any(typed in word[1:] for found in names for word in found if has_inside(word))
+
+
+def _stand_in(wanted: Sequence[str], prefix: bool, found: Sequence[str]) -> bool:
+    if len(wanted) == 1:  # nearly always
+        (word,) = wanted
+        return any(one.startswith(word) for one in found) if prefix else word in found
+    length = len(wanted)
+    whole, last = list(wanted[: length - prefix]), wanted[-1]
     for start in range(len(found) - length + 1):
         here = found[start : start + length]
-        if list(here[: len(whole)]) == whole and (not text.prefix or here[-1].startswith(last)):
+        if list(here[: len(whole)]) == whole and (not prefix or here[-1].startswith(last)):
             return True
     return False
 
@@ -86,6 +178,12 @@ def _has_value(field: Field, value: str, document: Document) -> bool:
         return _has_flag(value, document)
     if field.shape == "hex":
         return any(held.startswith(value) for held in values_of(field, document))
+    if field.shape == "version":
+        return any(value in version_beginnings(held) for held in values_of(field, document))
+    if field.shape == "model":
+        named = tuple(identifier for identifier, name in document.models if fold_case(name) == fold_case(value))
+        begins = (*named, value) if is_hex(value) else named
+        return any(held.startswith(begins) for held in values_of(field, document))
     if field.shape == "owner":
         if any(held.startswith(value.lower().removeprefix("0x")) for held in values_of(field, document)):
             return True

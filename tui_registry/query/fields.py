@@ -12,7 +12,8 @@ from tui_registry.frozen import Frozen
 from .folding import fold_case
 
 Shape: TypeAlias = Literal[
-    "kind", "word", "hex", "owner", "count", "tokens", "mb", "gb", "whole", "time", "flag", "sort"
+    "kind", "word", "name", "version", "hex", "owner", "model", "count", "tokens", "mb", "gb", "whole", "time", "flag",
+    "sort",
 ]  # fmt: skip
 
 # Of whole numbers in a record's own unit; `time` is whole Unix seconds.
@@ -114,9 +115,34 @@ def spellings() -> str:
     return "\n".join(lines)
 
 
+def version_beginnings(version: str) -> list[str]:
+    """By what `version:` finds a version: it as a whole, and its first parts; in lower case, without a leading v."""
+    version = plain_version(version)
+    cuts = [place for place, character in enumerate(version) if character in _BETWEEN_PARTS and place]
+    return list(dict.fromkeys([*(version[:place] for place in cuts[:_MOST_PARTS]), version]))
+
+
+def plain_version(typed: str) -> str:
+    """A version as `version_beginnings` gives it, from how it is typed."""
+    version = fold_case(typed)
+    return version[1:] if version[:1] == "v" and version[1:2].isdigit() else version
+
+
+def is_hex(digits: str) -> bool:
+    """Whether it is the beginning of an id: 1 to 64 lower-case hex digits."""
+    return 1 <= len(digits) <= 64 and _HEX.issuperset(digits)
+
+
+_HEX: Final = frozenset("0123456789abcdef")
+_BETWEEN_PARTS: Final = frozenset(".-+")
+_MOST_PARTS: Final = 3
 _NEEDS: Final = "resource_requirements."
 _TABLE: Final = (
     Field("kind", "kind", "kind", "models or agents only", ("kind:model",), options=("model", "agent")),
+    Field("name", "name", "name", "words in the name; name:=X is exactly that name",
+          ("name:llama", 'name:"code llama"'), ("name", "name")),
+    Field("version", "version", "version", "version, or its first parts: version:2 is 2.0.0 and 2.5.1, not 20.0.0",
+          ("version:2.5",), ("version", "version")),
     Field("type", "word", "type", "type of model or agent", ("type:LLM", "type:embedding,multimodal"),
           ("model_type", "agent_type")),
     Field("framework", "word", "framework", "what it is built with", ("framework:PyTorch",),
@@ -133,7 +159,8 @@ _TABLE: Final = (
     Field("owner", "owner", "owner", "owner: an address, its first digits, or the name you gave it",
           ("owner:0x7a1c", "owner:my-lab"), ("owner_id", "owner_id")),
     Field("id", "hex", "id", "id, or its first digits", ("id:3fa9c1",), ("model_id", "agent_id")),
-    Field("model", "hex", "preferred model", "agents that prefer the model of this id", ("model:3fa9c1",),
+    Field("model", "model", "preferred model", "agents that prefer the model of this name or id",
+          ("model:3fa9c1", "model:Llama-3.1-8B"),
           ("", "preferred_models"), many=True),
     Field("params", "count", "parameters", "parameters; params:7b is 7.0 to 7.9 billion, params:=7b exactly 7",
           ("params:<=8b", "params:1b..8b", "params:7b"), ("parameters", ""), aliases=("parameters",)),

@@ -1,40 +1,65 @@
-"""What a word is: the tokens of SQLite's FTS5 `unicode61 remove_diacritics 2`, in plain Python.
+"""What a word is, in plain Python: the replica's index holds exactly these, and a query is cut by the same rule.
 
-The rule. A word is a maximal run of letters and numbers (Unicode categories L*, N* and Co). Each character is
-case-folded to one character, and loses its accents when its base letter is A-Z; a combining accent inside a word is
-dropped, any other mark ends the word. So `Qwen2.5-7B` is qwen2, 5, 7b and `Café` is cafe in either spelling.
+The rule. A text is brought to NFKC and case-folded (`ß` is ss), and loses its accents. Then a word is
 
-SQLite knows Unicode 6.1 and takes code points that had no category then (newer emoji: U+1F917) for letters; here the
-running Python's tables decide. tests/query/test_words.py compares the two, character by character.
+- a run of letters: `Mistral`, `llama`;
+- a number with the letters that stand behind it: `2.5`, `7b`, `4o`. So a word ends where a number begins;
+- in the scripts that put no spaces between words (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese) each pair of
+  neighbours: 通义千问 is 通义, 义千, 千问;
+- one of the few names that are made of marks: `c++`, `c#`, `.net`.
+
+Everything else separates. `Qwen2.5-7B-Instruct` is qwen, 2.5, 7b, instruct. No word has more than LONGEST_WORD
+characters: what is longer goes on in the next one.
+
+Beside its words a text has forms, by which it is found too: what stands between capitals inside a word (`DeepSeek` is
+deepseek, its forms are deep and seek), the letters behind a number, and the last character of a run without spaces.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from tui_registry.errors import Record
 
 # The fields that free text looks in, in the order of their weight. Models have no tools.
 TEXT_FIELDS: Final = ("name", "description", "tags", "capabilities", "tools")
+LONGEST_WORD: Final = 40
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, folded, in order."""
+    """The words of a text, in order."""
     if text.isascii():
-        return text.translate(_ASCII).split()
-    found: list[str] = []
-    word: list[str] = []
-    for character in text:
-        folded = _folded(character)
-        if folded:
-            word.append(folded)
-        elif word and character not in _ACCENTS:
-            found.append("".join(word))
-            word.clear()
-    if word:
-        found.append("".join(word))
+        text = text.lower()
+        if ".net" not in text:  # nearly always; looking for it at each dot costs as much as all the rest
+            return _ASCII_WORDS(text)
+        return _words_of(text)
+    return _words_of(_folded(text))
+
+
+def forms(text: str) -> list[str]:
+    """What a text is found by beside its words."""
+    if text.isascii():
+        if _HAS_CAPITAL_INSIDE(text) is None and _HAS_UNIT(text) is None:
+            return []
+        return [piece for run in _FORMS(text) for piece in _forms_of(run)]
+    text = unicodedata.normalize("NFKC", text)
+    found = [piece for run in _FORMS(text) for piece in _forms_of(run)]
+    return [*found, *(run[-1] for run in _PAIRED(_fold(text)) if len(run) > 1)]
+
+
+def word_places(folded: str) -> list[tuple[str, int, int]]:
+    """The words of a text that is folded already, each with its start and end."""
+    found: list[tuple[str, int, int]] = []
+    for match in _WORD_AFTER_WORD(folded):
+        word, start, end = match[0], match.start(), match.end()
+        if _is_paired(word) and len(word) > 1:
+            found += [(word[place : place + 2], start + place, start + place + 2) for place in range(len(word) - 1)]
+        else:
+            found.append((word, start, end))
     return found
 
 
@@ -51,32 +76,179 @@ def searched_text(record: Record) -> tuple[str, ...]:
     return tuple(found)
 
 
+class SearchedWords(NamedTuple):
+    """What free text is looked up in: the words of each of TEXT_FIELDS, the forms of the name, the forms of the rest. A
+    phrase stands in one of these lists."""
+
+    name: list[str]
+    description: list[str]
+    tags: list[str]
+    capabilities: list[str]
+    tools: list[str]
+    name_forms: list[str]
+    forms: list[str]
+
+
+def searched_words(record: Record) -> SearchedWords:
+    """The words and forms of a record: more than any record has that was written to be read, and not so many that a
+    record of nothing but words takes many times its own room in an index."""
+    name, described, *lists = searched_text(record)
+    tags, capabilities, tools = (words(text)[:_MOST_OF_A_LIST] for text in lists)
+    others = [form for text in (described, *lists) if text for form in forms(text)]
+    description = words(described)[:_MOST_DESCRIBING]
+    return SearchedWords(words(name), description, tags, capabilities, tools, forms(name), others[:_MOST_FORMS])
+
+
+@lru_cache(maxsize=256)
+def spellings_of(typed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """How a name may be written that somebody types as these words without a space: apart (`deepseek`, Deep Seek),
+    together (`code-llama`, codellama), and with a point in its number (`qwen25`, Qwen2.5). Not as it was typed."""
+    found: list[tuple[str, ...]] = []
+    if len(typed) > _MOST_SPELT:
+        return ()
+    for place, word in enumerate(typed):
+        before, after = typed[:place], typed[place + 1 :]
+        if word.isalpha() and not _is_paired(word):
+            # A single letter before a number is a part too: deepseekr1.
+            least = 1 if after and after[0][0].isdigit() else _LEAST_PART
+            cuts = range(_LEAST_PART, min(len(word), _LONGEST_SPELT) - least + 1)
+            found += [(*before, word[:cut], word[cut:], *after) for cut in cuts]
+            if after and after[0].isalpha() and not _is_paired(after[0]):
+                found.append((*before, (word + after[0])[:LONGEST_WORD], *after[1:]))
+            continue
+        number = _NUMBER(word)
+        if number is None:
+            continue
+        digits, unit = number.groups()
+        if before and before[-1].isalpha() and 2 <= len(digits) <= 3:
+            found += [(*before, f"{digits[:cut]}.{digits[cut:]}{unit}", *after) for cut in range(1, len(digits))]
+        if unit:
+            found.append((*before, digits, unit, *after))
+        elif after and after[0].isalpha() and not _is_paired(after[0]):
+            found.append((*before, (word + after[0])[:LONGEST_WORD], *after[1:]))
+    return tuple(found)
+
+
+def has_inside(word: str) -> bool:
+    """Whether a word of a name is looked into: it may be found by any three of its letters that stand together."""
+    return _LEAST_INSIDE < len(word) <= _LONGEST_INSIDE and word.isalpha() and not _is_paired(word)
+
+
+def is_inside(word: str) -> bool:
+    """Whether a typed word is looked for inside the words of names."""
+    return len(word) >= _LEAST_INSIDE and word.isalpha() and not _is_paired(word)
+
+
+def endings(word: str) -> list[str]:
+    """What begins inside a word that is looked into, at least three letters long."""
+    return [word[start:] for start in range(1, len(word) - _LEAST_INSIDE + 1)]
+
+
 def fold_case(text: str) -> str:
     """A-Z in lower case and nothing else: the comparison of SQLite's NOCASE, which field values use."""
     return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
+# How
+
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
-# The combining accents that unicode61 takes out of a word; at any other mark it ends the word.
-_ACCENTS: Final = frozenset(
-    "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030f\u0311\u031b"
-    "\u0323\u0324\u0325\u0326\u0327\u0328\u032d\u032e\u0330\u0331"
+_MOST_DESCRIBING: Final = 5_000
+_MOST_OF_A_LIST: Final = 512
+_MOST_FORMS: Final = 512
+_LEAST_INSIDE: Final = 3
+_LONGEST_INSIDE: Final = 24
+# A part of a word that is written apart has so many letters at least.
+_LEAST_PART: Final = 3
+_MOST_SPELT: Final = 6
+_LONGEST_SPELT: Final = 24
+
+# Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, bopomofo, Han, Hangul.
+_PAIRS: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua9e0-\ua9ff\uaa60-\uaa7f\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
+# A folded text holds no other marks than those of ASCII, so whatever else is no pair is a letter.
+_LETTER: Final = f"[^\\x00-\\x60\\x7b-\\x7f{_PAIRS}]"
+_NUMBERS: Final = r"[0-9]{1,16}(?:\.[0-9]{1,4}){0,3}"
+_MARKS: Final = r"(?:\+\+?|#)(?![a-z0-9+#])"
+_ASCII_WORDS: Final = re.compile(rf"[a-z]{{2,40}}|{_NUMBERS}[a-z]{{0,9}}|[a-z](?:{_MARKS})?").findall
+_ANY_WORD: Final = re.compile(
+    rf"{_LETTER}{{2,40}}|{_NUMBERS}{_LETTER}{{0,9}}|[a-z]{_MARKS}|{_LETTER}|[{_PAIRS}]+"
+    r"|\.net(?![a-z0-9])(?<![^\s(,;/\"']\.net)"
+)
+_ANY_WORDS: Final = _ANY_WORD.findall
+_WORD_AFTER_WORD: Final = _ANY_WORD.finditer
+_PAIRED: Final = re.compile(f"[{_PAIRS}]+").findall
+_NUMBER: Final = re.compile(r"([0-9]+(?:\.[0-9]+)*)([^\W\d_]*)").fullmatch
+# Words with a capital inside; numbers with two letters or more behind them.
+_FORMS: Final = re.compile(r"[A-Za-z]*[a-z][A-Z][A-Za-z]*|[0-9][A-Za-z]{2,}").findall
+_HAS_CAPITAL_INSIDE: Final = re.compile(r"[A-Z](?<=[a-z][A-Z])").search
+_HAS_UNIT: Final = re.compile(r"[0-9][A-Za-z]{2}").search
+_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])").split
+
+# Marks that people leave out, or that only say how a character is drawn: accents, Hebrew points, Arabic vowels,
+# joiners. Other marks (the vowels of Indic scripts, Thai tones) are part of their word.
+_DROPPED: Final = re.compile(
+    "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
+    "\ufe00-\ufe0f\ufe20-\ufe2f\u00ad\u0640\u200b-\u200d\u2060\ufeff]"
+).match
+_GREEK: Final = range(0x370, 0x400)
+# Letters of which only the stroke or the dot differs, which Unicode does not take apart.
+_STROKES: Final = {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i"}
 
 
-@lru_cache(maxsize=4096)
-def _folded(character: str) -> str:
-    """The one character that stands for this one in a word, or "" when it is no part of one."""
-    category = unicodedata.category(character)
-    if category[0] not in "LN" and category != "Co":
+def _words_of(folded: str) -> list[str]:
+    found: list[str] = []
+    for word in _ANY_WORDS(folded):
+        if _is_paired(word):
+            found += [word] if len(word) == 1 else map("".join, pairwise(word))
+        else:
+            found.append(word)
+    return found
+
+
+def _is_paired(word: str) -> bool:
+    return word >= "\u0e00" and bool(_PAIRED(word[0]))
+
+
+def _forms_of(run: str) -> list[str]:
+    pieces = [run[1:]] if run[0].isdigit() else _CAPITAL(run)
+    return [piece[:LONGEST_WORD].lower() for piece in pieces]
+
+
+def _folded(text: str) -> str:
+    return _fold(unicodedata.normalize("NFKC", text))
+
+
+def _fold(text: str) -> str:
+    # Without its accents a character may go together with the next one.
+    return unicodedata.normalize("NFKC", "".join(map(folded_character, text)))
+
+
+@lru_cache(maxsize=8192)
+def folded_character(character: str) -> str:
+    """What stands for a character in a word: nothing for a mark that is left out, a space for what separates."""
+    if character.isascii():
+        return character.lower()
+    if _DROPPED(character):
         return ""
-    folded = character.casefold()
-    plain = unicodedata.normalize("NFD", folded)
-    if plain[0].isascii() and all(unicodedata.combining(mark) for mark in plain[1:]):
-        return plain[0]
-    if len(folded) == 1:
-        return folded
-    # A character that folds to several (ß, ŉ) stays one, as in SQLite.
-    lower = character.lower()
-    return lower if len(lower) == 1 else character
+    category = unicodedata.category(character)
+    if category[0] not in "LNM" and category != "Co":
+        return " "
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
+    return "".join(map(_plain, character.casefold()))
+
+
+def _plain(character: str) -> str:
+    """The character without its accents, where its base is a letter of Latin or Greek."""
+    if _DROPPED(character):
+        return ""
+    apart = unicodedata.normalize("NFD", character)
+    base, marks = apart[0], apart[1:]
+    if character in _STROKES:
+        return _STROKES[character]
+    if marks and (base.isascii() or ord(base) in _GREEK) and all(unicodedata.combining(mark) for mark in marks):
+        return base
+    return character

@@ -36,15 +36,18 @@ class QueryError(RegistryError):
 
 
 class Text(Frozen):
-    """Words that stand next to each other, in this order, in one of the searched text fields (`words.TEXT_FIELDS`).
+    """Words that stand next to each other, in this order, in one of the lists of `folding.searched_words`.
 
     Attributes:
-        words: at least one, folded as `folding.words` folds them.
-        prefix: True when the last word may be the beginning of a longer one.
+        words: at least one, as `folding.words` cuts them.
+        prefix: True when the last word may be the beginning of a longer one. Then a name is found also where it has the
+            words in another usual spelling (`folding.spellings_of`), or inside a word of it.
+        in_name: True when only the name is looked at (`name:`).
     """
 
     words: tuple[str, ...]
     prefix: bool
+    in_name: bool = False
 
 
 class Match(Frozen):
@@ -52,7 +55,11 @@ class Match(Frozen):
 
     `word`: equal but for the case of A-Z (with any of the list where the record holds a list);
     `kind`: `model` or `agent`; `flag` (`is`, `has`): mine, conflict, invalid, formfile;
-    `hex` (`id`, `model`): the id begins with the value, 1..64 lower-case hex digits;
+    `hex` (`id`): the id begins with the value, 1..64 lower-case hex digits;
+    `name`: equal but for the case of A-Z (`name:=`; words in the name are a Text);
+    `version`: one of `fields.version_beginnings`, as `fields.plain_version` writes it;
+    `model`: the id of a preferred model begins with the value, when that is hex digits; or a model here that has one of
+    these ids bears the value for a name, but for the case of A-Z;
     `owner`: the address begins with the value (in lower case, without a leading `0x`); or, when the value has no `0x`,
     the owner's local name equals it but for the case of A-Z.
     """
@@ -102,31 +109,37 @@ class Sort(Frozen):
     descending: bool
 
 
-class Query(Frozen, uncompared=("unfinished",)):
+class Query(Frozen, uncompared=("unfinished", "notes")):
     """A query that was read. `str()` of it is a normal form that reads as an equal query.
 
     Attributes:
         where: None matches everything.
         sort: None leaves the order to the caller.
         unfinished: something at the end was left out because it is still being typed; no part of equality.
+        notes: what was not read as it may have been meant, a sentence each, safe to show; no part of equality.
     """
 
     where: Node | None
     sort: Sort | None
     unfinished: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[Text, ...]:
         """The free text that is looked for (not the text that is excluded), in order: to highlight, rank or correct."""
         return tuple(positive_texts(self.where))
 
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """Every value of a field that plays a part in it, in order."""
+        return tuple(_matches(self.where))
+
     def asks(self, field: str, value: str | None = None) -> bool:
         """Whether a field plays a part in the query; with `value` only as this one."""
-        found = _matches(self.where)
-        return any(match.field == field and value in (None, match.value) for match in found)
+        return any(match.field == field and value in (None, match.value) for match in self.matches)
 
     def __str__(self) -> str:
-        parts = [] if self.where is None else [_Writer(self.texts).write(self.where)]
+        parts = [] if self.where is None else [_written(self.where)]
         if self.sort is not None:
             parts.append(f"sort:{'-' if self.sort.descending else ''}{self.sort.key}")
         return " ".join(parts)
@@ -179,7 +192,7 @@ def value_text(field: str, value: str) -> str:
     """What stands after `field:` to mean exactly this value: with `=` where it would be read as another spelling, in
     quotes where it has to be."""
     bare = value and not any(character in '"(),' or character.isspace() for character in value)
-    literal = value.startswith("=") or normalise(field, value) != (value,)
+    literal = value.startswith("=") or field == "name" or normalise(field, value) != (value,)
     return f"{'=' if literal else ''}{value if bare else quoted(value)}"
 
 
@@ -201,49 +214,34 @@ def _range_text(bounds: Range) -> str:
     return bounds_text(FIELDS[bounds.field], (bounds.low, bounds.high))
 
 
-class _Writer:
-    """Writes a tree in one pass.
-
-    The parser takes the last unquoted word that is looked for as the beginning of a word, so which words may stand
-    without quotes depends on how many such beginnings are still to come.
-    """
-
-    def __init__(self, texts: tuple[Text, ...]) -> None:
-        self.beginnings: int = sum(_is_beginning(text) for text in texts)
-
-    def write(self, node: Node, negated: bool = False, tight: bool = False) -> str:
-        """The text of a node; `tight` where an operator binds more closely than OR."""
-        match node:
-            case Text():
-                return self._words(node, negated)
-            case Match(field, value):
-                return f"{field}:{value_text(field, value)}"
-            case Range(field):
-                return f"{field}:{_range_text(node)}"
-            case Not(inner):
-                text = self.write(inner, not negated, True)
-                return f"-({text})" if isinstance(inner, And) else f"-{text}"
-            case And(nodes):
-                return " ".join([self.write(part, negated, True) for part in nodes])
-            case Or(nodes):
-                name = one_field(node)
-                if name is not None:
-                    values = [value_text(name, part.value) for part in nodes if isinstance(part, Match)]
-                    return f"{name}:{','.join(values)}"
-                branches = " OR ".join([self.write(part, negated) for part in nodes])
-                return f"({branches})" if tight else branches
-
-    def _words(self, text: Text, negated: bool) -> str:
-        phrase = " ".join(text.words)
-        if len(text.words) > 1:
-            return quoted(phrase) + ("*" if text.prefix else "")
-        if negated:
-            return phrase + ("*" if text.prefix else "")
-        if text.prefix:
-            self.beginnings -= 1
-            return phrase + ("*" if self.beginnings else "")
-        return phrase if self.beginnings else quoted(phrase)
+def _written(node: Node, negated: bool = False, tight: bool = False) -> str:
+    """The text of a node; `tight` where an operator binds more closely than OR."""
+    match node:
+        case Text():
+            return _words(node, negated)
+        case Match(field, value):
+            return f"{field}:{value_text(field, value)}"
+        case Range(field):
+            return f"{field}:{_range_text(node)}"
+        case Not(inner):
+            text = _written(inner, not negated, True)
+            return f"-({text})" if isinstance(inner, And) else f"-{text}"
+        case And(nodes):
+            return " ".join([_written(part, negated, True) for part in nodes])
+        case Or(nodes):
+            name = one_field(node)
+            if name is not None:
+                values = [value_text(name, part.value) for part in nodes if isinstance(part, Match)]
+                return f"{name}:{','.join(values)}"
+            branches = " OR ".join([_written(part, negated) for part in nodes])
+            return f"({branches})" if tight else branches
 
 
-def _is_beginning(text: Text) -> bool:
-    return text.prefix and len(text.words) == 1
+def _words(text: Text, negated: bool) -> str:
+    """A word that is looked for may be a beginning without a star, and one that is excluded is whole without quotes."""
+    phrase = " ".join(text.words)
+    if text.in_name:
+        return "name:" + _words(Text(text.words, text.prefix), negated)
+    if len(text.words) == 1 and text.prefix != negated:
+        return phrase
+    return (phrase if len(text.words) == 1 and negated else quoted(phrase)) + ("*" if text.prefix else "")

@@ -7,7 +7,7 @@ from typing import Final
 from tui_registry.records.schema import MAX_TIME
 from tui_registry.text import safe_text
 
-from .fields import FIELDS, RANGES, SORTS
+from .fields import FIELDS, RANGES, SORTS, is_hex
 from .intervals import amount, bounds_text, moment_text
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text, one_field
 from .syntax import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
@@ -35,8 +35,8 @@ _FLAGS = {
 
 def _words(node: Node, inner: bool = False) -> str:
     match node:
-        case Text(words, prefix):
-            return f"“{' '.join(words)}{'…' if prefix else ''}”"
+        case Text(words, prefix, in_name):
+            return f"“{' '.join(words)}{'…' if prefix else ''}”{' in the name' if in_name else ''}"
         case Match(field, value):
             return _match(field, [value])
         case Range():
@@ -61,8 +61,9 @@ def _match(name: str, values: list[str]) -> str:
         return " or ".join([_FLAGS[value] for value in values])
     if field.shape == "kind":
         return " or ".join([f"{value}s" for value in values])
-    begins = "beginning with " if field.shape == "hex" else ""
-    return f"{field.label} {begins}{' or '.join(values)}"
+    begins = field.shape == "hex" or (field.shape == "model" and all(map(is_hex, values)))
+    how = "beginning with " if begins else "exactly " if field.shape == "name" else ""
+    return f"{field.label} {how}{' or '.join(values)}"
 
 
 def _range(bounds: Range) -> str:
@@ -109,10 +110,14 @@ def _times(low: int | None, high: int | None) -> str:
 _TEXT: Final = """\
 Words
   llama chat            records with both words, in the name, description, tags, capabilities or tools;
-                        the last word may be the beginning of one: `lla` finds llama
-  "code llama"          these words, next to each other
-  lla*                  a word that begins so, anywhere in the query
-  -chat                 without this word"""
+                        each may be the beginning of one: `lla` finds llama, `qwen 7b` Qwen2.5-7B-Instruct
+  deepseek gpt4 qwen25  names are found in their usual spellings: Deep Seek, GPT-4, Qwen2.5; and inside
+                        their words, after the rest: `struct` finds instruct
+  "code llama"          exactly these words, next to each other
+  "code lla"*           the last one may be a beginning
+  -chat -lla*           without this word, without any that begins so
+  c++ c# .net 千问      marks that belong to a name count; scripts without spaces are found anywhere
+  llama3.1:8b           words too, where no field is called so or nearly so"""
 
 _VALUES: Final = """\
 Values

@@ -16,7 +16,7 @@ from typing import Final
 
 from tui_registry.text import nearest, safe_text
 
-from .fields import RANGES, Field, field_names, find_field, normalise
+from .fields import RANGES, Field, field_names, find_field, is_hex, normalise, plain_version
 from .folding import words
 from .lexer import Piece, Token, tokens
 from .nodes import (
@@ -41,7 +41,14 @@ MAX_TERMS: Final = 64
 MAX_DEPTH: Final = 16
 
 
-def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None = None, whole: bool = False) -> Query:
+def parse(
+    text: str,
+    *,
+    now: int | None = None,
+    saved: Mapping[str, str] | None = None,
+    whole: bool = False,
+    strict: bool = False,
+) -> Query:
     """The query that a text asks for.
 
     Args:
@@ -50,13 +57,14 @@ def parse(text: str, *, now: int | None = None, saved: Mapping[str, str] | None 
         saved: the texts of the saved searches that `@name` stands for, by name. Each is read on its own, as if in
             parentheses; its `sort:` counts when the query has none.
         whole: nothing is still being typed: what would be left out at the end is refused.
+        strict: a field that there is not is refused, also where it cannot be a misspelt one and would be read as words.
 
     Raises:
         QueryError: and nothing else, for any text.
     """
-    parser = _Parser(text, now, saved or {}, whole, (), 0, [0])
+    parser = _Parser(text, now, saved or {}, whole, strict, (), 0, [0])
     where = parser.read()
-    return Query(where, parser.sort or parser.saved_sort, parser.unfinished)
+    return Query(where, parser.sort or parser.saved_sort, parser.unfinished, tuple(parser.notes))
 
 
 class UnfinishedError(Exception):
@@ -73,6 +81,7 @@ class _Parser:
         now: int | None,
         saved: Mapping[str, str],
         whole: bool,
+        strict: bool,
         path: tuple[str, ...],
         depth: int,
         terms: list[int],
@@ -86,6 +95,7 @@ class _Parser:
         self.now = now
         self.saved = saved
         self.whole = whole
+        self.strict = strict
         self.path = path
         self.first_depth = depth
         self.terms = terms
@@ -94,8 +104,9 @@ class _Parser:
         self.sort: Sort | None = None
         self.saved_sort: Sort | None = None
         self.unfinished = False
+        self.notes: list[str] = []
         self.wordless: Token | None = None
-        self.prefix = prefix_token(self.tokens)
+        self.beginnings = beginning_tokens(self.tokens)
 
     def read(self) -> Node | None:
         where = self._any(self.first_depth)
@@ -208,9 +219,13 @@ class _Parser:
         return node
 
     def _free_text(self, token: Token) -> Node | None:
-        if token.is_open and (self.whole or token is not self.prefix):
+        begins = token.start in self.beginnings
+        if token.is_open and (self.whole or not begins):
             raise UnfinishedError
-        found = words(token.text)
+        return self._text(token, token.text, token.star or begins)
+
+    def _text(self, token: Token, text: str, prefix: bool) -> Node | None:
+        found = words(text)
         if not found:
             # "&" or "C:" next to real words: nothing to look for, and no reason to refuse the rest.
             self.unfinished |= is_begun(token) and token.end == len(self.text)
@@ -218,10 +233,19 @@ class _Parser:
             if not (token.kind == "word" and not token.text):
                 self.wordless = self.wordless or token
             return None
-        return Text(tuple(found), token.star or token is self.prefix)
+        return Text(tuple(found), prefix)
 
     def _term(self, token: Token, excluded: bool) -> Node | None:
-        field = _field_of(token, self.text)
+        field = _field_of(token, self.text, self.strict)
+        begins = token.start in self.beginnings
+        if field is None:
+            written = self.text[token.start : token.end]
+            node = self._text(token, written, written.endswith("*") or (begins and '"' not in written))
+            if node is not None:
+                self.notes.append(f"there is no field {_shown(token.text)}: looked for {_shown(written)} as words")
+            return node
+        if field.shape == "name":
+            return _read_name(token, field, self.text, begins)
         if field.shape != "sort":
             return _read_term(token, field, self.text, self.now)
         sort = _read_sort(token, field, self.text)
@@ -250,8 +274,9 @@ class _Parser:
             raise self._error(f"a saved search cannot contain itself: {_shown(chain)}", token)
         try:
             path = (*self.path, found)
-            parser = _Parser(self.saved[found], self.now, self.saved, self.whole, path, depth, self.terms)
+            parser = _Parser(self.saved[found], self.now, self.saved, self.whole, self.strict, path, depth, self.terms)
             node = parser.read()
+            self.notes += parser.notes
         except QueryError as problem:
             raise self._error(f"in {_shown(f'@{found}')}: {problem.sentence}", token) from None
         self.saved_sort = self.saved_sort or parser.sort or parser.saved_sort
@@ -289,11 +314,11 @@ def _is_typed(token: Token) -> bool:
     return token.kind == "word" or (token.kind == "phrase" and token.is_open)
 
 
-def prefix_token(found: list[Token]) -> Token | None:
-    """The last word that is looked for (not excluded) outside of closed quotes: it may be the beginning of a longer
-    one, because it is being typed, and stays so when fields are added after it. Of an open quote it is the last word
-    in it, so that the list narrows while a phrase is typed."""
-    last: Token | None = None
+def beginning_tokens(found: list[Token]) -> set[int]:
+    """Where the words start that are looked for (not excluded) outside of closed quotes: each may be the beginning of a
+    longer one. Of an open quote it is the last word in it, so that the list narrows while a phrase is typed. Terms that
+    are not excluded are among them."""
+    starts: set[int] = set()
     negated = pending = False
     outer: list[bool] = []
     for token in found:
@@ -305,10 +330,10 @@ def prefix_token(found: list[Token]) -> Token | None:
             negated ^= pending
         elif token.kind == ")" and outer:
             negated = outer.pop()
-        elif _is_typed(token) and negated == pending and words(token.text):
-            last = token
+        elif negated == pending and (token.kind == "term" or (_is_typed(token) and words(token.text))):
+            starts.add(token.start)
         pending = False
-    return last
+    return starts
 
 
 def _leaves(node: Node | None) -> int:
@@ -322,12 +347,12 @@ def _leaves(node: Node | None) -> int:
 # ---- one term, `name:values`: which field it is, and what its values mean --------------------------------------------
 
 _SIGNS: Final = ("<=", ">=", "<", ">", "=")
-_HEX: Final = frozenset("0123456789abcdef")
 _SORT_ALIASES: Final = {"parameters": "params", "ctx": "context", "date": "updated"}
 
 
-def _field_of(token: Token, text: str) -> Field:
-    """The field that a term names.
+def _field_of(token: Token, text: str, strict: bool) -> Field | None:
+    """The field that a term names; None where it names none and can be nothing but words with a colon, as in
+    `llama3.1:8b`: no field is near, and what follows compares nothing.
 
     Raises:
         QueryError: there is none of that name; proposes the nearest, or quotes around the whole.
@@ -341,6 +366,8 @@ def _field_of(token: Token, text: str) -> Field:
     if near is not None:
         sentence = f"there is no field {_shown(token.text)}: did you mean {near}:?"
         raise QueryError(sentence, token.start, len(token.text) + 1, f"{near}:")
+    if not strict and ".." not in value and not value.startswith(_SIGNS):
+        return None
     whole = text[token.start : token.end]
     sentence = f"there is no field {_shown(token.text)}: put the text in quotes to search for it"
     raise QueryError(sentence, token.start, token.end - token.start, quoted(whole.replace('"', "")))
@@ -361,6 +388,24 @@ def _read_term(token: Token, field: Field, text: str, now: int | None) -> Node:
     ]
     node = disjunction(parts)
     # An empty pair of quotes is as good as no value.
+    if node is None and token.end == len(text):
+        raise UnfinishedError
+    if node is None:
+        raise _missing(token, field)
+    return node
+
+
+def _read_name(token: Token, field: Field, text: str, begins: bool) -> Node:
+    """Any of the words that stand in a name, or of exact names. Raises as `_read_term`."""
+    _check_value(token, field, text)
+    parts: list[Node] = []
+    for piece in token.pieces:
+        if piece.literal and piece.text:
+            parts.append(Match(field.name, piece.text))
+        elif found := words(piece.text):
+            is_quoted = text[piece.start] == '"'
+            parts.append(Text(tuple(found), piece.text.endswith("*") or (begins and not is_quoted), in_name=True))
+    node = disjunction(parts)
     if node is None and token.end == len(text):
         raise UnfinishedError
     if node is None:
@@ -420,6 +465,10 @@ def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, .
         return ()
     if field.shape == "word":
         return (value,) if piece.literal else normalise(field.name, value)
+    if field.shape == "version":
+        return _version(piece, token, text)
+    if field.shape == "model" and not is_hex(value.lower().removeprefix("0x")):
+        return (value,)
     value = value.lower()
     if field.options:
         return (_option(Piece(value, piece.start, piece.end, False), field, token, text),)
@@ -432,9 +481,19 @@ def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, .
     digits = value.removeprefix("0x")
     if not digits and piece.end == len(text):
         raise UnfinishedError
-    if not digits or len(digits) > longest or not _HEX.issuperset(digits):
+    if not is_hex(digits) or len(digits) > longest:
         raise QueryError(f"{field.name}: {_shown(piece.text)} is not one: {what}", piece.start, piece.end - piece.start)
     return (value if field.shape == "owner" else digits,)
+
+
+def _version(piece: Piece, token: Token, text: str) -> tuple[str, ...]:
+    if piece.text.startswith(_SIGNS):
+        sentence = "version: compares nothing: write version:2.5 for all that begins with 2.5"
+        raise QueryError(sentence, piece.start, piece.end - piece.start)
+    version = plain_version(piece.text).rstrip(".-+")
+    if not version and token.end == len(text):
+        raise UnfinishedError
+    return (version or piece.text,)
 
 
 def _option(piece: Piece, field: Field, token: Token, text: str) -> str:

@@ -1,4 +1,5 @@
-"""Checking a replica from the ground up: every stored op against the rules, every derived table against the log."""
+"""Checking a replica from the ground up: every stored op against the rules, every derived table against the log. And
+making anew, piece by piece, what another version of the program derived otherwise."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tui_registry.crdt.key_state import heads, winner
@@ -19,23 +21,30 @@ from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
     KINDS_BY_CODE,
+    Derived,
+    begin_index,
     count_values,
+    counted_values,
     derive,
     field_and_value,
     forget_all_words,
+    index_reaches,
     index_words,
-    known_words,
-    learn_words,
+    indexed_from,
+    learn,
+    vocabulary_of,
 )
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
-from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.stored import Stored
+from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
+from tui_registry.replica.store.stored import Stored, record_of
+from tui_registry.replica.store.tables import drop_words_aside
 
 _CHUNK = 1_000
+_COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
 Progress = Callable[[int, int], None]
 
 
@@ -88,14 +97,51 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
 
 def refresh_versions(pool: Pool) -> None:
     """Bring up to date what depends on this program's version: remembered rejections are dropped when the rules have
-    changed, and what is derived is made anew when its making has."""
-    with pool.write() as db:
+    changed, and making anew what is derived is begun when its making has: `make_index` goes on with it."""
+    # On a connection of its own: renaming a table leaves temporary storage in use, and `_rewrite_log` must choose it.
+    with said_plainly(pool.path), closing(pool.connect()) as db:
+        db.execute("BEGIN IMMEDIATE")  # what fails is rolled back when the connection is closed
         rules, index = db.execute("SELECT rules_version, index_version FROM replica").fetchone()
         if rules != RULES_VERSION:
             db.execute("DELETE FROM rejected")
         if index != INDEX_VERSION:
-            _rebuild(db)
+            begin_index(db)
         db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
+        db.execute("COMMIT")
+
+
+def make_index(pool: Pool, records: int) -> bool:
+    """Go on with making anew what is derived of so many records, in one transaction; whether more are to come. Whatever
+    ends the program between two calls, the next one goes on where the last one ended."""
+    with pool.write() as db:
+        is_more = drop_words_aside(db)
+        floor = indexed_from(db)
+        if floor <= 1:
+            return is_more
+        rows = db.execute(
+            f"SELECT o.body, {_COLUMNS} FROM catalogue c JOIN ops o ON o.idx = c.idx WHERE c.rid < ? "
+            "ORDER BY c.rid DESC LIMIT ?",
+            (floor, records),
+        ).fetchall()
+        texts: list[tuple[int, tuple[str, ...]]] = []
+        counted: Counter[str] = Counter()
+        for body, *before in reversed(rows):  # upwards, as an index is written in one go
+            rid, _, code, *_ = before
+            kind = KINDS_BY_CODE[code]
+            derived = _derived(kind, body)
+            if derived is None:
+                continue
+            beside = len(before) - len(derived.columns)
+            if tuple(before[beside:]) != derived.columns:
+                db.execute(INSERT_CATALOGUE, (*before[:beside], *derived.columns))
+                counted.update(derived.counted)
+                counted.subtract(counted_values(kind, tuple(before[beside:])))
+            texts.append((rid, derived.words))
+        _index(db, texts)
+        count_values(db, counted)
+        is_last = len(rows) < records
+        index_reaches(db, 1 if is_last else rows[-1][1])
+    return is_more or not is_last
 
 
 # How: the log
@@ -183,6 +229,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     for table in tables:
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
+    index_reaches(db, 1)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
@@ -204,6 +251,21 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
 # How: the derived tables
 
 
+def _derived(kind: Kind, body: bytes) -> Derived | None:
+    """What is derived from a stored operation; None where its bytes are spoilt, which is for `audit` to tell."""
+    try:
+        record = record_of(body)
+        return None if record is None else derive(kind, record)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
+        return None
+
+
+def _index(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+    """Put the words of records into the index, and learn them."""
+    index_words(db, texts)
+    learn(db, vocabulary_of(found for _, found in texts))
+
+
 def _rebuild(db: sqlite3.Connection) -> list[str]:
     """Make heads, catalogue, words and counters anew from the log; the sentences say what differed."""
     wrong_heads: list[tuple[bool, int]] = []
@@ -211,7 +273,9 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
     forget_all_words(db)
+    index_reaches(db, 1)
     shown: set[int] = set()
+    texts: list[tuple[int, tuple[str, ...]]] = []
     counted: Counter[str] = Counter()
     for rid, kind, key, owner, ops in _keys(db):
         current = {op.hash for op in heads(op for op, _ in ops)}
@@ -239,9 +303,12 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
         if current != values:
             wrong_rows += 1
             db.execute(INSERT_CATALOGUE, values)
-        index_words(db, [(rid, derived.words)])
-        learn_words(db, known_words([derived.words]))
+        texts.append((rid, derived.words))
+        if len(texts) == _CHUNK:
+            _index(db, texts)
+            texts.clear()
         counted.update(derived.counted)
+    _index(db, texts)
     extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
     db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
     db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)

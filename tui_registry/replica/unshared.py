@@ -113,7 +113,7 @@ class Searches:
             QueryError: the query cannot be read, or is unfinished at its end.
             StoreError: `bad_search_name`.
         """
-        language.parse(query, now=self._clock(), saved=self.named_in(query), whole=True)
+        language.parse(query, now=self._clock(), saved=self.named_in(query), whole=True, strict=True)
         if not _NAME(name):
             raise StoreError(
                 "bad_search_name",

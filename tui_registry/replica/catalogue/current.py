@@ -61,6 +61,9 @@ class Page(NamedTuple):
         next: an opaque cursor for the window after this one, None at the end.
         total: how many records match; where `exact` is False there are at least so many.
         did_you_mean: a query that would find something, when this one found nothing.
+        near: the nearest names that there are to what was typed, when it found nothing: foreign text.
+        notes: what was not read as it may have been meant, and what to know of the answer: a sentence each, safe to
+            show. Only with the first window.
     """
 
     rows: list[Row]
@@ -68,6 +71,8 @@ class Page(NamedTuple):
     total: int
     exact: bool = True
     did_you_mean: str | None = None
+    near: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):

@@ -13,6 +13,7 @@ holds what is over 2^(n-1) and at most 2^n, class n of a time 2^23 seconds (97 d
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,18 +21,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.query.fields import FIELDS
-from tui_registry.query.folding import fold_case, searched_text, words
+from tui_registry.query.fields import FIELDS, version_beginnings
+from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
+from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 
 _MOST = 2**63 - 1
 # Which words the vocabulary knows, by their length: FTS5 has an index of the beginnings of up to three letters.
 SHORTEST_KNOWN = 4
-LONGEST_KNOWN = 40
+MOST_WORDS = 1_000_000
+MOST_NAME_WORDS = 200_000
 _HEX = re.compile(r"[0-9a-f]{1,64}").match
 
-WORD_COLUMNS = "name, description, tags, capabilities, tools, facets"
+WORD_COLUMNS = "name, description, tags, capabilities, tools, name_forms, forms, facets"
+# Where in these the forms of the name stand.
+_NAME_FORMS = 5
 
 # One letter a facet. The made-up word is the letter and a digest of the folded value, so that any value is one word;
 # for what is hex digits already (`owner`, `model`) the digits themselves, so that the first few of them find it.
@@ -48,6 +53,7 @@ FACET_LETTERS = {
     "owner": "o",
     "model": "m",
     "has": "h",
+    "version": "r",
 }
 
 # By field of the query language (letter, smallest class, largest class); the two hold what lies beyond them as well.
@@ -69,11 +75,11 @@ _FIRST_TIME = 187
 # A range of more classes is not worth asking the index for: nearly everything lies in it.
 _MOST_CLASSES = 32
 
-_INSERT_WORDS = f"INSERT INTO words (rowid, {WORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_NAMES = "INSERT INTO names (rowid, name) VALUES (?, ?)"
+_INSERT_WORDS = f"INSERT INTO words (rowid, {WORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_NAMES = "INSERT INTO names (rowid, name, name_forms) VALUES (?, ?, ?)"
 # How a contentless index is told to forget: the very words that went in.
-_DELETE_WORDS = f"INSERT INTO words (words, rowid, {WORD_COLUMNS}) VALUES ('delete', ?, ?, ?, ?, ?, ?, ?)"
-_DELETE_NAMES = "INSERT INTO names (names, rowid, name) VALUES ('delete', ?, ?)"
+_DELETE_WORDS = f"INSERT INTO words (words, rowid, {WORD_COLUMNS}) VALUES ('delete', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DELETE_NAMES = "INSERT INTO names (names, rowid, name, name_forms) VALUES ('delete', ?, ?, ?)"
 
 
 def word_values(kind: Kind, record: Record) -> tuple[str, ...]:
@@ -82,7 +88,10 @@ def word_values(kind: Kind, record: Record) -> tuple[str, ...]:
     Folded and cut here already, so that what a word is depends on one table (`query.folding`) and not also on the
     Unicode version of whatever SQLite is installed.
     """
-    return (*(" ".join(words(text)) for text in searched_text(record)), " ".join(_facets(kind, record)))
+    held = searched_words(record)
+    looked_into = {word for word in (*held.name, *held.name_forms) if has_inside(word)}
+    made_up = [*_facets(kind, record), *map(name_word, sorted(looked_into))]
+    return (*map(" ".join, held), " ".join(made_up))
 
 
 # The same few licences, types and tags come again and again.
@@ -98,12 +107,40 @@ def hex_word(field: str, digits: str) -> str:
     return FACET_LETTERS[field] + digits
 
 
-def known_words(records: Iterable[tuple[str, ...]]) -> set[str]:
-    """The words of records that the vocabulary knows; `records` are their `word_values`."""
-    found: set[str] = set()
-    for *columns, _ in records:
-        found.update(" ".join(columns).split())
-    return {word for word in found if SHORTEST_KNOWN <= len(word) <= LONGEST_KNOWN}
+class Vocabulary(NamedTuple):
+    """What is learnt of records besides where their words stand.
+
+    Attributes:
+        words: of four letters or more, whatever they stand in. Not numbers: there is no end of them, and few records
+            have the same one.
+        name_words: those of names that are looked into.
+    """
+
+    words: set[str]
+    name_words: set[str]
+
+
+def name_word(word: str) -> str:
+    """The made-up word for a word of a name that is looked into. By itself it may be in most descriptions, which would
+    all be read past to find the names that have it."""
+    return f"i.{word}"
+
+
+def is_learnt(word: str) -> bool:
+    """Whether a word, or a longer one that begins so, is known to the vocabulary once a record has it."""
+    return len(word) >= SHORTEST_KNOWN and not word[0].isdigit()
+
+
+def vocabulary_of(records: Iterable[tuple[str, ...]]) -> Vocabulary:
+    """What is learnt of records; these are their `word_values`."""
+    names: set[str] = set()
+    others: set[str] = set()
+    for columns in records:
+        names.update(columns[0].split())
+        names.update(columns[_NAME_FORMS].split())
+        others.update(" ".join(columns[1:-1]).split())
+    known = {word for word in names | others if is_learnt(word)}
+    return Vocabulary(known, {word for word in names if has_inside(word)})
 
 
 def class_words(record: Record) -> list[str]:
@@ -139,25 +176,87 @@ def words_between(field: str, low: int, high: int) -> tuple[list[str], bool]:
 def index_words(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
     """Put the words of records, as (rid, `word_values`), into the word indexes."""
     db.executemany(_INSERT_WORDS, ((rid, *columns) for rid, columns in texts))
-    db.executemany(_INSERT_NAMES, ((rid, columns[0]) for rid, columns in texts))
+    db.executemany(_INSERT_NAMES, ((rid, columns[0], columns[_NAME_FORMS]) for rid, columns in texts))
 
 
-def learn_words(db: sqlite3.Connection, words: Iterable[str]) -> None:
-    """Let the vocabulary know these words; those it knows already are fine."""
-    db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in sorted(words)))
+def learn(db: sqlite3.Connection, vocabulary: Vocabulary) -> None:
+    """Let the replica know these words; those it knows already are fine. It knows no more than MOST_WORDS: who makes up
+    words by the million makes searches slower, and nothing else."""
+    words, name_words = db.execute("SELECT words, name_words FROM search_state").fetchone()
+    if vocabulary.words and words < MOST_WORDS:
+        learning = sorted(vocabulary.words)
+        # One too many says that there are words that are not known.
+        learning = learning[: MOST_WORDS - words] if len(learning) + words > MOST_WORDS else learning
+        new = db.executemany("INSERT OR IGNORE INTO vocabulary (word) VALUES (?)", ((word,) for word in learning))
+        known = words + new.rowcount if len(learning) == len(vocabulary.words) else MOST_WORDS
+        if known != words:
+            db.execute("UPDATE search_state SET words = ?", (known,))
+    if not vocabulary.name_words or name_words >= MOST_NAME_WORDS:
+        return
+    # A word stands among its own endings: that it is there says that all are.
+    new = db.execute(
+        "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM endings WHERE ending = value AND word = value)",
+        (json.dumps(sorted(vocabulary.name_words)),),
+    )
+    found = [word for (word,) in new.fetchall()]
+    if not found:
+        return
+    rows = [(ending, word) for word in found for ending in (word, *endings(word))]
+    db.execute("UPDATE search_state SET name_words = name_words + ?", (len(found),))
+    db.executemany("INSERT INTO endings (ending, word) VALUES (?, ?)", sorted(rows))
 
 
 def forget_words(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]]) -> None:
     """Take the words of records out again; they must be the ones that went in."""
     db.executemany(_DELETE_WORDS, ((rid, *columns) for rid, columns in texts))
-    db.executemany(_DELETE_NAMES, ((rid, columns[0]) for rid, columns in texts))
+    db.executemany(_DELETE_NAMES, ((rid, columns[0], columns[_NAME_FORMS]) for rid, columns in texts))
 
 
 def forget_all_words(db: sqlite3.Connection) -> None:
     """Empty the word indexes."""
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("INSERT INTO names (names) VALUES ('delete-all')")
+    _forget_learnt(db)
+
+
+def _forget_learnt(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM vocabulary")
+    db.execute("DELETE FROM endings")
+    db.execute("UPDATE search_state SET words = 0, name_words = 0")
+
+
+def knows_all_words(db: sqlite3.Connection) -> bool:
+    """Whether the vocabulary has every word that is in the index."""
+    (words,) = db.execute("SELECT words FROM search_state").fetchone()
+    return bool(words < MOST_WORDS)
+
+
+def indexed_from(db: sqlite3.Connection) -> int:
+    """The first rid whose words are in the index; those before it are still to come."""
+    (floor,) = db.execute("SELECT floor FROM search_state").fetchone()
+    return int(floor)
+
+
+def indexed_share(db: sqlite3.Connection) -> float:
+    """How much of the word index is made, from 0 to 1."""
+    floor, top = db.execute("SELECT floor, top FROM search_state").fetchone()
+    return 1.0 if floor <= 1 else float(top - floor) / top
+
+
+def begin_index(db: sqlite3.Connection) -> None:
+    """Begin another word index, to be made from the newest record on."""
+    (last,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
+    if indexed_from(db) <= last:
+        set_words_aside(db)
+        for statement in MAKE_WORD_INDEX:
+            db.execute(statement)
+    _forget_learnt(db)
+    db.execute("UPDATE search_state SET floor = ?, top = ?", (last + 1, last + 1))
+
+
+def index_reaches(db: sqlite3.Connection, floor: int) -> None:
+    """All records from this rid on are in the word index; from 1 on, that is all there are."""
+    db.execute("UPDATE search_state SET floor = ?", (floor,))
 
 
 def variant_text(value: Json) -> str:
@@ -183,6 +282,7 @@ def _facets(kind: Kind, record: Record) -> list[str]:
         facet_word("framework", variant_text(record["framework"])),
         facet_word("license", str(record["license"])),
         hex_word("owner", str(record["owner_id"])),
+        *(facet_word("version", beginning) for beginning in version_beginnings(str(record["version"]))),
         *(facet_word("tag", value) for value in texts(record["tags"])),
         *(facet_word("cap", value) for value in texts(record["capabilities"])),
         *(facet_word("tool", value) for value in texts(record.get("tools"))),

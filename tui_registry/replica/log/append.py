@@ -14,13 +14,16 @@ from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
     KINDS_BY_CODE,
+    RECORD_COLUMNS,
     Derived,
     count_values,
+    counted_values,
     derive,
     forget_words,
     index_words,
-    known_words,
-    learn_words,
+    indexed_from,
+    learn,
+    vocabulary_of,
 )
 from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
@@ -67,6 +70,8 @@ class Batch:
         self._own: str = address
         (last_rid,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
         self._last_rid: int = last_rid
+        # What is older than this comes into the word index when that is made anew so far.
+        self._indexed_from = indexed_from(db)
         self._known: dict[str, tuple[Ancestor, int, int]] = {}  # hash -> ancestor, rid, idx
         self._rids: dict[str, int] = {}
         self._new_keys: dict[str, int] = {}
@@ -248,7 +253,8 @@ class Batch:
             if before is not None and (best is None or best.idx != before[0]):
                 was = derive(kind, read_record(db, before[0]))
                 out.append((rid, was.words))
-                fewer += was.counted
+                # What an earlier version derived of it is counted as long as its turn has not come.
+                fewer += was.counted if rid >= self._indexed_from else self._counted(kind, rid)
             if best is None:
                 if before is not None:
                     gone.append((rid,))
@@ -259,14 +265,20 @@ class Batch:
             if before is None or best.idx != before[0]:
                 words.append((rid, now.words))
                 more += now.counted
+        out = [entry for entry in out if entry[0] >= self._indexed_from]
+        words = [entry for entry in words if entry[0] >= self._indexed_from]
         forget_words(db, out)
         db.executemany("DELETE FROM catalogue WHERE rid = ?", gone)
         db.executemany(INSERT_CATALOGUE, rows)
         index_words(db, words)
-        learn_words(db, known_words(texts for _, texts in words))
+        learn(db, vocabulary_of(texts for _, texts in words))
         counted = Counter(more)
         counted.subtract(fewer)
         count_values(db, counted)
+
+    def _counted(self, kind: Kind, rid: int) -> tuple[str, ...]:
+        columns = self._db.execute(f"SELECT {RECORD_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
+        return counted_values(kind, columns)
 
     def _heads(self, older: Sequence[int], fresh: set[int]) -> dict[int, list[Stored]]:
         """The heads of the keys that this batch writes."""

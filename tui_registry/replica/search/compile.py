@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
-from tui_registry.query.fields import FIELDS, RANGES, alike
-from tui_registry.query.folding import fold_case
+from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
+from tui_registry.query.folding import fold_case, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
     KIND_CODES_BY_NAME,
     facet_word,
     hex_word,
+    name_word,
     words_between,
 )
 from tui_registry.replica.store.stored import hex_range
@@ -30,7 +31,10 @@ IS_INVALID = "is_invalid(c.rid)"
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
-_TEXT_COLUMNS = "{name description tags capabilities tools} :"
+_TEXT_COLUMNS = "- {facets} :"
+# The words of a name, without its forms; and with them, in either index.
+NAME_COLUMN = "name :"
+NAME_COLUMNS = "{name name_forms} :"
 
 _ALWAYS: Condition = ("1", [])
 
@@ -116,12 +120,18 @@ class Context(NamedTuple):
         owners: local names of owners, folded -> their addresses.
         begin_with: the known words that begin with a word; None where they are too many, or too short, to name.
         is_rare: whether few records match an FTS5 expression, so that they can be listed.
+        is_named: whether any name matches an FTS5 expression.
+        go_on_inside: the words of names that a word stands inside of, not all where they are very many.
+        models_named: the ids of models that bear a name, not all where they are very many.
     """
 
     address: str
     owners: dict[str, list[str]]
     begin_with: Callable[[str], Sequence[str] | None]
     is_rare: Callable[[str], bool]
+    is_named: Callable[[str], bool]
+    go_on_inside: Callable[[str], Sequence[str]]
+    models_named: Callable[[str], Sequence[str]]
 
 
 def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -172,23 +182,80 @@ def asks_words(condition: str) -> bool:
     return IS_LISTED in condition or LOOKED_UP in condition
 
 
-def text_match(text: Text, context: Context, columns: str = _TEXT_COLUMNS, *, at_start: bool = False) -> str:
-    """The FTS5 expression of free text.
+def text_match(text: Text, context: Context) -> str:
+    """The FTS5 expression of free text: where its words stand, and what else names are found by."""
+    found = [stands_in(text, context, NAME_COLUMNS if text.in_name else _TEXT_COLUMNS)]
+    if text.prefix:
+        if (spelt := _spelt(text, context)) is not None:
+            found.append(f"{NAME_COLUMN} ({spelt})")
+        if (inside := _inside(text, context)) is not None:
+            found.append(inside)
+    return found[0] if len(found) == 1 else " OR ".join(f"({part})" for part in found)
+
+
+def name_match(text: Text, context: Context) -> str:
+    """The same only for what names hold, and not inside their words."""
+    standing = stands_in(text, context, NAME_COLUMNS)
+    spelt = _spelt(text, context) if text.prefix else None
+    return standing if spelt is None else f"({standing}) OR ({NAME_COLUMN} ({spelt}))"
+
+
+def start_match(text: Text, context: Context) -> str:
+    """The same only for names that begin with it."""
+    standing = stands_in(text, context, NAME_COLUMN, anchor="^ ")
+    spelt = _spelt(text, context, anchor="^ ") if text.prefix else None
+    return standing if spelt is None else f"({standing}) OR ({NAME_COLUMN} ({spelt}))"
+
+
+def has_inside(text: Text, context: Context) -> bool:
+    """Whether names are found that hold the text inside a word."""
+    return text.prefix and _inside(text, context) is not None
+
+
+def stands_in(text: Text, context: Context, columns: str, *, anchor: str = "") -> str:
+    """The FTS5 expression for where the words of a text stand.
 
     Args:
         columns: a column filter with its colon.
-        at_start: only where a column begins with the text.
+        anchor: `^ ` for only where a column begins with them.
     """
-    anchor = "^ " if at_start else ""
     *before, last = text.words
     known = context.begin_with(last) if text.prefix else None
     if known is None:
-        return f'{columns} {anchor}"{" ".join(text.words)}"{" *" if text.prefix else ""}'
-    phrases = " OR ".join(f'{anchor}"{" ".join((*before, word))}"' for word in (known or (last,)))
+        return f"{columns} {anchor}{_phrase(text.words, text.prefix)}"
+    phrases = " OR ".join(anchor + _phrase((*before, word), False) for word in (known or (last,)))
     return f"{columns} ({phrases})"
 
 
 # How
+
+
+def _phrase(typed: Sequence[str], prefix: bool) -> str:
+    return f'"{" ".join(typed)}"{" *" if prefix else ""}'
+
+
+def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
+    """The other spellings of a text that names have. Of a phrase FTS5 reads all that has its words, so what no name
+    has is not asked for."""
+    found: list[str] = []
+    for spelling in spellings_of(text.words):
+        *before, last = spelling
+        begun = context.begin_with(last)
+        if begun is not None and not begun:
+            continue
+        if any(not context.is_named(_phrase((word,), False)) for word in before):
+            continue
+        whole = [(*before, word) for word in begun or ()]
+        phrases = [_phrase(words, False) for words in whole] or [_phrase(spelling, True)]
+        if context.is_named(f"({' OR '.join(phrases)})"):
+            found += [anchor + phrase for phrase in phrases]
+    return " OR ".join(found) or None
+
+
+def _inside(text: Text, context: Context) -> str | None:
+    if len(text.words) > 1 or not is_inside(text.words[0]):
+        return None
+    return _any([f'"{name_word(word)}"' for word in context.go_on_inside(text.words[0])])
 
 
 @cache
@@ -205,8 +272,8 @@ def _match(node: Node, context: Context) -> str | None:
         case Match():
             return _facet(node, context)
         case Range():
-            words, is_exact = words_between(*_asked(node))
-            return _any(words) if is_exact else None
+            classes, is_exact = words_between(*_asked(node))
+            return _any(classes) if is_exact else None
         case Not():
             match = _match(node.node, context)
             return None if match is None else f"({_everything()}) NOT ({match})"
@@ -222,6 +289,9 @@ def _cover(node: Node, context: Context) -> str | None:
     match node:
         case Range():
             return _any(words_between(*_asked(node))[0])
+        case Match("name", value):
+            found = words(value)
+            return f"{NAME_COLUMN} {_phrase(found, False)}" if found else None
         case And():
             return _both(cover for part in node.nodes if (cover := _cover(part, context)) is not None)
         case Or():
@@ -240,16 +310,21 @@ def _asked(node: Range) -> tuple[str, int, int]:
     return node.field, low, high
 
 
-def _any(words: Sequence[str]) -> str | None:
-    return f"facets : ({' OR '.join(words)})" if words else None
+def _any(made_up: Sequence[str]) -> str | None:
+    return f"facets : ({' OR '.join(made_up)})" if made_up else None
 
 
 def _facet(node: Match, context: Context) -> str | None:
     match node.field:
         case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has":
             return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
+        case "version":
+            return _any([facet_word("version", node.value)])
         case "model":
-            return f'facets : "{hex_word("model", node.value)}" *'
+            ids = [f'"{hex_word("model", identifier)}"' for identifier in context.models_named(node.value)]
+            begins = [f'"{hex_word("model", node.value)}" *'] if is_hex(node.value) else []
+            options = [*begins, *ids]
+            return f"facets : ({' OR '.join(options)})" if options else None
         case "owner":
             named = [hex_word("owner", address) for address in context.owners.get(_as_name(node.value), ())]
             prefix = _owner_prefix(node.value)
@@ -317,6 +392,8 @@ def _column_condition(node: Match, address: str) -> Condition | None:
         case "id", value:
             low, high = hex_range(value, 64)
             return "c.rid IN (SELECT rid FROM keys WHERE id BETWEEN ? AND ?)", [low, high]
+        case "name", value:
+            return "c.name = ? COLLATE NOCASE", [value]
         case "is", "mine" if address:
             return "c.owner = ?", [bytes.fromhex(address)]
         case "is", "conflict":

@@ -175,6 +175,39 @@ def rarity(db: sqlite3.Connection) -> Callable[[str], bool]:
     return is_rare
 
 
+def naming(db: sqlite3.Connection) -> Callable[[str], bool]:
+    """What `Context.is_named` asks, answered once for each expression."""
+    known: dict[str, bool] = {}
+
+    def is_named(match: str) -> bool:
+        if match not in known:
+            found = db.execute("SELECT 1 FROM names WHERE names MATCH ? LIMIT 1", (f"name : {match}",))
+            known[match] = found.fetchone() is not None
+        return known[match]
+
+    return is_named
+
+
+# Of the models that bear a name so many are looked for by it.
+NAMED_ALIKE = 64
+
+
+def naming_models(db: sqlite3.Connection) -> Callable[[str], list[str]]:
+    """What `Context.models_named` asks, answered once for each name."""
+    known: dict[str, list[str]] = {}
+    statement = (
+        "SELECT id FROM catalogue c INDEXED BY catalogue_name WHERE name = ? COLLATE NOCASE AND kind = 0 "
+        "ORDER BY rid DESC LIMIT ?"
+    )
+
+    def models_named(name: str) -> list[str]:
+        if name not in known:
+            known[name] = [identifier.hex() for (identifier,) in db.execute(statement, (name, NAMED_ALIKE))]
+        return known[name]
+
+    return models_named
+
+
 def most_selective(db: sqlite3.Connection, matches: Sequence[str]) -> str | None:
     """The one of some expressions that fewest records match, None where that is no small part of all."""
     fewest, match = min(((estimate(db, match), match) for match in matches), default=(0.0, None))

@@ -1,9 +1,10 @@
 """Windows in the order of relevance, for free text.
 
-A name that begins with the words comes first (and one that is the words before the others), then names that hold them,
-then the rest; within each the most recently updated first. What matches little is ranked as a whole. A common word
-matches a large part of the registry, so what is ordered at a time is a block of the matches that were registered last;
-the next block follows when its window is asked for.
+The name that is the words comes first, then names that begin with the first of them and hold the others, then names
+that hold them, then the rest, and at last what has them inside a word of its name only; within each the most recently
+updated first. What matches little is ranked as a whole. A common word matches a large part of the registry, so what is
+ordered at a time is a block of the matches that were registered last; the next block follows when its window is asked
+for.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from typing import NamedTuple
 
-from tui_registry.query.evaluate import stands_in
-from tui_registry.query.folding import words
-from tui_registry.query.nodes import And, Or, Text
+from tui_registry.query.evaluate import begins_name, is_in_name
+from tui_registry.query.folding import forms, words
+from tui_registry.query.nodes import And, Not, Or, Text, positive_texts
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, row_of
 from tui_registry.replica.catalogue.derived import KIND_CODES
-from tui_registry.replica.search.compile import IS_KIND, Compiled, Condition, text_match
+from tui_registry.replica.search.compile import (
+    IS_KIND,
+    Compiled,
+    Condition,
+    compile_query,
+    has_inside,
+    name_match,
+    start_match,
+)
 from tui_registry.replica.search.matching import Ask, Found, State, most_selective, of_rids, stale_cursor
 
 _BLOCK = 1_000
@@ -27,13 +36,16 @@ _BLOCK = 1_000
 _RANKED = 2_000
 # A block that gives less than this part of a window: many more would be read to fill it.
 _POOR = 0.25
+# So many names that are the words are found at once.
+_SAME_NAME = 1_000
 _NO_CEILING = 2**62
-# The name begins with the words; the name holds them; the rest.
-_TIERS = 3
+# The name is the words; begins with them; holds them; the rest; inside a word of the name.
+_IS, _BEGINS, _HOLDS, _ELSEWHERE, _INSIDE = range(5)
+_TIERS = 5
 
-# (the name is the words, time to order by, rid): the larger the earlier.
-_Rank = tuple[int, int, int]
-_ABOVE_ALL: _Rank = (2, 0, 0)
+# (time to order by, rid): the larger the earlier.
+_Rank = tuple[int, int]
+_ABOVE_ALL: _Rank = (2**63 - 1, 0)
 _Ranked = list[tuple[_Rank, int]]
 
 
@@ -45,18 +57,17 @@ def window(
     Args:
         rids: all matches, None where they are too many to list.
     """
-    wanted = [word for text in ask.query.texts for word in text.words]
     tier, ceiling, after = 0, _NO_CEILING, None
     if state is not None:
         numbers = [value for value in state if isinstance(value, int)]
-        if len(state) != 5 or len(numbers) != 5 or not 0 <= numbers[0] < _TIERS:
+        if len(state) != 4 or len(numbers) != 4 or not 0 <= numbers[0] < _TIERS:
             raise stale_cursor()
         tier, ceiling, *rest = numbers
-        after = (rest[0], rest[1], rest[2])
+        after = (rest[0], rest[1])
     if rids is not None and len(rids) <= _RANKED:
-        blocks = _as_a_whole(db, ask, rids, wanted, tier)
+        blocks = _as_a_whole(db, ask, compiled, rids, tier)
     else:
-        blocks = _blocks(db, ask, compiled, wanted, tier, ceiling)
+        blocks = _blocks(db, ask, compiled, tier, ceiling)
     found: list[int] = []
     reached: _Rank = _ABOVE_ALL
     with closing(blocks):
@@ -86,34 +97,63 @@ class _Block(NamedTuple):
 
 
 def _as_a_whole(
-    db: sqlite3.Connection, ask: Ask, rids: list[int], wanted: list[str], first: int
+    db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int], first: int
 ) -> Generator[_Block, None, None]:
     """All matches from a tier on, a block for each tier."""
     tables, _, listed = of_rids(rids)
-    phrase = Text(tuple(wanted), ask.query.texts[-1].prefix)
-    by_tier: list[list[tuple[int, int, str]]] = [[] for _ in range(_TIERS)]
-    for row in db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables}", listed):
-        tier = 2
-        if _may_hold(row[2], wanted[0]):
-            held = words(row[2])
-            if all(stands_in(text, held) for text in ask.query.texts):
-                tier = 1
-            if stands_in(phrase, held[: len(wanted)]):
-                tier = 0
-        by_tier[tier].append(row)
+    texts = ask.query.texts
+    wanted = [word for text in texts for word in text.words]
+    outside = _outside(db, ask, compiled, rids)
+    by_tier: list[list[tuple[int, int]]] = [[] for _ in range(_TIERS)]
+    for rid, updated_at, name in db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables}", listed):
+        tier = _ELSEWHERE if outside is None or rid in outside else _INSIDE
+        if _may_hold(name, wanted[0]):
+            held, beside = words(name), forms(name)
+            if held == wanted:
+                tier = _IS
+            elif all(is_in_name(text, held, beside) for text in texts):
+                tier = _BEGINS if begins_name(texts[0], held) else _HOLDS
+        by_tier[tier].append((rid, updated_at))
     for tier in range(first, _TIERS):
-        yield _Block(tier, _NO_CEILING, _ranked(by_tier[tier], ask, wanted), None)
+        yield _Block(tier, _NO_CEILING, _ranked(by_tier[tier], ask), None)
+
+
+def _outside(db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int]) -> set[int] | None:
+    """Those of all matches that have the words not only inside of others; None where that are all."""
+    near = _near(ask, compiled)
+    if near is None:
+        return None
+    listed = "SELECT rowid FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))"
+    return {rid for (rid,) in db.execute(listed, (near, json.dumps(rids)))}
+
+
+def _near(ask: Ask, compiled: Compiled) -> str | None:
+    """The expression of a query without what stands only inside the words of names; None where nothing does."""
+    if not any(has_inside(text, ask.context) for text in ask.query.texts):
+        return None
+    outside = ask.context._replace(go_on_inside=lambda _: ())
+    node = And(compiled.parts) if len(compiled.parts) > 1 else compiled.parts[0]
+    near = compile_query(node, outside).match
+    # What is excluded by a beginning is excluded for its insides too.
+    excludes = any(text.prefix for text in positive_texts(Not(node)))
+    return f"({near}) AND ({compiled.match})" if excludes else near
 
 
 def _blocks(
-    db: sqlite3.Connection, ask: Ask, compiled: Compiled, wanted: list[str], first: int, ceiling: int
+    db: sqlite3.Connection, ask: Ask, compiled: Compiled, first: int, ceiling: int
 ) -> Generator[_Block, None, None]:
     """The matches of a tier below a rowid and those of the tiers after it, the last registered first."""
     sieve: str | None = None
     is_poor = False
+    same = _of_that_name(db, ask, compiled)
+    if first == _IS:
+        yield _Block(_IS, _NO_CEILING, _ranked(same, ask), None)
+    known = {rid for rid, _ in same}
     # One statement a tier: a new one for each block would pay as much again for finding its place.
     with closing(db.cursor()) as reading:
-        for number, tier in list(enumerate(_tiers(ask, compiled, wanted)))[first:]:
+        for number, tier in _tiers(ask, compiled):
+            if number < first:
+                continue
             statement = f"SELECT rowid FROM {tier.table} WHERE {tier.table} MATCH ? AND rowid < ? ORDER BY rowid DESC"
             reading.execute(statement, (tier.match, ceiling))
             floor: int | None = ceiling
@@ -122,11 +162,28 @@ def _blocks(
                 rids = [rid for (rid,) in reading.fetchmany(_BLOCK)]
                 floor = rids[-1] if len(rids) == _BLOCK else None
                 sifted = rids if sieve is None or not tier.filters else _sifted(db, tier, rids, sieve)
-                ranked = _read(db, ask, tier, sifted, wanted)
+                ranked = _read(db, ask, tier, [rid for rid in sifted if rid not in known])
                 yield _Block(number, ceiling, ranked, floor)
                 if tier.filters and not is_poor and floor is not None and len(ranked) < _POOR * ask.limit:
                     is_poor, sieve = True, most_selective(db, tier.filters)
             ceiling = _NO_CEILING
+
+
+def _of_that_name(db: sqlite3.Connection, ask: Ask, compiled: Compiled) -> list[tuple[int, int]]:
+    """The matches whose name is the words, with a space, a dash or nothing between them."""
+    wanted = [word for text in ask.query.texts for word in text.words]
+    names = list(dict.fromkeys(mark.join(wanted) for mark in (" ", "-", "")))
+    rows = db.execute(
+        "SELECT c.rid, c.name FROM catalogue c INDEXED BY catalogue_name "
+        f"WHERE c.name COLLATE NOCASE IN ({', '.join('?' * len(names))}) ORDER BY c.rid DESC LIMIT ?",
+        [*names, _SAME_NAME],
+    )
+    rids = [rid for rid, name in rows if words(name) == wanted]
+    if not rids:
+        return []
+    tables, _, listed = of_rids(rids)
+    where, parameters = compiled.whole
+    return db.execute(f"SELECT c.rid, c.updated_at FROM {tables} WHERE {where}", [*listed, *parameters]).fetchall()
 
 
 class _Tier(NamedTuple):
@@ -139,24 +196,25 @@ class _Tier(NamedTuple):
     filters: tuple[str, ...] = ()
 
 
-def _tiers(ask: Ask, compiled: Compiled, wanted: list[str]) -> list[_Tier]:
-    last = ask.query.texts[-1].prefix
-    begins = text_match(Text(tuple(wanted), last), ask.context, "name :", at_start=True)
-    named = " AND ".join(f"({text_match(text, ask.context, 'name :')})" for text in ask.query.texts)
-    everything = _Tier("words", f"({compiled.match}) NOT (({named}) OR ({begins}))", compiled.rest)
+def _tiers(ask: Ask, compiled: Compiled) -> list[tuple[int, _Tier]]:
+    """What is read from the indexes, by its number."""
+    texts, context = ask.query.texts, ask.context
+    named = " AND ".join(f"({name_match(text, context)})" for text in texts)
+    begins = f"({named}) AND ({start_match(texts[0], context)})"
+    holds = f"({named}) NOT ({start_match(texts[0], context)})"
+    near = _near(ask, compiled)
+    everything = _Tier("words", f"({near or compiled.match}) NOT ({named})", compiled.rest)
+    inside = [] if near is None else [(_INSIDE, _Tier("words", f"({compiled.match}) NOT ({near})", compiled.rest))]
     # A name with all the words satisfies all free text; the rest of the query must be answered by columns.
     columns = _beside_the_name(ask, compiled)
     if columns is not None:
-        return [
-            _Tier("names", begins, columns, compiled.filters),
-            _Tier("names", f"({named}) NOT ({begins})", columns, compiled.filters),
-            everything,
-        ]
-    return [
-        _Tier("words", f"({compiled.match}) AND ({begins})", compiled.rest),
-        _Tier("words", f"(({compiled.match}) AND ({named})) NOT ({begins})", compiled.rest),
-        everything,
-    ]
+        first = _Tier("names", begins, columns, compiled.filters), _Tier("names", holds, columns, compiled.filters)
+    else:
+        first = (
+            _Tier("words", f"({compiled.match}) AND ({begins})", compiled.rest),
+            _Tier("words", f"({compiled.match}) AND ({holds})", compiled.rest),
+        )
+    return [*zip((_BEGINS, _HOLDS), first, strict=True), (_ELSEWHERE, everything), *inside]
 
 
 def _beside_the_name(ask: Ask, compiled: Compiled) -> Condition | None:
@@ -176,27 +234,24 @@ def _sifted(db: sqlite3.Connection, tier: _Tier, rids: list[int], sieve: str) ->
     return [rid for (rid,) in db.execute(among, (f"({sieve}) AND ({tier.match})", rids[-1], rids[0]))]
 
 
-def _read(db: sqlite3.Connection, ask: Ask, tier: _Tier, rids: list[int], wanted: list[str]) -> _Ranked:
+def _read(db: sqlite3.Connection, ask: Ask, tier: _Tier, rids: list[int]) -> _Ranked:
     """The matches among a block, ranked."""
     where, parameters = tier.where
     tables, _, listed = of_rids(rids)
-    rows = db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables} WHERE {where}", [*listed, *parameters])
-    return _ranked(rows, ask, wanted)
+    rows = db.execute(f"SELECT c.rid, c.updated_at FROM {tables} WHERE {where}", [*listed, *parameters])
+    return _ranked(rows, ask)
 
 
-def _ranked(rows: Iterable[tuple[int, int, str]], ask: Ask, wanted: list[str]) -> _Ranked:
+def _ranked(rows: Iterable[tuple[int, int]], ask: Ask) -> _Ranked:
     horizon = ask.now + DAY
-    ranked: _Ranked = []
-    for rid, updated_at, name in rows:
-        is_equal = _may_hold(name, wanted[0]) and words(name) == wanted
-        ranked.append(((int(is_equal), 0 if updated_at > horizon else updated_at, rid), rid))
+    ranked = [((0 if updated_at > horizon else updated_at, rid), rid) for rid, updated_at in rows]
     ranked.sort(reverse=True)
     return ranked
 
 
 def _may_hold(name: str, word: str) -> bool:
     """A cheap look before a name is taken apart: few names of a block hold the words."""
-    return not name.isascii() or word in name.lower()
+    return not name.isascii() or word[:2] in name.lower()
 
 
 def _rows(db: sqlite3.Connection, ask: Ask, rids: list[int]) -> list[Found]:

@@ -11,13 +11,14 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
-from tui_registry.query.fields import FIELDS
+from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, check_among, read_shown
+from tui_registry.replica.catalogue.derived import indexed_share
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
@@ -25,12 +26,13 @@ from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_val
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.unshared import OwnerNames, Searches
-from tui_registry.text import safe_text
+from tui_registry.text import address_short, safe_text
 
 # A search that takes longer is told to stop, and says so.
 PATIENCE_SECONDS = 3.0
 
 _MOST_ROWS = 1000
+_OWNERS_TOLD = 4
 _STAMP_DIGITS = 16
 
 Unwanted = Callable[[], bool] | None
@@ -57,14 +59,16 @@ class Searcher:
         backwards: bool,
         unwanted: Unwanted,
         whole: bool,
+        strict: bool,
         own_names: bool,
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
         saved = self._searches.named_in(query) if own_names else None
-        parsed = self._parse(query, saved, whole)
+        parsed = self._parse(query, saved, whole, strict)
         order = None if sort is None else _read_sort(sort)
         stamp = _stamp(query, kind, sort, backwards)
-        with self._looking(parsed, unwanted, own_names) as (db, context):
+        names = self._names_for(parsed) if own_names else {}
+        with self._looking(parsed, unwanted, names) as (db, context):
             ask = Ask(
                 parsed,
                 kind,
@@ -78,15 +82,20 @@ class Searcher:
             page = _window(db, ask)
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
+            if cursor is None:
+                page = page._replace(notes=_notes(db, parsed, names))
             if not page.rows and cursor is None:
-                page = page._replace(did_you_mean=self._did_you_mean(db, query, saved, ask, unwanted))
+                proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
+                page = page._replace(did_you_mean=proposal, near=near)
         return page
 
-    def facets(self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool) -> Facets:
+    def facets(self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool, strict: bool) -> Facets:
         """What the matches of a query have in common, counted."""
-        parsed = self._parse(query, self._searches.named_in(query), whole)
-        with self._looking(parsed, unwanted) as (db, context):
-            return read_facets(db, _compiled(parsed, kind, context))
+        parsed = self._parse(query, self._searches.named_in(query), whole, strict)
+        names = self._names_for(parsed)
+        with self._looking(parsed, unwanted, names) as (db, context):
+            facets = read_facets(db, _compiled(parsed, kind, context))
+            return facets._replace(notes=_notes(db, parsed, names))
 
     def known_values(self, field: str, prefix: str, limit: int) -> list[FacetValue]:
         """The values that records here have, the most frequent first."""
@@ -96,25 +105,41 @@ class Searcher:
     def complete(self, text: str, cursor: int) -> list[language.Completion]:
         """What could be typed at the cursor of a query."""
 
+        whose: dict[str, list[str]] = {}
+
         def values(field: str, prefix: str) -> Sequence[tuple[str, int]]:
+            if field in ("name", "model"):
+                with self._pool.read() as db:
+                    whose.update(vocabulary.names_beginning(db, prefix, "model" if field == "model" else None))
+                return [(name, 0) for name in whose]
             if field == "@":
                 return [(name, 0) for name in self._searches.saved() if name.startswith(prefix)]
             if field == "owner":
                 return [(name, 0) for name in self._names.all().values() if name.lower().startswith(prefix.lower())]
             return [(found.value, found.records) for found in self.known_values(field, prefix, 20)]
 
-        return language.complete(text, cursor, values)
+        offered = language.complete(text, cursor, values)
+        if not whose:
+            return offered
+        names = self._names.all()
+        return [
+            found._replace(detail=_owners(whose[found.text], names), records=None) if found.text in whose else found
+            for found in offered
+        ]
 
     # How
 
-    def _parse(self, query: str, saved: Mapping[str, str] | None, whole: bool = False) -> Query:
-        return language.parse(query, now=self._clock(), saved=saved, whole=whole)
+    def _parse(self, query: str, saved: Mapping[str, str] | None, whole: bool = False, strict: bool = False) -> Query:
+        return language.parse(query, now=self._clock(), saved=saved, whole=whole, strict=strict)
+
+    def _names_for(self, parsed: Query) -> dict[str, str]:
+        """Local names of owners by address, where the query or its notes need them."""
+        return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
 
     @contextmanager
     def _looking(
-        self, parsed: Query, unwanted: Unwanted, own_names: bool = True
+        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str]
     ) -> Iterator[tuple[sqlite3.Connection, Context]]:
-        names = self._names.all() if own_names and parsed.asks("owner") else {}
         with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
             if parsed.asks("is", "invalid"):
                 _install_is_invalid(db)
@@ -122,7 +147,15 @@ class Searcher:
             address = self._key.known_address(db) if parsed.asks("is", "mine") else ""
             yield (
                 db,
-                Context(address, by_folded_name(names), vocabulary.beginnings(db), matching.rarity(db)),
+                Context(
+                    address,
+                    by_folded_name(names),
+                    vocabulary.beginnings(db),
+                    matching.rarity(db),
+                    matching.naming(db),
+                    vocabulary.insides(db),
+                    matching.naming_models(db),
+                ),
             )
 
     def _did_you_mean(
@@ -132,22 +165,65 @@ class Searcher:
         saved: Mapping[str, str] | None,
         ask: Ask,
         unwanted: Unwanted,
-    ) -> str | None:
-        """The query in other words that find something; None also when the time is over before one was found."""
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """The query in other words that find something, and the nearest names; nothing also when the time is over
+        before it was found."""
+        proposal: str | None = None
+        near: list[str] = []
+        # Told once for each word: looking through all that begin like it takes longer than all else here.
+        nearest_word = cache(partial(vocabulary.nearest_word, db))
         try:
-            other = language.corrected(
-                query, partial(vocabulary.nearest_word, db), partial(vocabulary.nearest_value, db)
-            )
-            found = other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows
+            other = language.corrected(query, nearest_word, partial(vocabulary.nearest_value, db))
+            if other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows:
+                proposal = other
+            near = vocabulary.nearest_names(db, [word for text in ask.query.texts for word in text.words], nearest_word)
         except sqlite3.OperationalError as error:
             # The search itself has its answer: only a caller that wants it no more is told of the interruption.
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):
                 raise
-            return None
-        return other if found else None
+        return proposal, tuple(near)
 
 
 # How: one window
+
+
+def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> tuple[str, ...]:
+    """What to know of an answer, a sentence each."""
+    if query.where is None:
+        return query.notes
+    made = indexed_share(db)
+    making = (f"search is being made anew: {int(made * 100)} % of the records are in it",) if made < 1 else ()
+    return (*making, *query.notes, *_models_meant(db, query, names))
+
+
+def _models_meant(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> list[str]:
+    """Whose models are meant where a query names them: anybody may give a model any name."""
+    notes = []
+    for name in dict.fromkeys(match.value for match in query.matches if match.field == "model"):
+        if is_hex(name):
+            continue
+        owners = [
+            owner.hex()
+            for (owner,) in db.execute(
+                "SELECT owner FROM catalogue c INDEXED BY catalogue_name WHERE name = ? COLLATE NOCASE AND kind = 0 "
+                "ORDER BY rid DESC LIMIT ?",
+                (name, matching.NAMED_ALIKE),
+            )
+        ]
+        shown = f"'{safe_text(name, 40)}'"
+        if not owners:
+            notes.append(f"no model here is called {shown}")
+            continue
+        count = f"{len(owners)} models, of" if len(owners) > 1 else "the model of"
+        notes.append(f"agents are looked for that prefer {shown}: {count} {_owners(owners, names)}")
+    return notes
+
+
+def _owners(addresses: Sequence[str], names: Mapping[str, str]) -> str:
+    """Whose the records are, in words, safe to show."""
+    whose = [safe_text(names.get(one) or address_short(one), 40) for one in dict.fromkeys(addresses)]
+    more = f" and {len(whose) - _OWNERS_TOLD} others" if len(whose) > _OWNERS_TOLD else ""
+    return ", ".join(whose[:_OWNERS_TOLD]) + more
 
 
 def _window(db: sqlite3.Connection, ask: Ask) -> Page:

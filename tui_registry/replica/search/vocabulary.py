@@ -8,10 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from tui_registry.errors import Kind
 from tui_registry.licences import usual
 from tui_registry.query.fields import FACETS
-from tui_registry.query.folding import fold_case
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, SHORTEST_KNOWN, facet_word, field_and_value
+from tui_registry.query.folding import fold_case, words
+from tui_registry.replica.catalogue.derived import (
+    KIND_CODES,
+    KINDS_BY_CODE,
+    SHORTEST_KNOWN,
+    facet_word,
+    field_and_value,
+    is_learnt,
+    knows_all_words,
+)
 from tui_registry.replica.search import matching
 from tui_registry.replica.search.compile import Compiled
 from tui_registry.text import safe_text
@@ -33,6 +42,8 @@ _SIZES = (
 _LARGEST = [largest for largest, _, _ in _SIZES]
 _SIZE_LABELS = {value: label for _, value, label in _SIZES}
 
+_NAMES_LOOKED_AT = 500
+_NAMES_OFFERED = 20
 _NAMED_AT_MOST = 64
 _SCANNED = 100_000
 _COMPARED = 5_000
@@ -41,6 +52,12 @@ _NEAR = 80.0
 _ENOUGH = 70.0
 # Values are few, and some have only three letters.
 _ALIKE = 60.0
+# To find the names that are nearest to some words, so many of the words are looked for, and so many names with each.
+_WORDS_COMPARED = 6
+_NAMES_COMPARED = 100
+_NAMES_PROPOSED = 3
+_LIKE_A_NAME = 50.0
+_SHORT = 3
 _LAST = "\U0010ffff"
 
 
@@ -64,10 +81,12 @@ class Facets(NamedTuple):
     Attributes:
         values: by field of `FACET_FIELDS`, the most frequent first, at most 30 each.
         exact: whether all matches were counted; otherwise the ones registered last stand for all.
+        notes: as `Page.notes`.
     """
 
     values: dict[str, list[FacetValue]]
     exact: bool
+    notes: tuple[str, ...] = ()
 
 
 def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
@@ -100,12 +119,29 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
     return [FacetValue(value, value, records) for value, records in counted]
 
 
+def names_beginning(db: sqlite3.Connection, prefix: str, kind: Kind | None) -> dict[str, list[str]]:
+    """The names of records here that begin so in any case, at most 20, and whose they are (40 hex digits each)."""
+    rows = db.execute(
+        "SELECT name, owner FROM (SELECT name, owner, kind FROM catalogue c INDEXED BY catalogue_name "
+        "WHERE name >= ? COLLATE NOCASE AND name < ? COLLATE NOCASE ORDER BY name COLLATE NOCASE LIMIT ?) "
+        "WHERE ? IS NULL OR kind = ?",
+        (prefix, prefix + _LAST, _NAMES_LOOKED_AT, kind, None if kind is None else KIND_CODES[kind]),
+    )
+    found: dict[str, list[str]] = {}
+    for name, owner in rows:
+        if name in found or len(found) < _NAMES_OFFERED:
+            found.setdefault(name, []).append(owner.hex())
+    return found
+
+
 def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
     """What `Context.begin_with` asks, answered once for each word."""
     known: dict[str, Sequence[str] | None] = {}
 
+    is_whole = knows_all_words(db)
+
     def begin_with(word: str) -> Sequence[str] | None:
-        if len(word) < SHORTEST_KNOWN:
+        if not is_whole or not is_learnt(word):
             return None
         if word not in known:
             found = _between(db, word, word + _LAST, _NAMED_AT_MOST + 1)
@@ -113,6 +149,20 @@ def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
         return known[word]
 
     return begin_with
+
+
+def insides(db: sqlite3.Connection) -> Callable[[str], Sequence[str]]:
+    """What `Context.go_on_inside` asks, answered once for each word."""
+    known: dict[str, Sequence[str]] = {}
+    statement = "SELECT word FROM endings WHERE ending >= ? AND ending <= ? AND ending <> word LIMIT ?"
+
+    def go_on_inside(word: str) -> Sequence[str]:
+        if word not in known:
+            rows = db.execute(statement, (word, word + _LAST, _NAMED_AT_MOST))
+            known[word] = list(dict.fromkeys(found for (found,) in rows))
+        return known[word]
+
+    return go_on_inside
 
 
 def nearest_word(db: sqlite3.Connection, word: str, begins: bool) -> str | None:
@@ -129,6 +179,33 @@ def nearest_word(db: sqlite3.Connection, word: str, begins: bool) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def nearest_names(
+    db: sqlite3.Connection, typed: Sequence[str], nearest: Callable[[str, bool], str | None]
+) -> list[str]:
+    """The names that are most like these words, the nearest first, at most three, each once.
+
+    Args:
+        nearest: as `nearest_word`.
+    """
+    from rapidfuzz import fuzz  # needed on the way to a proposal only
+
+    known = [known for word in typed[:_WORDS_COMPARED] if (known := nearest(word, True)) is not None]
+    begun = [word[:_SHORT] for word in typed[:_WORDS_COMPARED] if len(word) >= _SHORT]
+    wanted = " ".join(typed)
+    names: dict[str, float] = {}
+    for word in dict.fromkeys((*known, *begun)):
+        rows = db.execute(
+            "SELECT c.name FROM (SELECT rowid AS rid FROM names WHERE names MATCH ? ORDER BY rowid DESC LIMIT ?) n "
+            "CROSS JOIN catalogue c ON c.rid = n.rid",
+            (f'"{word}" *', _NAMES_COMPARED),
+        )
+        for (name,) in rows:
+            if name not in names:
+                names[name] = fuzz.ratio(wanted, " ".join(words(name)))
+    most_alike = sorted(names, key=lambda name: (-names[name], name))
+    return [name for name in most_alike[:_NAMES_PROPOSED] if names[name] >= _LIKE_A_NAME]
 
 
 def nearest_value(db: sqlite3.Connection, field: str, value: str) -> str | None:

@@ -27,7 +27,8 @@ def prepare(pool: Pool, index_version: int) -> bool:
         index_version: `INDEX_VERSION`, written into a new database.
 
     Returns:
-        Whether rejections and word index are of this program's version; else `audit.refresh_versions` is due.
+        Whether rejections and word index are of this program's version, and the index is whole; else
+        `audit.refresh_versions` and `audit.make_index` are due.
 
     Raises:
         StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
@@ -44,7 +45,7 @@ def prepare(pool: Pool, index_version: int) -> bool:
             versions = _read_versions(connection, pool.path)
         finally:
             connection.close()
-    return versions == (RULES_VERSION, index_version)
+    return versions == (RULES_VERSION, index_version, True)
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
@@ -61,17 +62,20 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
+def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, bool]:
     try:
-        row = connection.execute("SELECT rules_version, index_version FROM replica").fetchone()
+        row = connection.execute(
+            "SELECT rules_version, index_version, floor <= 1 AND NOT EXISTS (SELECT 1 FROM sqlite_schema "
+            "WHERE name IN ('words_old', 'names_old')) FROM replica, search_state"
+        ).fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         row = None  # the table is gone
     if row is None:
         raise StoreError("corrupt", damaged(path))
-    rules, index = row
-    return rules, index
+    rules, index, is_whole = row
+    return rules, index, bool(is_whole)
 
 
 def _recognise(connection: sqlite3.Connection, path: Path) -> int:
@@ -98,6 +102,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, index_version: int) -> 
     try:
         # Another process may have done it between our look and our lock.
         version = _recognise(connection, path)
+        if version == 1:
+            set_words_aside(connection)
         for statements in VERSIONS[version:]:
             for statement in statements:
                 connection.execute(statement)
@@ -115,7 +121,59 @@ def _migrate(connection: sqlite3.Connection, path: Path, index_version: int) -> 
         raise
 
 
+def set_words_aside(connection: sqlite3.Connection) -> None:
+    """Give the word index other names, to be dropped piece by piece: to drop that of a large replica takes long."""
+    for table in _WORD_TABLES:
+        connection.execute(f"DROP TABLE IF EXISTS {table}_old")
+        connection.execute(f"ALTER TABLE {table} RENAME TO {table}_old")
+
+
+def drop_words_aside(connection: sqlite3.Connection) -> bool:
+    """Drop a piece of a word index that was set aside; whether there is more of it."""
+    is_more = False
+    for table in _WORD_TABLES:
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (f"{table}_old",)).fetchone() is None:
+            continue
+        data = f"{table}_old_data"
+        piece = f"DELETE FROM {data} WHERE id IN (SELECT id FROM {data} WHERE id > {_FIRST_PAGE} LIMIT ?)"
+        if connection.execute(piece, (_DROPPED_AT_ONCE,)).rowcount < _DROPPED_AT_ONCE:
+            connection.execute(f"DROP TABLE {table}_old")
+        else:
+            is_more = True
+    return is_more
+
+
 # The tables
+
+_WORD_TABLES = ("words", "names")
+# FTS5 keeps two rows of its own before the pages, and opens no table without them.
+_FIRST_PAGE = 10
+# Pages of 8 kB, most of them.
+_DROPPED_AT_ONCE = 1_000
+
+# How both word indexes are written. A batch of a pull is one segment, not one for every megabyte (`hashsize`); segments
+# are merged less often (`automerge`): together they take the index from a third of the cost of a row to a sixth.
+_WRITTEN_SO = tuple(
+    f"INSERT INTO {index} ({index}, rank) VALUES ('{setting}', {value})"
+    for index in ("words", "names")
+    for setting, value in (("pgsz", 8_100), ("hashsize", 16 * 2**20), ("automerge", 8))
+)
+
+MAKE_WORD_INDEX = (
+    """
+    CREATE VIRTUAL TABLE words USING fts5(
+        name, description, tags, capabilities, tools, name_forms, forms, facets,
+        content='', columnsize=0, detail=full, prefix='1 2 3', tokenize="ascii tokenchars '.+#'"
+    )
+    """,
+    """
+    CREATE VIRTUAL TABLE names USING fts5(
+        name, name_forms,
+        content='', columnsize=0, detail=full, prefix='1 2 3', tokenize="ascii tokenchars '.+#'"
+    )
+    """,
+    *_WRITTEN_SO,
+)
 
 _VERSION_1 = (
     # One row of facts about the replica. Counters move with the batch that changes them, so that nothing is counted
@@ -209,13 +267,7 @@ _VERSION_1 = (
         name, content='', columnsize=0, detail=full, prefix='1 2 3', tokenize='ascii'
     )
     """,
-    # How both indexes are written. A batch of a pull is one segment, not one for every megabyte (`hashsize`); segments
-    # are merged less often (`automerge`): together they take the index from a third of the cost of a row to a sixth.
-    *(
-        f"INSERT INTO {index} ({index}, rank) VALUES ('{setting}', {value})"
-        for index in ("words", "names")
-        for setting, value in (("pgsz", 8_100), ("hashsize", 16 * 2**20), ("automerge", 8))
-    ),
+    *_WRITTEN_SO,
     # Every word of four letters or more that any record ever had. FTS5 answers the beginning of a word by merging all
     # that have it, which for a common word means a large part of the registry; a few whole words instead cost nothing.
     "CREATE TABLE vocabulary (word TEXT PRIMARY KEY) WITHOUT ROWID",
@@ -374,6 +426,27 @@ _VERSION_2 = (
         PRIMARY KEY (peer, epoch, entry)
     ) WITHOUT ROWID
     """,
+    # The word index anew: forms (`query.folding`) in columns of their own, and marks that are part of a word.
+    "DROP TABLE IF EXISTS words",
+    "DROP TABLE IF EXISTS names",
+    *MAKE_WORD_INDEX,
+    # The words of names by how they go on from each of their letters, so that a name is found inside its words.
+    "CREATE TABLE endings (ending TEXT, word TEXT, PRIMARY KEY (ending, word)) WITHOUT ROWID",
+    # How far the word index is made: records from `floor` on are in it, up to `top` there were some when it was begun.
+    # It is made anew from the newest record to the oldest, so what is written meanwhile is in it too. And how many
+    # words `vocabulary` and `endings` have learnt: they are bounded.
+    """
+    CREATE TABLE search_state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        floor INTEGER NOT NULL,
+        top INTEGER NOT NULL,
+        words INTEGER NOT NULL DEFAULT 0,
+        name_words INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    "DELETE FROM vocabulary",
+    "INSERT INTO search_state (one, floor, top) "
+    "SELECT 1, coalesce(max(rid), 0) + 1, coalesce(max(rid), 0) + 1 FROM keys",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final, NamedTuple
 
 from textual import on
@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from tui_registry.errors import RegistryError
-from tui_registry.query import QueryError
+from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
 from tui_registry.tui.browse.reading import (
@@ -91,6 +91,7 @@ class BrowseScreen(FrameScreen[None]):
         self.bar = SearchBar(query)
         self.records = RecordList(id="records")
         self.answered = Question(query)
+        self._texts: Sequence[Text] = ()  # of the answer that is shown
         self._first = first
         self._later: Later | None = None
         self._select: str | None = None
@@ -264,20 +265,24 @@ class BrowseScreen(FrameScreen[None]):
         question, how = answer.question, answer.understanding
         proposal = answer.readings[0].page.did_you_mean
         self.answered = question
-        self.records.show(answer.readings, answer.stay, self._select, how.reversible)
+        self._texts = how.texts
+        if self._later is not None:
+            self._later.detail.mark(how.texts)
+        self.records.show(answer.readings, answer.stay, self._select, how.reversible, how.texts)
         self._select = None
         nothing = self.records.total == 0
         had_nothing = self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
         self.set_class(nothing and question.asks_for_all, "-first-run")
         if question == self.bar.question:
-            self.bar.show_understood(how.words, proposal)
+            notes = answer.readings[0].page.notes
+            self.bar.show_understood("; ".join((*notes, how.words)), proposal)
         if nothing:
             empty = self.furnish().empty
             if question.asks_for_all:
                 empty.show_first_run()
             else:
-                empty.show_no_match(question.query, proposal)
+                empty.show_no_match(question.query, proposal, answer.readings[0].page.near)
             if proposal is not None and not answer.stay and not self.is_filtering:
                 # In the search line Enter takes the proposal; the note below it says so, and so does the empty list.
                 self.bar.focus_input()
@@ -315,6 +320,7 @@ class BrowseScreen(FrameScreen[None]):
         row = self.records.item
         entry = None if row is None else await self.read(self.datastore.entry, row.id, row.kind)
         if row is None or (self.records.item is not None and self.records.item.id == row.id):
+            self.detail.mark(self._texts)
             self.detail.show(entry)
             self.hint(*browse.problems_in_words(entry))
 
@@ -413,7 +419,7 @@ class BrowseScreen(FrameScreen[None]):
         if self.size.width >= WIDE:
             self.detail.focus_text()
         elif self.ref is not None:
-            self.open_screen(browse.DetailScreen(self.ref))
+            self.open_screen(browse.DetailScreen(self.ref, self._texts))
 
     async def action_sync(self) -> None:
         await self.app.run_action("mode('sync')")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.widget import Widget
 
+from tui_registry.query import Text
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail
 from tui_registry.tui.kit.actions import Where, bindings_for
@@ -25,9 +26,14 @@ class DetailScreen(FrameScreen[None]):
         "detail.back", "record.next_tab", "record.edit", "record.delete", "record.copy", "record.older", "app.help",
     )  # fmt: skip
 
-    def __init__(self, ref: Ref) -> None:
+    def __init__(self, ref: Ref, texts: Sequence[Text] = ()) -> None:
+        """
+        Args:
+            texts: what was looked for, which is marked.
+        """
         super().__init__()
         self._ref = ref
+        self._texts = texts
         self.parts = (RecordActions(self, lambda: ref, self._changed),)
 
     def footer_actions(self) -> tuple[str, ...]:
@@ -52,7 +58,9 @@ class DetailScreen(FrameScreen[None]):
     async def _read(self) -> None:
         entry = await self.read(self.datastore.entry, self._ref.id, self._ref.kind)
         if entry is not None:
-            self.query_one(RecordDetail).show(entry)
+            detail = self.query_one(RecordDetail)
+            detail.mark(self._texts)
+            detail.show(entry)
             self.refresh_footer()
         elif self.is_current:
             self.say("this record was deleted meanwhile", "problem")

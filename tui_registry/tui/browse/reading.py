@@ -54,11 +54,13 @@ class Understanding(NamedTuple):
         words: what it asks for, in a sentence's words.
         reversible: its order can be read from the end too: that of relevance cannot.
         begun: its last word begins a field, or a value that exists: it is probably still being typed.
+        texts: the free text that is looked for, to mark where it was found.
     """
 
     words: str
     reversible: bool
     begun: bool = False
+    texts: tuple[query.Text, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -199,7 +201,8 @@ def understand(datastore: Datastore, question: Question, now: int, nothing_found
     parsed = query.parse(text, now=now, saved=datastore.searches.saved() if "@" in text else None)
     words = safe_text(query.describe(parsed), 300)
     reversible = not parsed.texts or (parsed.sort is not None and parsed.sort.key != "relevance")
-    return Understanding(words, reversible, nothing_found and bool(completions(datastore, text, len(text))))
+    begun = nothing_found and bool(completions(datastore, text, len(text)))
+    return Understanding(words, reversible, begun, parsed.texts)
 
 
 def completions(datastore: Datastore, text: str, cursor: int) -> list[Completion]:

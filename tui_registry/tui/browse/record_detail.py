@@ -30,6 +30,7 @@ from tui_registry.present.record_rows import (
     warnings,
 )
 from tui_registry.present.versions import came, change_lines
+from tui_registry.query import Text
 from tui_registry.text import address_short, count_words, exact, plural, safe_text
 from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.facts import Tone
@@ -109,11 +110,13 @@ class DetailBody(VerticalScroll, can_focus=True):
 
 
 class Surroundings(NamedTuple):
-    """What the detail needs to know beside the record: the time, the local names of owners, this replica's address."""
+    """What the detail needs to know beside the record: the time, the local names of owners, this replica's address, and
+    what was looked for, which is marked."""
 
     now: int
     owners: Mapping[str, str]
     address: str
+    texts: Sequence[Text] = ()
 
 
 class HistoryShown(NamedTuple):
@@ -145,6 +148,7 @@ class RecordDetail(Vertical):
         self._history: list[HistoryEntry] | None = None
         self._more = False
         self._at: int | None = None
+        self._texts: Sequence[Text] = ()
         self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), DetailBody()
 
     def compose(self) -> ComposeResult:
@@ -171,6 +175,12 @@ class RecordDetail(Vertical):
             self._body.scroll_home(animate=False)
         elif moved:
             self._show_cursor()
+
+    def mark(self, texts: Sequence[Text]) -> None:
+        """Mark where what was looked for stands."""
+        if tuple(texts) != tuple(self._texts):
+            self._texts = texts
+            self._refresh_texts()
 
     @flow(group="history", exclusive=True, background=True)
     async def _read_history(self, record_id: str) -> None:
@@ -313,6 +323,7 @@ class RecordDetail(Vertical):
             now=host.now(),
             owners={} if facts is None else facts.owners,
             address="" if facts is None else facts.address,
+            texts=self._texts,
         )
 
 
@@ -325,7 +336,7 @@ def header(entry: Entry, around: Surroundings, width: int) -> Content:
     stated = {row.path: row.text for row in fact_rows(record) if row.stated}
     name = safe_text(str(record["name"]), 200) or "(no name)"
     version = safe_text(str(record["version"]), 64)
-    lines = [Content.assemble((name, "bold $text-primary"), "  ", (version, "$foreground-muted"))]
+    lines = [Content.assemble(_marked(name, around, "bold $text-primary"), "  ", (version, "$foreground-muted"))]
     what = [stated.get(path, "") for path in (f"{entry.kind}_type", "framework", "quantization")]
     what = [entry.kind, *filter(None, what), stated.get("license", "no licence")]
     lines += paragraph(" · ".join(what), width)
@@ -335,7 +346,7 @@ def header(entry: Entry, around: Surroundings, width: int) -> Content:
     lines += field("owner", f"{address_short(owner)}, {signed_by(entry, keys_so_called)}", width, 8)
     lines += field("needs", " · ".join(needs(record)), width, 8)
     if "tags" in stated:
-        lines += field("tags", stated["tags"], width, 8)
+        lines += field("tags", _marked(stated["tags"], around), width, 8)
     listed = [f"{counted(entry.problems)}, listed below"] if entry.problems else []
     for warning in (*warnings(entry, around.now), *listed):
         lines += paragraph(f"! {warning}", width, "$text-warning")
@@ -371,7 +382,8 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
     """Description, problems, and every field that the header shortens."""
     record = entry.record
     description = safe_text(str(record["description"]), _LONGEST, newlines=True)
-    lines = paragraph(description or "No description.", width, "" if description else "$foreground-muted")
+    lines = paragraph(_marked(description, around), width) if description else []
+    lines = lines or paragraph("No description.", width, "$foreground-muted")
     if entry.problems:
         only_advice = all(problem.severity == "warning" for problem in entry.problems)
         lines += heading("Warnings" if only_advice else "Problems")
@@ -380,7 +392,10 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
             where = f"{safe_text(problem.path, 80)}: " if problem.path else ""
             lines += field(sign, f"{where}{safe_text(problem.sentence, 400)}", width, 2)
     lines += heading("Record")
-    lines += _fields((*fact_rows(record), *time_rows(record, around.now)), width)
+    for row in fact_rows(record):
+        text = _marked(row.text, around) if row.path in _LOOKED_IN else row.text
+        lines += field(row.plain, text, width, _LABEL)
+    lines += _fields(time_rows(record, around.now), width)
     lines += heading("Signature")
     lines += _fields(signature_rows(entry), width)
     return stack(lines)
@@ -464,6 +479,22 @@ def what_it_did(entry: HistoryEntry) -> str:
     """The deed, and how it stands by now, where that says something: `edited, a rival`."""
     stands = standing(entry)
     return f"{entry.did}, a rival that is live too" if stands == "rival" else entry.did
+
+
+# Of the facts of a record these are free text.
+_LOOKED_IN: Final = ("tags", "capabilities", "tools")
+
+
+def _marked(shown: str, around: Surroundings, style: str = "") -> Content:
+    """A text in which what was looked for is told by its weight and a line, whatever the colours are."""
+    content = Content.styled(shown, style)
+    if not around.texts:
+        return content
+    from tui_registry.query import found_in  # the first frame has nothing to mark
+
+    for start, end in found_in(shown, around.texts):
+        content = content.stylize("bold underline", start, end)
+    return content
 
 
 def _fields(rows: Sequence[Row], width: int) -> list[Content]:

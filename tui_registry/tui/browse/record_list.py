@@ -7,17 +7,22 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
+from rich.style import Style
 from textual.content import Content
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import Static
 
 from tui_registry.datastore import Row
+from tui_registry.query import Text
 from tui_registry.text import address_short, age, count_words, safe_text
 from tui_registry.tui.browse.reading import WINDOW, Reading, Span
 from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.lists import GAP, Column, WindowList, cell
+from tui_registry.tui.kit.lists import GAP, GUTTER, Column, RowStyles, WindowList, cell
 
+# What was looked for, where it stands in a name: told by its weight and a line, whatever the colours are.
+FOUND: Final = Style(bold=True, underline=True)
 # A list deeper than this is refreshed where it is looked at, not from its top.
 _DEEP: Final = 5 * WINDOW
 # Rows kept at hand: enough for any screen and its neighbours, whatever the list's length.
@@ -56,6 +61,7 @@ class RecordList(WindowList[Row, Span]):
         super().__init__(id=id)
         self._windows = Windows()
         self.marked: dict[str, Row] = {}
+        self._texts: Sequence[Text] = ()
 
     # What it offers
 
@@ -88,7 +94,12 @@ class RecordList(WindowList[Row, Span]):
         return span, False
 
     def show(
-        self, readings: Sequence[Reading], stay: bool, select: str | None = None, reversible: bool = False
+        self,
+        readings: Sequence[Reading],
+        stay: bool,
+        select: str | None = None,
+        reversible: bool = False,
+        texts: Sequence[Text] = (),
     ) -> None:
         """Show another answer.
 
@@ -97,7 +108,9 @@ class RecordList(WindowList[Row, Span]):
             reversible: the list can be read from its end.
             stay: the same list with newer data: cursor and scroll position stay on their record.
             select: the id of a record to put the cursor on.
+            texts: what was looked for, which is marked in the names.
         """
+        self._texts = texts
         before, top, old = self.item, self.top, self.cursor
         anchor_place = old if top <= old < top + self.page else top
         anchor = self._windows.row(anchor_place)
@@ -157,6 +170,20 @@ class RecordList(WindowList[Row, Span]):
     def cells(self, item: Row, columns: tuple[Column, ...]) -> list[str]:
         return row_text(item, columns, host_of(self).now())
 
+    def draw(self, item: Row, columns: tuple[Column, ...], width: int, styles: RowStyles, pointed: bool) -> Strip:
+        strip = super().draw(item, columns, width, styles, pointed)
+        if not self._texts:
+            return strip
+        from tui_registry.query import found_in  # the first frame has nothing to mark
+
+        name = cell(safe_text(item.name, _LONGEST_CELL), columns[0].width)
+        cuts = [GUTTER + cell_len(name[:place]) for stretch in found_in(name, self._texts) for place in stretch]
+        if not cuts:
+            return strip
+        # Between two cuts there is by turns what was found and what stands beside it.
+        parts = strip.divide([*cuts, strip.cell_length])
+        return Strip.join([part.apply_style(FOUND) if place % 2 else part for place, part in enumerate(parts)])
+
     def mark_of(self, item: Row) -> str:
         return "*" if item.id in self.marked else mark_of(item)
 
@@ -195,7 +222,7 @@ class EmptyState(Static):
         )
         self.update(content)
 
-    def show_no_match(self, query: str, proposal: str | None) -> None:
+    def show_no_match(self, query: str, proposal: str | None, near: Sequence[str] = ()) -> None:
         """The query matches nothing."""
         asked = f"“{safe_text(query.strip(), 80)}”"
         content = Content.assemble(("Nothing matches ", "bold"), (asked, "bold"), ".\n\n")
@@ -203,6 +230,10 @@ class EmptyState(Static):
             content = content.append("Did you mean  ")
             content = content.append(Content.styled(safe_text(proposal, 80), "bold $text-accent"))
             content = content.append(" ?  Enter in the search line takes it.\n")
+        if near:
+            content = content.append("The nearest names are\n")
+            for name in near:
+                content = content.append(Content.styled(f"  {safe_text(name, 80)}\n", "bold"))
         content = content.append(
             Content.styled("Esc clears the search, / changes it, ? explains it.", "$foreground-muted")
         )

@@ -42,13 +42,14 @@ def _nothing(width: int) -> Content:  # noqa: ARG001 - a Layout
     return Content("")
 
 
-def paragraph(text: str, width: int, style: str = "", indent: int = 0) -> list[Content]:
+def paragraph(text: str | Content, width: int, style: str = "", indent: int = 0) -> list[Content]:
     """Text broken to the width, whole words where they fit; the result's lines start after `indent` spaces."""
-    lines = Content.styled(text, style).wrap(max(8, width - indent))
+    content = Content.styled(text, style) if isinstance(text, str) else text
+    lines = content.wrap(max(8, width - indent))
     return [Content(" " * indent) + line for line in lines] or [Content("")]
 
 
-def field(label: str, value: str, width: int, label_width: int = 12, style: str = "") -> list[Content]:
+def field(label: str, value: str | Content, width: int, label_width: int = 12, style: str = "") -> list[Content]:
     """A label and its value; a long value goes on below itself."""
     lines = paragraph(value, width - label_width, style)
     head = Content.styled(label.ljust(label_width), "$foreground-muted")
