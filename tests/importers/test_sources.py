@@ -94,6 +94,16 @@ def test_what_is_none_of_all_this_is_told_in_one_sentence(tmp_path: Path, conten
     assert list(read_source(tmp_path)) == []
 
 
+@pytest.mark.parametrize("text", ["- " * 100_000 + "x", "[" * 100_000, "{a: " * 100_000, "- [1\n- 2", "? [a]\n: b"])
+def test_yaml_without_a_field_that_can_be_read_is_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    (passed,) = read_source(tmp_path)
+    assert isinstance(passed, Skipped)
+    (refused,) = read_source(tmp_path / "x.yaml")
+    assert isinstance(refused, Finding)
+    assert refused.record is None
+
+
 def test_a_finding_of_the_other_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(gguf(LLAMA))
     (found,) = read_source(tmp_path / "a.gguf", "agent")
