@@ -274,6 +274,16 @@ def test_a_registry_without_end_is_read_up_to_a_bound() -> None:
         assert "altogether" in error.sentence or "did not answer" in error.sentence
 
 
+def test_what_stands_on_two_pages_of_a_list_is_one() -> None:
+    pages = {
+        FIRST: {"servers": [{"server": server(1)}, {"server": server(2)}], "metadata": {"nextCursor": "c"}},
+        f"{FIRST}&cursor=c": {"servers": [{"server": server(2)}, {"server": server(3)}]},
+    }
+    with serving(pages) as host:
+        found = [one.entry for one in read_source(host.address) if isinstance(one, Finding)]
+    assert [(one or "")[-2:] for one in found] == ["s1", "s2", "s3"]
+
+
 def test_a_cursor_that_cannot_be_typed_is_not_told_and_one_of_a_shell_is_quoted() -> None:
     for cursor, told in (
         ("\x1b[31m", "read before that"),
