@@ -243,6 +243,25 @@ def test_a_list_keeps_its_records_in_any_order_and_when_it_grows(cli: Cli, tmp_p
     assert [line["id"] for line in turned.lines] == [line["id"] for line in reversed(grown.lines)]
 
 
+def test_versions_of_one_server_in_a_list_stay_themselves_in_any_order(
+    cli: Cli, tmp_path: Path, data_dir: Path
+) -> None:
+    versions = [{**SERVER, "version": version} for version in ("1.0.0", "2.0.0")]
+    for servers in (versions, versions[::-1], [versions[1]]):
+        (tmp_path / "list.json").write_text(json.dumps({"servers": servers}))
+        assert cli("import", "list.json", "--update").code == 0
+        assert ops(data_dir) == 2
+
+
+def test_a_variant_of_the_author_s_own_is_seen_to_change(cli: Cli, file: Path) -> None:
+    change(file, model_type="{Other: ranking}")
+    cli("import", str(file), "--register")
+    change(file, model_type="{Other: reranking}")
+    assert cli("register", "model", str(file)).code == 1
+    (changed,) = cli("import", str(file), "--update", "--json").json["changes"]
+    assert (changed["path"], changed["after"]) == ("model_type", {"Other": "reranking"})
+
+
 def test_a_quantised_set_stays_a_set(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     for name in ("q4", "q8", "q2"):

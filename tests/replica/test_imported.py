@@ -485,6 +485,36 @@ def test_a_list_that_is_put_in_another_order_is_the_same_list(datastore: Datasto
     assert {one.found for one in compared(datastore, *reversed(entries))} == {"same"}
 
 
+def test_several_of_one_name_are_told_apart_by_what_they_said_before(datastore: Datastore) -> None:
+    one, two, three, four = (
+        (f"{PLACE}/list", None, draft("twin", description=text)) for text in ("one", "two", "three", "four")
+    )
+    first, second, third = registered(datastore, one, two, three)
+    changed: Entry = (f"{PLACE}/list", None, draft("twin", description="two, changed"))
+    for entries, ids in (
+        ((three, one, two), [third, first, second]),
+        ((two, three), [second, third]),
+        ((four, one, two, three), [None, first, second, third]),
+        ((changed, three, one), [second, third, first]),
+    ):
+        found = compared(datastore, *entries)
+        assert [one.id for one in found] == ids
+        assert {one.found for one, entry in zip(found, entries, strict=True) if entry not in (changed, four)} == {
+            "same"
+        }
+    assert size(datastore) == 3
+    moved = taken(datastore, changed, three, one, update=True)
+    assert [one.comparison.id for one in moved if one.op is not None] == [second]
+    assert [one.found for one in compared(datastore, one, changed, three)] == ["same"] * 3
+    # What was looked at is what is signed, be it taken alone
+    run = ImportRun(PLACE, "import")
+    again: Entry = (f"{PLACE}/list", None, draft("twin", description="two, changed again"))
+    entries = described(run, [again, three, one])
+    assert [one.id for one in datastore.imports.compare(run, entries)] == [second, third, first]
+    (chosen,) = datastore.take_in(entries[:1], run, update=True)
+    assert chosen.comparison.id == second
+
+
 def test_a_file_that_was_moved_is_still_its_record_and_one_that_was_copied_beside_it_is_not(
     datastore: Datastore, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -136,12 +136,9 @@ def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json], dic
 
 
 def _written(fields: Mapping[str, Json]) -> frozenset[str]:
-    """The paths of the fields that a description writes."""
-    return frozenset(
-        path
-        for name, value in fields.items()
-        for path in ([f"{name}.{inner}" for inner in value] if isinstance(value, dict) else [name])
-    )
+    """The paths of the fields that a description writes; a variant of the author's own is an object too."""
+    within = (f"{name}.{inner}" for name, value in fields.items() if isinstance(value, dict) for inner in value)
+    return frozenset((*fields, *within))
 
 
 _TEMPLATE = "formfile_template"

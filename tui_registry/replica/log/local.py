@@ -18,7 +18,7 @@ from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
 from tui_registry.replica.log.first_seen import FirstSeen
-from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember
+from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember, told_apart
 from tui_registry.replica.log.judge import check
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -93,6 +93,7 @@ class LocalWrites:
         """
         identity = self._key.identity()
         with self._pool.write(bulk=bulk) as db:
+            entries = told_apart(db, run, entries)
             found = compare(db, identity.address, run, entries)
             wanted = {"new"} | ({"deleted"} if register else set()) | ({"changed"} if update else set())
             signs = any(comparison.found in wanted for comparison in found)
