@@ -71,6 +71,16 @@ def test_a_named_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
         list(read_source(tmp_path / "pipe.json"))
 
 
+@pytest.mark.parametrize("damaged", ['ind": "model"}', '{"kind": "model", "record": {', '{"kind": "model",,}'])
+def test_a_damaged_line_is_not_all_of_a_backup(tmp_path: Path, damaged: str) -> None:
+    line = json.dumps({"kind": "model", "record": {"name": "kept", "license": "MIT"}})
+    for lines in ((damaged, line), (line, damaged)):
+        (tmp_path / "backup.ndjson").write_text("\n".join(lines))
+        for source in (tmp_path, tmp_path / "backup.ndjson"):
+            found = [one for one in read_source(source) if isinstance(one, Finding)]
+            assert [one.record is not None for one in found] == [text == line for text in lines]
+
+
 def test_a_data_set_of_many_lines_is_passed_over_as_one(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"prompt": "a"}\n' * 1_000)
     (found,) = read_source(tmp_path)

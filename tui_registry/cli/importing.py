@@ -25,8 +25,8 @@ from tui_registry.datastore import Datastore, ImportRun, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record
 from tui_registry.importers import CutShortError, place_of, read_source
 from tui_registry.importers.formats import FILES
-from tui_registry.importers.own_documents import LICENCE_ASSUMED
 from tui_registry.present.imports import (
+    LICENCE_ASSUMED,
     Candidate,
     Finding,
     Found,

@@ -10,7 +10,7 @@ from typing import TypeGuard
 from tui_registry import formfile
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.others import FORMAT, unknown
-from tui_registry.present.imports import Finding
+from tui_registry.present.imports import LICENCE_ASSUMED, Finding
 from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.schema import FIELDS, ID_FIELD
@@ -85,9 +85,6 @@ def kind_of(fields: Mapping[str, Json]) -> Kind | None:
     """The kind by the names of the fields, None when they fit both or neither."""
     fitting: list[Kind] = [kind for kind in KINDS if any(name in _ONLY[kind] for name in fields)]
     return fitting[0] if len(fitting) == 1 else None
-
-
-LICENCE_ASSUMED = "no licence is stated, so the default was taken, MIT: write 'license' where it is another one"
 
 
 # ---- lines of our exports ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -159,7 +160,7 @@ def _read_file(path: Path, kind: Kind | None) -> Iterator[Found]:
 
 
 def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[Found]:
-    value = _first_line(file)
+    value = _first_line(file, path)
     if is_operation(value):
         yield Operations(path, partial(_operations_in, path))
         return
@@ -171,9 +172,18 @@ def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[
     yield from _read_description(file.read(MOST_BYTES), path, kind)
 
 
-def _first_line(file: IO[bytes]) -> Json:
-    """The value in the first line that is not blank, None when it is no JSON."""
-    line = next(lines_of(file, _MAX_LINE_BYTES), (0, b""))[1]
+def _first_line(file: IO[bytes], path: Path) -> Json:
+    """The value in the first line that is not blank, None when it is no JSON; in a file of lines that of the first
+    which is ours, if one of the first few is: one damaged line is not all of a backup."""
+    few = _FEW if path.suffix.lower() in _LINES else 1
+    values = [_value_in(line) for _, line in islice(lines_of(file, _MAX_LINE_BYTES), few)]
+    return next(filter(is_ours, values), next(iter(values), None))
+
+
+_FEW = 8
+
+
+def _value_in(line: bytes) -> Json:
     try:
         value: Json = json.loads(line)
     except (ValueError, RecursionError):
@@ -319,7 +329,7 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
             if suffix not in _NAMED and not file.read(64).lstrip().startswith(b"{"):
                 return
             file.seek(0)
-            if suffix in _LINES and not is_ours(_first_line(file)):
+            if suffix in _LINES and not is_ours(_first_line(file, path)):
                 yield Skipped(str(path), "its lines describe no records")
                 return
         for found in read_file(path, kind):
@@ -335,7 +345,8 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
 
 def _is_other(problem: Problem, path: Path) -> bool:
     """Whether what cannot be read is nobody's record: a broken file of ours is told as such."""
-    if problem.code in ("kind", "type", FORMAT):
+    # In a file of ours, a line that is no object is a damaged one
+    if problem.code in ("kind", FORMAT) or (problem.code == "type" and path.suffix.lower() not in _LINES):
         return True
     with opened(path) as file:
         return problem.code == "document" and not says_ours(file.read(_HEAD).decode("utf-8", "replace"))
