@@ -18,6 +18,7 @@ from tui_registry.errors import Json, Kind, Problem
 from tui_registry.importers.draft_writer import finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
 from tui_registry.importers.front_matter import MOST_BYTES
+from tui_registry.importers.lfs import NOT_HERE, holds_weights
 from tui_registry.importers.others import (
     FORMAT,
     other_bytes,
@@ -291,8 +292,6 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
 
 _WELL_KNOWN = ".well-known"  # hidden by its name, and meant for everybody (RFC 8615)
 _WITH_PARTS = {name for each in FORMATS if each.folder is not None for name in each.folder.have_parts}
-# Large files of these names hold weights; of others, a Git LFS pointer says nothing here.
-_WEIGHTS_BY_NAME = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack")
 
 
 def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: bool) -> Iterator[Found]:
@@ -304,14 +303,14 @@ def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: b
         weights = WEIGHTS.get(form)
         if weights is not None:
             first = _first_part(path)
-            if form == "pointer" and path.suffix.lower() not in _WEIGHTS_BY_NAME:
-                continue
             # The folder's model, an index or a first part stands for the others.
             if not ((is_model and weights.in_folder) or form in listed or first in done):
                 done.add(first)
                 yield read_weights_file(first if first.is_file() else path, form, kind)
         elif form == "text" and not is_model:
             yield from _read_text(path, forms, kind)
+        elif form == _NOT_HERE and not is_model and path.suffix.lower() in (*_NAMED, ".md"):
+            yield Skipped(str(path), NOT_HERE)
 
 
 def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator[Found]:
@@ -370,10 +369,15 @@ def _first_part(path: Path) -> Path:
     return path if split is None else path.with_name(split.part(1))
 
 
+_NOT_HERE = "not here"
+
+
 def _form(path: Path) -> str:
-    """What a file is by its content; `text` too when it cannot be read: its name decides whether people are told."""
+    """What a file is by its content; `text` too when it cannot be read: its name decides whether people are told. What
+    a Git LFS pointer stands for is weights by its name, or just not here."""
     try:
         with opened(path) as file:
-            return form_of(file)
+            form = form_of(file)
     except SourceError:
         return "text"
+    return _NOT_HERE if form == "pointer" and not holds_weights(path) else form
