@@ -294,6 +294,21 @@ def test_what_names_the_record_that_is_here_is_told_how_it_could_be_another(cli:
     assert cli("register", "model", "copy.json", "--new").code == 1
 
 
+def test_what_is_refused_makes_no_key_and_no_batch(cli: Cli, file: Path, data_dir: Path) -> None:
+    change(file, license="bsd")
+    (file.parent / "README.md").write_text("---\nlicense: mit\n---\n# Untyped\n")
+    for words in (
+        ("register", "model", str(file)),
+        ("import", "models", "--register"),
+        ("import", "models", "--update"),
+    ):
+        assert cli(*words).code == 1
+    assert not (data_dir / "identity.key").exists()
+    cli("register", "model", "-", given=MODEL)
+    cli("import", "models", "--register")
+    assert cli("undo", "--batches", "--json").lines == []
+
+
 def test_a_quantised_set_stays_a_set(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     for name in ("q4", "q8", "q2"):
