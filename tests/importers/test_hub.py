@@ -396,7 +396,7 @@ def test_an_organisation_gives_each_of_its_models_page_after_page(path: str) -> 
         found = list(read_from_address(server.address + path, None, None, hub, tell=told.append))
     assert [one.source.removeprefix(server.address) for one in found] == ["/acme/tiny", "/acme/big"]
     assert [at(one, "context_length") for one in found] == [8192, 8192]
-    assert told[-1] == "1 models of acme read, asking for acme/big"
+    assert told[-1] == "1 model of acme read, asking for acme/big"
 
 
 @pytest.mark.parametrize("path", ["/acme", "/acme/tiny", "/api/models?author=acme"])

@@ -270,4 +270,6 @@ def _shown(record: Record, path: str) -> str:
             return safe_text(", ".join(str(item) for item in value), 80)
         case {"Other": other}:
             return safe_text(str(other), 80)
+        case dict():
+            return safe_text(", ".join(f"{name} {of}" for name, of in value.items()), 80)
     return safe_text(str(value), 80)

@@ -192,7 +192,7 @@ def _listed(
     told: set[bytes] = set()
 
     def ask(cursor: str) -> Page[Given] | None:
-        tell(f"{exact(read)} entries of {safe_text(url.host, 80)} read, asking for more")
+        tell(f"{exact(read)} {'entry' if read == 1 else 'entries'} of {safe_text(url.host, 80)} read, asking for more")
         return talk.ask(lambda fetcher: start.ask(fetcher, cursor))
 
     for page in pages_after(start.page, ask, after, bounds.pages):

@@ -214,7 +214,8 @@ def read_owner(
         for page in pages:
             for name in [name for name in page.given if name not in told]:
                 told.add(name)
-                tell(f"{exact(read)} models of {shown(owner.name)} read, asking for {shown(name)}")
+                so_far = f"{exact(read)} model{'' if read == 1 else 's'} of {shown(owner.name)} read"
+                tell(f"{so_far}, asking for {shown(name)}")
                 try:
                     yield from read_repository(Repository(name), kind, hub, bounds)
                 except AwayError as error:

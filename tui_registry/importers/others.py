@@ -27,7 +27,7 @@ def unknown(fields: Mapping[str, Json]) -> Problem:
     """The problem of an object whose fields are not those of a record."""
     named = ", ".join(shown(key, 30) for key in list(fields)[:4])
     more = ", ..." if len(fields) > 4 else ""
-    said = f"has the fields {named}{more} and so" if fields else "has no fields and"
+    said = f"has the field{'' if len(fields) == 1 else 's'} {named}{more} and so" if fields else "has no fields and"
     return Problem("", "error", FORMAT, f"{said} describes no model or agent that can be read here: {FILES} are")
 
 
