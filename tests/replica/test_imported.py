@@ -540,6 +540,36 @@ def test_a_file_that_was_moved_is_still_its_record_and_one_that_was_copied_besid
     assert found(here, there) == ["new", "same"]
 
 
+def test_a_file_whose_name_another_took_is_still_its_record(datastore: Datastore) -> None:
+    one, two = draft("one"), draft("two", description="other")
+    here, there, third = f"{PLACE}/a", f"{PLACE}/b", f"{PLACE}/c"
+    first, second = registered(datastore, (here, "", one), (there, "", two))
+    edit(datastore, first, description="mine")
+    # They changed places
+    swapped: list[Entry] = [(here, "", two), (there, "", one)]
+    for words in ({"register": True}, {"update": True}, {"update": True}):
+        found = taken(datastore, *swapped, **words)
+        assert [(one.comparison.found, one.comparison.id) for one in found] == [("same", second), ("same", first)]
+    assert shown(datastore, first)["description"] == "mine"
+    # One moved on, and what took its place is new; what was looked at may be signed alone
+    rotated: list[Entry] = [(here, "", draft("three")), (there, "", one), (third, "", two)]
+    run = ImportRun(PLACE, "import")
+    entries = described(run, rotated)
+    looked = datastore.imports.compare(run, entries)
+    assert [(one.found, one.id) for one in looked] == [("new", None), ("same", first), ("same", second)]
+    (new,) = datastore.take_in(entries[:1], run, register=True)
+    assert new.op is not None
+    assert [one.found for one in compared(datastore, *rotated)] == ["same"] * 3
+    assert [one.comparison.found for one in taken(datastore, *rotated, update=True)] == ["same"] * 3
+    assert [one.id for one in compared(datastore, *rotated)] == [new.op.key, first, second]
+    # One that was copied, and changed then, is changed
+    copied: list[Entry] = [(here, "", draft("three", license="ISC")), (f"{PLACE}/copy", "", draft("three"))]
+    assert [(one.found, one.id) for one in compared(datastore, *copied)] == [("changed", new.op.key), ("new", None)]
+    # A file that says something else is changed, as ever
+    edited: list[Entry] = [*rotated[:2], (third, "", draft("two", description="yet other"))]
+    assert [one.found for one in compared(datastore, *edited)] == ["same", "same", "changed"]
+
+
 def test_two_files_that_came_to_one_record_by_themselves_do_not_write_over_each_other(datastore: Datastore) -> None:
     """Each was imported alone and found the record; then the folder of both is."""
     for file in ("a", "b"):

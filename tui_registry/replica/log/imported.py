@@ -117,6 +117,8 @@ class ImportRun:
         self._taken: set[_EntryKey] = set()
         # Record -> the entry that it is in this import
         self._claims: dict[str, _EntryKey] = {}
+        # What is remembered of entries that changed their places; None of one whose place another had
+        self._moved: dict[_EntryKey, _Row | None] = {}
 
     def describe(
         self,
@@ -182,6 +184,19 @@ class ImportRun:
     def is_free(self, source: str, name: str) -> bool:
         """Whether no entry of this import is remembered by that name."""
         return (source, name) not in self._taken
+
+    def move(self, entry: _EntryKey, source: _EntryKey, row: _Row) -> None:
+        """Keep that an entry is what another place had before."""
+        self._moved[entry] = row
+        self._moved.setdefault(source, None)
+
+    def moved(self, entry: _EntryKey, row: _Row | None) -> _Row | None:
+        """What is remembered of an entry, by what is remembered of its place."""
+        return self._moved.get(entry, row)
+
+    def has_moved(self, entry: _EntryKey) -> bool:
+        """Whether an entry is what another place had before."""
+        return self._moved.get(entry) is not None
 
     def claim(self, entry: Described, identifier: str) -> None:
         """Keep that an entry is a record: no other entry of this import is."""
@@ -255,6 +270,8 @@ def compare(db: sqlite3.Connection, address: str, run: ImportRun, entries: Itera
         address: of the key that signs here, 40 hex digits.
     """
     looking = _Looking(db, address, run)
+    entries = list(entries)
+    looking.find_moved(entries)
     return [looking.compare(entry) for entry in entries]
 
 
@@ -277,7 +294,7 @@ def remember(db: sqlite3.Connection, entry: Described, identifier: str, now: int
         return
     if known is None:
         _forget_moved(db, identifier)
-    said = _said(entry, {} if known is None else known.said)
+    said = _said(entry, {} if known is None or known.id != identifier else known.said)
     db.execute(
         "INSERT OR REPLACE INTO imported (source, entry, id, said, at) VALUES (?, ?, ?, ?, ?)",
         (entry.source, entry.entry, stored_id(identifier), _packed(said), now),
@@ -376,6 +393,36 @@ class _Looking:
         self._owner = bytes.fromhex(address)
         self._run = run
         self._named: dict[tuple[str, ...], list[tuple[_Here, list[_EntryKey]]]] = {}
+        self._rows: dict[_EntryKey, _Row | None] = {}
+
+    def find_moved(self, entries: Sequence[Described]) -> None:
+        """Notice files that were renamed while something else took their names: they say just what another place said,
+        and what is called otherwise stands there now. Each stays the record that it is."""
+        left: dict[_EntryKey, Described] = {}
+        for entry in entries:
+            if entry.source and entry.record[ID_FIELD[entry.kind]] == NULL_HASH:
+                key = (entry.source, entry.entry)
+                row = self._rows[key] = _read_row(self._db, entry)
+                if not self._run.has_moved(key) and (row is None or not _says(entry, row.said)):
+                    left[key] = entry
+        vacant: dict[str, list[tuple[_EntryKey, _Row]]] = {}
+        for key, entry in left.items():
+            row = self._rows[key]
+            if row is not None and row.said.get("name") not in (None, entry.said["name"]):
+                vacant.setdefault(str(row.said["name"]), []).append((key, row))
+        for key, entry in left.items():
+            places = vacant.get(str(entry.said["name"]), [])
+            found = next((one for one in places if _says(entry, one[1].said)), None)
+            if found is not None:
+                places.remove(found)
+                self._run.move(key, *found)
+
+    def _row(self, entry: Described) -> _Row | None:
+        """What is remembered of an entry."""
+        key = (entry.source, entry.entry)
+        if not entry.source:
+            return None
+        return self._run.moved(key, self._rows[key] if key in self._rows else _read_row(self._db, entry))
 
     def compare(self, entry: Described) -> Comparison:
         given = str(entry.record[ID_FIELD[entry.kind]])
@@ -385,7 +432,7 @@ class _Looking:
                 return self._copy_of(entry, here)
             if self._was_ours(given, entry.kind):
                 return Comparison("deleted", given, reason=_deleted(entry.kind, given))
-        row = _read_row(self._db, entry) if entry.source else None
+        row = self._row(entry)
         if row is not None:
             here = self._here(row.id)
             if here is None and self._was_ours(row.id, entry.kind):
@@ -408,7 +455,7 @@ class _Looking:
             return Comparison("kept", here.id, heads, before, reason=_another_s(here, before))
         if not self._run.may_be(entry, here.id):
             return Comparison("kept", here.id, heads, before, reason=_twice(here))
-        row = _read_row(self._db, entry) if entry.source else None
+        row = self._row(entry)
         if not entry.heads and entry.revision is None and row is not None and row.id == here.id:
             return self._against(entry, here, row.said)
         found = self._merged(entry, here, before, heads, before)
