@@ -47,7 +47,8 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
             drafts = read_document(answer.document(notes), str(answer.url), "")
             for draft in drafts or ():
                 draft.notes += notes
-            return None if drafts is None else Page(drafts)
+            if drafts is not None:
+                return Page(drafts)
     return None
 
 

@@ -132,7 +132,7 @@ _LINES = (".ndjson", ".jsonl")
 # Names of descriptions: a file named so is reported when it describes nothing, any other is passed over silently.
 _NAMED = (".json", ".yaml", ".yml", *_LINES)
 _TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
-_REFUSALS = {suffix: text.otherwise for text in _TEXTS for suffix in text.suffixes}
+_REFUSALS = {name: text.otherwise for text in _TEXTS for name in (*text.suffixes, text.beside)}
 _UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: {FILES} are")
 
 
@@ -209,8 +209,9 @@ def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding
         return [Finding(source, kind, None, (refusal(other),))]
     if reader is not None:
         return [finding_of(partial(reader.read_file, path), source, kind)]
-    if suffix in _REFUSALS:
-        return [Finding(source, kind, None, (Problem("", "error", "document", _REFUSALS[suffix]),))]
+    otherwise = _REFUSALS.get(suffix) or _REFUSALS.get(path.name)
+    if otherwise and text.strip():
+        return [Finding(source, kind, None, (Problem("", "error", "document", otherwise),))]
     try:
         document = load_document(text, source)
     except DocumentError:
