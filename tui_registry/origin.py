@@ -92,7 +92,7 @@ def read_url(text: str) -> httpx.URL:
     """The URL in a text; its scheme may be any.
 
     Raises:
-        httpx.InvalidURL: it is none, or its host is no name that can be asked for.
+        httpx.InvalidURL: it is none, or its host or port is none that can be asked.
     """
     try:
         url = httpx.URL(text)
@@ -100,6 +100,8 @@ def read_url(text: str) -> httpx.URL:
         _ = url.host, url.raw_host
     except ValueError as error:  # as IDNA's errors are, and those of encoding
         raise httpx.InvalidURL(str(error)) from None
+    if url.port is not None and not 0 < url.port < 2**16:
+        raise httpx.InvalidURL(f"no port is {url.port}")
     return url
 
 

@@ -243,6 +243,72 @@ def test_a_list_keeps_its_records_in_any_order_and_when_it_grows(cli: Cli, tmp_p
     assert [line["id"] for line in turned.lines] == [line["id"] for line in reversed(grown.lines)]
 
 
+def test_versions_of_one_server_in_a_list_stay_themselves_in_any_order(
+    cli: Cli, tmp_path: Path, data_dir: Path
+) -> None:
+    versions = [{**SERVER, "version": version} for version in ("1.0.0", "2.0.0")]
+    for servers in (versions, versions[::-1], [versions[1]]):
+        (tmp_path / "list.json").write_text(json.dumps({"servers": servers}))
+        assert cli("import", "list.json", "--update").code == 0
+        assert ops(data_dir) == 2
+
+
+def test_a_variant_of_the_author_s_own_is_seen_to_change(cli: Cli, file: Path) -> None:
+    change(file, model_type="{Other: ranking}")
+    cli("import", str(file), "--register")
+    change(file, model_type="{Other: reranking}")
+    assert cli("register", "model", str(file)).code == 1
+    (changed,) = cli("import", str(file), "--update", "--json").json["changes"]
+    assert (changed["path"], changed["after"]) == ("model_type", {"Other": "reranking"})
+
+
+def test_of_what_stays_as_it_is_here_nothing_is_said_to_come_from_the_source(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "server.json"
+    path.write_text(json.dumps({name: value for name, value in SERVER.items() if name != "license"}))
+    identifier = cli("import", str(path), "--set", "license=ISC", "--register", "--json").json["id"]
+    cli("update", identifier, "-", given="description: mine\n")
+    path.write_text(path.read_text().replace("A tool", "Theirs").replace("1.0.0", "2.0.0"))
+    origins = cli("import", str(path), "--json").json["origins"]
+    assert (origins["license"], origins["description"]) == ("the record that is here",) * 2
+    assert origins["version"] == "version in server.json"
+
+
+def test_a_licence_is_assumed_of_what_is_registered_and_of_nothing_that_is_here(cli: Cli, file: Path) -> None:
+    file.write_text("kind: model\nname: bare\n")
+    assert "MIT" in cli("register", "model", str(file)).err
+    cli("update", cli("list", "models", "--json").json["id"], "-", given="license: ISC\n")
+    for words in (("register", "model"), ("import",)):
+        said = cli(*words, str(file))
+        assert (said.code, "MIT" in said.out + said.err) == (0, False)
+    change(file, description="More of it.")
+    for words in (("register", "model"), ("import",), ("import", "--update")):
+        said = cli(*words, str(file))
+        assert "MIT" not in said.out + said.err
+    assert cli("list", "models", "--json").json["record"]["license"] == "ISC"
+
+
+def test_what_names_the_record_that_is_here_is_told_how_it_could_be_another(cli: Cli, own: str, tmp_path: Path) -> None:
+    (tmp_path / "copy.json").write_text(cli("export").out.replace("Apache-2.0", "MIT"))
+    said = cli("register", "model", "copy.json")
+    assert (said.code, "without its id 'register --new'" in said.err) == (1, True)
+    assert cli("register", "model", "copy.json", "--new").code == 1
+
+
+def test_what_is_refused_makes_no_key_and_no_batch(cli: Cli, file: Path, data_dir: Path) -> None:
+    change(file, license="bsd")
+    (file.parent / "README.md").write_text("---\nlicense: mit\n---\n# Untyped\n")
+    for words in (
+        ("register", "model", str(file)),
+        ("import", "models", "--register"),
+        ("import", "models", "--update"),
+    ):
+        assert cli(*words).code == 1
+    assert not (data_dir / "identity.key").exists()
+    cli("register", "model", "-", given=MODEL)
+    cli("import", "models", "--register")
+    assert cli("undo", "--batches", "--json").lines == []
+
+
 def test_a_quantised_set_stays_a_set(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     for name in ("q4", "q8", "q2"):

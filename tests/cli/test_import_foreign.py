@@ -68,9 +68,11 @@ def test_a_batch_without_stated_licences_is_registered_and_told(cli: Cli, tmp_pa
 
 def test_a_file_of_ours_without_a_licence_says_which_was_assumed(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({"kind": "model", "name": "m"}))
-    assert "no licence is stated, so the default was taken, MIT" in cli("register", "model", "m.json").err
-    assert "the default was taken, MIT" in cli("import", "m.json", "--register").out
     assert "default was taken" not in cli("import", "m.json", "--set", "license=Apache-2.0").out
+    assert "the default was taken, MIT" in cli("import", "m.json").out
+    assert "no licence is stated, so the default was taken, MIT" in cli("register", "model", "m.json").err
+    (tmp_path / "n.json").write_text(json.dumps({"kind": "model", "name": "n"}))
+    assert "the default was taken, MIT" in cli("import", "n.json", "--register").out
 
 
 def test_a_model_whose_type_nothing_states_is_not_registered_before_it_is_given(cli: Cli, tmp_path: Path) -> None:

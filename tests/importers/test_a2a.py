@@ -160,6 +160,13 @@ def test_a_card_is_found_at_its_former_place_and_below_a_path(place: str) -> Non
     assert at(found, "name") == "Recipe Agent"
 
 
+def test_what_else_a_host_answers_with_hides_no_card_at_its_former_place() -> None:
+    with serving({"/.well-known/agent-card.json": {}, "/.well-known/agent.json": CARD_0_3}) as host:
+        (found,) = read_source(host.address)
+    assert isinstance(found, Finding)
+    assert found.record is not None
+
+
 def test_a_host_and_port_without_a_scheme_are_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving({"/.well-known/agent-card.json": CARD_1_0}) as host:
         (found,) = read_source(host.address.removeprefix("http://"))

@@ -244,6 +244,21 @@ def test_a_missing_file_is_not_looked_for_below_itself() -> None:
         assert len(server.asked) == 1
 
 
+def test_what_programs_write_is_read_at_an_address_as_it_is_in_a_file() -> None:
+    card = (
+        b'{"name": "a", "skills": [], "protocolVersion": "0.3.0", "description": "\xe9t\xe9", "x": NaN, "version": 1}'
+    )
+    servers = b'{"servers": [{"server": {"name": "a/b", "remotes": [], "status": "active", "status": "deleted"}}]}'
+    pages = {WELL_KNOWN: card, "/card.json": card, "/v/v0.1/servers?version=latest&limit=100": servers}
+    with serving(pages) as server:
+        for path in ("", "/card.json"):
+            (found,) = read(server.address + path)
+            assert at(found, "description") == "\xe9t\xe9"
+            assert any("Latin-1" in note for note in found.notes)
+        (found,) = read(f"{server.address}/v")
+    assert "status is given twice with different values, so it was left out" in found.notes
+
+
 def test_a_closed_port_and_a_missing_page_are_told_apart() -> None:
     with serving({}) as server:
         assert "status 404" in refused(f"{server.address}/nothing.json")
@@ -255,6 +270,8 @@ def test_a_closed_port_and_a_missing_page_are_told_apart() -> None:
     [
         ("http://", "is not a web address"),
         ("http://[", "is not a web address"),
+        ("localhost:99999", "is not a web address"),
+        ("http://127.0.0.1:0/", "is not a web address"),
         ("http://user:secret@127.0.0.1/", "leave it out"),
         ("https://exa mple/\x1b[31m", "is not a web address"),
     ],

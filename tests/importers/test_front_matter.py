@@ -114,7 +114,7 @@ def test_null_is_no_licence_and_no_base_model(tmp_path: Path, word: str) -> None
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [("Foo 7B Model Card", "Foo 7B"), ("Model Card for Foo", "Foo"), ("Foo - Model Card", "Foo"), ("null", None),
-     ("unk", None), ("Model Cardinal", "Model Cardinal")],
+     ("unk", None), ("Model Card: Foo", "Foo"), (" Model Card ", None), ("Model Cardinal", "Model Cardinal")],
 )  # fmt: skip
 def test_a_name_is_the_models_and_not_the_templates(written: str, wanted: str | None) -> None:
     draft = Draft("model", "x")

@@ -120,6 +120,14 @@ def test_a_file_that_is_cut_off_in_its_data_says_so_and_is_estimated_whole(tmp_p
     assert at(found, "resource_requirements.min_memory_mb") == 5 * 1024  # 4 GB x 1.2
 
 
+def test_a_file_that_lacks_a_few_bytes_says_how_many(tmp_path: Path) -> None:
+    content = gguf(LLAMA, [("w", (1024, 1024), 0, 0)], data=4 * 1024**2)
+    found = read(written(tmp_path, "a.gguf", content[:-60]))
+    (note,) = [note for note in found.notes if "cut off" in note]
+    sizes = [int(word.replace(",", "")) for word in note.split() if word[0].isdecimal()]
+    assert 0 < sizes[0] - sizes[1] < 100
+
+
 @pytest.mark.parametrize("tensors", [[], [("empty", (0, 4), 0, 4096)], [("w", (8,), 0, 0), ("empty", (0,), 0, 4096)]])
 def test_padding_that_is_missing_at_the_end_is_no_data_that_is_missing(tmp_path: Path, tensors: Any) -> None:
     content = gguf(LLAMA, tensors, data=0)

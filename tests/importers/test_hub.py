@@ -391,11 +391,12 @@ def organisation(pages: Sequence[Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("path", ["/acme", "/acme/models", "/api/models?author=acme"])
 def test_an_organisation_gives_each_of_its_models_page_after_page(path: str) -> None:
     told: list[str] = []
-    with hub_of(organisation([listed(NAMES[0]), listed(NAMES[1])])) as (server, hub):
+    # A model that came in between moves the last of a page to the next one
+    with hub_of(organisation([listed(NAMES[0]), listed(*NAMES)])) as (server, hub):
         found = list(read_from_address(server.address + path, None, None, hub, tell=told.append))
     assert [one.source.removeprefix(server.address) for one in found] == ["/acme/tiny", "/acme/big"]
     assert [at(one, "context_length") for one in found] == [8192, 8192]
-    assert told[-1] == "1 models of acme read, asking for acme/big"
+    assert told[-1] == "1 model of acme read, asking for acme/big"
 
 
 @pytest.mark.parametrize("path", ["/acme", "/acme/tiny", "/api/models?author=acme"])

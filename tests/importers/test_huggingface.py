@@ -307,6 +307,14 @@ def test_the_architecture_tells_the_type(config: Any, wanted: str | None) -> Non
     assert (found and found[0]) == wanted
 
 
+def test_a_configuration_without_architectures_is_one_by_what_stands_in_it(tmp_path: Path) -> None:
+    config = {"model_type": "own", "auto_map": {"AutoModelForCausalLM": "modeling_own.Own"}}
+    (found,) = read_source(model(tmp_path / "m", card=None, config=config))
+    assert isinstance(found, Finding)
+    assert at(found, "model_type") == "LLM"
+    assert "auto_map" in found.origins["model_type"]
+
+
 # ---- cards ---------------------------------------------------------------------------------------------------------
 
 

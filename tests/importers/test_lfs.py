@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.importers.made import at
-from tui_registry.importers import Finding, read_source
+from tui_registry.importers import Finding, Skipped, read_source
 from tui_registry.importers.lfs import pointer_in
 
 GB = 1024**3
@@ -85,6 +85,25 @@ def test_pointers_to_other_files_are_nobodys_business(tmp_path: Path) -> None:
     written(tmp_path / "picture.png", pointer(GB))
     written(tmp_path / "data.parquet", pointer(GB))
     assert list(read_source(tmp_path)) == []
+    # Nor do they hide the card beside them
+    written(tmp_path / "README.md", "---\nlicense: mit\n---\n# Named\n")
+    assert at(read(tmp_path), "name") == "Named"
+
+
+@pytest.mark.parametrize("name", ["README.md", "config.json", "tokenizer.json"])
+def test_a_pointer_in_place_of_what_would_be_read_is_told_and_is_no_model(tmp_path: Path, name: str) -> None:
+    (passed,) = read_source(written(tmp_path / name, pointer(GB)).parent)
+    assert isinstance(passed, Skipped)
+    assert "git lfs pull" in passed.sentence
+    assert read(tmp_path / name).record is None
+
+
+def test_pointers_of_pytorch_s_own_format_tell_the_size_too(tmp_path: Path) -> None:
+    written(tmp_path / "m" / "config.json", CONFIG)
+    written(tmp_path / "m" / "pytorch_model.bin", pointer(3 * GB).replace(b"\n", b"\r\n"))
+    found = read(tmp_path / "m")
+    assert at(found, "resource_requirements.min_disk_gb") == 4
+    assert any("git lfs pull" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,16 @@ def test_a_registry_without_end_is_read_up_to_a_bound() -> None:
         assert "altogether" in error.sentence or "did not answer" in error.sentence
 
 
+def test_what_stands_on_two_pages_of_a_list_is_one() -> None:
+    pages = {
+        FIRST: {"servers": [{"server": server(1)}, {"server": server(2)}], "metadata": {"nextCursor": "c"}},
+        f"{FIRST}&cursor=c": {"servers": [{"server": server(2)}, {"server": server(3)}]},
+    }
+    with serving(pages) as host:
+        found = [one.entry for one in read_source(host.address) if isinstance(one, Finding)]
+    assert [(one or "")[-2:] for one in found] == ["s1", "s2", "s3"]
+
+
 def test_a_cursor_that_cannot_be_typed_is_not_told_and_one_of_a_shell_is_quoted() -> None:
     for cursor, told in (
         ("\x1b[31m", "read before that"),
@@ -290,7 +300,7 @@ def test_how_far_a_list_is_is_told_as_it_is_read() -> None:
     pages = {FIRST: goes_on(1, "c"), f"{FIRST}&cursor=c": {"servers": [{"server": server(2)}]}}
     with serving(pages) as host:
         assert len(list(read_source(host.address, tell=told.append))) == 2
-    assert told == ["asking 127.0.0.1 for an MCP registry", "1 entries of 127.0.0.1 read, asking for more"]
+    assert told == ["asking 127.0.0.1 for an MCP registry", "1 entry of 127.0.0.1 read, asking for more"]
 
 
 def test_where_nothing_comes_in_pages_a_cursor_is_refused(tmp_path: Path) -> None:

@@ -80,6 +80,17 @@ def test_files_are_known_by_how_they_begin(tmp_path: Path, content: bytes, what:
     assert list(read_source(tmp_path)) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("Dockerfile", "is a Dockerfile"), ("Modelfile", "is no Modelfile"), ("x.modelfile", "is no Mod")],
+)
+def test_what_is_written_like_a_modelfile_is_refused_by_its_name(tmp_path: Path, name: str, what: str) -> None:
+    (tmp_path / name).write_text("FROM python:3.11\nRUN pip install x\n")
+    (found,) = read_source(tmp_path / name)
+    assert isinstance(found, Finding)
+    assert found.problems[0].sentence.startswith(what)
+
+
 def test_no_remedy_is_named_that_cannot_work(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"q": 0, "r": 1}')
     (found,) = read_source(tmp_path / "x.json")

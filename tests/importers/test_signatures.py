@@ -76,6 +76,11 @@ def test_a_card_at_a_path_of_its_own_is_checked_too(path: str) -> None:
     assert "signature fits" in note_of(said({path: SIGNED[0]["card"], KEYS: SIGNED[0]["jwks"]}, path))
 
 
+def test_a_signed_card_that_is_nested_too_deep_is_told() -> None:
+    deep = json.dumps(SIGNED[0]["card"])[:-1].encode() + b', "x": ' + b'{"a": [' * 450 + b"]}" * 450 + b"}"
+    assert "nested too deep" in note_of(said({CARD: deep, KEYS: SIGNED[0]["jwks"]}))
+
+
 def test_each_card_of_a_list_is_checked_by_itself() -> None:
     cards = [one["card"] for one in SIGNED[:3]]
     keys = {"keys": [key for one in SIGNED[:3] for key in one["jwks"]["keys"]]}

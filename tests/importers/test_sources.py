@@ -71,6 +71,16 @@ def test_a_named_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
         list(read_source(tmp_path / "pipe.json"))
 
 
+@pytest.mark.parametrize("damaged", ['ind": "model"}', '{"kind": "model", "record": {', '{"kind": "model",,}'])
+def test_a_damaged_line_is_not_all_of_a_backup(tmp_path: Path, damaged: str) -> None:
+    line = json.dumps({"kind": "model", "record": {"name": "kept", "license": "MIT"}})
+    for lines in ((damaged, line), (line, damaged)):
+        (tmp_path / "backup.ndjson").write_text("\n".join(lines))
+        for source in (tmp_path, tmp_path / "backup.ndjson"):
+            found = [one for one in read_source(source) if isinstance(one, Finding)]
+            assert [one.record is not None for one in found] == [text == line for text in lines]
+
+
 def test_a_data_set_of_many_lines_is_passed_over_as_one(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"prompt": "a"}\n' * 1_000)
     (found,) = read_source(tmp_path)
@@ -92,6 +102,16 @@ def test_what_is_none_of_all_this_is_told_in_one_sentence(tmp_path: Path, conten
     assert isinstance(found, Finding)
     assert found.problems[0].sentence.startswith("is nothing that can be read here")
     assert list(read_source(tmp_path)) == []
+
+
+@pytest.mark.parametrize("text", ["- " * 100_000 + "x", "[" * 100_000, "{a: " * 100_000, "- [1\n- 2", "? [a]\n: b"])
+def test_yaml_without_a_field_that_can_be_read_is_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    (passed,) = read_source(tmp_path)
+    assert isinstance(passed, Skipped)
+    (refused,) = read_source(tmp_path / "x.yaml")
+    assert isinstance(refused, Finding)
+    assert refused.record is None
 
 
 def test_a_finding_of_the_other_kind_is_refused(tmp_path: Path) -> None:

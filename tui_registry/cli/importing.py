@@ -25,8 +25,8 @@ from tui_registry.datastore import Datastore, ImportRun, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record
 from tui_registry.importers import CutShortError, place_of, read_source
 from tui_registry.importers.formats import FILES
-from tui_registry.importers.own_documents import LICENCE_ASSUMED
 from tui_registry.present.imports import (
+    LICENCE_ASSUMED,
     Candidate,
     Finding,
     Found,
@@ -276,4 +276,6 @@ def _shown(record: Record, path: str) -> str:
             return safe_text(", ".join(str(item) for item in value), 80)
         case {"Other": other}:
             return safe_text(str(other), 80)
+        case dict():
+            return safe_text(", ".join(f"{name} {of}" for name, of in value.items()), 80)
     return safe_text(str(value), 80)

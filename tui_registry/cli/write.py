@@ -37,7 +37,7 @@ from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
-from tui_registry.present.imports import Finding, describe
+from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
 from tui_registry.records.as_written import read_record
@@ -62,7 +62,8 @@ _BATCH_COLUMNS = (
 def register(args: Namespace) -> int:
     """Register the record, unless it is here already."""
     finding = _read_draft(args.file, args.kind)
-    kind, record = _draft_of(finding)
+    # What is here already has the licence that it has
+    kind, record = _draft_of(replace(finding, notes=tuple(one for one in finding.notes if one != LICENCE_ASSUMED)))
     place = "" if args.file == STDIN else place_of(args.file)
     run = ImportRun(place)
     entry = describe(replace(finding, place=place), run)
@@ -70,14 +71,14 @@ def register(args: Namespace) -> int:
         if args.new or entry is None:
             identifier = datastore.add(kind, record).key
             _remember(datastore, finding, args.file, identifier)
-            _tell_status(datastore, "registered", identifier, as_json=args.json)
+            _tell_registered(datastore, finding, identifier, as_json=args.json)
             return 0
         (taken,) = datastore.take_in([entry], run, register=True)
         found = taken.comparison
         if taken.error is not None:
             raise taken.error
         if taken.op is not None:
-            _tell_status(datastore, "registered", taken.op.key, as_json=args.json)
+            _tell_registered(datastore, finding, taken.op.key, as_json=args.json)
         elif found.found == "same" and found.id is not None and not found.edited:
             _tell_status(datastore, "here", found.id, as_json=args.json)
         else:
@@ -103,15 +104,23 @@ def _differs(kind: Kind, found: Comparison, draft: Record, file: str) -> StoreEr
     told = merge(None, [found.record or found.before], {path: value_at(draft, path) for path in found.edited}).record
     lines = change_lines(found.before, told, most=1)
     more = f"; and {exact(len(lines) - _MOST_CHANGES)} more" if len(lines) > _MOST_CHANGES else ""
+    # What names the record that is here cannot be another one
+    without = "without its id " if draft[ID_FIELD[kind]] == found.id else ""
     return StoreError(
         "differs",
-        f"{kind} {name} ({short}) is here already and the file says something else: "
-        f"{'; '.join(lines[:_MOST_CHANGES])}{more}. Nothing was signed: 'update {short} {safe_text(file, 200)}' "
-        "changes it, 'register --new' registers another one",
+        f"{kind} {name} ({short}) is here already and the file says something else (nothing was signed): "
+        f"{'; '.join(lines[:_MOST_CHANGES])}{more}: 'update {short} {safe_text(file, 200)}' changes it, "
+        f"{without}'register --new' registers another one",
     )
 
 
 _MOST_CHANGES = 6
+
+
+def _tell_registered(datastore: Datastore, finding: Finding, identifier: str, *, as_json: bool) -> None:
+    _tell_status(datastore, "registered", identifier, as_json=as_json)
+    if LICENCE_ASSUMED in finding.notes:
+        note(f"note: {LICENCE_ASSUMED}")
 
 
 def _tell_status(datastore: Datastore, status: str, identifier: str, *, as_json: bool) -> None:

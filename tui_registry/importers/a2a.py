@@ -43,8 +43,12 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
     for path in (place, place.removesuffix(_CARD) + _FORMER_CARD):
         answer = await fetcher.get(url.copy_with(raw_path=path.encode()))
         if answer.status == 200:
-            drafts = read_document(answer.document(), str(answer.url), "")
-            return None if drafts is None else Page(drafts)
+            notes: list[str] = []
+            drafts = read_document(answer.document(notes), str(answer.url), "")
+            for draft in drafts or ():
+                draft.notes += notes
+            if drafts is not None:
+                return Page(drafts)
     return None
 
 

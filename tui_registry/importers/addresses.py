@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -186,21 +187,26 @@ async def _probed(fetcher: Fetcher, url: httpx.URL, below: str, after: str, tell
 def _listed(
     talk: Talk, start: _Start, url: httpx.URL, after: str, bounds: FetchBounds, tell: Tell
 ) -> Iterator[Finding]:
-    """What is on all the pages of a list, or on the only one."""
+    """What is on all the pages of a list, or on the only one; what stands on several of them as it is, once."""
     read = 0
+    told: set[bytes] = set()
 
     def ask(cursor: str) -> Page[Given] | None:
-        tell(f"{exact(read)} entries of {safe_text(url.host, 80)} read, asking for more")
+        tell(f"{exact(read)} {'entry' if read == 1 else 'entries'} of {safe_text(url.host, 80)} read, asking for more")
         return talk.ask(lambda fetcher: start.ask(fetcher, cursor))
 
     for page in pages_after(start.page, ask, after, bounds.pages):
         read += len(page.given)
         if any(isinstance(one, Draft) and one.proof is not None for one in page.given):
             talk.ask(partial(_prove, page.given, url))
-        for finding in [one.finding() for one in page.given]:
+        findings = [one.finding() for one in page.given]
+        # A list that grows while it is read, or goes round in circles, gives the same again
+        here = [hashlib.sha256(repr((one.entry, one.record)).encode()).digest() for one in findings]
+        for finding in [one for one, same in zip(findings, here, strict=True) if not (one.entry and same in told)]:
             # What is alone there has its own place, and of many each has its name
             many = bool(finding.entry) or len(page.given) > 1
             yield replace(finding, place=start.place, entry=finding.entry or None) if many else finding
+        told.update(here)
 
 
 async def _prove(given: Sequence[Given], url: httpx.URL, fetcher: Fetcher) -> None:
@@ -236,10 +242,15 @@ def _read(answer: Answer, url: httpx.URL) -> list[Given]:
     reader = text_reader(text)
     if reader is not None:
         return [reader.read(text, str(url), name)]
-    value = answer.document()
+    notes: list[str] = []
+    value = answer.document(notes)
     drafts = read_foreign(value, str(url), name)
     if drafts is not None:
+        for draft in drafts:
+            if isinstance(draft, Draft):
+                draft.notes += notes
         return list(drafts)
+    value = answer.document()  # ours is read to the letter
     items = value if isinstance(value, list) else [value]
     return [Judged(read_draft(item, f"{url}[{n}]" if len(items) > 1 else str(url))) for n, item in enumerate(items)]
 

@@ -262,7 +262,10 @@ def plain_name(text: str) -> str:
     return "" if name.lower() in _NO_NAMES else name
 
 
-_AROUND = re.compile(r"(?i)^model card (?:for|of)[ \t]+|[ \t]*[-:|\u2013\u2014]?[ \t]+model[ -]?card$")
+_AROUND = re.compile(
+    r"(?i)^model[ -]?card(?: (?:for|of)[ \t]+|[ \t]*[-:|\u2013\u2014][ \t]*|$)"
+    r"|[ \t]*[-:|\u2013\u2014]?[ \t]+model[ -]?card$"
+)
 _NO_NAMES = frozenset(
     {"null", "none", "nil", "nan", "~", "unk", "unknown", "<unk>", "n/a", "na", "undefined", "untitled", "no name"}
 )

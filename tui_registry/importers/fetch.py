@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias, TypeVar
@@ -15,9 +15,9 @@ from typing import TypeAlias, TypeVar
 import httpx
 
 from tui_registry.errors import Json
-from tui_registry.importers.untrusted import CutShortError, Page, SourceError, is_bare_host
+from tui_registry.importers.untrusted import CutShortError, Page, SourceError, decoded, is_bare_host
 from tui_registry.origin import FAILURES, Origin, RedirectError, TooLargeError, read_url
-from tui_registry.records.documents import DocumentError, load_document
+from tui_registry.records.documents import DocumentError, load_document, load_foreign
 from tui_registry.text import exact, safe_text
 
 S = TypeVar("S")
@@ -69,16 +69,25 @@ class Answer:
     size: int | None = None
     next: str = ""
 
-    def document(self) -> Json:
+    def document(self, notes: list[str] | None = None) -> Json:
         """The JSON or YAML in the body.
+
+        Args:
+            notes: where it may be of somebody else's program: it is read as such programs write it then (as by
+                `load_foreign`), and `notes` is told what was left out. None for what is ours.
 
         Raises:
             SourceError: there is none.
         """
+        name = PurePosixPath(self.url.path).name or "answer"
         try:
-            return load_document(self.text(), PurePosixPath(self.url.path).name or "answer")
+            return load_document(self.text(), name)
         except DocumentError as error:
-            raise SourceError(f"{_quoted(str(self.url))}: {error.sentence}") from None
+            refused = error
+        with suppress(DocumentError):
+            if notes is not None:
+                return load_foreign(decoded(self.body, notes), name, notes)
+        raise SourceError(f"{_quoted(str(self.url))}: {refused.sentence}") from None
 
     def text(self) -> str:
         """The body as text; bytes that are not UTF-8 stay recognisable as such."""

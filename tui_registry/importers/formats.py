@@ -205,7 +205,7 @@ FORMATS = (
             ),
             beside="Modelfile",
             suffixes=(".modelfile",),
-            otherwise="is no Modelfile: it holds other lines than the instructions of one",
+            otherwise="is no Modelfile: it has no FROM, or other lines than the instructions of one",
         ),
     ),
     # Its addresses are read by `hub`.

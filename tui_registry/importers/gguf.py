@@ -21,9 +21,16 @@ from tui_registry.importers.draft_writer import Draft, put_licence, put_version,
 from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.tasks import type_of_task
 from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
-from tui_registry.importers.weights import of_file_type, of_tensor_types, put_quantization, put_requirements, split_of
+from tui_registry.importers.weights import (
+    lacking,
+    of_file_type,
+    of_tensor_types,
+    put_quantization,
+    put_requirements,
+    split_of,
+)
 from tui_registry.present.imports import CUT_OFF
-from tui_registry.text import exact, safe_text, size_bytes
+from tui_registry.text import exact, safe_text
 
 MAGIC = b"GGUF"
 _IN = "in the GGUF header"
@@ -70,8 +77,7 @@ def _header(path: Path) -> GgufHeader:
 
 def _say_cut_off(draft: Draft, path: Path, header: GgufHeader) -> None:
     if header.size is not None and header.size > header.file_size:
-        sizes = f"its tensors need {size_bytes(header.size)}, it has {size_bytes(header.file_size)}"
-        _put_cut_off(draft, path, f"{shown(path.name)} is cut off: {sizes}")
+        _put_cut_off(draft, path, f"{shown(path.name)} is cut off: {lacking(header.size, header.file_size)}")
 
 
 def _put_cut_off(draft: Draft, path: Path, note: str) -> None:

@@ -201,6 +201,7 @@ def read_owner(
     """
     base = httpx.URL(hub.base)
     read, cursor = 0, after
+    told: set[str] = set()  # a list that grows while it is read gives the last of a page again
     where = f"{hub.base}/{owner.name}"
 
     with Talk(base, bounds) as talk:
@@ -211,8 +212,10 @@ def read_owner(
             first, lambda at: talk.ask(lambda fetcher: ask_owner(fetcher, hub, owner, at)), after, bounds.pages
         )
         for page in pages:
-            for name in page.given:
-                tell(f"{exact(read)} models of {shown(owner.name)} read, asking for {shown(name)}")
+            for name in [name for name in page.given if name not in told]:
+                told.add(name)
+                so_far = f"{exact(read)} model{'' if read == 1 else 's'} of {shown(owner.name)} read"
+                tell(f"{so_far}, asking for {shown(name)}")
                 try:
                     yield from read_repository(Repository(name), kind, hub, bounds)
                 except AwayError as error:

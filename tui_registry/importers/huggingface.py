@@ -19,6 +19,7 @@ from tui_registry.importers import safetensors
 from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, plain_name, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES, front_matter, without_place
+from tui_registry.importers.lfs import pointer_at
 from tui_registry.importers.tasks import (
     is_modules,
     is_timm,
@@ -285,10 +286,11 @@ def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
     chosen = _of_one_model(sorted(file.relative_to(place).as_posix() for file in found), pipeline)
     if chosen:
         return safetensors.read_all([place / name for name in chosen])
-    if not (folder / PYTORCH_INDEX).is_file():
-        return None
-    stated = safetensors.stated_in(_read_object(folder / PYTORCH_INDEX), PYTORCH_INDEX)
-    return safetensors.Weights(stated=stated, missing=1)
+    pointers = [one for path in sorted(place.glob("pytorch_model*.bin")) if (one := pointer_at(path)) is not None]
+    if (folder / PYTORCH_INDEX).is_file():
+        stated = safetensors.stated_in(_read_object(folder / PYTORCH_INDEX), PYTORCH_INDEX)
+        return safetensors.Weights(stated=stated, missing=1, pointers=pointers)
+    return safetensors.Weights(pointers=pointers) if pointers else None
 
 
 def encoder_of(folder: Path) -> str:
@@ -371,9 +373,16 @@ def is_config(value: Json) -> TypeGuard[dict[str, Json]]:
     architectures = value.get("architectures")
     return (
         (isinstance(architectures, list) and all(isinstance(name, str) for name in architectures))
-        or (isinstance(value.get("model_type"), str) and ("transformers_version" in value or "hidden_size" in value))
+        or (isinstance(value.get("model_type"), str) and not _OF_CONFIGS.isdisjoint(value))
         or is_timm(value)
     )
+
+
+# What stands in a configuration beside the type of its model, and in no record of ours.
+_OF_CONFIGS = frozenset(
+    {"transformers_version", "hidden_size", "auto_map", "vocab_size", "num_hidden_layers", "d_model", "n_embd",
+     "torch_dtype", "dtype", "_name_or_path"}
+)  # fmt: skip
 
 
 def put_config(draft: Draft, config: Mapping[str, Json]) -> None:

@@ -39,7 +39,7 @@ def pointer_in(raw: bytes, name: str) -> Pointer | None:
     """The pointer in the first bytes of a file, None when it is none."""
     if not raw.startswith(BEGINS) or len(raw) > _MOST_BYTES:
         return None
-    text = raw.decode("ascii", "replace")
+    text = raw.decode("ascii", "replace").replace("\r\n", "\n")
     oid, size = _OID.search(text), _SIZE.search(text)
     return None if oid is None or size is None else Pointer(name, oid[1], int(size[1]))
 
@@ -66,12 +66,25 @@ def pointers_words(pointers: list[Pointer]) -> str:
     return f"{are} and no weights ({size} in all): git lfs pull brings them ({named}{more})"
 
 
+NOT_HERE = "is a Git LFS pointer and not the file itself: git lfs pull brings that"
+
+
+def holds_weights(path: Path) -> bool:
+    """Whether a file of that name holds weights, where it is large."""
+    return path.suffix.lower() in _OF_WEIGHTS
+
+
+_OF_WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack")
+
+
 def read_pointer(path: Path) -> Draft:
     """The draft that a pointer in place of weights gives: a name, and what a file of that size needs.
 
     Raises:
-        SourceError: it is no pointer that can be read.
+        SourceError: it is no pointer that can be read, or stands in place of no weights.
     """
+    if not holds_weights(path):
+        raise SourceError(NOT_HERE)
     split = split_of(path.name)
     parts = [path] if split is None else [path.with_name(name) for name in split.parts()[:_MOST_PARTS]]
     pointers = [pointer for part in parts if (pointer := pointer_at(part)) is not None]

@@ -52,12 +52,15 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, after: str) -> 
         answer = await fetcher.get(at.copy_merge_params({"cursor": after}) if after else at)
         if after and answer.status not in (200, 404):
             raise SourceError(f"{shown(at.host)} answers with status {answer.status}")
-        value = answer.document() if answer.status == 200 else None
+        notes: list[str] = []
+        value = answer.document(notes) if answer.status == 200 else None
         entries = servers_in(value)
         if entries or _is_list(value):
             # The same for all its pages
             where = str(at.copy_remove_param("cursor"))
             given = [_read_entry(entry, f"{where} {_name_of(entry)}".rstrip()) for entry in entries]
+            for note in notes:
+                _note_first(given, note)
             return Page(given, next_cursor(value))
     return None
 

@@ -71,7 +71,7 @@ def add_beside(draft: Draft, path: Path) -> None:
         _put(draft, found, "")
 
 
-_NO_MODELFILE = "is no Modelfile: it holds other lines than the instructions of one"
+_NO_MODELFILE = "is no Modelfile: it has no FROM, or other lines than the instructions of one"
 
 
 def _text_of(path: Path, notes: list[str]) -> str:

@@ -27,7 +27,7 @@ def unknown(fields: Mapping[str, Json]) -> Problem:
     """The problem of an object whose fields are not those of a record."""
     named = ", ".join(shown(key, 30) for key in list(fields)[:4])
     more = ", ..." if len(fields) > 4 else ""
-    said = f"has the fields {named}{more} and so" if fields else "has no fields and"
+    said = f"has the field{'' if len(fields) == 1 else 's'} {named}{more} and so" if fields else "has no fields and"
     return Problem("", "error", FORMAT, f"{said} describes no model or agent that can be read here: {FILES} are")
 
 
@@ -40,6 +40,8 @@ def other_text(text: str, name: str) -> str:
     if matter is not None and matter.values:
         return _other_card(matter.values, matter.body, name)
     head = text[:4096].lstrip("\ufeff \t\r\n")
+    if _DOCKERFILE.match(name) and _FROM.search(head):
+        return "a Dockerfile"
     return next((what for begins, what in _BEGINS if begins.match(head)), "")
 
 
@@ -85,6 +87,8 @@ _BEGINS = (
     (re.compile(r"<\?xml|<[a-z]+ xmlns", re.IGNORECASE), "XML"),
     (re.compile(r"#!"), "a script"),
 )
+
+_DOCKERFILE, _FROM = re.compile(r"(?i)(?:docker|container)file\b"), re.compile(r"(?im)^FROM[ \t]")
 
 _DATA_SET = frozenset(
     {"task_categories", "task_ids", "size_categories", "annotations_creators", "language_creators", "dataset_info",

@@ -10,7 +10,7 @@ from typing import TypeGuard
 from tui_registry import formfile
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.others import FORMAT, unknown
-from tui_registry.present.imports import Finding
+from tui_registry.present.imports import LICENCE_ASSUMED, Finding
 from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.schema import FIELDS, ID_FIELD
@@ -87,9 +87,6 @@ def kind_of(fields: Mapping[str, Json]) -> Kind | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-LICENCE_ASSUMED = "no licence is stated, so the default was taken, MIT: write 'license' where it is another one"
-
-
 # ---- lines of our exports ------------------------------------------------------------------------------------------
 
 
@@ -136,12 +133,9 @@ def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json], dic
 
 
 def _written(fields: Mapping[str, Json]) -> frozenset[str]:
-    """The paths of the fields that a description writes."""
-    return frozenset(
-        path
-        for name, value in fields.items()
-        for path in ([f"{name}.{inner}" for inner in value] if isinstance(value, dict) else [name])
-    )
+    """The paths of the fields that a description writes; a variant of the author's own is an object too."""
+    within = (f"{name}.{inner}" for name, value in fields.items() if isinstance(value, dict) for inner in value)
+    return frozenset((*fields, *within))
 
 
 _TEMPLATE = "formfile_template"

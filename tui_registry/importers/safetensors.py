@@ -30,6 +30,7 @@ from tui_registry.importers.weights import (
     Packing,
     Quantization,
     bits_of,
+    lacking,
     of_dtypes,
     of_packed,
     put_quantization,
@@ -401,9 +402,8 @@ def _read_file(path: Path) -> Weights:
         weights.tensors[name], end = _tensor(reader, name, described)
         needed = max(needed, reader.position + end)
     if needed > weights.size:
-        sizes = f"it needs {size_bytes(needed)} and has {size_bytes(weights.size)}"
         weights.cut.append(path.name)
-        weights.notes.append(f"{shown(path.name)} is cut off: {sizes}")
+        weights.notes.append(f"{shown(path.name)} is cut off: {lacking(needed, weights.size)}")
     return weights
 
 

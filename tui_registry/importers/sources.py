@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,7 @@ from tui_registry.errors import Json, Kind, Problem
 from tui_registry.importers.draft_writer import finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
 from tui_registry.importers.front_matter import MOST_BYTES
+from tui_registry.importers.lfs import NOT_HERE, holds_weights
 from tui_registry.importers.others import (
     FORMAT,
     other_bytes,
@@ -130,7 +132,7 @@ _LINES = (".ndjson", ".jsonl")
 # Names of descriptions: a file named so is reported when it describes nothing, any other is passed over silently.
 _NAMED = (".json", ".yaml", ".yml", *_LINES)
 _TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
-_REFUSALS = {suffix: text.otherwise for text in _TEXTS for suffix in text.suffixes}
+_REFUSALS = {name: text.otherwise for text in _TEXTS for name in (*text.suffixes, text.beside)}
 _UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: {FILES} are")
 
 
@@ -159,7 +161,7 @@ def _read_file(path: Path, kind: Kind | None) -> Iterator[Found]:
 
 
 def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[Found]:
-    value = _first_line(file)
+    value = _first_line(file, path)
     if is_operation(value):
         yield Operations(path, partial(_operations_in, path))
         return
@@ -171,9 +173,18 @@ def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[
     yield from _read_description(file.read(MOST_BYTES), path, kind)
 
 
-def _first_line(file: IO[bytes]) -> Json:
-    """The value in the first line that is not blank, None when it is no JSON."""
-    line = next(lines_of(file, _MAX_LINE_BYTES), (0, b""))[1]
+def _first_line(file: IO[bytes], path: Path) -> Json:
+    """The value in the first line that is not blank, None when it is no JSON; in a file of lines that of the first
+    which is ours, if one of the first few is: one damaged line is not all of a backup."""
+    few = _FEW if path.suffix.lower() in _LINES else 1
+    values = [_value_in(line) for _, line in islice(lines_of(file, _MAX_LINE_BYTES), few)]
+    return next(filter(is_ours, values), next(iter(values), None))
+
+
+_FEW = 8
+
+
+def _value_in(line: bytes) -> Json:
     try:
         value: Json = json.loads(line)
     except (ValueError, RecursionError):
@@ -198,8 +209,9 @@ def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding
         return [Finding(source, kind, None, (refusal(other),))]
     if reader is not None:
         return [finding_of(partial(reader.read_file, path), source, kind)]
-    if suffix in _REFUSALS:
-        return [Finding(source, kind, None, (Problem("", "error", "document", _REFUSALS[suffix]),))]
+    otherwise = _REFUSALS.get(suffix) or _REFUSALS.get(path.name)
+    if otherwise and text.strip():
+        return [Finding(source, kind, None, (Problem("", "error", "document", otherwise),))]
     try:
         document = load_document(text, source)
     except DocumentError:
@@ -281,8 +293,6 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
 
 _WELL_KNOWN = ".well-known"  # hidden by its name, and meant for everybody (RFC 8615)
 _WITH_PARTS = {name for each in FORMATS if each.folder is not None for name in each.folder.have_parts}
-# Large files of these names hold weights; of others, a Git LFS pointer says nothing here.
-_WEIGHTS_BY_NAME = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack")
 
 
 def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: bool) -> Iterator[Found]:
@@ -294,14 +304,14 @@ def _read_files(place: Path, names: list[str], kind: Kind | None, *, is_model: b
         weights = WEIGHTS.get(form)
         if weights is not None:
             first = _first_part(path)
-            if form == "pointer" and path.suffix.lower() not in _WEIGHTS_BY_NAME:
-                continue
             # The folder's model, an index or a first part stands for the others.
             if not ((is_model and weights.in_folder) or form in listed or first in done):
                 done.add(first)
                 yield read_weights_file(first if first.is_file() else path, form, kind)
         elif form == "text" and not is_model:
             yield from _read_text(path, forms, kind)
+        elif form == _NOT_HERE and not is_model and path.suffix.lower() in (*_NAMED, ".md"):
+            yield Skipped(str(path), NOT_HERE)
 
 
 def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator[Found]:
@@ -319,7 +329,7 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
             if suffix not in _NAMED and not file.read(64).lstrip().startswith(b"{"):
                 return
             file.seek(0)
-            if suffix in _LINES and not is_ours(_first_line(file)):
+            if suffix in _LINES and not is_ours(_first_line(file, path)):
                 yield Skipped(str(path), "its lines describe no records")
                 return
         for found in read_file(path, kind):
@@ -335,7 +345,8 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
 
 def _is_other(problem: Problem, path: Path) -> bool:
     """Whether what cannot be read is nobody's record: a broken file of ours is told as such."""
-    if problem.code in ("kind", "type", FORMAT):
+    # In a file of ours, a line that is no object is a damaged one
+    if problem.code in ("kind", FORMAT) or (problem.code == "type" and path.suffix.lower() not in _LINES):
         return True
     with opened(path) as file:
         return problem.code == "document" and not says_ours(file.read(_HEAD).decode("utf-8", "replace"))
@@ -359,10 +370,15 @@ def _first_part(path: Path) -> Path:
     return path if split is None else path.with_name(split.part(1))
 
 
+_NOT_HERE = "not here"
+
+
 def _form(path: Path) -> str:
-    """What a file is by its content; `text` too when it cannot be read: its name decides whether people are told."""
+    """What a file is by its content; `text` too when it cannot be read: its name decides whether people are told. What
+    a Git LFS pointer stands for is weights by its name, or just not here."""
     try:
         with opened(path) as file:
-            return form_of(file)
+            form = form_of(file)
     except SourceError:
         return "text"
+    return _NOT_HERE if form == "pointer" and not holds_weights(path) else form

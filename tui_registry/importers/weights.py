@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft
 from tui_registry.importers.untrusted import is_whole
-from tui_registry.text import count_words, size_bytes, size_mb
+from tui_registry.text import count_words, exact, size_bytes, size_mb
 
 
 class Quantization(NamedTuple):
@@ -333,3 +333,11 @@ def put_requirements(draft: Draft, weights: int | None, of: str, *, bits: float 
 def _whole_gb(size: float) -> int:
     """In MB, at least 1 GB."""
     return max(1, math.ceil(size / _GB)) * 1024
+
+
+def lacking(needed: int, size: int) -> str:
+    """That a file of `size` bytes should have `needed`, in words that tell the two apart."""
+    told = [size_bytes(needed), size_bytes(size)]
+    if told[0] == told[1]:
+        told = [f"{exact(needed)} bytes", f"{exact(size)} bytes"]
+    return f"it needs {told[0]} and has {told[1]}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 from tui_registry.errors import InvalidRecord, Kind, Problem, Record, RegistryError, Severity
 from tui_registry.licences import UNSTATED
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
+from tui_registry.records.merging import value_at
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, safe_text
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 # Codes of problems that keep a draft from being registered: a field that a person must give a value, and a file that
 # lacks some of its data.
 NOT_STATED, CUT_OFF = "not_stated", "cut_off"
+# A note of a draft of ours; of what is here already it is not true.
+LICENCE_ASSUMED = "no licence is stated, so the default was taken, MIT: write 'license' where it is another one"
+_AS_IT_IS = "the record that is here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,16 @@ class Candidate:
     def compared(self, comparison: Comparison) -> None:
         """Keep what it is to the records that are here."""
         self.id, self.heads, self.before = comparison.id, comparison.heads, comparison.before
-        self.record = comparison.record or self.record
+        draft, self.record = self.record, comparison.record or self.record
+        if comparison.found not in ("new", "deleted"):
+            self.notes = tuple(note for note in self.notes if note != LICENCE_ASSUMED)
+        if comparison.found == "changed" and draft is not None and self.record is not None:
+            # Where the source says something else than what stays
+            said, stays = draft, self.record
+            self.origins = {
+                path: origin if value_at(said, path) == value_at(stays, path) else _AS_IT_IS
+                for path, origin in self.origins.items()
+            }
         self.changes = comparison.changes
         self.problems = _told(comparison.problems)
         if comparison.reason is not None:

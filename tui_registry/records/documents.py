@@ -295,7 +295,8 @@ def top_fields(text: str) -> Iterator[tuple[str, int, str]]:
         if len(found) > _MOST_FIELDS:
             break
     line, at = 0, 0
-    for match, following in zip(found, [*found[1:], None], strict=True):
+    # Of no fields at all there is none that follows
+    for match, following in zip(found, [*found[1:], None], strict=False):
         line += text.count("\n", at, match.start())
         at = match.start()
         if following is not None or len(found) <= _MOST_FIELDS:

@@ -39,6 +39,7 @@ class Described(NamedTuple):
     Attributes:
         source: the absolute path of a file or folder, or an address; empty where nothing can be remembered (stdin).
         entry: what names it in the source, the same when a list is put in another order; empty where it is all there.
+        called: the same without the number that it has where several are called so.
         record: the draft, with what a person set.
         said: the draft as the source has it.
         stated: the fields that the source states, and those that a person set: of others it says nothing.
@@ -49,6 +50,7 @@ class Described(NamedTuple):
 
     source: str
     entry: str
+    called: str
     kind: Kind
     record: Record
     said: Record
@@ -110,8 +112,13 @@ class ImportRun:
         self.source = source.rstrip("/") or source
         self.together = Together(label)
         self._described: set[_EntryKey] = set()
+        # Entry as it was described -> the name that it is remembered by, and which of those are taken
+        self._names: dict[_EntryKey, str] = {}
+        self._taken: set[_EntryKey] = set()
         # Record -> the entry that it is in this import
         self._claims: dict[str, _EntryKey] = {}
+        # What is remembered of entries that changed their places; None of one whose place another had
+        self._moved: dict[_EntryKey, _Row | None] = {}
 
     def describe(
         self,
@@ -142,7 +149,7 @@ class ImportRun:
         name, number = first, 1
         while (source, name) in self._described:
             number += 1
-            name = f"{first}\t{number}"
+            name = _numbered(first, number)
         if source:
             self._described.add((source, name))
         # A struct that was set as a whole is set where it says something else
@@ -154,6 +161,7 @@ class ImportRun:
         return Described(
             source,
             name,
+            first,
             kind,
             record,
             draft,
@@ -163,6 +171,32 @@ class ImportRun:
             revision,
             tuple(problems),
         )
+
+    def name(self, entry: Described, name: str) -> None:
+        """Keep by which name an entry is remembered: no other entry of this import is."""
+        self._names[entry.source, entry.entry] = name
+        self._taken.add((entry.source, name))
+
+    def name_of(self, entry: Described) -> str | None:
+        """By which name an entry is remembered, None while that is not known."""
+        return self._names.get((entry.source, entry.entry))
+
+    def is_free(self, source: str, name: str) -> bool:
+        """Whether no entry of this import is remembered by that name."""
+        return (source, name) not in self._taken
+
+    def move(self, entry: _EntryKey, source: _EntryKey, row: _Row) -> None:
+        """Keep that an entry is what another place had before."""
+        self._moved[entry] = row
+        self._moved.setdefault(source, None)
+
+    def moved(self, entry: _EntryKey, row: _Row | None) -> _Row | None:
+        """What is remembered of an entry, by what is remembered of its place."""
+        return self._moved.get(entry, row)
+
+    def has_moved(self, entry: _EntryKey) -> bool:
+        """Whether an entry is what another place had before."""
+        return self._moved.get(entry) is not None
 
     def claim(self, entry: Described, identifier: str) -> None:
         """Keep that an entry is a record: no other entry of this import is."""
@@ -195,6 +229,7 @@ class Imports:
             StoreError: the database cannot be read.
         """
         with self._pool.read() as db:
+            entries = told_apart(db, run, entries)
             found = compare(db, self._key.known_address(db), run, entries)
             return [checked(db, entry, comparison) for entry, comparison in zip(entries, found, strict=True)]
 
@@ -208,13 +243,35 @@ class Imports:
             remember(db, entry, identifier, self._clock())
 
 
+def told_apart(db: sqlite3.Connection, run: ImportRun, entries: Iterable[Described]) -> list[Described]:
+    """The entries by the names that they are remembered by.
+
+    Where a source has several of one name, their numbers are no names: whatever order they come in, and however many
+    came or went between them, each is the one that said the same the last time, and what is left changed.
+    """
+    entries = list(entries)
+    alike: dict[_EntryKey, list[Described]] = {}
+    for entry in entries:
+        if entry.source and run.name_of(entry) is None:
+            alike.setdefault((entry.source, entry.called), []).append(entry)
+    for (source, called), group in alike.items():
+        alone = len(group) == 1 and group[0].entry == called and not _is_numbered(db, source, called)
+        for entry, name in [(group[0], called)] if alone else _names(db, run, group):
+            run.name(entry, name)
+    named = ((entry, run.name_of(entry)) for entry in entries)
+    return [entry if name is None else entry._replace(entry=name) for entry, name in named]
+
+
 def compare(db: sqlite3.Connection, address: str, run: ImportRun, entries: Iterable[Described]) -> list[Comparison]:
     """What each of the entries is to this replica; what the authoring rules say is not asked.
 
     Args:
+        entries: as `told_apart` gives them.
         address: of the key that signs here, 40 hex digits.
     """
     looking = _Looking(db, address, run)
+    entries = list(entries)
+    looking.find_moved(entries)
     return [looking.compare(entry) for entry in entries]
 
 
@@ -237,16 +294,78 @@ def remember(db: sqlite3.Connection, entry: Described, identifier: str, now: int
         return
     if known is None:
         _forget_moved(db, identifier)
-    said = _said(entry, {} if known is None else known.said)
+    said = _said(entry, {} if known is None or known.id != identifier else known.said)
     db.execute(
         "INSERT OR REPLACE INTO imported (source, entry, id, said, at) VALUES (?, ?, ?, ?, ?)",
         (entry.source, entry.entry, stored_id(identifier), _packed(said), now),
     )
 
 
-# How: finding the record
+# How: several of one name
 
 _EntryKey: TypeAlias = tuple[str, str]
+# Of more than these the order counts.
+_MOST_ALIKE = 500
+
+
+def _numbered(called: str, number: int) -> str:
+    return called if number == 1 else f"{called}\t{number}"
+
+
+def _names(db: sqlite3.Connection, run: ImportRun, group: Sequence[Described]) -> list[tuple[Described, str]]:
+    """By which name each of the entries of one name in one source is remembered."""
+    source, called = group[0].source, group[0].called
+    rows = {name: row for name, row in _rows_called(db, source, called).items() if run.is_free(source, name)}
+    names: dict[str, str] = {}
+
+    def said_as(entry: Described, meant: Iterable[str]) -> None:
+        found = next((name for name in meant if name in rows and _says(entry, rows[name].said)), None)
+        if found is not None:
+            del rows[found]
+            names[entry.entry] = found
+
+    for entry in group:
+        said_as(entry, (entry.entry,))
+    for entry in group:
+        if entry.entry not in names:
+            said_as(entry, tuple(rows))
+    used = set(names.values())
+    for entry in group:
+        name, number = names.get(entry.entry, entry.entry), 0
+        while entry.entry not in names and (name in used or not run.is_free(source, name)):
+            number += 1
+            name = _numbered(called, number)
+        names[entry.entry] = name
+        used.add(name)
+    return [(entry, names[entry.entry]) for entry in group]
+
+
+def _is_numbered(db: sqlite3.Connection, source: str, called: str) -> bool:
+    """Whether several of one name may be remembered."""
+    row = db.execute(f"SELECT 1 {_NUMBERED} LIMIT 1", _bounds(source, called)).fetchone()
+    return row is not None
+
+
+def _rows_called(db: sqlite3.Connection, source: str, called: str) -> dict[str, _Row]:
+    """What is remembered of the entries of one name, by the name with its number."""
+    first = _row_of(db, source, called)
+    found = {} if first is None else {called: first}
+    rows = db.execute(f"SELECT entry, id, said {_NUMBERED} LIMIT {_MOST_ALIKE}", _bounds(source, called))
+    for name, identifier, said in rows:
+        if isinstance(name, str) and name[len(called) + 1 :].isdecimal():
+            found[name] = _row(identifier, said)
+    return found
+
+
+# After the tab a digit, the last of which stands before the colon
+_NUMBERED = "FROM imported WHERE source = ? AND entry > ? AND entry < ?"
+
+
+def _bounds(source: str, called: str) -> tuple[str, str, str]:
+    return source, f"{called}\t", f"{called}\t:"
+
+
+# How: finding the record
 
 
 class _Row(NamedTuple):
@@ -274,6 +393,36 @@ class _Looking:
         self._owner = bytes.fromhex(address)
         self._run = run
         self._named: dict[tuple[str, ...], list[tuple[_Here, list[_EntryKey]]]] = {}
+        self._rows: dict[_EntryKey, _Row | None] = {}
+
+    def find_moved(self, entries: Sequence[Described]) -> None:
+        """Notice files that were renamed while something else took their names: they say just what another place said,
+        and what is called otherwise stands there now. Each stays the record that it is."""
+        left: dict[_EntryKey, Described] = {}
+        for entry in entries:
+            if entry.source and entry.record[ID_FIELD[entry.kind]] == NULL_HASH:
+                key = (entry.source, entry.entry)
+                row = self._rows[key] = _read_row(self._db, entry)
+                if not self._run.has_moved(key) and (row is None or not _says(entry, row.said)):
+                    left[key] = entry
+        vacant: dict[str, list[tuple[_EntryKey, _Row]]] = {}
+        for key, entry in left.items():
+            row = self._rows[key]
+            if row is not None and row.said.get("name") not in (None, entry.said["name"]):
+                vacant.setdefault(str(row.said["name"]), []).append((key, row))
+        for key, entry in left.items():
+            places = vacant.get(str(entry.said["name"]), [])
+            found = next((one for one in places if _says(entry, one[1].said)), None)
+            if found is not None:
+                places.remove(found)
+                self._run.move(key, *found)
+
+    def _row(self, entry: Described) -> _Row | None:
+        """What is remembered of an entry."""
+        key = (entry.source, entry.entry)
+        if not entry.source:
+            return None
+        return self._run.moved(key, self._rows[key] if key in self._rows else _read_row(self._db, entry))
 
     def compare(self, entry: Described) -> Comparison:
         given = str(entry.record[ID_FIELD[entry.kind]])
@@ -283,7 +432,7 @@ class _Looking:
                 return self._copy_of(entry, here)
             if self._was_ours(given, entry.kind):
                 return Comparison("deleted", given, reason=_deleted(entry.kind, given))
-        row = _read_row(self._db, entry) if entry.source else None
+        row = self._row(entry)
         if row is not None:
             here = self._here(row.id)
             if here is None and self._was_ours(row.id, entry.kind):
@@ -306,7 +455,7 @@ class _Looking:
             return Comparison("kept", here.id, heads, before, reason=_another_s(here, before))
         if not self._run.may_be(entry, here.id):
             return Comparison("kept", here.id, heads, before, reason=_twice(here))
-        row = _read_row(self._db, entry) if entry.source else None
+        row = self._row(entry)
         if not entry.heads and entry.revision is None and row is not None and row.id == here.id:
             return self._against(entry, here, row.said)
         found = self._merged(entry, here, before, heads, before)
@@ -492,12 +641,17 @@ _MOST_SAID = 4 * MAX_OP_BYTES
 
 
 def _read_row(db: sqlite3.Connection, entry: Described) -> _Row | None:
-    row = db.execute(
-        "SELECT id, said FROM imported WHERE source = ? AND entry = ?", (entry.source, entry.entry)
-    ).fetchone()
+    return _row_of(db, entry.source, entry.entry)
+
+
+def _row_of(db: sqlite3.Connection, source: str, name: str) -> _Row | None:
+    row = db.execute("SELECT id, said FROM imported WHERE source = ? AND entry = ?", (source, name)).fetchone()
     if row is None:
         return None
-    identifier, said = row
+    return _row(*row)
+
+
+def _row(identifier: object, said: object) -> _Row:
     return _Row(identifier.hex() if isinstance(identifier, bytes) else "", _unpacked(said))
 
 

@@ -18,7 +18,7 @@ from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
 from tui_registry.replica.log.first_seen import FirstSeen
-from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember
+from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember, told_apart
 from tui_registry.replica.log.judge import check
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -91,13 +91,20 @@ class LocalWrites:
             register, update: as in `Datastore.take_in`.
             bulk: others are likely to follow.
         """
+        wanted = {"new"} | ({"deleted"} if register else set()) | ({"changed"} if update else set())
+        with self._pool.read() as db:
+            if not self._key.known_address(db):
+                # No key is made where nothing is to be signed
+                named = told_apart(db, run, entries)
+                found = compare(db, "", run, named)
+                if not _signs(db, named, found, wanted):
+                    return [_left(db, entry, comparison) for entry, comparison in zip(named, found, strict=True)]
         identity = self._key.identity()
         with self._pool.write(bulk=bulk) as db:
+            entries = told_apart(db, run, entries)
             found = compare(db, identity.address, run, entries)
-            wanted = {"new"} | ({"deleted"} if register else set()) | ({"changed"} if update else set())
-            signs = any(comparison.found in wanted for comparison in found)
             number = run.together.number
-            if number is None and signs and run.together.label:
+            if number is None and run.together.label and _signs(db, entries, found, wanted):
                 number = _new_batch(db, run.together.label)
             turn = _Turn(db, identity, self._clock, number)
             taken: list[TakenIn] = []
@@ -163,6 +170,24 @@ class LocalWrites:
 
 
 # How
+
+
+def _signs(
+    db: sqlite3.Connection, entries: Sequence[Described], found: Sequence[Comparison], wanted: Collection[str]
+) -> bool:
+    """Whether anything of what is wanted may be signed by the authoring rules."""
+    meant = ((entry, one) for entry, one in zip(entries, found, strict=True) if one.found in wanted)
+    return any(not _is_refused(checked(db, entry, one)) for entry, one in meant)
+
+
+def _is_refused(compared: Comparison) -> bool:
+    return any(problem.severity == "error" for problem in compared.problems)
+
+
+def _left(db: sqlite3.Connection, entry: Described, comparison: Comparison) -> TakenIn:
+    """An entry of which nothing is signed."""
+    compared = checked(db, entry, comparison)
+    return TakenIn(compared, error=InvalidRecord(compared.problems) if _is_refused(compared) else None)
 
 
 class _Head(NamedTuple):
@@ -272,7 +297,7 @@ class _Turn:
         compared = checked(self._db, entry, comparison)
         if compared.record is None:
             return TakenIn(compared)
-        if any(problem.severity == "error" for problem in compared.problems):
+        if _is_refused(compared):
             return TakenIn(compared, error=InvalidRecord(compared.problems))
         try:
             if compared.found != "changed" or compared.id is None:

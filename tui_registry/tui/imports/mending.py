@@ -15,8 +15,7 @@ from textual.widgets.option_list import Option
 
 from tui_registry.datastore import Datastore, Described, ImportRun
 from tui_registry.errors import Json, Problem
-from tui_registry.importers.own_documents import LICENCE_ASSUMED
-from tui_registry.present.imports import NOT_STATED, Finding, describe
+from tui_registry.present.imports import LICENCE_ASSUMED, NOT_STATED, Finding, describe
 from tui_registry.records.merging import choose
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.imports.survey import Line, Survey, judge
