@@ -37,7 +37,7 @@ SECONDS_BETWEEN_WORDS: Final = 0.25
 _MOST_NAMED: Final = 5
 _SIGNS: Final = {"registered": "✓ ", "updated": "✓ ", "failed": "✗ ", "invalid": "✗ "}
 _PLACEHOLDER: Final = "words of a name, a file, a state or a problem"
-_NOTHING_MARKED: Final = "a marks what is ready, r registers what is marked, / narrows the list"
+_NOTHING_MARKED: Final = "a marks what is ready, r signs it, / narrows the list"
 
 
 class FindingBody(VerticalScroll, can_focus=True):
@@ -159,7 +159,8 @@ def reason_of(line: Line) -> str:
     """Why a finding cannot be signed as it is, and what can be done about it here; empty where it can."""
     one = line.candidate
     if one.status != "kept":
-        return one.reason
+        more = f" (and {exact(len(one.errors) - 1)} more)" if len(one.errors) > 1 else ""
+        return problem_words(line, one.errors[0]) + more if one.errors else ""
     # What follows the colon is for the command line
     why = safe_text(one.problems[0].sentence, 300).partition(": ")[0]
     return f"{why}: {_KEPT.get(one.problems[0].code, _KEPT['']).remedy}"
@@ -240,14 +241,15 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def action_mark_changed(self) -> None:
         """The same with what changed."""
-        self._mark_all("changed", "nothing here is described otherwise than it is registered")
+        self._mark_all("changed", "nothing here is changed")
 
     def _mark_all(self, status: Status, none: str) -> None:
         self.next_step()
         places = {place for place in self._list.shown if self._lines[place].is_ready_as(status)}
         marked = self._list.marked
         if not places:
-            self.say(none, "problem")
+            again = any(self._lines[place].is_ready_as("deleted") for place in self._list.shown)
+            self.say(f"{none}: space marks what was deleted here" if again else none, "problem")
         elif places <= marked:
             marked -= places
         else:
@@ -365,7 +367,7 @@ class FindingsScreen(FrameScreen[str | None]):
         trouble = found[0] if len(found) == 1 else await self._choose(found, marked=bool(marked))
         if trouble is None:
             return
-        scope = "that are marked" if marked else "in the list"
+        scope = which_ones(len(trouble.places), marked=bool(marked))
         lines = [self._lines[place] for place in trouble.places]
         text = await self.ask(MendScreen(trouble, lines, scope, Desk(self.datastore).known_words))
         if text is not None:
@@ -376,7 +378,7 @@ class FindingsScreen(FrameScreen[str | None]):
             Choice(str(number) if number < 10 else " ", str(number), trouble.words, how_many(len(trouble.places)))
             for number, trouble in enumerate(found, 1)
         ]
-        which = "that are marked" if marked else "in the list"
+        which = which_ones(2, marked=marked)
         chosen = await self.ask(ChooseScreen(f"Mend which problem, for all {which} that have it?", choices))
         return None if chosen is None else found[int(chosen) - 1]
 
@@ -525,9 +527,10 @@ class FindingsScreen(FrameScreen[str | None]):
         if not marked:
             self.hint(_NOTHING_MARKED)
             return
-        deeds = [f"r signs {'them' if ready == len(marked) else exact(ready)}"] * bool(ready)
-        deeds += ["m mends what they have in common"] * any(line.can_be_mended for line in marked)
-        self.hint(f"{exact(len(marked))} marked: {', '.join(deeds)}")
+        them, common = ("it", "a problem of it") if len(marked) == 1 else ("them", "what they have in common")
+        deeds = [f"r signs {them if ready == len(marked) else exact(ready)}"] * bool(ready)
+        deeds += [f"m mends {common}"] * any(line.can_be_mended and faults_in_words(line) for line in marked)
+        self.hint(": ".join([f"{exact(len(marked))} marked", ", ".join(deeds)][: 1 + bool(deeds)]))
 
     # ---- how
 
@@ -552,6 +555,11 @@ class FindingsScreen(FrameScreen[str | None]):
 _STILL_SIGNING: Final = "what was chosen before is still being signed"
 
 
+def which_ones(count: int, *, marked: bool) -> str:
+    """Which findings are meant, after their number: the marked ones, or else all that the list shows."""
+    return f"that {'is' if count == 1 else 'are'} marked" if marked else "in the list"
+
+
 def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     """The question before these are signed, and what it says of each that changes or comes back.
 
@@ -573,6 +581,10 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     if again:
         which = "It was" if len(chosen) == 1 else f"{exact(len(again))} of them {'was' if len(again) == 1 else 'were'}"
         lines.append(f"{which} deleted here before.")
+    unlicensed = sum(any(one.code == "license_unstated" for one in line.candidate.problems) for line in chosen)
+    if unlicensed:
+        which = "It has" if len(chosen) == 1 else f"{exact(unlicensed)} of them {'has' if unlicensed == 1 else 'have'}"
+        lines.append(f"{which} no stated licence.")
     if left:
         lines.append(f"{exact(left)} marked cannot be signed as they are: they stay marked.")
     if len(chosen) > 1:
@@ -594,7 +606,9 @@ def in_full(line: Line, width: int) -> Content:
         changes = change_lines(one.before, one.record, 200)
         lines += [shown for change in changes for shown in field("→", change, width, 2, "$text-accent")]
     for note in one.edited:
-        lines += field("!", safe_text(note, 300), width, 2, "$text-warning")
+        path, _, said = note.partition(": ")
+        known = field_at(line.kind, path)
+        lines += field("!", safe_text(f"{known.title}: {said}" if known else note, 300), width, 2, "$text-warning")
     if one.status == "here":
         return stack(lines)
     # What is said of these above is said for the command line there
@@ -636,11 +650,13 @@ def _said_of(line: Line) -> str:
         case "registered" | "updated":
             return f"{one.status} as {known}"
         case "here":
-            return f"here already as {known}, and it says the same"
+            # What is here may be another than the source says, where it was edited or an update undone
+            return f"here already as {known}: {'edited here since' if one.edited else 'the source says nothing new'}"
         case "changed":
             return f"here as {known}, and described otherwise now: space marks it"
         case "deleted":
-            return f"was registered as {known}, and deleted here since: space marks it, to register it anew"
+            how = "enter opens it" if one.errors else "space marks it"
+            return f"was registered as {known}, and deleted here since: {how}, to register it anew"
         case "kept":
             return reason_of(line)
         case "failed":

@@ -159,7 +159,8 @@ def survey(
 
     Args:
         source: a path, or an address that begins with http:// or https://, as somebody typed it.
-        unwanted: asked between two findings; the reading ends when it says so.
+        unwanted: asked between two findings, and before an address is asked for more; the reading ends when it says
+            so.
         progress: counts what was found, then what was compared with what is here.
 
     Raises:
@@ -169,8 +170,15 @@ def survey(
     findings: list[Finding] = []
     operations: list[Operations] = []
     passed, cut, why, broken = 0, False, "", ""
+
+    def tell(words: str) -> None:
+        # Each thing that a silent host is asked for costs seconds, and the app ends after this thread
+        if unwanted():
+            raise ImportRefused("nobody waits for it any more")
+        progress.tell(words)
+
     try:
-        for found in read_source(source, tell=progress.tell):
+        for found in read_source(source, tell=tell):
             if unwanted():
                 break
             match found:
