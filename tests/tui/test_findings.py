@@ -110,6 +110,11 @@ async def test_one_problem_is_mended_for_all_that_have_it_and_what_is_marked_is_
             await found_in(pilot, folder)
             assert summary(app) == "5 found: 2 ready, 3 not ready; 1 file passed over"
             assert "delta/README.md" in screen_text(app)
+            await press(pilot, "G")
+            assert "has the fields replicas" in screen_text(app)
+            await press(pilot, "space")
+            assert status(app) == "it cannot be registered: it describes no model or agent"
+            await press(pilot, "g")
 
             # A value for all: which problem first, then the value, by the words of the field
             await press(pilot, "m")
@@ -359,6 +364,19 @@ async def test_what_is_here_otherwise_than_its_source_says_is_not_told_to_be_the
             assert "here already as" in screen_text(app)
             assert "edited here since" in screen_text(app)
             assert "Licence: the source says something else" in " ".join(screen_text(app).split())
+
+
+async def test_what_is_left_alone_cannot_be_marked_as_if_one_value_mended_it(tmp_path: Path) -> None:
+    path = ours(tmp_path / "many.json", "twin", "other", license="GPL-3.0-only")
+    with replica(tmp_path / "data") as datastore:
+        for licence in ("MIT", "Apache-2.0"):
+            datastore.add("model", make_record("model", "twin", license=licence))
+        async with running(datastore) as (app, pilot):
+            await found_in(pilot, path)
+            assert summary(app) == "2 found: 1 ready, 1 left alone"
+            await press(pilot, "space")
+            assert marks(app) == 0
+            assert "enter opens it as a new record" in " ".join(screen_text(app).split())
 
 
 def test_a_host_is_asked_nothing_more_once_nobody_waits_for_it(tmp_path: Path) -> None:

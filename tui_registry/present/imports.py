@@ -178,8 +178,6 @@ class Candidate:
                 return "unreadable"
             case "invalid":
                 return f"{len(self.errors)} problem{'' if len(self.errors) == 1 else 's'}"
-            case "failed":
-                return "refused"
         return _status_words(self.status)
 
     @property
@@ -440,8 +438,9 @@ def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> s
         counts: how many have which status, or a draft of their own that a person began.
         passed: files that describe nothing. cut: there is more than the list shows.
     """
-    told = [f"{exact(counts[status])} {words}" for status, words in _IN_A_LIST.items() if counts.get(status)]
-    said = f"{exact(sum(counts.values()))} found{': ' if told else ''}{', '.join(told)}"
+    standing = {status: counts[status] for status in _IN_A_LIST if counts.get(status)}
+    told = [f"{exact(count)} {_status_words(status)}" for status, count in standing.items()]
+    said = f"{exact(sum(standing.values()))} found{': ' if told else ''}{', '.join(told)}"
     if passed:
         said += f"; {exact(passed)} file{'' if passed == 1 else 's'} passed over"
     return said + ("; there are more: tui-registry import takes all" if cut else "")
@@ -458,18 +457,19 @@ def _records(count: int) -> str:
     return "1 record" if count == 1 else f"{exact(count)} records"
 
 
-_IN_A_LIST: Mapping[Standing, str] = {
-    "ready": "ready", "changed": "changed", "invalid": "not ready", "draft": "kept as drafts", "failed": "refused",
-    "kept": "left alone", "deleted": "deleted here", "registered": "registered", "updated": "updated",
-    "here": "here already",
-}  # fmt: skip
+_IN_A_LIST: tuple[Standing, ...] = (
+    "ready", "changed", "invalid", "draft", "failed", "kept", "deleted", "registered", "updated", "here",
+)  # fmt: skip
 _STATUSES: Mapping[str, Status] = {
     "new": "ready", "same": "here", "changed": "changed", "deleted": "deleted", "kept": "kept",
 }  # fmt: skip
-_WORDS: Mapping[Status, str] = {"here": "here already", "deleted": "deleted here", "kept": "left alone"}
+_WORDS: Mapping[Standing, str] = {
+    "invalid": "not ready", "draft": "kept as drafts", "failed": "refused", "kept": "left alone",
+    "deleted": "deleted here", "here": "here already", "skipped": "passed over",
+}  # fmt: skip
 
 
-def _status_words(status: Status) -> str:
+def _status_words(status: Standing) -> str:
     return _WORDS.get(status, status)
 
 

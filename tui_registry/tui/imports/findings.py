@@ -158,6 +158,8 @@ def opens(line: Line) -> bool:
 def reason_of(line: Line) -> str:
     """Why a finding cannot be signed as it is, and what can be done about it here; empty where it can."""
     one = line.candidate
+    if line.is_passed_over:
+        return "it describes no model or agent"
     if one.status != "kept":
         more = f" (and {exact(len(one.errors) - 1)} more)" if len(one.errors) > 1 else ""
         return problem_words(line, one.errors[0]) + more if one.errors else ""
@@ -362,7 +364,7 @@ class FindingsScreen(FrameScreen[str | None]):
             return
         if not found:
             what = "what is marked has" if marked else "what is listed has"
-            self.say(f"{what} no problem that one value mends: enter opens one to put it right", "problem")
+            self.say(f"{what} no problem that one value mends: enter opens one", "problem")
             return
         trouble = found[0] if len(found) == 1 else await self._choose(found, marked=bool(marked))
         if trouble is None:
@@ -392,6 +394,8 @@ class FindingsScreen(FrameScreen[str | None]):
         self._mended.append(dict(zip(trouble.places, zip(lines, since, strict=True), strict=True)))
         for place, line in zip(trouble.places, since, strict=True):
             self._lines[place] = line
+            if not line.can_be_marked:
+                self._list.marked.discard(place)
         self._list.refresh()
         self._show_state()
         self._show_finding()
@@ -433,7 +437,7 @@ class FindingsScreen(FrameScreen[str | None]):
             except RegistryError as error:
                 self.say(error.sentence, "problem")
             self.host.look()
-        if not self._lines:
+        if all(line.is_passed_over for line in self._lines):
             self.dismiss(None)
 
     # ---- narrowing, and leaving
@@ -659,6 +663,8 @@ def _said_of(line: Line) -> str:
             return f"was registered as {known}, and deleted here since: {how}, to register it anew"
         case "kept":
             return reason_of(line)
+        case "skipped":
+            return "passed over: it describes no model or agent"
         case "failed":
             return "refused: why, stands below; r tries again"
         case _:
@@ -679,7 +685,12 @@ def _why_none(lines: Sequence[Line]) -> str:
     if not lines:
         return "there is nothing to sign"
     if len(lines) > 1:
-        return "none of the marked can be signed as it is: m mends what they have in common"
+        how = (
+            "m mends what they have in common"
+            if any(map(faults_in_words, lines))
+            else "enter opens one to put it right"
+        )
+        return f"none of the marked can be signed as it is: {how}"
     (line,) = lines
     if line.can_be_marked:
         return "it cannot be signed as it is: enter opens it to put it right, m mends what several have"
