@@ -448,12 +448,13 @@ def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> s
 
 def registered_words(count: int, trouble: str = "", *, updated: int = 0) -> str:
     """What was signed at once; `trouble` says what was refused or what stopped it."""
-    deeds = [f"registered {_records(count)}"] if count or not updated else []
-    words = " and ".join(deeds + ([f"updated {_records(updated)}"] if updated else []))
+    deeds = [f"registered {count_of_records(count)}"] if count or not updated else []
+    words = " and ".join(deeds + ([f"updated {count_of_records(updated)}"] if updated else []))
     return f"{words}; {trouble}" if trouble else words
 
 
-def _records(count: int) -> str:
+def count_of_records(count: int) -> str:
+    """`1 record`, `30 records`."""
     return "1 record" if count == 1 else f"{exact(count)} records"
 
 

@@ -16,7 +16,14 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui_registry.errors import Problem, RegistryError
-from tui_registry.present.imports import NOT_STATED, Candidate, Status, registered_words, survey_words
+from tui_registry.present.imports import (
+    NOT_STATED,
+    Candidate,
+    Status,
+    count_of_records,
+    registered_words,
+    survey_words,
+)
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import change_lines
 from tui_registry.text import ELLIPSIS, exact, safe_text
@@ -573,7 +580,9 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     updates = [line.candidate for line in chosen if line.candidate.before is not None]
     again = [line.candidate for line in chosen if line.candidate.status == "deleted"]
     new = len(chosen) - len(updates)
-    deeds = [f"register {_records(new)}"] * bool(new) + [f"update {_records(len(updates))}"] * bool(updates)
+    deeds = [f"register {count_of_records(new)}"] * bool(new) + [f"update {count_of_records(len(updates))}"] * bool(
+        updates
+    )
     question = f"{' and '.join(deeds)}, signed by your key?"
     if len(updates) == 1:
         (one,) = updates
@@ -695,7 +704,3 @@ def _why_none(lines: Sequence[Line]) -> str:
     if line.can_be_marked:
         return "it cannot be signed as it is: enter opens it to put it right, m mends what several have"
     return _why_not_marked(line)
-
-
-def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{exact(count)} records"
