@@ -156,7 +156,7 @@ class Candidate:
         if self.operations is None:
             return self.name
         number = self.operations.operations
-        return f"{exact(number)} operations" if self.status == "ready" else self.operations.sentence
+        return _operations(number) if self.status == "ready" else self.operations.sentence
 
     @property
     def counts(self) -> dict[str, int]:
@@ -331,7 +331,7 @@ class OperationsTaken(NamedTuple):
             (self.unsupported, "unsupported"), (self.rejected, "rejected"),
         )  # fmt: skip
         more = [f"{exact(count)} {word}" for count, word in counts if count]
-        return ", ".join([f"{exact(self.applied)} operations stored", *more])
+        return ", ".join([f"{_operations(self.applied)} stored", *more])
 
 
 def taken(operations: Operations, report: ApplyReport) -> Candidate:
@@ -451,6 +451,10 @@ def registered_words(count: int, trouble: str = "", *, updated: int = 0) -> str:
     deeds = [f"registered {count_of_records(count)}"] if count or not updated else []
     words = " and ".join(deeds + ([f"updated {count_of_records(updated)}"] if updated else []))
     return f"{words}; {trouble}" if trouble else words
+
+
+def _operations(count: int) -> str:
+    return "1 operation" if count == 1 else f"{exact(count)} operations"
 
 
 def count_of_records(count: int) -> str:

@@ -440,7 +440,8 @@ class FindingsScreen(FrameScreen[str | None]):
         if await self.ask(ConfirmScreen("Take in operations that are signed already?", detail), later=True):
             try:
                 taken = await self.write(take_operations, self.datastore, self._found.operations)
-                self.say(taken.sentence, "done")
+                refused = f"{taken.sentence}: tui-registry quarantine says why"
+                self.say(refused if taken.rejected else taken.sentence, "problem" if taken.rejected else "done")
             except RegistryError as error:
                 self.say(error.sentence, "problem")
             self.host.look()
@@ -518,7 +519,10 @@ class FindingsScreen(FrameScreen[str | None]):
     def _show_finding(self) -> None:
         """The finding under the cursor in full, and what can be done now."""
         body, place = self.query_one(FindingBody), self._list.item
-        body.text.flow(nothing_here if place is None else partial(in_full, self._lines[place]))
+        if place is not None:
+            body.text.flow(partial(in_full, self._lines[place]))
+        elif self._lines:
+            body.text.flow(nothing_here)
         body.scroll_home(animate=False)
 
     def _show_state(self) -> None:
