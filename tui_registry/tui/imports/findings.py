@@ -615,10 +615,10 @@ def _labels(one: Candidate) -> list[str]:
 
 
 def in_full(line: Line, width: int) -> Content:
-    """A finding as it stands: where it is, what is wrong with it, what it changes, and what a person should look at."""
+    """A finding as it stands: what it changes, what is wrong with it, where it is, and what a person should look at."""
     one = line.candidate
-    lines = field("Where", safe_text(one.source, 500), width, _LABEL)
-    lines += field("State", _said_of(line), width, _LABEL)
+    where = field("Where", safe_text(one.source, 500), width, _LABEL)
+    lines = field("State", _said_of(line), width, _LABEL)
     if one.status == "changed":
         changes = change_lines(one.before, one.record, 200)
         lines += [shown for change in changes for shown in field("→", change, width, 2, "$text-accent")]
@@ -627,12 +627,14 @@ def in_full(line: Line, width: int) -> Content:
         known = field_at(line.kind, path)
         lines += field("!", safe_text(f"{known.title}: {said}" if known else note, 300), width, 2, "$text-warning")
     if one.status == "here":
-        return stack(lines)
+        return stack([*lines, *where])
     # What is said of these above is said for the command line there
     said_above = one.status in ("kept", "deleted")
     for problem in one.problems[said_above:]:
         sign, style = ("✗", "$text-error") if problem.severity == "error" else ("!", "$text-warning")
         lines += field(sign, problem_words(line, problem), width, 2, style)
+    # A long path does not push what has to be read out of sight
+    lines += where
     for note in one.notes:
         if note not in one.edited:
             lines += field("·", safe_text(note, 300), width, 2, "$foreground-muted")
