@@ -192,8 +192,9 @@ async def test_what_changed_is_shown_and_signed_only_where_it_was_chosen(tmp_pat
             gone = {"m0", "m1", "m2"} - set(named(datastore))
             await found_in(pilot, path)
             assert summary(app) == "3 found: 2 changed, 1 deleted here"
+            assert "A marks what changed" in screen_text(app)
             await press(pilot, "a")
-            assert status(app) == "nothing here is new and ready: space marks what was deleted here"
+            assert status(app) == "nothing here is new and ready: A marks what changed"
             await press(pilot, "A")
             assert status(app).startswith("2 marked: r signs them")
             assert "Licence: MIT → Apache-2.0" in screen_text(app)
@@ -358,6 +359,7 @@ async def test_what_is_here_otherwise_than_its_source_says_is_not_told_to_be_the
             await found_in(pilot, path)
             assert summary(app) == "2 found: 2 here already"
             assert "the source says nothing new" in screen_text(app)
+            assert "nothing is left to do here" in screen_text(app)
             await press(pilot, "escape")
             ours(path, "m0", "m1", license="GPL-3.0-only")
             await found_in(pilot, path)

@@ -44,7 +44,9 @@ SECONDS_BETWEEN_WORDS: Final = 0.25
 _MOST_NAMED: Final = 5
 _SIGNS: Final = {"registered": "✓ ", "updated": "✓ ", "failed": "✗ ", "invalid": "✗ "}
 _PLACEHOLDER: Final = "words of a name, a file, a state or a problem"
-_NOTHING_MARKED: Final = "a marks what is ready, r signs it, / narrows the list"
+_NONE_MARKED: Final = "a marks what is ready, r signs it, / narrows the list"
+_NONE_NEW: Final = "A marks what changed, r signs it, / narrows the list"
+_NONE_LEFT: Final = "nothing is left to do here: esc goes back"
 
 
 class FindingBody(VerticalScroll, can_focus=True):
@@ -216,6 +218,8 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        # What was done before stands in the way of what can be done here
+        self.next_step()
         self._list.show(range(len(self._lines)))
         self._show_state()
         if self._found.operations:
@@ -257,8 +261,12 @@ class FindingsScreen(FrameScreen[str | None]):
         places = {place for place in self._list.shown if self._lines[place].is_ready_as(status)}
         marked = self._list.marked
         if not places:
-            again = any(self._lines[place].is_ready_as("deleted") for place in self._list.shown)
-            self.say(f"{none}: space marks what was deleted here" if again else none, "problem")
+            lines = [self._lines[place] for place in self._list.shown]
+            if status != "changed" and any(line.is_ready_as("changed") for line in lines):
+                none += ": A marks what changed"
+            elif any(line.is_ready_as("deleted") for line in lines):
+                none += ": space marks what was deleted here"
+            self.say(none, "problem")
         elif places <= marked:
             marked -= places
         else:
@@ -540,7 +548,7 @@ class FindingsScreen(FrameScreen[str | None]):
         marked = [self._lines[place] for place in self._list.marked]
         ready = sum(line.can_be_signed for line in marked)
         if not marked:
-            self.hint(_NOTHING_MARKED)
+            self.hint(_hint(self._lines))
             return
         them, common = ("it", "a problem of it") if len(marked) == 1 else ("them", "what they have in common")
         deeds = [f"r signs {them if ready == len(marked) else exact(ready)}"] * bool(ready)
@@ -568,6 +576,17 @@ class FindingsScreen(FrameScreen[str | None]):
 # ---- words ---------------------------------------------------------------------------------------------------------
 
 _STILL_SIGNING: Final = "what was chosen before is still being signed"
+
+
+def _hint(lines: Sequence[Line]) -> str:
+    """What can be done while nothing is marked."""
+    if all(line.is_done or line.is_passed_over for line in lines):
+        return _NONE_LEFT
+    new, changed = (any(line.is_ready_as(status) for line in lines) for status in _MARKED_AT_ONCE)
+    return _NONE_NEW if changed and not new else _NONE_MARKED
+
+
+_MARKED_AT_ONCE: Final[tuple[Status, ...]] = ("ready", "changed")
 
 
 def which_ones(count: int, *, marked: bool) -> str:
