@@ -171,10 +171,10 @@ def test_a_list_of_thousands_is_summed_up_and_explained_when_asked(cli: Cli, tmp
     (tmp_path / "many.json").write_text(json.dumps(items))
     said = cli("import", "many.json")
     assert said.code == 1
-    assert "and 900 more, 800 ready, 100 invalid: --explain shows each" in said.out
+    assert "and 900 more, 800 ready, 100 not ready: --explain shows each" in said.out
     assert "  100: name: " in said.out
     assert "(the first: many.json[900])" in said.out
-    assert "900 ready, 100 invalid" in said.err
+    assert "900 ready, 100 not ready" in said.err
     assert cli("import", "many.json", "--explain").out.count("many.json[") == 1000
     assert len(cli("import", "many.json", "--json").lines) == 1000
 

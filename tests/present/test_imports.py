@@ -117,9 +117,9 @@ def test_an_outcome_counts_in_the_order_in_which_things_happened() -> None:
         judged(DRAFT),
     ):
         outcome.add(candidate)
-    assert outcome.summary(registering=True) == "2 ready, 1 skipped, 1 here already"
+    assert outcome.summary(registering=True) == "2 ready, 1 passed over, 1 here already"
     assert outcome.summary(registering=False) == (
-        "2 ready, 1 skipped, 1 here already: --register registers what is ready"
+        "2 ready, 1 passed over, 1 here already: --register registers what is ready"
     )
     assert not outcome.failed()
     outcome.add(judged(DRAFT, [ERROR]))

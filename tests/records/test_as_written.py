@@ -368,7 +368,7 @@ def test_broken_yaml_says_where_in_the_words_of_its_scanner() -> None:
     [
         ("m.json", "", "m.json: is empty"),
         ("m.yaml", "# a comment\n", "m.yaml: is empty"),
-        ("m.yaml", "x" * (MAX_DOCUMENT_BYTES + 1), "m.yaml: has 1,048,577 bytes, at most 1,048,576 are read"),
+        ("m.yaml", "x" * (MAX_DOCUMENT_BYTES + 1), "m.yaml: is longer than the 1,048,576 bytes that are read"),
         ("-", "a: \ud800", "-: holds bytes that are not UTF-8: save it as UTF-8"),
         ("\x1b[2J.json", "", "\ufffd[2J.json: is empty"),
     ],

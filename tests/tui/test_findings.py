@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.imports.findings import FindingList, FindingsScreen, finding_columns, last_of
 from tui_registry.tui.imports.mending import MendScreen
-from tui_registry.tui.imports.survey import survey
+from tui_registry.tui.imports.survey import ImportRefused, survey
 from tui_registry.tui.kit.dialogs import ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.lists import GAP
 from tui_registry.tui.register.register_screen import RegisterScreen
@@ -109,6 +110,11 @@ async def test_one_problem_is_mended_for_all_that_have_it_and_what_is_marked_is_
             await found_in(pilot, folder)
             assert summary(app) == "5 found: 2 ready, 3 not ready; 1 file passed over"
             assert "delta/README.md" in screen_text(app)
+            await press(pilot, "G")
+            assert "has the fields replicas" in screen_text(app)
+            await press(pilot, "space")
+            assert status(app) == "it cannot be registered: it describes no model or agent"
+            await press(pilot, "g")
 
             # A value for all: which problem first, then the value, by the words of the field
             await press(pilot, "m")
@@ -128,7 +134,7 @@ async def test_one_problem_is_mended_for_all_that_have_it_and_what_is_marked_is_
 
             # The same check as in the form, before it is given; only the marked ones get it
             await press(pilot, "/", *"licence not", "enter", "space", "escape", "m", "1")
-            assert "Licence of 1 finding that are marked" in screen_text(app)
+            assert "Licence of 1 finding that is marked" in screen_text(app)
             await press(pilot, *"Apache-3", "enter")
             assert showing(app) is MendScreen
             assert "✗ Apache-3 is not an SPDX licence" in screen_text(app)
@@ -158,7 +164,7 @@ async def test_one_problem_is_mended_for_all_that_have_it_and_what_is_marked_is_
                 "Apache-2.0", "LicenseRef-unstated", "MIT", "MIT",
             ]  # fmt: skip
             await press(pilot, "g", "space")
-            assert status(app).startswith("it cannot be registered: name: must be text")
+            assert status(app).startswith("it cannot be registered: Name: must be text")
             await press(pilot, "escape")
             assert app.screen is browse_of(app)
 
@@ -186,8 +192,9 @@ async def test_what_changed_is_shown_and_signed_only_where_it_was_chosen(tmp_pat
             gone = {"m0", "m1", "m2"} - set(named(datastore))
             await found_in(pilot, path)
             assert summary(app) == "3 found: 2 changed, 1 deleted here"
+            assert "A marks what changed" in screen_text(app)
             await press(pilot, "a")
-            assert status(app) == "nothing here is new and ready"
+            assert status(app) == "nothing here is new and ready: A marks what changed"
             await press(pilot, "A")
             assert status(app).startswith("2 marked: r signs them")
             assert "Licence: MIT → Apache-2.0" in screen_text(app)
@@ -309,6 +316,78 @@ async def test_findings_are_left_with_their_draft_and_told_apart_by_words(tmp_pa
             assert status(app).startswith("registered 2 records")
             assert set(named(datastore)) == {"two", "three", "four"}
         assert [draft.fields["name"] for draft in datastore.drafts.all()] == ["one!"]
+
+
+async def test_the_arrows_choose_what_is_given_and_it_stays_in_sight_on_the_smallest_terminal(tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    card(folder, "alpha")
+    for name in ("beta", "gamma", "delta"):
+        card(folder, name, licence="mit", task="text-generation")
+    ours(folder / "other.json", "odd", license="Foo-Bar")
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore, (60, 16)) as (app, pilot):
+            screen = await found_in(pilot, folder)
+            assert screen.query_one(FindingList).size.height > 5
+            await press(pilot, "m")
+            assert "Foo-Bar is not an SPDX licence" in screen_text(app)
+            assert "write an id" not in screen_text(app)
+            await press(pilot, "2", "down", "down", "down", "down")
+            assert "ImageGeneration" in screen_text(app)
+            await press(pilot, "up", "up", "tab", "ctrl+u", "down", "down", "enter")
+            assert status(app).startswith("gave 1 finding the type Multimodal")
+            await press(pilot, "m", "1", *"mi", "down", "enter")
+            assert status(app).startswith("gave 1 finding the licence MIT")
+
+            # What is said of one is said of one, and only what can be done
+            await press(pilot, "g", "space")
+            assert status(app) == "1 marked: r signs it"
+            await press(pilot, "k", "space", "space")
+            assert status(app) == "1 marked: r signs it, m mends a problem of it"
+            await press(pilot, "r")
+            assert "It has no stated licence." in screen_text(app)
+
+
+async def test_what_is_here_otherwise_than_its_source_says_is_not_told_to_be_the_same(tmp_path: Path) -> None:
+    path = ours(tmp_path / "many.json", "m0", "m1", license="MIT")
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore, WIDE) as (app, pilot):
+            await found_in(pilot, path)
+            await press(pilot, "a", "r", "y", "escape")
+            ours(path, "m0", "m1", license="Apache-2.0")
+            await found_in(pilot, path)
+            await press(pilot, "A", "r", "y", "escape", "u", "2", "y")  # and the update is taken back
+            await found_in(pilot, path)
+            assert summary(app) == "2 found: 2 here already"
+            assert "the source says nothing new" in screen_text(app)
+            assert "nothing is left to do here" in screen_text(app)
+            await press(pilot, "escape")
+            ours(path, "m0", "m1", license="GPL-3.0-only")
+            await found_in(pilot, path)
+            assert "here already as" in screen_text(app)
+            assert "edited here since" in screen_text(app)
+            assert "Licence: the source says something else" in " ".join(screen_text(app).split())
+
+
+async def test_what_is_left_alone_cannot_be_marked_as_if_one_value_mended_it(tmp_path: Path) -> None:
+    path = ours(tmp_path / "many.json", "twin", "other", license="GPL-3.0-only")
+    with replica(tmp_path / "data") as datastore:
+        for licence in ("MIT", "Apache-2.0"):
+            datastore.add("model", make_record("model", "twin", license=licence))
+        async with running(datastore) as (app, pilot):
+            await found_in(pilot, path)
+            assert summary(app) == "2 found: 1 ready, 1 left alone"
+            await press(pilot, "space")
+            assert marks(app) == 0
+            assert "enter opens it as a new record" in " ".join(screen_text(app).split())
+
+
+def test_a_host_is_asked_nothing_more_once_nobody_waits_for_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, replica(tmp_path / "data") as datastore:
+        silent.setblocking(False)
+        with pytest.raises(ImportRefused):
+            survey(datastore, f"http://127.0.0.1:{silent.getsockname()[1]}", lambda: True)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 @pytest.mark.parametrize("width", [57, 76, 96, 200])

@@ -210,12 +210,13 @@ async def test_a_copy_of_a_record_of_ones_own_becomes_an_edit_of_it(tmp_path: Pa
 
 
 async def test_operations_in_a_file_are_taken_in_after_a_question(tmp_path: Path) -> None:
-    path = write(tmp_path / "ops.ndjson", signed(owner("else"), "model", "theirs").to_json() + b"\n")
+    line = signed(owner("else"), "model", "theirs").to_json() + b"\n"
+    path = write(tmp_path / "ops.ndjson", line + line.replace(b"theirs", b"thxirs"))
     with replica(tmp_path / "data") as datastore:
         async with running(datastore) as (app, pilot):
             await ask_for(pilot, path)
             await press(pilot, "y")
-            assert status(app) == "1 operations stored"
+            assert status(app) == "1 operation stored, 1 rejected: tui-registry quarantine says why"
             assert app.screen is browse_of(app)
         assert datastore.stats().records == 1
 

@@ -161,7 +161,7 @@ class Candidate:
         if self.operations is None:
             return self.name
         number = self.operations.operations
-        return f"{exact(number)} operations" if self.status == "ready" else self.operations.sentence
+        return _operations(number) if self.status == "ready" else self.operations.sentence
 
     @property
     def counts(self) -> dict[str, int]:
@@ -183,8 +183,6 @@ class Candidate:
                 return "unreadable"
             case "invalid":
                 return f"{len(self.errors)} problem{'' if len(self.errors) == 1 else 's'}"
-            case "failed":
-                return "refused"
         return _status_words(self.status)
 
     @property
@@ -349,7 +347,7 @@ class OperationsTaken(NamedTuple):
             (self.unsupported, "unsupported"), (self.rejected, "rejected"), (self.elsewhere, SIGNED_ELSEWHERE),
         )  # fmt: skip
         more = [f"{exact(count)} {word}" for count, word in counts if count]
-        return ", ".join([f"{exact(self.applied)} operations stored", *more])
+        return ", ".join([f"{_operations(self.applied)} stored", *more])
 
 
 def taken(operations: Operations, report: ApplyReport) -> Candidate:
@@ -456,8 +454,9 @@ def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> s
         counts: how many have which status, or a draft of their own that a person began.
         passed: files that describe nothing. cut: there is more than the list shows.
     """
-    told = [f"{exact(counts[status])} {words}" for status, words in _IN_A_LIST.items() if counts.get(status)]
-    said = f"{exact(sum(counts.values()))} found{': ' if told else ''}{', '.join(told)}"
+    standing = {status: counts[status] for status in _IN_A_LIST if counts.get(status)}
+    told = [f"{exact(count)} {_status_words(status)}" for status, count in standing.items()]
+    said = f"{exact(sum(standing.values()))} found{': ' if told else ''}{', '.join(told)}"
     if passed:
         said += f"; {exact(passed)} file{'' if passed == 1 else 's'} passed over"
     return said + ("; there are more: tui-registry import takes all" if cut else "")
@@ -465,27 +464,33 @@ def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> s
 
 def registered_words(count: int, trouble: str = "", *, updated: int = 0) -> str:
     """What was signed at once; `trouble` says what was refused or what stopped it."""
-    deeds = [f"registered {_records(count)}"] if count or not updated else []
-    words = " and ".join(deeds + ([f"updated {_records(updated)}"] if updated else []))
+    deeds = [f"registered {count_of_records(count)}"] if count or not updated else []
+    words = " and ".join(deeds + ([f"updated {count_of_records(updated)}"] if updated else []))
     return f"{words}; {trouble}" if trouble else words
 
 
-def _records(count: int) -> str:
+def _operations(count: int) -> str:
+    return "1 operation" if count == 1 else f"{exact(count)} operations"
+
+
+def count_of_records(count: int) -> str:
+    """`1 record`, `30 records`."""
     return "1 record" if count == 1 else f"{exact(count)} records"
 
 
-_IN_A_LIST: Mapping[Standing, str] = {
-    "ready": "ready", "changed": "changed", "invalid": "not ready", "draft": "kept as drafts", "failed": "refused",
-    "kept": "left alone", "deleted": "deleted here", "registered": "registered", "updated": "updated",
-    "here": "here already",
-}  # fmt: skip
+_IN_A_LIST: tuple[Standing, ...] = (
+    "ready", "changed", "invalid", "draft", "failed", "kept", "deleted", "registered", "updated", "here",
+)  # fmt: skip
 _STATUSES: Mapping[str, Status] = {
     "new": "ready", "same": "here", "changed": "changed", "deleted": "deleted", "kept": "kept",
 }  # fmt: skip
-_WORDS: Mapping[Status, str] = {"here": "here already", "deleted": "deleted here", "kept": "left alone"}
+_WORDS: Mapping[Standing, str] = {
+    "invalid": "not ready", "draft": "kept as drafts", "failed": "refused", "kept": "left alone",
+    "deleted": "deleted here", "here": "here already", "skipped": "passed over",
+}  # fmt: skip
 
 
-def _status_words(status: Status) -> str:
+def _status_words(status: Standing) -> str:
     return _WORDS.get(status, status)
 
 

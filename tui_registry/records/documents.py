@@ -58,7 +58,8 @@ def load_document(text: str, name: str) -> Json:
     except UnicodeEncodeError:
         raise DocumentError(name, "holds bytes that are not UTF-8: save it as UTF-8") from None
     if size > MAX_DOCUMENT_BYTES:
-        raise DocumentError(name, f"has {size:,} bytes, at most {MAX_DOCUMENT_BYTES:,} are read")
+        # Of a file, no more is at hand than its beginning
+        raise DocumentError(name, f"is longer than the {MAX_DOCUMENT_BYTES:,} bytes that are read")
     if not text.strip():
         raise DocumentError(name, "is empty")
     suffix = PurePath(name).suffix.lower()

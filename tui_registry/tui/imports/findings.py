@@ -16,7 +16,14 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui_registry.errors import Problem, RegistryError
-from tui_registry.present.imports import NOT_STATED, Candidate, Status, registered_words, survey_words
+from tui_registry.present.imports import (
+    NOT_STATED,
+    Candidate,
+    Status,
+    count_of_records,
+    registered_words,
+    survey_words,
+)
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import change_lines
 from tui_registry.text import ELLIPSIS, exact, safe_text
@@ -38,7 +45,9 @@ SECONDS_BETWEEN_WORDS: Final = 0.25
 _MOST_NAMED: Final = 5
 _SIGNS: Final = {"registered": "✓ ", "updated": "✓ ", "failed": "✗ ", "invalid": "✗ "}
 _PLACEHOLDER: Final = "words of a name, a file, a state or a problem"
-_NOTHING_MARKED: Final = "a marks what is ready, r registers what is marked, / narrows the list"
+_NONE_MARKED: Final = "a marks what is ready, r signs it, / narrows the list"
+_NONE_NEW: Final = "A marks what changed, r signs it, / narrows the list"
+_NONE_LEFT: Final = "nothing is left to do here: esc goes back"
 
 
 class FindingBody(VerticalScroll, can_focus=True):
@@ -159,8 +168,11 @@ def opens(line: Line) -> bool:
 def reason_of(line: Line) -> str:
     """Why a finding cannot be signed as it is, and what can be done about it here; empty where it can."""
     one = line.candidate
+    if line.is_passed_over:
+        return "it describes no model or agent"
     if one.status != "kept":
-        return one.reason
+        more = f" (and {exact(len(one.errors) - 1)} more)" if len(one.errors) > 1 else ""
+        return problem_words(line, one.errors[0]) + more if one.errors else ""
     # What follows the colon is for the command line
     why = safe_text(one.problems[0].sentence, 300).partition(": ")[0]
     return f"{why}: {_KEPT.get(one.problems[0].code, _KEPT['']).remedy}"
@@ -207,6 +219,8 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        # What was done before stands in the way of what can be done here
+        self.next_step()
         self._list.show(range(len(self._lines)))
         self._show_state()
         if self._found.operations:
@@ -241,13 +255,18 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def action_mark_changed(self) -> None:
         """The same with what changed."""
-        self._mark_all("changed", "nothing here is described otherwise than it is registered")
+        self._mark_all("changed", "nothing here is changed")
 
     def _mark_all(self, status: Status, none: str) -> None:
         self.next_step()
         places = {place for place in self._list.shown if self._lines[place].is_ready_as(status)}
         marked = self._list.marked
         if not places:
+            lines = [self._lines[place] for place in self._list.shown]
+            if status != "changed" and any(line.is_ready_as("changed") for line in lines):
+                none += ": A marks what changed"
+            elif any(line.is_ready_as("deleted") for line in lines):
+                none += ": space marks what was deleted here"
             self.say(none, "problem")
         elif places <= marked:
             marked -= places
@@ -362,12 +381,12 @@ class FindingsScreen(FrameScreen[str | None]):
             return
         if not found:
             what = "what is marked has" if marked else "what is listed has"
-            self.say(f"{what} no problem that one value mends: enter opens one to put it right", "problem")
+            self.say(f"{what} no problem that one value mends: enter opens one", "problem")
             return
         trouble = found[0] if len(found) == 1 else await self._choose(found, marked=bool(marked))
         if trouble is None:
             return
-        scope = "that are marked" if marked else "in the list"
+        scope = which_ones(len(trouble.places), marked=bool(marked))
         lines = [self._lines[place] for place in trouble.places]
         text = await self.ask(MendScreen(trouble, lines, scope, Desk(self.datastore).known_words))
         if text is not None:
@@ -378,7 +397,7 @@ class FindingsScreen(FrameScreen[str | None]):
             Choice(str(number) if number < 10 else " ", str(number), trouble.words, how_many(len(trouble.places)))
             for number, trouble in enumerate(found, 1)
         ]
-        which = "that are marked" if marked else "in the list"
+        which = which_ones(2, marked=marked)
         chosen = await self.ask(ChooseScreen(f"Mend which problem, for all {which} that have it?", choices))
         return None if chosen is None else found[int(chosen) - 1]
 
@@ -392,6 +411,8 @@ class FindingsScreen(FrameScreen[str | None]):
         self._mended.append(dict(zip(trouble.places, zip(lines, since, strict=True), strict=True)))
         for place, line in zip(trouble.places, since, strict=True):
             self._lines[place] = line
+            if not line.can_be_marked:
+                self._list.marked.discard(place)
         self._list.refresh()
         self._show_state()
         self._show_finding()
@@ -429,11 +450,12 @@ class FindingsScreen(FrameScreen[str | None]):
         if await self.ask(ConfirmScreen("Take in operations that are signed already?", detail), later=True):
             try:
                 taken = await self.write(take_operations, self.datastore, self._found.operations)
-                self.say(taken.sentence, "done")
+                refused = f"{taken.sentence}: tui-registry quarantine says why"
+                self.say(refused if taken.rejected else taken.sentence, "problem" if taken.rejected else "done")
             except RegistryError as error:
                 self.say(error.sentence, "problem")
             self.host.look()
-        if not self._lines:
+        if all(line.is_passed_over for line in self._lines):
             self.dismiss(None)
 
     # ---- narrowing, and leaving
@@ -507,7 +529,10 @@ class FindingsScreen(FrameScreen[str | None]):
     def _show_finding(self) -> None:
         """The finding under the cursor in full, and what can be done now."""
         body, place = self.query_one(FindingBody), self._list.item
-        body.text.flow(nothing_here if place is None else partial(in_full, self._lines[place]))
+        if place is not None:
+            body.text.flow(partial(in_full, self._lines[place]))
+        elif self._lines:
+            body.text.flow(nothing_here)
         body.scroll_home(animate=False)
 
     def _show_state(self) -> None:
@@ -525,11 +550,12 @@ class FindingsScreen(FrameScreen[str | None]):
         marked = [self._lines[place] for place in self._list.marked]
         ready = sum(line.can_be_signed for line in marked)
         if not marked:
-            self.hint(_NOTHING_MARKED)
+            self.hint(_hint(self._lines))
             return
-        deeds = [f"r signs {'them' if ready == len(marked) else exact(ready)}"] * bool(ready)
-        deeds += ["m mends what they have in common"] * any(line.can_be_mended for line in marked)
-        self.hint(f"{exact(len(marked))} marked: {', '.join(deeds)}")
+        them, common = ("it", "a problem of it") if len(marked) == 1 else ("them", "what they have in common")
+        deeds = [f"r signs {them if ready == len(marked) else exact(ready)}"] * bool(ready)
+        deeds += [f"m mends {common}"] * any(line.can_be_mended and faults_in_words(line) for line in marked)
+        self.hint(": ".join([f"{exact(len(marked))} marked", ", ".join(deeds)][: 1 + bool(deeds)]))
 
     # ---- how
 
@@ -554,6 +580,22 @@ class FindingsScreen(FrameScreen[str | None]):
 _STILL_SIGNING: Final = "what was chosen before is still being signed"
 
 
+def _hint(lines: Sequence[Line]) -> str:
+    """What can be done while nothing is marked."""
+    if all(line.is_done or line.is_passed_over for line in lines):
+        return _NONE_LEFT
+    new, changed = (any(line.is_ready_as(status) for line in lines) for status in _MARKED_AT_ONCE)
+    return _NONE_NEW if changed and not new else _NONE_MARKED
+
+
+_MARKED_AT_ONCE: Final[tuple[Status, ...]] = ("ready", "changed")
+
+
+def which_ones(count: int, *, marked: bool) -> str:
+    """Which findings are meant, after their number: the marked ones, or else all that the list shows."""
+    return f"that {'is' if count == 1 else 'are'} marked" if marked else "in the list"
+
+
 def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     """The question before these are signed, and what it says of each that changes or comes back.
 
@@ -563,7 +605,9 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     updates = [line.candidate for line in chosen if line.candidate.before is not None]
     again = [line.candidate for line in chosen if line.candidate.status == "deleted"]
     new = len(chosen) - len(updates)
-    deeds = [f"register {_records(new)}"] * bool(new) + [f"update {_records(len(updates))}"] * bool(updates)
+    deeds = [f"register {count_of_records(new)}"] * bool(new) + [f"update {count_of_records(len(updates))}"] * bool(
+        updates
+    )
     question = f"{' and '.join(deeds)}, signed by your key?"
     if len(updates) == 1:
         (one,) = updates
@@ -575,6 +619,10 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     if again:
         which = "It was" if len(chosen) == 1 else f"{exact(len(again))} of them {'was' if len(again) == 1 else 'were'}"
         lines.append(f"{which} deleted here before.")
+    unlicensed = sum(any(one.code == "license_unstated" for one in line.candidate.problems) for line in chosen)
+    if unlicensed:
+        which = "It has" if len(chosen) == 1 else f"{exact(unlicensed)} of them {'has' if unlicensed == 1 else 'have'}"
+        lines.append(f"{which} no stated licence.")
     if left:
         lines.append(f"{exact(left)} marked cannot be signed as they are: they stay marked.")
     if len(chosen) > 1:
@@ -588,22 +636,26 @@ def _labels(one: Candidate) -> list[str]:
 
 
 def in_full(line: Line, width: int) -> Content:
-    """A finding as it stands: where it is, what is wrong with it, what it changes, and what a person should look at."""
+    """A finding as it stands: what it changes, what is wrong with it, where it is, and what a person should look at."""
     one = line.candidate
-    lines = field("Where", safe_text(one.source, 500), width, _LABEL)
-    lines += field("State", _said_of(line), width, _LABEL)
+    where = field("Where", safe_text(one.source, 500), width, _LABEL)
+    lines = field("State", _said_of(line), width, _LABEL)
     if one.status == "changed":
         changes = change_lines(one.before, one.record, 200)
         lines += [shown for change in changes for shown in field("→", change, width, 2, "$text-accent")]
     for note in one.edited:
-        lines += field("!", safe_text(note, 300), width, 2, "$text-warning")
+        path, _, said = note.partition(": ")
+        known = field_at(line.kind, path)
+        lines += field("!", safe_text(f"{known.title}: {said}" if known else note, 300), width, 2, "$text-warning")
     if one.status == "here":
-        return stack(lines)
+        return stack([*lines, *where])
     # What is said of these above is said for the command line there
     said_above = one.status in ("kept", "deleted")
     for problem in one.problems[said_above:]:
         sign, style = ("✗", "$text-error") if problem.severity == "error" else ("!", "$text-warning")
         lines += field(sign, problem_words(line, problem), width, 2, style)
+    # A long path does not push what has to be read out of sight
+    lines += where
     for note in one.notes:
         if note not in one.edited:
             lines += field("·", safe_text(note, 300), width, 2, "$foreground-muted")
@@ -638,13 +690,17 @@ def _said_of(line: Line) -> str:
         case "registered" | "updated":
             return f"{one.status} as {known}"
         case "here":
-            return f"here already as {known}, and it says the same"
+            # What is here may be another than the source says, where it was edited or an update undone
+            return f"here already as {known}: {'edited here since' if one.edited else 'the source says nothing new'}"
         case "changed":
             return f"here as {known}, and described otherwise now: space marks it"
         case "deleted":
-            return f"was registered as {known}, and deleted here since: space marks it, to register it anew"
+            how = "enter opens it" if one.errors else "space marks it"
+            return f"was registered as {known}, and deleted here since: {how}, to register it anew"
         case "kept":
             return reason_of(line)
+        case "skipped":
+            return "passed over: it describes no model or agent"
         case "failed":
             return "refused: why, stands below; r tries again"
         case _:
@@ -665,12 +721,13 @@ def _why_none(lines: Sequence[Line]) -> str:
     if not lines:
         return "there is nothing to sign"
     if len(lines) > 1:
-        return "none of the marked can be signed as it is: m mends what they have in common"
+        how = (
+            "m mends what they have in common"
+            if any(map(faults_in_words, lines))
+            else "enter opens one to put it right"
+        )
+        return f"none of the marked can be signed as it is: {how}"
     (line,) = lines
     if line.can_be_marked:
         return "it cannot be signed as it is: enter opens it to put it right, m mends what several have"
     return _why_not_marked(line)
-
-
-def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{exact(count)} records"

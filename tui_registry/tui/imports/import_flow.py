@@ -56,6 +56,8 @@ class ImportSource(Dialog[Survey]):
     """Answers with what the source holds. An error stays in the dialog, with what was typed."""
 
     AUTO_FOCUS = "SafeInput"
+    # Where there is little room, what is offered stays in sight
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
     BINDINGS = bindings_for("import")
 
     def __init__(self) -> None:

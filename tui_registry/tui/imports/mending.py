@@ -136,7 +136,9 @@ def _faults_of(line: Line) -> Iterator[tuple[FormField, str, str, bool]]:
         if field.control == "number" and problem.severity == "warning":
             continue
         unstated = problem.code in (NOT_STATED, "license_unstated")
-        words = f"{field.title} not stated" if unstated else f"{field.title}: {safe_text(problem.sentence, 60)}"
+        # What follows the colon says what to write
+        words = f"{field.title}: {safe_text(problem.sentence.partition(': ')[0], 60)}"
+        words = f"{field.title} not stated" if unstated else words
         yield field, _UNSTATED if unstated else problem.code, words, problem.severity == "error"
     licence, version = field_at(found.kind, "license"), field_at(found.kind, "version")
     if licence is not None and LICENCE_ASSUMED in found.notes:
@@ -155,6 +157,8 @@ class MendScreen(Dialog[str]):
     """Answers with the text of the field, which the rules have nothing against."""
 
     AUTO_FOCUS = "SafeInput"
+    # Where there is little room, what is offered stays in sight
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
     BINDINGS = bindings_for("mending")
 
     def __init__(self, trouble: Trouble, lines: Sequence[Line], scope: str, ask: Ask) -> None:
@@ -175,6 +179,7 @@ class MendScreen(Dialog[str]):
         self._ask = ask
         self._typed = ""
         self._offers: Sequence[str] = ()
+        self._offered_for: str | None = None
 
     def compose_answers(self) -> Iterable[Widget]:
         yield SafeInput(placeholder=f"e.g. {self._field.hint}" if self._field.hint else "type, or choose below")
@@ -202,10 +207,12 @@ class MendScreen(Dialog[str]):
 
     async def _show_offers(self) -> None:
         typed = self._typed
+        if typed == self._offered_for:
+            return  # the cursor in them stays where it was moved to
         found = await self.read(offers, self._field, typed, self._ask)
         if typed != self._typed:
             return
-        self._offers = found
+        self._offers, self._offered_for = found, typed
         shown = self.query_one(OptionList)
         shown.clear_options()
         shown.add_options(Option(Content(_words(offer))) for offer in found)

@@ -23,11 +23,13 @@ from tui_registry.present.imports import (
     Status,
     describe,
     judged,
+    passed_over,
 )
 from tui_registry.text import exact, safe_text
 
 # A list is for looking; what is longer the command line takes.
 MOST: Final = 10_000
+_MOST_PASSED: Final = 1_000
 _AT_ONCE: Final = 500
 
 
@@ -97,6 +99,11 @@ class Line:
         return self.candidate.status in ("registered", "updated", "here")
 
     @property
+    def is_passed_over(self) -> bool:
+        """Whether it is a file of a folder that describes nothing."""
+        return self.candidate.status == "skipped"
+
+    @property
     def stands(self) -> Standing:
         """How it stands: as its candidate, where there is no draft of its own."""
         return self.candidate.status if self.draft is None else "draft"
@@ -114,8 +121,9 @@ class Line:
 
     @property
     def can_be_mended(self) -> bool:
-        """Whether a value can be given to it, together with others."""
-        return self.draft is None and self.candidate.record is not None and not self.is_done
+        """Whether a value can be given to it, together with others; of what stays as it is that changes nothing."""
+        one = self.candidate
+        return self.draft is None and one.record is not None and one.status != "kept" and not self.is_done
 
     @property
     def can_be_marked(self) -> bool:
@@ -128,9 +136,10 @@ class Survey:
     """What a source holds.
 
     Attributes:
+        lines: what has to be looked at, then what is here already, then the files that describe nothing.
         run: what comes of it is remembered, and undone as one.
         operations: files of operations that are signed already.
-        passed: how many files of a folder describe nothing.
+        passed: how many files of a folder describe nothing; the lines say why of the first of them.
         cut: there is more than is listed.
         broken: why the reading ended before the end, empty where it did not.
     """
@@ -146,9 +155,10 @@ class Survey:
     @property
     def alone(self) -> Line | None:
         """The only description that there is, where it can go straight into the form as a new record."""
-        if len(self.lines) != 1 or self.operations or self.broken:
+        told = [line for line in self.lines if not line.is_passed_over]
+        if len(told) != 1 or self.operations or self.broken:
             return None
-        (line,) = self.lines
+        (line,) = told
         return line if line.candidate.status in ("ready", "invalid") else None
 
 
@@ -159,7 +169,8 @@ def survey(
 
     Args:
         source: a path, or an address that begins with http:// or https://, as somebody typed it.
-        unwanted: asked between two findings; the reading ends when it says so.
+        unwanted: asked between two findings, and before an address is asked for more; the reading ends when it says
+            so.
         progress: counts what was found, then what was compared with what is here.
 
     Raises:
@@ -168,14 +179,25 @@ def survey(
     progress = progress or Progress()
     findings: list[Finding] = []
     operations: list[Operations] = []
+    others: list[Line] = []
     passed, cut, why, broken = 0, False, "", ""
+
+    def tell(words: str) -> None:
+        # Each thing that a silent host is asked for costs seconds, and the app ends after this thread
+        if unwanted():
+            raise ImportRefused("nobody waits for it any more")
+        progress.tell(words)
+
     try:
-        for found in read_source(source, tell=progress.tell):
+        for found in read_source(source, tell=tell):
             if unwanted():
                 break
             match found:
                 case Skipped():
                     passed, why = passed + 1, why or f"{safe_text(found.source, 200)} {found.sentence}"
+                    if passed <= _MOST_PASSED:
+                        nothing = Finding(found.source, None, None)
+                        others.append(Line(nothing, nothing, passed_over(found)))
                 case Operations():
                     operations.append(found)
                 case Finding():
@@ -203,7 +225,7 @@ def survey(
         raise ImportRefused(why or f"{safe_text(source, 200)} holds nothing that describes a model or an agent")
     # What somebody has to look at comes before what is here already
     lines.sort(key=lambda line: line.is_done)
-    return Survey(source, run, tuple(lines), tuple(operations), passed, cut, broken)
+    return Survey(source, run, (*lines, *others), tuple(operations), passed, cut, broken)
 
 
 def judge(
