@@ -111,7 +111,7 @@ async def test_one_problem_is_mended_for_all_that_have_it_and_what_is_marked_is_
             assert summary(app) == "5 found: 2 ready, 3 not ready; 1 file passed over"
             assert "delta/README.md" in screen_text(app)
             await press(pilot, "G")
-            assert "has the fields replicas" in screen_text(app)
+            assert "has the field replicas" in screen_text(app)
             await press(pilot, "space")
             assert status(app) == "it cannot be registered: it describes no model or agent"
             await press(pilot, "g")
