@@ -278,6 +278,10 @@ class _Pull:
             if start == 0 and (transport.past_caches or self._tally.in_no_sum):
                 self._expect_reason()
                 break
+            # As well where pulls before this one read the beginning: else one that never has the time to read all of
+            # the log in one go would begin anew for ever.
+            if await in_thread(self._datastore.peers.may_differ, self._peer.name, remote.head.epoch):
+                break
             # The peer's log is not the one that the cursor is of (it was restored from a backup), or some of what was
             # read came from a cache that has another: all is read again, past caches.
             anew = True
@@ -455,7 +459,8 @@ class _Pull:
         if not before:
             return
         left = await in_thread(self._datastore.peers.spoilt, self._peer.name, head.epoch)
-        due = [entry for entry, _ in left if entry in {entry for entry, _ in before} and entry < head.size]
+        of_before = {entry for entry, _ in before}
+        due = [entry for entry, _ in left if entry in of_before and entry < head.size]
         if due:
             tile = due[0] // TILE_OPS
             span = Span(tile, 0, min(TILE_OPS, head.size - tile * TILE_OPS))
