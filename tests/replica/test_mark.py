@@ -94,6 +94,21 @@ def test_one_that_grew_again_is_noticed_too(folder: Path, opened: Open, tmp_path
     assert store.mark.share().renewed
 
 
+@pytest.mark.parametrize(
+    "lines", [OPS[5:], OPS[:5][::-1] + OPS[5:]], ids=["others were written", "they came back by themselves"]
+)
+def test_giving_away_what_was_restored_does_not_hide_it(
+    folder: Path, opened: Open, tmp_path: Path, lines: list[bytes]
+) -> None:
+    """As a push does, which gives no epoch away."""
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    store = opened()
+    store.apply(lines)
+    assert store.mark.note(store.log.head()) is None
+    assert store.mark.restored() == Restored(size=store.log.head().size, shared=5, shared_at=NOW + 1)
+    assert store.mark.share().renewed
+
+
 def test_a_copy_that_is_used_beside_the_other_gets_an_epoch_of_its_own(
     folder: Path, opened: Open, tmp_path: Path
 ) -> None:

@@ -138,16 +138,18 @@ class Mark:
                     before = written.before
                 # Of an empty log nothing can be lost, and another process may have noted as much.
                 if head.size > (0 if written is None else written.size) or before != (written and written.before):
-                    self._write(head, before)
+                    self._write(head, before, written)
             except OSError as error:
                 return f"{_folder()} cannot be written ({system_reason(error)})"
             self._noted = (head.epoch, head.size)
         return None
 
-    def _write(self, head: Head, before: tuple[int, int] | None) -> None:
+    def _write(self, head: Head, before: tuple[int, int] | None, written: _Written | None) -> None:
         with self._pool.read() as db:
             if db.execute("SELECT epoch FROM replica").fetchone() != (head.epoch,):
                 return  # renewed just now by another process, which has noted it
+            if written is not None and not _fits(db, written):
+                return  # of another copy of this log: `share` and `restored` have to find it as it is
             last = _last(db, head.size)
         _write(head.epoch, _Written(head.size, head.fingerprint, *last, self._clock(), before))
 
