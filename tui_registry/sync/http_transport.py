@@ -26,7 +26,7 @@ from typing import TypeVar
 import httpx
 
 from tui_registry.datastore import Head
-from tui_registry.errors import Json
+from tui_registry.errors import Json, RegistryError
 from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
@@ -47,6 +47,9 @@ _WORTH = 16_384
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)", re.ASCII)
 # A weak tag does not name the bytes, and a long one is no honest server's.
 _STRONG_TAG = re.compile(r'"[!#-~]{1,128}"', re.ASCII)
+# The names of the folders that tiles are kept in, one for each peer, and of the files there.
+_FOLDER = re.compile(r"[0-9a-f]{32}", re.ASCII).fullmatch
+_KEPT = re.compile(r"[0-9a-f]{32}-(.+)", re.ASCII).fullmatch
 # Of the line that a kept tile begins with.
 _LABEL_BYTES = 512
 _ABANDONED_SECONDS = 7 * 86_400
@@ -202,7 +205,10 @@ class HttpTransport:
 
     async def __aexit__(self, *details: object) -> None:
         await self._origin.__aexit__(*details)
-        await asyncio.to_thread(self._incoming.close, is_done=details[0] is None)
+        error = details[1]
+        # Of a full disk we keep nothing that can be fetched again.
+        is_done = error is None or (isinstance(error, RegistryError) and error.code == "disk_full")
+        await asyncio.to_thread(self._incoming.close, is_done=is_done)
 
     # How: one request
 
@@ -637,8 +643,8 @@ class _Incoming:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._descriptor = _locked(folder)
         try:
-            for path in folder.iterdir():
-                if path.name.startswith(epoch + "-") and _end(path):
+            for path in filter(_end, folder.iterdir()):
+                if path.name.startswith(epoch + "-"):
                     self._sizes[path] = path.stat().st_size
                 else:
                     path.unlink()
@@ -648,14 +654,15 @@ class _Incoming:
         with suppress(OSError):
             for other in root.iterdir():
                 # Of a peer that is gone, or has another address now.
-                if other != folder and other.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                if other != folder and _FOLDER(other.name) and other.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
                     _remove(other)
         return folder
 
 
 def _end(path: Path) -> int:
-    """One past the log index of the last entry of a kept tile; 0 of anything else."""
-    span = Span.from_name(path.name.partition("-")[2])
+    """One past the log index of the last entry of a kept tile; 0 of anything else, which is not ours to remove."""
+    found = _KEPT(path.name)
+    span = None if found is None else Span.from_name(found[1])
     return 0 if span is None else span.end
 
 
@@ -673,7 +680,7 @@ def _remove(folder: Path) -> None:
     with suppress(OSError):
         descriptor = _locked(folder)
         try:
-            for path in folder.iterdir():
+            for path in filter(_end, folder.iterdir()):
                 path.unlink()
             folder.rmdir()
         finally:
