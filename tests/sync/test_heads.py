@@ -174,6 +174,18 @@ async def test_the_head_of_an_epoch_that_is_no_more_costs_one_more_look(here: Da
         assert here.peers.get("hub").epoch == new.epoch
 
 
+async def test_the_tiles_of_a_new_epoch_may_come_from_caches(here: Datastore) -> None:
+    """All readers read all of it: past caches, each would have a copy of its own of every tile there."""
+    edges = Edges(part(300))
+    async with hostile(edges.answer) as peer:
+        here.peers.add("hub", peer.url)
+        await pull(here, "hub")
+        edges.both(part(530, epoch="a" * 32))
+        result, files = await looked(here, peer)
+        assert (result.ok, result.applied, files[:2]) == (True, 230, ["head", "head!"])
+        assert sorted(files[2:]) == ["0.ndjson.gz", "1.ndjson.gz", "2.18.ndjson.gz"]
+
+
 async def test_tiles_of_another_log_in_a_cache_are_read_past_it(here: Datastore) -> None:
     """A backup that was put back under the same epoch poisons caches for a year."""
     before, now = part(20), FakeLog.of([*many()[:15], *roots(BOB, 5)])

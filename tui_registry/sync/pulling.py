@@ -338,8 +338,13 @@ class _Pull:
         older one of the same log, as a cache may keep it."""
         verdict = await self._verdict(transport, remote)
         if verdict == "other":
+            past_caches = transport.past_caches
             remote = await self._look_past_caches(transport)
             verdict = await self._verdict(transport, remote)
+            if remote.head.epoch != self._peer.epoch:
+                # Its tiles have names of their own. All readers of a log with a new epoch read all of it: that is
+                # what caches are for.
+                transport.past_caches = past_caches
         return None if verdict == "stale" else remote
 
     async def _verdict(self, transport: Transport, remote: RemoteHead) -> str:
