@@ -349,7 +349,7 @@ class HttpTransport:
             return
         if status in _BUSY:
             after = _retry_after(response.headers.get("retry-after"), self._waits.now())
-            later = "later" if after is None else f"in {exact(math.ceil(after))} s"
+            later = "later" if not after else f"in {exact(math.ceil(after))} s"
             raise _PassingError(self._peer, f"http_{status}", f"is too busy now ({status}). Try again {later}", after)
         if status in (401, 403, 407):
             raise self._fail(f"http_{status}", f"does not let us in ({status}). Ask its operator")
