@@ -243,6 +243,7 @@ class _Pull:
         self._compared = False
         self._stale = False
         self._still_spoilt = 0
+        self._endless = Endless(bounds)
 
     async def run(self, transport: Transport) -> None:
         """Read everything up to the peer's head, then the children that are missing here.
@@ -257,7 +258,8 @@ class _Pull:
             return
         remote = found
         spoilt = await in_thread(self._datastore.peers.spoilt, self._peer.name, remote.head.epoch)
-        looked_again = anew = False
+        anew = False
+        looked_from = -1
         while True:
             self.head, self.etag = remote.head, remote.etag
             cursor = await in_thread(self._begin, remote.head, anew)
@@ -267,10 +269,11 @@ class _Pull:
             try:
                 cursor = await self._entries(transport, remote, cursor)
             except SyncError as error:
-                # A tail vanishes once its tile is full, and every tile does when a log is rewritten: look once more.
-                if error.code != "vanished" or looked_again:
+                # A tail vanishes once its tile is full, and every tile does when a log is rewritten: look again, and as
+                # often as more was read since. Who has a slow line is overtaken more than once.
+                if error.code != "vanished" or start <= looked_from:
                     raise
-                looked_again = True
+                looked_from = start
                 remote = await self._look_past_caches(transport)
                 continue
             if cursor.fits(remote.head):
@@ -285,6 +288,7 @@ class _Pull:
             # The peer's log is not the one that the cursor is of (it was restored from a backup), or some of what was
             # read came from a cache that has another: all is read again, past caches.
             anew = True
+            looked_from, self._endless = -1, Endless(self._bounds)
             remote = await self._look_past_caches(transport)
         await self._children(transport, spoilt)
         await self._spoilt_again(transport, remote.head, spoilt)
@@ -412,7 +416,6 @@ class _Pull:
         """
         wanted = spans(cursor.start, remote.head.size, ranges=remote.ranges)
         start = cursor.start
-        endless = Endless(self._bounds)
 
         def check(lines: list[bytes]) -> Coroutine[None, None, list[Arrival]]:
             nonlocal start
@@ -428,7 +431,7 @@ class _Pull:
                 ours = (await in_thread(self._datastore.log.head)).size
                 claims = [arrival.claimed for arrival in arrivals if arrival.error is None]
                 unkept = report.pending + report.unsupported
-                why = endless.why(claims, report.known, len(report.rejected), unkept, ours)
+                why = self._endless.why(claims, report.known, len(report.rejected), unkept, ours)
                 if why is not None:
                     raise SyncError(self._peer.name, "protocol", why)
         return cursor
