@@ -277,14 +277,15 @@ class HttpTransport:
 
     @asynccontextmanager
     async def _asking(
-        self, seconds: float | None = None, *, grace: float | None = None, grew: Callable[[], bool] = lambda: False
+        self, seconds: float | None = None, *, grace: float | None = None, grew: Callable[[], bool] | None = None
     ) -> AsyncIterator[None]:
         """A least rate, as a peer that sends a byte now and then stays below every timeout of a read; and whatever goes
         wrong on the way, in words.
 
         Args:
             seconds: for the whole request. grace: to stay behind the least rate.
-            grew: whether it brought something before it stopped.
+            grew: of a tile, whether some of it came before it stopped. Silence is worth another try then, and one where
+                nothing came: a line may have died unnoticed, as where a laptop slept.
         """
         grace = self._bounds.grace_seconds if grace is None else grace
         try:
@@ -306,10 +307,11 @@ class HttpTransport:
                 is_hang_up(error)
                 # Of who has answered before: a node that is started anew.
                 or (isinstance(error, httpx.ConnectError) and self._answered)
-                or (isinstance(error, httpx.TimeoutException) and grew())
             )
             if may_pass:
                 raise _PassingError(self._peer, *failure) from None
+            if isinstance(error, httpx.TimeoutException) and grew is not None:
+                raise _PassingError(self._peer, *failure, once=not grew()) from None
             raise self._fail(*failure) from None
 
     def _patience(self) -> _Patience:
@@ -366,11 +368,13 @@ class _PassingError(SyncError):
 
     Attributes:
         after: in so many seconds, says the peer; None where it does not say.
+        once: it is worth one try and no more.
     """
 
-    def __init__(self, peer: str, code: str, reason: str, after: float | None = None) -> None:
+    def __init__(self, peer: str, code: str, reason: str, after: float | None = None, *, once: bool = False) -> None:
         super().__init__(peer, code, reason)
         self.after = after
+        self.once = once
 
 
 class _Patience:
@@ -400,7 +404,7 @@ class _Patience:
             self._in_vain, self._began = 0, self._waits.clock()
             self._doublings = max(0, self._doublings - 1)
         self._fulfilled = fulfilled
-        most = self._retries if failed.after is None else _TOLD_RETRIES
+        most = 1 if failed.once else self._retries if failed.after is None else _TOLD_RETRIES
         spread = min(bounds.retry_seconds * 2**self._doublings, bounds.wait_seconds) * self._waits.spread()
         seconds = spread + (failed.after or 0)
         over = self._waits.clock() - self._began + seconds > bounds.patience_seconds
