@@ -118,6 +118,25 @@ def test_a_copy_that_is_used_beside_the_other_gets_an_epoch_of_its_own(
     assert not opened().mark.share().renewed
 
 
+def test_of_two_that_notice_it_at_once_one_renews_the_epoch(
+    folder: Path, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    first, second = opened(), opened()
+    differs = second.mark._differs
+    epochs = []
+
+    def late() -> Restored | None:
+        found = differs()
+        assert first.mark.share().renewed
+        epochs.append(first.log.head().epoch)
+        return found
+
+    monkeypatch.setattr(second.mark, "_differs", late)
+    assert second.mark.share().renewed
+    assert epochs == [second.log.head().epoch]
+
+
 def test_a_backup_of_what_was_shared_last_is_no_older_copy(folder: Path, opened: Open, tmp_path: Path) -> None:
     first = opened()
     first.apply(OPS[:3])

@@ -92,8 +92,9 @@ class Mark:
     def forget(self) -> None:
         """The person knows that this is an older copy, and goes on with it: the log has a new epoch if it has not yet,
         and `restored` says no more of it."""
+        epoch = self._log.head().epoch
         if self._differs() is not None:
-            self._log.renew_epoch(self._log.head().epoch)
+            self._log.renew_epoch(epoch)
         self._note(self._log.head(), None, forget=True)
 
     def share(self, *, new_epoch: bool = False) -> Shared:
@@ -106,10 +107,12 @@ class Mark:
         Raises:
             StoreError: the replica cannot be written.
         """
+        # Read first: of two that find this at once, such as `serve` and `export`, one renews it.
+        epoch = self._log.head().epoch
         restored = self._differs()
         renewed = new_epoch or restored is not None
         if renewed:
-            self._log.renew_epoch(self._log.head().epoch)
+            self._log.renew_epoch(epoch)
         before = None if restored is None else (restored.shared, restored.shared_at)
         return Shared(renewed, restored, self._note(self._log.head(), before))
 
