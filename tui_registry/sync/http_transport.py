@@ -120,18 +120,21 @@ class HttpTransport:
             await asyncio.to_thread(arriving.begin_anew)
         best = arriving.size
         begun_again = 0
+        past_caches = self.past_caches
         while True:
             try:
                 if not arriving.is_whole:
-                    await self._fetch(epoch, span, arriving)
+                    await self._fetch(epoch, span, arriving, past_caches=past_caches)
                 lines = await asyncio.to_thread(arriving.lines)
             except LogError as error:
                 # Of one answer it is the peer's; put together from several, their bytes may not belong together.
                 of_several = arriving.of_several
                 await asyncio.to_thread(arriving.begin_anew)
                 begun_again += 1
-                if not of_several or begun_again > self._bounds.retries:
+                if begun_again > self._bounds.retries or (past_caches and not of_several):
                     raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
+                # And what a cache has spoilt it would keep so for a year.
+                past_caches = past_caches or not of_several
                 best, patience = 0, self._patience()
             except _PassingError as failed:
                 if arriving.size - best >= _WORTH:
@@ -214,7 +217,8 @@ class HttpTransport:
 
     async def _head(self, etag: str | None) -> RemoteHead | None:
         extra = {"if-none-match": etag} if etag is not None else {}
-        async with self._asking(self._bounds.head_seconds), self._get("sync/head", extra) as response:
+        asked = self._get("sync/head", extra, past_caches=self.past_caches)
+        async with self._asking(self._bounds.head_seconds), asked as response:
             if response.status_code == 304 and etag is not None:
                 return None
             if response.status_code == 404:
@@ -227,7 +231,7 @@ class HttpTransport:
             raise self._fail(error.code, f"{error.reason}. Check the address") from None
         return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag"), read.head, data))
 
-    async def _fetch(self, epoch: str, span: Span, arriving: _Arriving) -> None:
+    async def _fetch(self, epoch: str, span: Span, arriving: _Arriving, *, past_caches: bool) -> None:
         """Ask for a tile, or for the rest of it, and take what comes.
 
         Raises:
@@ -237,7 +241,8 @@ class HttpTransport:
         before = arriving.size
         wanted = arriving.rest()
         path = f"sync/{epoch}/entries/{span.name}"
-        async with self._asking(grew=lambda: arriving.size > before), self._get(path, wanted) as response:
+        asked = self._get(path, wanted, past_caches=past_caches)
+        async with self._asking(grew=lambda: arriving.size > before), asked as response:
             status = response.status_code
             if status in (404, 410):
                 await asyncio.to_thread(arriving.begin_anew)
@@ -258,12 +263,14 @@ class HttpTransport:
                 await asyncio.to_thread(arriving.begin_anew)
                 raise self._fail("too_large", f"tile {span.name} is larger than {limit:,} bytes") from None
 
-    def _get(self, path: str, headers: dict[str, str] | None = None) -> AbstractAsyncContextManager[httpx.Response]:
+    def _get(
+        self, path: str, headers: dict[str, str], *, past_caches: bool
+    ) -> AbstractAsyncContextManager[httpx.Response]:
         url = self._base.join(path)
-        if self.past_caches:
+        if past_caches:
             # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
             url = url.copy_set_param("fresh", os.urandom(8).hex())
-            headers = {"cache-control": "no-cache", **(headers or {})}
+            headers = {"cache-control": "no-cache", **headers}
         return self._heard(self._origin.get(url, headers))
 
     def _post(self, path: str, content: bytes) -> AbstractAsyncContextManager[httpx.Response]:
