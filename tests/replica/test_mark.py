@@ -118,6 +118,23 @@ def test_a_copy_that_is_used_beside_the_other_gets_an_epoch_of_its_own(
     assert not opened().mark.share().renewed
 
 
+def test_a_kill_right_after_the_epoch_was_renewed_hides_nothing(
+    folder: Path, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    store = opened()
+
+    def killed(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.mark, "_note", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.mark.share()
+    later = opened()
+    assert later.mark.restored() == Restored(size=3, shared=5, shared_at=NOW + 1)
+    assert not later.mark.share().renewed
+
+
 def test_of_two_that_notice_it_at_once_one_renews_the_epoch(
     folder: Path, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

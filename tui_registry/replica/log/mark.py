@@ -11,6 +11,7 @@ a cursor for each address, and a directory that the other one published is recog
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import threading
@@ -111,9 +112,14 @@ class Mark:
         epoch = self._log.head().epoch
         restored = self._differs()
         renewed = new_epoch or restored is not None
-        if renewed:
-            self._log.renew_epoch(epoch)
         before = None if restored is None else (restored.shared, restored.shared_at)
+        if renewed:
+            new = os.urandom(16).hex()
+            if before is not None:
+                # Before it is renewed: under another epoch nothing else tells what was found, should we be killed now.
+                with suppress(OSError):
+                    _write(new, _Written(0, "0" * 64, "", None, self._clock(), before))
+            self._log.renew_epoch(epoch, new)
         return Shared(renewed, restored, self._note(self._log.head(), before))
 
     def note(self, head: Head) -> str | None:
