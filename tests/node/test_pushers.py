@@ -23,7 +23,7 @@ from tests.sync.clock import in_a_moment
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import ApplyReport, Datastore
 from tui_registry.node import Address, NodeBounds, running
-from tui_registry.node.log_routes import OTHERS, Pushers
+from tui_registry.node.log_routes import OTHERS, Pushers, _Unchecked
 from tui_registry.node.requests import read_body
 from tui_registry.node.responses import NodeError
 from tui_registry.present.pulls import read_report
@@ -173,6 +173,28 @@ def test_who_was_slow_for_long_makes_room_for_others(store: Datastore) -> None:
         while not (ended := select.select(slow, [], [], 0)[0]):
             assert offer(address, "127.0.0.4", b"x" * 500 + b"\n").status_code == 200
         assert b"others need the room" in ended[0].recv(4096)
+
+
+async def test_who_makes_way_already_is_not_told_again() -> None:
+    """Its last bytes come while it is told, and another lacks room just then."""
+    coming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    unchecked = _Unchecked(NodeBounds(unchecked_bytes=2000, unchecked_seconds=0))
+    with ExitStack() as stack:
+        slow, *others = (stack.enter_context(unchecked.coming(f"push:{number}")) for number in range(4))
+        reading = asyncio.ensure_future(
+            slow.whole(Request({"type": "http", "method": "POST", "headers": []}, coming.get))
+        )
+        coming.put_nowait({"type": "http.request", "body": b"x" * 900, "more_body": True})
+        while not slow.size:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        for other, size in zip(others, (900, 500, 550), strict=True):
+            if size == 500:
+                coming.put_nowait({"type": "http.request", "body": b"x" * 100, "more_body": True})
+            unchecked.make_room(other, size)
+            other.size = size
+            await asyncio.sleep(0)
+        with pytest.raises(NodeError, match="others need the room"):
+            await reading
 
 
 async def test_twenty_pushers_at_once_all_end_well_in_one_call(store: Datastore, tmp_path: Path) -> None:

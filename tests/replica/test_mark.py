@@ -94,6 +94,21 @@ def test_one_that_grew_again_is_noticed_too(folder: Path, opened: Open, tmp_path
     assert store.mark.share().renewed
 
 
+@pytest.mark.parametrize(
+    "lines", [OPS[5:], OPS[:5][::-1] + OPS[5:]], ids=["others were written", "they came back by themselves"]
+)
+def test_giving_away_what_was_restored_does_not_hide_it(
+    folder: Path, opened: Open, tmp_path: Path, lines: list[bytes]
+) -> None:
+    """As a push does, which gives no epoch away."""
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    store = opened()
+    store.apply(lines)
+    assert store.mark.note(store.log.head()) is None
+    assert store.mark.restored() == Restored(size=store.log.head().size, shared=5, shared_at=NOW + 1)
+    assert store.mark.share().renewed
+
+
 def test_a_copy_that_is_used_beside_the_other_gets_an_epoch_of_its_own(
     folder: Path, opened: Open, tmp_path: Path
 ) -> None:
@@ -101,6 +116,42 @@ def test_a_copy_that_is_used_beside_the_other_gets_an_epoch_of_its_own(
     with Datastore.open(backup, clock=lambda: NOW + 9) as copy:
         assert copy.mark.share().renewed
     assert not opened().mark.share().renewed
+
+
+def test_a_kill_right_after_the_epoch_was_renewed_hides_nothing(
+    folder: Path, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    store = opened()
+
+    def killed(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.mark, "_note", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.mark.share()
+    later = opened()
+    assert later.mark.restored() == Restored(size=3, shared=5, shared_at=NOW + 1)
+    assert not later.mark.share().renewed
+
+
+def test_of_two_that_notice_it_at_once_one_renews_the_epoch(
+    folder: Path, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    first, second = opened(), opened()
+    differs = second.mark._differs
+    epochs = []
+
+    def late() -> Restored | None:
+        found = differs()
+        assert first.mark.share().renewed
+        epochs.append(first.log.head().epoch)
+        return found
+
+    monkeypatch.setattr(second.mark, "_differs", late)
+    assert second.mark.share().renewed
+    assert epochs == [second.log.head().epoch]
 
 
 def test_a_backup_of_what_was_shared_last_is_no_older_copy(folder: Path, opened: Open, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
 
 import pytest
@@ -105,6 +106,41 @@ async def test_a_log_that_grows_while_it_is_read_is_read_to_where_it_was(here: D
         here.peers.add("them", peer.url)
         assert (await pull(here, "them")).read == 300
         assert peer.paths.count("/sync/head") == 1
+
+
+async def test_a_slow_reader_whose_tail_vanishes_again_and_again_reads_on(here: Datastore) -> None:
+    """Of a published log, which has one tail at a time: it is overtaken twice by a log that grows."""
+    ops = roots(ALICE, 1200)
+    sizes = iter((300, 600, 1200))
+    log = FakeLog.of([])
+
+    async def growing(ask: Ask, reply: Reply) -> None:
+        nonlocal log
+        name = ask.path.rsplit("/", 1)[-1]
+        if name == "head":
+            log = FakeLog.of(ops[: next(sizes)])
+        if name in ("1.44.ndjson.gz", "2.88.ndjson.gz"):
+            await reply.whole(404)
+        else:
+            await honest(log)(ask, reply)
+
+    result = await read(here, growing)
+    assert (result.error, result.applied) == (None, 1200)
+
+
+async def test_a_log_that_vanishes_after_each_tile_ends_too(here: Datastore) -> None:
+    vanished: set[str] = set()
+
+    async def vanishing(ask: Ask, reply: Reply) -> None:
+        odd = re.search(r"/([0-9]*[13579])\.ndjson", ask.path)
+        if odd and odd[1] not in vanished:
+            vanished.add(odd[1])
+            await reply.whole(404)
+        else:
+            await endless(lambda _: _TILE)(ask, reply)
+
+    result = await read(here, vanishing, Bounds(batch_ops=256, requests_at_once=1, unread_tiles=1))
+    expect(result, "protocol", "gives the same operations again and again, which no log holds twice")
 
 
 async def silent(ask: Ask, reply: Reply) -> None:

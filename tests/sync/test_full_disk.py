@@ -48,6 +48,8 @@ async def test_a_pull_says_how_many_were_stored_before(small_disk: Datastore) ->
     told = TOLD.search(result.sentence)
     assert told is not None, result.sentence
     assert int(told[1]) == small_disk.log.head().size > 0
+    # What was fetched and found no room there keeps none from others.
+    assert not (small_disk.data_dir / "incoming").exists()
 
 
 def test_operations_of_a_file_likewise(small_disk: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:

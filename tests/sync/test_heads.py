@@ -18,7 +18,7 @@ from tests.sync.logs import ALICE, BOB, FakeLog, roots
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Head
 from tui_registry.sync import PullResult, pull
-from tui_registry.sync.tiles import MAX_SIZE, LogError, etag_of_head, parse_head, spell_head
+from tui_registry.sync.tiles import MAX_SIZE, LogError, etag_of_head, pack, parse_head, spell_head
 
 HEAD = Head("0123456789abcdef" * 2, 12, "ab" * 32, "cd" * 20)
 TREE = json.loads(spell_head(HEAD, ranges=True))
@@ -174,6 +174,18 @@ async def test_the_head_of_an_epoch_that_is_no_more_costs_one_more_look(here: Da
         assert here.peers.get("hub").epoch == new.epoch
 
 
+async def test_the_tiles_of_a_new_epoch_may_come_from_caches(here: Datastore) -> None:
+    """All readers read all of it: past caches, each would have a copy of its own of every tile there."""
+    edges = Edges(part(300))
+    async with hostile(edges.answer) as peer:
+        here.peers.add("hub", peer.url)
+        await pull(here, "hub")
+        edges.both(part(530, epoch="a" * 32))
+        result, files = await looked(here, peer)
+        assert (result.ok, result.applied, files[:2]) == (True, 230, ["head", "head!"])
+        assert sorted(files[2:]) == ["0.ndjson.gz", "1.ndjson.gz", "2.18.ndjson.gz"]
+
+
 async def test_tiles_of_another_log_in_a_cache_are_read_past_it(here: Datastore) -> None:
     """A backup that was put back under the same epoch poisons caches for a year."""
     before, now = part(20), FakeLog.of([*many()[:15], *roots(BOB, 5)])
@@ -189,6 +201,23 @@ async def test_tiles_of_another_log_in_a_cache_are_read_past_it(here: Datastore)
     assert (result.ok, here.log.head().size) == (True, 25)
     assert files == ["head", "0.20.ndjson.gz", "head!", "0.20.ndjson.gz!"]
     assert here.peers.get("hub").their_fingerprint == now.fingerprint
+
+
+@pytest.mark.parametrize("spoilt", [b"<html>Log in</html>", pack([]), pack([b"cut off"] * 20)[:-9]])
+async def test_a_tile_that_a_cache_spoilt_is_read_past_it(here: Datastore, spoilt: bytes) -> None:
+    edges = Edges(part(20))
+
+    async def answer(ask: Ask, reply: Reply) -> None:
+        if ask.path.endswith(".gz") and not ask.query:
+            await reply.whole(200, spoilt)
+        else:
+            await edges.answer(ask, reply)
+
+    async with hostile(answer) as peer:
+        here.peers.add("hub", peer.url)
+        result, files = await looked(here, peer)
+    assert (result.ok, here.log.head().size) == (True, 20)
+    assert files == ["head", "0.20.ndjson.gz", "0.20.ndjson.gz!"]
 
 
 async def test_a_cursor_of_version_0_1_knows_the_old_heads_of_its_last_tile(here: Datastore) -> None:

@@ -344,11 +344,24 @@ async def test_what_was_kept_of_an_older_log_goes(here: Datastore) -> None:
         folder = kept(here)[0].parent
         abandoned = folder.parent / ("0" * 32)
         abandoned.mkdir()
-        (abandoned / "x").touch()
+        (abandoned / kept(here)[0].name).touch()
         os.utime(abandoned, (0, 0))
         log.epoch = "d" * 32
         assert (await pull(here, "them", bounds=AT_ONCE)).applied == 20
     assert not folder.parent.exists()
+
+
+async def test_nothing_goes_that_was_not_kept_by_a_pull(here: Datastore) -> None:
+    """A person may have chosen a folder for the replica that has an `incoming` already."""
+    files = [here.data_dir / "incoming" / place / "taxes.ods" for place in ("2025", "a" * 32)]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.touch()
+        os.utime(file.parent, (0, 0))
+    server = Server(LOG)
+    server.cut = 1 << 30
+    assert await read(here, server) is None
+    assert sorted(kept(here)) == files
 
 
 # A real node

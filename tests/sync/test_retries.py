@@ -104,6 +104,27 @@ async def test_a_line_that_is_cut_in_the_middle_of_any_answer_is_asked_again(her
     assert (result.error, result.applied, result.pending) == (None, 42, 0)
 
 
+async def mute(ask: Ask, reply: Reply) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_line_that_died_unnoticed_is_left_for_another(here: Datastore) -> None:
+    """As where a laptop slept in the middle of a pull."""
+    log = FakeLog.of(roots(ALICE, 300))
+    async with hostile(but(honest(log), "/0.ndjson.gz", in_turn(mute, honest(log)))) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0, read_seconds=2))
+        assert (result.error, result.applied) == (None, 300)
+
+
+async def test_who_stays_silent_is_asked_twice(here: Datastore) -> None:
+    async with hostile(but(honest(FakeLog.of(roots(ALICE, 3))), ".gz", mute)) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0, read_seconds=0.1))
+        assert result.error is not None
+        assert (result.error.code, len(peer.asks)) == ("timeout", 3)
+
+
 async def test_a_push_is_sent_again(here: Datastore) -> None:
     here.apply(bodies(roots(ALICE, 3)), source="test")
     took = always(200, json.dumps({"applied": 3}).encode())

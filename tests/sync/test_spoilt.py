@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from tests.sync.hostile import Answer, Ask, Peer, Reply, always, but, honest, ho
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, fingerprint, root, roots
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore
+from tui_registry.present.pulls import Event, Progress
 from tui_registry.sync import Bounds, PullResult, pull
 
 GOOD = roots(ALICE, 6, "good")
@@ -242,3 +244,25 @@ async def test_an_older_head_of_a_log_with_a_spoilt_entry_is_told_from_another_l
             result = await pull(here, "them")
             assert (result.ok, result.stale, result.restarted) == (True, True, False), size
         assert here.peers.get("them").next_index == 6
+
+
+async def test_pulls_that_are_all_stopped_read_a_spoilt_log_to_its_end_too(here: Datastore) -> None:
+    """What was refused in an earlier one explains the sum at the end: it does not begin anew, and again and again."""
+    ops = roots(ALICE, 256 + 4)
+    log = FakeLog.of(ops)
+    log.lines[5] = SPOILT_LINES["half of it"]
+    async with hostile(honest(log)) as peer:
+        here.peers.add("them", peer.url)
+        for _ in range(3):
+            cancel = asyncio.Event()
+
+            def stored(event: Event, cancel: asyncio.Event = cancel) -> None:
+                if isinstance(event, Progress):
+                    cancel.set()
+
+            ended = await pull(here, "them", emit=stored, cancel=cancel, bounds=Bounds(batch_ops=200))
+            assert not ended.restarted
+        assert (ended.ok, here.log.head().size, ended.still_spoilt) == (True, 259, 1)
+        # From now on the head has to fit.
+        log.fingerprint = fingerprint(ops[1:])
+        assert (await pull(here, "them")).restarted

@@ -199,7 +199,7 @@ class _Coming:
 
     Attributes:
         since: when it began. size: bytes that are in.
-        is_coming: some of it is not in yet.
+        is_coming: some of it is not in yet, and it need not make way.
     """
 
     def __init__(self, all_of_them: _Unchecked, source: str, bounds: NodeBounds) -> None:
@@ -229,13 +229,15 @@ class _Coming:
             self.is_coming = False
 
     def end(self) -> None:
-        """Make way for another: it counts no longer."""
+        """Make way for another: it counts no longer, and nor does what still comes until it has ended."""
+        self.is_coming = False
         self.size = 0
         self._timeout.reschedule(0)
 
     def _came(self, count: int) -> None:
-        self._all.make_room(self, count)
-        self.size += count
+        if self.is_coming:
+            self._all.make_room(self, count)
+            self.size += count
 
 
 def _busy(why: str, seconds: float) -> NodeError:

@@ -26,7 +26,7 @@ from typing import TypeVar
 import httpx
 
 from tui_registry.datastore import Head
-from tui_registry.errors import Json
+from tui_registry.errors import Json, RegistryError
 from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
@@ -47,6 +47,9 @@ _WORTH = 16_384
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)", re.ASCII)
 # A weak tag does not name the bytes, and a long one is no honest server's.
 _STRONG_TAG = re.compile(r'"[!#-~]{1,128}"', re.ASCII)
+# The names of the folders that tiles are kept in, one for each peer, and of the files there.
+_FOLDER = re.compile(r"[0-9a-f]{32}", re.ASCII).fullmatch
+_KEPT = re.compile(r"[0-9a-f]{32}-(.+)", re.ASCII).fullmatch
 # Of the line that a kept tile begins with.
 _LABEL_BYTES = 512
 _ABANDONED_SECONDS = 7 * 86_400
@@ -117,18 +120,21 @@ class HttpTransport:
             await asyncio.to_thread(arriving.begin_anew)
         best = arriving.size
         begun_again = 0
+        past_caches = self.past_caches
         while True:
             try:
                 if not arriving.is_whole:
-                    await self._fetch(epoch, span, arriving)
+                    await self._fetch(epoch, span, arriving, past_caches=past_caches)
                 lines = await asyncio.to_thread(arriving.lines)
             except LogError as error:
                 # Of one answer it is the peer's; put together from several, their bytes may not belong together.
                 of_several = arriving.of_several
                 await asyncio.to_thread(arriving.begin_anew)
                 begun_again += 1
-                if not of_several or begun_again > self._bounds.retries:
+                if begun_again > self._bounds.retries or (past_caches and not of_several):
                     raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
+                # And what a cache has spoilt it would keep so for a year.
+                past_caches = past_caches or not of_several
                 best, patience = 0, self._patience()
             except _PassingError as failed:
                 if arriving.size - best >= _WORTH:
@@ -202,13 +208,17 @@ class HttpTransport:
 
     async def __aexit__(self, *details: object) -> None:
         await self._origin.__aexit__(*details)
-        await asyncio.to_thread(self._incoming.close, is_done=details[0] is None)
+        error = details[1]
+        # Of a full disk we keep nothing that can be fetched again.
+        is_done = error is None or (isinstance(error, RegistryError) and error.code == "disk_full")
+        await asyncio.to_thread(self._incoming.close, is_done=is_done)
 
     # How: one request
 
     async def _head(self, etag: str | None) -> RemoteHead | None:
         extra = {"if-none-match": etag} if etag is not None else {}
-        async with self._asking(self._bounds.head_seconds), self._get("sync/head", extra) as response:
+        asked = self._get("sync/head", extra, past_caches=self.past_caches)
+        async with self._asking(self._bounds.head_seconds), asked as response:
             if response.status_code == 304 and etag is not None:
                 return None
             if response.status_code == 404:
@@ -221,7 +231,7 @@ class HttpTransport:
             raise self._fail(error.code, f"{error.reason}. Check the address") from None
         return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag"), read.head, data))
 
-    async def _fetch(self, epoch: str, span: Span, arriving: _Arriving) -> None:
+    async def _fetch(self, epoch: str, span: Span, arriving: _Arriving, *, past_caches: bool) -> None:
         """Ask for a tile, or for the rest of it, and take what comes.
 
         Raises:
@@ -231,7 +241,8 @@ class HttpTransport:
         before = arriving.size
         wanted = arriving.rest()
         path = f"sync/{epoch}/entries/{span.name}"
-        async with self._asking(grew=lambda: arriving.size > before), self._get(path, wanted) as response:
+        asked = self._get(path, wanted, past_caches=past_caches)
+        async with self._asking(grew=lambda: arriving.size > before), asked as response:
             status = response.status_code
             if status in (404, 410):
                 await asyncio.to_thread(arriving.begin_anew)
@@ -252,12 +263,14 @@ class HttpTransport:
                 await asyncio.to_thread(arriving.begin_anew)
                 raise self._fail("too_large", f"tile {span.name} is larger than {limit:,} bytes") from None
 
-    def _get(self, path: str, headers: dict[str, str] | None = None) -> AbstractAsyncContextManager[httpx.Response]:
+    def _get(
+        self, path: str, headers: dict[str, str], *, past_caches: bool
+    ) -> AbstractAsyncContextManager[httpx.Response]:
         url = self._base.join(path)
-        if self.past_caches:
+        if past_caches:
             # Most caches heed no request's Cache-Control (nginx, Varnish, CDNs), but keep what has another query apart.
             url = url.copy_set_param("fresh", os.urandom(8).hex())
-            headers = {"cache-control": "no-cache", **(headers or {})}
+            headers = {"cache-control": "no-cache", **headers}
         return self._heard(self._origin.get(url, headers))
 
     def _post(self, path: str, content: bytes) -> AbstractAsyncContextManager[httpx.Response]:
@@ -271,14 +284,15 @@ class HttpTransport:
 
     @asynccontextmanager
     async def _asking(
-        self, seconds: float | None = None, *, grace: float | None = None, grew: Callable[[], bool] = lambda: False
+        self, seconds: float | None = None, *, grace: float | None = None, grew: Callable[[], bool] | None = None
     ) -> AsyncIterator[None]:
         """A least rate, as a peer that sends a byte now and then stays below every timeout of a read; and whatever goes
         wrong on the way, in words.
 
         Args:
             seconds: for the whole request. grace: to stay behind the least rate.
-            grew: whether it brought something before it stopped.
+            grew: of a tile, whether some of it came before it stopped. Silence is worth another try then, and one where
+                nothing came: a line may have died unnoticed, as where a laptop slept.
         """
         grace = self._bounds.grace_seconds if grace is None else grace
         try:
@@ -300,10 +314,11 @@ class HttpTransport:
                 is_hang_up(error)
                 # Of who has answered before: a node that is started anew.
                 or (isinstance(error, httpx.ConnectError) and self._answered)
-                or (isinstance(error, httpx.TimeoutException) and grew())
             )
             if may_pass:
                 raise _PassingError(self._peer, *failure) from None
+            if isinstance(error, httpx.TimeoutException) and grew is not None:
+                raise _PassingError(self._peer, *failure, once=not grew()) from None
             raise self._fail(*failure) from None
 
     def _patience(self) -> _Patience:
@@ -343,7 +358,7 @@ class HttpTransport:
             return
         if status in _BUSY:
             after = _retry_after(response.headers.get("retry-after"), self._waits.now())
-            later = "later" if after is None else f"in {exact(math.ceil(after))} s"
+            later = "later" if not after else f"in {exact(math.ceil(after))} s"
             raise _PassingError(self._peer, f"http_{status}", f"is too busy now ({status}). Try again {later}", after)
         if status in (401, 403, 407):
             raise self._fail(f"http_{status}", f"does not let us in ({status}). Ask its operator")
@@ -360,11 +375,13 @@ class _PassingError(SyncError):
 
     Attributes:
         after: in so many seconds, says the peer; None where it does not say.
+        once: it is worth one try and no more.
     """
 
-    def __init__(self, peer: str, code: str, reason: str, after: float | None = None) -> None:
+    def __init__(self, peer: str, code: str, reason: str, after: float | None = None, *, once: bool = False) -> None:
         super().__init__(peer, code, reason)
         self.after = after
+        self.once = once
 
 
 class _Patience:
@@ -394,7 +411,7 @@ class _Patience:
             self._in_vain, self._began = 0, self._waits.clock()
             self._doublings = max(0, self._doublings - 1)
         self._fulfilled = fulfilled
-        most = self._retries if failed.after is None else _TOLD_RETRIES
+        most = 1 if failed.once else self._retries if failed.after is None else _TOLD_RETRIES
         spread = min(bounds.retry_seconds * 2**self._doublings, bounds.wait_seconds) * self._waits.spread()
         seconds = spread + (failed.after or 0)
         over = self._waits.clock() - self._began + seconds > bounds.patience_seconds
@@ -637,8 +654,8 @@ class _Incoming:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._descriptor = _locked(folder)
         try:
-            for path in folder.iterdir():
-                if path.name.startswith(epoch + "-") and _end(path):
+            for path in filter(_end, folder.iterdir()):
+                if path.name.startswith(epoch + "-"):
                     self._sizes[path] = path.stat().st_size
                 else:
                     path.unlink()
@@ -648,14 +665,15 @@ class _Incoming:
         with suppress(OSError):
             for other in root.iterdir():
                 # Of a peer that is gone, or has another address now.
-                if other != folder and other.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                if other != folder and _FOLDER(other.name) and other.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
                     _remove(other)
         return folder
 
 
 def _end(path: Path) -> int:
-    """One past the log index of the last entry of a kept tile; 0 of anything else."""
-    span = Span.from_name(path.name.partition("-")[2])
+    """One past the log index of the last entry of a kept tile; 0 of anything else, which is not ours to remove."""
+    found = _KEPT(path.name)
+    span = None if found is None else Span.from_name(found[1])
     return 0 if span is None else span.end
 
 
@@ -673,7 +691,7 @@ def _remove(folder: Path) -> None:
     with suppress(OSError):
         descriptor = _locked(folder)
         try:
-            for path in folder.iterdir():
+            for path in filter(_end, folder.iterdir()):
                 path.unlink()
             folder.rmdir()
         finally:

@@ -251,6 +251,7 @@ class _Pull:
         self._compared = False
         self._stale = False
         self._still_spoilt = 0
+        self._endless = Endless(bounds)
 
     async def run(self, transport: Transport) -> None:
         """Read everything up to the peer's head, then the children that are missing here.
@@ -265,7 +266,8 @@ class _Pull:
             return
         remote = found
         spoilt = await in_thread(self._datastore.peers.spoilt, self._peer.name, remote.head.epoch)
-        looked_again = anew = False
+        anew = False
+        looked_from = -1
         while True:
             self.head, self.etag = remote.head, remote.etag
             cursor = await in_thread(self._begin, remote.head, anew)
@@ -275,10 +277,11 @@ class _Pull:
             try:
                 cursor = await self._entries(transport, remote, cursor)
             except SyncError as error:
-                # A tail vanishes once its tile is full, and every tile does when a log is rewritten: look once more.
-                if error.code != "vanished" or looked_again:
+                # A tail vanishes once its tile is full, and every tile does when a log is rewritten: look again, and as
+                # often as more was read since. Who has a slow line is overtaken more than once.
+                if error.code != "vanished" or start <= looked_from:
                     raise
-                looked_again = True
+                looked_from = start
                 remote = await self._look_past_caches(transport)
                 continue
             if cursor.fits(remote.head):
@@ -286,9 +289,14 @@ class _Pull:
             if start == 0 and (transport.past_caches or self._tally.in_no_sum):
                 self._expect_reason()
                 break
+            # As well where pulls before this one read the beginning: else one that never has the time to read all of
+            # the log in one go would begin anew for ever.
+            if await in_thread(self._datastore.peers.may_differ, self._peer.name, remote.head.epoch):
+                break
             # The peer's log is not the one that the cursor is of (it was restored from a backup), or some of what was
             # read came from a cache that has another: all is read again, past caches.
             anew = True
+            looked_from, self._endless = -1, Endless(self._bounds)
             remote = await self._look_past_caches(transport)
         await self._children(transport, spoilt)
         await self._spoilt_again(transport, remote.head, spoilt)
@@ -343,8 +351,13 @@ class _Pull:
         older one of the same log, as a cache may keep it."""
         verdict = await self._verdict(transport, remote)
         if verdict == "other":
+            past_caches = transport.past_caches
             remote = await self._look_past_caches(transport)
             verdict = await self._verdict(transport, remote)
+            if remote.head.epoch != self._peer.epoch:
+                # Its tiles have names of their own. All readers of a log with a new epoch read all of it: that is
+                # what caches are for.
+                transport.past_caches = past_caches
         return None if verdict == "stale" else remote
 
     async def _verdict(self, transport: Transport, remote: RemoteHead) -> str:
@@ -412,7 +425,6 @@ class _Pull:
         """
         wanted = spans(cursor.start, remote.head.size, ranges=remote.ranges)
         start = cursor.start
-        endless = Endless(self._bounds)
 
         def check(lines: list[bytes]) -> Coroutine[None, None, list[Arrival]]:
             nonlocal start
@@ -428,7 +440,7 @@ class _Pull:
                 ours = (await in_thread(self._datastore.log.head)).size
                 claims = [arrival.claimed for arrival in arrivals if arrival.error is None]
                 unkept = report.pending + report.unsupported
-                why = endless.why(claims, report.known, len(report.rejected), unkept, ours)
+                why = self._endless.why(claims, report.known, len(report.rejected), unkept, ours)
                 if why is not None:
                     raise SyncError(self._peer.name, "protocol", why)
         return cursor
@@ -464,7 +476,8 @@ class _Pull:
         if not before:
             return
         left = await in_thread(self._datastore.peers.spoilt, self._peer.name, head.epoch)
-        due = [entry for entry, _ in left if entry in {entry for entry, _ in before} and entry < head.size]
+        of_before = {entry for entry, _ in before}
+        due = [entry for entry, _ in left if entry in of_before and entry < head.size]
         if due:
             tile = due[0] // TILE_OPS
             span = Span(tile, 0, min(TILE_OPS, head.size - tile * TILE_OPS))

@@ -11,6 +11,7 @@ a cursor for each address, and a directory that the other one published is recog
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import threading
@@ -92,8 +93,9 @@ class Mark:
     def forget(self) -> None:
         """The person knows that this is an older copy, and goes on with it: the log has a new epoch if it has not yet,
         and `restored` says no more of it."""
+        epoch = self._log.head().epoch
         if self._differs() is not None:
-            self._log.renew_epoch(self._log.head().epoch)
+            self._log.renew_epoch(epoch)
         self._note(self._log.head(), None, forget=True)
 
     def share(self, *, new_epoch: bool = False) -> Shared:
@@ -106,11 +108,18 @@ class Mark:
         Raises:
             StoreError: the replica cannot be written.
         """
+        # Read first: of two that find this at once, such as `serve` and `export`, one renews it.
+        epoch = self._log.head().epoch
         restored = self._differs()
         renewed = new_epoch or restored is not None
-        if renewed:
-            self._log.renew_epoch(self._log.head().epoch)
         before = None if restored is None else (restored.shared, restored.shared_at)
+        if renewed:
+            new = os.urandom(16).hex()
+            if before is not None:
+                # Before it is renewed: under another epoch nothing else tells what was found, should we be killed now.
+                with suppress(OSError):
+                    _write(new, _Written(0, "0" * 64, "", None, self._clock(), before))
+            self._log.renew_epoch(epoch, new)
         return Shared(renewed, restored, self._note(self._log.head(), before))
 
     def note(self, head: Head) -> str | None:
@@ -138,16 +147,18 @@ class Mark:
                     before = written.before
                 # Of an empty log nothing can be lost, and another process may have noted as much.
                 if head.size > (0 if written is None else written.size) or before != (written and written.before):
-                    self._write(head, before)
+                    self._write(head, before, written)
             except OSError as error:
                 return f"{_folder()} cannot be written ({system_reason(error)})"
             self._noted = (head.epoch, head.size)
         return None
 
-    def _write(self, head: Head, before: tuple[int, int] | None) -> None:
+    def _write(self, head: Head, before: tuple[int, int] | None, written: _Written | None) -> None:
         with self._pool.read() as db:
             if db.execute("SELECT epoch FROM replica").fetchone() != (head.epoch,):
                 return  # renewed just now by another process, which has noted it
+            if written is not None and not _fits(db, written):
+                return  # of another copy of this log: `share` and `restored` have to find it as it is
             last = _last(db, head.size)
         _write(head.epoch, _Written(head.size, head.fingerprint, *last, self._clock(), before))
 

@@ -170,16 +170,17 @@ class Log:
         with self._pool.read() as db:
             return sum_at(db, head.size) == head.fingerprint
 
-    def renew_epoch(self, epoch: str | None = None) -> None:
+    def renew_epoch(self, epoch: str | None = None, new: str | None = None) -> None:
         """Give the log another epoch, because others were given another log under this one: they begin anew.
 
         Args:
             epoch: the one to be renewed: where another process has done it already, nothing changes.
+            new: the other one, 32 hex digits; None for a random one.
         """
         with self._pool.write() as db:
             db.execute(
                 "UPDATE replica SET epoch = :new WHERE epoch = coalesce(:old, epoch)",
-                {"new": os.urandom(16).hex(), "old": epoch},
+                {"new": new or os.urandom(16).hex(), "old": epoch},
             )
 
     def lines(self, start: int, stop: int) -> list[bytes]:

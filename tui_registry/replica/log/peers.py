@@ -191,6 +191,7 @@ class Peers:
             next_index, running_sum, off_by = row
             if head.size >= next_index:
                 fits = Cursor(head.epoch, next_index, next_index, running_sum, off_by=off_by).fits(head)
+                fits = fits or _may_differ(db, name, head.epoch)
                 return Standing("on" if fits else "other")
             known, total = _next_sum(db, name, head) or (next_index, running_sum)
         if known == head.size:
@@ -217,7 +218,8 @@ class Peers:
             row = _read_cursor(db, name, head.epoch)
             next_index, running_sum, off_by = row or _UNREAD
             cursor = Cursor(head.epoch, next_index, next_index, running_sum, off_by=off_by)
-            void = next_index > 0 and (anew or head.size < next_index or not cursor.fits(head))
+            fits = head.size >= next_index and (cursor.fits(head) or _may_differ(db, name, head.epoch))
+            void = next_index > 0 and (anew or not fits)
             if void:
                 next_index, running_sum, off_by = _UNREAD
                 for table in _BESIDE_CURSORS:
@@ -264,6 +266,16 @@ class Peers:
                 (len(report.rejected), report.unsupported, name),
             )
         return report, moved
+
+    def may_differ(self, name: str, epoch: str) -> bool:
+        """Whether it is no wonder that a log comes to another sum than its head says: some of it, read in this pull or
+        in an earlier one, was refused for its bytes or is of a later version, and may claim another hash than the peer
+        counts.
+
+        False once the log was read to its end: from then on it is known what its heads exceed the sum by.
+        """
+        with self._pool.read() as db:
+            return _may_differ(db, name, epoch)
 
     def skip_entries(self, name: str, epoch: str, size: int, fingerprint: str) -> Cursor:
         """Move a peer's cursor behind entries that are all here without having been read one by one.
@@ -537,15 +549,25 @@ def _has_sum(db: sqlite3.Connection, peer: str, epoch: str, size: int) -> bool:
     return size == 0 or db.execute(ask, (peer, epoch, size)).fetchone() is not None
 
 
+def _may_differ(db: sqlite3.Connection, peer: str, epoch: str) -> bool:
+    """See `Peers.may_differ`."""
+    (found,) = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM cursors c WHERE peer = ? AND epoch = ? AND off_by IS NULL AND "
+        "(unsupported_index IS NOT NULL OR "
+        "EXISTS (SELECT 1 FROM spoilt s WHERE s.peer = c.peer AND s.epoch = c.epoch)))",
+        (peer, epoch),
+    ).fetchone()
+    return bool(found)
+
+
 def _note_difference(db: sqlite3.Connection, peer: str, head: Head) -> None:
     """A log that was read to its end, and whose head counts otherwise: the pull found that refused entries explain it.
     The next head may differ by as much, and needs no explanation then."""
     row = _read_cursor(db, peer, head.epoch)
     if row is not None and row[0] == head.size:
         off_by = _plus(head.fingerprint, -int(row[1], 16))
-        db.execute(
-            "UPDATE cursors SET off_by = nullif(?, ?) WHERE peer = ? AND epoch = ?", (off_by, _NO_SUM, peer, head.epoch)
-        )
+        # No difference is written down as well: see `Peers.may_differ`.
+        db.execute("UPDATE cursors SET off_by = ? WHERE peer = ? AND epoch = ?", (off_by, peer, head.epoch))
 
 
 def _mark_spoilt(
@@ -583,8 +605,9 @@ def _count_otherwise(db: sqlite3.Connection, peer: str, epoch: str, entry: int, 
     for size, total in db.execute(ask, (peer, epoch, entry)).fetchall():
         _write_sum(db, peer, epoch, size, int.from_bytes(total, "big") + more)
     db.execute(
-        "UPDATE cursors SET running_sum = ?, off_by = nullif(?, ?) WHERE peer = ? AND epoch = ?",
-        (_plus(cursor[1], more), _plus(cursor[2], -more), _NO_SUM, peer, epoch),
+        "UPDATE cursors SET running_sum = ?, off_by = CASE WHEN off_by IS NOT NULL THEN ? END "
+        "WHERE peer = ? AND epoch = ?",
+        (_plus(cursor[1], more), _plus(cursor[2], -more), peer, epoch),
     )
 
 
