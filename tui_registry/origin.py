@@ -224,7 +224,7 @@ class Origin:
         if isinstance(error, httpx.ConnectTimeout):
             return Failure("timeout", f"no connection within {self._timeout.connect or 0:g} s. Is it switched on?")
         if isinstance(error, httpx.TimeoutException):
-            return Failure("timeout", f"silent for {self._timeout.read or 0:g} s in the middle of an answer")
+            return Failure("timeout", f"silent for {self._timeout.read or 0:g} s. Try again later")
         if isinstance(error, httpx.ProtocolError):
             if is_hang_up(error):
                 return Failure("protocol", "hung up before its answer was whole. Try again later")
