@@ -94,6 +94,25 @@ def test_one_that_grew_again_is_noticed_too(folder: Path, opened: Open, tmp_path
     assert store.mark.share().renewed
 
 
+def test_one_that_grew_and_pushed_before_it_was_shared_is_noticed_still(
+    folder: Path, opened: Open, tmp_path: Path
+) -> None:
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    store = opened()
+    store.apply(OPS[5:])
+    store.mark.note(store.log.head())  # what a push does
+    assert store.mark.restored() is not None
+    assert store.mark.share().renewed
+
+
+def test_another_epoch_that_is_asked_for_takes_nothing_for_told(folder: Path, opened: Open, tmp_path: Path) -> None:
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    store = opened()
+    store.mark.share()
+    store.mark.share(new_epoch=True)
+    assert store.mark.restored() is not None
+
+
 def test_a_copy_that_is_used_beside_the_other_gets_an_epoch_of_its_own(
     folder: Path, opened: Open, tmp_path: Path
 ) -> None:

@@ -108,9 +108,9 @@ class Mark:
         """
         restored = self._differs()
         renewed = new_epoch or restored is not None
+        before = self._untold() if restored is None else (restored.shared, restored.shared_at)
         if renewed:
             self._log.renew_epoch(self._log.head().epoch)
-        before = None if restored is None else (restored.shared, restored.shared_at)
         return Shared(renewed, restored, self._note(self._log.head(), before))
 
     def note(self, head: Head) -> str | None:
@@ -130,6 +130,11 @@ class Mark:
             written = _read(epoch)
             return None if written is None or _fits(db, written) else Restored(size, written.size, written.at)
 
+    def _untold(self) -> tuple[int, int] | None:
+        """What was shared under an epoch before, where nobody has taken note of it yet."""
+        written = _read(self._log.head().epoch)
+        return None if written is None else written.before
+
     def _note(self, head: Head, before: tuple[int, int] | None, *, forget: bool = False) -> str | None:
         with self._turn:
             try:
@@ -138,16 +143,18 @@ class Mark:
                     before = written.before
                 # Of an empty log nothing can be lost, and another process may have noted as much.
                 if head.size > (0 if written is None else written.size) or before != (written and written.before):
-                    self._write(head, before)
+                    self._write(head, written, before)
             except OSError as error:
                 return f"{_folder()} cannot be written ({system_reason(error)})"
             self._noted = (head.epoch, head.size)
         return None
 
-    def _write(self, head: Head, before: tuple[int, int] | None) -> None:
+    def _write(self, head: Head, written: _Written | None, before: tuple[int, int] | None) -> None:
         with self._pool.read() as db:
             if db.execute("SELECT epoch FROM replica").fetchone() != (head.epoch,):
                 return  # renewed just now by another process, which has noted it
+            if written is not None and not _fits(db, written):
+                return  # another log was given away under this epoch: `share` has to see it before this one is
             last = _last(db, head.size)
         _write(head.epoch, _Written(head.size, head.fingerprint, *last, self._clock(), before))
 
