@@ -851,7 +851,7 @@ _TABLE = (
             "told once, and asked less and less often. Ctrl+C or SIGTERM end it between two transactions, with 0.\n"
             "\n"
             "A peer that is busy is asked again after a while, and so is one whose line broke: that costs time, and\n"
-            "--timeout says how much at most for all of it.\n"
+            "--timeout says how much at most for all of it; with --every, for each round.\n"
             "\n"
             "Exits with 1 when a peer could not be read to its end; the others are read all the same."
         ),
