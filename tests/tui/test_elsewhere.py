@@ -139,7 +139,7 @@ async def test_an_older_copy_is_told_and_what_is_missing_brought_back(older: Dat
         assert "! older copy" in screen_text(app)
         await press(pilot, "o")
         text = " ".join(screen_text(app).split())
-        assert "This replica was put back to an older copy" in text
+        assert "This replica is an older copy of itself" in text
         assert "it has 1, and others were given 2 operations of it" in text
         await press(pilot, "p")
         assert older.stats().records == 2

@@ -13,7 +13,7 @@ from tui_registry.text import exact, safe_text
 if TYPE_CHECKING:
     from tui_registry.datastore import Operation, Restored, TouchedRecord
 
-PUT_BACK: Final = "this replica was put back to an older copy of itself"
+PUT_BACK: Final = "this replica is an older copy of itself, such as a backup"
 # Behind a number, in the sentence that a pull ends with.
 SIGNED_ELSEWHERE: Final = "signed by your key elsewhere"
 WHERE_THEY_ARE: Final = (
