@@ -476,7 +476,7 @@ def test_a_log_is_written_as_bundles(cli: Cli, own: str, tmp_path: Path) -> None
     assert "1 of 1 files" not in cli("export", "--bundle", str(tmp_path / "out")).out
 
 
-@pytest.mark.parametrize("words", [("a", "b"), ("--push",), ("--every", "1m")])
+@pytest.mark.parametrize("words", [("a", "b"), ("--push",), ("--every", "1m"), ("--timeout", "9")])
 def test_a_bundle_goes_with_one_peer_and_nothing_else(cli: Cli, bundle: str, words: tuple[str, ...]) -> None:
     assert cli("sync", *words, "--from", bundle).code == 2
 

@@ -71,7 +71,8 @@ def sync(args: Namespace) -> int:
     import asyncio
 
     names: list[str] = list(dict.fromkeys(args.peers))
-    if args.source and (len(names) > 1 or args.push or args.every is not None):
+    alone = not args.push and args.every is None and args.timeout is None
+    if args.source and (len(names) > 1 or not alone):
         raise UsageError("--from reads files: it goes with one peer at most, whose log they hold, and nothing else")
     for source in args.source:
         if "://" in source:
