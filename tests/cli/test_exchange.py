@@ -301,6 +301,14 @@ def test_an_older_copy_says_so_once_before_it_writes(cli: Cli, restored: str, da
         assert datastore.log.head().epoch != epoch
 
 
+def test_whoever_goes_on_with_an_older_copy_is_told_how_and_no_more_of_it(cli: Cli, restored: str) -> None:
+    assert "--acknowledge' says so" in cli("history", "--elsewhere").err
+    said = cli("history", "--elsewhere", "--acknowledge")
+    assert said.out == "that this replica is an older copy will not be told again\n"
+    assert cli("update", restored, "-", given="version: 1.0.5").err == ""
+    assert cli("history", "--elsewhere", "--acknowledge").out == "0 operations will not be told again\n"
+
+
 @pytest.mark.parametrize("words", [("--acknowledge",), ("3fa9c1", "--elsewhere")])
 def test_words_that_do_not_go_together_are_a_usage_error(cli: Cli, words: tuple[str, ...]) -> None:
     assert cli("history", *words).code == 2
