@@ -114,7 +114,8 @@ class Mark:
         return Shared(renewed, restored, self._note(self._log.head(), before))
 
     def note(self, head: Head) -> str | None:
-        """To be called before a head is given away: sets the mark there where the log has grown since.
+        """To be called before a head is given away: sets the mark there where the log has grown since, and leaves it
+        where others were given another log under this epoch, for `share` to see.
 
         Returns:
             Why it could not be written, None where all is well.
