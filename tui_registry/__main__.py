@@ -27,14 +27,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None:
     from tui_registry import tui
-    from tui_registry.settings import load_settings
+    from tui_registry.settings import Settings, SettingsError, load_settings
 
-    settings = load_settings()
-    if settings.sync:  # most people set none, and the first frame needs none
-        from tui_registry.sync.bounds import bounds_of
+    wrong = ""
+    try:
+        settings = load_settings()
+        if settings.sync:  # most people set none, and the first frame needs none
+            from tui_registry.sync.bounds import bounds_of
 
-        bounds_of(settings)
-    tui.run(datastore, query=query, settings=settings, settings_file=settings_file)
+            bounds_of(settings)
+    except SettingsError as error:
+        # A slip in an editor keeps nobody from looking.
+        settings, wrong = Settings(), f"settings not read: {error.reason}"
+    tui.run(datastore, query=query, settings=settings, settings_file=settings_file, wrong=wrong)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ _MOST = 2**53
 
 
 class SettingsError(RegistryError):
-    """A settings file that cannot be read; code `settings`. The sentence names the file."""
+    """A settings file that cannot be read; code `settings`. The sentence names the file, the `reason` does not."""
 
-    def __init__(self, path: Path, sentence: str) -> None:
-        super().__init__("settings", f"{safe_text(str(path))}: {sentence}")
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__("settings", f"{safe_text(str(path))}: {reason}")
+        self.reason = reason
 
 
 # A table of the settings file: names and numbers, in the order in which they stand there.

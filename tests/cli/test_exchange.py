@@ -301,6 +301,14 @@ def test_an_older_copy_says_so_once_before_it_writes(cli: Cli, restored: str, da
         assert datastore.log.head().epoch != epoch
 
 
+def test_whoever_goes_on_with_an_older_copy_is_told_how_and_no_more_of_it(cli: Cli, restored: str) -> None:
+    assert "--acknowledge' says so" in cli("history", "--elsewhere").err
+    said = cli("history", "--elsewhere", "--acknowledge")
+    assert said.out == "that this replica is an older copy will not be told again\n"
+    assert cli("update", restored, "-", given="version: 1.0.5").err == ""
+    assert cli("history", "--elsewhere", "--acknowledge").out == "0 operations will not be told again\n"
+
+
 @pytest.mark.parametrize("words", [("--acknowledge",), ("3fa9c1", "--elsewhere")])
 def test_words_that_do_not_go_together_are_a_usage_error(cli: Cli, words: tuple[str, ...]) -> None:
     assert cli("history", *words).code == 2
@@ -317,7 +325,9 @@ def test_help_has_a_page_on_sync_and_trust(cli: Cli) -> None:
 # By itself
 
 
-def every(datastore: Datastore, rounds: int, between: Callable[[int], None], *, as_json: bool = False) -> list[float]:
+def every(
+    datastore: Datastore, rounds: int, between: Callable[[int], None], *, push: bool = False, as_json: bool = False
+) -> list[float]:
     """`sync --every 1m`, so many rounds of it; gives how long it waited after each. `between` is called meanwhile."""
     waited: list[float] = []
 
@@ -328,7 +338,7 @@ def every(datastore: Datastore, rounds: int, between: Callable[[int], None], *, 
             os.kill(os.getpid(), signal.SIGTERM)
             await stop.wait()
 
-    run = _sync_every(datastore, [], Bounds(), Rounds(60, lambda: 0.5), push=False, as_json=as_json, wait=wait)
+    run = _sync_every(datastore, [], Bounds(), Rounds(60, lambda: 0.5), push=push, as_json=as_json, wait=wait)
     assert asyncio.run(run) == 0
     return waited
 
@@ -385,6 +395,35 @@ def test_sync_every_gives_programs_a_line_for_each_peer_with_news(
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["peer"], line["applied"], line["ok"]) for line in told] == [("gone", 0, False), ("stick", 30, True)]
     assert all(isinstance(line["at"], int) for line in told)
+
+
+def test_what_is_pushed_in_rounds_is_told_and_a_node_that_takes_nothing_once(
+    data_dir: Path, own: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert own
+    with (
+        serving(tmp_path / "open", "--accept-ops") as (_, takes),
+        serving(tmp_path / "shut") as (_, refuses),
+        Datastore.open(data_dir) as datastore,
+    ):
+        datastore.peers.add("open", takes["url"])
+        datastore.peers.add("shut", refuses["url"])
+        capfd.readouterr()
+        every(datastore, 4, lambda _: None, push=True)
+    said = capfd.readouterr()
+    assert [line.partition("  ")[2] for line in said.out.splitlines()] == ["open: offered 1, 1 new to it, 0 rejected"]
+    (failure,) = said.err.splitlines()
+    assert "  shut: " in failure
+    assert failure.endswith(". It is offered again, less and less often")
+
+
+def test_a_question_in_a_sentence_gets_no_full_stop(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    with Datastore.open(data_dir) as datastore:
+        datastore.peers.add("gone", address)
+        every(datastore, 1, lambda _: None)
+    assert "Is `serve` running there? It is asked again" in capsys.readouterr().err
 
 
 def test_a_running_sync_ends_with_0_on_a_signal(data_dir: Path, stick: str) -> None:
@@ -445,7 +484,7 @@ def test_a_log_is_written_as_bundles(cli: Cli, own: str, tmp_path: Path) -> None
     assert "1 of 1 files" not in cli("export", "--bundle", str(tmp_path / "out")).out
 
 
-@pytest.mark.parametrize("words", [("a", "b"), ("--push",), ("--every", "1m")])
+@pytest.mark.parametrize("words", [("a", "b"), ("--push",), ("--every", "1m"), ("--timeout", "9")])
 def test_a_bundle_goes_with_one_peer_and_nothing_else(cli: Cli, bundle: str, words: tuple[str, ...]) -> None:
     assert cli("sync", *words, "--from", bundle).code == 2
 

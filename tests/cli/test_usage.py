@@ -56,6 +56,8 @@ def test_help_without_a_command_lists_them_all(cli: Cli) -> None:
         (("demo", "--data-dir", "x"), "--data-dir"),
         (("--data-dir", "", "list", "models"), "--data-dir: needs a directory"),
         (("list", "models", "--data-dir="), "--data-dir: needs a directory"),
+        (("export", "--log", ""), "--log: needs a directory"),
+        (("export", "--bundle="), "--bundle: needs a directory"),
         (("list", "models", "--jso"), "Try 'tui-registry list --help'"),
         (("peer", "list", "--jso"), "Try 'tui-registry peer list --help'"),
         (("search", "\udcff"), "QUERY: is not text in this terminal's encoding"),

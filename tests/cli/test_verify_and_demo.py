@@ -92,6 +92,7 @@ def test_the_demo_shows_a_peer_owners_a_conflict_and_problems(data_dir: Path) ->
         assert peer.last_sync is None
         assert len(datastore.names.all()) > 10
         assert [row.name for row in datastore.conflicts()] == ["my-ticket-classifier", "two-desks-embedder"]
+        assert datastore.elsewhere.count() == 0
         mine = datastore.versions(datastore.conflicts()[0].id)
         assert mine is not None
         assert mine.mine

@@ -144,6 +144,30 @@ def test_an_edit_from_another_device_is_a_change(mine: Datastore, tmp_path: Path
     assert [(touched.id, touched.became) for touched in mine.elsewhere.touched()] == [(key, "changed")]
 
 
+def test_what_was_written_here_since_is_not_said_to_be_from_elsewhere(mine: Datastore, tmp_path: Path) -> None:
+    keys = [mine.add("model", make_record("model", name)).key for name in ("edited", "deleted", "left")]
+    with copy_of(mine, tmp_path / "laptop") as laptop:
+        for key in keys:
+            entry = laptop.entry(key)
+            assert entry is not None
+            written(laptop, key, {**entry.record, "version": "2.0.0"})
+        mine.apply(everything_of(laptop), source="laptop")
+        assert {touched.became for touched in mine.elsewhere.touched()} == {"changed"}
+        entry = mine.entry(keys[0])
+        assert entry is not None
+        written(mine, keys[0], {**entry.record, "version": "3.0.0"})
+        written(mine, keys[1], None)
+        assert [(touched.id, touched.became) for touched in mine.elsewhere.touched()] == [(keys[2], "changed")]
+        # Only what those did that stand behind a place.
+        written(laptop, keys[2], None)
+        place = mine.log.head().size
+        mine.apply(everything_of(laptop), source="laptop")
+        assert [(touched.id, touched.became) for touched in mine.elsewhere.touched(since=place)] == [
+            (keys[2], "deleted")
+        ]
+        assert mine.elsewhere.touched(since=place + 1) == []
+
+
 def test_whoever_brings_a_key_here_knows_where_it_was_before(mine: Datastore) -> None:
     other = owner("another")
     mine.apply([signed(ME, "model", "mine").to_json(), signed(other, "model", "other").to_json()], source="hub")

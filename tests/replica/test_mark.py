@@ -109,6 +109,14 @@ def test_giving_away_what_was_restored_does_not_hide_it(
     assert store.mark.share().renewed
 
 
+def test_another_epoch_that_is_asked_for_takes_nothing_for_told(folder: Path, opened: Open, tmp_path: Path) -> None:
+    put_back(backed_up(folder, opened, tmp_path), folder)
+    store = opened()
+    store.mark.share()
+    store.mark.share(new_epoch=True)
+    assert store.mark.restored() is not None
+
+
 def test_a_copy_that_is_used_beside_the_other_gets_an_epoch_of_its_own(
     folder: Path, opened: Open, tmp_path: Path
 ) -> None:

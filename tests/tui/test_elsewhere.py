@@ -139,7 +139,7 @@ async def test_an_older_copy_is_told_and_what_is_missing_brought_back(older: Dat
         assert "! older copy" in screen_text(app)
         await press(pilot, "o")
         text = " ".join(screen_text(app).split())
-        assert "This replica was put back to an older copy" in text
+        assert "This replica is an older copy of itself" in text
         assert "it has 1, and others were given 2 operations of it" in text
         await press(pilot, "p")
         assert older.stats().records == 2
@@ -160,3 +160,13 @@ async def test_an_older_copy_is_asked_about_once_before_something_is_signed(olde
         assert older.mark.restored() is None
         await press(pilot, "U", "y")
         assert older.stats().records == 1
+
+
+async def test_an_older_copy_that_was_served_already_is_told_until_its_owner_goes_on_with_it(older: Datastore) -> None:
+    assert older.mark.share().renewed
+    async with syncing(older) as (app, pilot):
+        await notice_changes(pilot)
+        assert "! older copy" in screen_text(app)
+        await press(pilot, "o", "m")
+        await notice_changes(pilot)
+        assert "older copy" not in screen_text(app)

@@ -8,7 +8,18 @@ import pytest
 from textual.command import CommandPalette
 
 from tests.seeds import make_record
-from tests.tui.driving import NARROW, WIDE, browse_of, list_of, notice_changes, press, replica, running, screen_text
+from tests.tui.driving import (
+    NARROW,
+    WIDE,
+    browse_of,
+    list_of,
+    notice_changes,
+    press,
+    replica,
+    running,
+    screen_text,
+    settle,
+)
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
@@ -33,6 +44,19 @@ async def test_the_title_line_names_failing_peers_also_where_it_is_narrow(tmp_pa
         datastore.peers.finish_pull("hub", None, "connection refused", None)
         async with running(datastore, NARROW) as (app, _):
             assert "! 1 peer failing" in screen_text(app).split("\n")[0]
+
+
+async def test_of_several_troubles_those_stay_in_the_title_that_nothing_else_shows(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        datastore.peers.add("hub", "http://127.0.0.1:1")
+        datastore.peers.finish_pull("hub", None, "connection refused", None)
+        async with running(datastore, NARROW) as (app, pilot):
+            assert app.facts is not None
+            app.facts = app.facts._replace(in_conflict=2, elsewhere=34, restored=True)
+            await settle(pilot)
+            title = screen_text(app).split("\n")[0]
+    assert "! 2 conflicts · ! older copy · ! 34 elsewhere" in title
+    assert "[1 Browse]   2    3    4    5" in title
 
 
 async def test_what_another_process_commits_reaches_the_title_line(tmp_path: Path) -> None:

@@ -128,6 +128,31 @@ async def test_no_round_begins_while_a_pull_runs(here: Datastore) -> None:
         assert peer.paths.count("/sync/head") == 1
 
 
+async def test_a_clock_that_is_put_back_delays_a_round_by_two_intervals_at_most(
+    here: Datastore, tmp_path: Path
+) -> None:
+    here.peers.add("hub", str(tmp_path / "hub"))
+    async with running_on(here, "15m") as app:
+        await app.after(-30 * 86_400)
+        assert here.peers.get("hub").last_try is None
+        await app.after(1_800)
+        assert here.peers.get("hub").last_try is not None
+
+
+async def test_a_pull_that_somebody_stops_is_no_failure_of_its_peer(here: Datastore) -> None:
+    async with stuck_at_the_last_tile() as (peer, gate), running_on(here, "1m") as app:
+        here.peers.add("lab", peer.url)
+        app._clock[0] += 70
+        app.by_themselves.look()
+        await until(app.pilot, lambda: gate.waiting == 1)
+        app.by_themselves.pulls.stop("lab")
+        await until(app.pilot, lambda: app.by_themselves.next_at is not None)
+        assert status(app.app) == ""
+        rounds = app.by_themselves._rounds
+        assert rounds is not None
+        assert rounds.note("lab", failed=True)
+
+
 async def test_it_is_set_on_the_settings_screen_and_holds_at_once(
     here: Datastore, there: Datastore, tmp_path: Path
 ) -> None:

@@ -167,6 +167,15 @@ def test_the_screens_are_shown_wherever_stderr_goes(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_bytes() == b""
 
 
+def test_a_settings_file_that_is_wrong_keeps_nobody_from_looking(tmp_path: Path) -> None:
+    (tmp_path / "config" / "tui-registry").mkdir(parents=True)
+    (tmp_path / "config" / "tui-registry" / "settings.toml").write_text("[sync]\nread_second = 3\n")
+    with open_terminal(tmp_path, shell(f'XDG_CONFIG_HOME={tmp_path}/config exec "$@"')) as terminal:
+        terminal.wait_for(b"settings not read: [sync] has no bound 'read_second'")
+        terminal.press(b"\x11")
+        assert terminal.wait() == 0
+
+
 @pytest.mark.parametrize(
     ("script", "term", "said"),
     [

@@ -68,7 +68,7 @@ def words(typed: str) -> str:
 
 
 def directory(typed: str) -> str:
-    """A directory; an empty word is a variable that is not set, and must not mean the person's own replica."""
+    """A directory; an empty word is a variable that is not set, and must mean neither one's replica nor this folder."""
     if not typed:
         raise ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
     return typed
@@ -481,8 +481,13 @@ def _export(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="for --ops ID: write this file instead of stdout")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
-    what.add_argument("--log", metavar="DIR", help="write a static log into this directory")
-    what.add_argument("--bundle", metavar="DIR", help="write the log into this directory as files of 65,536 operations")
+    what.add_argument("--log", type=directory, metavar="DIR", help="write a static log into this directory")
+    what.add_argument(
+        "--bundle",
+        type=directory,
+        metavar="DIR",
+        help="write the log into this directory as files of 65,536 operations",
+    )
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
     _json(parser, "for --log and --bundle: say what was written as a JSON object")
 
@@ -854,7 +859,7 @@ _TABLE = (
             "told once, and asked less and less often. Ctrl+C or SIGTERM end it between two transactions, with 0.\n"
             "\n"
             "A peer that is busy is asked again after a while, and so is one whose line broke: that costs time, and\n"
-            "--timeout says how much at most for all of it.\n"
+            "--timeout says how much at most for all of it; with --every, for each round.\n"
             "\n"
             "Exits with 1 when a peer could not be read to its end; the others are read all the same."
         ),

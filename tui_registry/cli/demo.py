@@ -85,6 +85,8 @@ def prepared() -> Iterator[Datastore]:
             root, desk, laptop = own_conflict(datastore.key.identity(), int(time.time()))
             datastore.apply([root.to_json(), desk.to_json()], source="desk")
             datastore.apply([laptop.to_json()], source="laptop")
+            # They are one's own, as the story has it: nobody is to be warned of them before the first thing one signs.
+            datastore.elsewhere.acknowledge()
             for publisher, owner in sample.owners.items():
                 if publisher != UNNAMED:
                     datastore.names.set(owner.address, publisher)

@@ -71,7 +71,8 @@ def sync(args: Namespace) -> int:
     import asyncio
 
     names: list[str] = list(dict.fromkeys(args.peers))
-    if args.source and (len(names) > 1 or args.push or args.every is not None):
+    alone = not args.push and args.every is None and args.timeout is None
+    if args.source and (len(names) > 1 or not alone):
         raise UsageError("--from reads files: it goes with one peer at most, whose log they hold, and nothing else")
     for source in args.source:
         if "://" in source:
@@ -328,11 +329,14 @@ async def _sync_every(
     """
     import asyncio
 
-    from tui_registry.sync import pull_all
+    from tui_registry.sync import Rounds, pull_all
 
     stop, wait = asyncio.Event(), wait or _wait
+    # A node that takes no operations is pulled from as often as ever.
+    pushes = Rounds(rounds.every)
     with _ended_by_signals(stop):
         while True:
+            began = time.monotonic()
             progress = _Progress()
             try:
                 due = rounds.due(dict.fromkeys(names) or [peer.name for peer in datastore.peers.all()])
@@ -343,8 +347,8 @@ async def _sync_every(
                 if stop.is_set() and result.error is not None and result.error.code == "stopped":
                     continue
                 _tell_round(result, changed=rounds.note(result.peer, failed=not result.ok), as_json=as_json)
-                if push and result.ok and not stop.is_set():
-                    await _push(datastore, result.peer, bounds, as_json=as_json)
+                if push and result.ok and not stop.is_set() and pushes.due([result.peer]):
+                    await _push_in_round(datastore, result.peer, _left(bounds, began), pushes, stop, as_json=as_json)
             elsewhere = sum(result.elsewhere for result in results)
             if elsewhere:
                 tell_elsewhere(datastore, elsewhere, in_full=not as_json)
@@ -366,7 +370,45 @@ def _tell_round(result: PullResult, *, changed: bool, as_json: bool) -> None:
         again = "" if news or not changed else " (it answers again)"
         out(f"{moment_utc(now)}  {safe_text(result.sentence)}{again}")
     if result.error is not None and changed:
-        note(f"{moment_utc(now)}  {safe_text(result.sentence)}. It is asked again, less and less often")
+        note(f"{moment_utc(now)}  {_ended(result.sentence)} It is asked again, less and less often")
+
+
+def _ended(sentence: str) -> str:
+    """With a mark at its end, so that another one can follow; safe to show."""
+    shown = safe_text(sentence)
+    return shown if shown.endswith((".", "?", "!")) else f"{shown}."
+
+
+async def _push_in_round(
+    datastore: Datastore, name: str, bounds: Bounds, pushes: Rounds, stop: asyncio.Event, *, as_json: bool
+) -> None:
+    """Push, unless it is to stop meanwhile; say what was offered, and a failure once."""
+    import asyncio
+
+    from tui_registry.errors import RegistryError
+    from tui_registry.sync import push
+
+    pushing, stopping = asyncio.ensure_future(push(datastore, name, bounds=bounds)), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({pushing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not pushing.done():
+            return  # what the peer took, it keeps
+        result = await pushing
+    except RegistryError as error:  # it may have been removed meanwhile
+        if pushes.note(name, failed=True):
+            note(f"{moment_utc(int(time.time()))}  {_ended(error.sentence)} It is offered again, less and less often")
+        return
+    finally:
+        stopping.cancel()
+        pushing.cancel()
+        await asyncio.gather(pushing, stopping, return_exceptions=True)
+    again = pushes.note(name, failed=False)
+    if not (result.offered or again):
+        return
+    if as_json:
+        out_json({"at": int(time.time()), "pushed_to": result.peer, "offered": result.offered, **result.counts()})
+    else:
+        out(f"{moment_utc(int(time.time()))}  {safe_text(result.sentence)}")
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -515,7 +515,9 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
         if args.json:
             out_json({"acknowledged": count})
         else:
-            out(f"{exact(count)} operation{'' if count == 1 else 's'} will not be told again")
+            told = [f"{exact(count)} operation{'' if count == 1 else 's'}"] if count or restored is None else []
+            told += ["that this replica is an older copy"] if restored is not None else []
+            out(f"{' and '.join(told)} will not be told again")
         return
     limit = (OPERATIONS_SHOWN if args.limit is None else args.limit) or len(places)
     shown = (op for chunk in _parts(places[:limit]) for op in datastore.log.operations_at(chunk))
@@ -531,6 +533,8 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
     if not places and restored is None:
         note("this replica wrote all that its key has signed, or you said that the rest is yours")
     if not places:
+        if restored is not None:
+            note("you go on with it as it is? 'tui-registry history --elsewhere --acknowledge' says so")
         return
     if limit < len(places):
         note(f"{exact(limit)} of {exact(len(places))} shown: --limit 0 lists all")

@@ -60,11 +60,12 @@ def tell_elsewhere(datastore: Datastore, count: int, *, in_full: bool) -> None:
     if not in_full:
         return
     now = int(time.time())
-    for operation in datastore.log.operations_at(datastore.elsewhere.places()[: min(count, _TOLD)]):
+    places = datastore.elsewhere.places()[:count]
+    for operation in datastore.log.operations_at(places[:_TOLD]):
         note(f"  {elsewhere.line(operation, now)}")
     if count > _TOLD:
         note(f"  and {exact(count - _TOLD)} more")
-    for record in datastore.elsewhere.touched(_TOLD):
+    for record in datastore.elsewhere.touched(_TOLD, since=min(places, default=0)):
         note(f"  {elsewhere.touched(record)}")
 
 

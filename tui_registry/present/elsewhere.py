@@ -13,7 +13,7 @@ from tui_registry.text import exact, safe_text
 if TYPE_CHECKING:
     from tui_registry.datastore import Operation, Restored, TouchedRecord
 
-PUT_BACK: Final = "this replica was put back to an older copy of itself"
+PUT_BACK: Final = "this replica is an older copy of itself, such as a backup"
 # Behind a number, in the sentence that a pull ends with.
 SIGNED_ELSEWHERE: Final = "signed by your key elsewhere"
 WHERE_THEY_ARE: Final = (
@@ -63,12 +63,15 @@ def before_writing(count: int, restored: Restored | None = None) -> str:
         count: of the operations that came from elsewhere. restored: this replica was put back to an older copy.
     """
     there = f"there {'is' if count == 1 else 'are'} {operations(count)}"
+    then = "What you write now may come into conflict with what is missing: sync with all your peers first"
     if restored is None:
-        what = f"this replica seems older than what its key has signed: {there}"
-    else:
-        # What came back since is told by their number; how much others have says little then.
-        what = f"{PUT_BACK}, and {there}" if count else what_was_restored(restored)
-    return f"{what}. What you write now may come into conflict with what is missing: sync with all your peers first"
+        return (
+            f"{there}: from another device of yours, from before a backup was put back, or from somebody else who has "
+            f"your key. {then}"
+        )
+    # What came back since is told by their number; how much others have says little then.
+    what = f"{PUT_BACK}, and {there}" if count else what_was_restored(restored)
+    return f"{what}. {then}"
 
 
 def line(operation: Operation, now: int) -> str:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 def what_was_restored(restored: Restored) -> str:
     """That it was put back, and by how much, for people."""
     then = f"others were given {exact(restored.shared)} operations of it ({moment_utc(restored.shared_at)})"
+    what = "this replica is an older copy of itself, such as a backup"
     if restored.size < restored.shared:
-        return f"this replica is an older copy of itself, such as a backup: it has {exact(restored.size)}, and {then}"
-    return f"this replica was put back to an older copy of itself and written to since: {then}, and some are not here"
+        return f"{what}: it has {exact(restored.size)}, and {then}"
+    # What was missing may have come back: all that is known is that it stands at other places.
+    return f"{what}, that grew since: {then}, and its log is another now"
 
 
 def what_sharing_did(shared: Shared) -> Iterator[str]:

@@ -11,7 +11,12 @@ from tui_registry.tui.opening import Opening
 
 
 def run(
-    datastore: Datastore, *, query: str = "", settings: Settings | None = None, settings_file: Path | None = None
+    datastore: Datastore,
+    *,
+    query: str = "",
+    settings: Settings | None = None,
+    settings_file: Path | None = None,
+    wrong: str = "",
 ) -> None:
     """Explore the replica until the person quits.
 
@@ -19,6 +24,7 @@ def run(
         datastore: open; the caller closes it.
         query: what the list is asked for at first.
         settings_file: where settings that are changed are kept; None for where the person's own file is.
+        wrong: what the person has to be told at first, such as of a settings file that cannot be read.
 
     Raises:
         SystemExit: a signal ended the app, with what a shell says of that: 128 and its number. Drafts are kept.
@@ -30,6 +36,8 @@ def run(
         from tui_registry.tui.app import RegistryApp
 
         app = RegistryApp(datastore, query=query, settings=settings, settings_file=settings_file, opening=opening)
+        if wrong:
+            app.say(wrong, "problem")
         app.run()
         if app.crash is not None:
             raise app.crash

@@ -77,13 +77,17 @@ class Elsewhere:
             rows = db.execute(f"SELECT idx FROM elsewhere WHERE {'1' if known else _UNKNOWN} ORDER BY idx DESC")
             return [place for (place,) in rows]
 
-    def touched(self, limit: int = 50) -> list[TouchedRecord]:
-        """The records that they changed, the last changed first; those that they left as they stood are left out."""
+    def touched(self, limit: int = 50, *, since: int = 0) -> list[TouchedRecord]:
+        """The records that they changed, the last changed first; those that they left as they stood are left out.
+
+        Args:
+            since: only what those did that stand at this place of the log or behind it.
+        """
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT o.rid, min(e.idx), max(e.idx) FROM elsewhere e CROSS JOIN ops o USING (idx) WHERE {_UNKNOWN} "
-                "GROUP BY o.rid ORDER BY max(e.idx) DESC LIMIT ?",
-                (limit,),
+                "AND e.idx >= ? GROUP BY o.rid ORDER BY max(e.idx) DESC LIMIT ?",
+                (since, limit),
             ).fetchall()
             return [found for rid, first, _ in rows for found in _touched(db, rid, first)]
 
@@ -126,7 +130,8 @@ def _count(db: sqlite3.Connection, below: int) -> int:
 
 
 def _touched(db: sqlite3.Connection, rid: int, first: int) -> Iterator[TouchedRecord]:
-    """What became of a record, unless it stands as it did before the first of these operations."""
+    """What became of a record, unless it stands as it did before the first of these operations, or as it was written
+    here since."""
     kind, key = db.execute("SELECT kind, id FROM keys WHERE rid = ?", (rid,)).fetchone()
     shown = db.execute("SELECT idx, live_heads, name FROM catalogue WHERE rid = ?", (rid,)).fetchone()
     rows = db.execute(
@@ -138,25 +143,44 @@ def _touched(db: sqlite3.Connection, rid: int, first: int) -> Iterator[TouchedRe
         for place, digest, is_rm, clock, body in rows
     ]
     before = winner(heads(stood))
-    became = _became(bool(stood), None if before is None else before.place, shown, first)
+    if _is_from_here(db, rid, first, shown):
+        return
+    came = shown is not None and _came(db, shown[0])
+    became = _became(bool(stood), None if before is None else before.place, shown, first, came)
     if became is not None:
         name = shown[2] if shown is not None else _last_name(db, rid)
         yield TouchedRecord(KINDS_BY_CODE[kind], key.hex(), name, became)
 
 
-def _became(known: bool, before: int | None, shown: tuple[int, int, str] | None, first: int) -> Became | None:
+def _is_from_here(db: sqlite3.Connection, rid: int, first: int, shown: tuple[int, int, str] | None) -> bool:
+    """Whether this replica has settled what becomes of a record since the first of these operations: by its only live
+    version, or by deleting it."""
+    if shown is not None:
+        place, live, _ = shown
+        return live == 1 and place >= first and not _came(db, place)
+    removed = db.execute("SELECT idx FROM ops WHERE rid = ? AND idx >= ? AND is_head AND is_rm", (rid, first))
+    return any(not _came(db, place) for (place,) in removed.fetchall())
+
+
+def _came(db: sqlite3.Connection, place: int) -> bool:
+    return db.execute("SELECT 1 FROM elsewhere WHERE idx = ?", (place,)).fetchone() is not None
+
+
+def _became(
+    known: bool, before: int | None, shown: tuple[int, int, str] | None, first: int, came: bool
+) -> Became | None:
     """
     Args:
         known: there were operations on the record before. before: the place of what it showed then.
         shown: the place of what it shows now, and how many versions are live.
-        first: the place of the first operation from elsewhere.
+        first: the place of the first operation from elsewhere. came: what it shows now is from elsewhere.
     """
     if shown is None:
         return "deleted" if before is not None else None
     if before is None:
         return "came back" if known else "new"
     place, live, _ = shown
-    if place >= first:
+    if place >= first and came:
         return "another version" if live > 1 else "changed"
     return "in conflict" if live > 1 else None
 

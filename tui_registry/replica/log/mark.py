@@ -112,7 +112,7 @@ class Mark:
         epoch = self._log.head().epoch
         restored = self._differs()
         renewed = new_epoch or restored is not None
-        before = None if restored is None else (restored.shared, restored.shared_at)
+        before = self._untold() if restored is None else (restored.shared, restored.shared_at)
         if renewed:
             new = os.urandom(16).hex()
             if before is not None:
@@ -123,7 +123,8 @@ class Mark:
         return Shared(renewed, restored, self._note(self._log.head(), before))
 
     def note(self, head: Head) -> str | None:
-        """To be called before a head is given away: sets the mark there where the log has grown since.
+        """To be called before a head is given away: sets the mark there where the log has grown since, and leaves it
+        where others were given another log under this epoch, for `share` to see.
 
         Returns:
             Why it could not be written, None where all is well.
@@ -138,6 +139,11 @@ class Mark:
             epoch, size = db.execute("SELECT epoch, size FROM replica").fetchone()
             written = _read(epoch)
             return None if written is None or _fits(db, written) else Restored(size, written.size, written.at)
+
+    def _untold(self) -> tuple[int, int] | None:
+        """What was shared under an epoch before, where nobody has taken note of it yet."""
+        written = _read(self._log.head().epoch)
+        return None if written is None else written.before
 
     def _note(self, head: Head, before: tuple[int, int] | None, *, forget: bool = False) -> str | None:
         with self._turn:

@@ -41,7 +41,9 @@ class Facts(NamedTuple):
 def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
     """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
     changes = datastore.changes()
-    if before is not None and changes == before.changes and before.restored is not None:
+    restored = _is_restored(datastore, before)
+    # That its owner goes on with an older copy may be noted outside the replica alone.
+    if before is not None and (changes, restored) == (before.changes, before.restored):
         return None
     stats, address = datastore.stats(), datastore.address
     rows = datastore.conflicts() if stats.conflicts else []
@@ -54,7 +56,7 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
         address=address,
         owners=dict(datastore.names.all()),
         elsewhere=datastore.elsewhere.count(),
-        restored=_is_restored(datastore, before),
+        restored=restored,
     )
 
 

@@ -159,7 +159,7 @@ class TitleLine(Line):
     def _left(self, room: int) -> Content:
         """The heading and the modes; where there is little room without what they say twice, then with bare keys."""
         twice = self.heading in (APP_NAME, *(mode.label for mode in self._modes if mode.id == self._current))
-        for heading, labels in ((True, True), (not twice, True), (True, False)):
+        for heading, labels in ((True, True), (not twice, True), (True, False), (not twice, False)):
             content = self._spelt(safe_text(self.heading, 40) if heading else "", labels)
             if content.cell_length <= room:
                 break
@@ -191,16 +191,17 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         words.append(("synced just now" if since == "now" else f"synced {since} ago", "$foreground-muted"))
     count = facts.stats.records
     words.append((plural(count, "record"), ""))
+    failing = sum(peer.last_error is not None for peer in facts.peers)
+    if failing:
+        words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
     if facts.in_conflict:
         key = action("app.conflicts").footer_key
         words.append((f"{key} {in_conflict(facts.in_conflict)}", "bold $text-warning"))
-    failing = sum(peer.last_error is not None for peer in facts.peers)
-    if facts.elsewhere:
-        words.append((f"! {facts.elsewhere:,} elsewhere", "bold $text-warning"))
     if facts.restored:
         words.append(("! older copy", "bold $text-warning"))
-    if failing:
-        words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
+    # Where not all troubles fit: no list marks this one, and it may be a thief.
+    if facts.elsewhere:
+        words.append((f"! {facts.elsewhere:,} elsewhere", "bold $text-warning"))
     return words
 
 

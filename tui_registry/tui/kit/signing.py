@@ -44,7 +44,7 @@ async def ask_before_signing(holder: FlowScreen[Answer] | Part) -> None:
         for_good=True,
     )
     if not await holder.ask(question):
-        raise RegistryError("not_yet", "nothing was signed: 3 leads to Sync, where o shows what your key signed")
+        raise RegistryError("not_yet", "nothing was signed: o on the Sync screen tells more")
     await holder.write(elsewhere.told)
     if restored is not None:
         await holder.write(mark.forget)

@@ -10,7 +10,7 @@ from tui_registry.present.pulls import PullResult
 from tui_registry.settings import interval
 from tui_registry.text import age
 from tui_registry.tui.kit.host import POLL_SECONDS, RegistryHost
-from tui_registry.tui.sync.pulls import Pulls
+from tui_registry.tui.sync.pulls import STOPPED, Pulls
 
 # Where pulls run that somebody asked for, it is looked again after so long.
 _AGAIN = 30
@@ -40,7 +40,11 @@ class PullsByThemselves:
     def look(self) -> None:
         """Begin a round if it is time. Asked each second; the clock may have been put forward or back meanwhile."""
         rounds = self._rounds
-        if rounds is None or self.next_at is None or self._host.now() < self.next_at:
+        if rounds is None or self.next_at is None:
+            return
+        # A clock that was put back must not make it wait for days.
+        self.next_at = min(self.next_at, self._host.now() + 2 * rounds.every)
+        if self._host.now() < self.next_at:
             return
         if self.pulls.pulling:
             self.next_at = self._host.now() + min(_AGAIN, rounds.every)
@@ -88,11 +92,13 @@ class PullsByThemselves:
         self.pulls.moved()
 
     async def _pull(self, name: str) -> PullResult | None:
-        """What it came to; None where it was stopped before its turn came, or its peer is gone."""
+        """What it came to; None where somebody stopped it, or its peer is gone."""
         try:
-            return await self.pulls.run(self._host.datastore, name, reported=False)
+            result = await self.pulls.run(self._host.datastore, name, reported=False)
         except RegistryError:
             return None
+        else:
+            return None if result.error is not None and result.error.code == STOPPED else result
         finally:
             self.pulls.forget_ended(name)
 

@@ -97,7 +97,7 @@ def _question(found: _Found, now: int) -> tuple[str, list[kit.Choice], str]:
     yours, not_yours = elsewhere.OWN_DEVICE.key, elsewhere.STOLEN.key
     if not found.number:
         choices.append(kit.Choice(yours, yours, "go on as it is", "and do not tell it again"))
-        return "This replica was put back to an older copy", choices, "\n".join(lines)
+        return "This replica is an older copy of itself", choices, "\n".join(lines)
     choices += [
         kit.Choice(yours, yours, "they are mine", "another device, or a backup put back"),
         kit.Choice(not_yours, not_yours, "they are not mine", "somebody has the key"),
