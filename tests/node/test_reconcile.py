@@ -44,7 +44,7 @@ def lines() -> list[bytes]:
     return bodies(ops())
 
 
-BOUNDS = Bounds(reconcile_least=1_000)
+BOUNDS = Bounds(retry_seconds=0, reconcile_least=1_000)
 
 
 @pytest.fixture(scope="module")
