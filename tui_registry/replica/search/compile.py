@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple, TypeGuard
 
 from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
-from tui_registry.query.folding import fold_case, is_inside, spellings_of, words
+from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
@@ -241,12 +241,13 @@ def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
     for spelling in spellings_of(text.words):
         *before, last = spelling
         begun = context.begin_with(last)
+        may_go_on = goes_on(text.words, spelling)
         if begun is not None and not begun:
             continue
         if any(not context.is_named(_phrase((word,), False)) for word in before):
             continue
         whole = [(*before, word) for word in begun or ()]
-        phrases = [_phrase(words, False) for words in whole] or [_phrase(spelling, True)]
+        phrases = [_phrase(words, False) for words in whole] or [_phrase(spelling, may_go_on)]
         if context.is_named(f"({' OR '.join(phrases)})"):
             found += [anchor + phrase for phrase in phrases]
     return " OR ".join(found) or None
