@@ -155,6 +155,7 @@ class Searcher:
                     matching.naming(db),
                     vocabulary.insides(db),
                     matching.naming_models(db),
+                    indexed_share(db) == 1,
                 ),
             )
 
