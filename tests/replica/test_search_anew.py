@@ -66,6 +66,8 @@ def test_lists_and_filters_that_columns_can_tell_have_all_records_meanwhile(begu
     assert len(list(begun.entries("kind:model"))) == kinds["model"]
     assert begun.facets("kind:agent").values["kind"] == [("agent", "agent", kinds["agent"])]
     assert begun.search("framework:pytorch OR kind:agent").total == len(begun.search().rows)
+    assert begun.search("framework:pytorch params:7b").notes == ()
+    assert begun.search("version:0 framework:pytorch").notes != ()
     assert begun.search("-number").total == 8  # what is not in the index yet is not known to have it
 
 
