@@ -128,10 +128,12 @@ DATABASE = "registry.sqlite3"
 _STREAMED_AT_ONCE = 500
 _ADDED_AT_ONCE = 1_000
 # Of a word index that is made anew, so many records are in it when the replica is open, and so many go into it in one
-# transaction: others who write wait a fifth of a second for it.
-_INDEXED_AT_OPENING = 500
+# transaction: others who write wait a fifth of a second for it. More at the
+# opening, as a command may do nothing else.
+_INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
+_INDEX_AGAIN_SECONDS = 2.0
 
 
 def now() -> int:
@@ -189,7 +191,9 @@ class Datastore:
                 from tui_registry.replica.audit import make_index, refresh_versions
 
                 refresh_versions(pool)
-                is_whole = not make_index(pool, _INDEXED_AT_OPENING)
+                # Who only looks is not kept out by a full disk, or by another process that writes.
+                with suppress(StoreError):
+                    is_whole = not make_index(pool, _INDEXED_AT_OPENING)
         except BaseException:
             pool.close()
             raise
@@ -218,10 +222,16 @@ class Datastore:
         from tui_registry.replica.audit import make_index
 
         def make() -> None:
-            # What keeps it from being written (a full disk, another process) is told to whoever writes.
-            with suppress(StoreError):
-                while make_index(self._pool, _INDEXED_AT_ONCE) and not self._closing.wait(_INDEX_PAUSE_SECONDS):
-                    pass
+            is_more, pause = True, 0.0
+            while is_more and not self._closing.wait(pause):
+                pause = _INDEX_PAUSE_SECONDS
+                try:
+                    is_more = make_index(self._pool, _INDEXED_AT_ONCE)
+                except StoreError as error:
+                    # What keeps it from being written is told to whoever writes; what may pass is waited for.
+                    if error.code not in ("locked", "disk_full"):
+                        return
+                    pause = _INDEX_AGAIN_SECONDS
 
         self._indexing = threading.Thread(target=make, name="word index", daemon=True)
         self._indexing.start()

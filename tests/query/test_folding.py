@@ -38,6 +38,7 @@ from tui_registry.query.folding import (
         ("通义千问-7B聊天", ["通义", "义千", "千问", "7b", "聊天"]),
         ("第3版 한국어 สวัสดี", ["第", "3", "版", "한국", "국어", "สว", "วั", "ัส", "สด", "ดี"]),
         ("Ｑｗｅｎ２．５ ｶﾞｲﾄﾞ ﬁne", ["qwen", "2.5", "ガイ", "イド", "fine"]),
+        ("Ёж ёлка Йод", ["еж", "елка", "йод"]),
         ("नमस्ते נָמוּס نَموذج٣ می\u200cخواهم", ["नमस्ते", "נמוס", "نموذج", "3", "میخواهم"]),
         ("🤗transformers", ["transformers"]),
         ("x" * 50, ["x" * 40, "x" * 10]),
@@ -55,6 +56,7 @@ def test_words(text: str, expected: list[str]) -> None:
         ("DeepSeek LLaMA-2 pytorch", ["deep", "seek", "lla", "ma"]),
         ("Qwen2.5VL 7B 4bit", ["vl", "bit"]),
         ("通义千问 a", ["问"]),
+        (".NET ASP.NET (.net)", ["net"]),
         ("plain words, UPPER Words", []),
     ],
 )
@@ -69,8 +71,17 @@ def test_a_name_is_typed_apart_together_and_without_its_point() -> None:
     assert ("qwen", "2.5") in spellings_of(("qwen", "25"))
     assert ("llama", "3.18b") in spellings_of(("llama", "318b"))
     assert ("qwen", "2.5", "vl") in spellings_of(("qwen", "2.5vl"))
+    assert ("qwen", "2.5", "7b") in spellings_of(("qwen", "2", "5", "7b"))
+    assert ("v", "1", "5") in spellings_of(("v", "1.5"))
     assert spellings_of(("4o",)) == (("4", "o"),)
     assert spellings_of(("gpt",)) == spellings_of(("通义",)) == spellings_of(("x",) * 20) == ()
+
+
+def test_what_is_typed_in_one_word_is_another_spelling_at_every_letter() -> None:
+    """What a name was found by at one letter, and is again at a later one, is not gone between the two."""
+    for typed in ("deepseekr", "gpto", "gptos", "gptoss"):
+        first = "deepseek" if typed.startswith("deep") else "gpt"
+        assert (first, typed.removeprefix(first)) in spellings_of((typed,))
 
 
 ANY = st.one_of(st.text(), st.text(alphabet="aZ9 -_.éÉ\u0301ßñŁабвΣς日本กา🚀\n+#7\u200d", max_size=20))

@@ -17,6 +17,7 @@ from tests.replica.replicas import replica, rows, vocabulary
 from tests.seeds import NOW, make_record, owner, seed, signed, stranger_ops, written
 from tui_registry import datastore as opening
 from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.replica import audit
 from tui_registry.replica.audit import make_index, refresh_versions
 from tui_registry.replica.catalogue import derived
 from tui_registry.replica.store.connection import Pool
@@ -56,6 +57,34 @@ def test_what_is_in_the_index_is_found_meanwhile_and_how_far_it_is_is_said(begun
     assert begun.facets("number").notes == page.notes
     everything = begun.search()
     assert (len(everything.rows), everything.notes) == (13, ())
+
+
+def test_lists_and_filters_that_columns_can_tell_have_all_records_meanwhile(begun: Datastore) -> None:
+    kinds = {kind: sum(row.kind == kind for row in begun.search().rows) for kind in ("model", "agent")}
+    assert begun.search(kind="model").total == len(begun.search(kind="model").rows) == kinds["model"]
+    assert begun.search(kind="agent").total == kinds["agent"]
+    assert len(list(begun.entries("kind:model"))) == kinds["model"]
+    assert begun.facets("kind:agent").values["kind"] == [("agent", "agent", kinds["agent"])]
+    assert begun.search("framework:pytorch OR kind:agent").total == len(begun.search().rows)
+    assert begun.search("framework:pytorch params:7b").notes == ()
+    assert begun.search("version:0 framework:pytorch").notes != ()
+    assert begun.search("-number").total == 8  # what is not in the index yet is not known to have it
+
+
+def test_who_looks_is_not_kept_out_nor_held_by_another_process_that_writes(
+    begun: Datastore, outdated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_INDEX_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(audit, "_INDEX_PATIENCE_SECONDS", 0.01)
+    with closing(sqlite3.connect(outdated / DATABASE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with Datastore.open(outdated, clock=lambda: NOW) as registry:
+            assert len(registry.search("number").rows) == 5
+        with Datastore.open(outdated, clock=lambda: NOW) as registry:
+            other.execute("ROLLBACK")
+            assert registry._indexing is not None
+            registry._indexing.join()
+            assert len(registry.search("number").rows) == 12
 
 
 def test_what_is_written_meanwhile_is_found_and_what_is_deleted_is_not(begun: Datastore) -> None:

@@ -313,6 +313,14 @@ def marked_text(app: App[None]) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("before", ["👩\u200d👩\u200d👧", "通义", "e\u0301", "❤\ufe0f"])
+async def test_what_is_marked_is_what_was_typed_however_wide_it_stands(tmp_path: Path, before: str) -> None:
+    with replica(tmp_path) as datastore:
+        datastore.apply([signed(owner("wide"), "model", f"{before}-qwen-{before}").to_json()])
+        async with running(datastore, query="qwe") as (app, _):
+            assert marked_text(app) == ["qwe"]
+
+
 async def test_what_was_taken_for_words_is_said_below_the_search_line(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         datastore.add("model", make_record("model", "Llama-3.1-8B"))

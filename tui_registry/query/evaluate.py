@@ -13,6 +13,8 @@ from .fields import FIELDS, LARGEST, Field, alike, is_hex, version_beginnings
 from .folding import (
     fold_case,
     folded_character,
+    forms,
+    goes_on,
     has_inside,
     is_inside,
     searched_words,
@@ -97,8 +99,7 @@ def is_in_name(text: Text, name: Sequence[str], name_forms: Sequence[str]) -> bo
 
 def begins_name(text: Text, name: Sequence[str]) -> bool:
     """Whether a name begins with the words of `text`."""
-    spellings = (text.words, *(spellings_of(text.words) if text.prefix else ()))
-    return any(_stand_in(words, text.prefix, name[: len(words)]) for words in spellings)
+    return any(_stand_in(words, prefix, name[: len(words)]) for words, prefix in _ways(text))
 
 
 def found_in(shown: str, texts: Sequence[Text]) -> list[tuple[int, int]]:
@@ -112,12 +113,18 @@ def found_in(shown: str, texts: Sequence[Text]) -> list[tuple[int, int]]:
     marked: set[int] = set()
     for text in texts:
         stretches = list(_stretches(text, words, standing))
-        if not stretches and text.prefix and len(text.words) == 1:
-            stretches = [(found.start(), found.end()) for found in re.finditer(re.escape(text.words[0]), folded)]
+        if not stretches and len(text.words) == 1:
+            stretches = list(_inside_stretches(text, shown, folded, places))
         marked.update(place for start, end in stretches for place in range(start, end))
-    characters = sorted({places[place] for place in marked})
+    characters = {places[place] for place in marked}
+    if characters and not shown.isascii():
+        cut = set(places)
+        for place in range(1, len(shown)):
+            # What is left out of words, such as an accent by itself, is drawn upon the character before it.
+            if place not in cut and place - 1 in characters:
+                characters.add(place)
     found: list[tuple[int, int]] = []
-    for place in characters:
+    for place in sorted(characters):
         if found and found[-1][1] == place:
             found[-1] = found[-1][0], place + 1
         else:
@@ -139,15 +146,33 @@ def _folded_with_places(shown: str) -> tuple[str, list[int]]:
 
 
 def _stretches(text: Text, words: Sequence[str], standing: Sequence[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
-    for wanted in (text.words, *(spellings_of(text.words) if text.prefix else ())):
+    for wanted, prefix in _ways(text):
         for start in range(len(words) - len(wanted) + 1):
             last = start + len(wanted) - 1
-            if _stand_in(wanted, text.prefix, words[start : last + 1]):
+            if _stand_in(wanted, prefix, words[start : last + 1]):
                 yield standing[start][1], standing[last][1] + len(wanted[-1])
 
 
+def _inside_stretches(text: Text, shown: str, folded: str, places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where one word stands inside of others: anywhere where that is looked for, else where a form begins."""
+    (word,) = text.words
+    anywhere = text.prefix and is_inside(word)
+    if not anywhere and not stands_in(text, forms(shown)):
+        return
+    for found in re.finditer(re.escape(word), folded):
+        before, here = shown[: places[found.start()]][-1:], shown[places[found.start()]]
+        if anywhere or not before.isalpha() or not here.islower() or not here.isascii():
+            yield found.span()
+
+
 def _is_spelt(text: Text, name: Sequence[str]) -> bool:
-    return text.prefix and any(_stand_in(spelling, True, name) for spelling in spellings_of(text.words))
+    return any(_stand_in(words, prefix, name) for words, prefix in _ways(text)[1:])
+
+
+def _ways(text: Text) -> list[tuple[tuple[str, ...], bool]]:
+    """The words of a text and its other spellings, each with whether the last word may be a beginning."""
+    spellings = spellings_of(text.words) if text.prefix else ()
+    return [(text.words, text.prefix), *((words, goes_on(text.words, words)) for words in spellings)]
 
 
 def _is_inside_one(text: Text, *names: Sequence[str]) -> bool:

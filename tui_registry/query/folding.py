@@ -12,7 +12,8 @@ Everything else separates. `Qwen2.5-7B-Instruct` is qwen, 2.5, 7b, instruct. No 
 characters: what is longer goes on in the next one.
 
 Beside its words a text has forms, by which it is found too: what stands between capitals inside a word (`DeepSeek` is
-deepseek, its forms are deep and seek), the letters behind a number, and the last character of a run without spaces.
+deepseek, its forms are deep and seek), the letters behind a number, the last character of a run without spaces, and
+`.net` without its point.
 """
 
 from __future__ import annotations
@@ -42,13 +43,14 @@ def words(text: str) -> list[str]:
 
 def forms(text: str) -> list[str]:
     """What a text is found by beside its words."""
+    undotted = ["net"] if ".net" in text.lower() and ".net" in words(text) else []
     if text.isascii():
         if _HAS_CAPITAL_INSIDE(text) is None and _HAS_UNIT(text) is None:
-            return []
-        return [piece for run in _FORMS(text) for piece in _forms_of(run)]
+            return undotted
+        return [*undotted, *(piece for run in _FORMS(text) for piece in _forms_of(run))]
     text = unicodedata.normalize("NFKC", text)
     found = [piece for run in _FORMS(text) for piece in _forms_of(run)]
-    return [*found, *(run[-1] for run in _PAIRED(_fold(text)) if len(run) > 1)]
+    return [*undotted, *found, *(run[-1] for run in _PAIRED(_fold(text)) if len(run) > 1)]
 
 
 def word_places(folded: str) -> list[tuple[str, int, int]]:
@@ -102,15 +104,17 @@ def searched_words(record: Record) -> SearchedWords:
 @lru_cache(maxsize=256)
 def spellings_of(typed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """How a name may be written that somebody types as these words without a space: apart (`deepseek`, Deep Seek),
-    together (`code-llama`, codellama), and with a point in its number (`qwen25`, Qwen2.5). Not as it was typed."""
+    together (`code-llama`, codellama), and with a point in its number (`qwen25`, `qwen-2-5`: Qwen2.5) or a dash for it
+    (`v1.5`, v1-5). Not as it was typed."""
     found: list[tuple[str, ...]] = []
     if len(typed) > _MOST_SPELT:
         return ()
     for place, word in enumerate(typed):
         before, after = typed[:place], typed[place + 1 :]
         if word.isalpha() and not _is_paired(word):
-            # A single letter before a number is a part too: deepseekr1.
-            least = 1 if after and after[0][0].isdigit() else _LEAST_PART
+            # A single letter before a number is a part too: deepseekr1. So it is at the end of a word alone, which may
+            # go on: what `deepseekr1` finds must not be gone while that is typed.
+            least = 1 if len(typed) == 1 or (after and after[0][0].isdigit()) else _LEAST_PART
             cuts = range(_LEAST_PART, min(len(word), _LONGEST_SPELT) - least + 1)
             found += [(*before, word[:cut], word[cut:], *after) for cut in cuts]
             if after and after[0].isalpha() and not _is_paired(after[0]):
@@ -122,11 +126,22 @@ def spellings_of(typed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         digits, unit = number.groups()
         if before and before[-1].isalpha() and 2 <= len(digits) <= 3:
             found += [(*before, f"{digits[:cut]}.{digits[cut:]}{unit}", *after) for cut in range(1, len(digits))]
+        if "." not in word and not unit and after and _DECIMALS(after[0]):
+            found.append((*before, f"{word}.{after[0]}", *after[1:]))
+        if digits.count(".") == 1:
+            whole, _, rest = word.partition(".")
+            found.append((*before, whole, rest, *after))
         if unit:
             found.append((*before, digits, unit, *after))
         elif after and after[0].isalpha() and not _is_paired(after[0]):
             found.append((*before, (word + after[0])[:LONGEST_WORD], *after[1:]))
     return tuple(found)
+
+
+def goes_on(typed: tuple[str, ...], spelling: tuple[str, ...]) -> bool:
+    """Whether the last word of one of `spellings_of` may be the beginning of a longer one: not a number's last digits,
+    as the 5 of `qwen2.5` is not that of Qwen2-57B."""
+    return not ("." in typed[-1] and spelling[-1].isdigit())
 
 
 def has_inside(word: str) -> bool:
@@ -179,6 +194,7 @@ _ANY_WORD: Final = re.compile(
 _ANY_WORDS: Final = _ANY_WORD.findall
 _WORD_AFTER_WORD: Final = _ANY_WORD.finditer
 _PAIRED: Final = re.compile(f"[{_PAIRS}]+").findall
+_DECIMALS: Final = re.compile(r"[0-9]{1,2}[^\W\d_]*").fullmatch
 _NUMBER: Final = re.compile(r"([0-9]+(?:\.[0-9]+)*)([^\W\d_]*)").fullmatch
 # Words with a capital inside; numbers with two letters or more behind them.
 _FORMS: Final = re.compile(r"[A-Za-z]*[a-z][A-Z][A-Za-z]*|[0-9][A-Za-z]{2,}").findall
@@ -193,8 +209,9 @@ _DROPPED: Final = re.compile(
     "\ufe00-\ufe0f\ufe20-\ufe2f\u00ad\u0640\u200b-\u200d\u2060\ufeff]"
 ).match
 _GREEK: Final = range(0x370, 0x400)
-# Letters of which only the stroke or the dot differs, which Unicode does not take apart.
-_STROKES: Final = {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i"}
+# Letters of which only the stroke or the dot differs, which Unicode does not take apart; and the one letter of Russian
+# whose dots people leave out (those of й they do not).
+_STROKES: Final = {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i", "ё": "е"}
 
 
 def _words_of(folded: str) -> list[str]:

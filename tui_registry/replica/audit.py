@@ -44,6 +44,7 @@ from tui_registry.replica.store.stored import Stored, record_of
 from tui_registry.replica.store.tables import drop_words_aside
 
 _CHUNK = 1_000
+_INDEX_PATIENCE_SECONDS = 0.5
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
 Progress = Callable[[int, int], None]
 
@@ -97,9 +98,13 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
 
 def refresh_versions(pool: Pool) -> None:
     """Bring up to date what depends on this program's version: remembered rejections are dropped when the rules have
-    changed, and making anew what is derived is begun when its making has: `make_index` goes on with it."""
+    changed, and making anew what is derived is begun when its making has: `make_index` goes on with it.
+
+    Where nothing has changed nothing is written, and no other process waited for."""
     # On a connection of its own: renaming a table leaves temporary storage in use, and `_rewrite_log` must choose it.
     with said_plainly(pool.path), closing(pool.connect()) as db:
+        if db.execute("SELECT rules_version, index_version FROM replica").fetchone() == (RULES_VERSION, INDEX_VERSION):
+            return
         db.execute("BEGIN IMMEDIATE")  # what fails is rolled back when the connection is closed
         rules, index = db.execute("SELECT rules_version, index_version FROM replica").fetchone()
         if rules != RULES_VERSION:
@@ -112,8 +117,12 @@ def refresh_versions(pool: Pool) -> None:
 
 def make_index(pool: Pool, records: int) -> bool:
     """Go on with making anew what is derived of so many records, in one transaction; whether more are to come. Whatever
-    ends the program between two calls, the next one goes on where the last one ended."""
-    with pool.write() as db:
+    ends the program between two calls, the next one goes on where the last one ended.
+
+    Raises:
+        StoreError: `locked` soon, as it can wait: others write.
+    """
+    with pool.write(patience=_INDEX_PATIENCE_SECONDS) as db:
         is_more = drop_words_aside(db)
         floor = indexed_from(db)
         if floor <= 1:

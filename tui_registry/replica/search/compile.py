@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple, TypeGuard
 
 from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
-from tui_registry.query.folding import fold_case, is_inside, spellings_of, words
+from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
@@ -123,6 +123,7 @@ class Context(NamedTuple):
         is_named: whether any name matches an FTS5 expression.
         go_on_inside: the words of names that a word stands inside of, not all where they are very many.
         models_named: the ids of models that bear a name, not all where they are very many.
+        is_indexed: the word index has all records. While it is made anew, what columns can tell is not asked of it.
     """
 
     address: str
@@ -132,6 +133,7 @@ class Context(NamedTuple):
     is_named: Callable[[str], bool]
     go_on_inside: Callable[[str], Sequence[str]]
     models_named: Callable[[str], Sequence[str]]
+    is_indexed: bool = True
 
 
 def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -151,7 +153,9 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
     excluded: list[str] = []
     left: list[Node] = []
     for part in parts:
-        if isinstance(part, Not) and (match := _match(part.node, context)) is not None:
+        if not context.is_indexed and not _is_text(part):
+            left.append(part)
+        elif isinstance(part, Not) and (match := _match(part.node, context)) is not None:
             excluded.append(match)
         elif (match := _match(part, context)) is not None:
             found.append((part, match))
@@ -241,12 +245,13 @@ def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
     for spelling in spellings_of(text.words):
         *before, last = spelling
         begun = context.begin_with(last)
+        may_go_on = goes_on(text.words, spelling)
         if begun is not None and not begun:
             continue
         if any(not context.is_named(_phrase((word,), False)) for word in before):
             continue
         whole = [(*before, word) for word in begun or ()]
-        phrases = [_phrase(words, False) for words in whole] or [_phrase(spelling, True)]
+        phrases = [_phrase(words, False) for words in whole] or [_phrase(spelling, may_go_on)]
         if context.is_named(f"({' OR '.join(phrases)})"):
             found += [anchor + phrase for phrase in phrases]
     return " OR ".join(found) or None
@@ -419,6 +424,10 @@ def _by_words(node: Node, context: Context) -> Condition:
         return "0", []
     # A list of all rows with a common word would be most of the registry.
     return (IS_LISTED if context.is_rare(match) else LOOKED_UP), [match]
+
+
+def _is_text(node: Node) -> bool:
+    return isinstance(node, Text) or (isinstance(node, Or) and all(isinstance(part, Text) for part in node.nodes))
 
 
 def _is_kind(node: Node) -> TypeGuard[Match]:

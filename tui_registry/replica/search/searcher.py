@@ -20,7 +20,7 @@ from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, check_among, read_shown
 from tui_registry.replica.catalogue.derived import indexed_share
 from tui_registry.replica.search import matching, vocabulary
-from tui_registry.replica.search.compile import Compiled, Context, by_folded_name, compile_query
+from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
 from tui_registry.replica.store.connection import Pool
@@ -83,7 +83,7 @@ class Searcher:
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
-                page = page._replace(notes=_notes(db, parsed, names))
+                page = page._replace(notes=_notes(db, parsed, names, context))
             if not page.rows and cursor is None:
                 proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
                 page = page._replace(did_you_mean=proposal, near=near)
@@ -95,7 +95,7 @@ class Searcher:
         names = self._names_for(parsed)
         with self._looking(parsed, unwanted, names) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))
-            return facets._replace(notes=_notes(db, parsed, names))
+            return facets._replace(notes=_notes(db, parsed, names, context))
 
     def known_values(self, field: str, prefix: str, limit: int) -> list[FacetValue]:
         """The values that records here have, the most frequent first."""
@@ -155,6 +155,7 @@ class Searcher:
                     matching.naming(db),
                     vocabulary.insides(db),
                     matching.naming_models(db),
+                    indexed_share(db) == 1,
                 ),
             )
 
@@ -187,12 +188,13 @@ class Searcher:
 # How: one window
 
 
-def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str], context: Context) -> tuple[str, ...]:
     """What to know of an answer, a sentence each."""
     if query.where is None:
         return query.notes
-    made = indexed_share(db)
-    making = (f"search is being made anew: {int(made * 100)} % of the records are in it",) if made < 1 else ()
+    making: tuple[str, ...] = ()
+    if not context.is_indexed and asks_words(compile_query(query.where, context).whole[0]):
+        making = (f"search is being made anew: {int(indexed_share(db) * 100)} % of the records are in it",)
     return (*making, *query.notes, *_models_meant(db, query, names))
 
 

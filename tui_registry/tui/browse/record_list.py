@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 from textual.message import Message
@@ -19,10 +20,12 @@ from tui_registry.text import address_short, age, count_words, safe_text
 from tui_registry.tui.browse.reading import WINDOW, Reading, Span
 from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.lists import GAP, GUTTER, Column, RowStyles, WindowList, cell
+from tui_registry.tui.kit.lists import GAP, Column, RowStyles, WindowList, cell
 
 # What was looked for, where it stands in a name: told by its weight and a line, whatever the colours are.
 FOUND: Final = Style(bold=True, underline=True)
+# The cursor and the mark stand before the name, each a segment.
+_NAME: Final = 2
 # A list deeper than this is refreshed where it is looked at, not from its top.
 _DEEP: Final = 5 * WINDOW
 # Rows kept at hand: enough for any screen and its neighbours, whatever the list's length.
@@ -176,13 +179,17 @@ class RecordList(WindowList[Row, Span]):
             return strip
         from tui_registry.query import found_in  # the first frame has nothing to mark
 
-        name = cell(safe_text(item.name, _LONGEST_CELL), columns[0].width)
-        cuts = [GUTTER + cell_len(name[:place]) for stretch in found_in(name, self._texts) for place in stretch]
-        if not cuts:
-            return strip
-        # Between two cuts there is by turns what was found and what stands beside it.
-        parts = strip.divide([*cuts, strip.cell_length])
-        return Strip.join([part.apply_style(FOUND) if place % 2 else part for place, part in enumerate(parts)])
+        # Cut by characters, as `draw` put the name in one segment: what a sign of several characters takes in cells is
+        # not the sum of them.
+        *before, name = list(strip)[: _NAME + 1]
+        marked: list[Segment] = []
+        at = 0
+        for start, end in found_in(name.text, self._texts):
+            found = Segment(name.text[start:end], FOUND if name.style is None else name.style + FOUND)
+            marked += [Segment(name.text[at:start], name.style), found]
+            at = end
+        rest = Segment(name.text[at:], name.style)
+        return Strip([*before, *marked, rest, *list(strip)[_NAME + 1 :]], strip.cell_length)
 
     def mark_of(self, item: Row) -> str:
         return "*" if item.id in self.marked else mark_of(item)
