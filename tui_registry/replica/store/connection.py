@@ -99,12 +99,12 @@ class Pool:
                 self._give_back(connection)
 
     @contextmanager
-    def write(self, *, bulk: bool = False, patience: float = BUSY_SECONDS) -> Iterator[sqlite3.Connection]:
+    def write(self, *, bulk: bool = False, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """Borrow the writer inside a transaction.
 
         Args:
             bulk: it is a large one, and others may follow: just as durable, and cheaper in all.
-            patience: so many seconds other processes that write are waited for.
+            patience: so many seconds other processes that write are waited for; `BUSY_SECONDS` unless said.
 
         Raises:
             StoreError: the database cannot be written; nothing was.
@@ -117,12 +117,12 @@ class Pool:
             if bulk is not self._bulk:
                 _prepare_for(connection, bulk)
                 self._bulk = bulk
-            if patience != BUSY_SECONDS:
+            if patience is not None:
                 connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
             try:
                 connection.execute("BEGIN IMMEDIATE")
             finally:
-                if patience != BUSY_SECONDS:
+                if patience is not None:
                     connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
             try:
                 yield connection
