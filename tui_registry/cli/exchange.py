@@ -7,7 +7,6 @@ import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -83,6 +82,8 @@ def sync(args: Namespace) -> int:
         names = names or [peer.name for peer in datastore.peers.all()]
         if not names:
             raise StoreError("not_found", "there are no peers to pull from: add one with 'peer add NAME URL|DIR'")
+        from dataclasses import replace
+
         from tui_registry.sync import Rounds, bounds_of
 
         bounds = bounds_of(load_settings())
@@ -256,6 +257,8 @@ async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push:
 
 def _left(bounds: Bounds, began: float) -> Bounds:
     """The bounds with the time that is left of what all of it was given."""
+    from dataclasses import replace
+
     if bounds.pull_seconds is None:
         return bounds
     return replace(bounds, pull_seconds=max(0.0, bounds.pull_seconds - (time.monotonic() - began)))

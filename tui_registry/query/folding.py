@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -36,7 +36,7 @@ def words(text: str) -> list[str]:
     if text.isascii():
         text = text.lower()
         if ".net" not in text:  # nearly always; looking for it at each dot costs as much as all the rest
-            return _ASCII_WORDS(text)
+            return _compiled(_ASCII_WORD).findall(text)
         return _words_of(text)
     return _words_of(_folded(text))
 
@@ -45,18 +45,18 @@ def forms(text: str) -> list[str]:
     """What a text is found by beside its words."""
     undotted = ["net"] if ".net" in text.lower() and ".net" in words(text) else []
     if text.isascii():
-        if _HAS_CAPITAL_INSIDE(text) is None and _HAS_UNIT(text) is None:
+        if _compiled(_CAPITAL_INSIDE).search(text) is None and _compiled(_UNIT).search(text) is None:
             return undotted
-        return [*undotted, *(piece for run in _FORMS(text) for piece in _forms_of(run))]
+        return [*undotted, *(piece for run in _compiled(_FORM).findall(text) for piece in _forms_of(run))]
     text = unicodedata.normalize("NFKC", text)
-    found = [piece for run in _FORMS(text) for piece in _forms_of(run)]
-    return [*undotted, *found, *(run[-1] for run in _PAIRED(_fold(text)) if len(run) > 1)]
+    found = [piece for run in _compiled(_FORM).findall(text) for piece in _forms_of(run)]
+    return [*undotted, *found, *(run[-1] for run in _compiled(_PAIRED).findall(_fold(text)) if len(run) > 1)]
 
 
 def word_places(folded: str) -> list[tuple[str, int, int]]:
     """The words of a text that is folded already, each with its start and end."""
     found: list[tuple[str, int, int]] = []
-    for match in _WORD_AFTER_WORD(folded):
+    for match in _compiled(_ANY_WORD).finditer(folded):
         word, start, end = match[0], match.start(), match.end()
         if _is_paired(word) and len(word) > 1:
             found += [(word[place : place + 2], start + place, start + place + 2) for place in range(len(word) - 1)]
@@ -120,13 +120,13 @@ def spellings_of(typed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
             if after and after[0].isalpha() and not _is_paired(after[0]):
                 found.append((*before, (word + after[0])[:LONGEST_WORD], *after[1:]))
             continue
-        number = _NUMBER(word)
+        number = _compiled(_NUMBER).fullmatch(word)
         if number is None:
             continue
         digits, unit = number.groups()
         if before and before[-1].isalpha() and 2 <= len(digits) <= 3:
             found += [(*before, f"{digits[:cut]}.{digits[cut:]}{unit}", *after) for cut in range(1, len(digits))]
-        if "." not in word and not unit and after and _DECIMALS(after[0]):
+        if "." not in word and not unit and after and _compiled(_DECIMALS).fullmatch(after[0]):
             found.append((*before, f"{word}.{after[0]}", *after[1:]))
         if digits.count(".") == 1:
             whole, _, rest = word.partition(".")
@@ -177,6 +177,9 @@ _LEAST_PART: Final = 3
 _MOST_SPELT: Final = 6
 _LONGEST_SPELT: Final = 24
 
+# Compiled when the first text is cut: that takes half as long as the interpreter to start, and most commands cut none.
+_compiled = cache(re.compile)
+
 # Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, bopomofo, Han, Hangul.
 _PAIRS: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -186,28 +189,26 @@ _PAIRS: Final = (
 _LETTER: Final = f"[^\\x00-\\x60\\x7b-\\x7f{_PAIRS}]"
 _NUMBERS: Final = r"[0-9]{1,16}(?:\.[0-9]{1,4}){0,3}"
 _MARKS: Final = r"(?:\+\+?|#)(?![a-z0-9+#])"
-_ASCII_WORDS: Final = re.compile(rf"[a-z]{{2,40}}|{_NUMBERS}[a-z]{{0,9}}|[a-z](?:{_MARKS})?").findall
-_ANY_WORD: Final = re.compile(
+_ASCII_WORD: Final = rf"[a-z]{{2,40}}|{_NUMBERS}[a-z]{{0,9}}|[a-z](?:{_MARKS})?"
+_ANY_WORD: Final = (
     rf"{_LETTER}{{2,40}}|{_NUMBERS}{_LETTER}{{0,9}}|[a-z]{_MARKS}|{_LETTER}|[{_PAIRS}]+"
     r"|\.net(?![a-z0-9])(?<![^\s(,;/\"']\.net)"
 )
-_ANY_WORDS: Final = _ANY_WORD.findall
-_WORD_AFTER_WORD: Final = _ANY_WORD.finditer
-_PAIRED: Final = re.compile(f"[{_PAIRS}]+").findall
-_DECIMALS: Final = re.compile(r"[0-9]{1,2}[^\W\d_]*").fullmatch
-_NUMBER: Final = re.compile(r"([0-9]+(?:\.[0-9]+)*)([^\W\d_]*)").fullmatch
+_PAIRED: Final = f"[{_PAIRS}]+"
+_DECIMALS: Final = r"[0-9]{1,2}[^\W\d_]*"
+_NUMBER: Final = r"([0-9]+(?:\.[0-9]+)*)([^\W\d_]*)"
 # Words with a capital inside; numbers with two letters or more behind them.
-_FORMS: Final = re.compile(r"[A-Za-z]*[a-z][A-Z][A-Za-z]*|[0-9][A-Za-z]{2,}").findall
-_HAS_CAPITAL_INSIDE: Final = re.compile(r"[A-Z](?<=[a-z][A-Z])").search
-_HAS_UNIT: Final = re.compile(r"[0-9][A-Za-z]{2}").search
-_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])").split
+_FORM: Final = r"[A-Za-z]*[a-z][A-Z][A-Za-z]*|[0-9][A-Za-z]{2,}"
+_CAPITAL_INSIDE: Final = r"[A-Z](?<=[a-z][A-Z])"
+_UNIT: Final = r"[0-9][A-Za-z]{2}"
+_CAPITAL: Final = r"(?<=[a-z])(?=[A-Z])"
 
 # Marks that people leave out, or that only say how a character is drawn: accents, Hebrew points, Arabic vowels,
 # joiners. Other marks (the vowels of Indic scripts, Thai tones) are part of their word.
-_DROPPED: Final = re.compile(
+_DROPPED: Final = (
     "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
     "\ufe00-\ufe0f\ufe20-\ufe2f\u00ad\u0640\u200b-\u200d\u2060\ufeff]"
-).match
+)
 _GREEK: Final = range(0x370, 0x400)
 # Letters of which only the stroke or the dot differs, which Unicode does not take apart; and the one letter of Russian
 # whose dots people leave out (those of й they do not).
@@ -216,7 +217,7 @@ _STROKES: Final = {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i", "ё": 
 
 def _words_of(folded: str) -> list[str]:
     found: list[str] = []
-    for word in _ANY_WORDS(folded):
+    for word in _compiled(_ANY_WORD).findall(folded):
         if _is_paired(word):
             found += [word] if len(word) == 1 else map("".join, pairwise(word))
         else:
@@ -225,11 +226,11 @@ def _words_of(folded: str) -> list[str]:
 
 
 def _is_paired(word: str) -> bool:
-    return word >= "\u0e00" and bool(_PAIRED(word[0]))
+    return word >= "\u0e00" and bool(_compiled(_PAIRED).findall(word[0]))
 
 
 def _forms_of(run: str) -> list[str]:
-    pieces = [run[1:]] if run[0].isdigit() else _CAPITAL(run)
+    pieces = [run[1:]] if run[0].isdigit() else _compiled(_CAPITAL).split(run)
     return [piece[:LONGEST_WORD].lower() for piece in pieces]
 
 
@@ -247,7 +248,7 @@ def folded_character(character: str) -> str:
     """What stands for a character in a word: nothing for a mark that is left out, a space for what separates."""
     if character.isascii():
         return character.lower()
-    if _DROPPED(character):
+    if _compiled(_DROPPED).match(character):
         return ""
     category = unicodedata.category(character)
     if category[0] not in "LNM" and category != "Co":
@@ -260,7 +261,7 @@ def folded_character(character: str) -> str:
 
 def _plain(character: str) -> str:
     """The character without its accents, where its base is a letter of Latin or Greek."""
-    if _DROPPED(character):
+    if _compiled(_DROPPED).match(character):
         return ""
     apart = unicodedata.normalize("NFD", character)
     base, marks = apart[0], apart[1:]

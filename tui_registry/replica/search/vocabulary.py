@@ -189,6 +189,8 @@ def nearest_names(
     Args:
         nearest: as `nearest_word`.
     """
+    if not typed:
+        return []
     from rapidfuzz import fuzz  # needed on the way to a proposal only
 
     known = [known for word in typed[:_WORDS_COMPARED] if (known := nearest(word, True)) is not None]
