@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from tests.listening import listening
+
 
 @dataclass
 class Wire:
@@ -28,7 +30,6 @@ class Wire:
 async def counted(host: str, port: int) -> AsyncIterator[Wire]:
     """Relay to a node until the block ends."""
     wire = Wire("")
-    tasks: set[asyncio.Task[None]] = set()
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upwards: bool) -> None:
         with suppress(ConnectionError):
@@ -43,18 +44,7 @@ async def counted(host: str, port: int) -> AsyncIterator[Wire]:
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         node_reader, node_writer = await asyncio.open_connection(host, port)
-        for one in (copy(reader, node_writer, True), copy(node_reader, writer, False)):
-            task = asyncio.ensure_future(one)
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+        await asyncio.gather(copy(reader, node_writer, True), copy(node_reader, writer, False))
 
-    server = await asyncio.start_server(relay, "127.0.0.1", 0)
-    wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(relay) as wire.url:
         yield wire
-    finally:
-        server.close()
-        running = list(tasks)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)

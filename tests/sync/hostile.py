@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.listening import listening
 from tests.sync.logs import FakeLog
 
 REASONS = {200: "OK", 301: "Moved", 302: "Found", 304: "Not Modified", 404: "Not Found", 500: "Error", 503: "Busy"}
@@ -70,7 +71,6 @@ class Peer:
 async def hostile(answer: Answer) -> AsyncIterator[Peer]:
     """Serve on loopback until the block ends; every connection is cut then."""
     peer = Peer("")
-    tasks: set[asyncio.Task[None]] = set()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -79,21 +79,8 @@ async def hostile(answer: Answer) -> AsyncIterator[Peer]:
                 await answer(ask, Reply(writer))
         writer.close()
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(converse(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    peer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(converse) as peer.url:
         yield peer
-    finally:
-        server.close()
-        running = list(tasks)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _read(reader: asyncio.StreamReader) -> Ask | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from tests.listening import listening
 
 
 @dataclass
@@ -31,7 +33,6 @@ async def line_to(url: str, *, cut_after: int | None = None, one_request: bool =
     """Relay to a server until the block ends."""
     line = Line(cut_after=cut_after, one_request=one_request)
     there = urlsplit(url)
-    tasks: set[asyncio.Task[None]] = set()
 
     async def relay(near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         line.connections += 1
@@ -67,19 +68,5 @@ async def line_to(url: str, *, cut_after: int | None = None, one_request: bool =
             near.close()
             far.close()
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(relay(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    line.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(relay) as line.url:
         yield line
-    finally:
-        server.close()
-        running = list(tasks)
-        for task in running:
-            task.cancel()
-        with suppress(ConnectionError):
-            await asyncio.gather(*running, return_exceptions=True)
