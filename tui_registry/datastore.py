@@ -128,8 +128,7 @@ DATABASE = "registry.sqlite3"
 _STREAMED_AT_ONCE = 500
 _ADDED_AT_ONCE = 1_000
 # Of a word index that is made anew, so many records are in it when the replica is open, and so many go into it in one
-# transaction: others who write wait a fifth of a second for it. More at the
-# opening, as a command may do nothing else.
+# transaction: others who write wait a fifth of a second for it. More at the opening, as a command may do nothing else.
 _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
     from tui_registry.errors import Json
     from tui_registry.node import Address
-    from tui_registry.present.pulls import Event, PullResult
+    from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
 
 
@@ -409,7 +409,7 @@ async def _push_in_round(
     if not (result.offered or again):
         return
     if as_json:
-        out_json({"at": int(time.time()), "pushed_to": result.peer, "offered": result.offered, **result.counts()})
+        out_json({"at": int(time.time()), **_push_json(result)})
     else:
         out(f"{moment_utc(int(time.time()))}  {safe_text(result.sentence)}")
 
@@ -455,7 +455,7 @@ async def _push(datastore: Datastore, name: str, bounds: Bounds, *, as_json: boo
         note(safe_text(error.sentence))
         return False
     if as_json:
-        out_json({"pushed_to": result.peer, "offered": result.offered, **result.counts()})
+        out_json(_push_json(result))
     else:
         out(safe_text(result.sentence))
     return True
@@ -481,6 +481,10 @@ class _Progress:
         else:
             self._at.pop(event.peer, None)
         self._line.show(" | ".join(self._at.values()))
+
+
+def _push_json(result: PushResult) -> dict[str, Json]:
+    return {"pushed_to": result.peer, "offered": result.offered, **result.counts()}
 
 
 def _pull_json(result: PullResult) -> dict[str, Json]:

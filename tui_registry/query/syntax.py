@@ -386,13 +386,7 @@ def _read_term(token: Token, field: Field, text: str, now: int | None) -> Node:
     parts: list[Node] = [
         Match(field.name, value) for piece in token.pieces for value in _values(piece, field, token, text)
     ]
-    node = disjunction(parts)
-    # An empty pair of quotes is as good as no value.
-    if node is None and token.end == len(text):
-        raise UnfinishedError
-    if node is None:
-        raise _missing(token, field)
-    return node
+    return _any_of(parts, token, field, text)
 
 
 def _read_name(token: Token, field: Field, text: str, begins: bool) -> Node:
@@ -405,7 +399,12 @@ def _read_name(token: Token, field: Field, text: str, begins: bool) -> Node:
         elif found := words(piece.text):
             is_quoted = text[piece.start] == '"'
             parts.append(Text(tuple(found), piece.text.endswith("*") or (begins and not is_quoted), in_name=True))
+    return _any_of(parts, token, field, text)
+
+
+def _any_of(parts: list[Node], token: Token, field: Field, text: str) -> Node:
     node = disjunction(parts)
+    # An empty pair of quotes is as good as no value.
     if node is None and token.end == len(text):
         raise UnfinishedError
     if node is None:
