@@ -77,6 +77,7 @@ def sync(args: Namespace) -> int:
         if "://" in source:
             raise UsageError(f"--from reads files: fetch it first, such as with 'curl -OC - {safe_text(source, 200)}'")
     with open_registry(args) as datastore:
+        datastore.expect_writable()  # before anything is fetched
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
         names = names or [peer.name for peer in datastore.peers.all()]
