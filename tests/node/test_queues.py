@@ -23,12 +23,12 @@ class Gate:
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.open = threading.Event()
-        self._asked: set[asyncio.Future[str]] = set()
+        self.asked: set[asyncio.Future[str]] = set()
 
     def hold(self, line: Callable[..., Coroutine[None, None, str]], client: tuple[str, int]) -> asyncio.Future[str]:
         """Ask for work that is held until the gate opens."""
         asked = asyncio.ensure_future(line(client, self.pass_, "held"))
-        self._asked.add(asked)
+        self.asked.add(asked)
         return asked
 
     def pass_(self, name: str) -> str:
@@ -44,6 +44,7 @@ async def lines(bounds: NodeBounds = SMALL) -> AsyncIterator[tuple[Queues, Gate]
         yield queues, gate
     finally:
         gate.open.set()
+        await asyncio.gather(*gate.asked, return_exceptions=True)
         await asyncio.to_thread(queues.close)
 
 
@@ -189,7 +190,7 @@ async def test_a_turn_that_comes_together_with_a_cancellation_is_given_on() -> N
         assert leaving.cancelled() or leaving.done()
 
 
-async def test_an_error_comes_out_where_the_work_was_asked_for() -> None:
+async def test_an_error_comes_out_where_the_work_wasasked_for() -> None:
     async with lines() as (queues, _):
         with pytest.raises(ZeroDivisionError):
             await queues.read(ONE, divmod, 1, 0)
