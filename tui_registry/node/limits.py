@@ -43,7 +43,10 @@ class NodeBounds:
         connections: open at once. idle_seconds: before a silent connection is closed: longer than clients (5 s, and
             less by now) and proxies keep theirs (60 s, as nginx and others do), because whoever closes first loses no
             request. The one that is silent for the longest is closed before, where another lacks its place.
-        tile_cache_bytes: of packed tiles kept in memory. threads: that read the replica.
+        tile_cache_bytes: of packed tiles kept in memory.
+        threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
+            are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
+            their thread; a quarter of each for one client. wait_seconds: for a thread.
     """
 
     record_bytes: int = 512 * 1024
@@ -71,6 +74,10 @@ class NodeBounds:
     idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
     threads: int = 8
+    search_threads: int = 2
+    write_threads: int = 2
+    waiting: int = 128
+    wait_seconds: float = 30.0
 
 
 def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:
