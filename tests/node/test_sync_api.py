@@ -106,23 +106,31 @@ def test_tiles_that_are_not_there_are_not_found(tiled: Node, name: str) -> None:
     refused(tiled.reader.get(f"/sync/{tiled.store.log.head().epoch}/entries/{name}"), 404, "no_tile")
 
 
-def test_a_tile_that_fills_up_while_it_is_read_is_never_served_short(
-    node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tile_that_fills_up_is_never_served_short(node: Node) -> None:
     lines = bodies(roots(ALICE, 4))
     node.store.apply(lines[:3], source="test")
+    path = f"/sync/{node.store.log.head().epoch}/entries/0.4.ndjson.gz"
+    refused(node.reader.get(path), 404, "no_tile")
+    node.store.apply(lines[3:], source="test")
+    assert lines_of(node.reader.get(path).content) == lines
+
+
+def test_a_tile_of_a_log_that_is_renewed_while_it_is_read_is_not_served(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.store.apply(bodies(roots(ALICE, 3)), source="test")
     read = node.store.log.lines
 
     def overtaken(start: int, stop: int) -> list[bytes]:
         found = read(start, stop)
-        node.store.apply(lines[3:], source="test")
+        node.store.log.renew_epoch()
         return found
 
-    path = f"/sync/{node.store.log.head().epoch}/entries/0.4.ndjson.gz"
+    path = f"/sync/{node.store.log.head().epoch}/entries/0.3.ndjson.gz"
     with monkeypatch.context() as patched:
         patched.setattr(node.store.log, "lines", overtaken)
         refused(node.reader.get(path), 404, "no_tile")
-    assert lines_of(node.reader.get(path).content) == lines
+    refused(node.reader.get(path), 404, "no_tile")
 
 
 def test_tiles_of_another_epoch_are_not_found_even_when_they_are_kept(node: Node) -> None:

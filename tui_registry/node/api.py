@@ -15,13 +15,13 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.types import ASGIApp
 
 import tui_registry
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, StoreError, Versions
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.node.description import (
     HEADERS,
-    HEALTH,
     SECURITY,
     add_route,
     component_schemas,
@@ -29,7 +29,8 @@ from tui_registry.node.description import (
     docs_page,
 )
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
-from tui_registry.node.log_routes import log_routes
+from tui_registry.node.log_routes import LogRoutes
+from tui_registry.node.queues import Queues
 from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
 from tui_registry.query import parse
@@ -48,7 +49,7 @@ _JSON = "application/json"
 
 def create_app(
     datastore: Datastore, token: str, *, accept_ops: bool = False, bounds: NodeBounds | None = None
-) -> FastAPI:
+) -> ASGIApp:
     """The app of a node over one replica.
 
     Args:
@@ -69,10 +70,9 @@ def create_app(
     answer_with_problems(app)
     for kind in KINDS:
         app.include_router(_record_routes(datastore, kind, token, bounds))
-    app.include_router(log_routes(datastore, accept_ops=accept_ops, bounds=bounds))
-    app.include_router(_about(app, datastore))
-    app.add_middleware(PacedAnswers, bounds=bounds)
-    return app
+    app.include_router(_about(app))
+    log = LogRoutes(app, datastore, Queues(bounds), accept_ops=accept_ops, bounds=bounds)
+    return PacedAnswers(log, bounds)
 
 
 # Records
@@ -395,20 +395,8 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
+def _about(app: FastAPI) -> APIRouter:
     router = APIRouter(tags=["about"])
-
-    async def health() -> Response:
-        head = await run_in_threadpool(datastore.log.head)
-        stats = await run_in_threadpool(datastore.stats)
-        told: Json = {
-            "status": "ok",
-            "version": tui_registry.__version__,
-            "node": head.node,
-            "ops": head.size,
-            "conflicts": stats.conflicts,
-        }
-        return _json(told)
 
     async def docs() -> Response:
         return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
@@ -417,7 +405,6 @@ def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
         # As plain text: Markdown reads well as it is, and browsers would download it under its own media type.
         return PlainTextResponse(await run_in_threadpool(_PROTOCOL.read_bytes), headers=HEADERS)
 
-    add_route(router, "GET", "/health", health, HEALTH)
     router.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
     router.add_api_route("/docs/protocol", protocol, methods=["GET", "HEAD"], include_in_schema=False)
     return router
