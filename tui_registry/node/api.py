@@ -29,6 +29,7 @@ from tui_registry.node.description import (
     docs_page,
 )
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
+from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
@@ -417,12 +418,14 @@ class _Node(FastAPI):
             tree: dict[str, Json] = super().openapi()
             components = tree.setdefault("components", {})
             if isinstance(components, dict):
-                components["schemas"] = {**component_schemas()}
+                components["schemas"] = {**component_schemas(), **SYNC_SCHEMAS}
                 components["securitySchemes"] = SECURITY
             paths = tree["paths"]
             for methods in paths.values() if isinstance(paths, dict) else ():
                 for operation in methods.values() if isinstance(methods, dict) else ():
                     _without_fastapis_faults(operation)
+            if isinstance(paths, dict):
+                paths.update(SYNC_PATHS)
         return self.openapi_schema or {}
 
 

@@ -53,7 +53,7 @@ class PackedTiles:
         self._limit = limit
         self._lock = threading.Lock()
         # The epoch whose tiles were found to be of this log; they are read without another look at it.
-        self._epoch = ""
+        self._epoch: str | None = None
         self._size = 0
         self._kept = 0
 
