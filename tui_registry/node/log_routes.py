@@ -4,29 +4,26 @@ where they are allowed."""
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
-import math
 import re
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
 from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.node.description import SYNC_ROUTES, add_route
 from tui_registry.node.limits import NodeBounds
+from tui_registry.node.queues import Client, Queues, place_of
 from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
-from tui_registry.node.responses import NodeError
+from tui_registry.node.responses import NodeError, later
 from tui_registry.present.pulls import report_json
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 from tui_registry.sync.tiles import LogError, Span, etag_of_head, pack, spell_head, split
@@ -35,39 +32,37 @@ _FOREVER = "public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
-# Seconds: the longest time that a pusher is sent away for.
-_LATEST = 30
 _MOVED = NodeError("no_log", "this log is another one by now: read /sync/head again")
 # No peer's name has a colon.
 _PUSH = "push:"
 OTHERS = f"{_PUSH}others"
 
 
-def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) -> APIRouter:
+def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds, queues: Queues) -> APIRouter:
     """`/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, and `/sync/ops`, which answers 403 unless
     `accept_ops`."""
-    routes = _Log(datastore, accept_ops, bounds)
+    routes = _Log(datastore, accept_ops, bounds, queues)
     router = APIRouter(prefix="/sync", tags=["sync"])
     add_route(router, "GET", "/head", routes.head, SYNC_ROUTES["head"])
     add_route(router, "GET", "/{epoch}/entries/{name}", routes.tile, SYNC_ROUTES["tile"])
     add_route(router, "POST", "/ops/get", routes.by_hash, SYNC_ROUTES["by_hash"])
     add_route(router, "POST", "/ops", routes.push, SYNC_ROUTES["push"])
-    add_route(router, "POST", "/reconcile", _Reconciling(datastore, bounds).answer, SYNC_ROUTES["reconcile"])
+    add_route(router, "POST", "/reconcile", _Reconciling(datastore, bounds, queues).answer, SYNC_ROUTES["reconcile"])
     return router
 
 
 class _Log:
-    def __init__(self, datastore: Datastore, accept_ops: bool, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, accept_ops: bool, bounds: NodeBounds, queues: Queues) -> None:
+        self._queues = queues
         self._datastore = datastore
         self._accept_ops = accept_ops
         self._bounds = bounds
         self._tiles = _Tiles(datastore, bounds.tile_cache_bytes)
-        self._turns = _Turns(bounds)
         self._unchecked = _Unchecked(bounds)
         self._pushers = Pushers(bounds.pushers)
 
     async def head(self, request: Request) -> Response:
-        head = await run_in_threadpool(self._head)
+        head = await self._queues.read(request.client, self._head)
         return _answer(request, spell_head(head, ranges=True), etag_of_head(head), "max-age=2", "application/json")
 
     def _head(self) -> Head:
@@ -78,7 +73,7 @@ class _Log:
 
     async def tile(self, epoch: str, name: str, request: Request) -> Response:
         span = Span.from_name(name)
-        tile = None if span is None else await run_in_threadpool(self._tiles.packed, epoch, span)
+        tile = None if span is None else await self._queues.read(request.client, self._tiles.packed, epoch, span)
         if tile is None:
             raise NodeError("no_tile", "this log has no such tile: read /sync/head again")
         return _answer(request, tile.data, tile.etag, _FOREVER, "application/gzip", in_parts=True)
@@ -92,7 +87,7 @@ class _Log:
         wanted = [item for item in hashes if isinstance(item, str) and _HASH.fullmatch(item)]
         if len(wanted) != len(hashes):
             raise wrong("hashes", "must hold hashes of 64 lower-case hex digits and nothing else")
-        lines = await run_in_threadpool(self._datastore.log.by_hash, wanted, bounds.answer_bytes)
+        lines = await self._queues.read(request.client, self._datastore.log.by_hash, wanted, bounds.answer_bytes)
         return Response(b"".join(line + b"\n" for line in lines), 200, None, _NDJSON)
 
     async def push(self, request: Request) -> Response:
@@ -104,8 +99,7 @@ class _Log:
         with self._unchecked.coming(source) as coming:
             # Its turn comes after its body: who sends slowly keeps nobody waiting.
             body = await coming.whole(request)
-            async with self._turns.turn():
-                return await run_in_threadpool(self._push, body, source)
+            return await self._queues.push(request.client, self._push, body, source)
 
     def _push(self, body: bytes, source: str) -> Response:
         bounds = self._bounds
@@ -123,37 +117,6 @@ class _Log:
         report = self._datastore.apply(lines, source=source)
         told = report_json(report, _REJECTIONS_TOLD, bounds.hashes)
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, "application/json")
-
-
-class _Turns:
-    """The turns of pushes that are in, one after the other as they came."""
-
-    def __init__(self, bounds: NodeBounds) -> None:
-        self._bounds = bounds
-        self._free = asyncio.Semaphore(bounds.pushes_at_once)
-        self._waiting = 0
-        # What one took, the last ones counting most.
-        self._usual = 1.0
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Raises NodeError: `busy`: it did not come in time; says when it may."""
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._bounds.push_wait_seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            raise _busy(
-                "others are pushing just now", self._waiting * self._usual / self._bounds.pushes_at_once
-            ) from None
-        finally:
-            self._waiting -= 1
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self._usual += (time.monotonic() - began - self._usual) / 4
-            self._free.release()
 
 
 class _Unchecked:
@@ -178,7 +141,7 @@ class _Unchecked:
         """Raises NodeError: `busy`: there is no room for so many more bytes of it."""
         most = self._bounds.unchecked_bytes
         if sum(other.size for other in self._coming if other.source == one.source) + count > most // 2:
-            raise _busy("much that was pushed from your address is not checked yet", 5)
+            raise later("busy", "much that was pushed from your address is not checked yet", 5)
         lacking = sum(other.size for other in self._coming) + count - most
         if lacking <= 0:
             return
@@ -189,7 +152,7 @@ class _Unchecked:
                 ending.append(other)
                 lacking -= other.size
         if lacking > 0:  # and nobody ends, as that would not make room enough
-            raise _busy("much that was pushed is not checked yet", 5)
+            raise later("busy", "much that was pushed is not checked yet", 5)
         for other in ending:
             other.end()
 
@@ -224,7 +187,7 @@ class _Coming:
         except TimeoutError:
             if not self._timeout.expired():
                 raise
-            raise _busy("others need the room of what comes in so slowly", 5) from None
+            raise later("busy", "others need the room of what comes in so slowly", 5) from None
         finally:
             self.is_coming = False
 
@@ -240,11 +203,6 @@ class _Coming:
             self.size += count
 
 
-def _busy(why: str, seconds: float) -> NodeError:
-    after = min(max(math.ceil(seconds), 1), _LATEST)
-    return NodeError("busy", f"{why}: try again in {after} s", headers={"retry-after": str(after)})
-
-
 class Pushers:
     """A name for each place that pushes: for the quarantine, and so that what waits on behalf of one place drives out
     nobody else's. At most `most` places are told apart since the node started."""
@@ -255,30 +213,21 @@ class Pushers:
 
     def name(self, host: str | None) -> str:
         """`push:` and an address; for IPv6 its network of 64 bits, which one subscriber has to himself."""
-        place = _place(host)
+        place = place_of(host)
         if place is None or (place not in self._known and len(self._known) >= self._most):
             return OTHERS
         self._known.add(place)
         return _PUSH + place
 
 
-def _place(host: str | None) -> str | None:
-    try:
-        address = ipaddress.ip_address((host or "").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))
-
-
 class _Reconciling:
     """Answers from a snapshot of the log's keys, which is made anew only once the log has grown by an eighth: asking
     often cannot make a node sort its log often. What came since, a peer reads from the tiles."""
 
-    def __init__(self, datastore: Datastore, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, bounds: NodeBounds, queues: Queues) -> None:
         self._datastore = datastore
         self._bounds = bounds
+        self._queues = queues
         self._kept: _Snapshot | None = None
         self._making = asyncio.Lock()
 
@@ -294,12 +243,12 @@ class _Reconciling:
             asked = read_question(ranges)
         except RangeError as error:
             raise wrong("ranges", str(error)) from None
-        snapshot = await self._snapshot(epoch, size)
-        return await run_in_threadpool(_described, snapshot.keys, asked)
+        snapshot = await self._snapshot(request.client, epoch, size)
+        return await self._queues.read(request.client, _described, snapshot.keys, asked)
 
-    async def _snapshot(self, epoch: str, size: Json) -> _Snapshot:
+    async def _snapshot(self, client: Client, epoch: str, size: Json) -> _Snapshot:
         """The snapshot that a question is about; a question without a size takes the latest."""
-        head = await run_in_threadpool(self._datastore.log.head)
+        head = await self._queues.read(client, self._datastore.log.head)
         if head.epoch != epoch:
             raise _MOVED
         if head.size > self._bounds.reconcile_ops:
@@ -314,7 +263,7 @@ class _Reconciling:
         if self._making.locked():
             raise NodeError("busy", "the log is being looked through just now: try again in a little while")
         async with self._making:
-            self._kept = kept = await run_in_threadpool(self._make)
+            self._kept = kept = await self._queues.search(client, self._make)
         return kept
 
     def _make(self) -> _Snapshot:

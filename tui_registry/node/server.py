@@ -17,7 +17,6 @@ from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 
-import anyio.to_thread
 import h11
 import uvicorn
 from fastapi.responses import Response
@@ -29,7 +28,7 @@ from tui_registry.durable import drafted, give_new_name, sweep
 from tui_registry.errors import system_reason
 from tui_registry.node.api import create_app
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
-from tui_registry.node.queues import place_of
+from tui_registry.node.queues import Queues, place_of
 from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.text import safe_text
 
@@ -163,8 +162,9 @@ def _prepared(
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
     listener = _bound(host, port, allow_remote)
+    queues = Queues(bounds)
     try:
-        app = create_app(datastore, node_token(datastore.data_dir), accept_ops=accept_ops, bounds=bounds)
+        app = create_app(datastore, node_token(datastore.data_dir), accept_ops=accept_ops, bounds=bounds, queues=queues)
     except BaseException:
         listener.close()
         raise
@@ -185,7 +185,7 @@ def _prepared(
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=bounds.header_bytes,
     )
-    return _Server(config, bounds, Address(host, listener.getsockname()[1]), on_ready), listener
+    return _Server(config, queues, Address(host, listener.getsockname()[1]), on_ready), listener
 
 
 def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
@@ -219,16 +219,21 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, bounds: NodeBounds, address: Address, on_ready: Callable[[Address], None] | None
+        self, config: uvicorn.Config, queues: Queues, address: Address, on_ready: Callable[[Address], None] | None
     ) -> None:
         super().__init__(config)
-        self._bounds = bounds
+        self._queues = queues
         self._address = address
         self._on_ready = on_ready
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().serve(sockets)
+        finally:
+            # What is being written ends before the replica is closed.
+            self._queues.close()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # Each thread that reads the replica holds a connection to it.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = self._bounds.threads
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready(self._address)
