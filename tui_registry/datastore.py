@@ -33,6 +33,7 @@ from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.catalogue.judged import is_left
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -133,6 +134,7 @@ _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
 _INDEX_AGAIN_SECONDS = 2.0
+_JUDGED_AFTER_SECONDS = 1.0
 
 
 def now() -> int:
@@ -163,6 +165,7 @@ class Datastore:
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._beginning = threading.Lock()
 
     @classmethod
     def open(cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now) -> Self:
@@ -193,12 +196,16 @@ class Datastore:
                 # Who only looks is not kept out by a full disk, or by another process that writes.
                 with suppress(StoreError):
                     is_whole = not make_index(pool, _INDEXED_AT_OPENING)
+            with pool.read() as db:
+                is_judging_due = is_left(db)
         except BaseException:
             pool.close()
             raise
         registry = cls(folder, pool, clock)
         if not is_whole:
-            registry._index_behind()
+            registry._catch_up(0)
+        elif is_judging_due:
+            registry._catch_up(_JUDGED_AFTER_SECONDS)
         return registry
 
     def close(self) -> None:
@@ -215,25 +222,44 @@ class Datastore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _index_behind(self) -> None:
-        """Make the word index anew while everything else goes on; until it is made, searches find what is in it, and
-        say so. It ends with the Datastore, and goes on where it ended when the replica is opened again."""
-        from tui_registry.replica.audit import make_index
+    def _catch_up(self, after: float) -> None:
+        """Begin to make the word index anew and to judge what is not judged, unless that goes on already, while
+        everything else goes on; until then searches find what is in the index, and say so. It ends with the Datastore,
+        and goes on where it ended when the replica is opened again.
+
+        Args:
+            after: begin so many seconds later: commands that only look end before.
+        """
+
+        def pieces() -> Iterator[bool]:
+            # The parts of the program that do it are brought when it begins.
+            from tui_registry.replica.audit import make_index
+            from tui_registry.replica.catalogue.judged import judge_some
+
+            while make_index(self._pool, _INDEXED_AT_ONCE):
+                yield True
+            while judge_some(self._pool):
+                yield True
 
         def make() -> None:
-            is_more, pause = True, 0.0
-            while is_more and not self._closing.wait(pause):
+            pause = after
+            while not self._closing.wait(pause):
                 pause = _INDEX_PAUSE_SECONDS
                 try:
-                    is_more = make_index(self._pool, _INDEXED_AT_ONCE)
+                    for _ in pieces():
+                        if self._closing.wait(pause):
+                            return
+                    return
                 except StoreError as error:
                     # What keeps it from being written is told to whoever writes; what may pass is waited for.
                     if error.code not in ("locked", "disk_full"):
                         return
                     pause = _INDEX_AGAIN_SECONDS
 
-        self._indexing = threading.Thread(target=make, name="word index", daemon=True)
-        self._indexing.start()
+        with self._beginning:
+            if (self._indexing is None or not self._indexing.is_alive()) and not self._closing.is_set():
+                self._indexing = threading.Thread(target=make, name="catching up", daemon=True)
+                self._indexing.start()
 
     @property
     def address(self) -> str:
@@ -653,7 +679,9 @@ class Datastore:
     def _searcher(self) -> Searcher:
         from tui_registry.replica.search.searcher import Searcher
 
-        return Searcher(self._pool, self._clock, self.key, self.searches, self.names)
+        return Searcher(
+            self._pool, self._clock, self.key, self.searches, self.names, judge_behind=lambda: self._catch_up(0)
+        )
 
     @cached_property
     def imports(self) -> Imports:

@@ -248,16 +248,6 @@ def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Prob
     return check(kind, record, model_type=model_type)
 
 
-def read_shown(db: sqlite3.Connection, rid: int) -> tuple[Kind, Record]:
-    """Kind and plain record of a row of the catalogue."""
-    code, body = db.execute(
-        "SELECT c.kind, o.body FROM catalogue c JOIN ops o ON o.idx = c.idx WHERE c.rid = ?", (rid,)
-    ).fetchone()
-    record = record_of(body)
-    assert record is not None
-    return KINDS_BY_CODE[code], record
-
-
 def _live(heads: Sequence[Stored]) -> tuple[str, ...]:
     live = sorted((head for head in heads if not head.is_rm), key=lambda head: (-head.counter, head.hash))
     return tuple(head.hash for head in live)

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from tui_registry.records.schema import RULES_VERSION
+from tui_registry.records.schema import AUTHORING_VERSION, RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
 APPLICATION_ID = 0x74756972  # "tuir"
@@ -113,6 +113,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, index_version: int) -> 
                 "INSERT INTO replica (one, epoch, fingerprint, rules_version, index_version) VALUES (1, ?, ?, ?, ?)",
                 (os.urandom(16).hex(), "0" * 64, RULES_VERSION, index_version),
             )
+            connection.execute("UPDATE search_state SET judged_by = ?", (str(AUTHORING_VERSION),))
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -447,6 +448,13 @@ _VERSION_2 = (
     "DELETE FROM vocabulary",
     "INSERT INTO search_state (one, floor, top) "
     "SELECT 1, coalesce(max(rid), 0) + 1, coalesce(max(rid), 0) + 1 FROM keys",
+    # Derived: whether a record breaks an authoring rule, null until it is judged; by which rules (`catalogue.judged`),
+    # and from which record on by these: what stands before is judged anew, from the newest on.
+    "ALTER TABLE catalogue ADD COLUMN invalid INTEGER DEFAULT 0",
+    "CREATE INDEX catalogue_invalid ON catalogue (updated_at, rid) WHERE invalid = 1",
+    "CREATE INDEX catalogue_unjudged ON catalogue (rid) WHERE invalid IS NULL",
+    "ALTER TABLE search_state ADD COLUMN judged_by TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE search_state ADD COLUMN judged_from INTEGER NOT NULL DEFAULT 1",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
