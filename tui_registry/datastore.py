@@ -33,7 +33,6 @@ from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
-from tui_registry.replica.catalogue.judged import is_left
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -188,7 +187,7 @@ class Datastore:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
         pool = Pool(folder / DATABASE)
         try:
-            is_whole = prepare(pool, INDEX_VERSION)
+            is_whole, is_judged = prepare(pool, INDEX_VERSION)
             if not is_whole:
                 from tui_registry.replica.audit import make_index, refresh_versions
 
@@ -196,15 +195,13 @@ class Datastore:
                 # Who only looks is not kept out by a full disk, or by another process that writes.
                 with suppress(StoreError):
                     is_whole = not make_index(pool, _INDEXED_AT_OPENING)
-            with pool.read() as db:
-                is_judging_due = is_left(db)
         except BaseException:
             pool.close()
             raise
         registry = cls(folder, pool, clock)
         if not is_whole:
             registry._catch_up(0)
-        elif is_judging_due:
+        elif not is_judged:
             registry._catch_up(_JUDGED_AFTER_SECONDS)
         return registry
 

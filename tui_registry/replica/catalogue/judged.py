@@ -75,14 +75,6 @@ def read_judged(db: sqlite3.Connection) -> Judged:
     return Judged(0, (), min(1 - left, 0.99))
 
 
-def is_left(db: sqlite3.Connection) -> bool:
-    """Whether `judge_some` has anything to do, as far as that is known without the library of licences."""
-    by, floor, unjudged = db.execute(
-        f"SELECT judged_by, judged_from, EXISTS (SELECT 1 FROM {_UNJUDGED}) FROM search_state"
-    ).fetchone()
-    return bool(floor > 1 or unjudged or _version_of(by) != str(AUTHORING_VERSION))
-
-
 def judge_some(pool: Pool, patience: float = _PATIENCE_SECONDS) -> bool:
     """Judge a piece of what is not judged; whether more is to come. Whatever ends the program between two calls, the
     next one goes on where the last one ended.
@@ -158,10 +150,6 @@ def _judging_by() -> str:
     import packaging
 
     return f"{AUTHORING_VERSION} {packaging.__version__}"
-
-
-def _version_of(judged_by: str) -> str:
-    return judged_by.partition(" ")[0]
 
 
 def _is_outdated(by: str) -> bool:

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tui_registry.records.schema import AUTHORING_VERSION, RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
@@ -20,15 +21,24 @@ _PAGE_BYTES = 8_192
 SCHEMA_VERSION = 2
 
 
-def prepare(pool: Pool, index_version: int) -> bool:
+class Prepared(NamedTuple):
+    """What is left to do of a replica that is brought up to date.
+
+    Attributes:
+        is_whole: rejections and word index are of this program's version, and the index is whole; else
+            `audit.refresh_versions` and `audit.make_index` are due.
+        is_judged: all records are judged by this program's authoring rules; else `catalogue.judged.judge_some` is due.
+    """
+
+    is_whole: bool
+    is_judged: bool
+
+
+def prepare(pool: Pool, index_version: int) -> Prepared:
     """Make the database if there is none, bring an older one up to date, and leave any other file untouched.
 
     Args:
         index_version: `INDEX_VERSION`, written into a new database.
-
-    Returns:
-        Whether rejections and word index are of this program's version, and the index is whole; else
-        `audit.refresh_versions` and `audit.make_index` are due.
 
     Raises:
         StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
@@ -42,10 +52,11 @@ def prepare(pool: Pool, index_version: int) -> bool:
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 _enter_wal(connection)
                 _migrate(connection, pool.path, index_version)
-            versions = _read_versions(connection, pool.path)
+            rules, index, is_made, judged_by, has_unjudged = _read_versions(connection, pool.path)
         finally:
             connection.close()
-    return versions == (RULES_VERSION, index_version, True)
+    is_judged = not has_unjudged and judged_by.partition(" ")[0] == str(AUTHORING_VERSION)
+    return Prepared((rules, index, is_made) == (RULES_VERSION, index_version, 1), is_judged)
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
@@ -62,11 +73,12 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, bool]:
+def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int, str, int]:
     try:
         row = connection.execute(
             "SELECT rules_version, index_version, floor <= 1 AND NOT EXISTS (SELECT 1 FROM sqlite_schema "
-            "WHERE name IN ('words_old', 'names_old')) FROM replica, search_state"
+            "WHERE name IN ('words_old', 'names_old')), judged_by, judged_from > 1 OR EXISTS (SELECT 1 FROM catalogue "
+            "INDEXED BY catalogue_unjudged WHERE invalid IS NULL) FROM replica, search_state"
         ).fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
@@ -74,8 +86,8 @@ def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int
         row = None  # the table is gone
     if row is None:
         raise StoreError("corrupt", damaged(path))
-    rules, index, is_whole = row
-    return rules, index, bool(is_whole)
+    rules, index, is_made, judged_by, has_unjudged = row
+    return rules, index, is_made, judged_by, has_unjudged
 
 
 def _recognise(connection: sqlite3.Connection, path: Path) -> int:
