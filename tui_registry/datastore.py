@@ -31,7 +31,7 @@ from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
-from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
+from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
@@ -81,6 +81,7 @@ __all__ = [
     "ApplyReport",
     "Arrival",
     "Beside",
+    "Body",
     "Comparison",
     "Cursor",
     "Datastore",
@@ -399,6 +400,12 @@ class Datastore:
         """The current record with that id (64 hex digits) in full, None when there is none."""
         _expect_kind_or_none(kind)
         return self._catalogue.entry(identifier, kind)
+
+    def bodies(self, identifiers: Sequence[str]) -> list[Body]:
+        """The current records with these ids (64 hex digits) as they are stored, in that order, without those that there
+        are not. They are not decoded, and so cost a small part of what `entry` does."""
+        _expect(identifiers, (list, tuple), "ids are a list of texts")
+        return self._catalogue.bodies(identifiers)
 
     def get_model(self, model_id: str) -> records.AIModel | None:
         """The current model with that id, None when there is none."""

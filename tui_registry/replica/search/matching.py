@@ -96,7 +96,7 @@ def stale_cursor() -> QueryError:
 def listed(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:
     """The rids of all matches, in any order, where they are few; None where they may be more, and for the query for
     everything."""
-    if compiled.is_everything:
+    if compiled.is_everything or (compiled.is_kind and _kinds(db)[compiled.kind or 0] > LISTED):
         return None
     if compiled.ids is not None:
         return _few(db, "SELECT rid FROM keys WHERE id BETWEEN ? AND ?", compiled.ids, compiled.whole)
@@ -326,7 +326,7 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
     """The condition for walking along an index."""
     if rids is not None:
         return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
-    if compiled.match is None:
+    if compiled.match is None or compiled.is_kind:
         return compiled.whole
     in_index = estimate(db, compiled.match)
     many = _MANY
