@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
 from tui_registry.present.imports import NOT_STATED, Finding

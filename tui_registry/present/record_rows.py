@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import gigabytes, memory, moment, parameters, speed, tokens, vcpus
 from tui_registry.present.deeds import conflict
 from tui_registry.records.schema import FIELDS, ID_FIELD, Field, FieldType, Flag, Integer, Many, Optional, Struct, Unit

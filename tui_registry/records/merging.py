@@ -12,9 +12,10 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import FIELDS, ID_FIELD, Many, Struct, Text
 
 # How a field's versions are best told apart: a `text` by its words, a `list` by its items.

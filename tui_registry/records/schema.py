@@ -8,9 +8,10 @@ peer passes through.
 from __future__ import annotations
 
 import copy
-from typing import Literal, NamedTuple, TypeAlias, Union
+from typing import Literal, TypeAlias, Union
 
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 
 NULL_HASH = "0" * 64
 MAX_TIME = 253402300799  # 9999-12-31T23:59:59Z, the last second that every calendar library can print

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from tui_registry.datastore import Datastore, Operation, Restored, TouchedRecord
+from tui_registry.frozen import NamedTuple
 from tui_registry.present import elsewhere
 from tui_registry.present.restored import what_was_restored
 from tui_registry.text import exact
