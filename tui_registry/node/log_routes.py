@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Request
@@ -23,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 
 from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import SYNC_ROUTES, add_route
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
