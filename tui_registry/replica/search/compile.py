@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.nodes import Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, Row, row_of
 from tui_registry.replica.search.compile import (
