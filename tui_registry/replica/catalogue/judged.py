@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import NamedTuple
 
 from tui_registry.errors import Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import AUTHORING_VERSION
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool
