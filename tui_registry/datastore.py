@@ -430,8 +430,8 @@ class Datastore:
         return self._catalogue.entry(identifier, kind)
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
-        """The current records with these ids (64 hex digits) as they are stored, in that order, without those that are not
-        there. They are not decoded, and so cost a small part of what `entry` does."""
+        """The current records with these ids (64 hex digits) as they are stored, in that order, without those that
+        are not there. They are not decoded, and so cost a small part of what `entry` does."""
         _expect(identifiers, (list, tuple), "ids are a list of texts")
         return self._catalogue.bodies(identifiers)
 

@@ -39,6 +39,9 @@ _NEWEST = 1_000
 _SMALL_PART = 0.25
 
 
+_IN_WORDS = "SELECT rowid FROM words WHERE words MATCH ?"
+
+
 class Order(NamedTuple):
     """An order of results: the column that it goes by, of the catalogue and of `Row`, and the index along it."""
 
@@ -109,10 +112,12 @@ def listed(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:
             "UNION SELECT value FROM json_each(?)"
         )
         return _few(db, invalid, (json.dumps(compiled.context.judged.beside),), compiled.whole)
-    if compiled.match is None:
+    if compiled.named is not None and compiled.columns is not None:
+        found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled)
+    elif compiled.match is None:
         found = _few(db, "SELECT rid FROM catalogue", (), compiled.whole)
     else:
-        found = _few(db, "SELECT rowid FROM words WHERE words MATCH ?", (compiled.match,), compiled.rest)
+        found = _few(db, _IN_WORDS, (compiled.match,), compiled.rest)
     return _in_a_rare_range(db, compiled) if found is None else found
 
 
@@ -224,12 +229,24 @@ def _kinds(db: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _few(
-    db: sqlite3.Connection, statement: str, parameters: tuple[Parameter, ...], condition: Condition
+    db: sqlite3.Connection, statement: str, parameters: tuple[Parameter | None, ...], condition: Condition
 ) -> list[int] | None:
     """The rids of a statement that a condition holds for, None where they are many."""
     most = LISTED if condition[0] == "1" else _CHECKED
     found = [rid for (rid,) in db.execute(f"{statement} LIMIT ?", (*parameters, most + 1))]
     return _kept(db, found, condition) if len(found) <= most else None
+
+
+def _in_names_and_elsewhere(
+    db: sqlite3.Connection, named: str, columns: Condition, compiled: Compiled
+) -> list[int] | None:
+    """As `_few` of all matches, those in names read from their own index: a phrase of common words is read there in a
+    tenth of the time."""
+    found = _few(db, "SELECT rowid FROM names WHERE names MATCH ?", (named,), columns)
+    if found is None:
+        return None
+    elsewhere = _few(db, _IN_WORDS, (compiled.elsewhere,), compiled.rest)
+    return None if elsewhere is None else sorted({*found, *elsewhere})
 
 
 def _in_a_rare_range(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:
