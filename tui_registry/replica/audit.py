@@ -34,6 +34,7 @@ from tui_registry.replica.catalogue.derived import (
     learn,
     vocabulary_of,
 )
+from tui_registry.replica.catalogue.judged import is_invalid, judge_anew, judged_from
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.elsewhere import restate
@@ -45,6 +46,7 @@ from tui_registry.replica.store.tables import drop_words_aside
 
 _CHUNK = 1_000
 _INDEX_PATIENCE_SECONDS = 0.5
+_INVALID = CATALOGUE_COLUMNS.split(", ").index("invalid")
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
 Progress = Callable[[int, int], None]
 
@@ -253,6 +255,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
     index_reaches(db, 1)
+    judge_anew(db)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
@@ -296,6 +299,7 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
     wrong_rows = 0
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
+    floor = judged_from(db)
     if mend:
         forget_all_words(db)
         index_reaches(db, 1)
@@ -323,8 +327,13 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         counts[kind] += 1
         conflicts += live > 1
         derived = derive(kind, record)
-        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, *derived.columns)
         current = db.execute(f"SELECT {CATALOGUE_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
+        invalid = derived.invalid
+        if current is not None and (current[_INVALID] is None or rid < floor):
+            invalid = current[_INVALID]  # what is not judged yet, or by the rules of before still, is nobody's fault
+        elif current is not None and invalid is None:
+            invalid = int(is_invalid(kind, record))
+        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, invalid, *derived.columns)
         if current != values:
             wrong_rows += 1
             if mend:

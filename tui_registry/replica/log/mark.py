@@ -18,10 +18,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import system_reason
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.log.operations import Log, sum_at
 from tui_registry.replica.store.connection import Pool
