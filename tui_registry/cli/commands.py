@@ -538,6 +538,26 @@ _NAME = (
 )
 
 
+def _config(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="show|path|edit|set", required=True)
+    show = actions.add_parser("show", description="Show what is set.")
+    show.add_argument("--all", action="store_true", help="every setting there is, with what it is by default")
+    path = actions.add_parser("path", description="Tell where the settings are kept; the file need not be there.")
+    actions.add_parser("edit", description=_EDIT)
+    one = actions.add_parser("set", description=_SET)
+    one.add_argument("name", type=words, metavar="NAME", help="such as theme, or sync.pull_seconds for a bound")
+    one.add_argument("value", type=words, metavar="VALUE", help="an empty word takes the setting away")
+    for action in (show, path, one):
+        _json(action)
+
+
+_EDIT = (
+    "Open the settings in $VISUAL, $EDITOR or vi, and look at them when the editor ends. What you wrote stays as you\n"
+    "wrote it, right or wrong."
+)
+_SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="build it all, pull from the neighbour, and end")
     _json(parser, "for --check: a JSON object")
@@ -973,6 +993,23 @@ _TABLE = (
             "tui-registry identity import key-backup.json",
             "tui-registry identity new",
             "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+        ),
+    ),
+    Command(
+        "config",
+        "Care",
+        "your settings: show them, set one, or edit them",
+        _config,
+        "config.config",
+        description=(
+            "The settings of this user: the colours and the name of the app, how often it pulls by itself, and the\n"
+            "bounds of pulls and of a node. Every replica of this user follows them."
+        ),
+        examples=(
+            "tui-registry config show --all",
+            "tui-registry config set sync_every 15m",
+            "tui-registry config set sync.pull_seconds 600",
+            "tui-registry config edit",
         ),
     ),
     Command(
