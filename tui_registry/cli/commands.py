@@ -244,6 +244,10 @@ def _quarantine(parser: ArgumentParser) -> None:
     _json(parser, _LINES)
 
 
+def _status(parser: ArgumentParser) -> None:
+    _json(parser)
+
+
 # Write
 
 
@@ -538,6 +542,11 @@ _NAME = (
 )
 
 
+def _doctor(parser: ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="ask no peer")
+    _json(parser)
+
+
 def _config(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="show|path|edit|set", required=True)
     show = actions.add_parser("show", description="Show what is set.")
@@ -711,6 +720,21 @@ _TABLE = (
         examples=(
             "tui-registry quarantine",
             "tui-registry quarantine --json | jq -r .source",
+        ),
+    ),
+    Command(
+        "status",
+        "Look",
+        "what is here, on one screen",
+        _status,
+        "condition.status",
+        description=(
+            "Tell what this replica holds and how it stands: its folder and key, records and operations, conflicts,\n"
+            "peers and the last pull from each, the search index, drafts, and room. Nothing is asked of anybody."
+        ),
+        examples=(
+            "tui-registry status",
+            "tui-registry status --json | jq .conflicts",
         ),
     ),
     Command(
@@ -993,6 +1017,23 @@ _TABLE = (
             "tui-registry identity import key-backup.json",
             "tui-registry identity new",
             "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+        ),
+    ),
+    Command(
+        "doctor",
+        "Care",
+        "look for what is wrong, and say what helps",
+        _doctor,
+        "condition.doctor",
+        description=(
+            "Look at the settings, the data directory, the database, the key, the clock, the peers and the terminal,\n"
+            "and say for each whether it is well and what helps where it is not. Nothing is changed, and no replica\n"
+            'is made. With --json it is one object, {"ok", "checks"}; each check has "name", "state" (ok, warning or\n'
+            'wrong), "sentence" and "remedy". Exits with 1 when something is wrong.'
+        ),
+        examples=(
+            "tui-registry doctor",
+            "tui-registry doctor --offline --json | jq -r '.checks[] | select(.state != \"ok\").remedy'",
         ),
     ),
     Command(
