@@ -126,6 +126,9 @@ __all__ = [
 
 DATABASE = "registry.sqlite3"
 
+# What a search may take of whoever asks on this machine: seconds of one core.
+SEARCH_WORK = 100_000_000
+
 _STREAMED_AT_ONCE = 500
 _ADDED_AT_ONCE = 1_000
 # Of a word index that is made anew, so many records are in it when the replica is open, and so many go into it in one
@@ -279,6 +282,7 @@ class Datastore:
         whole: bool = False,
         strict: bool = False,
         own_names: bool = True,
+        work: int = SEARCH_WORK,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
@@ -293,10 +297,13 @@ class Datastore:
             strict: a field that there is not is refused, never read as words.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
+            work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
+                amount of the processor, however busy that is. Two million are enough for all that people type at 10^6
+                records.
 
         Raises:
             QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
-            StoreError: `interrupted`, when it took too long or became unwanted.
+            StoreError: `interrupted`, when it took too long or too much work, or became unwanted.
         """
         _expect(query, str, "a query is text")
         _expect(sort, (str, NoneType), "an order is text")
@@ -316,6 +323,7 @@ class Datastore:
             whole=whole,
             strict=strict,
             own_names=own_names,
+            work=work,
         )
 
     def facets(
@@ -326,11 +334,12 @@ class Datastore:
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
         strict: bool = False,
+        work: int = SEARCH_WORK,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         _expect(query, str, "a query is text")
         _expect_kind_or_none(kind)
-        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict)
+        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict, work=work)
 
     def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
         """The values that records here have, the most frequent first, for completion.
@@ -402,8 +411,8 @@ class Datastore:
         return self._catalogue.entry(identifier, kind)
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
-        """The current records with these ids (64 hex digits) as they are stored, in that order, without those that there
-        are not. They are not decoded, and so cost a small part of what `entry` does."""
+        """The current records with these ids (64 hex digits) as they are stored, in that order, without those that
+        there are not. They are not decoded, and so cost a small part of what `entry` does."""
         _expect(identifiers, (list, tuple), "ids are a list of texts")
         return self._catalogue.bodies(identifiers)
 

@@ -77,6 +77,7 @@ class Searcher:
         whole: bool,
         strict: bool,
         own_names: bool,
+        work: int,
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
         saved = self._searches.named_in(query) if own_names else None
@@ -86,7 +87,7 @@ class Searcher:
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
-        with self._looking(parsed, unwanted, names) as (db, context):
+        with self._looking(parsed, unwanted, names, work) as (db, context):
             ask = Ask(
                 parsed,
                 kind,
@@ -107,13 +108,15 @@ class Searcher:
                 page = page._replace(did_you_mean=proposal, near=near)
         return page
 
-    def facets(self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool, strict: bool) -> Facets:
+    def facets(
+        self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool, strict: bool, work: int
+    ) -> Facets:
         """What the matches of a query have in common, counted."""
         parsed = self._parse(query, self._searches.named_in(query), whole, strict)
         names = self._names_for(parsed)
         if whole:
             self._judge(parsed, unwanted)
-        with self._looking(parsed, unwanted, names) as (db, context):
+        with self._looking(parsed, unwanted, names, work) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))
             return facets._replace(notes=_notes(db, parsed, names, context))
 
@@ -168,9 +171,9 @@ class Searcher:
 
     @contextmanager
     def _looking(
-        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str]
+        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str], work: int
     ) -> Iterator[tuple[sqlite3.Connection, Context]]:
-        with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
+        with self._pool.read(PATIENCE_SECONDS, unwanted, work) as db:
             judged = read_judged(db) if parsed.asks("is", "invalid") else Judged()
             if judged.share < 1:
                 self._judge_behind()
