@@ -24,6 +24,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.records.authoring import check
 from tui_registry.replica.catalogue import judged
 from tui_registry.replica.catalogue.judged import judge_some
+from tui_registry.replica.search import searcher
 from tui_registry.replica.store.connection import Pool
 
 # Valid and not, told by a glance and not.
@@ -61,6 +62,9 @@ def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[Datastore]:
     """Fourteen valid records and five that are not judged yet, three of them invalid; two are not few."""
     monkeypatch.setattr(judged, "_FEW", 2)
     monkeypatch.setattr(judged, "_AT_ONCE", 4)
+    # Whatever else the machine does.
+    monkeypatch.setattr(judged, "_PIECE_SECONDS", 3600)
+    monkeypatch.setattr(searcher, "_JUDGING_SECONDS", 3600)
     with replica() as registry:
         seed(registry, 14)
         odd = [signed(owner("odd"), "model", f"odd {n}", **ODDITIES[1 + n % 2]).body for n in range(5)]
@@ -172,6 +176,7 @@ import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
 from tui_registry.replica.catalogue import judged
+from tui_registry.replica.search import searcher
 from tui_registry.replica.store.connection import Pool
 
 class Killed(Pool):
@@ -181,7 +186,7 @@ class Killed(Pool):
             yield db
             os.kill(os.getpid(), signal.SIGKILL)
 
-judged._AT_ONCE = 4
+judged._AT_ONCE, judged._PIECE_SECONDS = 4, 3600
 pool = Pool(Path(sys.argv[1]))
 for _ in range(2):
     assert judged.judge_some(pool)
