@@ -25,12 +25,13 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
@@ -171,12 +172,17 @@ class Datastore:
         self._beginning = threading.Lock()
 
     @classmethod
-    def open(cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now) -> Self:
+    def open(
+        cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now, read_only: bool = False
+    ) -> Self:
         """Open the replica in `data_dir`, making it when there is none. The log is not replayed.
+
+        Where it cannot be written, it is read (`why_read_only` says why), as long as that is safe.
 
         Args:
             data_dir: None for `$TUI_REGISTRY_DATA_DIR`, or else the user data directory.
             clock: gives Unix seconds.
+            read_only: write nothing, even where that could be done: every write is refused.
 
         Raises:
             StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
@@ -185,18 +191,25 @@ class Datastore:
         _expect(data_dir, (str, Path, NoneType), "a data directory is a path")
         folder = chosen_dir(data_dir)
         try:
-            if not (folder / DATABASE).exists():
+            if not read_only and not (folder / DATABASE).exists():
                 make_folder(folder)
         except OSError as error:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
-        pool = Pool(folder / DATABASE)
+        pool = Pool(folder / DATABASE, read_only=read_only)
         try:
             is_whole, is_judged = prepare(pool, INDEX_VERSION)
+            if pool.hindrance is not None:
+                # Where nothing can be written, what another version derived is read as it is.
+                is_whole = is_judged = True
             if not is_whole:
                 from tui_registry.replica.audit import make_index, refresh_versions
 
-                refresh_versions(pool)
                 # Who only looks is not kept out by a full disk, or by another process that writes.
+                try:
+                    refresh_versions(pool)
+                except StoreError as error:
+                    if error.code not in ("locked", "disk_full", "read_only"):
+                        raise
                 with suppress(StoreError):
                     is_whole = not make_index(pool, _INDEXED_AT_OPENING)
         except BaseException:
@@ -263,8 +276,23 @@ class Datastore:
                 self._indexing.start()
 
     @property
+    def why_read_only(self) -> str:
+        """Why nothing can be written, as the end of a sentence; empty where it can be, as far as was looked."""
+        hindrance = self._pool.hindrance
+        return "" if hindrance is None else hindrance.reason
+
+    def expect_writable(self) -> None:
+        """See to it that the replica can be written, before something is asked or fetched that would be lost.
+
+        Raises:
+            StoreError: `read_only` or `disk_full`: why it cannot be, and what to do.
+        """
+        self._pool.expect_writable()
+
+    @property
     def address(self) -> str:
-        """The address of this replica's key, 40 hex digits; makes the key at first use."""
+        """The address of this replica's key, 40 hex digits; makes the key at first use. Forty zeros where there is none
+        and none can be made."""
         return self.key.address
 
     # Finding
@@ -662,7 +690,8 @@ class Datastore:
         return apply(self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
-        """Re-check every stored op, rebuild what is derived, and say what was found.
+        """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it
+        is compared, and nothing is repaired.
 
         Args:
             progress: called with ops done and ops in all.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key

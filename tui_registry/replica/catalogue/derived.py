@@ -18,9 +18,9 @@ import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import NamedTuple
 
 from tui_registry.errors import Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import AUTHORING_VERSION
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool
@@ -54,7 +54,7 @@ class Judged(NamedTuple):
         """What to know of an answer that asks for it."""
         if self.share == 1:
             return ()
-        return (f"records are being judged by the rules of this version: {int(self.share * 100)} % of them are",)
+        return (f"not all records are judged by the rules of this version yet: {int(self.share * 100)} % of them are",)
 
 
 def read_judged(db: sqlite3.Connection) -> Judged:

@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
@@ -71,6 +72,9 @@ class Compiled(NamedTuple):
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
         conflicts: the query asks for records in conflict. invalid: it asks for invalid ones.
+        named: where names are found in other words than those of the only free text, an expression over `names` for all
+            names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
+            other words. A phrase is found in `names` in a tenth of the time.
     """
 
     context: Context
@@ -84,6 +88,8 @@ class Compiled(NamedTuple):
     kind: int | None = None
     conflicts: bool = False
     invalid: bool = False
+    named: str | None = None
+    elsewhere: str | None = None
 
     @property
     def whole(self) -> Condition:
@@ -170,6 +176,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
     match = _both(match for _, match in found)
     if excluded:
         match = f"({match or _everything()}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
+    named, elsewhere = _apart(parts, context) if match is not None else (None, None)
     ids = (hex_range(part.value, 64) for part in parts if isinstance(part, Match) and part.field == "id")
     return Compiled(
         context,
@@ -183,6 +190,8 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
         Match("is", "conflict") in parts,
         Match("is", "invalid") in parts,
+        named,
+        elsewhere,
     )
 
 
@@ -208,11 +217,14 @@ def text_match(text: Text, context: Context) -> str:
             found.append(f"{NAME_COLUMN} ({spelt})")
         if (inside := _inside(text, context)) is not None:
             found.append(inside)
+    if text.owner:
+        found.append(text_match(text.named, context))
     return found[0] if len(found) == 1 else " OR ".join(f"({part})" for part in found)
 
 
 def name_match(text: Text, context: Context) -> str:
     """The same only for what names hold, and not inside their words."""
+    text = text.named
     standing = stands_in(text, context, NAME_COLUMNS)
     spelt = _spelt(text, context) if text.prefix else None
     return standing if spelt is None else f"({standing}) OR ({NAME_COLUMN} ({spelt}))"
@@ -220,14 +232,17 @@ def name_match(text: Text, context: Context) -> str:
 
 def start_match(text: Text, context: Context) -> str:
     """The same only for names that begin with it."""
-    standing = stands_in(text, context, NAME_COLUMN, anchor="^ ")
-    spelt = _spelt(text, context, anchor="^ ") if text.prefix else None
-    return standing if spelt is None else f"({standing}) OR ({NAME_COLUMN} ({spelt}))"
+    found = [stands_in(text, context, NAME_COLUMN, anchor="^ ")]
+    if text.prefix and (spelt := _spelt(text, context, anchor="^ ")) is not None:
+        found.append(f"{NAME_COLUMN} ({spelt})")
+    if text.owner:
+        found.append(start_match(text.named, context))
+    return found[0] if len(found) == 1 else " OR ".join(f"({part})" for part in found)
 
 
 def has_inside(text: Text, context: Context) -> bool:
     """Whether names are found that hold the text inside a word."""
-    return text.prefix and _inside(text, context) is not None
+    return text.prefix and _inside(text.named, context) is not None
 
 
 def stands_in(text: Text, context: Context, columns: str, *, anchor: str = "") -> str:
@@ -253,13 +268,13 @@ def _phrase(typed: Sequence[str], prefix: bool) -> str:
 
 
 def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
-    """The other spellings of a text that names have. Of a phrase FTS5 reads all that has its words, so what no name
-    has is not asked for."""
+    """The other spellings of a text that names have, and what they have for it and what stands beside it. Of a phrase
+    FTS5 reads all that has its words, so what no name has is not asked for."""
     found: list[str] = []
-    for spelling in spellings_of(text.words):
+    spellings = [(spelling, goes_on(text.words, spelling)) for spelling in spellings_of(text.words)]
+    for spelling, may_go_on in (*spellings, *((together, True) for together in text.beside)):
         *before, last = spelling
         begun = context.begin_with(last)
-        may_go_on = goes_on(text.words, spelling)
         if begun is not None and not begun:
             continue
         if any(not context.is_named(_phrase((word,), False)) for word in before):
@@ -269,6 +284,15 @@ def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
         if context.is_named(f"({' OR '.join(phrases)})"):
             found += [anchor + phrase for phrase in phrases]
     return " OR ".join(found) or None
+
+
+def _apart(parts: Sequence[Node], context: Context) -> tuple[str | None, str | None]:
+    """`Compiled.named` and `Compiled.elsewhere`."""
+    texts = [part for part in parts if isinstance(part, Text)]
+    if len(texts) != 1 or not texts[0].prefix or _spelt(texts[0].named, context) is None:
+        return None, None
+    node = And(tuple(parts)) if len(parts) > 1 else parts[0]
+    return name_match(texts[0], context), compile_query(node, context._replace(is_named=lambda _: False)).match
 
 
 def _inside(text: Text, context: Context) -> str | None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.nodes import Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, Row, row_of
 from tui_registry.replica.search.compile import (
@@ -37,6 +37,9 @@ _SAMPLED = 2_000
 # The newest matches: how densely they lie gives an estimate of how many there are.
 _NEWEST = 1_000
 _SMALL_PART = 0.25
+
+
+_IN_WORDS = "SELECT rowid AS rid FROM words WHERE words MATCH ?"
 
 
 class Order(NamedTuple):
@@ -109,10 +112,12 @@ def listed(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:
             "UNION SELECT value FROM json_each(?)"
         )
         return _few(db, invalid, (json.dumps(compiled.context.judged.beside),), compiled.whole)
-    if compiled.match is None:
+    if compiled.named is not None and compiled.columns is not None:
+        found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled)
+    elif compiled.match is None:
         found = _few(db, "SELECT rid FROM catalogue", (), compiled.whole)
     else:
-        found = _few(db, "SELECT rowid AS rid FROM words WHERE words MATCH ?", (compiled.match,), compiled.rest)
+        found = _few(db, _IN_WORDS, (compiled.match,), compiled.rest)
     return _in_a_rare_range(db, compiled) if found is None else found
 
 
@@ -224,7 +229,7 @@ def _kinds(db: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _few(
-    db: sqlite3.Connection, statement: str, parameters: tuple[Parameter, ...], condition: Condition
+    db: sqlite3.Connection, statement: str, parameters: tuple[Parameter | None, ...], condition: Condition
 ) -> list[int] | None:
     """The rids of a statement that a condition holds for, None where they are many."""
     most = LISTED if condition[0] == "1" else _CHECKED
@@ -232,11 +237,23 @@ def _few(
     return _kept(db, found, condition) if len(found) <= most else None
 
 
-def _all(db: sqlite3.Connection, statement: str, parameters: Sequence[Parameter]) -> list[int]:
+def _all(db: sqlite3.Connection, statement: str, parameters: Sequence[Parameter | None]) -> list[int]:
     """The column `rid` of a statement, all of it as one text: a row for each would cost twice as much."""
     (found,) = db.execute(f"SELECT json_group_array(rid) FROM ({statement})", parameters).fetchone()
     rids: list[int] = json.loads(found)
     return rids
+
+
+def _in_names_and_elsewhere(
+    db: sqlite3.Connection, named: str, columns: Condition, compiled: Compiled
+) -> list[int] | None:
+    """As `_few` of all matches, those in names read from their own index: a phrase of common words is read there in a
+    tenth of the time."""
+    found = _few(db, "SELECT rowid AS rid FROM names WHERE names MATCH ?", (named,), columns)
+    if found is None:
+        return None
+    elsewhere = _few(db, _IN_WORDS, (compiled.elsewhere,), compiled.rest)
+    return None if elsewhere is None else sorted({*found, *elsewhere})
 
 
 def _in_a_rare_range(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:

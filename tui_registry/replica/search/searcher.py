@@ -212,7 +212,8 @@ class Searcher:
             other = language.corrected(query, nearest_word, partial(vocabulary.nearest_value, db))
             if other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows:
                 proposal = other
-            near = vocabulary.nearest_names(db, [word for text in ask.query.texts for word in text.words], nearest_word)
+            typed = [word for text in ask.query.texts for word in text.named.words]
+            near = vocabulary.nearest_names(db, typed, nearest_word)
         except sqlite3.OperationalError as error:
             # The search itself has its answer: only a caller that wants it no more is told of the interruption.
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):

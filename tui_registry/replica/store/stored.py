@@ -6,9 +6,10 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from tui_registry.errors import Record
+from tui_registry.frozen import NamedTuple
 
 _CHUNK = 500
 _RECORD = b'"op":{"op":{"value":'

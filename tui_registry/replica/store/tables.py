@@ -9,8 +9,8 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import NamedTuple
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import AUTHORING_VERSION, RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
@@ -44,10 +44,16 @@ def prepare(pool: Pool, index_version: int) -> Prepared:
         StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
     """
     with said_plainly(pool.path):
-        connection = pool.connect()
+        connection = pool.settle()
         try:
             version = _recognise(connection, pool.path)
             if version < SCHEMA_VERSION:
+                if pool.hindrance is not None:
+                    raise pool.hindrance.error(
+                        f"{pool.path} was written by an earlier version of tui-registry (schema {version}, this one "
+                        f"has {SCHEMA_VERSION}) and has to be brought up to date before it is read, which cannot be "
+                        "done there"
+                    )
                 # Before the first transaction: both are properties of the file, and cannot change inside one.
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 _enter_wal(connection)
