@@ -193,6 +193,7 @@ class _Records:
             strict=True,
             # Whoever asks may be anybody, and what the operator calls a search or an owner is nobody's business.
             own_names=False,
+            work=self._bounds.search_work,
         )
         entries = (self._datastore.entry(row.id, self._kind) for row in page.rows)
         # A record may be deleted between the two reads.
