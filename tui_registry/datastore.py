@@ -326,7 +326,7 @@ class Datastore:
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
             work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
-                amount of the processor, however busy that is. Two million are enough for all that people type at 10^6
+                amount of the processor, however busy that is. Five million are enough for all that people type at 10^6
                 records.
 
         Raises:
