@@ -233,8 +233,10 @@ def _few(
 ) -> list[int] | None:
     """The rids of a statement that a condition holds for, None where they are many."""
     most = LISTED if condition[0] == "1" else _CHECKED
-    found = _all(db, f"{statement} LIMIT ?", [*parameters, most + 1])
-    return _kept(db, found, condition) if len(found) <= most else None
+    count, found = db.execute(
+        f"SELECT count(*), json_group_array(rid) FROM ({statement} LIMIT ?)", [*parameters, most + 1]
+    ).fetchone()
+    return _kept(db, json.loads(found), condition) if count <= most else None
 
 
 def _all(db: sqlite3.Connection, statement: str, parameters: Sequence[Parameter | None]) -> list[int]:
@@ -295,6 +297,8 @@ _FEW = 2_000
 # costs a microsecond or two, one at the word index seventy.
 _MANY = 30_000
 _MANY_WORDS = 150_000
+# And where so large a part of all records matches, columns are looked at however few that are.
+_DENSE = 0.05
 # A list of more than this costs more than it can save.
 _LONGEST = 400_000
 _SAMPLED_FOR_SHARE = 1_000
@@ -349,10 +353,15 @@ def _parts(ask: Ask, sort: Sort) -> list[Condition]:
 def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, sort: Sort) -> Condition:
     """The condition for walking along an index."""
     if rids is not None:
+        if len(rids) > _DENSE * sum(_kinds(db)) and (columns := _by_columns(compiled)) is not None:
+            return columns
         return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
     if compiled.match is None or compiled.is_kind:
         return compiled.whole
     in_index = estimate(db, compiled.match)
+    is_exact = compiled.rest[0] == "1"
+    if is_exact and in_index > _DENSE * sum(_kinds(db)) and (columns := _by_columns(compiled)) is not None:
+        return columns
     many = _MANY
     if asks_words(compiled.whole[0]) and (
         compiled.columns is None or compiled.words is None or estimate(db, compiled.words) <= _MANY_WORDS
@@ -365,6 +374,11 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         return compiled.whole
     rest, parameters = compiled.rest
     return _of_kind(compiled, (f"{IS_LISTED} AND {rest}", [compiled.match, *parameters]))
+
+
+def _by_columns(compiled: Compiled) -> Condition | None:
+    """The condition for looking at row after row, None where a look would ask the word index."""
+    return compiled.columns if compiled.words is None else None
 
 
 def _share(db: sqlite3.Connection, compiled: Compiled) -> float:
