@@ -16,8 +16,8 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.frozen import NamedTuple
@@ -360,11 +360,16 @@ class Derived(NamedTuple):
 
 def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
+    columns = record_columns(kind, record)
+    invalid = 0 if _glance()(kind, record) else None
+    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid)
+
+
+@cache
+def _glance() -> Callable[[Kind, Record], bool]:
     from tui_registry.records.authoring import is_plainly_valid  # a list is read without the rules
 
-    columns = record_columns(kind, record)
-    invalid = 0 if is_plainly_valid(kind, record) else None
-    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid)
+    return is_plainly_valid
 
 
 def record_columns(kind: Kind, record: Record) -> RecordColumns:
