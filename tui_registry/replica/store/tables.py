@@ -447,6 +447,15 @@ _VERSION_2 = (
     "DELETE FROM vocabulary",
     "INSERT INTO search_state (one, floor, top) "
     "SELECT 1, coalesce(max(rid), 0) + 1, coalesce(max(rid), 0) + 1 FROM keys",
+    # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
+    """
+    CREATE TABLE tokens (
+        name TEXT PRIMARY KEY,
+        digest BLOB NOT NULL,
+        scopes TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
