@@ -25,6 +25,7 @@ from Crypto.Hash import keccak
 
 import tui_registry
 from tests.codes import codes_of
+from tests.node.conftest import bearer
 from tests.seeds import NOW
 from tui_registry import formfile, licences
 from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, keys as curve, parse_op
@@ -33,7 +34,7 @@ from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_COUNTER
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
-from tui_registry.node import node_token, running
+from tui_registry.node import running
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.responses import _STATUS
 from tui_registry.present.pulls import SyncError
@@ -285,7 +286,7 @@ def test_a_node_tells_of_the_conflict_as_the_page_says(tmp_path: Path) -> None:
         registry.key.replace(Identity(bytes.fromhex(EXAMPLES["key"].split()[1])))
         assert registry.apply(LOG[:4]).applied == 4
         (row,) = registry.conflicts()
-        url, headers = f"/models/{row.id}", {"authorization": f"Bearer {node_token(tmp_path)}"}
+        url, headers = f"/models/{row.id}", {"authorization": bearer(registry)}
         with running(registry) as address, httpx.Client(base_url=address.url, trust_env=False, timeout=30) as asking:
             shown = asking.get(url)
             refused = asking.put(url, json=shown.json(), headers=headers)

@@ -8,6 +8,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.tokens     the tokens that this replica's node takes
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
@@ -41,7 +42,17 @@ from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, 
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
-from tui_registry.replica.unshared import Draft, Drafts, OwnerNames, Searches
+from tui_registry.replica.unshared import (
+    TOKEN_FILE,
+    TOKEN_SCOPES,
+    Draft,
+    Drafts,
+    OwnerNames,
+    Searches,
+    Token,
+    Tokens,
+    TokenScope,
+)
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text
 
@@ -80,6 +91,8 @@ else:
     )[0]
 
 __all__ = [
+    "TOKEN_FILE",
+    "TOKEN_SCOPES",
     "ApplyReport",
     "Arrival",
     "Beside",
@@ -114,6 +127,8 @@ __all__ = [
     "StoreError",
     "TakenIn",
     "Together",
+    "Token",
+    "TokenScope",
     "TouchedRecord",
     "Undo",
     "VerifyReport",
@@ -160,6 +175,7 @@ class Datastore:
         self.names = OwnerNames(pool)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
+        self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, clock)
         self.log = Log(pool, self.key)
         self.elsewhere = Elsewhere(pool)
@@ -210,6 +226,7 @@ class Datastore:
         if self._indexing is not None:
             self._indexing.join()
         self.log.close()
+        self.tokens.close()
         self._pool.close()
 
     def __enter__(self) -> Self:

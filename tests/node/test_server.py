@@ -6,10 +6,8 @@ import asyncio
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
@@ -20,10 +18,9 @@ import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 import tui_registry
-from tests.node.conftest import Node, client, refused
+from tests.node.conftest import Node, bearer, client, refused
 from tui_registry.datastore import Datastore
-from tui_registry.node import TOKEN_FILE, Address, NodeBounds, NodeError, node_token, running, serve
-from tui_registry.node.requests import is_token
+from tui_registry.node import Address, NodeBounds, NodeError, running, serve
 from tui_registry.query import GRAMMAR
 
 HASTY = NodeBounds(
@@ -128,68 +125,12 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
     assert (process.returncode, out, err) == (0, "ended\n", "")
 
 
-# The token
-
-
-def test_the_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
-    token = node_token(tmp_path)
-    assert len(token) >= 40
-    assert node_token(tmp_path) == token
-    assert stat.S_IMODE((tmp_path / TOKEN_FILE).stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == [TOKEN_FILE]
-
-
-def test_a_token_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
-    node_token(tmp_path)
-    (tmp_path / TOKEN_FILE).chmod(0o644)
-    node_token(tmp_path)
-    assert stat.S_IMODE((tmp_path / TOKEN_FILE).stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("content", ["", "short", "x" * 500, "sp ace" * 10, "\0" * 40])
-def test_a_token_file_that_holds_no_token_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / TOKEN_FILE).write_text(content)
-    with pytest.raises(NodeError, match="holds no token"):
-        node_token(tmp_path)
-
-
-def test_a_token_that_was_being_made_when_its_process_was_killed_is_swept_away(tmp_path: Path) -> None:
-    left = tmp_path / f".{TOKEN_FILE}.{'ab' * 8}"
-    left.write_text("x" * 43)
-    assert node_token(tmp_path) != "x" * 43
-    assert [path.name for path in tmp_path.iterdir()] == [TOKEN_FILE]
-
-
-def test_two_nodes_that_start_together_agree_on_the_token(tmp_path: Path) -> None:
-    gate = threading.Barrier(4)
-    tokens: list[str] = []
-
-    def start() -> None:
-        gate.wait()
-        tokens.append(node_token(tmp_path))
-
-    threads = [threading.Thread(target=start) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(tokens) == 4
-    assert len(set(tokens)) == 1
-
-
-def test_only_the_whole_token_counts() -> None:
-    assert is_token("Bearer abc", "abc")
-    assert not any(
-        is_token(given, "abc") for given in (None, "", "abc", "Bearer ab", "Bearer abcd", "Bearer é", "Token abc")
-    )
-
-
 # Patience
 
 
 def test_headers_that_trickle_in_are_not_waited_for(hasty: Address) -> None:
     with connected(hasty) as raw:
-        raw.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n")
+        raw.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n")
         assert everything(raw) == b""
 
 
@@ -199,11 +140,11 @@ def test_a_connection_that_says_nothing_is_closed(hasty: Address) -> None:
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(hasty: Address, store: Datastore) -> None:
-    token = node_token(store.data_dir)
+    authorization = bearer(store).encode()
     with connected(hasty) as raw:
         raw.sendall(
-            b"POST /models HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n"
-            b"authorization: Bearer " + token.encode() + b"\r\n\r\n{"
+            b"POST /models HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n"
+            b"authorization: " + authorization + b"\r\n\r\n{"
         )
         said = everything(raw)
     assert said.startswith(b"HTTP/1.1 408 ")
@@ -212,7 +153,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(hasty: Address, store: Da
 
 def test_a_body_that_nobody_reads_is_not_waited_for(hasty: Address) -> None:
     with connected(hasty) as raw:
-        raw.sendall(b"POST /models HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+        raw.sendall(b"POST /models HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
         assert everything(raw).startswith(b"HTTP/1.1 401 ")
 
 
@@ -222,18 +163,18 @@ def test_a_body_is_counted_however_it_is_sent(hasty: Address, store: Datastore, 
         for _ in range(20):
             yield b" " * 1000
 
-    headers = {"authorization": f"Bearer {node_token(store.data_dir)}"}
+    headers = {"authorization": bearer(store)}
     with client(hasty) as writer:
         content = pieces() if chunked else b" " * 20_000
         refused(writer.post("/models", content=content, headers=headers), 413, "too_large")
 
 
 def test_a_body_that_says_it_is_endless_is_refused_unread(hasty: Address, store: Datastore) -> None:
-    token = node_token(store.data_dir)
+    authorization = bearer(store).encode()
     with connected(hasty) as raw:
         raw.sendall(
-            b"POST /models HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000000000000\r\n"
-            b"authorization: Bearer " + token.encode() + b"\r\n\r\n"
+            b"POST /models HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000000000000000\r\n"
+            b"authorization: " + authorization + b"\r\n\r\n"
         )
         assert everything(raw).startswith(b"HTTP/1.1 413 ")
 
@@ -249,7 +190,7 @@ def test_more_connections_than_allowed_are_turned_away_and_the_others_live(hasty
     with ExitStack() as stack:
         first = [stack.enter_context(connected(hasty)) for _ in range(HASTY.connections)]
         for raw in first:
-            raw.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            raw.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert raw.recv(12) == b"HTTP/1.1 200"
         assert everything(stack.enter_context(connected(hasty))) == b""
     with client(hasty) as reader:
@@ -259,7 +200,7 @@ def test_more_connections_than_allowed_are_turned_away_and_the_others_live(hasty
 @pytest.mark.parametrize(
     "data",
     [
-        b"\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\x01 HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\x01 HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 9000,
     ],
     ids=["binary", "version", "control", "endless-headers"],

@@ -30,8 +30,9 @@ from tui_registry.node.description import (
 )
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import log_routes
-from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
+from tui_registry.node.requests import is_held, is_stale, members, read_json, wrong
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
+from tui_registry.node.tokens import Tokens
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record, revision_beside
@@ -46,17 +47,15 @@ _MAX_SORT = 64
 _JSON = "application/json"
 
 
-def create_app(
-    datastore: Datastore, token: str, *, accept_ops: bool = False, bounds: NodeBounds | None = None
-) -> FastAPI:
+def create_app(datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBounds | None = None) -> FastAPI:
     """The app of a node over one replica.
 
     Args:
         datastore: open; the caller closes it after the app.
-        token: what a write over REST must bear.
         accept_ops: whether strangers may push operations.
     """
     bounds = bounds or NodeBounds()
+    tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
         version=tui_registry.__version__,
@@ -68,7 +67,7 @@ def create_app(
     )
     answer_with_problems(app)
     for kind in KINDS:
-        app.include_router(_record_routes(datastore, kind, token, bounds))
+        app.include_router(_record_routes(datastore, kind, tokens, bounds))
     app.include_router(log_routes(datastore, accept_ops=accept_ops, bounds=bounds))
     app.include_router(_about(app, datastore))
     app.add_middleware(PacedAnswers, bounds=bounds)
@@ -87,13 +86,13 @@ class _RecordId(StringConvertor):
 register_url_convertor("record_id", _RecordId())
 
 
-def _record_routes(datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds) -> APIRouter:
+def _record_routes(datastore: Datastore, kind: Kind, tokens: Tokens, bounds: NodeBounds) -> APIRouter:
     """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/{id}/resolve`, `POST /models/search`;
     the same for agents.
 
-    Reads are open. A write is signed by this replica's key and needs the bearer token.
+    Reads are open. A write is signed by this replica's key and needs a bearer token.
     """
-    routes = _Records(datastore, kind, token, bounds)
+    routes = _Records(datastore, kind, tokens, bounds)
     said = describe_routes(kind)
     router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
     add_route(router, "POST", "", routes.register, said["register"])
@@ -122,10 +121,10 @@ class _Whole(NamedTuple):
 
 
 class _Records:
-    def __init__(self, datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, kind: Kind, tokens: Tokens, bounds: NodeBounds) -> None:
         self._datastore = datastore
         self._kind: Kind = kind
-        self._token = token
+        self._tokens = tokens
         self._bounds = bounds
 
     async def register(self, request: Request) -> Response:
@@ -291,8 +290,8 @@ class _Records:
         return NodeError(code, _SAID[code].format(kind=self._kind, path=path), status=status, told=now)
 
     def _expect_token(self, request: Request) -> None:
-        if not is_token(request.headers.get("authorization"), self._token):
-            raise NodeError("unauthorized", "a write needs the node's bearer token: its operator can tell you")
+        if self._tokens.allows(request.headers.get("authorization"), "write") is None:
+            raise NodeError("unauthorized", "a write needs a bearer token: the node's operator makes one ('token add')")
 
     async def _record_body(self, request: Request) -> Json:
         return await read_json(request, self._bounds.record_bytes, self._bounds)

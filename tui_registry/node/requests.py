@@ -1,11 +1,10 @@
 """What callers send: a body, counted as it arrives, at a least rate, then parsed; conditions with entity tags, and
-ranges (RFC 9110, sections 8.8.3, 13.1 and 14.2); the bearer token."""
+ranges (RFC 9110, sections 8.8.3, 13.1 and 14.2)."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping
 
@@ -156,12 +155,6 @@ def wanted_range(request: Request, etag: str, size: int) -> tuple[int, int] | No
             headers={"content-range": f"bytes */{size}"},
         )
     return start, end
-
-
-def is_token(given: str | None, token: str) -> bool:
-    """Whether an Authorization header carries the token; takes as long for a near miss as for a far one."""
-    scheme, _, credentials = (given or "").partition(" ")
-    return hmac.compare_digest(credentials.strip(" ").encode(), token.encode()) and scheme.lower() == "bearer"
 
 
 def _tags(request: Request, header: str) -> list[str]:

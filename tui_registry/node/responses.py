@@ -42,6 +42,7 @@ _STATUS = {
     "document": 400,
     "limit": 422,
     "unauthorized": 401,
+    "insufficient_scope": 403,
     "push_off": 403,
     "too_large": 413,
     "too_slow": 408,

@@ -458,6 +458,15 @@ _VERSION_2 = (
     )
     """,
     "CREATE INDEX retries_at ON retries (at)",
+    # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
+    """
+    CREATE TABLE tokens (
+        name TEXT PRIMARY KEY,
+        digest BLOB NOT NULL,
+        scopes TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
