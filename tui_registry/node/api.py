@@ -15,6 +15,7 @@ from typing import NamedTuple
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.types import ASGIApp
 
 import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
@@ -22,7 +23,6 @@ from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreEr
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.node.description import (
     HEADERS,
-    HEALTH,
     Cursor,
     IdempotencyKey,
     IdOrPrefix,
@@ -34,13 +34,12 @@ from tui_registry.node.description import (
     WholeId,
     add_deed,
     add_head,
-    add_route,
     completed,
     deeds,
     docs_page,
 )
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
-from tui_registry.node.log_routes import log_routes
+from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
     expect_parameters,
@@ -67,7 +66,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
 
 
-def create_app(datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBounds | None = None) -> FastAPI:
+def create_app(datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBounds | None = None) -> ASGIApp:
     """The app of a node over one replica.
 
     Args:
@@ -88,10 +87,9 @@ def create_app(datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBo
     answer_with_problems(app)
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
-    app.include_router(log_routes(datastore, accept_ops=accept_ops, bounds=bounds))
-    app.include_router(_about(app, datastore, queues))
-    app.add_middleware(PacedAnswers, bounds=bounds)
-    return app
+    app.include_router(_about(app, queues))
+    log = LogRoutes(app, datastore, queues, accept_ops=accept_ops, bounds=bounds)
+    return PacedAnswers(log, bounds)
 
 
 # Records
@@ -528,21 +526,8 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(app: FastAPI, datastore: Datastore, queues: Queues) -> APIRouter:
+def _about(app: FastAPI, queues: Queues) -> APIRouter:
     router = APIRouter(tags=["about"])
-
-    def told() -> Response:
-        head = datastore.log.head()
-        return _json({
-            "status": "ok",
-            "version": tui_registry.__version__,
-            "node": head.node,
-            "ops": head.size,
-            "conflicts": datastore.stats().conflicts,
-        })  # fmt: skip
-
-    async def health(request: Request) -> Response:
-        return await queues.read(request.scope["client"], told)
 
     async def docs() -> Response:
         return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
@@ -552,7 +537,6 @@ def _about(app: FastAPI, datastore: Datastore, queues: Queues) -> APIRouter:
         text = await queues.read(request.scope["client"], _PROTOCOL.read_bytes)
         return PlainTextResponse(text, headers=HEADERS)
 
-    add_route(router, "GET", "/health", health, HEALTH)
     for path, endpoint in (("/docs", docs), ("/docs/protocol", protocol)):
         router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
         add_head(router, path, endpoint)

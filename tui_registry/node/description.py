@@ -10,7 +10,6 @@ import json
 import re
 import types as python_types
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
 from types import MappingProxyType
@@ -26,8 +25,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.node.limits import KEY_PATTERN, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
+from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
 from tui_registry.node.responses import MEDIA_TYPE, status_of
-from tui_registry.present.pulls import Tally
 from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema, types
 from tui_registry.records.as_written import BESIDE
@@ -580,8 +579,8 @@ def _others(others: Mapping[int, dict[str, Json]]) -> dict[int | str, dict[str, 
 
 
 def completed(openapi: dict[str, Json]) -> dict[str, Json]:
-    """The document that FastAPI made, in place: problems under their media type, the types of bodies, and nothing of
-    FastAPI's own refusals, which nobody is ever answered."""
+    """The document that FastAPI made, in place: problems under their media type, the types of bodies, nothing of
+    FastAPI's own refusals, which nobody is ever answered, and what is described by hand."""
     for operation in operations(openapi):
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
@@ -601,6 +600,10 @@ def completed(openapi: dict[str, Json]) -> dict[str, Json]:
         # By pydantic, and as they may come: FastAPI rounds large bounds, and asks for what may be left out.
         modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [(of, "validation") for of in _described()]
         schemas.update(models_json_schema(modes, ref_template=_REF)[1]["$defs"])
+        schemas.update(SYNC_SCHEMAS)
+    paths = openapi["paths"]
+    if isinstance(paths, dict):
+        paths.update(SYNC_PATHS)
     return openapi
 
 
@@ -626,188 +629,6 @@ def operations(openapi: Mapping[str, Json]) -> Iterator[Operation]:
         for method, content in methods.items() if isinstance(methods, dict) else ():
             if isinstance(content, dict):
                 yield Operation(method.upper(), path, content)
-
-
-# Sync, described by hand
-
-_NDJSON = "application/x-ndjson"
-_TEXT: Json = {"type": "string"}
-_NUMBER: Json = {"type": "integer"}
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The OpenAPI entry of one operation: its answer on success, and what else is merged into the entry."""
-
-    summary: str
-    status: int
-    extra: dict[str, Json]
-
-
-def add_route(
-    router: APIRouter, method: str, path: str, endpoint: Callable[..., Awaitable[Response]], said: Said
-) -> None:
-    """Add a route whose endpoint makes its own answers; FastAPI makes and checks none.
-
-    What answers GET answers HEAD too (RFC 9110, section 9.1); the server leaves the body out.
-    """
-    router.add_api_route(
-        path,
-        endpoint,
-        methods=[method],
-        summary=said.summary,
-        # FastAPI would show the docstring of a private method otherwise.
-        description=said.summary,
-        status_code=said.status,
-        openapi_extra={**said.extra},
-        response_model=None,
-        response_class=Response,
-    )
-    if method == "GET":
-        router.add_api_route(
-            path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None, response_class=Response
-        )
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _members(properties: dict[str, Json]) -> Json:
-    return {"type": "object", "properties": properties}
-
-
-def _by_hand(
-    summary: str,
-    answer: Json,
-    *,
-    status: int = 200,
-    of: str = _JSON,
-    body: Json = None,
-    body_of: str = _JSON,
-    told: tuple[str, ...] = (),
-    asked: tuple[Json, ...] = (),
-    others: Mapping[str, Json] | None = None,
-    signed: bool = False,
-) -> Said:
-    """One operation.
-
-    Args:
-        answer, of: the schema and media type of what it is answered with; None for an empty answer.
-        body, body_of: of what is sent.
-        told: headers of the answer.
-        asked: parameters beside those of the path.
-        others: answers beside the one and the problems.
-        signed: needs the token.
-    """
-    given: dict[str, Json] = {"description": "done"}
-    if answer is not None:
-        given["content"] = {of: {"schema": answer}}
-    if told:
-        given["headers"] = {name: _HEADERS_OF_SYNC[name] for name in told}
-    extra: dict[str, Json] = {"responses": {str(status): given, **(others or {}), "default": _problem("a problem")}}
-    if body is not None:
-        extra["requestBody"] = {"required": True, "content": {body_of: {"schema": body}}}
-    if asked:
-        extra["parameters"] = [*asked]
-    if signed:
-        extra["security"] = [{"token": []}]
-    return Said(summary, status, extra)
-
-
-def _problem(what: str) -> Json:
-    schema = _ref("Problem")
-    return {"description": f"{what}, as problem+json (RFC 9457)", "content": {MEDIA_TYPE: {"schema": schema}}}
-
-
-def _parameter(name: str, place: str, schema: Json, what: str) -> Json:
-    return {"name": name, "in": place, "required": False, "schema": schema, "description": what}
-
-
-_LIMIT: Json = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}
-_ASKED = (
-    _parameter("q", "query", {"type": "string", "maxLength": MAX_QUESTION_TEXT}, "a query; /docs has its grammar"),
-    _parameter("limit", "query", _LIMIT, "records in a page"),
-    _parameter("cursor", "query", _TEXT, "`next` of the page before, for the same query and sort"),
-    _parameter("sort", "query", _TEXT, "such as `-updated` or `name`"),
-)
-_HEADERS_OF_SYNC: dict[str, Json] = {
-    "ETag": {"schema": _TEXT, "description": "for If-None-Match, and of a record for If-Match"},
-    "Location": {"schema": _TEXT, "description": "the record's path"},
-}
-_IF_NONE_MATCH = _parameter("If-None-Match", "header", _TEXT, "the ETag of what you have")
-_IF_MATCH = _parameter("If-Match", "header", _TEXT, "the ETag of the record that you decided by")
-_RANGE = _parameter("Range", "header", _TEXT, "one range of bytes, such as `bytes=5000-`")
-_IF_RANGE = _parameter("If-Range", "header", _TEXT, "the ETag that the range is of: of others, all is answered")
-_PART_OF_IT: Json = {
-    "description": "the bytes asked for",
-    "headers": {
-        "ETag": _HEADERS_OF_SYNC["ETag"],
-        "Content-Range": {"schema": _TEXT, "description": "which, and of how many"},
-    },
-    "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
-}
-_UNCHANGED: Json = {"description": "you have it", "headers": {"ETag": _HEADERS_OF_SYNC["ETag"]}}
-_CHANGED = _problem("If-Match names another state than the present one")
-_CONFLICT = _problem("several versions are live, or the record has changed meanwhile")
-_HASH_SHAPE: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_HASHES: Json = {"type": "array", "items": _HASH_SHAPE}
-_PATHS: Json = {"type": "array", "items": _TEXT}
-_NULL: Json = {"type": "null"}
-_HEAD: Json = _members(
-    {"epoch": _TEXT, "size": _NUMBER, "fingerprint": _TEXT, "node": _TEXT, "ranges": {"type": "boolean"}}
-)
-_REPORT: Json = _members(
-    {
-        **{name: _NUMBER for name in Tally().counts() if name != "rejected"},
-        "rejected": {"type": "array", "items": _members({"index": _NUMBER, "code": _TEXT, "sentence": _TEXT})},
-        "missing": _HASHES,
-    }
-)
-_KEY: Json = {"type": ["string", "null"], "pattern": "^[0-9a-f]{80}$"}
-_PAIR: Json = {"type": "array", "items": _KEY, "minItems": 2, "maxItems": 2}
-_PART: Json = _members({"to": _KEY, "count": _NUMBER, "digest": _TEXT, "fingerprint": _TEXT})
-_DESCRIBED: Json = _members({"hashes": _HASHES, "parts": {"type": "array", "items": _PART}})
-_BYTES: Json = {"type": "string", "format": "binary"}
-
-SYNC_ROUTES: dict[str, Said] = {
-    "head": _by_hand(
-        "The log's epoch, size and fingerprint",
-        _HEAD,
-        told=("ETag",),
-        asked=(_IF_NONE_MATCH,),
-        others={"304": _UNCHANGED},
-    ),
-    "tile": _by_hand(
-        "A tile: {i}.ndjson.gz, {i}.{w}.ndjson.gz for its first w ops, {i}.{a}-{b}.ndjson.gz for ops a up to b",
-        _BYTES,
-        of="application/gzip",
-        told=("ETag",),
-        asked=(_IF_NONE_MATCH, _RANGE, _IF_RANGE),
-        others={"206": _PART_OF_IT, "304": _UNCHANGED, "416": _problem("none of the bytes asked for is there")},
-    ),
-    "by_hash": _by_hand(
-        "Operations by hash, children first; the answer may be a prefix",
-        _TEXT,
-        of=_NDJSON,
-        body=_members({"hashes": _HASHES}),
-    ),
-    "reconcile": _by_hand(
-        "Ranges of the log in the order (updated_at, hash): the hashes of a small one, digests of a large one's parts",
-        _members({"size": _NUMBER, "fingerprint": _TEXT, "ranges": {"type": "array", "items": _DESCRIBED}}),
-        body=_members({"epoch": _TEXT, "size": _NUMBER, "ranges": {"type": "array", "items": _PAIR}}),
-    ),
-    "push": _by_hand(
-        "Offer operations, one a line; refused unless the node was started with --accept-ops",
-        _REPORT,
-        body=_TEXT,
-        body_of=_NDJSON,
-    ),
-}
-HEALTH = _by_hand(
-    "Whether the node answers",
-    _members({"status": _TEXT, "version": _TEXT, "node": _TEXT, "ops": _NUMBER, "conflicts": _NUMBER}),
-)
 
 
 # The page

@@ -48,7 +48,7 @@ class NodeBounds:
         connections: open at once. idle_seconds: before a silent connection is closed: longer than clients (5 s, and
             less by now) and proxies keep theirs (60 s, as nginx and others do), because whoever closes first loses no
             request. The one that is silent for the longest is closed before, where another lacks its place.
-        tile_cache_bytes: of packed tiles kept in memory.
+        tile_cache_bytes: of packed tiles kept in memory. tile_disk_bytes: of full ones kept beside the replica.
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
             their thread; a quarter of each for one client. wait_seconds: for a thread.
@@ -78,6 +78,7 @@ class NodeBounds:
     connections: int = 256
     idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
+    tile_disk_bytes: int = 1024**3
     threads: int = 8
     search_threads: int = 2
     write_threads: int = 2

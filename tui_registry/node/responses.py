@@ -131,6 +131,22 @@ def later(code: str, why: str, seconds: float) -> NodeError:
     return NodeError(code, f"{why}: try again in {after} s", headers={"retry-after": str(after)})
 
 
+def wrong_method(methods: Iterable[str]) -> Response:
+    """The answer to a method that a path does not take."""
+    allow = {"allow": ", ".join(methods)}
+    return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+
+
+def problem_of(error: Exception, scope: Scope) -> tuple[Response, bool]:
+    """The answer to what was raised beside FastAPI, and whether it is a fault of ours: the server has to hear of it."""
+    request = Request(scope)
+    if isinstance(error, RegistryError):
+        return of_error(error), False
+    if isinstance(error, ClientDisconnect):
+        return _gone(request, error), False
+    return _unforeseen(request, error), True
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Let every error of the app be a problem+json answer, without a traceback or a path."""
     app.add_exception_handler(RegistryError, _registry_error)
@@ -227,8 +243,7 @@ def _http_error(request: Request, error: Exception) -> Response:
         return problem(404, "no_route", "there is nothing at this path: /docs lists what there is")
     if error.status_code == 405:
         # Starlette names the methods of the first route that has the path; each of ours has one method.
-        allow = {"allow": ", ".join(_methods_of(request))}
-        return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+        return wrong_method(_methods_of(request))
     return problem(error.status_code, f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
 
 
