@@ -513,14 +513,8 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
         extra["requestBody"] = {"required": True, "content": {_JSON: content}}
     told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
-    if deed.name.startswith("register"):
-        told["links"] = {
-            name: {
-                "operationId": f"{name}_{deed.name.partition('_')[2]}",
-                "parameters": {"record_id": _ID_OF[deed.name]},
-            }
-            for name in ("get", "replace", "delete")
-        }
+    if deed.status == 201:
+        told["links"] = _links(deed.name.partition("_")[2])
     is_signed = "unauthorized" in deed.refused
     router.add_api_route(
         deed.path,
@@ -542,7 +536,13 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         add_head(router, deed.path, endpoint)
 
 
-_ID_OF = {f"register_{kind}": f"$response.body#/{schema.ID_FIELD[kind]}" for kind in KINDS}
+def _links(one: str) -> Json:
+    """What may be done next with a record that was registered: what was answered may be sent back."""
+    at: Json = {"record_id": "$response.header.Location#regex:/([0-9a-f]+)$"}
+    return {
+        name: {"operationId": f"{name}_{one}", "parameters": at, **({"requestBody": "$response.body"} if sends else {})}
+        for name, sends in (("get", False), ("replace", True), ("delete", False))
+    }
 
 
 def add_head(router: APIRouter, path: str, endpoint: Callable[..., Awaitable[Response]]) -> None:

@@ -200,7 +200,8 @@ def _operation(
     if parameters:
         entry["parameters"] = [*parameters]
     if body is not None:
-        entry["requestBody"] = {"required": True, "content": body}
+        # No lines at all are a push of no operations.
+        entry["requestBody"] = {"required": body is not _NDJSON, "content": body}
     return entry
 
 
