@@ -76,10 +76,12 @@ def main(seed: int = 1, cases: int = 15) -> int:
     operations = {operation for operation, _ in _came}
     never = [operation for operation in operations if not any(_came[operation, good] for good in (200, 201, 204))]
     if status or never:
-        print(said.getvalue())
+        print(said.getvalue())  # noqa: T201
     for operation in sorted(operations):
         counts = ", ".join(f"{code}: {count}" for (of, code), count in sorted(_came.items()) if of == operation)
-        print(f"{operation:45} {counts}{'   never answered as asked' if operation in never else ''}")
+        print(  # noqa: T201
+            f"{operation:45} {counts}{'   never answered as asked' if operation in never else ''}"
+        )
     return status or bool(never)
 
 
