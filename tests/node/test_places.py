@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.node.conftest import T0, refused
+from tests.node.conftest import T0, bearer, refused
 from tests.seeds import make_record
 from tui_registry.datastore import DATABASE, Datastore, Page
-from tui_registry.node import Address, NodeBounds, node_token, running
+from tui_registry.node import Address, NodeBounds, running
 from tui_registry.node.server import _AT_ONCE, _Listener, _Places
 
 ONE, TWO, THREE, FOUR = (f"127.0.0.{number}" for number in (2, 3, 4, 5))
@@ -235,7 +235,7 @@ def test_writers_that_wait_for_another_process_leave_reads_alone(
     record = {
         name: value for name, value in make_record("model", "written").items() if not name.endswith(("_id", "_at"))
     }
-    headers = {"authorization": f"Bearer {node_token(store.data_dir)}"}
+    headers = {"authorization": bearer(store)}
     with (
         running(store, bounds=NodeBounds(threads=1, write_threads=1)) as address,
         client(address, ONE) as writer,
@@ -269,7 +269,7 @@ def test_what_is_being_written_when_a_node_ends_is_written(tmp_path: Path, monke
             return made
 
         monkeypatch.setattr(store, "add", late)
-        headers = {"authorization": f"Bearer {node_token(store.data_dir)}"}
+        headers = {"authorization": bearer(store)}
         with running(store) as address, client(address, ONE) as writer:
             written = writing.submit(writer.post, "/models", json={"name": "late"}, headers=headers)
             assert begun.wait(60)

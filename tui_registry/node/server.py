@@ -1,4 +1,4 @@
-"""Running a node: its token, binding, announcing the real port, ending cleanly, and how long clients may take."""
+"""Running a node: binding, announcing the real port, ending cleanly, and how long clients may take."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import contextlib
 import errno
 import ipaddress
 import re
-import secrets
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from types import FrameType
 
 import h11
@@ -24,16 +22,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 
 from tui_registry.datastore import Datastore, Shared
-from tui_registry.durable import drafted, give_new_name, sweep
 from tui_registry.errors import system_reason
 from tui_registry.node.api import create_app
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
 from tui_registry.node.queues import Queues, place_of
 from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.text import safe_text
-
-TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,8 @@ def serve(
         on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
 
     Raises:
-        NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `token`.
+        NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
+        StoreError: `bad_token_file`.
     """
     server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, on_ready)
     with listener:
@@ -124,30 +119,6 @@ def running(
             thread.join()
 
 
-def node_token(data_dir: Path) -> str:
-    """The bearer token that a write over REST needs: `node.token` beside the replica (mode 0600), made on first use.
-
-    Raises:
-        NodeError: code `token`: the file cannot be read, written, or holds no token.
-    """
-    path = data_dir / TOKEN_FILE
-    try:
-        if not path.exists():
-            # Whole before it has its name: a second process never reads half a token.
-            text = secrets.token_urlsafe(32) + "\n"
-            with drafted(path, text.encode()) as draft, contextlib.suppress(FileExistsError):
-                give_new_name(draft, path)
-        path.chmod(0o600)
-        sweep(data_dir, TOKEN_FILE)
-        with path.open("rb") as file:
-            token = file.read(256).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise NodeError("token", f"{safe_text(str(path))}: {system_reason(error)}") from None
-    if not _TOKEN.fullmatch(token):
-        raise NodeError("token", f"{safe_text(str(path))} holds no token: delete it, and `serve` makes a new one")
-    return token
-
-
 # How
 
 
@@ -165,7 +136,8 @@ def _prepared(
     listener = _bound(host, port, allow_remote, places)
     queues = Queues(bounds)
     try:
-        app = create_app(datastore, node_token(datastore.data_dir), accept_ops=accept_ops, bounds=bounds, queues=queues)
+        datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
+        app = create_app(datastore, accept_ops=accept_ops, bounds=bounds, queues=queues)
     except BaseException:
         listener.close()
         raise
