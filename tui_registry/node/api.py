@@ -66,15 +66,19 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
 
 
-def create_app(datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBounds | None = None) -> ASGIApp:
+def create_app(
+    datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBounds | None = None, queues: Queues | None = None
+) -> ASGIApp:
     """The app of a node over one replica.
 
     Args:
         datastore: open; the caller closes it after the app.
         accept_ops: whether strangers may push operations.
+        queues: where its work waits for threads; the caller closes them after the app.
     """
     bounds = bounds or NodeBounds()
-    tokens, queues = Tokens(datastore), Queues(bounds)
+    queues = queues or Queues(bounds)
+    tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
         version=tui_registry.__version__,

@@ -45,9 +45,11 @@ class NodeBounds:
         request_seconds: until the answer begins, once the body is in.
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
             their readers, all together. turn_seconds: for one of them once another lacks room.
-        connections: open at once. idle_seconds: before a silent connection is closed: longer than clients (5 s, and
-            less by now) and proxies keep theirs (60 s, as nginx and others do), because whoever closes first loses no
-            request. The one that is silent for the longest is closed before, where another lacks its place.
+        connections: open at once. client_connections: from one address. Where all are taken, one whose request is not
+            whole makes way for who has fewer.
+        idle_seconds: before a silent connection is closed: longer than clients (5 s, and less by now) and proxies keep
+            theirs (60 s, as nginx and others do), because whoever closes first loses no request. The one that is silent
+            for the longest is closed before, where another lacks its place.
         tile_cache_bytes: of packed tiles kept in memory. tile_disk_bytes: of full ones kept beside the replica.
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
@@ -76,6 +78,7 @@ class NodeBounds:
     unsent_bytes: int = 128 * 1024**2
     turn_seconds: float = 120.0
     connections: int = 256
+    client_connections: int = 64
     idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
     tile_disk_bytes: int = 1024**3

@@ -63,6 +63,7 @@ _STATUS = {
     "locked": 503,
     "busy": 503,
     "too_many": 429,
+    "header_too_large": 431,
     "disk_full": 507,
     "full": 507,
 }
