@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha3_256
 from importlib.resources import files
-from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
@@ -21,6 +20,7 @@ import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
     Cursor,

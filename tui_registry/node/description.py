@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from html import escape
 from types import MappingProxyType
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Security
 from fastapi.responses import JSONResponse, Response
@@ -24,6 +24,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import KEY_PATTERN, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
 from tui_registry.node.responses import MEDIA_TYPE, status_of
@@ -158,7 +159,7 @@ _UNITS: dict[schema.Unit, str] = {"mb": "MB", "gb": "GB", "tokens": "tokens", "t
 def _answered_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
     spelt = [(field, _answered(field.type, needs)) for field in fields]
     return {
-        field.name: (of, Field(title=field.label, description=_UNITS.get(field.unit), max_length=most))
+        field.name: (of, Field(title=field.label, description=_about(field), max_length=most))
         for field, (of, most) in spelt
     }
 
@@ -166,9 +167,13 @@ def _answered_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -
 def _sent_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
     spelt = [(field, _sent(field.type, needs)) for field in fields]
     return {
-        field.name: (of, Field(_default(field), title=field.label, description=_UNITS.get(field.unit), max_length=most))
+        field.name: (of, Field(_default(field), title=field.label, description=_about(field), max_length=most))
         for field, (of, most) in spelt
     }
+
+
+def _about(field: schema.Field) -> str | None:
+    return "; ".join(filter(None, (field.about, _UNITS.get(field.unit)))) or None
 
 
 def _default(field: schema.Field) -> object:
