@@ -56,7 +56,7 @@ from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.merging import differing
-from tui_registry.records.schema import ID_FIELD, NULL_HASH
+from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH, Many, Struct
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -280,7 +280,7 @@ class _Records:
             return done
 
     def _register(self, data: Json, asked: _Asked) -> _Op:
-        record = read_record(self._kind, data)
+        record = self._record(data)
         self._expect_own(record)
         identifier = str(record[ID_FIELD[self._kind]])
         if not _HASH.fullmatch(identifier):
@@ -335,13 +335,24 @@ class _Records:
             return self._datastore.resolve(self._kind, entry.id, record, entry.heads, once=asked.once)
 
     def _record_at(self, entry: Entry, data: Json) -> Record:
-        record = read_record(self._kind, data)
+        record = self._record(data)
         field = ID_FIELD[self._kind]
         if record[field] not in (NULL_HASH, entry.id):
             raise wrong(field, "must be the id in the path, or be left out")
         if entry.mine:  # another's is refused by the Datastore, which says whose it is
             self._expect_own(record)
         return {**record, field: entry.id}
+
+    def _record(self, data: Json) -> Record:
+        record = read_record(self._kind, data)
+        given = data if isinstance(data, dict) else {}
+        for field in FIELDS[self._kind]:
+            # In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake.
+            if isinstance(field.type, Many | Struct) and given.get(field.name) == "":
+                raise wrong(
+                    field.name, f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text"
+                )
+        return record
 
     def _expect_own(self, record: Record) -> None:
         """Refuse a record that names another owner than the node's key: it would be signed as another one's."""
