@@ -319,6 +319,12 @@ def _example(kind: Kind) -> Record:
 
 
 _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
+# By the type of an answer, one.
+EXAMPLES: dict[type[BaseModel], Json] = {}
+for _of in _TYPES.values():
+    EXAMPLES[_of.shown] = _of.example
+    _item: Json = {name: value for name, value in _of.example.items() if name != "heads"}
+    EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
 
 
 class Question(_Sent):
@@ -518,6 +524,8 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
         extra["requestBody"] = {"required": True, "content": {_JSON: content}}
     told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
+    if deed.answer is not None:
+        told["content"] = {_JSON: {"example": EXAMPLES[deed.answer]}}
     if deed.status == 201:
         told["links"] = _links(deed.name.partition("_")[2])
     is_signed = "unauthorized" in deed.refused
