@@ -25,6 +25,7 @@ _ALWAYS = {
     400: "what came is no request of HTTP",
     421: "the node does not know itself by this name",
     429: "this client waits for as much as one may; `Retry-After` says when to come back",
+    431: "the line and header of the request are too large",
     500: "the node's fault: its operator finds the reason in its own output",
     503: "the node is busy, or its replica is held by another process; `Retry-After` says when to come back",
     507: "the disk of the node is full, or fails",
