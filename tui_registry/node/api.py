@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha3_256
 from importlib.resources import files
-from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp
 import tui_registry
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, StoreError, Versions
 from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
     SECURITY,
