@@ -125,7 +125,12 @@ SYNC_SCHEMAS: dict[str, Json] = {
         {
             "status": {"const": "ok"},
             "version": _TEXT,
-            "node": _hex(40, _ADDRESS),
+            "node": {
+                "type": "string",
+                "pattern": "^([0-9a-f]{40})?$",
+                "description": "the address of the node's key; empty before there is one",
+                "example": _ADDRESS,
+            },
             "ops": _COUNT,
             "conflicts": _COUNT,
         }

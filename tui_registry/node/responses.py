@@ -200,7 +200,7 @@ class PacedAnswers:
                 for piece in _pieces(message, body):
                     await send(piece)
                     if piece.get("more_body"):
-                        # A write that fails is told to the server in the loop's next turn, and nothing is written after.
+                        # A write that fails is told to the server in the loop's next turn.
                         await asyncio.sleep(0)
 
         async def heard() -> Message:

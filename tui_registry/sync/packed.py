@@ -54,6 +54,8 @@ class PackedTiles:
         self._lock = threading.Lock()
         # The epoch whose tiles were found to be of this log; they are read without another look at it.
         self._epoch: str | None = None
+        # Where what lies there is of another log, and cannot be removed.
+        self._foreign: str | None = None
         self._size = 0
         self._kept = 0
 
@@ -93,7 +95,7 @@ class PackedTiles:
             self._kept += 1
             if self._kept % _COUNTED_EACH == 0:
                 self._size = _size_of(self._folder / epoch)
-            if self._size + size > self._limit:
+            if self._size + size > self._limit or self._datastore.why_read_only:
                 return
             self._size += size
         path = self._path(epoch, tile)
@@ -118,16 +120,21 @@ class PackedTiles:
         """
         if epoch == self._epoch:
             return True
-        if not _EPOCH.fullmatch(epoch):
+        if epoch == self._foreign or not _EPOCH.fullmatch(epoch):
             return False
-        with suppress(OSError):
-            for other in self._folder.iterdir():
-                if _EPOCH.fullmatch(other.name) and other.name != epoch:
-                    shutil.rmtree(other, ignore_errors=True)
         folder = self._folder / epoch
-        sweep(folder)
+        if not self._datastore.why_read_only:
+            with suppress(OSError):
+                for other in self._folder.iterdir():
+                    if _EPOCH.fullmatch(other.name) and other.name != epoch:
+                        shutil.rmtree(other, ignore_errors=True)
+            sweep(folder)
         if not self._is_of_this_log(epoch, folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            if not self._datastore.why_read_only:
+                shutil.rmtree(folder, ignore_errors=True)
+            if _tiles_in(folder):
+                self._foreign = epoch
+                return False
         self._size = _size_of(folder)
         self._epoch = epoch
         return True
@@ -152,7 +159,7 @@ class PackedTiles:
                 sound = _sound(file.read(_MOST + 1))
         except OSError:
             return None
-        if sound is None:
+        if sound is None and not self._datastore.why_read_only:
             with suppress(OSError):
                 path.unlink()
         return sound
