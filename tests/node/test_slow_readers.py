@@ -67,7 +67,7 @@ def asking(address: Address, path: str, times: int = 1, *, last: bool = False) -
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.connect((address.host, address.port))
         ending = "connection: close\r\n" if last else ""
-        raw.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n{ending}\r\n".encode() * times)
+        raw.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{ending}\r\n".encode() * times)
         yield raw
 
 

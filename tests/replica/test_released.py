@@ -67,7 +67,7 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
     pending = [(*waits[:-1], None) for waits in found["pending"]]
     used = {word for word, *_ in vocabulary(today)}
     learnt = {table: [row for row in found[table] if row[-1] in used] for table in ("vocabulary", "endings")}
-    none = {"batches": [], "imported": [], "cursor_sums": [], "elsewhere": [], "spoilt": []}
+    none = {"batches": [], "imported": [], "cursor_sums": [], "elsewhere": [], "spoilt": [], "retries": []}
     return {**found, **none, **learnt, "arrivals": [(0, None, None, None)], "pending": pending}
 
 

@@ -98,8 +98,6 @@ def sync(args: Namespace) -> int:
 
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
-    from tui_registry.node import node_token, serve as serve_node
-    from tui_registry.node.limits import node_bounds_of
 
     def say(address: Address) -> None:
         if args.json:
@@ -111,12 +109,21 @@ def serve(args: Namespace) -> int:
 
     with open_registry(args) as datastore:
         if args.token:
-            token = node_token(datastore.data_dir)
+            token = datastore.tokens.file_token()
+            if token is None:
+                raise StoreError(
+                    "not_found",
+                    "a token is shown once, when it is made: 'tui-registry token add NAME' makes one, 'token list' "
+                    "names those that there are",
+                )
             if args.json:
                 out_json({"token": token})
             else:
                 out(token)
             return 0
+        from tui_registry.node import serve as serve_node
+        from tui_registry.node.limits import node_bounds_of
+
         before = datastore.elsewhere.count()
         if before:
             tell_elsewhere(datastore, before, in_full=False)

@@ -42,10 +42,16 @@ _STATUS = {
     "document": 400,
     "limit": 422,
     "unauthorized": 401,
+    "insufficient_scope": 403,
     "push_off": 403,
     "too_large": 413,
     "too_slow": 408,
     "encoded": 415,
+    "media_type": 415,
+    "parameter": 400,
+    "idempotency_key": 400,
+    "in_flight": 409,
+    "key_reused": 422,
     "bad_id": 400,
     "bad_body": 400,
     "no_operations": 400,
@@ -90,6 +96,11 @@ class NodeError(RegistryError):
         self.status = status
         self.told = dict(told or {})
         self.headers = dict(headers or {})
+
+
+def status_of(code: str) -> int:
+    """The status that a code comes with unless its error says another."""
+    return _STATUS.get(code, 500)
 
 
 def problem(

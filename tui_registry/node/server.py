@@ -1,4 +1,4 @@
-"""Running a node: its token, binding, announcing the real port, ending cleanly, and how long clients may take."""
+"""Running a node: binding, announcing the real port, ending cleanly, and how long clients may take."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import contextlib
 import errno
 import ipaddress
 import re
-import secrets
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from types import FrameType
 
 import h11
@@ -24,16 +22,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 
 from tui_registry.datastore import Datastore, Shared
-from tui_registry.durable import drafted, give_new_name, sweep
 from tui_registry.errors import system_reason
 from tui_registry.node.api import create_app
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
 from tui_registry.node.queues import Queues, place_of
 from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.text import safe_text
-
-TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,8 @@ def serve(
         on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
 
     Raises:
-        NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `token`.
+        NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
+        StoreError: `bad_token_file`.
     """
     server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, on_ready)
     with listener:
@@ -124,30 +119,6 @@ def running(
             thread.join()
 
 
-def node_token(data_dir: Path) -> str:
-    """The bearer token that a write over REST needs: `node.token` beside the replica (mode 0600), made on first use.
-
-    Raises:
-        NodeError: code `token`: the file cannot be read, written, or holds no token.
-    """
-    path = data_dir / TOKEN_FILE
-    try:
-        if not path.exists():
-            # Whole before it has its name: a second process never reads half a token.
-            text = secrets.token_urlsafe(32) + "\n"
-            with drafted(path, text.encode()) as draft, contextlib.suppress(FileExistsError):
-                give_new_name(draft, path)
-        path.chmod(0o600)
-        sweep(data_dir, TOKEN_FILE)
-        with path.open("rb") as file:
-            token = file.read(256).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise NodeError("token", f"{safe_text(str(path))}: {system_reason(error)}") from None
-    if not _TOKEN.fullmatch(token):
-        raise NodeError("token", f"{safe_text(str(path))} holds no token: delete it, and `serve` makes a new one")
-    return token
-
-
 # How
 
 
@@ -161,16 +132,18 @@ def _prepared(
     on_ready: Callable[[Address], None] | None,
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
-    listener = _bound(host, port, allow_remote)
+    places = _Places(bounds)
+    listener = _bound(host, port, allow_remote, places)
     queues = Queues(bounds)
     try:
-        app = create_app(datastore, node_token(datastore.data_dir), accept_ops=accept_ops, bounds=bounds, queues=queues)
+        datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
+        app = create_app(datastore, accept_ops=accept_ops, bounds=bounds, queues=queues)
     except BaseException:
         listener.close()
         raise
     config = uvicorn.Config(
         app,
-        http=_protocol(bounds),
+        http=_protocol(bounds, places),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -188,7 +161,7 @@ def _prepared(
     return _Server(config, queues, Address(host, listener.getsockname()[1]), on_ready), listener
 
 
-def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
+def _bound(host: str, port: int, allow_remote: bool, places: _Places) -> socket.socket:
     shown = safe_text(host, 80)
     if not 0 <= port <= 65_535:  # the system would take the number modulo 65,536
         raise NodeError("cannot_bind", f"{port} is no port: choose one from 0 to 65535")
@@ -202,8 +175,7 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
             f"{shown} can be reached from other machines, and whoever reaches it can read the whole replica. "
             "Ask for that with --allow-remote",
         )
-    # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = _Listener(family, places)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
@@ -215,6 +187,39 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
             raise NodeError("port_taken", f"port {port} on {shown} is taken. Choose another with --port") from None
         raise NodeError("cannot_bind", f"{shown} port {port} cannot be listened on: {system_reason(error)}") from None
     return listener
+
+
+class _Listener(socket.socket):
+    """A socket that hangs up on those for whom there is no place before anything is made for them, and looks at a few
+    at a time: a crowd at the door costs those who are inside little."""
+
+    def __init__(self, family: int, places: _Places) -> None:
+        # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._places = places
+        self._looked_at = 0
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        """The next one that there is a place for.
+
+        Raises:
+            BlockingIOError: nobody is there, or enough were looked at: the loop comes again after it did other things.
+        """
+        while self._looked_at < _AT_ONCE:
+            self._looked_at += 1
+            try:
+                taken, address = super().accept()
+            except OSError:
+                self._looked_at = 0
+                raise
+            if self._places.has_room(address[0]):
+                return taken, address
+            taken.close()
+        self._looked_at = 0
+        raise BlockingIOError
+
+
+_AT_ONCE = 16
 
 
 class _Server(uvicorn.Server):
@@ -318,9 +323,14 @@ class _Places:
         self._silent: dict[_Held, None] = {}
         self._half: dict[_Held, None] = {}
 
+    def has_room(self, host: str | None) -> bool:
+        """Whether it is likely that a connection from there would get a place."""
+        return self._in_its_way(place_of(host) or "") is not None
+
     def take(self, held: _Held) -> bool:
         """Whether there is a place for a connection, which is counted from then on."""
-        if not self._is_free_for(held.place):
+        in_its_way = self._in_its_way(held.place)
+        if in_its_way is None or (in_its_way and not self._end_one(in_its_way)):
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
         self._count += 1
@@ -352,18 +362,21 @@ class _Places:
         self._silent.pop(held, None)
         self._half.pop(held, None)
 
-    def _is_free_for(self, place: str) -> bool:
+    def _in_its_way(self, place: str) -> list[_Held] | None:
+        """Those of whom one has to go for a newcomer, the first one first; none where there is room; None where nobody
+        has to."""
         own = self._held.get(place, 0)
         if own >= self._bounds.client_connections:
-            return self._end_first([one for one in self._silent if one.place == place])
-        if self._count < self._bounds.connections or self._end_first(list(self._silent)):
-            return True
+            return [one for one in self._silent if one.place == place] or None
+        if self._count < self._bounds.connections:
+            return []
         # Who holds most makes way, while he holds more than the newcomer will: a crowd drives out nobody of its own.
         holders = {one.place: self._held[one.place] for one in self._half}
         most = max(holders, key=lambda one: holders[one], default=place)
-        return holders.get(most, 0) > own + 1 and self._end_first([one for one in self._half if one.place == most])
+        half = [one for one in self._half if one.place == most] if holders.get(most, 0) > own + 1 else []
+        return [*self._silent, *half] or None
 
-    def _end_first(self, among: list[_Held]) -> bool:
+    def _end_one(self, among: list[_Held]) -> bool:
         for one in among:
             self.forget(one)
             if one.end():
@@ -381,10 +394,9 @@ class _Held:
         self.is_counted = False
 
 
-def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
+def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
     bound on connections, our errors, and what `_Connection` says."""
-    places = _Places(bounds)
 
     class Patient(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
@@ -37,7 +37,11 @@ def fill(datastore: Datastore) -> None:
     assert kept.record is not None
     edited = {**kept.record, "description": "Änderung, 変更", "quantization": {"Other": "EXL2"}}
     datastore.update("model", kept.key, edited, datastore.heads(kept.key))
-    gone = datastore.add("agent", make_record("agent", "gone", tools=["search"], capabilities=["reading"]))
+    gone = datastore.add(
+        "agent",
+        make_record("agent", "gone", tools=["search"], capabilities=["reading"]),
+        once=Once("laptop", "POST /agents", "1", b"gone"),
+    )
     datastore.delete("agent", gone.key, datastore.heads(gone.key))
 
     # The same key on another machine, on top of the same root; and one write of it that is not here.
