@@ -33,7 +33,8 @@ _SPARE_BYTES = 256 * 1024**2
 # After so many tiles it is counted anew what lies there: other processes keep tiles, too.
 _COUNTED_EACH = 64
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-# Linux can say that a file is not in memory instead of waiting for the disk.
+# Linux can say that a file is not in memory instead of waiting for the disk. To check what is larger takes longer.
+_MOST_AT_ONCE = 1024**2
 _AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)
 
 
@@ -71,14 +72,14 @@ class PackedTiles:
         return self._read(epoch, tile)
 
     def read_at_once(self, epoch: str, tile: int) -> tuple[bytes, bytes] | None:
-        """The same without waiting for a disk: None, too, where that cannot be known."""
+        """The same without waiting: None, too, where that cannot be known, or the tile is large."""
         if _AT_ONCE is None or epoch != self._epoch:
             return None
         with suppress(OSError):
             handle = os.open(self._path(epoch, tile), _FLAGS)
             try:
                 size = os.fstat(handle).st_size
-                if size <= _MOST:
+                if size <= _MOST_AT_ONCE:
                     data = bytearray(size)
                     if os.preadv(handle, [data], 0, _AT_ONCE) == size:
                         return _sound(data)
