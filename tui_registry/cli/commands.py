@@ -434,7 +434,8 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--allow-remote", action="store_true", help=remote)
     parser.add_argument("--accept-ops", action="store_true", help="strangers may push operations, within bounds")
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
-    parser.add_argument("--token", action="store_true", help="print the token for writes over REST, and end")
+    older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
+    parser.add_argument("--token", action="store_true", help=older)
     _json(parser, "say where it listens as a JSON object")
 
 
@@ -535,6 +536,25 @@ _NAME = (
     "Give the key of an owner a name of yours, or tell the name it has; without an address, tell all names. Compare\n"
     "the address with its owner first. Names stay on this machine; 'search owner:NAME' finds the owner's records."
 )
+
+
+def _token(parser: ArgumentParser) -> None:
+    from tui_registry.datastore import TOKEN_SCOPES
+
+    actions = parser.add_subparsers(dest="action", metavar="add|list|revoke", required=True)
+    add = actions.add_parser(
+        "add", description="Make a token and print it. It is kept as a hash: nothing shows it again."
+    )
+    add.add_argument("name", type=words, metavar="NAME", help="what it is called, such as who uses it")
+    what = "what it is for (default: write); can be given several times: write changes records over REST, push offers "
+    what += "operations where 'serve --accept-ops=token' asks for it, metrics reads how the node is doing"
+    scopes = "|".join(TOKEN_SCOPES)
+    add.add_argument("--scope", action="append", choices=TOKEN_SCOPES, metavar=scopes, help=what)
+    lists = actions.add_parser("list", description="List the tokens, without what they are.")
+    revoke = actions.add_parser("revoke", description="Let a token open nothing any more, at once.")
+    revoke.add_argument("name", type=words, metavar="NAME", help="as in 'token list'")
+    for action in (add, lists, revoke):
+        _json(action, "JSON, one object a line")
 
 
 def _demo(parser: ArgumentParser) -> None:
@@ -881,14 +901,14 @@ _TABLE = (
         description=(
             "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"
             "API (described at URL/docs). Reading is open to everybody who reaches the node; writing over REST signs\n"
-            "with this replica's key and needs the bearer token that --token shows. Ctrl+C ends it.\n\n"
+            "with this replica's key and needs a bearer token, which 'token add' makes. Ctrl+C ends it.\n\n"
             "The first line on stdout says where it listens, once it does."
         ),
         examples=(
             "tui-registry serve",
             "tui-registry serve --host 0.0.0.0 --allow-remote",
             "tui-registry serve --port 0 --json",
-            'curl -H "Authorization: Bearer $(tui-registry serve --token)" ...',
+            'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),
     Command(
@@ -972,6 +992,26 @@ _TABLE = (
             "tui-registry identity import key-backup.json",
             "tui-registry identity new",
             "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+        ),
+    ),
+    Command(
+        "token",
+        "Care",
+        "the tokens that programs write to this replica's node with",
+        _token,
+        "care.token",
+        description=(
+            "Tokens open this replica's node ('serve') to programs: who bears one writes records over REST, and this\n"
+            "replica's key signs them. Each has a name and is for one purpose or several; give every program its own,\n"
+            "so that one can be revoked without the others. A node that runs follows at once.\n\n"
+            "A token is shown once. The file node.token that version 0.1 made goes on working until it is deleted, or\n"
+            "revoked by that name."
+        ),
+        examples=(
+            "tui-registry token add ci > ci.token",
+            "tui-registry token add mirror --scope push --scope metrics",
+            "tui-registry token list",
+            "tui-registry token revoke ci",
         ),
     ),
     Command(
