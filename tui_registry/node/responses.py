@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,11 +57,15 @@ _STATUS = {
     "interrupted": 503,
     "locked": 503,
     "busy": 503,
+    "too_many": 429,
+    "header_too_large": 431,
     "disk_full": 507,
     "full": 507,
 }
 _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+# Seconds: the longest time that anybody is sent away for.
+_LATEST = 30
 _OPERATORS = frozenset(("locked", "disk_full"))
 
 
@@ -109,6 +114,12 @@ def problem(
     if listed:
         tree["problems"] = listed
     return Response(json.dumps(tree), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def later(code: str, why: str, seconds: float) -> NodeError:
+    """A refusal of what the node takes later: after so many seconds, as far as one can say."""
+    after = min(max(math.ceil(seconds), 1), _LATEST)
+    return NodeError(code, f"{why}: try again in {after} s", headers={"retry-after": str(after)})
 
 
 def answer_with_problems(app: FastAPI) -> None:
