@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -106,3 +107,39 @@ def test_the_token_in_the_file_of_0_1_opens_for_as_long_as_it_is_there(node: Run
     node("token", "revoke", TOKEN_FILE)
     refused(node.registers("without it", other), 401, "unauthorized")
     assert not file.exists()
+
+
+def test_a_hangup_reads_the_bounds_anew_and_the_node_lives_on(tmp_path: Path) -> None:
+    settings = tmp_path / "config" / "tui-registry" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    with serving(tmp_path / "data", env={"XDG_CONFIG_HOME": str(tmp_path / "config")}) as node:
+
+        def asks() -> httpx.Response:
+            return node.caller.post("/models/search", json={"query": "x" * 2_000})
+
+        assert asks().status_code == 200
+        settings.write_text("[node]\nquestion_bytes = 1000\n")
+        assert asks().status_code == 200
+        assert "read anew" in node.hears(signal.SIGHUP, "SIGHUP")
+        # On the connection that was open before, as a proxy's always are.
+        refused(asks(), 413, "too_large")
+        settings.write_text("[node]\nno_such_bound = 1\n")
+        line = node.hears(signal.SIGHUP, "SIGHUP")
+        assert "stay as they were" in line
+        assert "no_such_bound" in line
+        refused(asks(), 413, "too_large")
+        settings.unlink()
+        node.hears(signal.SIGHUP, "SIGHUP")
+        assert asks().status_code == 200
+
+
+def test_a_node_whose_terminal_was_closed_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tui_registry", "--data-dir", str(tmp_path / "data"), "serve", "--port", "0"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, command)
+    said = b""
+    while b"Ctrl+C ends this\r\n" not in said:
+        said += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

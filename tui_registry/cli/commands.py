@@ -131,6 +131,31 @@ def _port(typed: str) -> int:
     return int(typed)
 
 
+def _host_name(typed: str) -> str:
+    from tui_registry.node.doors import host_name
+
+    return _read_by(host_name, typed)
+
+
+def _proxy(typed: str) -> str:
+    from tui_registry.node.doors import proxy
+
+    return _read_by(proxy, typed)
+
+
+def _root_path(typed: str) -> str:
+    from tui_registry.node.doors import root_path
+
+    return _read_by(root_path, typed)
+
+
+def _read_by(read: Callable[[str], object], typed: str) -> str:
+    try:
+        return str(read(words(typed)))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 # What several commands take
 
 
@@ -432,7 +457,16 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help=free)
     remote = "other machines may reach it; needed for such a HOST"
     parser.add_argument("--allow-remote", action="store_true", help=remote)
-    parser.add_argument("--accept-ops", action="store_true", help="strangers may push operations, within bounds")
+    names = "a name that the node is known by; its address and localhost are known without. Can be given several times"
+    parser.add_argument("--host-name", action="append", default=[], type=_host_name, metavar="NAME", help=names)
+    pushes = "strangers may push operations, within bounds; 'token' for those with a token for that ('token add')"
+    parser.add_argument(
+        "--accept-ops", nargs="?", const="anybody", choices=("anybody", "token"), metavar="token", help=pushes
+    )
+    proxies = "the address or network of a proxy in front, which is believed who asks; can be given several times"
+    parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
+    path = "what stands before the node's paths where a proxy offers it, such as /registry"
+    parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
     older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
     parser.add_argument("--token", action="store_true", help=older)
@@ -902,11 +936,15 @@ _TABLE = (
             "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"
             "API (described at URL/docs). Reading is open to everybody who reaches the node; writing over REST signs\n"
             "with this replica's key and needs a bearer token, which 'token add' makes. Ctrl+C ends it.\n\n"
-            "The first line on stdout says where it listens, once it does."
+            "The first line on stdout says where it listens, once it does. SIGHUP reads the bounds in settings.toml\n"
+            "anew; a key or a token that other commands change is followed at once.\n\n"
+            "It answers who asks by its address or by a name that it is known by, and no page of another site, so\n"
+            "that no page in a browser on this machine reads or writes what is here."
         ),
         examples=(
             "tui-registry serve",
-            "tui-registry serve --host 0.0.0.0 --allow-remote",
+            "tui-registry serve --host 0.0.0.0 --allow-remote --host-name registry.example",
+            "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),

@@ -28,11 +28,12 @@ from tui_registry.node.description import (
     describe_routes,
     docs_page,
 )
+from tui_registry.node.doors import Doors, Whereabouts, root_path
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import log_routes
 from tui_registry.node.requests import is_held, is_stale, members, read_json, wrong
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
-from tui_registry.node.tokens import Tokens
+from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record, revision_beside
@@ -47,14 +48,22 @@ _MAX_SORT = 64
 _JSON = "application/json"
 
 
-def create_app(datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBounds | None = None) -> FastAPI:
+def create_app(
+    datastore: Datastore,
+    *,
+    accept_ops: AcceptOps = False,
+    bounds: NodeBounds | None = None,
+    whereabouts: Whereabouts | None = None,
+) -> FastAPI:
     """The app of a node over one replica.
 
     Args:
         datastore: open; the caller closes it after the app.
-        accept_ops: whether strangers may push operations.
+        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        whereabouts: where it is reached; on loopback unless said.
     """
     bounds = bounds or NodeBounds()
+    whereabouts = whereabouts or Whereabouts()
     tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
@@ -67,10 +76,11 @@ def create_app(datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBo
     )
     answer_with_problems(app)
     for kind in KINDS:
-        app.include_router(_record_routes(datastore, kind, tokens, bounds))
-    app.include_router(log_routes(datastore, accept_ops=accept_ops, bounds=bounds))
+        app.include_router(_record_routes(datastore, kind, tokens, bounds, root_path(whereabouts.root_path)))
+    app.include_router(log_routes(datastore, tokens, accept_ops=accept_ops, bounds=bounds))
     app.include_router(_about(app, datastore))
     app.add_middleware(PacedAnswers, bounds=bounds)
+    app.add_middleware(Doors, whereabouts=whereabouts)
     return app
 
 
@@ -86,13 +96,13 @@ class _RecordId(StringConvertor):
 register_url_convertor("record_id", _RecordId())
 
 
-def _record_routes(datastore: Datastore, kind: Kind, tokens: Tokens, bounds: NodeBounds) -> APIRouter:
+def _record_routes(datastore: Datastore, kind: Kind, tokens: Tokens, bounds: NodeBounds, root: str) -> APIRouter:
     """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/{id}/resolve`, `POST /models/search`;
     the same for agents.
 
     Reads are open. A write is signed by this replica's key and needs a bearer token.
     """
-    routes = _Records(datastore, kind, tokens, bounds)
+    routes = _Records(datastore, kind, tokens, bounds, root)
     said = describe_routes(kind)
     router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
     add_route(router, "POST", "", routes.register, said["register"])
@@ -121,10 +131,12 @@ class _Whole(NamedTuple):
 
 
 class _Records:
-    def __init__(self, datastore: Datastore, kind: Kind, tokens: Tokens, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, kind: Kind, tokens: Tokens, bounds: NodeBounds, root: str) -> None:
         self._datastore = datastore
         self._kind: Kind = kind
         self._tokens = tokens
+        # By which path these records are reached from outside.
+        self._path = f"{root}/{kind}s"
         self._bounds = bounds
 
     async def register(self, request: Request) -> Response:
@@ -170,7 +182,7 @@ class _Records:
 
     def _register(self, data: Json) -> Response:
         op = self._datastore.add(self._kind, read_record(self._kind, data))
-        return self._answer(op.key, 201, {"location": f"/{self._kind}s/{op.key}"})
+        return self._answer(op.key, 201, {"location": f"{self._path}/{op.key}"})
 
     def _page(self, asked: _Question) -> Response:
         order = _order(asked.sort) if asked.sort else None
@@ -284,7 +296,7 @@ class _Records:
     def _refusal(self, code: str, record_id: str, status: int | None = None) -> NodeError:
         told = self._whole(record_id).told
         now: dict[str, Json] = {name: told[name] for name in ("revision", "heads", "differing") if name in told}
-        path = f"/{self._kind}s/{record_id}"
+        path = f"{self._path}/{record_id}"
         if told["conflict"]:
             now["resolve"] = f"{path}/resolve"
         return NodeError(code, _SAID[code].format(kind=self._kind, path=path), status=status, told=now)

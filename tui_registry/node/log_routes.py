@@ -27,6 +27,7 @@ from tui_registry.node.description import SYNC_ROUTES, add_route
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError
+from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.present.pulls import report_json
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 from tui_registry.sync.tiles import LogError, Span, etag_of_head, pack, spell_head, split
@@ -43,10 +44,10 @@ _PUSH = "push:"
 OTHERS = f"{_PUSH}others"
 
 
-def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) -> APIRouter:
+def log_routes(datastore: Datastore, tokens: Tokens, *, accept_ops: AcceptOps, bounds: NodeBounds) -> APIRouter:
     """`/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, and `/sync/ops`, which answers 403 unless
     `accept_ops`."""
-    routes = _Log(datastore, accept_ops, bounds)
+    routes = _Log(datastore, tokens, accept_ops, bounds)
     router = APIRouter(prefix="/sync", tags=["sync"])
     add_route(router, "GET", "/head", routes.head, SYNC_ROUTES["head"])
     add_route(router, "GET", "/{epoch}/entries/{name}", routes.tile, SYNC_ROUTES["tile"])
@@ -57,8 +58,9 @@ def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) ->
 
 
 class _Log:
-    def __init__(self, datastore: Datastore, accept_ops: bool, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, tokens: Tokens, accept_ops: AcceptOps, bounds: NodeBounds) -> None:
         self._datastore = datastore
+        self._tokens = tokens
         self._accept_ops = accept_ops
         self._bounds = bounds
         self._tiles = _Tiles(datastore, bounds.tile_cache_bytes)
@@ -99,6 +101,10 @@ class _Log:
         if not self._accept_ops:
             raise NodeError(
                 "push_off", "this node takes no operations from others: its operator may start it so that it does"
+            )
+        if self._accept_ops == "token" and self._tokens.allows(request.headers.get("authorization"), "push") is None:
+            raise NodeError(
+                "unauthorized", "a push to this node needs a bearer token: its operator makes one ('token add')"
             )
         source = self._pushers.name(None if request.client is None else request.client.host)
         with self._unchecked.coming(source) as coming:
