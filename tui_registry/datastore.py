@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
+    from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
 else:
@@ -83,6 +84,7 @@ else:
             ),
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
+            "Once": "tui_registry.replica.log.retries",
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -107,6 +109,7 @@ __all__ = [
     "HistoryEntry",
     "ImportRun",
     "NothingToUndo",
+    "Once",
     "Operation",
     "Page",
     "Peer",
@@ -458,15 +461,27 @@ class Datastore:
 
     # Writing: durable when a call returns, and signed by this replica's key
 
-    def add(self, kind: Kind, record: Record) -> crdt.ModelOp | crdt.AgentOp:
+    def done(self, once: Once) -> crdt.ModelOp | crdt.AgentOp | None:
+        """What came of a request of the last 24 hours (`once` of the methods below), None where nothing did.
+
+        Raises:
+            StoreError: `key_reused`: its key stands for another request.
+        """
+        return self._local.done(once)
+
+    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.ModelOp | crdt.AgentOp:
         """Register a plain record; id, owner and times are set here, `op.key` tells the id.
+
+        Args:
+            once: the request that asks for it, which may be asked for again: what came of it before is given then, and
+                nothing is written.
 
         Raises:
             InvalidRecord: it breaks an authoring rule.
-            StoreError: `already_registered`, `not_owner`, `bad_key`.
+            StoreError: `already_registered`, `not_owner`, `bad_key`, `key_reused`.
         """
         self._refuse_errors(kind, record)
-        return self._local.add(kind, record)
+        return self._local.add(kind, record, once)
 
     def add_all(
         self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
@@ -539,30 +554,40 @@ class Datastore:
         if undoes is not None and written:
             self._local.mark_undone(undoes)
 
-    def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+    def update(
+        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
+    ) -> crdt.ModelOp | crdt.AgentOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
+
+        Args:
+            once: as for `add`.
 
         Raises:
             InvalidRecord: it breaks an authoring rule.
             StoreError: `conflict` when several versions are live, whatever heads are named: `resolve` settles them;
-                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`.
+                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`, `key_reused`.
         """
         _expect_heads(seen)
         self._refuse_errors(kind, record)
-        return self._local.update(kind, identifier, record, seen)
+        return self._local.update(kind, identifier, record, seen, once)
 
-    def delete(self, kind: Kind, identifier: str, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+    def delete(
+        self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None
+    ) -> crdt.ModelOp | crdt.AgentOp:
         """Remove the record as the caller was shown it.
 
+        Args:
+            once: as for `add`.
+
         Raises:
-            StoreError: `conflict`, `changed`, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `conflict`, `changed`, `not_found`, `not_owner`, `bad_key`, `key_reused`.
         """
         _expect_kind(kind)
         _expect_heads(seen)
-        return self._local.delete(kind, identifier, seen)
+        return self._local.delete(kind, identifier, seen, once)
 
     def resolve(
-        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str]
+        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
     ) -> crdt.ModelOp | crdt.AgentOp:
         """Settle a conflict by one write that names every head, or with None by a removal of all versions.
 
@@ -570,16 +595,18 @@ class Datastore:
 
         Args:
             seen: `Versions.heads`.
+            once: as for `add`.
 
         Raises:
             InvalidRecord: the value breaks an authoring rule.
-            StoreError: `no_conflict` when one version is live; `changed`, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `no_conflict` when one version is live; `changed`, `not_found`, `not_owner`, `bad_key`,
+                `key_reused`.
         """
         _expect_kind(kind)
         _expect_heads(seen)
         if record is not None:
             self._refuse_errors(kind, record)
-        return self._local.resolve(kind, identifier, record, seen)
+        return self._local.resolve(kind, identifier, record, seen, once)
 
     # The same in types
 

@@ -16,7 +16,7 @@ from tests.node.conftest import T0, Node, bearer, client, refused, serving
 from tests.seeds import owner, signed
 from tests.test_protocol_page import section, table
 from tui_registry.crdt import AgentOp, ModelOp, sign_up
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Once
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.node import running
 from tui_registry.node.limits import MAX_VERSIONS
@@ -33,17 +33,21 @@ class Overtaken(Datastore):
 
     first: Callable[[], object] | None = None
 
-    def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> Op:
+    def update(
+        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
+    ) -> Op:
         self._let_others_write()
-        return super().update(kind, identifier, record, seen)
+        return super().update(kind, identifier, record, seen, once=once)
 
-    def delete(self, kind: Kind, identifier: str, seen: Sequence[str]) -> Op:
+    def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None) -> Op:
         self._let_others_write()
-        return super().delete(kind, identifier, seen)
+        return super().delete(kind, identifier, seen, once=once)
 
-    def resolve(self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str]) -> Op:
+    def resolve(
+        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
+    ) -> Op:
         self._let_others_write()
-        return super().resolve(kind, identifier, record, seen)
+        return super().resolve(kind, identifier, record, seen, once=once)
 
     def _let_others_write(self) -> None:
         first, self.first = self.first, None

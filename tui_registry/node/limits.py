@@ -11,12 +11,17 @@ from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 # Where a node listens unless it is told otherwise. It stands here because `--help` needs it without a web framework.
 DEFAULT_PORT = 8420
 # Records in one answer, at most and unless asked for; a part of the API, so no bound of a single node.
-MAX_PAGE = 200
+MAX_PAGE = 500
 PAGE = 50
 # Live versions that an answer shows of one record: nothing keeps an owner from making thousands.
 MAX_VERSIONS = 64
-# Characters of a query or a cursor.
+# Characters of a query or a cursor; of an order; of an idempotency key.
 MAX_QUESTION_TEXT = 2_000
+MAX_SORT = 64
+MAX_KEY = 255
+# An idempotency key: a string of a structured field (RFC 8941, section 3.3.3), or the same without quotes, as many
+# clients send it. No key has a quote or a backslash.
+KEY_PATTERN = rf'^(?:"([ !#-\[\]-~]{{1,{MAX_KEY}}})"|([!#-\[\]-~]{{1,{MAX_KEY}}}))$'
 # What an answer leaves by: a reader who stalls costs so many bytes, not a whole tile.
 PIECE = 64 * 1024
 
@@ -45,7 +50,7 @@ class NodeBounds:
         idle_seconds: before a silent connection is closed: longer than clients (5 s, and less by now) and proxies keep
             theirs (60 s, as nginx and others do), because whoever closes first loses no request. The one that is silent
             for the longest is closed before, where another lacks its place.
-        tile_cache_bytes: of packed tiles kept in memory.
+        tile_cache_bytes: of packed tiles kept in memory. tile_disk_bytes: of full ones kept beside the replica.
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
             their thread; a quarter of each for one client. wait_seconds: for a thread.
@@ -76,6 +81,7 @@ class NodeBounds:
     client_connections: int = 64
     idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
+    tile_disk_bytes: int = 1024**3
     threads: int = 8
     search_threads: int = 2
     write_threads: int = 2

@@ -50,6 +50,11 @@ _STATUS = {
     "too_large": 413,
     "too_slow": 408,
     "encoded": 415,
+    "media_type": 415,
+    "parameter": 400,
+    "idempotency_key": 400,
+    "in_flight": 409,
+    "key_reused": 422,
     "bad_id": 400,
     "bad_body": 400,
     "no_operations": 400,
@@ -96,6 +101,11 @@ class NodeError(RegistryError):
         self.headers = dict(headers or {})
 
 
+def status_of(code: str) -> int:
+    """The status that a code comes with unless its error says another."""
+    return _STATUS.get(code, 500)
+
+
 def problem(
     status: int,
     code: str,
@@ -123,6 +133,22 @@ def later(code: str, why: str, seconds: float) -> NodeError:
     """A refusal of what the node takes later: after so many seconds, as far as one can say."""
     after = min(max(math.ceil(seconds), 1), _LATEST)
     return NodeError(code, f"{why}: try again in {after} s", headers={"retry-after": str(after)})
+
+
+def wrong_method(methods: Iterable[str]) -> Response:
+    """The answer to a method that a path does not take."""
+    allow = {"allow": ", ".join(methods)}
+    return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+
+
+def problem_of(error: Exception, scope: Scope) -> tuple[Response, bool]:
+    """The answer to what was raised beside FastAPI, and whether it is a fault of ours: the server has to hear of it."""
+    request = Request(scope)
+    if isinstance(error, RegistryError):
+        return of_error(error), False
+    if isinstance(error, ClientDisconnect):
+        return _gone(request, error), False
+    return _unforeseen(request, error), True
 
 
 def answer_with_problems(app: FastAPI) -> None:
@@ -221,8 +247,7 @@ def _http_error(request: Request, error: Exception) -> Response:
         return problem(404, "no_route", "there is nothing at this path: /docs lists what there is")
     if error.status_code == 405:
         # Starlette names the methods of the first route that has the path; each of ours has one method.
-        allow = {"allow": ", ".join(_methods_of(request))}
-        return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+        return wrong_method(_methods_of(request))
     return problem(error.status_code, f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
 
 

@@ -447,6 +447,17 @@ _VERSION_2 = (
     "DELETE FROM vocabulary",
     "INSERT INTO search_state (one, floor, top) "
     "SELECT 1, coalesce(max(rid), 0) + 1, coalesce(max(rid), 0) + 1 FROM keys",
+    # Which operation came of a request that may be asked for again, by digests (`log.retries`). Never synced.
+    """
+    CREATE TABLE retries (
+        seq INTEGER PRIMARY KEY,
+        key BLOB NOT NULL UNIQUE,
+        request BLOB NOT NULL,
+        hash BLOB NOT NULL,
+        at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX retries_at ON retries (at)",
     # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
     """
     CREATE TABLE tokens (
