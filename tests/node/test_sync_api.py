@@ -271,8 +271,10 @@ async def test_a_push_to_a_directory_is_told(other: Datastore, tmp_path: Path) -
 
 
 def test_health(node: Node) -> None:
+    assert node.reader.get("/health").json()["node"] == "", "to be asked how one is makes no key"
+    address = node.store.address
     said = node.reader.get("/health").json()
-    assert (said["status"], said["ops"], said["conflicts"], said["node"]) == ("ok", 0, 0, node.store.address)
+    assert (said["status"], said["ops"], said["conflicts"], said["node"]) == ("ok", 0, 0, address)
 
 
 def test_the_head_is_one_small_json_object(node: Node) -> None:

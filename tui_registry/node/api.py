@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha3_256
 from importlib.resources import files
-from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
@@ -21,6 +20,7 @@ import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
     Cursor,
@@ -73,6 +73,7 @@ def create_app(
     accept_ops: AcceptOps = False,
     bounds: NodeBounds | None = None,
     whereabouts: Whereabouts | None = None,
+    queues: Queues | None = None,
 ) -> ASGIApp:
     """The app of a node over one replica.
 
@@ -80,9 +81,10 @@ def create_app(
         datastore: open; the caller closes it after the app.
         accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
         whereabouts: where it is reached; on loopback unless said.
+        queues: where its work waits for threads; the caller closes them after the app.
     """
     bounds = bounds or NodeBounds()
-    tokens, queues = Tokens(datastore), Queues(bounds)
+    tokens, queues = Tokens(datastore), queues or Queues(bounds)
     app = _Node(
         title="tui-registry node",
         version=tui_registry.__version__,

@@ -17,7 +17,6 @@ from http import HTTPStatus
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
 import h11
 import uvicorn
 from fastapi.responses import Response
@@ -29,7 +28,7 @@ from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.api import create_app
 from tui_registry.node.doors import Proxies, Whereabouts
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
-from tui_registry.node.queues import place_of
+from tui_registry.node.queues import Queues, place_of
 from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.node.tokens import AcceptOps
 from tui_registry.text import safe_text
@@ -154,13 +153,15 @@ def _prepared(
     bounds = bounds or NodeBounds()
     here = replace(whereabouts or Whereabouts(), host=host)
 
-    def make(bounds: NodeBounds) -> ASGIApp:
-        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here)
+    def make(bounds: NodeBounds) -> tuple[ASGIApp, Queues]:
+        queues = Queues(bounds)
+        app = create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
+        return app, queues
 
     listener = _bound(host, port, allow_remote)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
-        current = _Current(make(bounds))
+        current = _Current(*make(bounds))
         places = _Places(bounds, Proxies(here))
     except BaseException:
         listener.close()
@@ -185,23 +186,50 @@ def _prepared(
 
     def renew(bounds: NodeBounds) -> None:
         """What comes from now on is held to these bounds; of a connection that is open, its next request."""
-        current.app = make(bounds)
+        current.renew(*make(bounds))
         places.bounds = bounds
         config.http_protocol_class = _protocol(bounds, places)
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
-    return _Server(config, bounds, Address(host, listener.getsockname()[1]), on_ready, renew), listener
+    address = Address(host, listener.getsockname()[1])
+    return _Server(config, bounds, current, address, on_ready, renew), listener
 
 
 class _Current:
-    """The app that answers at the moment."""
+    """The app that answers at the moment, and where its work waits."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, queues: Queues) -> None:
+        self._app = app
+        self._queues = queues
+        # Requests that each app is answering, by the queues that are closed after the last one.
+        self._running = {queues: 0}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+        queues = self._queues
+        self._running[queues] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running[queues] -= 1
+            self._let_go(queues)
+
+    def renew(self, app: ASGIApp, queues: Queues) -> None:
+        """Let another app answer what comes from now on."""
+        former, self._app, self._queues = self._queues, app, queues
+        self._running[queues] = 0
+        self._let_go(former)
+
+    def close(self) -> None:
+        """Wait for what has begun. Nothing is answered after."""
+        for queues in self._running:
+            queues.close()
+
+    def _let_go(self, queues: Queues) -> None:
+        if queues is not self._queues and not self._running[queues]:
+            del self._running[queues]
+            # In a thread: what nobody waits for any more may still be going on.
+            asyncio.get_running_loop().run_in_executor(None, queues.close)
 
 
 def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
@@ -241,22 +269,29 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         bounds: NodeBounds,
+        current: _Current,
         address: Address,
         on_ready: Callable[[Address], None] | None,
         renew: Callable[[NodeBounds], None],
     ) -> None:
         super().__init__(config)
         self._bounds = bounds
+        self._current = current
         self._address = address
         self._on_ready = on_ready
         self._renew = renew
         self._had_terminal = _has_terminal()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().serve(sockets)
+        finally:
+            # What is being written ends before the replica is closed.
+            self._current.close()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        # Each thread that reads the replica holds a connection to it.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = self._bounds.threads
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready(self._address)
@@ -289,7 +324,6 @@ class _Server(uvicorn.Server):
         try:
             if self.reread is not None and (bounds := self.reread()) != self._bounds:
                 self._renew(bounds)
-                anyio.to_thread.current_default_thread_limiter().total_tokens = bounds.threads
                 self._bounds = bounds
         except RegistryError as error:
             fault = error

@@ -12,10 +12,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.key import FileState, file_state
 
