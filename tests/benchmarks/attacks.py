@@ -44,12 +44,14 @@ print(large_replica(int(sys.argv[1])))
 _SERVE = """
 import sys
 from tui_registry.datastore import Datastore
-from tui_registry.node import node_token, serve
+from tui_registry.node import serve
 with Datastore.open(sys.argv[1]) as store:
     try:
-        token = node_token(store.data_dir)
-    except Exception:
-        token = ""
+        from tui_registry.node import node_token
+    except ImportError:
+        token = store.tokens.add("attacks", ("write",))
+    else:
+        token = node_token(store.data_dir)  # 0.1 and 0.2
     serve(store, port=0, accept_ops=True, on_ready=lambda address: print(address.port, token, flush=True))
 """
 

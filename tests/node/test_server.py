@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+import h11
 import httpx
 import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -20,6 +24,7 @@ import tui_registry
 from tests.node.conftest import Node, bearer, client, refused
 from tui_registry.datastore import Datastore
 from tui_registry.node import Address, NodeBounds, NodeError, running, serve
+from tui_registry.node.server import _in_origin_form
 
 HASTY = NodeBounds(
     header_seconds=0.3, body_seconds=0.3, request_seconds=5, idle_seconds=1, connections=4, record_bytes=10_000
@@ -211,6 +216,118 @@ def test_what_is_not_http_gets_a_problem_and_goodbye(hasty: Address, data: bytes
             return
         said = everything(raw)
     assert said == b"" or (said.startswith(b"HTTP/1.1 4") and b"application/problem+json" in said)
+
+
+# By the standard (RFC 9112, RFC 9110)
+
+
+def asked(address: Address, request: bytes) -> bytes:
+    """What a node says to these bytes until it hangs up."""
+    with connected(address) as raw:
+        raw.sendall(request)
+        return everything(raw)
+
+
+def test_every_answer_says_when_it_was_made(untouched: Node) -> None:
+    answers = [untouched.reader.get(path) for path in ("/health", "/models/zz", "/sync/head")]
+    said = [answer.headers["date"] for answer in answers]
+    refused_by_the_server = asked(untouched.address, b"\0\r\n\r\n")
+    said += re.findall(r"\r\ndate: ([^\r]+)", refused_by_the_server.decode())
+    assert len(said) == 4
+    assert all(parsedate_to_datetime(each).tzinfo is UTC for each in said)
+
+
+def request_of(size: int) -> bytes:
+    """A request whose line and headers are so many bytes."""
+    start = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\na: "
+    return start + b"b" * (size - len(start) - 4) + b"\r\n\r\n"
+
+
+def test_the_bound_of_headers_holds_however_they_come(untouched: Node) -> None:
+    most = NodeBounds().header_bytes
+    assert asked(untouched.address, request_of(most)).startswith(b"HTTP/1.1 200 ")
+    for size in (most + 1, most + 5000):
+        said = asked(untouched.address, request_of(size))
+        assert said.startswith(b"HTTP/1.1 431 ")
+        assert b'"header_too_large"' in said
+
+
+def test_a_request_behind_another_has_the_whole_bound_of_headers(untouched: Node) -> None:
+    request = request_of(NodeBounds().header_bytes)
+    said = asked(untouched.address, request.replace(b"connection: close", b"connection: keepy") + request)
+    assert said.count(b"HTTP/1.1 200 ") == 2
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked",
+        b"HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\ncontent-length: 0",
+        b"HTTP/1.0\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked",
+        b"HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 5\r\ncontent-length: 6",
+        b"HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: gzip, chunked",
+    ],
+    ids=["length-first", "chunks-first", "1.0", "two-lengths", "gzip"],
+)
+def test_a_body_whose_end_can_be_read_in_two_ways_ends_the_connection(untouched: Node, framing: bytes) -> None:
+    """Or what follows it, which somebody in between may have taken for the body, would be answered as a request."""
+    hidden = b"0\r\n\r\nGET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+    said = asked(untouched.address, b"POST /models/search " + framing + b"\r\n\r\n" + hidden)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nconnection: close\r\n" in said.lower()
+    assert said.count(b"HTTP/1.1") == 1
+
+
+def test_a_body_that_breaks_off_in_the_middle_is_told_once(untouched: Node) -> None:
+    said = asked(
+        untouched.address,
+        b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\nno chunk\r\n",
+    )
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
+def test_what_comes_after_a_refusal_is_not_taken_for_a_fault_of_ours(
+    untouched: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = asked(
+        untouched.address,
+        b"POST /models HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\nno chunk\r\n",
+    )
+    assert said.count(b"HTTP/1.1") <= 1
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "https"])
+def test_a_target_may_name_the_whole_address(untouched: Node, scheme: str) -> None:
+    place = f"{untouched.address.host}:{untouched.address.port}"
+    for path, status in (
+        ("/health", 200),
+        ("/models?limit=7", 200),
+        ("/models?limit=x", 422),
+        ("", 404),
+        ("?a=b", 404),
+    ):
+        request = f"GET {scheme}://{place}{path} HTTP/1.1\r\nhost: {place}\r\nconnection: close\r\n\r\n"
+        assert asked(untouched.address, request.encode()).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_the_host_that_a_target_names_counts_not_the_one_beside_it() -> None:
+    request = h11.Request(
+        method="GET", target="http://evil.example:80/a?b", headers=[("a", "b"), ("Host", "127.0.0.1"), ("c", "d")]
+    )
+    read = _in_origin_form(request)
+    assert read.target == b"/a?b"
+    assert list(read.headers) == [(b"a", b"b"), (b"host", b"evil.example:80"), (b"c", b"d")]
+
+
+@pytest.mark.parametrize(
+    "target", ["health", "ftp://x/health", "http:///health", "http://a@127.0.0.1/health", "http://", "//?#", "/#a"]
+)
+def test_a_target_that_names_no_path_is_refused(untouched: Node, target: str) -> None:
+    said = asked(untouched.address, f"GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
+    assert said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 404 "))
+    assert b"application/problem+json" in said
 
 
 # Faults of our own

@@ -84,7 +84,8 @@ def create_app(
         queues: where its work waits for threads; the caller closes them after the app.
     """
     bounds = bounds or NodeBounds()
-    tokens, queues = Tokens(datastore), queues or Queues(bounds)
+    queues = queues or Queues(bounds)
+    tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
         version=tui_registry.__version__,

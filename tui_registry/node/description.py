@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from html import escape
 from types import MappingProxyType
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Security
 from fastapi.responses import JSONResponse, Response
@@ -24,6 +24,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import KEY_PATTERN, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
 from tui_registry.node.responses import MEDIA_TYPE, status_of
@@ -158,7 +159,7 @@ _UNITS: dict[schema.Unit, str] = {"mb": "MB", "gb": "GB", "tokens": "tokens", "t
 def _answered_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
     spelt = [(field, _answered(field.type, needs)) for field in fields]
     return {
-        field.name: (of, Field(title=field.label, description=_UNITS.get(field.unit), max_length=most))
+        field.name: (of, Field(title=field.label, description=_about(field), max_length=most))
         for field, (of, most) in spelt
     }
 
@@ -166,9 +167,13 @@ def _answered_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -
 def _sent_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
     spelt = [(field, _sent(field.type, needs)) for field in fields]
     return {
-        field.name: (of, Field(_default(field), title=field.label, description=_UNITS.get(field.unit), max_length=most))
+        field.name: (of, Field(_default(field), title=field.label, description=_about(field), max_length=most))
         for field, (of, most) in spelt
     }
+
+
+def _about(field: schema.Field) -> str | None:
+    return "; ".join(filter(None, (field.about, _UNITS.get(field.unit)))) or None
 
 
 def _default(field: schema.Field) -> object:
@@ -513,14 +518,8 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
         extra["requestBody"] = {"required": True, "content": {_JSON: content}}
     told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
-    if deed.name.startswith("register"):
-        told["links"] = {
-            name: {
-                "operationId": f"{name}_{deed.name.partition('_')[2]}",
-                "parameters": {"record_id": _ID_OF[deed.name]},
-            }
-            for name in ("get", "replace", "delete")
-        }
+    if deed.status == 201:
+        told["links"] = _links(deed.name.partition("_")[2])
     is_signed = "unauthorized" in deed.refused
     router.add_api_route(
         deed.path,
@@ -542,7 +541,13 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         add_head(router, deed.path, endpoint)
 
 
-_ID_OF = {f"register_{kind}": f"$response.body#/{schema.ID_FIELD[kind]}" for kind in KINDS}
+def _links(one: str) -> Json:
+    """What may be done next with a record that was registered: what was answered may be sent back."""
+    at: Json = {"record_id": "$response.header.Location#regex:/([0-9a-f]+)$"}
+    return {
+        name: {"operationId": f"{name}_{one}", "parameters": at, **({"requestBody": "$response.body"} if sends else {})}
+        for name, sends in (("get", False), ("replace", True), ("delete", False))
+    }
 
 
 def add_head(router: APIRouter, path: str, endpoint: Callable[..., Awaitable[Response]]) -> None:

@@ -118,9 +118,10 @@ SYNC_SCHEMAS: dict[str, Json] = {
         "description": "the hashes of a small range, or the parts of a large one",
         "oneOf": [
             _object({"hashes": _list(_HASH)}),
-            _object({"parts": _list(_object({"to": _KEY, "count": _COUNT, "digest": _HASH, "fingerprint": _HASH}))}),
+            _object({"parts": _list(_ref("LogPart"))}),
         ],
     },
+    "LogPart": _object({"to": _KEY, "count": _COUNT, "digest": _HASH, "fingerprint": _HASH}),
     "Health": _object(
         {
             "status": {"const": "ok"},
@@ -200,7 +201,8 @@ def _operation(
     if parameters:
         entry["parameters"] = [*parameters]
     if body is not None:
-        entry["requestBody"] = {"required": True, "content": body}
+        # No lines at all are a push of no operations.
+        entry["requestBody"] = {"required": body is not _NDJSON, "content": body}
     return entry
 
 

@@ -158,11 +158,11 @@ def _prepared(
         app = create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
         return app, queues
 
-    listener = _bound(host, port, allow_remote)
+    places = _Places(bounds, Proxies(here))
+    listener = _bound(host, port, allow_remote, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
         current = _Current(*make(bounds))
-        places = _Places(bounds, Proxies(here))
     except BaseException:
         listener.close()
         raise
@@ -232,7 +232,7 @@ class _Current:
             asyncio.get_running_loop().run_in_executor(None, queues.close)
 
 
-def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
+def _bound(host: str, port: int, allow_remote: bool, places: _Places) -> socket.socket:
     shown = safe_text(host, 80)
     if not 0 <= port <= 65_535:  # the system would take the number modulo 65,536
         raise NodeError("cannot_bind", f"{port} is no port: choose one from 0 to 65535")
@@ -246,8 +246,7 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
             f"{shown} can be reached from other machines, and whoever reaches it can read the whole replica. "
             "Ask for that with --allow-remote",
         )
-    # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = _Listener(family, places)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
@@ -259,6 +258,39 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
             raise NodeError("port_taken", f"port {port} on {shown} is taken. Choose another with --port") from None
         raise NodeError("cannot_bind", f"{shown} port {port} cannot be listened on: {system_reason(error)}") from None
     return listener
+
+
+class _Listener(socket.socket):
+    """A socket that hangs up on those for whom there is no place before anything is made for them, and looks at a few
+    at a time: a crowd at the door costs those who are inside little."""
+
+    def __init__(self, family: int, places: _Places) -> None:
+        # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._places = places
+        self._looked_at = 0
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        """The next one that there is a place for.
+
+        Raises:
+            BlockingIOError: nobody is there, or enough were looked at: the loop comes again after it did other things.
+        """
+        while self._looked_at < _AT_ONCE:
+            self._looked_at += 1
+            try:
+                taken, address = super().accept()
+            except OSError:
+                self._looked_at = 0
+                raise
+            if self._places.has_room(address[0]):
+                return taken, address
+            taken.close()
+        self._looked_at = 0
+        raise BlockingIOError
+
+
+_AT_ONCE = 16
 
 
 class _Server(uvicorn.Server):
@@ -393,9 +425,9 @@ class _Places:
     share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
     of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds, proxies: Proxies) -> None:
+    def __init__(self, bounds: NodeBounds, proxies: Proxies | None = None) -> None:
         self.bounds = bounds
-        self._proxies = proxies
+        self._proxies = proxies or Proxies(Whereabouts())
         self._held: dict[str, int] = {}
         self._count = 0
         # Those that wait for another request; and those whose request is not whole, or was never begun. Whoever waits
@@ -403,9 +435,14 @@ class _Places:
         self._silent: dict[_Held, None] = {}
         self._half: dict[_Held, None] = {}
 
+    def has_room(self, host: str | None) -> bool:
+        """Whether it is likely that a connection from there would get a place."""
+        return self._in_its_way(place_of(host) or "", host or "") is not None
+
     def take(self, held: _Held) -> bool:
         """Whether there is a place for a connection, which is counted from then on."""
-        if not self._is_free_for(held):
+        in_its_way = self._in_its_way(held.place, held.host)
+        if in_its_way is None or (in_its_way and not self._end_one(in_its_way)):
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
         self._count += 1
@@ -437,19 +474,21 @@ class _Places:
         self._silent.pop(held, None)
         self._half.pop(held, None)
 
-    def _is_free_for(self, held: _Held) -> bool:
-        place = held.place
+    def _in_its_way(self, place: str, host: str) -> list[_Held] | None:
+        """Those of whom one has to go for a newcomer, the first one first; none where there is room; None where nobody
+        has to."""
         own = self._held.get(place, 0)
-        if own >= self.bounds.client_connections and not self._proxies.believed(held.host):
-            return self._end_first([one for one in self._silent if one.place == place])
-        if self._count < self.bounds.connections or self._end_first(list(self._silent)):
-            return True
+        if own >= self.bounds.client_connections and not self._proxies.believed(host):
+            return [one for one in self._silent if one.place == place] or None
+        if self._count < self.bounds.connections:
+            return []
         # Who holds most makes way, while he holds more than the newcomer will: a crowd drives out nobody of its own.
         holders = {one.place: self._held[one.place] for one in self._half}
         most = max(holders, key=lambda one: holders[one], default=place)
-        return holders.get(most, 0) > own + 1 and self._end_first([one for one in self._half if one.place == most])
+        half = [one for one in self._half if one.place == most] if holders.get(most, 0) > own + 1 else []
+        return [*self._silent, *half] or None
 
-    def _end_first(self, among: list[_Held]) -> bool:
+    def _end_one(self, among: list[_Held]) -> bool:
         for one in among:
             self.forget(one)
             if one.end():
