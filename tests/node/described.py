@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 import schemathesis
@@ -63,7 +63,8 @@ def main(seed: int = 1, cases: int = 15) -> int:
         config = Path(place) / "schemathesis.toml"
         config.write_text(_config(store, records))
         said = io.StringIO()
-        with running(store, accept_ops=True) as address, redirect_stdout(said):
+        # What it keeps of a run is kept where it is asked from.
+        with running(store, accept_ops=True) as address, redirect_stdout(said), chdir(place):
             arguments = [
                 "--no-color", "--config-file", str(config), "run", f"{address.url}/openapi.json",
                 "--header", f"Authorization: {bearer(store)}", "--checks", "all", "--seed", str(seed),

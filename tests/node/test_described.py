@@ -15,7 +15,7 @@ from tests.node.test_conflicts_api import given, revision
 from tests.seeds import owner
 from tests.test_protocol_page import section, table
 from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node.description import Problem, deeds, operations
+from tui_registry.node.description import EXAMPLES, Problem, deeds, operations
 from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.query import GRAMMAR
 from tui_registry.records.schema import FIELDS
@@ -57,6 +57,8 @@ def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[
             content = answer.get("content", {})
             assert isinstance(content, dict)
             media_type = "application/problem+json" if status >= "400" else "application/json"
+            if status < "300" and content:
+                assert {*content[media_type]} == {"schema", "example"}
             assert [*content] in ([media_type], [media_type] if status >= "400" else [])
 
 
@@ -96,6 +98,9 @@ def test_examples_and_defaults_are_such_as_are_taken(busy: Node, kind: Kind) -> 
         assert body is not None
         body.model_validate(said[name].example)
     assert busy.reader.post(f"/{kind}s/search", json=said["search"].example).status_code == 200
+    for deed in said.values():
+        if deed.answer is not None:
+            deed.answer.model_validate(EXAMPLES[deed.answer], extra="forbid")
 
 
 def fits(of: type[BaseModel] | None, answer: httpx.Response) -> None:

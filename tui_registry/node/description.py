@@ -319,6 +319,12 @@ def _example(kind: Kind) -> Record:
 
 
 _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
+# By the type of an answer, one.
+EXAMPLES: dict[type[BaseModel], Json] = {}
+for _of in _TYPES.values():
+    EXAMPLES[_of.shown] = _of.example
+    _item: Json = {name: value for name, value in _of.example.items() if name != "heads"}
+    EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
 
 
 class Question(_Sent):
@@ -439,10 +445,10 @@ _HEADERS: dict[str, Json] = {
 # By status, what is told with a refusal beside its type.
 _TOLD_BY_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422: InvalidProblem}
-_ANYWHERE = ("parameter", "too_many", "busy", "locked", "internal")
-_WITH_BODY = ("document", "bad_body", "too_slow", "too_large", "encoded", "media_type", "invalid")
+_ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
+_WITH_BODY = ("foreign_origin", "document", "bad_body", "too_slow", "too_large", "encoded", "media_type", "invalid")
 _OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
-_OF_STATES = ("bad_id", "not_found", "not_owner", "conflict", "changed")
+_OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
 
 class Deed(NamedTuple):
@@ -518,6 +524,8 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
         extra["requestBody"] = {"required": True, "content": {_JSON: content}}
     told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
+    if deed.answer is not None:
+        told["content"] = {_JSON: {"example": EXAMPLES[deed.answer]}}
     if deed.status == 201:
         told["links"] = _links(deed.name.partition("_")[2])
     is_signed = "unauthorized" in deed.refused
@@ -559,7 +567,7 @@ def add_head(router: APIRouter, path: str, endpoint: Callable[..., Awaitable[Res
 
 def _refusals(codes: Sequence[str]) -> dict[int | str, dict[str, object]]:
     by_status: dict[int, list[str]] = {}
-    for code in (*codes, *_ANYWHERE):
+    for code in dict.fromkeys((*codes, *_ANYWHERE)):
         by_status.setdefault(status_of(code), []).append(f"`{code}`")
     return {status: _refusal(status, ", ".join(by_status[status])) for status in sorted(by_status)}
 

@@ -285,8 +285,9 @@ class _Tiles:
         return _tile(data, etag_of(data))
 
     def _keep(self, epoch: str, span: Span, tile: _Known) -> _Known:
+        former = self._kept.pop((epoch, span), None)  # somebody else found it beside the replica meanwhile
         self._kept[epoch, span] = tile
-        self._size += len(tile.body)
+        self._size += len(tile.body) - (0 if former is None else len(former.body))
         while self._size > self._limit:
             _, dropped = self._kept.popitem(last=False)
             self._size -= len(dropped.body)
