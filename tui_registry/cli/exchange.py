@@ -112,6 +112,8 @@ def serve(args: Namespace) -> int:
         else:
             out(f"serving {address.url}")
             note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
+            if args.allow_remote and not args.host_name:
+                note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
         sys.stdout.flush()
 
     with open_registry(args) as datastore:
