@@ -24,7 +24,6 @@ _TILE_NAME = r"^(0|[1-9][0-9]{0,15})(\.(0|[1-9][0-9]{0,15})(-(0|[1-9][0-9]{0,15}
 _ALWAYS = {
     400: "what came is no request of HTTP",
     421: "the node does not know itself by this name",
-    431: "the request's line and headers are larger than the node reads",
     429: "this client waits for as much as one may; `Retry-After` says when to come back",
     431: "the line and header of the request are too large",
     500: "the node's fault: its operator finds the reason in its own output",

@@ -3,6 +3,7 @@ hashes of the tokens that its node takes."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
@@ -18,6 +19,7 @@ from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
+from tui_registry.replica.store.key import FileState, file_state
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}").fullmatch
 _REMEMBERED = 200
@@ -230,7 +232,7 @@ class Tokens:
         self._clock = clock
         self._guard = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
-        self._seen: tuple[int, tuple[int, ...] | None] | None = None
+        self._seen: tuple[int, FileState | None] | None = None
         self._known: list[tuple[bytes, Token]] = []
 
     def all(self) -> list[Token]:
@@ -332,7 +334,7 @@ class Tokens:
                 # in. And one that wrote would not see its own commits in the version.
                 self._watcher = self._pool.connect()
             (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
-            seen = (int(version), _state_of(self._file))
+            seen = (int(version), file_state(self._file))
             if seen != self._seen:
                 self._known = _stored_tokens(self._watcher)
                 try:
@@ -363,19 +365,14 @@ def _stored_tokens(db: sqlite3.Connection) -> list[tuple[bytes, Token]]:
     ]
 
 
-def _state_of(path: Path) -> tuple[int, ...] | None:
-    """What changes with the content of a file that is replaced or written to."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
 def _closed_to_others(path: Path) -> bytes:
-    """The beginning of a file, without white space around it; others can read it no longer."""
+    """The beginning of a file, without white space around it; others can read it no longer, where it can be written."""
     if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
     with path.open("rb") as file:
         return file.read(256).strip()
 
