@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
-    from tui_registry.errors import Json
+    from tui_registry.errors import Json, RegistryError
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
@@ -104,7 +104,7 @@ def serve(args: Namespace) -> int:
             out_json({"url": address.url, "host": address.host, "port": address.port, "node": datastore.address})
         else:
             out(f"serving {address.url}")
-            note("others pull with 'peer add NAME URL'; Ctrl+C ends this")
+            note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
         sys.stdout.flush()
 
     with open_registry(args) as datastore:
@@ -121,9 +121,12 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
-        from tui_registry.node import serve as serve_node
+        from tui_registry.node import Whereabouts, serve as serve_node
         from tui_registry.node.limits import node_bounds_of
 
+        whereabouts = Whereabouts(
+            names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
+        )
         before = datastore.elsewhere.count()
         if before:
             tell_elsewhere(datastore, before, in_full=False)
@@ -132,11 +135,14 @@ def serve(args: Namespace) -> int:
             args.host,
             args.port,
             allow_remote=args.allow_remote,
-            accept_ops=args.accept_ops,
+            accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
             bounds=node_bounds_of(load_settings()),
+            whereabouts=whereabouts,
             new_epoch=args.new_epoch,
+            reread=lambda: node_bounds_of(load_settings()),
             on_ready=say,
             on_shared=_say_shared,
+            on_reread=_say_reread,
         )
         pushed = datastore.elsewhere.count() - before
         if pushed > 0:
@@ -546,6 +552,13 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
         return
     write_file(output, data, 0o666)
     note(f"wrote {exact(len(ops))} operations of {kind} {identifier[:12]} to {safe_text(output)}")
+
+
+def _say_reread(error: RegistryError | None) -> None:
+    if error is None:
+        note("SIGHUP: the bounds were read anew. Key and tokens are followed without being asked")
+    else:
+        note(f"SIGHUP: the bounds stay as they were. {safe_text(error.sentence)}")
 
 
 def _say_shared(shared: Shared) -> None:

@@ -6,14 +6,16 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .api import create_app
+    from .doors import Whereabouts
     from .limits import NodeBounds
     from .responses import NodeError
     from .server import Address, running, serve
 
-__all__ = ["Address", "NodeBounds", "NodeError", "create_app", "running", "serve"]
+__all__ = ["Address", "NodeBounds", "NodeError", "Whereabouts", "create_app", "running", "serve"]
 _HOMES = {
     "create_app": ".api",
     "NodeBounds": ".limits",
+    "Whereabouts": ".doors",
     "NodeError": ".responses",
     **dict.fromkeys(("Address", "running", "serve"), ".server"),
 }

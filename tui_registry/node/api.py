@@ -38,6 +38,7 @@ from tui_registry.node.description import (
     deeds,
     docs_page,
 )
+from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.queues import Queues
@@ -51,7 +52,7 @@ from tui_registry.node.requests import (
     wrong,
 )
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
-from tui_registry.node.tokens import Tokens
+from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record, revision_beside
@@ -67,13 +68,19 @@ _JSON = "application/json"
 
 
 def create_app(
-    datastore: Datastore, *, accept_ops: bool = False, bounds: NodeBounds | None = None, queues: Queues | None = None
+    datastore: Datastore,
+    *,
+    accept_ops: AcceptOps = False,
+    bounds: NodeBounds | None = None,
+    whereabouts: Whereabouts | None = None,
+    queues: Queues | None = None,
 ) -> ASGIApp:
     """The app of a node over one replica.
 
     Args:
         datastore: open; the caller closes it after the app.
-        accept_ops: whether strangers may push operations.
+        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        whereabouts: where it is reached; on loopback unless said.
         queues: where its work waits for threads; the caller closes them after the app.
     """
     bounds = bounds or NodeBounds()
@@ -92,8 +99,8 @@ def create_app(
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
     app.include_router(_about(app, queues))
-    log = LogRoutes(app, datastore, queues, accept_ops=accept_ops, bounds=bounds)
-    return PacedAnswers(log, bounds)
+    log = LogRoutes(app, datastore, tokens, queues, accept_ops=accept_ops, bounds=bounds)
+    return Doors(PacedAnswers(log, bounds), whereabouts or Whereabouts())
 
 
 # Records

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import os
 import re
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
@@ -22,12 +24,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 
 from tui_registry.datastore import Datastore, Shared
-from tui_registry.errors import system_reason
+from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.api import create_app
+from tui_registry.node.doors import Proxies, Whereabouts
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
 from tui_registry.node.queues import Queues, place_of
 from tui_registry.node.responses import NodeError, of_error, problem
+from tui_registry.node.tokens import AcceptOps
 from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +56,26 @@ def serve(
     port: int = DEFAULT_PORT,
     *,
     allow_remote: bool = False,
-    accept_ops: bool = False,
+    accept_ops: AcceptOps = False,
     new_epoch: bool = False,
     bounds: NodeBounds | None = None,
+    whereabouts: Whereabouts | None = None,
+    reread: Callable[[], NodeBounds] | None = None,
     on_ready: Callable[[Address], None] | None = None,
     on_shared: Callable[[Shared], None] | None = None,
+    on_reread: Callable[[RegistryError | None], None] | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
+
+    SIGHUP ends it only where it comes because the terminal that it was started from is gone.
 
     Args:
         port: 0 takes a free one.
         allow_remote: must be True for any address that is not loopback: what is served there, strangers can read.
-        accept_ops: whether strangers may push operations.
+        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        whereabouts: names, proxies and the path in front; its host is the one that is listened on.
+        reread: asked for the bounds from then on at SIGHUP; on_reread: told that they were taken, or of the declared
+            error that kept them as they were.
         new_epoch: give the log another epoch first, so that every reader begins anew. It gets one without that where
             others were given another log under the one it has.
         on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
@@ -68,8 +83,10 @@ def serve(
     Raises:
         NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
         StoreError: `bad_token_file`.
+        ValueError: a name, a proxy or a path of the whereabouts is none.
     """
-    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, on_ready)
+    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, whereabouts, on_ready)
+    server.reread, server.on_reread = reread, on_reread
     with listener:
         shared = datastore.mark.share(new_epoch=new_epoch)
         if on_shared is not None:
@@ -83,8 +100,9 @@ def running(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
-    accept_ops: bool = False,
+    accept_ops: AcceptOps = False,
     bounds: NodeBounds | None = None,
+    whereabouts: Whereabouts | None = None,
 ) -> Iterator[Address]:
     """A node in a thread of its own, ended with the block; for the demo and for tests. Loopback only.
 
@@ -98,7 +116,7 @@ def running(
         found.append(address)
         ready.set()
 
-    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, announce)
+    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, whereabouts, announce)
 
     def work() -> None:
         try:
@@ -127,22 +145,28 @@ def _prepared(
     host: str,
     port: int,
     allow_remote: bool,
-    accept_ops: bool,
+    accept_ops: AcceptOps,
     bounds: NodeBounds | None,
+    whereabouts: Whereabouts | None,
     on_ready: Callable[[Address], None] | None,
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
-    places = _Places(bounds)
-    listener = _bound(host, port, allow_remote, places)
+    here = replace(whereabouts or Whereabouts(), host=host)
     queues = Queues(bounds)
+
+    def make(bounds: NodeBounds) -> ASGIApp:
+        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
+
+    places = _Places(bounds, Proxies(here))
+    listener = _bound(host, port, allow_remote, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
-        app = create_app(datastore, accept_ops=accept_ops, bounds=bounds, queues=queues)
+        current = _Current(make(bounds))
     except BaseException:
         listener.close()
         raise
     config = uvicorn.Config(
-        app,
+        current,
         http=_protocol(bounds, places),
         loop="asyncio",
         ws="none",
@@ -158,7 +182,27 @@ def _prepared(
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=bounds.header_bytes,
     )
-    return _Server(config, queues, Address(host, listener.getsockname()[1]), on_ready), listener
+
+    def renew(bounds: NodeBounds) -> None:
+        """What comes from now on is held to these bounds; of a connection that is open, its next request."""
+        queues.renew(bounds)
+        current.app = make(bounds)
+        places.bounds = bounds
+        config.http_protocol_class = _protocol(bounds, places)
+        config.timeout_keep_alive = bounds.idle_seconds
+        config.h11_max_incomplete_event_size = bounds.header_bytes
+
+    return _Server(config, bounds, queues, Address(host, listener.getsockname()[1]), on_ready, renew), listener
+
+
+class _Current:
+    """The app that answers at the moment."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 def _bound(host: str, port: int, allow_remote: bool, places: _Places) -> socket.socket:
@@ -223,13 +267,26 @@ _AT_ONCE = 16
 
 
 class _Server(uvicorn.Server):
+    reread: Callable[[], NodeBounds] | None = None
+    on_reread: Callable[[RegistryError | None], None] | None = None
+
     def __init__(
-        self, config: uvicorn.Config, queues: Queues, address: Address, on_ready: Callable[[Address], None] | None
+        self,
+        config: uvicorn.Config,
+        bounds: NodeBounds,
+        queues: Queues,
+        address: Address,
+        on_ready: Callable[[Address], None] | None,
+        renew: Callable[[NodeBounds], None],
     ) -> None:
         super().__init__(config)
+        self._bounds = bounds
         self._queues = queues
         self._address = address
         self._on_ready = on_ready
+        self._renew = renew
+        self._had_terminal = _has_terminal()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -239,26 +296,52 @@ class _Server(uvicorn.Server):
             self._queues.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready(self._address)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask for the end; they are not raised again afterwards, as `serve` returns then."""
+        """SIGINT and SIGTERM ask for the end; they are not raised again afterwards, as `serve` returns then. SIGHUP
+        asks for the bounds to be read anew."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {signal.SIGINT: self.handle_exit, signal.SIGTERM: self.handle_exit, signal.SIGHUP: self._hung_up}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _hung_up(self, sig: int, frame: FrameType | None) -> None:
+        # By the same signal a person says that they closed the terminal: no node must stay behind then that they
+        # cannot see. One that was set free of its terminal (nohup, a service) never had one.
+        if self._had_terminal and not _has_terminal():
+            self.handle_exit(sig, frame)
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(self._read_again)
+
+    def _read_again(self) -> None:
+        fault = None
+        try:
+            if self.reread is not None and (bounds := self.reread()) != self._bounds:
+                self._renew(bounds)
+                self._bounds = bounds
+        except RegistryError as error:
+            fault = error
+        if self.on_reread is not None:
+            self.on_reread(fault)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's interface
         self.force_exit = self.should_exit
         self.should_exit = True
+
+
+def _has_terminal() -> bool:
+    return any(os.isatty(number) for number in range(3))
 
 
 class _Connection(h11.Connection):
@@ -312,10 +395,12 @@ def _in_origin_form(event: h11.Request) -> h11.Request:
 
 class _Places:
     """The connections that are open, by the address of who holds them (of IPv6, its network): none holds more than his
-    share, and where all places are taken, a newcomer gets the one of who needs his least."""
+    share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
+    of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds) -> None:
-        self._bounds = bounds
+    def __init__(self, bounds: NodeBounds, proxies: Proxies) -> None:
+        self.bounds = bounds
+        self._proxies = proxies
         self._held: dict[str, int] = {}
         self._count = 0
         # Those that wait for another request; and those whose request is not whole, or was never begun. Whoever waits
@@ -325,11 +410,11 @@ class _Places:
 
     def has_room(self, host: str | None) -> bool:
         """Whether it is likely that a connection from there would get a place."""
-        return self._in_its_way(place_of(host) or "") is not None
+        return self._in_its_way(host) is not None
 
     def take(self, held: _Held) -> bool:
         """Whether there is a place for a connection, which is counted from then on."""
-        in_its_way = self._in_its_way(held.place)
+        in_its_way = self._in_its_way(held.host)
         if in_its_way is None or (in_its_way and not self._end_one(in_its_way)):
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
@@ -362,13 +447,14 @@ class _Places:
         self._silent.pop(held, None)
         self._half.pop(held, None)
 
-    def _in_its_way(self, place: str) -> list[_Held] | None:
+    def _in_its_way(self, host: str | None) -> list[_Held] | None:
         """Those of whom one has to go for a newcomer, the first one first; none where there is room; None where nobody
         has to."""
+        place = _place(host)
         own = self._held.get(place, 0)
-        if own >= self._bounds.client_connections:
+        if own >= self.bounds.client_connections and not self._proxies.believed(host or ""):
             return [one for one in self._silent if one.place == place] or None
-        if self._count < self._bounds.connections:
+        if self._count < self.bounds.connections:
             return []
         # Who holds most makes way, while he holds more than the newcomer will: a crowd drives out nobody of its own.
         holders = {one.place: self._held[one.place] for one in self._half}
@@ -389,9 +475,15 @@ class _Held:
     """A connection as one that holds a place; `end` closes it, if it can be spared."""
 
     def __init__(self, host: str | None, end: Callable[[], bool]) -> None:
-        self.place = place_of(host) or ""
+        self.host = host
+        self.place = _place(host)
         self.end = end
         self.is_counted = False
+
+
+def _place(host: str | None) -> str:
+    """All those whose address nobody knows are one."""
+    return place_of(host) or ""
 
 
 def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from tui_registry.datastore import Datastore, TokenScope
 from tui_registry.node.responses import NodeError
+
+# Whether a node takes operations from others: from nobody, from anybody, or from those who bear a token for pushing.
+AcceptOps: TypeAlias = bool | Literal["token"]
 
 
 class Tokens:

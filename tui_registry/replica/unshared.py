@@ -17,6 +17,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
+from tui_registry.replica.store.key import FileState, file_state
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}").fullmatch
 _REMEMBERED = 200
@@ -229,7 +230,7 @@ class Tokens:
         self._clock = clock
         self._guard = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
-        self._seen: tuple[int, tuple[int, ...] | None] | None = None
+        self._seen: tuple[int, FileState | None] | None = None
         self._known: list[tuple[bytes, Token]] = []
 
     def all(self) -> list[Token]:
@@ -331,7 +332,7 @@ class Tokens:
                 # in. And one that wrote would not see its own commits in the version.
                 self._watcher = self._pool.connect()
             (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
-            seen = (int(version), _state_of(self._file))
+            seen = (int(version), file_state(self._file))
             if seen != self._seen:
                 self._known = _stored_tokens(self._watcher)
                 try:
@@ -360,15 +361,6 @@ def _stored_tokens(db: sqlite3.Connection) -> list[tuple[bytes, Token]]:
         (digest, Token(name, tuple(scope for scope in TOKEN_SCOPES if scope in scopes.split()), created_at))
         for digest, name, scopes, created_at in rows
     ]
-
-
-def _state_of(path: Path) -> tuple[int, ...] | None:
-    """What changes with the content of a file that is replaced or written to."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _closed_to_others(path: Path) -> bytes:

@@ -17,8 +17,8 @@ _EPOCH = "e" * 32
 
 
 def fill(datastore: Datastore) -> None:
-    """Always the same, but for the epoch: two owners' records, an edit, a deletion, a conflict, an operation that
-    waits, two that were refused, an import, a peer half read, drafts, searches, names."""
+    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an operation that
+    waits, two that were refused, an import, a peer half read, drafts, searches, names, a token."""
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -55,6 +55,7 @@ def fill(datastore: Datastore) -> None:
     datastore.searches.save("small", "kind:model params:<=8b")
     datastore.searches.remember("llama")
     datastore.names.set(owner("stranger").address, "my-lab")
+    datastore.tokens.add("laptop", ["write", "push"])
 
 
 def freeze(folder: Path = FOLDER) -> Path:
