@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tui_registry.node.limits import NodeBounds
-from tui_registry.node.queues import Queues, place_of
+from tui_registry.node.limits import NodeBounds, place_of
+from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError
 
 ONE, TWO, THREE = ("192.0.2.1", 1), ("192.0.2.2", 1), ("192.0.2.3", 1)

@@ -4,16 +4,15 @@ slow in one kind (a long search, a lock that another process holds) holds up not
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from tui_registry.node.limits import NodeBounds
+from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.responses import later
 
 _P = ParamSpec("_P")
@@ -72,21 +71,6 @@ class Queues:
         """Wait for what has begun, and let the threads end. Nothing can be done after."""
         for line in (self._reads, self._searches, self._writes, self._pushes):
             line.close()
-
-
-@lru_cache(1024)
-def place_of(host: str | None) -> str | None:
-    """By what clients are told apart: an address; of IPv6 its network of 64 bits, which one subscriber has to himself.
-
-    None where it is no address.
-    """
-    try:
-        address = ipaddress.ip_address((host or "").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))
 
 
 # How
