@@ -134,11 +134,11 @@ def test_a_crowd_drives_out_nobody_of_its_own(store: Datastore) -> None:
 
 
 def test_what_is_being_answered_makes_way_for_nobody(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(store, bounds=patient(2)) as address, ExitStack() as stack:
+    with running(store, bounds=NodeBounds(connections=2, search_threads=4)) as address, ExitStack() as stack:
         with held_up(store, monkeypatch) as begun:
             asking = b"GET /models HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
             crowd = [stack.enter_context(connected(address, ONE, asking)) for _ in range(2)]
-            assert begun.acquire(timeout=60)
+            assert all(begun.acquire(timeout=60) for _ in crowd)
             assert is_closed(stack.enter_context(connected(address, TWO)))
         assert all(raw.recv(12) == b"HTTP/1.1 200" for raw in crowd)
 

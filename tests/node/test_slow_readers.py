@@ -132,6 +132,17 @@ def rest(raw: socket.socket) -> bytes:
     return b"".join(pieces)
 
 
+def until_lost(raw: socket.socket) -> bytes:
+    """What comes of an answer before its connection is reset."""
+    pieces = []
+    try:
+        while piece := raw.recv(_BITE):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pass
+    return b"".join(pieces)
+
+
 def given_up(lost: threading.Semaphore, times: int) -> None:
     """Wait until the node has let go of so many connections."""
     for _ in range(times):
@@ -292,6 +303,24 @@ def test_who_holds_most_makes_way_before_he_had_his_turn(large: Datastore) -> No
             told = begun(other) + rest(other)
         assert is_whole(told)
         ends = [is_whole(start + rest(raw)) for start, raw in zip(said, held, strict=True)]
+        his += rest(modest)
+    assert is_whole(his)
+    assert ends == [False, True]
+
+
+def test_who_takes_nothing_makes_way_where_another_lacks_a_place(large: Datastore) -> None:
+    """Whoever holds most; one who takes his time keeps his place."""
+    with (
+        running(large, bounds=NodeBounds(connections=3)) as address,
+        asking(address, _PAGE, last=True, place="127.0.0.2") as modest,
+        ExitStack() as stack,
+    ):
+        his = begun(modest)
+        held = [stack.enter_context(asking(address, _PAGE, last=True)) for _ in range(2)]
+        said = [begun(raw) for raw in held]
+        with asking(address, "/health", last=True, place="127.0.0.3") as other:
+            assert is_whole(begun(other) + rest(other))
+        ends = [is_whole(start + until_lost(raw)) for start, raw in zip(said, held, strict=True)]
         his += rest(modest)
     assert is_whole(his)
     assert ends == [False, True]

@@ -48,7 +48,7 @@ class NodeBounds:
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
             their readers, all together. turn_seconds: for one of them once another lacks room.
         connections: open at once. client_connections: from one address. Where all are taken, one whose request is not
-            whole makes way for who has fewer.
+            whole, or who has not taken the last piece of an answer, makes way for who has fewer.
         idle_seconds: before a silent connection is closed: longer than clients (5 s, and less by now) and proxies keep
             theirs (60 s, as nginx and others do), because whoever closes first loses no request. The one that is silent
             for the longest is closed before, where another lacks its place.

@@ -413,10 +413,11 @@ class _Places:
         self._proxies = proxies
         self._held: dict[str, int] = {}
         self._count = 0
-        # Those that wait for another request; and those whose request is not whole, or was never begun. Whoever waits
-        # for the longest stands first.
+        # Those that wait for another request; those whose request is not whole, or was never begun; and those whose
+        # client has not taken the last piece of an answer yet. Whoever waits for the longest stands first.
         self._silent: dict[_Held, None] = {}
         self._half: dict[_Held, None] = {}
+        self._untaken: dict[_Held, None] = {}
 
     def has_room(self, host: str | None) -> bool:
         """Whether it is likely that a connection from there would get a place."""
@@ -435,6 +436,7 @@ class _Places:
     def leave(self, held: _Held) -> None:
         """It is counted no longer, even where what closes it comes in the loop's next turn."""
         self.forget(held)
+        self.taken(held)
         if held.is_counted:
             held.is_counted = False
             self._count -= 1
@@ -452,8 +454,16 @@ class _Places:
         self._silent.pop(held, None)
         self._half.setdefault(held)
 
+    def untaken(self, held: _Held) -> None:
+        """It waits for its client to take a piece of an answer."""
+        self._untaken[held] = None
+
+    def taken(self, held: _Held) -> None:
+        """It waits for that no longer."""
+        self._untaken.pop(held, None)
+
     def forget(self, held: _Held) -> None:
-        """It waits for nothing from its client."""
+        """It waits for nothing that its client should send."""
         self._silent.pop(held, None)
         self._half.pop(held, None)
 
@@ -462,19 +472,20 @@ class _Places:
         has to."""
         place = _place(host)
         own = self._held.get(place, 0)
+        silent = [one for one in self._silent if one not in self._untaken]
         if own >= self.bounds.client_connections and not self._proxies.believed(host or ""):
-            return [one for one in self._silent if one.place == place] or None
+            return [one for one in silent if one.place == place] or None
         if self._count < self.bounds.connections:
             return []
-        # Who holds most makes way, while he holds more than the newcomer will: a crowd drives out nobody of its own.
-        holders = {one.place: self._held[one.place] for one in self._half}
-        most = max(holders, key=lambda one: holders[one], default=place)
-        half = [one for one in self._half if one.place == most] if holders.get(most, 0) > own + 1 else []
-        return [*self._silent, *half] or None
+        # Of those who owe something, who holds most makes way, while that is more than the newcomer will: a crowd
+        # drives out nobody of its own.
+        owing = [*self._half, *self._untaken]
+        most = max((self._held[one.place] for one in owing), default=0)
+        spared = [one for one in owing if self._held[one.place] == most] if most > own + 1 else []
+        return [*silent, *spared] or None
 
     def _end_one(self, among: list[_Held]) -> bool:
         for one in among:
-            self.forget(one)
             if one.end():
                 self.leave(one)
                 return True
@@ -537,6 +548,8 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
         def pause_writing(self) -> None:
             super().pause_writing()
             self._taking_due = self.loop.call_later(bounds.send_seconds, self.transport.abort)
+            if self._held is not None:
+                places.untaken(self._held)
 
         def resume_writing(self) -> None:
             super().resume_writing()
@@ -572,13 +585,13 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
                 places.forget(self._held)
 
         def _make_way(self) -> bool:
-            """Close it, unless an answer waits for its reader."""
-            if self._taking_due is not None or self.transport.is_closing():
-                return False
-            if self._is_answering():
-                self._refuse(of_error(_CROWDED))
-            elif self._headers_due is not None:
+            """Close it, unless it is closed already."""
+            if self._taking_due is not None or self._headers_due is not None:
                 self.transport.abort()
+            elif self.transport.is_closing():
+                return False
+            elif self._is_answering():
+                self._refuse(of_error(_CROWDED))
             else:
                 self.timeout_keep_alive_handler()
             self.connections.discard(self)
@@ -616,6 +629,8 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
             if self._taking_due is not None:
                 self._taking_due.cancel()
                 self._taking_due = None
+                if self._held is not None:
+                    places.taken(self._held)
 
         def _give_up(self) -> None:
             self._headers_due = None
