@@ -300,7 +300,7 @@ _LIST = b"GET /models?limit=200 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
 ATTACKS: dict[str, Callable[[Node], Coroutine[None, None, None]]] = {
     "16 clients of is:invalid": lambda node: _searches(node, "is:invalid"),
     "16 expensive searches": lambda node: _searches(node, "(a OR e OR i OR o) (b OR c OR d) -(f g)"),
-    "256 half requests": lambda node: _held(node, 256, b"GET /health HTTP/1.1\r\nhost: x\r\n"),
+    "256 half requests": lambda node: _held(node, 256, b"GET /health HTTP/1.1\r\nhost: localhost\r\n"),
     "256 half bodies": lambda node: _held(node, 256, _BODY),
     "1,000 silent connections": lambda node: _held(node, 1000, b""),
     "8 writers behind a lock": _writers,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli, is_one_sentence
+from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tui_registry.datastore import TOKEN_FILE, TOKEN_SCOPES, Datastore
+from tui_registry.node import running
 
 
 def test_a_token_is_shown_once_and_listed_without_what_it_is(cli: Cli) -> None:
@@ -68,3 +69,31 @@ def test_the_token_of_0_1_is_listed_first_and_revoked_with_its_file(cli: Cli, da
     assert not file.exists()
     assert [row["name"] for row in cli("token", "list", "--json").lines] == ["ci"]
     assert is_one_sentence(cli("token", "revoke", TOKEN_FILE), TOKEN_FILE)
+
+
+def test_a_push_bears_the_token_in_a_file_and_shows_it_to_one_peer_alone(cli: Cli, tmp_path: Path) -> None:
+    cli("register", "model", "-", given=MODEL)
+    with Datastore.open(tmp_path / "hub") as hub, running(hub, accept_ops="token") as address:
+        cli("peer", "add", "hub", address.url)
+        (tmp_path / "writing").write_text(hub.tokens.add("writing", ["write"]))
+        (tmp_path / "pushing").write_text(hub.tokens.add("pushing", ["push"]) + "\n")
+        (tmp_path / "none").write_text("no token\n")
+        for line in ("", "--token-file writing"):
+            said = cli("sync", "hub", "--push", *line.split())
+            assert said.code == 1
+            assert "--token-file" in said.err
+        assert hub.log.head().size == 0
+        assert cli("sync", "hub", "--push", "--token-file", "pushing").code == 0
+        assert hub.log.head().size == 1
+        assert "holds no token" in cli("sync", "hub", "--push", "--token-file", "none").err
+    for line in ("hub", "--push", "hub other --push"):
+        assert cli("sync", *line.split(), "--token-file", "pushing").code == 2
+
+
+def test_a_peer_by_a_name_that_it_does_not_know_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
+    with Datastore.open(tmp_path / "hub") as hub, running(hub, "127.0.0.1") as address:
+        # Leads to this machine, and is no address of the node's.
+        cli("peer", "add", "hub", f"http://0.0.0.0:{address.port}")
+        said = cli("sync", "hub")
+    assert said.code == 1
+    assert "--host-name 0.0.0.0" in said.err

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 import schemathesis
@@ -63,7 +63,8 @@ def main(seed: int = 1, cases: int = 15) -> int:
         config = Path(place) / "schemathesis.toml"
         config.write_text(_config(store, records))
         said = io.StringIO()
-        with running(store, accept_ops=True) as address, redirect_stdout(said):
+        # What it keeps of a run is kept where it is asked from.
+        with running(store, accept_ops=True) as address, redirect_stdout(said), chdir(place):
             arguments = [
                 "--no-color", "--config-file", str(config), "run", f"{address.url}/openapi.json",
                 "--header", f"Authorization: {bearer(store)}", "--checks", "all", "--seed", str(seed),
@@ -76,10 +77,12 @@ def main(seed: int = 1, cases: int = 15) -> int:
     operations = {operation for operation, _ in _came}
     never = [operation for operation in operations if not any(_came[operation, good] for good in (200, 201, 204))]
     if status or never:
-        print(said.getvalue())
+        print(said.getvalue())  # noqa: T201
     for operation in sorted(operations):
         counts = ", ".join(f"{code}: {count}" for (of, code), count in sorted(_came.items()) if of == operation)
-        print(f"{operation:45} {counts}{'   never answered as asked' if operation in never else ''}")
+        print(  # noqa: T201
+            f"{operation:45} {counts}{'   never answered as asked' if operation in never else ''}"
+        )
     return status or bool(never)
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.node.conftest import T0, Node, bearer, client, refused, serving
 from tests.seeds import owner, signed
 from tests.test_protocol_page import section, table
-from tui_registry.crdt import AgentOp, ModelOp, sign_up
+from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
 from tui_registry.datastore import Datastore, Once
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.node import running
@@ -96,10 +96,10 @@ class Given(NamedTuple):
         return {**(self.root.record or {}), "description": description}
 
 
-def edit(of: Op, description: str, at: int = T0 - 500) -> Op:
+def edit(of: Op, description: str, at: int = T0 - 500, by: Identity = ME) -> Op:
     """An edit on another device of the same owner."""
     record = {**(of.record or {}), "description": description, "updated_at": at}
-    return sign_up(ME, of.kind, record, children=[of.hash], clock=1 + of.clock[ME.address])
+    return sign_up(by, of.kind, record, children=[of.hash], clock=1 + of.clock[by.address])
 
 
 def given(store: Datastore, kind: Kind, versions: int) -> Given:

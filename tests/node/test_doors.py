@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.node.conftest import Node, bearer, refused
 from tui_registry.datastore import Datastore
-from tui_registry.node import Address, Whereabouts, running
+from tui_registry.node import Address, NodeBounds, Whereabouts, running
 from tui_registry.node.doors import Doors, host_name, proxy, root_path
 from tui_registry.sync import pull
 
@@ -296,6 +296,30 @@ def test_what_is_no_path_in_front_is_refused(text: str) -> None:
         root_path(text)
 
 
+def test_a_believed_proxy_has_the_connections_of_all_who_come_through_it(store: Datastore) -> None:
+    bounds = NodeBounds(connections=16, client_connections=2)
+    for believed, answered in ((FRONT, 5), (LOOPBACK, 2)):
+        with running(store, bounds=bounds, whereabouts=believed) as address, ExitStack() as opened:
+            # Each holds its place, as no body follows.
+            callers = [opened.enter_context(connected(address)) for _ in range(5)]
+            assert sum(map(is_let_in, callers)) == answered
+
+
+def connected(address: Address) -> socket.socket:
+    return socket.create_connection((address.host, address.port), timeout=30)
+
+
+def is_let_in(raw: socket.socket) -> bool:
+    """Whether there is a place for a connection: its headers are answered, and it waits for the rest."""
+    try:
+        raw.sendall(
+            b"POST /models/search HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+        )
+        return raw.recv(100).startswith(b"HTTP/1.1 100")
+    except ConnectionError:
+        return False
+
+
 # Behind a real proxy
 
 
@@ -309,11 +333,18 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   server {{
     listen 127.0.0.1:{port};
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-Forwarded-Host $http_host;
-    location /registry/ {{ proxy_pass {node}/; }}
-    location /registry/models {{ proxy_pass {node}; }}
+    # As `help trust` has it.
+    location /registry/ {{
+      proxy_pass {node}/;
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+    location /registry/models {{
+      proxy_pass {node};
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Host $http_host;
+    }}
   }}
 }}
 """

@@ -358,6 +358,8 @@ def test_the_authoring_rules_answer_with_their_own_codes_and_sentences(untouched
     [
         ({**MODEL, "licence": "MIT"}, "licence"),
         ({**MODEL, "parameters": -1}, "parameters"),
+        ({**MODEL, "tags": ""}, "tags"),
+        ({**MODEL, "resource_requirements": ""}, "resource_requirements"),
         ({**MODEL, "resource_requirements": {"min_vcpus": 4000}}, "resource_requirements.min_vcpus"),
         ([], ""),
         ("text", ""),
@@ -511,6 +513,14 @@ def test_a_wrong_search_is_named(untouched: Node, body: dict[str, object], path:
     problems = tree["problems"]
     assert isinstance(problems, list)
     assert problems[0]["path"] == path
+
+
+def test_what_is_to_be_known_of_an_answer_is_told_with_it(untouched: Node) -> None:
+    for answer in (
+        untouched.reader.get("/agents", params={"q": "model:nowhere"}),
+        untouched.reader.post("/agents/search", json={"query": "model:nowhere"}),
+    ):
+        assert answer.json() == {"items": [], "next": None, "notes": ["no model here is called 'nowhere'"]}
 
 
 def test_hostile_text_comes_back_as_data(busy: Node) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.crdt.making import root
 from tests.node.conftest import Node, bearer, client, refused
-from tui_registry.datastore import Datastore
+from tests.places import read_only
+from tests.seeds import make_record
+from tui_registry.datastore import TOKEN_FILE, Datastore, StoreError
 from tui_registry.node import running
 from tui_registry.node.tokens import Tokens
 
@@ -67,6 +70,28 @@ def test_writers_on_other_threads_keep_no_token_waiting(store: Datastore) -> Non
     with store._pool.write() as db:
         db.execute("UPDATE replica SET epoch = epoch")
         assert store.tokens.find(token.encode()) is not None
+
+
+def test_a_node_that_can_only_read_goes_on_with_the_tokens_that_are_there(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path / "node") as store:
+        store.add("model", make_record("model", "mine"))
+        token = bearer(store, "write")
+    (tmp_path / "node" / TOKEN_FILE).write_text("x" * 43)
+    (tmp_path / "node" / TOKEN_FILE).chmod(0o644)
+    with (
+        read_only(tmp_path / "node") as place,
+        Datastore.open(place) as store,
+        running(store) as address,
+        client(address) as caller,
+    ):
+        for known in (token, f"Bearer {'x' * 43}"):
+            answer = caller.post("/models", json=RECORD, headers={"authorization": known})
+            assert (answer.status_code, answer.json()["code"]) == (500, "read_only")
+        refused(caller.post("/models", json=RECORD, headers={"authorization": "Bearer y"}), 401, "unauthorized")
+        assert [token.name for token in store.tokens.all()] == [TOKEN_FILE, "test-0"]
+        with pytest.raises(StoreError) as caught:
+            store.tokens.add("another", ["write"])
+        assert caught.value.code == "read_only"
 
 
 def test_a_token_for_nothing_is_not_made(store: Datastore) -> None:

@@ -10,7 +10,8 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from importlib import import_module
-from typing import NamedTuple
+
+from tui_registry.frozen import NamedTuple
 
 # A table on a terminal ends after so many records, and a list of operations after so many.
 RECORDS_SHOWN = 100
@@ -436,6 +437,8 @@ def _sync(parser: ArgumentParser) -> None:
     parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
     push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
     parser.add_argument("--push", action="store_true", help=push)
+    bears = "with --push and one peer: its first line is what opens the peer to pushes, where it asks for that"
+    parser.add_argument("--token-file", metavar="FILE", help=bears)
     every = "again and again, until a signal ends it: 30s, 15m, 2h (see below)"
     source = "a bundle of the peer's log, as 'export --bundle' writes it; can be given several times (see below)"
     parser.add_argument("--from", dest="source", action="append", default=[], metavar="FILE", help=source)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha3_256
 from importlib.resources import files
-from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
@@ -21,6 +20,7 @@ import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
     Cursor,
@@ -57,7 +57,7 @@ from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.merging import differing
-from tui_registry.records.schema import ID_FIELD, NULL_HASH
+from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH, Many, Struct
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -141,9 +141,8 @@ class _Question(NamedTuple):
 
 
 class _Whole(NamedTuple):
-    """A record as it is answered by itself: what is told of it, that as bytes, and their tag."""
+    """A record as it is answered by itself, and its tag."""
 
-    told: dict[str, Json]
     body: bytes
     etag: str
 
@@ -199,7 +198,7 @@ class _Records:
 
     async def show(self, record_id: IdOrPrefix, request: Request, if_none_match: IfNoneMatch = None) -> Response:
         expect_parameters(request)
-        whole = await self._queues.read(request.scope["client"], self._whole, record_id)
+        whole = await self._queues.read(request.scope["client"], self._shown, record_id)
         # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
         headers = {"etag": whole.etag, "cache-control": "no-cache"}
         if if_none_match is not None and is_held(request, whole.etag):
@@ -289,7 +288,7 @@ class _Records:
             return done
 
     def _register(self, data: Json, asked: _Asked) -> _Op:
-        record = read_record(self._kind, data)
+        record = self._record(data)
         self._expect_own(record)
         identifier = str(record[ID_FIELD[self._kind]])
         if not _HASH.fullmatch(identifier):
@@ -312,10 +311,11 @@ class _Records:
             # Whoever asks may be anybody, and what the operator calls a search or an owner is nobody's business.
             own_names=False,
         )
-        entries = (self._datastore.entry(row.id, self._kind) for row in page.rows)
-        # A record may be deleted between the two reads.
-        items: list[Json] = [_told(entry) for entry in entries if entry is not None]
-        return _json({"items": items, "next": page.next, "notes": [*page.notes]})
+        # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
+        found = self._datastore.bodies([row.id for row in page.rows])
+        items = b",".join(_with(body.record, {"revision": body.revision, "conflict": body.live > 1}) for body in found)
+        beside: Record = {"next": page.next, "notes": [*page.notes]}
+        return Response(_with(b'{"items":[%b]}' % items, beside), 200, None, _JSON)
 
     def _update(self, data: Json, asked: _Asked) -> _Op:
         entry = self._entry_to_write(asked)
@@ -344,13 +344,24 @@ class _Records:
             return self._datastore.resolve(self._kind, entry.id, record, entry.heads, once=asked.once)
 
     def _record_at(self, entry: Entry, data: Json) -> Record:
-        record = read_record(self._kind, data)
+        record = self._record(data)
         field = ID_FIELD[self._kind]
         if record[field] not in (NULL_HASH, entry.id):
             raise wrong(field, "must be the id in the path, or be left out")
         if entry.mine:  # another's is refused by the Datastore, which says whose it is
             self._expect_own(record)
         return {**record, field: entry.id}
+
+    def _record(self, data: Json) -> Record:
+        record = read_record(self._kind, data)
+        given = data if isinstance(data, dict) else {}
+        for field in FIELDS[self._kind]:
+            # In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake.
+            if isinstance(field.type, Many | Struct) and given.get(field.name) == "":
+                raise wrong(
+                    field.name, f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text"
+                )
+        return record
 
     def _expect_own(self, record: Record) -> None:
         """Refuse a record that names another owner than the node's key: it would be signed as another one's."""
@@ -363,11 +374,20 @@ class _Records:
             "not_owner", f"owner_id names 0x{owner}, and this node signs by its own key: leave owner_id out to do so"
         )
 
-    def _whole(self, record_id: str) -> _Whole:
+    def _shown(self, record_id: str) -> _Whole:
+        whole_id = record_id if _HASH.fullmatch(record_id) else self._find(record_id)
+        body = next(iter(self._datastore.bodies([whole_id])), None)
+        if body is None or body.kind != self._kind or body.live > 1:
+            return _whole(self._told(record_id))
+        return _one_version(body.record, body.heads)
+
+    def _told(self, record_id: str) -> Record:
+        """What is told of a record, with each of its versions where there are several."""
         entry = self._entry(record_id)
-        while (told := self._told_of_versions(entry)) is None:
+        while (versions := self._told_of_versions(entry)) is None:
             entry = self._entry(record_id)
-        return _whole({**_told(entry), "heads": [*entry.heads], **told})
+        state: Record = {"revision": entry.revision, "conflict": len(entry.live_heads) > 1, "heads": [*entry.heads]}
+        return {**entry.record, **state, **versions}
 
     def _told_of_versions(self, entry: Entry) -> dict[str, Json] | None:
         """The live versions of a record in conflict; None where there are others by now."""
@@ -379,12 +399,14 @@ class _Records:
             return None
         return _conflict(found)
 
-    def _entry(self, record_id: str) -> Entry:
+    def _find(self, record_id: str) -> str:
         if not _ID_OR_PREFIX.fullmatch(record_id):
             sentence = f"'{record_id[:80]}' is not an id: an id is up to 64 hex digits, GET /{self._kind}s lists them"
             raise NodeError("not_found", sentence)
-        _, full_id = self._datastore.find(record_id, self._kind)
-        entry = self._datastore.entry(full_id, self._kind)
+        return self._datastore.find(record_id, self._kind)[1]
+
+    def _entry(self, record_id: str) -> Entry:
+        entry = self._datastore.entry(self._find(record_id), self._kind)
         if entry is None:
             raise NodeError("not_found", f"there is no {self._kind} with that id")
         return entry
@@ -414,7 +436,7 @@ class _Records:
             raise
 
     def _refusal(self, code: str, asked: _Asked, status: int | None = None) -> NodeError:
-        told = self._whole(asked.record_id).told
+        told = self._told(asked.record_id)
         now: dict[str, Json] = {name: told[name] for name in ("revision", "heads", "differing") if name in told}
         path = f"{asked.root}/{self._kind}s/{asked.record_id}"
         if told["conflict"]:
@@ -486,20 +508,28 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     """The record as it was written, whatever others wrote since: asked for again, it is the same answer."""
     if op.record is None:
         return Response(status_code=204)
-    revision = revision_of((op.hash,))
     # A write names all heads that there are, and so is the only one after.
-    whole = _whole({**op.record, "revision": revision, "conflict": False, "heads": [op.hash]})
+    whole = _one_version(_spelt(op.record), (op.hash,))
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
 
 
-def _whole(told: dict[str, Json]) -> _Whole:
-    body = _spelt(told)
-    return _Whole(told, body, f'"{told["revision"]}.{sha3_256(body).hexdigest()[:16]}"')
+def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:
+    """A record that is not in conflict, whose fields are these."""
+    revision = revision_of(heads)
+    return _tagged(_with(record, {"revision": revision, "conflict": False, "heads": [*heads]}), revision)
 
 
-def _told(entry: Entry) -> dict[str, Json]:
-    """A record as a list has it: its fields, and what says which state of it this is."""
-    return {**entry.record, "revision": entry.revision, "conflict": len(entry.live_heads) > 1}
+def _whole(told: Record) -> _Whole:
+    return _tagged(_spelt(told), str(told["revision"]))
+
+
+def _tagged(body: bytes, revision: str) -> _Whole:
+    return _Whole(body, f'"{revision}.{sha3_256(body).hexdigest()[:16]}"')
+
+
+def _with(spelt: bytes, members: Record) -> bytes:
+    """An object as JSON, with more members at its end."""
+    return spelt[:-1] + b"," + _spelt(members)[1:]
 
 
 def _conflict(found: Versions) -> dict[str, Json]:
@@ -526,10 +556,6 @@ def _version(entry: HistoryEntry) -> dict[str, Json]:
         "arrived_at": entry.arrived_at,
         "record": entry.record,
     }
-
-
-def _json(tree: Json) -> Response:
-    return Response(_spelt(tree), 200, None, _JSON)
 
 
 def _spelt(tree: Json) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from html import escape
 from types import MappingProxyType
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Security
 from fastapi.responses import JSONResponse, Response
@@ -24,6 +24,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import KEY_PATTERN, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
 from tui_registry.node.responses import MEDIA_TYPE, status_of
@@ -158,7 +159,7 @@ _UNITS: dict[schema.Unit, str] = {"mb": "MB", "gb": "GB", "tokens": "tokens", "t
 def _answered_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
     spelt = [(field, _answered(field.type, needs)) for field in fields]
     return {
-        field.name: (of, Field(title=field.label, description=_UNITS.get(field.unit), max_length=most))
+        field.name: (of, Field(title=field.label, description=_about(field), max_length=most))
         for field, (of, most) in spelt
     }
 
@@ -166,9 +167,13 @@ def _answered_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -
 def _sent_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
     spelt = [(field, _sent(field.type, needs)) for field in fields]
     return {
-        field.name: (of, Field(_default(field), title=field.label, description=_UNITS.get(field.unit), max_length=most))
+        field.name: (of, Field(_default(field), title=field.label, description=_about(field), max_length=most))
         for field, (of, most) in spelt
     }
+
+
+def _about(field: schema.Field) -> str | None:
+    return "; ".join(filter(None, (field.about, _UNITS.get(field.unit)))) or None
 
 
 def _default(field: schema.Field) -> object:
@@ -314,6 +319,12 @@ def _example(kind: Kind) -> Record:
 
 
 _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
+# By the type of an answer, one.
+EXAMPLES: dict[type[BaseModel], Json] = {}
+for _of in _TYPES.values():
+    EXAMPLES[_of.shown] = _of.example
+    _item: Json = {name: value for name, value in _of.example.items() if name != "heads"}
+    EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
 
 
 class Question(_Sent):
@@ -434,10 +445,10 @@ _HEADERS: dict[str, Json] = {
 # By status, what is told with a refusal beside its type.
 _TOLD_BY_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422: InvalidProblem}
-_ANYWHERE = ("parameter", "too_many", "busy", "locked", "internal")
-_WITH_BODY = ("document", "bad_body", "too_slow", "too_large", "encoded", "media_type", "invalid")
+_ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
+_WITH_BODY = ("foreign_origin", "document", "bad_body", "too_slow", "too_large", "encoded", "media_type", "invalid")
 _OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
-_OF_STATES = ("bad_id", "not_found", "not_owner", "conflict", "changed")
+_OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
 
 class Deed(NamedTuple):
@@ -513,6 +524,8 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
         extra["requestBody"] = {"required": True, "content": {_JSON: content}}
     told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
+    if deed.answer is not None:
+        told["content"] = {_JSON: {"example": EXAMPLES[deed.answer]}}
     if deed.status == 201:
         told["links"] = _links(deed.name.partition("_")[2])
     is_signed = "unauthorized" in deed.refused
@@ -554,7 +567,7 @@ def add_head(router: APIRouter, path: str, endpoint: Callable[..., Awaitable[Res
 
 def _refusals(codes: Sequence[str]) -> dict[int | str, dict[str, object]]:
     by_status: dict[int, list[str]] = {}
-    for code in (*codes, *_ANYWHERE):
+    for code in dict.fromkeys((*codes, *_ANYWHERE)):
         by_status.setdefault(status_of(code), []).append(f"`{code}`")
     return {status: _refusal(status, ", ".join(by_status[status])) for status in sorted(by_status)}
 

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakValueDictionary
 
 from starlette.requests import Request
@@ -23,6 +23,7 @@ from starlette.responses import Response
 import tui_registry
 from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.queues import Client, Queues
 from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
@@ -180,7 +181,8 @@ def _read_head(datastore: Datastore) -> _Of:
 
 
 def _read_health(datastore: Datastore) -> _Of:
-    head = datastore.log.head()
+    # To be asked how one is makes no key.
+    head = datastore.log.head(make_key=False)
     told: Json = {
         "status": "ok",
         "version": tui_registry.__version__,
@@ -283,8 +285,9 @@ class _Tiles:
         return _tile(data, etag_of(data))
 
     def _keep(self, epoch: str, span: Span, tile: _Known) -> _Known:
+        former = self._kept.pop((epoch, span), None)  # somebody else found it beside the replica meanwhile
         self._kept[epoch, span] = tile
-        self._size += len(tile.body)
+        self._size += len(tile.body) - (0 if former is None else len(former.body))
         while self._size > self._limit:
             _, dropped = self._kept.popitem(last=False)
             self._size -= len(dropped.body)

@@ -215,8 +215,9 @@ class PacedAnswers:
                     begun = True
                 for piece in _pieces(message, body):
                     await send(piece)
-                    # A write that fails is told to the server in the loop's next turn, and nothing is written after.
-                    await asyncio.sleep(0)
+                    if piece.get("more_body"):
+                        # A write that fails is told to the server in the loop's next turn.
+                        await asyncio.sleep(0)
 
         async def heard() -> Message:
             message = await receive()

@@ -22,9 +22,10 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from tui_registry.errors import Record
+from tui_registry.frozen import NamedTuple
 
 # The fields that free text looks in, in the order of their weight. Models have no tools.
 TEXT_FIELDS: Final = ("name", "description", "tags", "capabilities", "tools")
@@ -136,6 +137,15 @@ def spellings_of(typed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         elif after and after[0].isalpha() and not _is_paired(after[0]):
             found.append((*before, (word + after[0])[:LONGEST_WORD], *after[1:]))
     return tuple(found)
+
+
+def joined(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The words of two texts that a name may have together without the space between them (`sd xl`, SDXL; `yolo v8`,
+    YOLOv8); None where a word would end there all the same."""
+    left, right = before[-1], after[0]
+    if right[0].isdigit() or _is_paired(left[-1]) or _is_paired(right[0]):
+        return None
+    return (*before[:-1], left + right, *after[1:]) if words(left + right) == [left + right] else None
 
 
 def goes_on(typed: tuple[str, ...], spelling: tuple[str, ...]) -> bool:

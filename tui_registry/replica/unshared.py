@@ -3,6 +3,7 @@ hashes of the tokens that its node takes."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
@@ -12,10 +13,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.key import FileState, file_state
 
@@ -364,9 +366,13 @@ def _stored_tokens(db: sqlite3.Connection) -> list[tuple[bytes, Token]]:
 
 
 def _closed_to_others(path: Path) -> bytes:
-    """The beginning of a file, without white space around it; others can read it no longer."""
+    """The beginning of a file, without white space around it; others can read it no longer, where it can be written."""
     if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
     with path.open("rb") as file:
         return file.read(256).strip()
 

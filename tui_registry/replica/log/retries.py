@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from typing import NamedTuple
 
 from tui_registry.crdt.op import AgentOp, ModelOp, parse_op
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import StoreError
 
 KEPT_SECONDS = 86_400
