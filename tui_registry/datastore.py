@@ -44,15 +44,15 @@ from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
 from tui_registry.replica.unshared import (
-    TOKEN_FILE,
-    TOKEN_SCOPES,
+    TOKEN_FILE as TOKEN_FILE,
+    TOKEN_SCOPES as TOKEN_SCOPES,
     Draft,
     Drafts,
     OwnerNames,
     Searches,
     Token,
     Tokens,
-    TokenScope,
+    TokenScope as TokenScope,
 )
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text
@@ -92,8 +92,6 @@ else:
     )[0]
 
 __all__ = [
-    "TOKEN_FILE",
-    "TOKEN_SCOPES",
     "ApplyReport",
     "Arrival",
     "Beside",
@@ -130,7 +128,6 @@ __all__ = [
     "TakenIn",
     "Together",
     "Token",
-    "TokenScope",
     "TouchedRecord",
     "Undo",
     "VerifyReport",
