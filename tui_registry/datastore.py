@@ -133,6 +133,7 @@ _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
 _INDEX_AGAIN_SECONDS = 2.0
+_INDEX_TOLD_SECONDS = 0.1
 
 
 def now() -> int:
@@ -163,6 +164,7 @@ class Datastore:
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._is_awaited = False
 
     @classmethod
     def open(cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now) -> Self:
@@ -223,9 +225,10 @@ class Datastore:
         def make() -> None:
             is_more, pause = True, 0.0
             while is_more and not self._closing.wait(pause):
-                pause = _INDEX_PAUSE_SECONDS
+                awaited = self._is_awaited
+                pause = 0.0 if awaited else _INDEX_PAUSE_SECONDS
                 try:
-                    is_more = make_index(self._pool, _INDEXED_AT_ONCE)
+                    is_more = make_index(self._pool, _INDEXED_AT_OPENING if awaited else _INDEXED_AT_ONCE)
                 except StoreError as error:
                     # What keeps it from being written is told to whoever writes; what may pass is waited for.
                     if error.code not in ("locked", "disk_full"):
@@ -293,6 +296,32 @@ class Datastore:
             strict=strict,
             own_names=own_names,
         )
+
+    def is_partial(self, query: str, *, strict: bool = False) -> bool:
+        """Whether the answer to a query may miss records, because the word index is being made anew.
+
+        Raises:
+            QueryError: as `search`, of a whole query.
+        """
+        return self._indexing is not None and self._searcher.is_partial(query, strict=strict)
+
+    def finish_index(self, seconds: float, progress: Callable[[int, int], None]) -> bool:
+        """Wait for the word index, which is made without a pause meanwhile; whether it is whole.
+
+        Args:
+            seconds: the longest to wait.
+            progress: told now and then how many of the records are in it, and of how many.
+        """
+        if self._indexing is None:
+            return True
+        self._is_awaited = True
+        until = time.monotonic() + seconds
+        while self._indexing.is_alive() and time.monotonic() < until:
+            progress(*self._searcher.indexed())
+            self._indexing.join(_INDEX_TOLD_SECONDS)
+        self._is_awaited = False
+        done, of = self._searcher.indexed()
+        return done == of
 
     def facets(
         self,
