@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from typing import ClassVar
+import typing
+from typing import ClassVar, get_type_hints
 
 import pytest
 
-from tui_registry.frozen import Frozen
+from tui_registry.frozen import Frozen, NamedTuple
 
 
 class Place(Frozen, kw_only=True, uncompared=("line",)):
@@ -62,3 +63,32 @@ def test_values_are_matched_by_place_and_survive_pickling() -> None:
             assert (first, second) == (1, 5)
         case other:
             raise AssertionError(other)
+
+
+class Spot(NamedTuple):
+    """Where."""
+
+    x: int
+    y: int = 2
+
+    @property
+    def total(self) -> int:
+        return self.x + self.y
+
+
+class _Typed(typing.NamedTuple):
+    """Where."""
+
+    x: int
+    y: int = 2
+
+
+def test_a_named_tuple_is_what_typing_makes_of_it() -> None:
+    assert (Spot(1), Spot(x=5, y=6), Spot(1).total) == ((1, 2), (5, 6), 3)
+    assert repr(Spot(1)) == "Spot(x=1, y=2)"
+    assert pickle.loads(pickle.dumps(Spot(1))) == Spot(1)
+    assert get_type_hints(Spot) == get_type_hints(_Typed)
+    for name in ("__doc__", "__module__", "__mro__", "__match_args__", "_fields", "_field_defaults"):
+        assert str(getattr(Spot, name)) == str(getattr(_Typed, name)).replace("_Typed", "Spot")
+    with pytest.raises(TypeError):
+        Spot()  # type: ignore[call-arg]

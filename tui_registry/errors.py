@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, NamedTuple, TypeAlias, Union
+from typing import Literal, TypeAlias, Union
+
+from tui_registry.frozen import NamedTuple
 
 Kind: TypeAlias = Literal["model", "agent"]
 KINDS: tuple[Kind, ...] = ("model", "agent")

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import fewest_typos, safe_text
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import httpcore
 import httpx
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import safe_text
 
 _E = TypeVar("_E", bound=BaseException)

@@ -62,6 +62,7 @@ def test_what_is_kept_small_is_read_as_it_came_everywhere() -> None:
         assert (entry.record, entry.size, last.size) == (large.record, len(large.body), len(large.body))
         assert registry.log.by_hash([large.hash], 1) == registry.log.ops_of(large.key) == [large.body]
         assert registry.log.operations().rows[0].name == "large"
+        assert registry.bodies([large.key])[0].record in large.body
         assert registry.apply([large.body]).known == 1
         assert registry.verify().sound
 

@@ -27,7 +27,7 @@ from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.register.draft_keeping import DraftList
 from tui_registry.tui.register.register_screen import RegisterScreen
-from tui_registry.tui.settings.theme import ThemeScreen
+from tui_registry.tui.settings.settings_screen import ThemeScreen
 
 
 async def in_one_read(pilot: Pilot[None], *keys: str) -> None:

@@ -14,8 +14,7 @@ from tui_registry.cli import run
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings, load_settings, settings_path
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.settings.settings_screen import SettingsList, SettingsScreen
-from tui_registry.tui.settings.theme import ThemeScreen
+from tui_registry.tui.settings.settings_screen import SettingsList, SettingsScreen, ThemeScreen
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from tests.benchmarks.terminal import Terminal
 from tests.seeds import NOW
 from tests.tui.driving import browse_of, replica, running
 from tui_registry.tui.browse.record_detail import TabLine
-from tui_registry.tui.opening import Opening
+from tui_registry.tui.start import Opening
 
 _FIRST_FRAME = """
 import asyncio, sys
@@ -49,8 +49,8 @@ def test_the_first_frame_with_records_needs_no_heavy_module(tmp_path: Path) -> N
 # As `tui-registry` starts, but for the wait for the records: a busy machine may take longer over them.
 _START = """
 import sys
-from tui_registry.tui import opening
-opening._PATIENCE_SECONDS = 60
+from tui_registry.tui import start
+start._PATIENCE_SECONDS = 60
 from tui_registry.__main__ import main
 main(["--data-dir", sys.argv[1]])
 """
@@ -74,7 +74,7 @@ def test_the_first_frame_that_is_drawn_holds_the_records_and_all_around_them(tmp
 def test_what_is_shown_first_is_read_without_textual(tmp_path: Path) -> None:
     script = "import sys, tui_registry.tui.start; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "tui_registry.tui.opening" in run.stdout.split()
+    assert "tui_registry.tui.browse.reading" in run.stdout.split()
     assert not {name for name in run.stdout.split() if name.partition(".")[0] in ("textual", "rich")}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import StoppedError, UsageError, cell_width, note, out, out_json, terminal_width
 from tui_registry.cli.registry import (
@@ -44,6 +44,7 @@ from tui_registry.formfile.bundle import (
 )
 from tui_registry.formfile.editor import LANGUAGE
 from tui_registry.formfile.language import Name
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.records.wire import derive_id
 from tui_registry.text import ELLIPSIS, exact, plural, safe_text

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 from tui_registry import crdt
 from tui_registry.cli.commands import KEEP_A_COPY, WHO_HAS_THE_KEY
@@ -20,6 +19,7 @@ from tui_registry.cli.registry import open_registry, read_lines, read_text, show
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.durable import drafted, give_new_name, sync_folder
 from tui_registry.errors import Json, Kind, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import rejection_json
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.text import exact, moment_utc, safe_text
@@ -39,6 +39,7 @@ def verify(args: Namespace) -> int:
                 "records": report.records,
                 "invalid": [rejection_json(found) for found in report.invalid],
                 "repaired": list(report.repaired),
+                "unrepaired": list(report.unrepaired),
             }
         )
     else:
@@ -46,8 +47,10 @@ def verify(args: Namespace) -> int:
         out(f"{exact(report.ops)} operations checked, {exact(report.records)} records: {state}")
         for found in report.invalid:
             note(f"operation {found.place}: {found.code}: {safe_text(found.sentence)}")
-        for repair in report.repaired:
+        for repair in (*report.repaired, *report.unrepaired):
             note(safe_text(repair))
+        if report.unwritable and not report.sound:
+            note(safe_text(f"nothing was repaired: {report.unwritable}. Copy the replica, and verify the copy"))
     return 0 if report.sound else 1
 
 

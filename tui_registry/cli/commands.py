@@ -10,7 +10,8 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from importlib import import_module
-from typing import NamedTuple
+
+from tui_registry.frozen import NamedTuple
 
 # A table on a terminal ends after so many records, and a list of operations after so many.
 RECORDS_SHOWN = 100

@@ -10,7 +10,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tui_registry.cli.commands import OPERATIONS_SHOWN, RECORDS_SHOWN
 from tui_registry.cli.output import (
@@ -29,6 +29,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
 from tui_registry.datastore import StoreError, revision_of
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
 
 if TYPE_CHECKING:

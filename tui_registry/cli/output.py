@@ -12,10 +12,10 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from tui_registry.cli.parser import PROGRAM
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import ELLIPSIS, exact, safe_text
 
 

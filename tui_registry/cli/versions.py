@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import RECORDS_SHOWN
 from tui_registry.cli.output import Column, Table, note, on_terminal, out, out_json, terminal_width
 from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import StoreError
+from tui_registry.frozen import NamedTuple
 from tui_registry.present import settling
 from tui_registry.present.versions import ancestor_line, came, change_lines
 from tui_registry.records.merging import differing

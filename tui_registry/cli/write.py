@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import KEEP_A_COPY
 from tui_registry.cli.output import (
@@ -34,6 +34,7 @@ from tui_registry.datastore import (
     plan_undo,
 )
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone

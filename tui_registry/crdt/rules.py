@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from tui_registry.crdt.op import MAX_COUNTER, Op, OpError, id_of
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES, MAX_TIME
 from tui_registry.records.wire import derive_id, wire_limits
 

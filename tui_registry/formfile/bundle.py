@@ -19,9 +19,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from tui_registry.errors import Json, Kind, Record, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import nearest
 
 from .agreement import record_values

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import NamedTuple
 
-from tui_registry.frozen import Frozen
+from tui_registry.frozen import Frozen, NamedTuple
 
 from .words import PLACEHOLDER, split_words
 

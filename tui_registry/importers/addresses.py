@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, Given, Judged
 from tui_registry.importers.fetch import (
     Answer,

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
 from tui_registry.present.imports import NOT_STATED, Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
-from tui_registry.records.schema import FIELDS, MODEL_TYPES, Field, Flag, Integer, Many, Optional, Struct, Text, Variant
+from tui_registry.records.schema import FIELDS, MODEL_TYPES, Flag, Integer, Many, Optional, Text, Variant, leaves
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Draft:
             value = plain_name(value)
         if self.has(path) or value is None or value in ("", []):
             return False
-        fitting = self._fit(path, _type_of(self.kind, path), value, origin)
+        fitting = self._fit(path, leaves(self.kind)[path].type, value, origin)
         if fitting is None or fitting in ("", []):
             return False
         place, name = self._place(path)
@@ -319,15 +320,6 @@ def _clean(text: str) -> str:
 
 def _number(value: int) -> str:
     return exact(value) if abs(value) < 10**30 else "the number"
-
-
-def _type_of(kind: Kind, path: str) -> object:
-    fields: tuple[Field, ...] = FIELDS[kind]
-    of: object = None
-    for name in path.split("."):
-        of = next(field.type for field in fields if field.name == name)
-        fields = of.fields if isinstance(of, Struct) else ()
-    return of
 
 
 # ---- licences --------------------------------------------------------------------------------------------------------

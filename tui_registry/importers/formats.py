@@ -9,9 +9,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind
+from tui_registry.frozen import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

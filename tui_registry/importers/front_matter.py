@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import seen
 from tui_registry.records.documents import MAX_FOREIGN_BYTES, DocumentError, load_foreign, top_fields
 from tui_registry.text import exact

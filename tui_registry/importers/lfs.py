@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, shown
 from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.untrusted import SourceError, opened

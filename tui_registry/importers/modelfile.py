@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, put_licence, shown
 from tui_registry.importers.formats import WEIGHTS, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES

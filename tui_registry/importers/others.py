@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from tui_registry.errors import Json, Problem
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import shown
 from tui_registry.importers.formats import FILES
 from tui_registry.importers.front_matter import front_matter

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, put_licence, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.lfs import MOST_OF_POINTER, Pointer, pointer_in, pointers_words

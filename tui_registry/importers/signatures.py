@@ -11,9 +11,10 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object, text_at
 from tui_registry.text import safe_text
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import shown
 from tui_registry.importers.untrusted import is_whole, object_at, texts_at
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft
 from tui_registry.importers.untrusted import is_whole
 from tui_registry.text import count_words, exact, size_bytes, size_mb

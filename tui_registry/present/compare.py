@@ -7,10 +7,11 @@ functions that break lines are told by `measure`. Everything that a comparison h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry.errors import Json, Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import by_whom
 from tui_registry.present.record_rows import (
@@ -21,6 +22,7 @@ from tui_registry.present.record_rows import (
     variant,
     warnings,
 )
+from tui_registry.records.merging import value_at
 from tui_registry.text import ELLIPSIS, exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
@@ -249,7 +251,7 @@ def _cells(entry: Entry, now: int) -> Iterator[_Cell]:
     short = {path: _first_line(record[path]) for path in _TEXTS}
     identity = [row for row in identity_rows({**record, **short}) if row.path in _TEXTS]
     for row in (*fact_rows(record), *requirement_rows(record), *identity):
-        value = _value(record, row.path)
+        value = value_at(record, row.path)
         key = _key(value) if row.stated else None
         yield _Cell(_ONE_NAME.get(row.path, row.path), row, value, key)
     for path, label in (("created_at", "Created"), ("updated_at", "Updated")):
@@ -257,13 +259,6 @@ def _cells(entry: Entry, now: int) -> Iterator[_Cell]:
         if isinstance(seconds, int):
             text = f"{moment_utc(seconds)[:10]}, {ago(now - seconds)}"
             yield _Cell(path, Row(path, label, text), seconds, text)
-
-
-def _value(record: Mapping[str, Json], path: str) -> Json:
-    value: Json = dict(record)
-    for name in path.split("."):
-        value = value[name] if isinstance(value, dict) else None
-    return value
 
 
 def _key(value: Json) -> object:

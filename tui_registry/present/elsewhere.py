@@ -3,8 +3,9 @@ what can be done about each, with what it costs. `trust.md` has the same at leng
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
 from tui_registry.present.restored import what_was_restored

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tui_registry.errors import Json, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.text import exact, safe_text
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import gigabytes, memory, moment, parameters, speed, tokens, vcpus
 from tui_registry.present.deeds import conflict
-from tui_registry.records.schema import FIELDS, ID_FIELD, Field, FieldType, Flag, Integer, Many, Optional, Struct, Unit
+from tui_registry.records.schema import Field, Flag, Integer, Many, Unit, leaves
 from tui_registry.text import age, exact, safe_text, size_bytes
 
 if TYPE_CHECKING:
@@ -150,8 +151,6 @@ def variant(value: Json) -> str:
 # How
 
 _NEEDS = "resource_requirements."
-# Set by the Datastore, and shown by rows of their own.
-_GIVEN = frozenset(("owner_id", "created_at", "updated_at", *ID_FIELD.values()))
 _IDENTITY = frozenset(("name", "version", "description", "formfile_template"))
 
 
@@ -228,12 +227,8 @@ _SAYS = {
 _NONE = {"compatible_model_types": "no model type that it names", "preferred_models": "no model in particular"}
 
 
-def _inner(field: Field) -> FieldType:
-    return field.type.of if isinstance(field.type, Optional) else field.type
-
-
 def _says(field: Field) -> Callable[[Json], str]:
-    match _inner(field):
+    match field.inner:
         case Integer():
             return _SAYS.get(field.name) or _amount(_WORDS[field.unit])
         case Many():
@@ -247,11 +242,8 @@ def _says(field: Field) -> Callable[[Json], str]:
 def _fields() -> dict[str, _Field]:
     """Every field that an author fills in, by its path, for both kinds of record."""
     found = {}
-    for field in (*FIELDS["model"], *FIELDS["agent"]):
-        leaves = field.type.fields if isinstance(field.type, Struct) else ()
-        for leaf in leaves or (field,):
-            section = "requirements" if leaves else "identity" if leaf.name in _IDENTITY else "facts"
-            none = _NONE.get(leaf.name, "not stated" if isinstance(_inner(leaf), Integer) else "none")
-            if leaf.name not in _GIVEN:
-                found[f"{_NEEDS if leaves else ''}{leaf.name}"] = _Field(section, leaf.label, _says(leaf), none)
+    for path, field in (leaves("model") | leaves("agent")).items():
+        section = "requirements" if path.startswith(_NEEDS) else "identity" if path in _IDENTITY else "facts"
+        none = _NONE.get(path, "not stated" if isinstance(field.inner, Integer) else "none")
+        found[path] = _Field(section, field.label, _says(field), none)
     return found

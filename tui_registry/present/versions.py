@@ -6,9 +6,10 @@ What differs, `records.merging` finds; here it gets its labels and becomes text 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from tui_registry.errors import Json, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import by_whom
 from tui_registry.present.record_rows import Row, value_row, variant

@@ -6,7 +6,9 @@ All of it works on tokens, so it also works on a text that does not parse yet.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
+
+from tui_registry.frozen import NamedTuple
 
 from .fields import FIELDS, RANGES, Field, find_field, normalise
 from .folding import fold_case, words

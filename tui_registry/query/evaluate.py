@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.frozen import NamedTuple
 
 from .fields import FIELDS, LARGEST, Field, alike, is_hex, version_beginnings
 from .folding import (

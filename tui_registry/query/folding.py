@@ -22,9 +22,10 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from tui_registry.errors import Record
+from tui_registry.frozen import NamedTuple
 
 # The fields that free text looks in, in the order of their weight. Models have no tools.
 TEXT_FIELDS: Final = ("name", "description", "tags", "capabilities", "tools")

@@ -12,10 +12,11 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.records.schema import FIELDS, ID_FIELD, Many, Struct, Text
+from tui_registry.frozen import NamedTuple
+from tui_registry.records.schema import ID_FIELD, FieldType, Many, Text, leaves
 
 # How a field's versions are best told apart: a `text` by its words, a `list` by its items.
 Shape: TypeAlias = Literal["value", "text", "list"]
@@ -215,15 +216,13 @@ def marked(before: str, after: str) -> list[Piece]:
 
 @cache
 def _leaves(kind: Kind) -> dict[str, Shape]:
-    given = (ID_FIELD[kind], "owner_id", "created_at", "updated_at")
-    found: dict[str, Shape] = {}
-    for field in FIELDS[kind]:
-        if isinstance(field.type, Struct):
-            found.update((f"{field.name}.{leaf.name}", "value") for leaf in field.type.fields)
-        elif field.name not in given:
-            long = isinstance(field.type, Text) and field.type.most > _LONGEST_LINE
-            found[field.name] = "list" if isinstance(field.type, Many) else "text" if long else "value"
-    return found
+    return {path: _shape(field.type) for path, field in leaves(kind).items()}
+
+
+def _shape(of: FieldType) -> Shape:
+    if isinstance(of, Many):
+        return "list"
+    return "text" if isinstance(of, Text) and of.most > _LONGEST_LINE else "value"
 
 
 # Names, versions and licences are at most so long; a description or a template may be more.

@@ -8,9 +8,10 @@ peer passes through.
 from __future__ import annotations
 
 import copy
-from typing import Literal, NamedTuple, TypeAlias, Union
+from typing import Literal, TypeAlias, Union
 
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 
 NULL_HASH = "0" * 64
 MAX_TIME = 253402300799  # 9999-12-31T23:59:59Z, the last second that every calendar library can print
@@ -18,6 +19,9 @@ MAX_OP_BYTES = 65_536
 MAX_CHILDREN = 16  # heads that one operation names
 # Of all rules that decide what is valid: remembered rejections fall when this number changes.
 RULES_VERSION = 1
+# Of the authoring rules, the table of licences and the linter of templates, as far as they find errors in a record that
+# keeps the wire limits: replicas remember which records have some, and judge them anew when this number changes.
+AUTHORING_VERSION = 1
 
 
 class Text(NamedTuple):
@@ -79,6 +83,8 @@ class Field(NamedTuple):
     Attributes:
         default: in plain JSON form.
         label: what people call it where it stands alone, such as `Recommended memory`.
+        hint: an example, for a form that is still empty.
+        about: what to write there, in a few words; empty where a person writes nothing.
     """
 
     name: str
@@ -86,6 +92,13 @@ class Field(NamedTuple):
     default: Json
     label: str
     unit: Unit = ""
+    hint: str = ""
+    about: str = ""
+
+    @property
+    def inner(self) -> FieldType:
+        """What a value is where it is not null."""
+        return self.type.of if isinstance(self.type, Optional) else self.type
 
 
 MODEL_TYPES = ("LLM", "Embedding", "Multimodal", "AudioProcessing", "ImageGeneration")
@@ -110,87 +123,115 @@ U64 = Integer("<Q", 0, 2**64 - 1)
 I64 = Integer("<q", -(2**63), 2**63 - 1)
 
 _HASH = Text(64, hex_digits=64)
-_OWNER = Text(40, hex_digits=40)
-_NAME = Text(128, least=1)
-_VERSION = Text(64, least=1)
-_LICENSE = Text(128, least=1)
-_DESCRIPTION = Text(10_000)
-_TEMPLATE = Text(24_576)
 _LABELS = Many(Text(128, least=1), 64)
 
-_MODEL_NEEDS = Struct(
-    (
-        Field("min_vcpus", U8, 1, "vCPUs"),
-        Field("recommended_vcpus", U8, 2, "Recommended vCPUs"),
-        Field("min_memory_mb", U64, 1024, "Memory", "mb"),
-        Field("recommended_memory_mb", U64, 4096, "Recommended memory", "mb"),
-        Field("min_disk_gb", U64, 10, "Disk", "gb"),
-        Field("recommended_disk_gb", U64, 20, "Recommended disk", "gb"),
-        Field("requires_gpu", Flag(), False, "GPU"),
-        Field("min_vram_gb", Optional(U64), None, "GPU memory", "gb"),
-        Field("cuda_cores", Optional(U32), None, "CUDA cores"),
-        Field("tensor_cores", Optional(U32), None, "Tensor cores"),
-    )
+# What both kinds have. A field of one kind stands in its place in the record, below.
+_NAME = Field("name", Text(128, least=1), "", "Name", "", "my-llama-finetune", "What lists show; 1 to 128 characters")
+_OWNER = Field("owner_id", Text(40, hex_digits=40), NULL_HASH, "Owner")
+_VERSION = Field(
+    "version", Text(64, least=1), "0.1.0", "Version", "", "1.0.0", "Semantic versioning: major.minor.patch"
 )
+_DESCRIPTION = Field("description", Text(10_000), "", "Description", about="Markdown: what it is for")
+_LICENSE = Field(
+    "license", Text(128, least=1), "MIT", "Licence", "", "Apache-2.0",
+    "An SPDX expression, or LicenseRef- and a name of your own",
+)  # fmt: skip
+_TAGS = Field("tags", _LABELS, [], "Tags", "", "chat, code, multilingual", "Lower-case words with hyphens")
+_CREATED = Field("created_at", I64, 0, "Created", "time")
+_UPDATED = Field("updated_at", I64, 0, "Updated", "time")
+_TEMPLATE = Field("formfile_template", Text(24_576), "", "Formfile", about="One instruction a line")
+_CAPABILITIES = Field("capabilities", _LABELS, [], "Capabilities", "", "tool-calling, vision", "What it can do")
 
-_AGENT_NEEDS = Struct(
-    (
-        Field("min_vcpus", U8, 1, "vCPUs"),
-        Field("recommended_vcpus", U8, 1, "Recommended vCPUs"),
-        Field("min_memory_mb", U64, 512, "Memory", "mb"),
-        Field("recommended_memory_mb", U64, 1024, "Recommended memory", "mb"),
-        Field("min_disk_gb", U64, 5, "Disk", "gb"),
-        Field("recommended_disk_gb", U64, 10, "Recommended disk", "gb"),
-    )
-)
+
+def _machine(vcpus: tuple[int, int], memory_mb: tuple[int, int], disk_gb: tuple[int, int]) -> tuple[Field, ...]:
+    """What either kind runs on, with the defaults of least and recommended."""
+    return (
+        Field("min_vcpus", U8, vcpus[0], "vCPUs", "", "1", "Virtual CPUs without which it does not run"),
+        Field("recommended_vcpus", U8, vcpus[1], "Recommended vCPUs", "", "2", "Virtual CPUs with which it runs well"),
+        Field(
+            "min_memory_mb", U64, memory_mb[0], "Memory", "mb", "16GB",
+            "RAM without which it does not run: 512, 16GB",
+        ),
+        Field(
+            "recommended_memory_mb", U64, memory_mb[1], "Recommended memory", "mb", "32GB",
+            "RAM with which it runs well",
+        ),
+        Field("min_disk_gb", U64, disk_gb[0], "Disk", "gb", "20GB", "Disk without which it does not run: 20, 1TB"),
+        Field("recommended_disk_gb", U64, disk_gb[1], "Recommended disk", "gb", "40GB", "Disk with which it runs well"),
+    )  # fmt: skip
 
 
-def _needs_default(needs: Struct) -> Json:
-    return {field.name: field.default for field in needs.fields}
+def _needs(*fields: Field) -> Field:
+    default: Json = {field.name: field.default for field in fields}
+    return Field("resource_requirements", Struct(fields), default, "Requirements")
 
 
 FIELDS: dict[Kind, tuple[Field, ...]] = {
     "model": (
         Field("model_id", _HASH, NULL_HASH, "Id"),
-        Field("name", _NAME, "", "Name"),
-        Field("owner_id", _OWNER, NULL_HASH, "Owner"),
-        Field("version", _VERSION, "0.1.0", "Version"),
-        Field("description", _DESCRIPTION, "", "Description"),
-        Field("license", _LICENSE, "MIT", "Licence"),
-        Field("model_type", Variant(MODEL_TYPES), "LLM", "Type"),
-        Field("framework", Variant(MODEL_FRAMEWORKS), "PyTorch", "Framework"),
-        Field("parameters", U64, 0, "Parameters", "count"),
-        Field("quantization", Optional(Variant(QUANTIZATION_TYPES)), None, "Quantisation"),
-        Field("context_length", Optional(U32), None, "Context", "tokens"),
-        Field("input_tokens_per_second", Optional(U32), None, "Input speed", "count"),
-        Field("output_tokens_per_second", Optional(U32), None, "Output speed", "count"),
-        Field("tags", _LABELS, [], "Tags"),
-        Field("created_at", I64, 0, "Created", "time"),
-        Field("updated_at", I64, 0, "Updated", "time"),
-        Field("formfile_template", _TEMPLATE, "", "Formfile"),
-        Field("resource_requirements", _MODEL_NEEDS, _needs_default(_MODEL_NEEDS), "Requirements"),
-        Field("capabilities", _LABELS, [], "Capabilities"),
+        _NAME,
+        _OWNER,
+        _VERSION,
+        _DESCRIPTION,
+        _LICENSE,
+        Field("model_type", Variant(MODEL_TYPES), "LLM", "Type", about="What the model takes and gives"),
+        Field("framework", Variant(MODEL_FRAMEWORKS), "PyTorch", "Framework", about="What it is built with"),
+        Field("parameters", U64, 0, "Parameters", "count", "7.6b", "How many weights: 7.6b, 135m; empty when unknown"),
+        Field(
+            "quantization", Optional(Variant(QUANTIZATION_TYPES)), None, "Quantisation",
+            about="How the weights are stored; none when in full",
+        ),
+        Field(
+            "context_length", Optional(U32), None, "Context", "tokens", "32k",
+            "The longest input in tokens: 4096, 32k, 1m",
+        ),
+        Field(
+            "input_tokens_per_second", Optional(U32), None, "Input speed", "count", "1200",
+            "Tokens read per second, if measured",
+        ),
+        Field(
+            "output_tokens_per_second", Optional(U32), None, "Output speed", "count", "85",
+            "Tokens written per second, if measured",
+        ),
+        _TAGS,
+        _CREATED,
+        _UPDATED,
+        _TEMPLATE,
+        _needs(
+            *_machine(vcpus=(1, 2), memory_mb=(1024, 4096), disk_gb=(10, 20)),
+            Field("requires_gpu", Flag(), False, "GPU", about="Whether it needs a GPU"),
+            Field("min_vram_gb", Optional(U64), None, "GPU memory", "gb", "16GB", "VRAM without which it does not run"),
+            Field("cuda_cores", Optional(U32), None, "CUDA cores", "", "3584", "At least so many, when that is known"),
+            Field(
+                "tensor_cores", Optional(U32), None, "Tensor cores", "", "112",
+                "At least so many, when that is known",
+            ),
+        ),
+        _CAPABILITIES,
     ),
     "agent": (
         Field("agent_id", _HASH, NULL_HASH, "Id"),
-        Field("name", _NAME, "", "Name"),
-        Field("owner_id", _OWNER, NULL_HASH, "Owner"),
-        Field("version", _VERSION, "0.1.0", "Version"),
-        Field("description", _DESCRIPTION, "", "Description"),
-        Field("license", _LICENSE, "MIT", "Licence"),
-        Field("agent_type", Variant(AGENT_TYPES), "Assistant", "Type"),
-        Field("framework", Variant(AGENT_FRAMEWORKS), "LangChain", "Framework"),
-        Field("compatible_model_types", Many(Variant(MODEL_TYPES), 16), ["LLM"], "Works with"),
-        Field("preferred_models", _LABELS, [], "Prefers"),
-        Field("tags", _LABELS, [], "Tags"),
-        Field("created_at", I64, 0, "Created", "time"),
-        Field("updated_at", I64, 0, "Updated", "time"),
-        Field("formfile_template", _TEMPLATE, "", "Formfile"),
-        Field("resource_requirements", _AGENT_NEEDS, _needs_default(_AGENT_NEEDS), "Requirements"),
-        Field("capabilities", _LABELS, [], "Capabilities"),
-        Field("tools", _LABELS, [], "Tools"),
+        _NAME,
+        _OWNER,
+        _VERSION,
+        _DESCRIPTION,
+        _LICENSE,
+        Field("agent_type", Variant(AGENT_TYPES), "Assistant", "Type", about="What the agent does"),
+        Field("framework", Variant(AGENT_FRAMEWORKS), "LangChain", "Framework", about="What it is built with"),
+        Field(
+            "compatible_model_types", Many(Variant(MODEL_TYPES), 16), ["LLM"], "Works with",
+            about="The types of model that the agent can use",
+        ),
+        Field("preferred_models", _LABELS, [], "Prefers", about="Models that suit it best, the first one first"),
+        _TAGS,
+        _CREATED,
+        _UPDATED,
+        _TEMPLATE,
+        _needs(*_machine(vcpus=(1, 1), memory_mb=(512, 1024), disk_gb=(5, 10))),
+        _CAPABILITIES,
+        Field("tools", _LABELS, [], "Tools", "", "web-search, python", "What the agent calls"),
     ),
-}
+}  # fmt: skip
 
 ID_FIELD: dict[Kind, str] = {"model": "model_id", "agent": "agent_id"}
 
@@ -198,3 +239,18 @@ ID_FIELD: dict[Kind, str] = {"model": "model_id", "agent": "agent_id"}
 def defaults(kind: Kind) -> Record:
     """A fresh plain record of that kind, every field at its default (a draft: it cannot be signed as it is)."""
     return {field.name: copy.deepcopy(field.default) for field in FIELDS[kind]}
+
+
+def leaves(kind: Kind) -> dict[str, Field]:
+    """The fields that an author fills in, by path, in the record's order: `resource_requirements.min_vcpus`.
+
+    Id, owner and times are set by the Datastore.
+    """
+    given = (ID_FIELD[kind], _OWNER.name, _CREATED.name, _UPDATED.name)
+    found: dict[str, Field] = {}
+    for field in FIELDS[kind]:
+        if isinstance(field.type, Struct):
+            found.update((f"{field.name}.{leaf.name}", leaf) for leaf in field.type.fields)
+        elif field.name not in given:
+            found[field.name] = field
+    return found

@@ -6,10 +6,10 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool, StoreError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}").fullmatch

@@ -27,7 +27,7 @@ from tui_registry.tui.kit.messages import Search, Settle, ShowRecord
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from tui_registry.tui.opening import Opening
+    from tui_registry.tui.browse.reading import FirstAnswer
 
 
 # The modes on the number keys but the first, each imported when somebody goes there: the first frame needs none.
@@ -62,24 +62,23 @@ class RegistryApp(RegistryHost):
         settings: Settings | None = None,
         settings_file: Path | None = None,
         clock: Callable[[], float] = time.time,
-        opening: Opening | None = None,
+        first_answer: Callable[[], FirstAnswer | None] = lambda: None,
     ) -> None:
         """
         Args:
             settings_file: where they are kept; None for where the person's own file is.
             clock: gives Unix seconds, for ages.
-            opening: reads the answer to the query already.
+            first_answer: gives the answer to the query where it is at hand already.
         """
         super().__init__(datastore, settings=settings, settings_file=settings_file, clock=clock)
         self._query = query
-        self._opening = opening
+        self._first_answer = first_answer
         for mode, make in LATER_MODES.items():
             self.add_mode(mode, partial(lambda make: styled(self, make()), make))
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, and what it shows as soon as it is there."""
-        opening, self._opening = self._opening, None
-        answer = None if opening is None else opening.take()
+        answer = self._first_answer()
         if answer is not None:
             self.set_reactive(RegistryHost.facts, answer.facts)
         return BrowseScreen(self._query, answer, width=self.size.width)

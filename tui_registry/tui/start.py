@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import gc
+import time
 from pathlib import Path
+from threading import Thread
 
 from tui_registry.datastore import Datastore
+from tui_registry.errors import RegistryError
 from tui_registry.settings import Settings
-from tui_registry.tui.opening import Opening
+from tui_registry.tui.browse.reading import TOP, FirstAnswer, Question, read_windows, understand
+from tui_registry.tui.kit.facts import read_facts
+
+# How long the first frame waits for its records; then it is drawn, and they come when they come.
+_PATIENCE_SECONDS = 0.25
 
 
 def run(
@@ -35,7 +42,9 @@ def run(
     try:
         from tui_registry.tui.app import RegistryApp
 
-        app = RegistryApp(datastore, query=query, settings=settings, settings_file=settings_file, opening=opening)
+        app = RegistryApp(
+            datastore, query=query, settings=settings, settings_file=settings_file, first_answer=opening.take
+        )
         if wrong:
             app.say(wrong, "problem")
         app.run()
@@ -46,3 +55,43 @@ def run(
     finally:
         gc.enable()
         opening.close()
+
+
+class Opening:
+    """Reads the answer to the first question in a thread. No Textual here.
+
+    What cannot be read is left to the screen, which asks again and can say why.
+    """
+
+    def __init__(self, datastore: Datastore, query: str) -> None:
+        self.question = Question(query)
+        self._datastore = datastore
+        self._answer: FirstAnswer | None = None
+        self._unwanted = False
+        self._thread = Thread(target=self._read, name="opening")
+        self._thread.start()
+
+    def take(self) -> FirstAnswer | None:
+        """The answer; None when it cannot be read, or not in time. It can be taken once, and is given up then."""
+        self._thread.join(_PATIENCE_SECONDS)
+        answer, self._answer = self._answer, None
+        self._unwanted = True
+        return answer
+
+    def close(self) -> None:
+        """Give up what is being read; returns when it has ended."""
+        self._unwanted = True
+        self._thread.join()
+
+    def _read(self) -> None:
+        datastore, question = self._datastore, self.question
+        try:
+            # Before the records, so that what is committed meanwhile is noticed. Of an empty replica there is nothing
+            # to say but its address, for which its key would have to be made.
+            facts = read_facts(datastore) if datastore.stats().records else None
+            readings = next(read_windows(datastore, question, TOP, lambda: self._unwanted))
+            nothing = not readings[0].page.rows
+            understanding = understand(datastore, question, int(time.time()), nothing)
+            self._answer = FirstAnswer(readings, understanding, facts)
+        except RegistryError:
+            pass

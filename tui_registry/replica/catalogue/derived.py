@@ -18,9 +18,9 @@ import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from tui_registry.errors import Json, Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
@@ -335,7 +335,7 @@ RECORD_COLUMNS = (
     "name, version, type, framework, license, quantization, parameters, context_length, output_tps, min_vcpus, "
     "min_memory_mb, min_disk_gb, min_vram_gb, has_formfile, labels, created_at, updated_at"
 )
-CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, {RECORD_COLUMNS}"
+CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, invalid, {RECORD_COLUMNS}"
 
 RecordColumns = tuple[str | int | None, ...]
 
@@ -351,17 +351,22 @@ class Derived(NamedTuple):
     Attributes:
         columns: what the catalogue holds. words: what the word index holds.
         counted: its values that are counted, each after its facet's letter.
+        invalid: 0 where a glance tells that it breaks no authoring rule, else None: `judged` looks closer.
     """
 
     columns: RecordColumns
     words: tuple[str, ...]
     counted: tuple[str, ...]
+    invalid: int | None
 
 
 def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
+    from tui_registry.records.authoring import is_plainly_valid  # a list is read without the rules
+
     columns = record_columns(kind, record)
-    return Derived(columns, word_values(kind, record), counted_values(kind, columns))
+    invalid = 0 if is_plainly_valid(kind, record) else None
+    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid)
 
 
 def record_columns(kind: Kind, record: Record) -> RecordColumns:

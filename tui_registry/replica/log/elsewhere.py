@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tui_registry.crdt.key_state import heads, winner
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.versions import Link, named_in
 from tui_registry.replica.store.connection import Pool

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from tui_registry.frozen import NamedTuple
 
 
 class FirstSeen(NamedTuple):

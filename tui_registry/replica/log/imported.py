@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.as_written import read_record
 from tui_registry.records.merging import differing, merge, paths, value_at
 from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES, NULL_HASH

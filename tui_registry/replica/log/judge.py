@@ -12,10 +12,11 @@ import signal
 import struct
 import sys
 from collections.abc import Sequence
-from typing import IO, NamedTuple
+from typing import IO
 
 from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_alone, claim_of
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.replica.catalogue.derived import Derived, derive
 

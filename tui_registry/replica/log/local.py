@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from tui_registry.crdt.keys import Identity
 from tui_registry.crdt.op import AgentOp, ModelOp
 from tui_registry.crdt.sign import chain_of_children, sign_rm, sign_up
 from tui_registry.errors import InvalidRecord, Kind, Record, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.records.wire import derive_id
 from tui_registry.replica.catalogue.current import check_among

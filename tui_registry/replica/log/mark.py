@@ -18,10 +18,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import system_reason
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.log.operations import Log, sum_at
 from tui_registry.replica.store.connection import Pool
@@ -111,6 +112,9 @@ class Mark:
         # Read first: of two that find this at once, such as `serve` and `export`, one renews it.
         epoch = self._log.head().epoch
         restored = self._differs()
+        if restored is not None or new_epoch:
+            # Before another epoch has its mark.
+            self._pool.expect_writable()
         renewed = new_epoch or restored is not None
         before = self._untold() if restored is None else (restored.shared, restored.shared_at)
         if renewed:

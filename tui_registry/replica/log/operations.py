@@ -12,9 +12,10 @@ import sqlite3
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tui_registry.errors import Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import words as folded_words
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
@@ -167,9 +168,13 @@ class Log:
 
     # As other replicas copy it
 
-    def head(self) -> Head:
-        """Size, fingerprint and epoch of the log, as of one moment."""
-        address = self._key.address
+    def head(self, *, make_key: bool = True) -> Head:
+        """Size, fingerprint and epoch of the log, as of one moment.
+
+        Args:
+            make_key: False where it is not given to others: `node` is empty then before there is a key.
+        """
+        address = self._key.address if make_key else self._key.known
         with self._pool.read() as db:
             return _read_head(db, address)
 

@@ -8,9 +8,10 @@ import stat
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry.errors import Problem
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.store.connection import Pool, StoreError
 

@@ -9,10 +9,11 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tui_registry.crdt.key_state import heads, winner
 from tui_registry.errors import Kind, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_CHILDREN
 from tui_registry.replica.catalogue.current import revision_of
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE

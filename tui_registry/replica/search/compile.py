@@ -5,11 +5,13 @@ The text of a query is data: words are letters and digits by construction, every
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
@@ -22,13 +24,13 @@ from tui_registry.replica.catalogue.derived import (
     name_word,
     words_between,
 )
+from tui_registry.replica.catalogue.judged import Judged
 from tui_registry.replica.store.stored import hex_range
 
 Parameter = str | int | bytes
 Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
-IS_INVALID = "is_invalid(c.rid)"
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
@@ -70,7 +72,7 @@ class Compiled(NamedTuple):
         ranges: the ranges that must hold, as (column, low, high), for reading through the index of a rare one.
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
-        conflicts: the query asks for records in conflict.
+        conflicts: the query asks for records in conflict. invalid: it asks for invalid ones.
         named: where names are found in other words than those of the only free text, an expression over `names` for all
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
@@ -86,6 +88,7 @@ class Compiled(NamedTuple):
     ids: tuple[bytes, bytes] | None = None
     kind: int | None = None
     conflicts: bool = False
+    invalid: bool = False
     named: str | None = None
     elsewhere: str | None = None
 
@@ -130,6 +133,7 @@ class Context(NamedTuple):
         go_on_inside: the words of names that a word stands inside of, not all where they are very many.
         models_named: the ids of models that bear a name, not all where they are very many.
         is_indexed: the word index has all records. While it is made anew, what columns can tell is not asked of it.
+        judged: what is known of which records are invalid.
     """
 
     address: str
@@ -140,6 +144,7 @@ class Context(NamedTuple):
     go_on_inside: Callable[[str], Sequence[str]]
     models_named: Callable[[str], Sequence[str]]
     is_indexed: bool = True
+    judged: Judged = Judged()
 
 
 def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -185,9 +190,19 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         next(ids, None),
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
         Match("is", "conflict") in parts,
+        Match("is", "invalid") in parts,
         named,
         elsewhere,
     )
+
+
+def is_invalid(judged: Judged) -> Condition:
+    """The condition on `c` that holds for invalid records."""
+    column = "c.invalid IS NOT NULL AND c.invalid = 1"
+    if judged.is_whole:
+        return column, []
+    beside = json.dumps(judged.beside)
+    return f"({column} AND c.rid >= ?) OR c.rid IN (SELECT value FROM json_each(?))", [judged.floor, beside]
 
 
 def asks_words(condition: str) -> bool:
@@ -397,7 +412,7 @@ def _condition(node: Node, context: Context) -> Condition:
             column, low, high = _bounds(node)
             return f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?", [low, high]
         case Match():
-            return _column_condition(node, context.address) or _by_words(node, context)
+            return _column_condition(node, context) or _by_words(node, context)
         case Text():
             return _by_words(node, context)
 
@@ -409,12 +424,8 @@ def _bounds(node: Range) -> tuple[str, int, int]:
     return _RANGE_COLUMNS[node.field], low, 2**63 - 1 if node.high is None else node.high
 
 
-def _column_condition(node: Match, address: str) -> Condition | None:
-    """A condition of columns alone; None where they cannot answer it.
-
-    Args:
-        address: the replica's own, 40 hex digits, "" before there is one.
-    """
+def _column_condition(node: Match, context: Context) -> Condition | None:
+    """A condition of columns alone; None where they cannot answer it."""
     match node.field, node.value:
         case "kind", value:
             return IS_KIND, [KIND_CODES_BY_NAME[value]]
@@ -423,12 +434,12 @@ def _column_condition(node: Match, address: str) -> Condition | None:
             return "c.rid IN (SELECT rid FROM keys WHERE id BETWEEN ? AND ?)", [low, high]
         case "name", value:
             return "c.name = ? COLLATE NOCASE", [value]
-        case "is", "mine" if address:
-            return "c.owner = ?", [bytes.fromhex(address)]
+        case "is", "mine" if context.address:
+            return "c.owner = ?", [bytes.fromhex(context.address)]
         case "is", "conflict":
             return "c.live_heads > 1", []
         case "is", "invalid":
-            return IS_INVALID, []
+            return is_invalid(context.judged)
         case "has", "formfile":
             return "c.has_formfile", []
         case ("type" | "framework" | "license" | "quant") as field, value:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.nodes import Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, Row, row_of
 from tui_registry.replica.search.compile import (
-    IS_INVALID,
     IS_KIND,
     IS_LISTED,
     Compiled,
@@ -31,8 +30,6 @@ from tui_registry.replica.search.compile import (
 # checked by its row, which costs a microsecond or two.
 LISTED = 10_000
 _CHECKED = 4_000
-# `is:invalid` reads the record and applies the authoring rules: 50 us.
-_JUDGED = 1_000
 # A look-up in the word index by row costs some 70 us, as much as reading past several hundred of its entries.
 _LOOKED_UP = 200
 # Rows looked at for a bound.
@@ -102,13 +99,19 @@ def stale_cursor() -> QueryError:
 def listed(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:
     """The rids of all matches, in any order, where they are few; None where they may be more, and for the query for
     everything."""
-    if compiled.is_everything:
+    if compiled.is_everything or (compiled.is_kind and _kinds(db)[compiled.kind or 0] > LISTED):
         return None
     if compiled.ids is not None:
         return _few(db, "SELECT rid FROM keys WHERE id BETWEEN ? AND ?", compiled.ids, compiled.whole)
     if compiled.conflicts:
         conflicts = "SELECT rid FROM catalogue INDEXED BY catalogue_conflicts WHERE live_heads > 1"
         return _few(db, conflicts, (), compiled.whole)
+    if compiled.invalid:
+        invalid = (
+            "SELECT rid FROM catalogue INDEXED BY catalogue_invalid WHERE invalid = 1 "
+            "UNION SELECT value FROM json_each(?)"
+        )
+        return _few(db, invalid, (json.dumps(compiled.context.judged.beside),), compiled.whole)
     if compiled.named is not None and compiled.columns is not None:
         found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled)
     elif compiled.match is None:
@@ -131,7 +134,7 @@ def source(compiled: Compiled, rids: list[int] | None, limit: int) -> Source:
         recent = "(SELECT rid FROM catalogue ORDER BY rid DESC LIMIT ?)"
         where, parameters = compiled.whole
         bound = [limit]
-    if asks_words(where) or IS_INVALID in where:
+    if asks_words(where):
         bound[-1] = min(limit, _LOOKED_UP)
     return Source(f"{recent} recent CROSS JOIN catalogue c ON c.rid = recent.rid", where, [*bound, *parameters])
 
@@ -229,7 +232,7 @@ def _few(
     db: sqlite3.Connection, statement: str, parameters: tuple[Parameter | None, ...], condition: Condition
 ) -> list[int] | None:
     """The rids of a statement that a condition holds for, None where they are many."""
-    most = LISTED if condition[0] == "1" else _JUDGED if IS_INVALID in condition[0] else _CHECKED
+    most = LISTED if condition[0] == "1" else _CHECKED
     found = [rid for (rid,) in db.execute(f"{statement} LIMIT ?", (*parameters, most + 1))]
     return _kept(db, found, condition) if len(found) <= most else None
 
@@ -311,7 +314,7 @@ def window(
     if rids is not None and len(rids) <= _FEW:
         read_from = of_rids(rids)
     else:
-        read_from = Source(_along(sort, compiled), *_walk(db, compiled, rids, sort))
+        read_from = Source(_along(sort, compiled, rids), *_walk(db, compiled, rids, sort))
     found: list[Found] = []
     places: list[int] = []
     for place in order[order.index(begin) :]:
@@ -340,7 +343,7 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
     """The condition for walking along an index."""
     if rids is not None:
         return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
-    if compiled.match is None:
+    if compiled.match is None or compiled.is_kind:
         return compiled.whole
     in_index = estimate(db, compiled.match)
     many = _MANY
@@ -373,10 +376,16 @@ def _of_kind(compiled: Compiled, condition: Condition) -> Condition:
     return f"{IS_KIND} AND {condition[0]}", [compiled.kind, *condition[1]]
 
 
-def _along(sort: Sort, compiled: Compiled) -> str:
+def _along(sort: Sort, compiled: Compiled, rids: list[int] | None) -> str:
     """The catalogue along the order's own index: left to itself SQLite might sort the half of a million rows."""
     index = ORDERS[sort.key].along
-    if sort.key == "updated" and compiled.kind is not None:
+    if sort.key != "updated":
+        pass
+    elif rids is None and compiled.conflicts:
+        index = "catalogue_conflicts"
+    elif rids is None and compiled.invalid and compiled.context.judged.is_whole:
+        index = "catalogue_invalid"
+    elif compiled.kind is not None:
         index = "catalogue_kind_updated"
     return f"catalogue c INDEXED BY {index}"
 

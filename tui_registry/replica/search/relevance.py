@@ -13,8 +13,8 @@ import json
 import sqlite3
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from typing import NamedTuple
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.query.evaluate import begins_name, is_in_name
 from tui_registry.query.folding import forms, words
 from tui_registry.query.nodes import And, Not, Or, Text, positive_texts

@@ -6,9 +6,10 @@ import sqlite3
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tui_registry.errors import Kind
+from tui_registry.frozen import NamedTuple
 from tui_registry.licences import usual
 from tui_registry.query.fields import FACETS
 from tui_registry.query.folding import fold_case, words

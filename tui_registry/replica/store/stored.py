@@ -7,15 +7,18 @@ import re
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from tui_registry.errors import Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES
 
 _CHUNK = 500
 # Most ops are smaller, and gain little: half of their bytes are digits of hashes and signatures.
 _LEAST_PACKED = 2_048
 _QUICKLY = 1
+_RECORD = b'"op":{"op":{"value":'
+_AFTER_RECORD = b',"vclock":'
 _CHILDREN = re.compile(rb'"children":\[([^]]*)\]').search
 _NAMES = re.compile(rb"[0-9a-f]{64}").findall
 _ID = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -102,6 +105,17 @@ def parts_of(kept: bytes) -> tuple[Record | None, tuple[str, ...]]:
         return None, tuple(inner["Rm"]["children"])
     written = up["op"]["op"]
     return written["value"], tuple(written["children"])
+
+
+def record_in(kept: bytes) -> bytes:
+    """The record that a stored write holds, as the JSON text that was signed; looked for as in `children_in`.
+
+    Raises:
+        ValueError: the bytes are spoilt.
+    """
+    body = unpacked(kept)
+    start = body.index(_RECORD) + len(_RECORD)
+    return body[start : body.index(_AFTER_RECORD, start)]
 
 
 def children_in(kept: bytes) -> list[str]:

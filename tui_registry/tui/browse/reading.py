@@ -6,10 +6,11 @@ No Textual here: the first answer is read before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tui_registry import query
 from tui_registry.datastore import Datastore, Page
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.facts import Facts
 

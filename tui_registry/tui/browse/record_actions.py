@@ -4,7 +4,7 @@ ones come in."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from tui_registry.datastore import (
     Datastore,
@@ -20,6 +20,7 @@ from tui_registry.datastore import (
     plan_undo,
 )
 from tui_registry.errors import KINDS, Kind, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.record_rows import time_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from tui_registry.datastore import Entry, HistoryEntry
 from tui_registry.errors import Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
 from tui_registry.present.record_rows import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from tui_registry.datastore import Row
+from tui_registry.frozen import NamedTuple
 from tui_registry.query import Text
 from tui_registry.text import address_short, age, count_words, safe_text
 from tui_registry.tui.browse.reading import WINDOW, Reading, Span

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events, on
@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui_registry.errors import RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact, safe_text
 from tui_registry.tui import browse
 from tui_registry.tui.browse.reading import Question, completions

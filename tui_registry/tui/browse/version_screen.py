@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 from textual.content import Content
 from textual.widget import Widget
 
 from tui_registry.datastore import Beside, Datastore, Entry, HistoryEntry, same_content
 from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
 from tui_registry.present.imports import Candidate

@@ -11,10 +11,8 @@ from typing import ClassVar, Literal, TypeVar
 
 from textual import events, on
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button
 
 from tui_registry.datastore import Versions
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
@@ -24,7 +22,7 @@ from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow, Settling
 from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Sides, ValuePane, columns, in_full, layout
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
-from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog
+from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog, back_or_accept
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import FlowScreen, flow, read
 from tui_registry.tui.kit.frame import FrameScreen
@@ -602,11 +600,7 @@ class TextScreen(Dialog[str]):
 
     def compose_answers(self) -> Iterable[Widget]:
         yield SafeArea(self._text)
-        yield Horizontal(
-            Button("Back (esc)", id="back", compact=True),
-            Button("Take it (ctrl+s)", id="accept", variant="primary", compact=True),
-            classes="answers",
-        )
+        yield back_or_accept("Take it")
 
     def action_accept(self) -> None:
         self.dismiss(self.query_one(SafeArea).text)
@@ -619,14 +613,6 @@ class TextScreen(Dialog[str]):
             if not await self.ask(question):
                 return
         self.dismiss(None)
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        if event.button.id == "accept":
-            self.action_accept()
-        else:
-            self.action_back()
 
 
 # Words

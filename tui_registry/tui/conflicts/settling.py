@@ -7,10 +7,11 @@ there, the decision stands, and waits to be confirmed: nothing is signed over a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tui_registry.datastore import HistoryEntry, Versions
 from tui_registry.errors import Json, Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.versions import letter
 from tui_registry.records.merging import Difference, Item, choose, holders, items, merge, shape_of, value_at
 from tui_registry.tui.kit.host import Decision

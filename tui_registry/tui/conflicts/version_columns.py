@@ -7,7 +7,7 @@ not all fit, the one under the cursor and its neighbours are shown, the result w
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.record_rows import value_row, variant
 from tui_registry.present.versions import item_pieces, letter, rows, text_pieces
 from tui_registry.records.merging import Difference, Item, Piece

@@ -12,12 +12,13 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import compress
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from textual.message import Message
 
 from tui_registry.datastore import Datastore, Operation, Places
 from tui_registry.errors import RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.deeds import DEEDS, by_whom, standing
 from tui_registry.text import age, safe_text
 from tui_registry.tui.kit.host import host_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from textual import events, on
 from textual.content import Content
@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from tui_registry.datastore import Datastore, Described, ImportRun
 from tui_registry.errors import Json, Problem
+from tui_registry.frozen import NamedTuple
 from tui_registry.present.imports import LICENCE_ASSUMED, NOT_STATED, Finding, describe
 from tui_registry.records.merging import choose
 from tui_registry.text import exact, safe_text

@@ -5,9 +5,11 @@ Letters and digits are never priority bindings: while an input has the focus the
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from textual.binding import Binding, BindingType
+
+from tui_registry.frozen import NamedTuple
 
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",

@@ -55,6 +55,15 @@ class Dialog(FlowScreen[Answer | None], ModalScreen[Answer | None], Generic[Answ
         self.dismiss(None)
 
 
+def back_or_accept(accept: str) -> Horizontal:
+    """The buttons of a dialog in which something is written: back, and the words for taking it."""
+    return Horizontal(
+        Button("Back (esc)", id="back", action="screen.back", compact=True),
+        Button(f"{accept} (ctrl+s)", id="accept", action="screen.accept", variant="primary", compact=True),
+        classes="answers",
+    )
+
+
 Check = Callable[[str], str | None]
 
 

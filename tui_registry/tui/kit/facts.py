@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tui_registry.datastore import Datastore, Peer, Stats
+from tui_registry.frozen import NamedTuple
 
 Tone = Literal["done", "problem", "note"]
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from textual import events, on, work
 from textual.app import App
@@ -17,6 +17,7 @@ from textual.screen import Screen
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import action

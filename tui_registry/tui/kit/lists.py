@@ -6,7 +6,7 @@ A feature's list says which columns there are and what stands in them. Its rows 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -19,6 +19,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import ELLIPSIS, safe_text
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of

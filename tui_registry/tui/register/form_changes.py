@@ -9,10 +9,10 @@ from typing import ClassVar, Literal, TypeAlias
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.crdt.op import VARIANTS
@@ -22,7 +22,7 @@ from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES
 from tui_registry.records.wire import canonical_bytes, derive_id
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.dialogs import Dialog
+from tui_registry.tui.kit.dialogs import Dialog, back_or_accept
 from tui_registry.tui.register.form_fields import FormField, Texts, differing, same_value
 
 
@@ -224,22 +224,10 @@ class MergeScreen(Dialog[dict[str, Side]]):
 
     def compose_answers(self) -> Iterable[Widget]:
         yield DifferenceList(self._differences)
-        yield Horizontal(
-            Button("Back (esc)", id="back", compact=True),
-            Button("Merge (ctrl+s)", id="accept", variant="primary", compact=True),
-            classes="answers",
-        )
+        yield back_or_accept("Merge")
 
     def action_accept(self) -> None:
         self.dismiss(self.query_one(DifferenceList).choices)
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        if event.button.id == "accept":
-            self.action_accept()
-        else:
-            self.action_back()
 
 
 def _words(difference: Difference, choice: Side) -> Content:

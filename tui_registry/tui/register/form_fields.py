@@ -1,7 +1,7 @@
 """The fields of a form, and each value as the text that a person reads and edits.
 
-Names, types, defaults, labels and units come from `records.schema.FIELDS`; the table here adds what only a form shows:
-sections and help. A record becomes one text for each field, by path: a number as people write it, a list on one line
+What there is to know of a field stands in `records.schema`; here it gets its section, its control and that control's
+keys. A record becomes one text for each field, by path: a number as people write it, a list on one line
 (`chat, code, "a, b"`), a flag `yes` or `no`, a choice by its name and any other choice as `Other:` and its text.
 Lossless: `to_record(kind, to_texts(kind, record))` is the record.
 """
@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.records import schema
-from tui_registry.records.schema import FIELDS, ID_FIELD, FieldType, Unit, defaults
+from tui_registry.records.merging import value_at
+from tui_registry.records.schema import FieldType, Unit, defaults, leaves
 from tui_registry.text import count_words, exact, parse_count, parse_gb, parse_mb, parse_tokens, safe_text, size_mb
 
 SectionId: TypeAlias = Literal["identity", "technical", "requirements", "template", "tags", "description"]
@@ -97,7 +98,7 @@ def field_at(kind: Kind, path: str) -> FormField | None:
 
 def to_texts(kind: Kind, record: Record) -> Texts:
     """The texts of a form that shows this record (of the right shape)."""
-    return {field.path: _spell(field, _value_at(record, field.path)) for field in form_fields(kind)}
+    return {field.path: _spell(field, value_at(record, field.path)) for field in form_fields(kind)}
 
 
 def to_record(kind: Kind, texts: Mapping[str, str], base: Record | None = None) -> tuple[Record, list[Problem]]:
@@ -221,66 +222,26 @@ def finished_items(line: str) -> tuple[list[str], str]:
     return split_items(line[:end]), line[end:].lstrip()
 
 
-# How: what people read about each field, by path. A line here for every field of the table, and no other.
+# How: the fields, in the order of the record within their sections.
 
-_NEEDS = "resource_requirements."
-
-_WORDS: dict[str, tuple[SectionId, str, str]] = {
-    "name": ("identity", "my-llama-finetune", "What lists show; 1 to 128 characters"),
-    "version": ("identity", "1.0.0", "Semantic versioning: major.minor.patch"),
-    "license": ("identity", "Apache-2.0", "An SPDX expression, or LicenseRef- and a name of your own"),
-    "model_type": ("technical", "", "What the model takes and gives"),
-    "agent_type": ("technical", "", "What the agent does"),
-    "framework": ("technical", "", "What it is built with"),
-    "parameters": ("technical", "7.6b", "How many weights: 7.6b, 135m; empty when unknown"),
-    "quantization": ("technical", "", "How the weights are stored; none when in full"),
-    "context_length": ("technical", "32k", "The longest input in tokens: 4096, 32k, 1m"),
-    "input_tokens_per_second": ("technical", "1200", "Tokens read per second, if measured"),
-    "output_tokens_per_second": ("technical", "85", "Tokens written per second, if measured"),
-    "compatible_model_types": ("technical", "", "The types of model that the agent can use"),
-    "preferred_models": (
-        "technical",
-        "",
-        "Models that suit it best, the first one first: type and press Enter to search, ctrl+left moves one forward",
-    ),
-    _NEEDS + "min_vcpus": ("requirements", "1", "Virtual CPUs without which it does not run"),
-    _NEEDS + "recommended_vcpus": ("requirements", "2", "Virtual CPUs with which it runs well"),
-    _NEEDS + "min_memory_mb": ("requirements", "16GB", "RAM without which it does not run: 512, 16GB"),
-    _NEEDS + "recommended_memory_mb": ("requirements", "32GB", "RAM with which it runs well"),
-    _NEEDS + "min_disk_gb": ("requirements", "20GB", "Disk without which it does not run: 20, 1TB"),
-    _NEEDS + "recommended_disk_gb": ("requirements", "40GB", "Disk with which it runs well"),
-    _NEEDS + "requires_gpu": ("requirements", "", "Whether it needs a GPU; sizes are asked for below"),
-    _NEEDS + "min_vram_gb": ("requirements", "16GB", "VRAM without which it does not run"),
-    _NEEDS + "cuda_cores": ("requirements", "3584", "At least so many, when that is known"),
-    _NEEDS + "tensor_cores": ("requirements", "112", "At least so many, when that is known"),
-    "formfile_template": ("template", "", "One instruction a line; F2 completes, F3 writes one"),
-    "tags": (
-        "tags",
-        "chat, code, multilingual",
-        "Lower-case words with hyphens; Enter or a comma adds one, F2 shows those in use",
-    ),
-    "capabilities": (
-        "tags",
-        "tool-calling, vision",
-        "What it can do; Enter or a comma adds one, Backspace takes the last one back",
-    ),
-    "tools": (
-        "tags",
-        "web-search, python",
-        "What the agent calls; Enter or a comma adds one, Left goes back over them",
-    ),
-    "description": ("description", "", "Markdown: what it is for; F4 shows how it reads"),
+# What is no requirement and stands nowhere here is technical.
+_SECTION_OF: dict[str, SectionId] = {
+    **dict.fromkeys(("name", "version", "license"), "identity"),
+    **dict.fromkeys(("tags", "capabilities", "tools"), "tags"),
+    "formfile_template": "template",
+    "description": "description",
 }
-# Set by the Datastore, never by a person.
-_NOT_FILLED_IN = frozenset({"owner_id", "created_at", "updated_at", *ID_FIELD.values()})
-
-
-def _leaves(fields: tuple[schema.Field, ...], prefix: str = "") -> Iterator[tuple[str, schema.Field]]:
-    for field in fields:
-        if isinstance(field.type, schema.Struct):
-            yield from _leaves(field.type.fields, f"{prefix}{field.name}.")
-        else:
-            yield prefix + field.name, field
+# How the form takes it, after what it is.
+_ONE_BY_ONE = "; Enter or a comma adds one, "
+_TAKEN = {
+    "preferred_models": ": type and press Enter to search, ctrl+left moves one forward",
+    "resource_requirements.requires_gpu": "; sizes are asked for below",
+    "formfile_template": "; F2 completes, F3 writes one",
+    "tags": f"{_ONE_BY_ONE}F2 shows those in use",
+    "capabilities": f"{_ONE_BY_ONE}Backspace takes the last one back",
+    "tools": f"{_ONE_BY_ONE}Left goes back over them",
+    "description": "; F4 shows how it reads",
+}
 
 
 def _control(path: str, of: FieldType) -> Control:
@@ -300,16 +261,11 @@ def _control(path: str, of: FieldType) -> Control:
 
 
 def _build(kind: Kind) -> tuple[FormField, ...]:
-    leaves = {path: field for path, field in _leaves(FIELDS[kind]) if path not in _NOT_FILLED_IN}
-    order = [path for path in _WORDS if path in leaves]
-    if len(order) != len(leaves):
-        raise LookupError(f"fields of the record without a place in the form: {sorted(leaves.keys() - set(order))}")
     fields = []
-    for path in order:
-        section, hint, about = _WORDS[path]
-        leaf = leaves[path]
-        control = _control(path, leaf.type)
-        fields.append(FormField(path, leaf.label, section, leaf.type, leaf.default, control, leaf.unit, hint, about))
+    for path, of in leaves(kind).items():
+        section = _SECTION_OF.get(path, "requirements" if "." in path else "technical")
+        control, about = _control(path, of.type), of.about + _TAKEN.get(path, "")
+        fields.append(FormField(path, of.label, section, of.type, of.default, control, of.unit, of.hint, about))
     sections = list(SECTIONS)
     return tuple(sorted(fields, key=lambda field: sections.index(field.section)))
 
@@ -404,15 +360,6 @@ def _read_choice(field: FormField, text: str) -> Json:
     if not text:
         raise ValueError(f"not stated: choose one of {', '.join(field.names)}, or Other")
     raise ValueError(f"{safe_text(text, 40)} is not one of {', '.join(field.names)}: choose Other for it")
-
-
-def _value_at(record: Record, path: str) -> Json:
-    value: Json = record
-    for name in path.split("."):
-        if not isinstance(value, dict):
-            raise TypeError(f"{path} is not in the record")
-        value = value[name]
-    return value
 
 
 def _set_at(record: Record, path: str, value: Json) -> None:

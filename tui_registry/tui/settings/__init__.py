@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.tui.settings.settings_screen import SettingsScreen as SettingsScreen
-    from tui_registry.tui.settings.theme import choose_theme as choose_theme
+    from tui_registry.tui.settings.settings_screen import SettingsScreen as SettingsScreen, choose_theme as choose_theme
 
 __all__ = ["SettingsScreen", "choose_theme"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"SettingsScreen": ".settings_screen", "choose_theme": ".theme"})
+__getattr__, __dir__ = lazy_exports(
+    __name__, {"SettingsScreen": ".settings_screen", "choose_theme": ".settings_screen"}
+)

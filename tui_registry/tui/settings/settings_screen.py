@@ -10,20 +10,31 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 from textual import on
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
+from textual.widgets import OptionList
 
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.settings import Settings, interval, settings_path
+from tui_registry.settings import (
+    SettingName,
+    Settings,
+    SettingsError,
+    interval,
+    save_setting,
+    settings_path,
+    with_setting,
+)
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import copy_text
-from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.dialogs import Dialog
+from tui_registry.tui.kit.flows import FlowScreen, flow, write
 from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
-from tui_registry.tui.settings.theme import choose_theme, keep_setting
 from tui_registry.tui.sync import PullsByThemselves
 
 SettingKind = Literal["name", "theme", "every", "place", "owner"]
@@ -371,3 +382,67 @@ def _wrong_name(name: str) -> str | None:
     if len(name) > _LONGEST_NAME:
         return f"at most {_LONGEST_NAME} characters"
     return None if safe_text(name) == name else "this has characters that cannot be shown"
+
+
+# The colours, shown while one chooses, and how a choice is kept
+
+
+class ThemeScreen(Dialog[str]):
+    """The name of the theme that was chosen; None when closed, and the colours are as before."""
+
+    AUTO_FOCUS = "OptionList"
+    BINDINGS: ClassVar[list[BindingType]] = [("j", "step('cursor_down')"), ("k", "step('cursor_up')")]
+
+    def __init__(self, themes: Iterable[str], current: str) -> None:
+        super().__init__("Colours", "The one under the cursor is shown. Enter keeps it, Esc leaves it as it was.")
+        self._themes = sorted(themes)
+        self._before = current
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield OptionList(*(Content(theme) for theme in self._themes))
+
+    def on_mount(self) -> None:
+        if self._before in self._themes:
+            self.query_one(OptionList).highlighted = self._themes.index(self._before)
+
+    def action_step(self, step: str) -> None:
+        """Move the cursor."""
+        options = self.query_one(OptionList)
+        if step == "cursor_down":
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, message: OptionList.OptionHighlighted) -> None:
+        message.stop()
+        self.app.theme = self._themes[message.option_index]
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        self.dismiss(self._themes[message.option_index])
+
+    def action_back(self) -> None:
+        self.app.theme = self._before
+        self.dismiss(None)
+
+
+async def choose_theme(host: RegistryHost) -> None:
+    """Ask for the colours over the screen in front, and keep them. A step of a flow."""
+    if isinstance(host.screen, FlowScreen):
+        theme = await host.screen.ask(ThemeScreen(host.available_themes, host.theme))
+        if theme is not None:
+            await keep_setting(host, "theme", theme, f"the colours are {theme} from now on")
+
+
+async def keep_setting(host: RegistryHost, key: SettingName, value: str, sentence: str) -> None:
+    """Write a setting into the file, and say so; where that fails it holds until the end, and why is said. A step of a
+    flow."""
+    try:
+        await write(save_setting, key, value, host.settings_file)
+    except SettingsError as error:
+        host.say(f"for now only: {error.sentence}", "problem")
+    else:
+        host.say(sentence, "done")
+    host.settings = with_setting(host.settings, key, value)
