@@ -320,7 +320,7 @@ class Datastore:
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
             whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
-            strict: a field that there is not is refused, never read as words.
+            strict: a field that there is not is refused, never read as words, and no word of a command is left out.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
 
