@@ -153,6 +153,7 @@ _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
 _INDEX_AGAIN_SECONDS = 2.0
+_INDEX_TOLD_SECONDS = 0.1
 _JUDGED_AFTER_SECONDS = 1.0
 
 
@@ -185,6 +186,7 @@ class Datastore:
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._is_awaited = False
         self._beginning = threading.Lock()
 
     @classmethod
@@ -267,7 +269,7 @@ class Datastore:
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
 
-            while make_index(self._pool, _INDEXED_AT_ONCE):
+            while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
                 yield True
             while judge_some(self._pool):
                 yield True
@@ -278,7 +280,7 @@ class Datastore:
                 pause = _INDEX_PAUSE_SECONDS
                 try:
                     for _ in pieces():
-                        if self._closing.wait(pause):
+                        if self._closing.wait(0.0 if self._is_awaited else pause):
                             return
                     return
                 except StoreError as error:
@@ -339,7 +341,7 @@ class Datastore:
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
             whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
-            strict: a field that there is not is refused, never read as words.
+            strict: a field that there is not is refused, never read as words, and no word of a command is left out.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
             work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
@@ -370,6 +372,33 @@ class Datastore:
             own_names=own_names,
             work=work,
         )
+
+    def is_partial(self, query: str, *, strict: bool = False) -> bool:
+        """Whether the answer to a query may miss records, because the word index is being made anew.
+
+        Raises:
+            QueryError: as `search`, of a whole query.
+        """
+        return self._indexing is not None and self._searcher.is_partial(query, strict=strict)
+
+    def finish_index(self, seconds: float, progress: Callable[[int, int], None]) -> bool:
+        """Wait for the word index, which is made without a pause meanwhile; whether it is whole.
+
+        Args:
+            seconds: the longest to wait.
+            progress: told now and then how many of the records are in it, and of how many.
+        """
+        if self._indexing is None:
+            return True
+        self._is_awaited = True
+        until = time.monotonic() + seconds
+        done, of = self._searcher.indexed()
+        while done < of and self._indexing.is_alive() and time.monotonic() < until:
+            progress(done, of)
+            self._indexing.join(_INDEX_TOLD_SECONDS)
+            done, of = self._searcher.indexed()
+        self._is_awaited = False
+        return done == of
 
     def facets(
         self,

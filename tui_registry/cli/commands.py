@@ -214,7 +214,7 @@ def _search(parser: ArgumentParser) -> None:
     parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="several words make one query")
     _listing(parser)
     parser.add_argument(
-        "--strict", action="store_true", help="refuse a field that there is not, never read it as words"
+        "--strict", action="store_true", help="refuse a field that there is not, read none as words, leave no word out"
     )
     saved = parser.add_mutually_exclusive_group()
     saved.add_argument("--facets", action="store_true", help="count the values that the found records have, 30 a field")

@@ -150,6 +150,18 @@ class Searcher:
             for found in offered
         ]
 
+    def is_partial(self, query: str, *, strict: bool) -> bool:
+        """As `Datastore.is_partial`."""
+        parsed = self._parse(query, self._searches.named_in(query), whole=True, strict=strict)
+        with self._looking(parsed, None, self._names_for(parsed)) as (_, context):
+            return _is_partial(parsed, context)
+
+    def indexed(self) -> tuple[int, int]:
+        """How many records are in the word index, of how many."""
+        with self._pool.read() as db:
+            floor, top = db.execute("SELECT floor, top FROM search_state").fetchone()
+        return (top - floor, top) if floor > 1 else (top, top)
+
     # How
 
     def _parse(self, query: str, saved: Mapping[str, str] | None, whole: bool = False, strict: bool = False) -> Query:
@@ -229,9 +241,16 @@ def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str], conte
     if query.where is None:
         return query.notes
     making: tuple[str, ...] = ()
-    if not context.is_indexed and asks_words(compile_query(query.where, context).whole[0]):
+    if _is_partial(query, context):
         making = (f"search is being made anew: {int(indexed_share(db) * 100)} % of the records are in it",)
     return (*making, *context.judged.notes, *query.notes, *_models_meant(db, query, names))
+
+
+def _is_partial(query: Query, context: Context) -> bool:
+    """Whether the word index is asked, and does not have all records."""
+    if query.where is None or context.is_indexed:
+        return False
+    return asks_words(compile_query(query.where, context).whole[0])
 
 
 def _models_meant(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> list[str]:
