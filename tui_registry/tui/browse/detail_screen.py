@@ -19,7 +19,7 @@ class DetailScreen(FrameScreen[None]):
     """Shows the record until it is left with Esc, or is gone."""
 
     CSS_PATH: ClassVar[str] = "detail.tcss"
-    AUTO_FOCUS: ClassVar[str] = "DetailBody"
+    AUTO_FOCUS: ClassVar[str] = "TextBody"
     WHERE: ClassVar[tuple[Where, ...]] = ("detail", "record")
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (

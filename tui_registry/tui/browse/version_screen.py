@@ -96,7 +96,7 @@ class VersionScreen(FrameScreen[None]):
     """
 
     CSS_PATH: ClassVar[str] = "detail.tcss"
-    AUTO_FOCUS: ClassVar[str] = "DetailBody"
+    AUTO_FOCUS: ClassVar[str] = "TextBody"
     HEADING: ClassVar[str] = "As it was"
     WHERE: ClassVar[tuple[Where, ...]] = ("version",)
     BINDINGS = bindings_for(*WHERE)

@@ -25,7 +25,6 @@ from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.browse import (
     Change,
-    DetailBody,
     DetailScreen,
     RecordActions,
     Ref,
@@ -41,7 +40,7 @@ from tui_registry.tui.kit.dialogs import NarrowingInput
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
-from tui_registry.tui.kit.text_flow import field, heading, paragraph, stack
+from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
 
 WIDE: Final = 120
 _LABEL: Final = 9
@@ -85,7 +84,7 @@ class HistoryScreen(FrameScreen[None]):
             yield Static(id="count")
         with Horizontal(id="operations-and-one"):
             yield OperationList(id="operations")
-            yield DetailBody()
+            yield TextBody()
         yield Static(id="no-operations")
 
     def on_mount(self) -> None:
@@ -241,7 +240,7 @@ class HistoryScreen(FrameScreen[None]):
     @flow(group="operation", exclusive=True, background=True)
     async def _show_operation(self) -> None:
         """Show the one under the cursor in full, where there is room."""
-        operation, body = self._list.item, self.query_one(DetailBody)
+        operation, body = self._list.item, self.query_one(TextBody)
         if operation is None or not self.has_class("-wide"):
             return
         found = await self.read(self.datastore.history, operation.id, limit=1, before=operation.place + 1)
@@ -378,7 +377,7 @@ class HistoryScreen(FrameScreen[None]):
     @flow
     async def action_back(self) -> None:
         """One level back: to the list, then to the whole of it, then to Browse."""
-        if isinstance(self.focused, Input | DetailBody):
+        if isinstance(self.focused, Input | TextBody):
             self._list.focus()
             if self.has_class("-nothing"):
                 self._line.clear()

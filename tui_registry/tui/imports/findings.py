@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import on
-from textual.containers import Container, Horizontal, VerticalScroll
+from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -36,7 +36,7 @@ from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.lists import GAP, Column, CursorList, ItemList
 from tui_registry.tui.kit.signing import ask_before_signing
-from tui_registry.tui.kit.text_flow import Flow, field, paragraph, stack
+from tui_registry.tui.kit.text_flow import TextBody, field, paragraph, stack
 from tui_registry.tui.register.desk import Desk
 from tui_registry.tui.register.form_fields import OTHER, field_at, read_text
 from tui_registry.tui.register.register_screen import RegisterScreen
@@ -49,16 +49,6 @@ _PLACEHOLDER: Final = "words of a name, a file, a state or a problem"
 _NONE_MARKED: Final = "a marks what is ready, r signs it, / narrows the list"
 _NONE_NEW: Final = "A marks what changed, r signs it, / narrows the list"
 _NONE_LEFT: Final = "nothing is left to do here: esc goes back"
-
-
-class FindingBody(VerticalScroll, can_focus=True):
-    """The finding under the cursor in full. `text` is what it holds."""
-
-    BINDINGS = bindings_for("text")
-
-    def __init__(self) -> None:
-        self.text = Flow()
-        super().__init__(self.text)
 
 
 class FindingList(ItemList[int]):
@@ -216,7 +206,7 @@ class FindingsScreen(FrameScreen[str | None]):
             yield Static(id="count")
         with Container(id="findings-and-one"):
             yield FindingList(self._lines, self._where)
-            yield FindingBody()
+            yield TextBody()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -529,7 +519,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def _show_finding(self) -> None:
         """The finding under the cursor in full, and what can be done now."""
-        body, place = self.query_one(FindingBody), self._list.item
+        body, place = self.query_one(TextBody), self._list.item
         if place is not None:
             body.text.flow(partial(in_full, self._lines[place]))
         elif self._lines:
