@@ -542,7 +542,7 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
 
 
 def _say_shared(shared: Shared) -> None:
-    from tui_registry.present.restored import what_sharing_did
+    from tui_registry.present.elsewhere import what_sharing_did
 
     for line in what_sharing_did(shared):
         note(line)

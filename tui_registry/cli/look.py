@@ -527,9 +527,7 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
     if args.json:
         return
     if restored is not None:
-        from tui_registry.present.restored import what_was_restored
-
-        what = elsewhere.PUT_BACK if places else what_was_restored(restored)
+        what = elsewhere.PUT_BACK if places else elsewhere.what_was_restored(restored)
         note(f"{what}. 'tui-registry sync' brings back what is missing from who has it")
     if not places and restored is None:
         note("this replica wrote all that its key has signed, or you said that the rest is yours")
