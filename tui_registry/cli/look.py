@@ -29,7 +29,7 @@ from tui_registry.cli.output import (
 from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
 from tui_registry.datastore import StoreError, revision_of
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
+from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.datastore import (
@@ -516,7 +516,7 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
         if args.json:
             out_json({"acknowledged": count})
         else:
-            told = [f"{exact(count)} operation{'' if count == 1 else 's'}"] if count or restored is None else []
+            told = [plural(count, "operation")] if count or restored is None else []
             told += ["that this replica is an older copy"] if restored is not None else []
             out(f"{' and '.join(told)} will not be told again")
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
-from tui_registry.text import exact, moment_utc, safe_text
+from tui_registry.text import exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Operation, Restored, Shared, TouchedRecord
@@ -57,7 +57,7 @@ MEANINGS: Final = (OWN_DEVICE, STOLEN)
 
 def operations(count: int) -> str:
     """`3 operations by your key that this replica did not write`."""
-    return f"{exact(count)} operation{'' if count == 1 else 's'} by your key that this replica did not write"
+    return f"{plural(count, 'operation')} by your key that this replica did not write"
 
 
 def before_writing(count: int, restored: Restored | None = None) -> str:

@@ -21,14 +21,13 @@ from tui_registry.present.imports import (
     NOT_STATED,
     Candidate,
     Status,
-    count_of_records,
     registered_words,
     survey_words,
 )
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import change_lines
-from tui_registry.text import ELLIPSIS, exact, safe_text
-from tui_registry.tui.imports.mending import MendScreen, Trouble, faults_in_words, how_many, mend_all, troubles
+from tui_registry.text import ELLIPSIS, exact, plural, safe_text
+from tui_registry.tui.imports.mending import MendScreen, Trouble, faults_in_words, mend_all, troubles
 from tui_registry.tui.imports.survey import Line, Progress, Survey, remember, sign_all, take_operations
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.dialogs import Choice, ChooseScreen, ConfirmScreen, NarrowingInput
@@ -385,7 +384,9 @@ class FindingsScreen(FrameScreen[str | None]):
 
     async def _choose(self, found: Sequence[Trouble], *, marked: bool) -> Trouble | None:
         choices = [
-            Choice(str(number) if number < 10 else " ", str(number), trouble.words, how_many(len(trouble.places)))
+            Choice(
+                str(number) if number < 10 else " ", str(number), trouble.words, plural(len(trouble.places), "finding")
+            )
             for number, trouble in enumerate(found, 1)
         ]
         which = which_ones(2, marked=marked)
@@ -409,11 +410,8 @@ class FindingsScreen(FrameScreen[str | None]):
         self._show_finding()
         ready = sum(line.can_be_signed for line in since)
         rest = f", {exact(len(since) - ready)} have other problems" if ready < len(since) else ""
-        label = trouble.field.title.lower()
-        self.say(
-            f"gave {how_many(len(since))} the {label} {safe_text(text.removeprefix(OTHER), 24)}{rest}: u takes it back",
-            "done",
-        )
+        given = f"{trouble.field.title.lower()} {safe_text(text.removeprefix(OTHER), 24)}"
+        self.say(f"gave {plural(len(since), 'finding')} the {given}{rest}: u takes it back", "done")
 
     def action_undo(self) -> None:
         """Take the last value that was given to several back, where it is not signed yet."""
@@ -431,7 +429,7 @@ class FindingsScreen(FrameScreen[str | None]):
         self._show_finding()
         signed = len(given) - len(back)
         rest = f"; {exact(signed)} are signed or opened already and keep it" if signed else ""
-        self.say(f"{how_many(len(back))} as before{rest}", "done")
+        self.say(f"{plural(len(back), 'finding')} as before{rest}", "done")
 
     @flow
     async def _take_operations(self) -> None:
@@ -596,7 +594,7 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     updates = [line.candidate for line in chosen if line.candidate.before is not None]
     again = [line.candidate for line in chosen if line.candidate.status == "deleted"]
     new = len(chosen) - len(updates)
-    deeds = [f"register {count_of_records(new)}"] * bool(new) + [f"update {count_of_records(len(updates))}"] * bool(
+    deeds = [f"register {plural(new, 'record')}"] * bool(new) + [f"update {plural(len(updates), 'record')}"] * bool(
         updates
     )
     question = f"{' and '.join(deeds)}, signed by your key?"

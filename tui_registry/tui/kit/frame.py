@@ -193,21 +193,16 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:
-        words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
+        words.append((f"! {plural(failing, 'peer')} failing", "bold $text-warning"))
     if facts.in_conflict:
         key = action("app.conflicts").footer_key
-        words.append((f"{key} {in_conflict(facts.in_conflict)}", "bold $text-warning"))
+        words.append((f"{key} {plural(facts.in_conflict, 'conflict')}", "bold $text-warning"))
     if facts.restored:
         words.append(("! older copy", "bold $text-warning"))
     # Where not all troubles fit: no list marks this one, and it may be a thief.
     if facts.elsewhere:
         words.append((f"! {facts.elsewhere:,} elsewhere", "bold $text-warning"))
     return words
-
-
-def in_conflict(count: int) -> str:
-    """`1 conflict`, `1,204 conflicts`."""
-    return plural(count, "conflict")
 
 
 def _kept(facts: Facts | None) -> int:

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from tui_registry.datastore import Quarantined
 from tui_registry.present.amounts import moment
-from tui_registry.text import age, exact, safe_text, size_bytes
+from tui_registry.text import age, exact, plural, safe_text, size_bytes
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.flows import flow
@@ -158,7 +158,7 @@ def counts_in_words(sources: Mapping[str, int]) -> str:
     """Who sent how many, the one of most first: `hub 9, usb 3 and 2 others`."""
     named = [f"{safe_text(source, 40) or 'unknown'} {exact(count)}" for source, count in list(sources.items())[:_NAMED]]
     others = len(sources) - len(named)
-    more = f" and {exact(others)} other{'' if others == 1 else 's'}" if others else ""
+    more = f" and {plural(others, 'other')}" if others else ""
     return f"{', '.join(named)}{more}"
 
 

@@ -16,7 +16,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import elsewhere
 from tui_registry.present.pulls import SyncError
-from tui_registry.text import exact
+from tui_registry.text import exact, plural
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import copy_text
@@ -369,7 +369,7 @@ class SignedElsewhere(Part):
                 count = await self.write(self.datastore.elsewhere.acknowledge, found.upto)
                 if found.restored is not None:
                     await self.write(self.datastore.mark.forget)
-                told = f"{exact(count)} operation{'' if count == 1 else 's'}" if count else "it"
+                told = plural(count, "operation") if count else "it"
                 self.say(f"{told} will not be told again", "done")
                 self.screen.host.look()
             case elsewhere.STOLEN.key:
