@@ -42,10 +42,6 @@ class DetailScreen(FrameScreen[None]):
             return self.FOOTER
         return tuple("record.conflict" if name == "record.copy" else name for name in self.FOOTER)
 
-    def mode(self) -> str:
-        # It is opened from the list of records, and from the history
-        return f"app.{self.app.current_mode}"
-
     def compose_body(self) -> Iterable[Widget]:
         yield RecordDetail(id="detail")
 

@@ -118,10 +118,6 @@ class VersionScreen(FrameScreen[None]):
         self.left: Literal["now", "written"] | None = None
         self._restoring = Restoring(self)
 
-    def mode(self) -> str:
-        # It is opened from a record wherever one is shown, and from the history.
-        return f"app.{self.app.current_mode}"
-
     def compose_body(self) -> Iterable[Widget]:
         yield Flow(id="as-of")
         yield RecordDetail(id="detail")

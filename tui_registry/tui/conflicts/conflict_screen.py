@@ -128,10 +128,6 @@ class ConflictScreen(FrameScreen[Deed]):
         self._sides = Sides(0, False, False, 0)
         self._is_done = False
 
-    def mode(self) -> str:
-        # It is opened from wherever a record is shown
-        return f"app.{self.app.current_mode}"
-
     def compose_body(self) -> Iterable[Widget]:
         yield Flow(id="versions")
         yield FieldTable(id="fields")

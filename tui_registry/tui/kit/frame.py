@@ -32,21 +32,17 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         WHERE: the places of the registry of actions that this screen is; say `BINDINGS = bindings_for(*WHERE)` too.
         FOOTER: ids of the actions the footer shows, at most seven.
         HEADING: the first words of the title line.
-        MODE: the id of the mode's action, where a screen lies in one mode only.
+        MODE: the id of the mode's action that the title line marks; empty for that in which the screen was opened.
     """
 
     WHERE: ClassVar[tuple[Where, ...]] = ()
     FOOTER: ClassVar[tuple[str, ...]] = ()
     HEADING: ClassVar[str] = APP_NAME
-    MODE: ClassVar[str] = "app.browse"
+    MODE: ClassVar[str] = ""
 
     def compose_body(self) -> Iterable[Widget]:
         """What stands between the title line and the status line."""
         raise NotImplementedError
-
-    def mode(self) -> str:
-        """The id of the mode's action that the title line marks."""
-        return self.MODE
 
     def footer_actions(self) -> tuple[str, ...]:
         """The ids of the actions that the footer shows now; asked again whenever the focus moves."""
@@ -59,7 +55,7 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
 
     def compose_frame(self) -> Iterable[Widget]:
         """The lines around the body."""
-        yield TitleLine([action(mode) for mode in MODES], self.mode())
+        yield TitleLine([action(mode) for mode in MODES], self.MODE or f"app.{self.app.current_mode}")
         yield KeyFooter()
         yield StatusLine()
 
