@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from tests.seeds import make_record
 from tui_registry.datastore import (
     ApplyReport,
     Comparison,
-    Described,
     FieldChange,
     ImportRun,
     Rejection,
@@ -28,7 +26,6 @@ from tui_registry.present.imports import (
     OperationsTaken,
     Skipped,
     describe,
-    judge_all,
     judged,
     passed_over,
     registered_words,
@@ -195,20 +192,6 @@ def test_a_finding_is_described_by_its_place_and_by_what_it_states() -> None:
     nowhere = describe(foreign, ImportRun(""))
     assert nowhere is not None
     assert nowhere.source == ""
-
-
-def test_findings_are_judged_by_what_is_here() -> None:
-    record = make_record("model", "a")
-    findings = [replace(DRAFT, record=record), Finding("b", None, None, (ERROR,)), replace(DRAFT, record=record)]
-    asked: list[int] = []
-
-    def compare(_: ImportRun, entries: Sequence[Described]) -> list[Comparison]:
-        asked.append(len(entries))
-        return [Comparison("new"), Comparison("same", "1" * 64)]
-
-    candidates = judge_all(findings, ImportRun("/x"), compare)
-    assert ([one.status for one in candidates], asked) == (["ready", "invalid", "here"], [2])
-    assert [one.described is None for one in candidates] == [False, True, False]
 
 
 def test_operations_are_told_by_what_became_of_them() -> None:

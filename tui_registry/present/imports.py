@@ -287,27 +287,6 @@ def describe(
     )
 
 
-def judge_all(
-    findings: Sequence[Finding],
-    run: ImportRun,
-    compare: Callable[[ImportRun, Sequence[Described]], Sequence[Comparison]],
-) -> list[Candidate]:
-    """What findings are before anything is written.
-
-    Args:
-        run: the import that they are part of, over all its steps.
-        compare: `imports.compare` of the Datastore.
-    """
-    candidates = [judged(finding) for finding in findings]
-    for candidate, finding in zip(candidates, findings, strict=True):
-        candidate.described = describe(finding, run)
-    known = [one for one in candidates if one.described is not None]
-    entries = [one.described for one in known if one.described is not None]
-    for candidate, comparison in zip(known, compare(run, entries), strict=True):
-        candidate.compared(comparison)
-    return candidates
-
-
 def passed_over(skipped: Skipped) -> Candidate:
     """A file that describes no record, among the others."""
     problem = Problem("", "warning", "skipped", skipped.sentence)
