@@ -442,11 +442,10 @@ def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> s
     return said + ("; there are more: tui-registry import takes all" if cut else "")
 
 
-def registered_words(count: int, trouble: str = "", *, updated: int = 0) -> str:
-    """What was signed at once; `trouble` says what was refused or what stopped it."""
+def registered_words(count: int, *, updated: int = 0) -> str:
+    """What was signed at once."""
     deeds = [f"registered {plural(count, 'record')}"] if count or not updated else []
-    words = " and ".join(deeds + ([f"updated {plural(updated, 'record')}"] if updated else []))
-    return f"{words}; {trouble}" if trouble else words
+    return " and ".join(deeds + ([f"updated {plural(updated, 'record')}"] if updated else []))
 
 
 _IN_A_LIST: tuple[Standing, ...] = (

@@ -96,8 +96,8 @@ class Line(Widget):
 
     ALLOW_SELECT: ClassVar[bool] = False
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self._places: list[tuple[int, int, Action]] = []
 
     def action_at(self, x: int) -> Action | None:

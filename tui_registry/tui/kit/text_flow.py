@@ -46,9 +46,9 @@ class TextBody(VerticalScroll, can_focus=True):
 
     BINDINGS = bindings_for("text")
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self) -> None:
         self.text = Flow()
-        super().__init__(self.text, id=id)
+        super().__init__(self.text)
 
 
 def _nothing(width: int) -> Content:  # noqa: ARG001 - a Layout
