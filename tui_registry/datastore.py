@@ -32,7 +32,7 @@ from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
-from tui_registry.replica.catalogue.current import Catalogue, Entry, Page, Row, Stats, revision_of
+from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
@@ -82,6 +82,7 @@ __all__ = [
     "ApplyReport",
     "Arrival",
     "Beside",
+    "Body",
     "Comparison",
     "Cursor",
     "Datastore",
@@ -134,6 +135,7 @@ _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
 _INDEX_AGAIN_SECONDS = 2.0
+_JUDGED_AFTER_SECONDS = 1.0
 
 
 def now() -> int:
@@ -164,14 +166,20 @@ class Datastore:
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._beginning = threading.Lock()
 
     @classmethod
-    def open(cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now) -> Self:
+    def open(
+        cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now, read_only: bool = False
+    ) -> Self:
         """Open the replica in `data_dir`, making it when there is none. The log is not replayed.
+
+        Where it cannot be written, it is read (`why_read_only` says why), as long as that is safe.
 
         Args:
             data_dir: None for `$TUI_REGISTRY_DATA_DIR`, or else the user data directory.
             clock: gives Unix seconds.
+            read_only: write nothing, even where that could be done: every write is refused.
 
         Raises:
             StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
@@ -180,18 +188,25 @@ class Datastore:
         _expect(data_dir, (str, Path, NoneType), "a data directory is a path")
         folder = chosen_dir(data_dir)
         try:
-            if not (folder / DATABASE).exists():
+            if not read_only and not (folder / DATABASE).exists():
                 make_folder(folder)
         except OSError as error:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
-        pool = Pool(folder / DATABASE)
+        pool = Pool(folder / DATABASE, read_only=read_only)
         try:
-            is_whole = prepare(pool, INDEX_VERSION)
+            is_whole, is_judged = prepare(pool, INDEX_VERSION)
+            if pool.hindrance is not None:
+                # Where nothing can be written, what another version derived is read as it is.
+                is_whole = is_judged = True
             if not is_whole:
                 from tui_registry.replica.audit import make_index, refresh_versions
 
-                refresh_versions(pool)
                 # Who only looks is not kept out by a full disk, or by another process that writes.
+                try:
+                    refresh_versions(pool)
+                except StoreError as error:
+                    if error.code not in ("locked", "disk_full", "read_only"):
+                        raise
                 with suppress(StoreError):
                     is_whole = not make_index(pool, _INDEXED_AT_OPENING)
         except BaseException:
@@ -199,7 +214,9 @@ class Datastore:
             raise
         registry = cls(folder, pool, clock)
         if not is_whole:
-            registry._index_behind()
+            registry._catch_up(0)
+        elif not is_judged:
+            registry._catch_up(_JUDGED_AFTER_SECONDS)
         return registry
 
     def close(self) -> None:
@@ -216,29 +233,63 @@ class Datastore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _index_behind(self) -> None:
-        """Make the word index anew while everything else goes on; until it is made, searches find what is in it, and
-        say so. It ends with the Datastore, and goes on where it ended when the replica is opened again."""
-        from tui_registry.replica.audit import make_index
+    def _catch_up(self, after: float) -> None:
+        """Begin to make the word index anew and to judge what is not judged, unless that goes on already, while
+        everything else goes on; until then searches find what is in the index, and say so. It ends with the Datastore,
+        and goes on where it ended when the replica is opened again.
+
+        Args:
+            after: begin so many seconds later: commands that only look end before.
+        """
+
+        def pieces() -> Iterator[bool]:
+            # The parts of the program that do it are brought when it begins.
+            from tui_registry.replica.audit import make_index
+            from tui_registry.replica.catalogue.judged import judge_some
+
+            while make_index(self._pool, _INDEXED_AT_ONCE):
+                yield True
+            while judge_some(self._pool):
+                yield True
 
         def make() -> None:
-            is_more, pause = True, 0.0
-            while is_more and not self._closing.wait(pause):
+            pause = after
+            while not self._closing.wait(pause):
                 pause = _INDEX_PAUSE_SECONDS
                 try:
-                    is_more = make_index(self._pool, _INDEXED_AT_ONCE)
+                    for _ in pieces():
+                        if self._closing.wait(pause):
+                            return
+                    return
                 except StoreError as error:
                     # What keeps it from being written is told to whoever writes; what may pass is waited for.
                     if error.code not in ("locked", "disk_full"):
                         return
                     pause = _INDEX_AGAIN_SECONDS
 
-        self._indexing = threading.Thread(target=make, name="word index", daemon=True)
-        self._indexing.start()
+        with self._beginning:
+            if (self._indexing is None or not self._indexing.is_alive()) and not self._closing.is_set():
+                self._indexing = threading.Thread(target=make, name="catching up", daemon=True)
+                self._indexing.start()
+
+    @property
+    def why_read_only(self) -> str:
+        """Why nothing can be written, as the end of a sentence; empty where it can be, as far as was looked."""
+        hindrance = self._pool.hindrance
+        return "" if hindrance is None else hindrance.reason
+
+    def expect_writable(self) -> None:
+        """See to it that the replica can be written, before something is asked or fetched that would be lost.
+
+        Raises:
+            StoreError: `read_only` or `disk_full`: why it cannot be, and what to do.
+        """
+        self._pool.expect_writable()
 
     @property
     def address(self) -> str:
-        """The address of this replica's key, 40 hex digits; makes the key at first use."""
+        """The address of this replica's key, 40 hex digits; makes the key at first use. Forty zeros where there is none
+        and none can be made."""
         return self.key.address
 
     # Finding
@@ -377,6 +428,12 @@ class Datastore:
         """The current record with that id (64 hex digits) in full, None when there is none."""
         _expect_kind_or_none(kind)
         return self._catalogue.entry(identifier, kind)
+
+    def bodies(self, identifiers: Sequence[str]) -> list[Body]:
+        """The current records with these ids (64 hex digits) as they are stored, in that order, without those that
+        are not there. They are not decoded, and so cost a small part of what `entry` does."""
+        _expect(identifiers, (list, tuple), "ids are a list of texts")
+        return self._catalogue.bodies(identifiers)
 
     def get_model(self, model_id: str) -> records.AIModel | None:
         """The current model with that id, None when there is none."""
@@ -624,7 +681,8 @@ class Datastore:
         return apply(self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
-        """Re-check every stored op, rebuild what is derived, and say what was found.
+        """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it
+        is compared, and nothing is repaired.
 
         Args:
             progress: called with ops done and ops in all.
@@ -654,7 +712,9 @@ class Datastore:
     def _searcher(self) -> Searcher:
         from tui_registry.replica.search.searcher import Searcher
 
-        return Searcher(self._pool, self._clock, self.key, self.searches, self.names)
+        return Searcher(
+            self._pool, self._clock, self.key, self.searches, self.names, judge_behind=lambda: self._catch_up(0)
+        )
 
     @cached_property
     def imports(self) -> Imports:

@@ -20,7 +20,7 @@ _NO_FOLDER_SYNC = _NOT_KNOWN_HERE | {errno.EINVAL, errno.EBADF, errno.EROFS}
 
 
 @contextmanager
-def drafted(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> Iterator[Path]:
+def drafted(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600, *, on_disk: bool = True) -> Iterator[Path]:
     """A file beside `path` that holds the data, on disk; the block gives it its name (`draft.replace(path)`, or
     `give_new_name`), and `sync_folder` makes that last.
 
@@ -29,6 +29,7 @@ def drafted(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> Ite
     Args:
         data: whole, or in parts where it is large.
         mode: of the file, before the umask. By default it is its owner's alone, as a secret has to be.
+        on_disk: False for what can be made anew, and is looked at closely when it is read: a power cut may spoil it.
 
     Raises:
         OSError: it cannot be written.
@@ -38,7 +39,8 @@ def drafted(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> Ite
         try:
             file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
-            os.fsync(file.fileno())
+            if on_disk:
+                os.fsync(file.fileno())
             yield draft
         finally:
             draft.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import itertools
 import random
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner
@@ -30,6 +30,15 @@ _LICENCES = ("Apache-2.0", "MIT", "BSD-3-Clause", "GPL-3.0-only", "LicenseRef-Ll
 _BILLIONS = (0.02, 0.1, 0.3, 0.5, 1, 1.5, 3, 7, 8, 13, 32, 70, 235, 405)
 _CONTEXTS = (None, 512, 2048, 4096, 8192, 32_768, 131_072, 1_048_576)
 _SAMPLE = 64
+# One in so many records is named and described without spaces between words, in the characters of the script.
+_CHINESE, _THAI = 12, 48
+_SCRIPTS = {
+    _CHINESE: (
+        "通义千问文心言书生浦语智谱清百川模型对话聊天代码数学视觉音频翻译摘要中英文大小深度求索盘古混元星火日月光明知识图谱"
+        "问答推理检索生成语言学习训练微调量化指令安全医疗法律金融教育工具长上下开源社区北京上海天地人和"
+    ),
+    _THAI: "กขคงจชซญดตถทธนบปผพฟภมยรลวศษสหอะาิีุูเแโใไ่้",
+}
 
 
 def op_lines(count: int) -> list[bytes]:
@@ -64,6 +73,30 @@ def words(count: int, seed: int) -> Iterator[str]:
         yield vocabulary[bisect.bisect(weights, chance.random() * weights[-1]) % len(vocabulary)]
 
 
+@cache
+def words_in(script: int) -> list[str]:
+    """The words of a script without spaces, the most frequent first: 2,000 of two to four characters."""
+    chance = random.Random(script)
+    letters = _SCRIPTS[script]
+    return ["".join(chance.choices(letters, k=chance.choice((2, 2, 2, 3, 4)))) for _ in range(2_000)]
+
+
+def _written_together(script: int, number: int, count: int) -> str:
+    chance = random.Random(number)
+    known = words_in(script)
+    # Each twice as rare as one of half its rank, as the other words are.
+    return "".join(known[int(len(known) ** chance.random()) - 1] for _ in range(count))
+
+
+def in_other_scripts(number: int) -> tuple[str, str] | None:
+    """Name and description of the record of this number, where they are written without spaces."""
+    if number % _CHINESE == _CHINESE // 3:
+        return f"{_written_together(_CHINESE, number, 2)}-{number}", _written_together(_CHINESE, -number, 24)
+    if number % _THAI == _THAI // 3 + 1:
+        return f"{_written_together(_THAI, number, 3)}-{number}", _written_together(_THAI, -number, 30)
+    return None
+
+
 def records(count: int) -> Iterator[tuple[Kind, Record]]:
     """`count` plain records of a few owners, complete but for a signature; one in six an agent."""
     chance, sizes = random.Random(1), random.Random(3)
@@ -72,10 +105,12 @@ def records(count: int) -> Iterator[tuple[Kind, Record]]:
     for number in range(count):
         kind: Kind = "agent" if number % 6 == 5 else "model"
         first, second, *rest = itertools.islice(stream, 40)
+        spaced = f"{first}-{second}-{number}", " ".join(rest[: chance.randrange(8, 38)])
+        name, description = in_other_scripts(number) or spaced
         record = make_record(
             kind,
-            f"{first}-{second}-{number}",
-            description=" ".join(rest[: chance.randrange(8, 38)]),
+            name,
+            description=description,
             license=chance.choice(_LICENCES),
             tags=[*chance.sample(_TAGS, chance.randrange(1, 5))],
             capabilities=[*chance.sample(_TAGS, chance.randrange(0, 3))],

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from itertools import islice, pairwise
 
-from tests.benchmarks.data import records, words
+from tests.benchmarks.data import in_other_scripts, records, words
 
 _COMMON = 12
 _FILTERS = (
@@ -61,7 +61,11 @@ def keystrokes() -> dict[str, list[str]]:
     chance = random.Random(5)
     common = list(dict.fromkeys(islice(words(400, 7), 60)))[:_COMMON]
     rare = chance.sample(sorted(set(words(20_000, 8))), 12)
-    names = [str(record["name"]) for _, record in islice(records(400), 0, 400, 50)]
+    names = [name for _, record in islice(records(400), 400) if (name := str(record["name"])).isascii()][::46]
+    chinese, thai = (
+        [name.rpartition("-")[0] for number in numbers if (found := in_other_scripts(number)) for name in found[:1]]
+        for numbers in (range(4, 400, 48), range(17, 400, 96))
+    )
     both = [*common, *rare]
     return {
         "a word, letter by letter": [begun for word in both for begun in _typed(word)],
@@ -78,9 +82,30 @@ def keystrokes() -> dict[str, list[str]]:
             *(f"{one[:3]} {number}" for one, number in zip(both, ("1", "7", "12", "99", "123"), strict=False)),
         ],
         "a name, its words run together": [
-            begun for name in names[:5] for begun in list(_typed(name.rpartition("-")[0].replace("-", "")))[3:]
+            begun
+            # More than of other kinds: what it takes depends on how common the parts of a name are.
+            for _, record in islice(records(400), 0, 400, 9)
+            if (name := str(record["name"])).isascii()
+            for begun in list(_typed(name.rpartition("-")[0].replace("-", "")))[2:]
+        ],
+        "words side by side, and what is pasted": [
+            *(f"{word[:cut]} {word[cut:]}" for word in both for cut in (2, 3, 5)),
+            *(f"lab/{begun}" for name in names[:2] for begun in _typed(name)),
+            *(f"https://huggingface.co/lab/{name}/tree/main" for name in names),
+            *(f"hf.co/lab/{name}:Q4_K_M" for name in names),
+            *(f"ollama run {name.rpartition('-')[0]}:7b" for name in names),
         ],
         "inside of words": [word[start : start + length] for word in both for start in (1, 2) for length in (3, 4, 5)],
+        "a name without spaces, character by character": [
+            begun for name in (*chinese, *thai) for begun in _typed(name)
+        ],
+        "without spaces, from the middle": [
+            *(name[start : start + length] for name in (*chinese, *thai) for start in (1, 2) for length in (1, 2, 3)),
+            *(f"{one[:2]} {other[-2:]}" for one, other in pairwise((*chinese, *thai))),
+            *(f"{name[:2]} {term}" for name in (*chinese[:2], *thai[:2]) for term in _FILTERS[::3]),
+            *(f'"{name}"' for name in (*chinese, *thai)),
+            *(f"{name[:3]} {number}" for name in (*chinese[:3], *thai[:2]) for number in ("1", "7b", common[0][:3])),
+        ],
         "by name, by version, words with a colon": [
             *(f"name:{begun}" for word in both[::4] for begun in _typed(word)),
             *(f"name:={name}" for name in names),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.node.wire import counted
 from tests.sync.logs import ALICE, BOB, bodies, edit, root, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, running
+from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.sync import SyncError, publish, pull, push
 from tui_registry.sync.tiles import pack
 
@@ -106,23 +109,31 @@ def test_tiles_that_are_not_there_are_not_found(tiled: Node, name: str) -> None:
     refused(tiled.reader.get(f"/sync/{tiled.store.log.head().epoch}/entries/{name}"), 404, "no_tile")
 
 
-def test_a_tile_that_fills_up_while_it_is_read_is_never_served_short(
-    node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tile_that_fills_up_is_never_served_short(node: Node) -> None:
     lines = bodies(roots(ALICE, 4))
     node.store.apply(lines[:3], source="test")
+    path = f"/sync/{node.store.log.head().epoch}/entries/0.4.ndjson.gz"
+    refused(node.reader.get(path), 404, "no_tile")
+    node.store.apply(lines[3:], source="test")
+    assert lines_of(node.reader.get(path).content) == lines
+
+
+def test_a_tile_of_a_log_that_is_renewed_while_it_is_read_is_not_served(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.store.apply(bodies(roots(ALICE, 3)), source="test")
     read = node.store.log.lines
 
     def overtaken(start: int, stop: int) -> list[bytes]:
         found = read(start, stop)
-        node.store.apply(lines[3:], source="test")
+        node.store.log.renew_epoch()
         return found
 
-    path = f"/sync/{node.store.log.head().epoch}/entries/0.4.ndjson.gz"
+    path = f"/sync/{node.store.log.head().epoch}/entries/0.3.ndjson.gz"
     with monkeypatch.context() as patched:
         patched.setattr(node.store.log, "lines", overtaken)
         refused(node.reader.get(path), 404, "no_tile")
-    assert lines_of(node.reader.get(path).content) == lines
+    refused(node.reader.get(path), 404, "no_tile")
 
 
 def test_tiles_of_another_epoch_are_not_found_even_when_they_are_kept(node: Node) -> None:
@@ -260,9 +271,88 @@ async def test_a_push_to_a_directory_is_told(other: Datastore, tmp_path: Path) -
 
 
 def test_health(node: Node) -> None:
+    assert node.reader.get("/health").json()["node"] == "", "to be asked how one is makes no key"
+    address = node.store.address
     said = node.reader.get("/health").json()
-    assert (said["status"], said["ops"], said["conflicts"], said["node"]) == ("ok", 0, 0, node.store.address)
+    assert (said["status"], said["ops"], said["conflicts"], said["node"]) == ("ok", 0, 0, address)
 
 
 def test_the_head_is_one_small_json_object(node: Node) -> None:
     assert set(json.loads(node.reader.get("/sync/head").content)) == {"epoch", "size", "fingerprint", "node", "ranges"}
+
+
+# What is said of them
+
+
+def test_what_is_answered_is_described(tiled: Node) -> None:
+    head = tiled.store.log.head()
+    tile, question = f"/sync/{head.epoch}/entries/1.44.ndjson.gz", {"epoch": head.epoch, "ranges": [[None, None]]}
+    tag = tiled.reader.get(tile).headers["etag"]
+    asked: list[tuple[str, str, str, int, dict[str, Any]]] = [
+        ("/sync/head", "get", "/sync/head", 200, {}),
+        ("/sync/head", "get", "/sync/head", 304, {"headers": {"if-none-match": "*"}}),
+        ("/sync/{epoch}/entries/{name}", "get", tile, 200, {}),
+        ("/sync/{epoch}/entries/{name}", "get", tile, 206, {"headers": {"range": "bytes=0-9", "if-range": tag}}),
+        ("/sync/{epoch}/entries/{name}", "get", tile, 304, {"headers": {"if-none-match": tag}}),
+        ("/sync/{epoch}/entries/{name}", "get", tile.replace("44", "45"), 404, {}),
+        ("/sync/{epoch}/entries/{name}", "get", tile, 416, {"headers": {"range": "bytes=99999999-"}}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 200, {"json": {"hashes": [root(ALICE, "record-00000").hash]}}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 400, {"content": b"\xff"}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 413, {"content": b" " * 200_000}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 415, {"headers": {"content-encoding": "gzip"}}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 422, {"json": {}}),
+        ("/sync/reconcile", "post", "/sync/reconcile", 200, {"json": question}),
+        ("/sync/reconcile", "post", "/sync/reconcile", 404, {"json": {**question, "epoch": "0" * 32}}),
+        ("/sync/ops", "post", "/sync/ops", 403, {"content": b"{}\n"}),
+        ("/health", "get", "/health", 200, {}),
+    ]
+    paths = json.loads(tiled.reader.get("/openapi.json").content)["paths"]
+    for path, method, url, status, more in asked:
+        answer = tiled.reader.request(method, url, **more)
+        assert answer.status_code == status, (path, answer.text)
+        said = paths[path][method]["responses"][str(status)]
+        kind = answer.headers.get("content-type")
+        assert [*said.get("content", {})] == ([] if kind is None else [kind])
+        for name in said.get("headers", {}):
+            assert name in answer.headers, (path, status, name)
+
+
+def test_each_operation_is_described_by_a_name_and_names_no_status_that_could_be_any(untouched: Node) -> None:
+    tree = json.loads(untouched.reader.get("/openapi.json").content)
+    operations = [operation for path in SYNC_PATHS for operation in tree["paths"][path].values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 6
+    for operation in operations:
+        assert all(status.isdecimal() for status in operation["responses"])
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(SYNC_PATHS)))
+    assert named <= set(tree["components"]["schemas"])
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/sync/head", "GET, HEAD"),
+        (f"/sync/{'0' * 32}/entries/0.ndjson.gz", "GET, HEAD"),
+        ("/sync/ops/get", "POST"),
+        ("/sync/ops", "POST"),
+        ("/sync/reconcile", "POST"),
+        ("/health", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_a_path_does_not_take_is_told_which_it_takes(untouched: Node, path: str, allowed: str) -> None:
+    wrong = "PUT" if allowed == "POST" else "POST"
+    answer = untouched.reader.request(wrong, path)
+    refused(answer, 405, "method")
+    assert answer.headers["allow"] == allowed
+    assert untouched.reader.request("FROBNICATE", path).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/sync", "/sync/", "/sync/heads", "/sync/x/entries/", "/sync//entries/0.ndjson.gz"])
+def test_nothing_else_is_below_sync(untouched: Node, path: str) -> None:
+    refused(untouched.reader.get(path), 404, "no_route")
+
+
+def test_head_answers_as_get_does_without_the_body(tiled: Node) -> None:
+    for path in ("/sync/head", f"/sync/{tiled.store.log.head().epoch}/entries/0.ndjson.gz", "/health"):
+        whole, bare = tiled.reader.get(path), tiled.reader.head(path)
+        assert (bare.status_code, bare.content) == (200, b"")
+        assert bare.headers == whole.headers

@@ -20,7 +20,7 @@ FRAGMENTS = (
     "updated:>2026-01-01", "updated:<=2026", "created:1w..1mo", "updated:202", "kind:model", "type:embeddings,llm",
     "license:apache2", "license:gpl", "license:=GPL-3.0", "quant:gguf", "tag:chat", 'tag:"two words",chat',
     "cap:vision", "tool:browser", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
-    "is:conflict,invalid", "has:formfile", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z",
+    "is:conflict,invalid", "has:formfile", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z", "lab/lla", "Code/Code-Llama", "deep", "seek", "ollama", "run", "hf.co/a/llama:Q4_K_M",
     "@fav", '@"chat only"', "@deep", "@none", 'tag:"', ",",
 )  # fmt: skip
 
@@ -42,6 +42,7 @@ def leaves() -> st.SearchStrategy[Node]:
     return st.one_of(
         st.builds(Text, st.lists(st.sampled_from(("llama", "lla", "code", "7b", "deepseek", "2.5", "lam", "千问")), min_size=1, max_size=3).map(tuple),
                   st.booleans(), st.booleans()),
+        st.builds(_path, st.lists(st.sampled_from(("llama", "code", "7b", "2.5", "千问")), min_size=2, max_size=4), st.integers(1, 3)),
         st.one_of(ranges, moments).filter(lambda bounds: bounds[1] is not None or bounds[2] is not None).map(_range),
         st.builds(Match, st.sampled_from(("type", "framework", "license", "quant", "tag", "cap", "tool")), values),
         st.builds(Match, st.sampled_from(("id", "model")), hexes),
@@ -109,6 +110,10 @@ def documents() -> st.SearchStrategy[Document]:
     names = st.sampled_from((None, "my-lab", "My Lab"))
     bits = st.booleans()
     return st.builds(document, records, st.one_of(models, agents), bits, st.integers(1, 2), bits, names)
+
+
+def _path(words: list[str], owner: int) -> Node:
+    return Text(tuple(words), True, owner=min(owner, len(words) - 1))
 
 
 def _range(bounds: tuple[str, int | None, int | None]) -> Node:

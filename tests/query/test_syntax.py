@@ -313,7 +313,7 @@ def test_an_error_points_at_the_character_and_says_what_could_stand_there(
     ("text", "node", "field", "shown"),
     [
         ("llama3.1:8b", begun("llama", "3.1", "8b"), "llama3.1", "llama3.1:8b"),
-        ("https://a.b/c", begun("https", "a", "b", "c"), "https", "https://a.b/c"),
+        ("https://a.b", begun("a", "b"), "https", "https://a.b"),
         ('x:"two words"', whole("x", "two", "words"), "x", 'x:"two words"'),
         ("-x:y", Not(whole("x", "y")), "x", "x:y"),
         ("x:", begun("x"), "x", "x:"),
@@ -409,13 +409,86 @@ def test_the_normal_form_reads_well() -> None:
     assert str(parse("")) == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "owner", "last"),
+    [
+        ("Qwen/Qwen2.5-7B", ("qwen", "qwen", "2.5", "7b"), 1, "Qwen2.5-7B"),
+        ("https://hf.co/a/b-c/tree/main?x=y#z", ("hf", "co", "a", "b", "c"), 3, "b-c"),
+        ("https://hf.co/a/b/", ("hf", "co", "a", "b"), 3, "b"),
+        ("hf.co/a/b:Q4_K_M", ("hf", "co", "a", "b"), 3, "b"),
+        ("ollama.com/library/b:8b-q4_0", ("ollama", "com", "library", "b", "8b"), 3, "b:8b"),
+        ("a/b*", ("a", "b"), 1, "b"),
+    ],
+)
+def test_names_are_looked_for_with_the_end_of_an_address_or_path_and_a_note_says_so(
+    text: str, words: tuple[str, ...], owner: int, last: str
+) -> None:
+    query = parse(text, whole=True)
+    assert query.where == Text(words, True, owner=owner)
+    assert query.notes == (f"names are looked for with '{last}', the end of '{text.removesuffix('*')}'",)
+    assert parse(str(query)).where == query.where
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a/", ("a",)),
+        ("/b", ("b",)),
+        ("llama3.1:latest", ("llama", "3.1")),
+        ("llama3.1:8b-fp16", ("llama", "3.1", "8b")),
+    ],
+)
+def test_what_is_no_path_is_words_without_what_says_how_a_file_is_made(text: str, words: tuple[str, ...]) -> None:
+    assert parse(text).where == begun(*words)
+
+
+@pytest.mark.parametrize("text", ['"Qwen/Qwen2.5"', "-Qwen/Qwen2.5"])
+def test_a_path_in_quotes_or_excluded_is_its_words(text: str) -> None:
+    query = parse(text)
+    words = whole("qwen", "qwen", "2.5")
+    assert (query.where, query.notes) == (Not(words) if text.startswith("-") else words, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "beside"),
+    [
+        ("sd xl", [(("sdxl",),), (("sdxl",),)]),
+        ("yolo v8 x", [(("yolov", "8"),), (("yolov", "8"), ("v", "8x")), (("v", "8x"),)]),
+        ("gpt 4 o", [(), (("4o",),), (("4o",),)]),
+        ("a b c", [(("ab",),), (("ab",), ("bc",)), (("bc",),)]),
+        ("qwen 7b", [(), ()]),
+        ("a AND b", [(), ()]),
+        ("a tag:x b", [(), ()]),
+        ("a (b)", [(), ()]),
+        ('"a" b', [(), ()]),
+        ("a -b c", [(), ()]),
+        ("千 问", [(), ()]),
+        ("c++ x", [(), ()]),
+    ],
+)
+def test_words_side_by_side_are_looked_for_together_in_names(
+    text: str, beside: list[tuple[tuple[str, ...], ...]]
+) -> None:
+    query = parse(text)
+    assert [one.beside for one in query.texts] == beside
+    assert [one.beside for one in parse(str(query)).texts] == beside
+
+
+def test_a_pasted_command_is_left_out_with_a_note_but_not_where_words_are_meant_strictly() -> None:
+    query = parse("ollama run phi4")
+    assert query.where == begun("phi", "4")
+    assert query.notes == ("'ollama run' was left out: looked for what it is to do that with",)
+    for text, strict in (("ollama run", False), ("ollama runs phi4", False), ("ollama run phi4", True)):
+        assert len(parse(text, strict=strict).texts) > 1
+
+
 def test_queries_are_frozen_values() -> None:
     query = parse("a -b")
     assert query == parse("a  -b")
     assert hash(query) == hash(parse("a -b"))
     assert query != parse("a -c")
     assert And((begun("a"), begun("b"))) != Or((begun("a"), begun("b")))
-    assert repr(begun("a")) == "Text(words=('a',), prefix=True, in_name=False)"
+    assert repr(begun("a")) == "Text(words=('a',), prefix=True, in_name=False, owner=0)"
     with pytest.raises(AttributeError, match="frozen"):
         query.where = None  # type: ignore[misc]
     with pytest.raises(AttributeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from hypothesis import given, strategies as st
 
 from tests.records.rules import ENOUGH, MODEL_ID, NEEDS, RULES, Rule, agent, model
 from tui_registry.errors import Json, Kind, Problem, Record
-from tui_registry.licences import licence_fault
-from tui_registry.records.authoring import MAX_RECORD_BYTES, check, version_fault
-from tui_registry.records.schema import MAX_OP_BYTES
+from tui_registry.licences import SPELLINGS, licence_fault, searched_families
+from tui_registry.records.authoring import MAX_RECORD_BYTES, check, is_plainly_valid, version_fault
+from tui_registry.records.schema import AUTHORING_VERSION, MAX_OP_BYTES
+from tui_registry.records.wire import wire_limits
 from tui_registry.text import safe_text
 
 
@@ -30,6 +32,74 @@ def test_a_record_that_keeps_the_rules_has_no_problem() -> None:
 def test_a_rule(rule: Rule) -> None:
     assert found(rule.kind, rule.broken) == [rule.problem]
     assert found(rule.kind, rule.kept) == []
+
+
+def has_error(kind: Kind, record: Record) -> bool:
+    return any(problem.severity == "error" for problem in check(kind, record))
+
+
+def test_a_glance_tells_the_usual_record_from_one_that_breaks_a_rule() -> None:
+    assert is_plainly_valid("model", model())
+    assert is_plainly_valid("agent", agent(preferred_models=[MODEL_ID], tools=["search"]))
+    for rule in RULES:
+        for record in (rule.broken, rule.kept):
+            if wire_limits(rule.kind, record) is None and is_plainly_valid(rule.kind, record):
+                assert not has_error(rule.kind, record)
+
+
+_LONG = "\x01" * 128
+_VALUES: dict[str, list[Json]] = {
+    "version": ["1.0.0", "1.0.0-rc.1", "1.0", "01.0.0", "1.0.0\n", "\u0661.0.0"],
+    "license": ["MIT", "mit", "gpl", "Apache-2.0 OR MIT", "LicenseRef-Gemma"],
+    "description": ["", "\x01" * 2_000, "\x01" * 10_000],
+    "formfile_template": ["", " ", "NAME x\n", "WHAT\n", "# {" + "x" * 24_000],
+    "tags": [[], ["a"], ["a", "a"], ["A"], ["a-b", "c"], ["a\n"], [str(n) for n in range(33)]],
+    "capabilities": [[], ["Any Text"], [_LONG] * 30, [_LONG] * 64],
+    "tools": [[], [_LONG] * 2, [_LONG] * 64],
+    "preferred_models": [[], [MODEL_ID], [MODEL_ID.upper()], ["x"], [MODEL_ID] * 30],
+    "compatible_model_types": [[], ["LLM"], [{"Other": "\x01" * 64}] * 16],
+    "context_length": [None, 0, 1],
+    "min_vcpus": [0, 1, 255],
+    "recommended_vcpus": [0, 1, 2],
+    "min_memory_mb": [0, 1024, 2**64 - 1],
+    "recommended_memory_mb": [0, 1024, 2**64 - 1],
+    "min_disk_gb": [0, 20],
+    "recommended_disk_gb": [0, 20],
+    "requires_gpu": [False, True],
+    "min_vram_gb": [None, 0, 8],
+    "cuda_cores": [None, 0],
+    "tensor_cores": [None, 0],
+}
+
+
+@given(st.data(), st.sampled_from(("model", "agent")))
+def test_what_a_glance_takes_for_valid_breaks_no_rule(data: st.DataObject, kind: Kind) -> None:
+    record = model() if kind == "model" else agent()
+    needs = record["resource_requirements"]
+    assert isinstance(needs, dict)
+    for name in data.draw(st.lists(st.sampled_from([*_VALUES]), max_size=6, unique=True)):
+        place = record if name in record else needs
+        if name in place:
+            place[name] = data.draw(st.sampled_from(_VALUES[name]))
+    if is_plainly_valid(kind, record):
+        assert not has_error(kind, record)
+
+
+# What the rules of each version say of the records below, as a digest of yes and no.
+_SAID = {1: "499eb6c27bf982a6"}
+
+
+def test_which_records_are_invalid_changes_only_with_the_version_of_the_rules() -> None:
+    """Replicas remember which are, and judge them anew when that number moves. A new digest belongs to a new number."""
+    asked: list[tuple[Kind, Record]] = [(rule.kind, record) for rule in RULES for record in (rule.broken, rule.kept)]
+    asked += [("agent" if name in agent() else "model", {**(agent() if name in agent() else model()), name: value})
+              for name, values in _VALUES.items() if name in agent() or name in model() for value in values]  # fmt: skip
+    spellings = {*SPELLINGS, *(other for others in SPELLINGS.values() for other in others.split())}
+    spellings |= {name for name, _ in searched_families()}
+    asked += [("model", model(license=spelling)) for spelling in sorted(spellings)]
+    said = "".join(str(int(has_error(kind, record))) for kind, record in asked)
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+    assert {AUTHORING_VERSION: digest} == {AUTHORING_VERSION: _SAID.get(AUTHORING_VERSION)}
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_fields() -> None:

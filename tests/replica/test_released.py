@@ -50,6 +50,9 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
             name: sorted(db.execute(f"SELECT * FROM {'temp.masked' if name == 'replica' else name}"), key=repr)
             for name in names
         }
+        # Which of them are judged is a matter of time
+        columns = [name for _, name, *_ in db.execute("PRAGMA table_info(catalogue)") if name != "invalid"]
+        found["catalogue"] = sorted(db.execute(f"SELECT {', '.join(columns)} FROM catalogue"), key=repr)
         # What zlib makes of the same text is its own affair
         said = db.execute("SELECT source, entry, id, said, at FROM imported")
         return {**found, "imported": [(*key, zlib.decompress(text), at) for *key, text, at in said]}
@@ -82,6 +85,7 @@ def test_a_replica_that_an_earlier_release_left_holds_all_that_it_held(
         assert tables(datastore) == as_left(version, today)
         assert vocabulary(datastore) == vocabulary(today)
         assert list(datastore.entries()) == list(today.entries())
+        assert datastore.search("is:invalid", whole=True) == today.search("is:invalid", whole=True)
         assert datastore.drafts.all() == today.drafts.all()
         assert datastore.verify().sound
 

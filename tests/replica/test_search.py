@@ -86,7 +86,8 @@ def _texts() -> tuple[str, ...]:
     return (
         "", "llama", "lla*", '"chat and code"', "llama -chat", "llama OR code", "café", "CAFE", "日本語", "7b", "ß", "deepseek", "DeepSeek", "deep-se", "codellama", "qwen25vl", "qwen2.5", "千问", "问", "聊",
         "lam", "eek", "hat -lla*", "c++", "c", "net", ".net", "gpt4", "ll 3", '"deep seek"', "วัส", "strasse", "-(eek OR c)",
-        "lla* -eek* sort:name", "name:lla", "name:deepseek -name:r1", 'name:"code llama"', "name:llama tag:chat",
+        "lla* -eek* sort:name", "deep seek", "co dell", "ll ama chat", "deep seek -code", "2.5 vl", "seek/deep", "x/eek", "a/code-ll",
+        "https://h.co/lab/Code-Llama/tree/main", "hf.co/lab/llama:Q4_K_M", "ollama run deepseek", "-a/llama", "name:lla", "name:deepseek -name:r1", 'name:"code llama"', "name:llama tag:chat",
         "name:=llama", '-name:="lla 1"', "version:1", "version:1.0 llama", "version:1.0.0", 'version:"not a version"',
         "model:x", "model:DeepSeek-R1", "name:eek OR version:2", "ode OR afe",
         "tag:chat", "tag:Chat", 'tag:"two words"', "cap:vision tool:code", "-tag:chat -kind:agent", "license:MIT",

@@ -81,6 +81,21 @@ SAMPLE = [
     ("rag", "LlamaIndex-RAGs", 1),
     ("text to image", "stable-diffusion-xl-base-1.0", 6),
     ("qwen -instruct", "Qwen3-8B", 5),
+    ("sd xl", None, 0),
+    ("mini lm", "all-MiniLM-L6-v2", 1),
+    ("olm oe", "OLMoE-1B-7B-0924-Instruct", 1),
+    ("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5-7B-Instruct", 2),
+    ("meta-llama/Llama-3.1-8B", "Llama-3.1-8B-Instruct", 2),
+    ("https://huggingface.co/Qwen/Qwen2.5-7B-Instruct", "Qwen2.5-7B-Instruct", 2),
+    ("https://huggingface.co/Qwen/Qwen2.5-7B-Instruct/tree/main?x=y#readme", "Qwen2.5-7B-Instruct", 2),
+    ("huggingface.co/openai/gpt-oss-20b/", "gpt-oss-20b", 1),
+    ("hf.co/bartowski/Llama-3.1-8B-Instruct-GGUF:Q4_K_M", "Llama-3.1-8B-Instruct-GGUF", 1),
+    ("https://ollama.com/library/llama3.1:8b", "Llama-3.1-8B-Instruct", 2),
+    ("ollama run llama3.1:8b", "Llama-3.1-8B-Instruct", 2),
+    ("ollama pull llama3.1:8b-instruct-q4_K_M", "Llama-3.1-8B-Instruct", 2),
+    ("ollama run phi4", "Phi-4", 1),
+    ("git clone https://huggingface.co/BAAI/bge-m3", "bge-m3", 1),
+    ("huggingface-cli download BAAI/bge-m3 tag:nothing", None, 0),
 ]
 
 NAMES = (
@@ -88,7 +103,7 @@ NAMES = (
     "สวัสดีไทย-13B", "โมเดลภาษาไทย", "ແບບຈຳລອງລາວ", "គំរូភាសាខ្មែរ", "မြန်မာဘာသာစကား", "हिन्दी भाषा मॉडल", "نَموذج اللغة٣",
     "מודל שפה", "Русская модель-Ёж", "Μοντέλο ΓΛΩΣΣΑΣ", "Straße-Modell", "Modèle Français", "Ｆｕｌｌｗｉｄｔｈ－７Ｂ", "ﬁne-tuned",
     "Łódź-2", "tiếng Việt", "中文GPT4模型", "ｶﾀｶﾅ", ".NET-coder",
-    "model-v1-5", "model-v1-57",
+    "model-v1-5", "model-v1-57", "YOLOv8n", "SDXL-Turbo", "SD-XYZ",
 )  # fmt: skip
 SCRIPTS = [
     ("千问", "通义千问-7B聊天"),
@@ -129,6 +144,8 @@ SCRIPTS = [
     ("fine", "ﬁne-tuned"),
     ("lodz", "Łódź-2"),
     ("tieng viet", "tiếng Việt"),
+    ("yolo v8", "YOLOv8n"),
+    ("sd xl", "SDXL-Turbo"),
 ]
 
 

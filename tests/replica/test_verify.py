@@ -52,6 +52,7 @@ def test_a_sound_replica_is_found_sound_and_left_as_it_is(datastore: Datastore) 
         ("UPDATE catalogue SET name = 'other', live_heads = 9 WHERE rid = 1", "catalogue"),
         ("DELETE FROM catalogue WHERE rid <= 3", "catalogue"),
         ("UPDATE catalogue SET idx = 0", "catalogue"),
+        ("UPDATE catalogue SET invalid = 1", "catalogue"),
         ("UPDATE replica SET models = 77, conflicts = 5", "counters"),
         ("UPDATE replica SET fingerprint = '" + "0" * 64 + "'", "counters"),
         ("UPDATE replica SET size = 3", "counters"),

@@ -98,4 +98,4 @@ def test_the_headers_of_a_request_are_read_up_to_a_number_of_bytes(here: Datasto
     with running(here, bounds=bounds) as node, socket.create_connection((node.host, node.port), timeout=30) as caller:
         caller.sendall(b"GET /health HTTP/1.1\r\na: " + b"b" * 2000)
         said = caller.recv(1000)
-    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.startswith(b"HTTP/1.1 431 ")

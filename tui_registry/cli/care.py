@@ -39,6 +39,7 @@ def verify(args: Namespace) -> int:
                 "records": report.records,
                 "invalid": [rejection_json(found) for found in report.invalid],
                 "repaired": list(report.repaired),
+                "unrepaired": list(report.unrepaired),
             }
         )
     else:
@@ -46,8 +47,10 @@ def verify(args: Namespace) -> int:
         out(f"{exact(report.ops)} operations checked, {exact(report.records)} records: {state}")
         for found in report.invalid:
             note(f"operation {found.place}: {found.code}: {safe_text(found.sentence)}")
-        for repair in report.repaired:
+        for repair in (*report.repaired, *report.unrepaired):
             note(safe_text(repair))
+        if report.unwritable and not report.sound:
+            note(safe_text(f"nothing was repaired: {report.unwritable}. Copy the replica, and verify the copy"))
     return 0 if report.sound else 1
 
 

@@ -36,6 +36,11 @@ def open_to_write(args: argparse.Namespace) -> Datastore:
     """`open_registry` for what signs. Once it is said where this replica was put back to an older copy, or its key
     signed what it did not write; nothing is refused for it, so that no script stands still."""
     datastore = open_registry(args)
+    try:
+        datastore.expect_writable()
+    except StoreError:
+        datastore.close()
+        raise
     restored = datastore.mark.restored()
     if restored is not None or datastore.elsewhere.untold():
         from tui_registry.present.elsewhere import WHERE_THEY_ARE, before_writing

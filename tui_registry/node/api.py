@@ -12,8 +12,8 @@ from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.types import ASGIApp
 
 import tui_registry
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, StoreError, Versions
@@ -21,7 +21,6 @@ from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
-    HEALTH,
     SECURITY,
     add_route,
     component_schemas,
@@ -29,7 +28,9 @@ from tui_registry.node.description import (
     docs_page,
 )
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
-from tui_registry.node.log_routes import log_routes
+from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
+from tui_registry.node.log_routes import LogRoutes
+from tui_registry.node.queues import Queues
 from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
 from tui_registry.query import parse
@@ -47,16 +48,23 @@ _JSON = "application/json"
 
 
 def create_app(
-    datastore: Datastore, token: str, *, accept_ops: bool = False, bounds: NodeBounds | None = None
-) -> FastAPI:
+    datastore: Datastore,
+    token: str,
+    *,
+    accept_ops: bool = False,
+    bounds: NodeBounds | None = None,
+    queues: Queues | None = None,
+) -> ASGIApp:
     """The app of a node over one replica.
 
     Args:
         datastore: open; the caller closes it after the app.
         token: what a write over REST must bear.
         accept_ops: whether strangers may push operations.
+        queues: where its work waits for threads; the caller closes them after the app.
     """
     bounds = bounds or NodeBounds()
+    queues = queues or Queues(bounds)
     app = _Node(
         title="tui-registry node",
         version=tui_registry.__version__,
@@ -68,11 +76,10 @@ def create_app(
     )
     answer_with_problems(app)
     for kind in KINDS:
-        app.include_router(_record_routes(datastore, kind, token, bounds))
-    app.include_router(log_routes(datastore, accept_ops=accept_ops, bounds=bounds))
-    app.include_router(_about(app, datastore))
-    app.add_middleware(PacedAnswers, bounds=bounds)
-    return app
+        app.include_router(_record_routes(datastore, kind, token, bounds, queues))
+    app.include_router(_about(app, queues))
+    log = LogRoutes(app, datastore, queues, accept_ops=accept_ops, bounds=bounds)
+    return PacedAnswers(log, bounds)
 
 
 # Records
@@ -87,13 +94,13 @@ class _RecordId(StringConvertor):
 register_url_convertor("record_id", _RecordId())
 
 
-def _record_routes(datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds) -> APIRouter:
+def _record_routes(datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds, queues: Queues) -> APIRouter:
     """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/{id}/resolve`, `POST /models/search`;
     the same for agents.
 
     Reads are open. A write is signed by this replica's key and needs the bearer token.
     """
-    routes = _Records(datastore, kind, token, bounds)
+    routes = _Records(datastore, kind, token, bounds, queues)
     said = describe_routes(kind)
     router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
     add_route(router, "POST", "", routes.register, said["register"])
@@ -122,31 +129,32 @@ class _Whole(NamedTuple):
 
 
 class _Records:
-    def __init__(self, datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds, queues: Queues) -> None:
         self._datastore = datastore
         self._kind: Kind = kind
         self._token = token
         self._bounds = bounds
+        self._queues = queues
 
     async def register(self, request: Request) -> Response:
         self._expect_token(request)
         data = await self._record_body(request)
-        return await run_in_threadpool(self._register, data)
+        return await self._queues.write(request.client, self._register, data)
 
     async def browse(self, request: Request) -> Response:
         asked: dict[str, Json] = {**request.query_params}
         limit = asked.get("limit")
         if isinstance(limit, str) and _WHOLE_NUMBER.fullmatch(limit):
             asked["limit"] = int(limit)
-        return await run_in_threadpool(self._page, _question(asked, "q"))
+        return await self._queues.search(request.client, self._page, _question(asked, "q"))
 
     async def search(self, request: Request) -> Response:
         body = await read_json(request, self._bounds.question_bytes, self._bounds)
         known = {"query": "text", "limit": "a number", "cursor": "text", "sort": "text"}
-        return await run_in_threadpool(self._page, _question(members(body, known), "query"))
+        return await self._queues.search(request.client, self._page, _question(members(body, known), "query"))
 
     async def show(self, record_id: str, request: Request) -> Response:
-        whole = await run_in_threadpool(self._whole, record_id)
+        whole = await self._queues.read(request.client, self._whole, record_id)
         # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
         headers = {"etag": whole.etag, "cache-control": "no-cache"}
         if is_held(request, whole.etag):
@@ -156,16 +164,16 @@ class _Records:
     async def update(self, record_id: str, request: Request) -> Response:
         self._expect_token(request)
         data = await self._record_body(request)
-        return await run_in_threadpool(self._update, record_id, data, request)
+        return await self._queues.write(request.client, self._update, record_id, data, request)
 
     async def delete(self, record_id: str, request: Request) -> Response:
         self._expect_token(request)
-        return await run_in_threadpool(self._delete, record_id, request)
+        return await self._queues.write(request.client, self._delete, record_id, request)
 
     async def resolve(self, record_id: str, request: Request) -> Response:
         self._expect_token(request)
         data = await self._record_body(request)
-        return await run_in_threadpool(self._resolve, record_id, data, request)
+        return await self._queues.write(request.client, self._resolve, record_id, data, request)
 
     # How: in a thread, on plain data
 
@@ -395,29 +403,16 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(app: FastAPI, datastore: Datastore) -> APIRouter:
+def _about(app: FastAPI, queues: Queues) -> APIRouter:
     router = APIRouter(tags=["about"])
-
-    async def health() -> Response:
-        head = await run_in_threadpool(datastore.log.head)
-        stats = await run_in_threadpool(datastore.stats)
-        told: Json = {
-            "status": "ok",
-            "version": tui_registry.__version__,
-            "node": head.node,
-            "ops": head.size,
-            "conflicts": stats.conflicts,
-        }
-        return _json(told)
 
     async def docs() -> Response:
         return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
 
-    async def protocol() -> Response:
+    async def protocol(request: Request) -> Response:
         # As plain text: Markdown reads well as it is, and browsers would download it under its own media type.
-        return PlainTextResponse(await run_in_threadpool(_PROTOCOL.read_bytes), headers=HEADERS)
+        return PlainTextResponse(await queues.read(request.client, _PROTOCOL.read_bytes), headers=HEADERS)
 
-    add_route(router, "GET", "/health", health, HEALTH)
     router.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
     router.add_api_route("/docs/protocol", protocol, methods=["GET", "HEAD"], include_in_schema=False)
     return router
@@ -430,12 +425,14 @@ class _Node(FastAPI):
             tree: dict[str, Json] = super().openapi()
             components = tree.setdefault("components", {})
             if isinstance(components, dict):
-                components["schemas"] = {**component_schemas()}
+                components["schemas"] = {**component_schemas(), **SYNC_SCHEMAS}
                 components["securitySchemes"] = SECURITY
             paths = tree["paths"]
             for methods in paths.values() if isinstance(paths, dict) else ():
                 for operation in methods.values() if isinstance(methods, dict) else ():
                     _without_fastapis_faults(operation)
+            if isinstance(paths, dict):
+                paths.update(SYNC_PATHS)
         return self.openapi_schema or {}
 
 

@@ -13,13 +13,11 @@ from fastapi.responses import Response
 from tui_registry.errors import KINDS, Json, Kind
 from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE
 from tui_registry.node.responses import MEDIA_TYPE
-from tui_registry.present.pulls import Tally
 from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema
 
 SCHEMA_NAME: dict[Kind, str] = {"model": "AIModel", "agent": "AIAgent"}
 _JSON = "application/json"
-_NDJSON = "application/x-ndjson"
 _TEXT: Json = {"type": "string"}
 _NUMBER: Json = {"type": "integer"}
 
@@ -135,9 +133,7 @@ def _said(
     answer: Json,
     *,
     status: int = 200,
-    of: str = _JSON,
     body: Json = None,
-    body_of: str = _JSON,
     told: tuple[str, ...] = (),
     asked: tuple[Json, ...] = (),
     others: Mapping[str, Json] | None = None,
@@ -146,8 +142,8 @@ def _said(
     """One operation.
 
     Args:
-        answer, of: the schema and media type of what it is answered with; None for an empty answer.
-        body, body_of: of what is sent.
+        answer: the schema of what it is answered with; None for an empty answer.
+        body: of what is sent.
         told: headers of the answer.
         asked: parameters beside those of the path.
         others: answers beside the one and the problems.
@@ -155,12 +151,12 @@ def _said(
     """
     given: dict[str, Json] = {"description": "done"}
     if answer is not None:
-        given["content"] = {of: {"schema": answer}}
+        given["content"] = {_JSON: {"schema": answer}}
     if told:
         given["headers"] = {name: _HEADERS[name] for name in told}
     extra: dict[str, Json] = {"responses": {str(status): given, **(others or {}), "default": _refused("a problem")}}
     if body is not None:
-        extra["requestBody"] = {"required": True, "content": {body_of: {"schema": body}}}
+        extra["requestBody"] = {"required": True, "content": {_JSON: {"schema": body}}}
     if asked:
         extra["parameters"] = [*asked]
     if signed:
@@ -190,13 +186,6 @@ _HEADERS: dict[str, Json] = {
 }
 _IF_NONE_MATCH = _parameter("If-None-Match", "header", _TEXT, "the ETag of what you have")
 _IF_MATCH = _parameter("If-Match", "header", _TEXT, "the ETag of the record that you decided by")
-_RANGE = _parameter("Range", "header", _TEXT, "one range of bytes, such as `bytes=5000-`")
-_IF_RANGE = _parameter("If-Range", "header", _TEXT, "the ETag that the range is of: of others, all is answered")
-_PART_OF_IT: Json = {
-    "description": "the bytes asked for",
-    "headers": {"ETag": _HEADERS["ETag"], "Content-Range": {"schema": _TEXT, "description": "which, and of how many"}},
-    "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
-}
 _UNCHANGED: Json = {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}
 _CHANGED = _refused("If-Match names another state than the present one")
 _CONFLICT = _refused("several versions are live, or the record has changed meanwhile")
@@ -204,60 +193,6 @@ _HASH: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _HASHES: Json = {"type": "array", "items": _HASH}
 _PATHS: Json = {"type": "array", "items": _TEXT}
 _NULL: Json = {"type": "null"}
-_HEAD: Json = _object(
-    {"epoch": _TEXT, "size": _NUMBER, "fingerprint": _TEXT, "node": _TEXT, "ranges": {"type": "boolean"}}
-)
-_REPORT: Json = _object(
-    {
-        **{name: _NUMBER for name in Tally().counts() if name != "rejected"},
-        "rejected": {"type": "array", "items": _object({"index": _NUMBER, "code": _TEXT, "sentence": _TEXT})},
-        "missing": _HASHES,
-    }
-)
-_KEY: Json = {"type": ["string", "null"], "pattern": "^[0-9a-f]{80}$"}
-_PAIR: Json = {"type": "array", "items": _KEY, "minItems": 2, "maxItems": 2}
-_PART: Json = _object({"to": _KEY, "count": _NUMBER, "digest": _TEXT, "fingerprint": _TEXT})
-_DESCRIBED: Json = _object({"hashes": _HASHES, "parts": {"type": "array", "items": _PART}})
-_BYTES: Json = {"type": "string", "format": "binary"}
-
-SYNC_ROUTES: dict[str, Said] = {
-    "head": _said(
-        "The log's epoch, size and fingerprint",
-        _HEAD,
-        told=("ETag",),
-        asked=(_IF_NONE_MATCH,),
-        others={"304": _UNCHANGED},
-    ),
-    "tile": _said(
-        "A tile: {i}.ndjson.gz, {i}.{w}.ndjson.gz for its first w ops, {i}.{a}-{b}.ndjson.gz for ops a up to b",
-        _BYTES,
-        of="application/gzip",
-        told=("ETag",),
-        asked=(_IF_NONE_MATCH, _RANGE, _IF_RANGE),
-        others={"206": _PART_OF_IT, "304": _UNCHANGED, "416": _refused("none of the bytes asked for is there")},
-    ),
-    "by_hash": _said(
-        "Operations by hash, children first; the answer may be a prefix",
-        _TEXT,
-        of=_NDJSON,
-        body=_object({"hashes": _HASHES}),
-    ),
-    "reconcile": _said(
-        "Ranges of the log in the order (updated_at, hash): the hashes of a small one, digests of a large one's parts",
-        _object({"size": _NUMBER, "fingerprint": _TEXT, "ranges": {"type": "array", "items": _DESCRIBED}}),
-        body=_object({"epoch": _TEXT, "size": _NUMBER, "ranges": {"type": "array", "items": _PAIR}}),
-    ),
-    "push": _said(
-        "Offer operations, one a line; refused unless the node was started with --accept-ops",
-        _REPORT,
-        body=_TEXT,
-        body_of=_NDJSON,
-    ),
-}
-HEALTH = _said(
-    "Whether the node answers",
-    _object({"status": _TEXT, "version": _TEXT, "node": _TEXT, "ops": _NUMBER, "conflicts": _NUMBER}),
-)
 
 SECURITY: Json = {
     "token": {"type": "http", "scheme": "bearer", "description": "what `node.token` beside the replica holds"}

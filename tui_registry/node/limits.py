@@ -40,10 +40,15 @@ class NodeBounds:
         request_seconds: until the answer begins, once the body is in.
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
             their readers, all together. turn_seconds: for one of them once another lacks room.
-        connections: open at once. idle_seconds: before a silent connection is closed: longer than clients (5 s, and
-            less by now) and proxies keep theirs (60 s, as nginx and others do), because whoever closes first loses no
-            request. The one that is silent for the longest is closed before, where another lacks its place.
-        tile_cache_bytes: of packed tiles kept in memory. threads: that read the replica.
+        connections: open at once. client_connections: from one address. Where all are taken, one whose request is not
+            whole makes way for who has fewer.
+        idle_seconds: before a silent connection is closed: longer than clients (5 s, and less by now) and proxies keep
+            theirs (60 s, as nginx and others do), because whoever closes first loses no request. The one that is silent
+            for the longest is closed before, where another lacks its place.
+        tile_cache_bytes: of packed tiles kept in memory. tile_disk_bytes: of full ones kept beside the replica.
+        threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
+            are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
+            their thread; a quarter of each for one client. wait_seconds: for a thread.
     """
 
     record_bytes: int = 512 * 1024
@@ -68,9 +73,15 @@ class NodeBounds:
     unsent_bytes: int = 128 * 1024**2
     turn_seconds: float = 120.0
     connections: int = 256
+    client_connections: int = 64
     idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
+    tile_disk_bytes: int = 1024**3
     threads: int = 8
+    search_threads: int = 2
+    write_threads: int = 2
+    waiting: int = 128
+    wait_seconds: float = 30.0
 
 
 def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:

@@ -1,89 +1,312 @@
 """The sync endpoints (see protocol.md, Sync): head, tiles, operations by hash, the log as digests of ranges, and pushes
-where they are allowed."""
+where they are allowed; and the node's health.
+
+They are bare ASGI, as other replicas ask for them all the time. What was told of the head is told again until something
+is committed, and tiles lie packed, so that most answers cost no look into the database but whether it has changed.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
-import math
 import re
-import threading
-import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakValueDictionary
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
 
+import tui_registry
 from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.description import SYNC_ROUTES, add_route
 from tui_registry.node.limits import NodeBounds
+from tui_registry.node.queues import Client, Queues, place_of
 from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
-from tui_registry.node.responses import NodeError
+from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
 from tui_registry.present.pulls import report_json
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
+from tui_registry.sync.packed import PackedTiles
 from tui_registry.sync.tiles import LogError, Span, etag_of_head, pack, spell_head, split
 
-_FOREVER = "public, max-age=31536000, immutable"
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_Fields: TypeAlias = list[tuple[bytes, bytes]]
+_FOREVER = b"public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
-# Seconds: the longest time that a pusher is sent away for.
-_LATEST = 30
-_MOVED = NodeError("no_log", "this log is another one by now: read /sync/head again")
+_CONDITIONS = frozenset((b"if-none-match", b"range"))
 # No peer's name has a colon.
 _PUSH = "push:"
 OTHERS = f"{_PUSH}others"
 
 
-def log_routes(datastore: Datastore, *, accept_ops: bool, bounds: NodeBounds) -> APIRouter:
-    """`/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, and `/sync/ops`, which answers 403 unless
-    `accept_ops`."""
-    routes = _Log(datastore, accept_ops, bounds)
-    router = APIRouter(prefix="/sync", tags=["sync"])
-    add_route(router, "GET", "/head", routes.head, SYNC_ROUTES["head"])
-    add_route(router, "GET", "/{epoch}/entries/{name}", routes.tile, SYNC_ROUTES["tile"])
-    add_route(router, "POST", "/ops/get", routes.by_hash, SYNC_ROUTES["by_hash"])
-    add_route(router, "POST", "/ops", routes.push, SYNC_ROUTES["push"])
-    add_route(router, "POST", "/reconcile", _Reconciling(datastore, bounds).answer, SYNC_ROUTES["reconcile"])
-    return router
+class LogRoutes:
+    """An ASGI app: `/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, `/sync/ops`, which answers 403 unless
+    `accept_ops`, and `/health`. Everything else is the other app's."""
 
+    def __init__(
+        self, other: ASGIApp, datastore: Datastore, queues: Queues, *, accept_ops: bool, bounds: NodeBounds
+    ) -> None:
+        self._other = other
+        heads = _Kept(datastore, queues, _read_head)
+        health = _Kept(datastore, queues, _read_health)
+        self._tiles = _Tiles(datastore, heads, queues, bounds)
+        self._reading: dict[str, _Kept] = {"/sync/head": heads, "/health": health}
+        self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/sync/ops/get": _ByHash(datastore, queues, bounds).answer,
+            "/sync/ops": _Pushes(datastore, queues, accept_ops, bounds).answer,
+            "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds).answer,
+        }
 
-class _Log:
-    def __init__(self, datastore: Datastore, accept_ops: bool, bounds: NodeBounds) -> None:
-        self._datastore = datastore
-        self._accept_ops = accept_ops
-        self._bounds = bounds
-        self._tiles = _Tiles(datastore, bounds.tile_cache_bytes)
-        self._turns = _Turns(bounds)
-        self._unchecked = _Unchecked(bounds)
-        self._pushers = Pushers(bounds.pushers)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answer(scope, receive)
+        except Exception as error:
+            problem, is_ours = problem_of(error, scope)
+            await problem(scope, receive, send)
+            if is_ours:
+                raise
+            return
+        await answer(scope, receive, send)
 
-    async def head(self, request: Request) -> Response:
-        head = await run_in_threadpool(self._head)
-        return _answer(request, spell_head(head, ranges=True), etag_of_head(head), "max-age=2", "application/json")
-
-    def _head(self) -> Head:
-        head = self._datastore.log.head()
-        # Before anybody is told: a backup that is put back later must not be served under this epoch.
-        self._datastore.mark.note(head)
-        return head
-
-    async def tile(self, epoch: str, name: str, request: Request) -> Response:
-        span = Span.from_name(name)
-        tile = None if span is None else await run_in_threadpool(self._tiles.packed, epoch, span)
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
+        if scope["type"] != "http":
+            return self._other
+        # Behind a proxy, paths begin with what leads here.
+        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        if path in self._asking:
+            if scope["method"] != "POST":
+                return wrong_method(["POST"])
+            return await self._asking[path](Request(scope, receive))
+        tile = None
+        if path not in self._reading and (tile := _tile_in(path)) is None:
+            return self._other
+        if scope["method"] not in ("GET", "HEAD"):
+            return wrong_method(["GET", "HEAD"])
         if tile is None:
-            raise NodeError("no_tile", "this log has no such tile: read /sync/head again")
-        return _answer(request, tile.data, tile.etag, _FOREVER, "application/gzip", in_parts=True)
+            return _as_asked(scope, await self._reading[path].now(scope["client"]))
+        return _as_asked(scope, await self._tiles.find(scope["client"], *tile))
 
-    async def by_hash(self, request: Request) -> Response:
+
+def _tile_in(path: str) -> tuple[str, str] | None:
+    """The epoch and the name of a tile, where the path is one of a tile."""
+    match path.split("/"):
+        case ["", "sync", epoch, "entries", name] if epoch and name:
+            return epoch, name
+    return None
+
+
+# Answers whose bytes are known
+
+
+class _Known:
+    """An ASGI app that answers with these bytes.
+
+    Attributes:
+        fields: the header but for what each answer has.
+        etag: None where the caller cannot have it.
+        in_parts: parts of it are given as well.
+    """
+
+    def __init__(
+        self, body: bytes, fields: _Fields, media_type: str, *, etag: str | None = None, in_parts: bool = False
+    ) -> None:
+        self.body = body
+        self.fields: _Fields = [*fields] if etag is None else [(b"etag", etag.encode()), *fields]
+        self.etag = etag
+        self.in_parts = in_parts
+        self.media_type = media_type
+        self._all = [
+            *self.fields,
+            *([(b"accept-ranges", b"bytes")] if in_parts else []),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", media_type.encode()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app
+        # Made anew for each: whoever stands outside may add to them.
+        await send({"type": "http.response.start", "status": 200, "headers": [*self._all]})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def _as_asked(scope: Scope, known: _Known) -> ASGIApp:
+    """The answer, the part of it that is asked for, or that the caller has it."""
+    if known.etag is None or not any(name in _CONDITIONS for name, _ in scope["headers"]):
+        return known
+    request = Request(scope)
+    headers = {name.decode(): value.decode() for name, value in known.fields}
+    if is_held(request, known.etag):
+        return Response(status_code=304, headers=headers)
+    part = wanted_range(request, known.etag, len(known.body)) if known.in_parts else None
+    if part is None:
+        return known
+    headers["accept-ranges"] = "bytes"
+    headers["content-range"] = f"bytes {part[0]}-{part[1] - 1}/{len(known.body)}"
+    return Response(known.body[part[0] : part[1]], 206, headers, known.media_type)
+
+
+# The head, and how the node is
+
+
+class _Of(NamedTuple):
+    """What is told of a head. `is_marked`: it may be told again, as it is remembered that it was."""
+
+    head: Head
+    known: _Known
+    is_marked: bool = True
+
+
+def _read_head(datastore: Datastore) -> _Of:
+    head = datastore.log.head()
+    # Before anybody is told: a backup that is put back later must not be served under this epoch.
+    unmarked = datastore.mark.note(head)
+    fields = [(b"cache-control", b"max-age=2")]
+    return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag_of_head(head)), unmarked is None)
+
+
+def _read_health(datastore: Datastore) -> _Of:
+    # To be asked how one is makes no key.
+    head = datastore.log.head(make_key=False)
+    told: Json = {
+        "status": "ok",
+        "version": tui_registry.__version__,
+        "node": head.node,
+        "ops": head.size,
+        "conflicts": datastore.stats().conflicts,
+    }
+    return _Of(head, _Known(_spelt(told), [], _JSON))
+
+
+class _Kept:
+    """What was told last of the replica, told again until something is committed, by whatever process."""
+
+    def __init__(self, datastore: Datastore, queues: Queues, read: Callable[[Datastore], _Of]) -> None:
+        self._datastore = datastore
+        self._queues = queues
+        self._read = read
+        self._last: tuple[int, _Of] | None = None
+
+    async def now(self, client: Client) -> _Known:
+        """The answer as it is now."""
+        return (await self._now(client)).known
+
+    async def head(self, client: Client) -> Head:
+        """The head that the answer is of."""
+        return (await self._now(client)).head
+
+    async def _now(self, client: Client) -> _Of:
+        if self._last is not None and self._last[0] == self._datastore.changes():
+            return self._last[1]
+        return await self._queues.read(client, self._anew)
+
+    def _anew(self) -> _Of:
+        # Looked at first: what is committed while it is read makes it be read once more.
+        changes = self._datastore.changes()
+        told = self._read(self._datastore)
+        if told.is_marked:
+            self._last = changes, told
+        return told
+
+
+# Tiles
+
+
+class _Tiles:
+    """Packed tiles: the last ones used in memory, full ones beside the replica as well. A tile's content never changes
+    within its epoch."""
+
+    def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._heads = heads
+        self._queues = queues
+        self._packed = PackedTiles(datastore, bounds.tile_disk_bytes)
+        self._limit = bounds.tile_cache_bytes
+        self._kept: OrderedDict[tuple[str, Span], _Known] = OrderedDict()
+        self._size = 0
+        # Each there as long as somebody has it or waits for it.
+        self._turns: WeakValueDictionary[tuple[str, Span], asyncio.Lock] = WeakValueDictionary()
+
+    async def find(self, client: Client, epoch: str, name: str) -> _Known:
+        """The tile.
+
+        Raises:
+            NodeError: `no_tile`: this log has no such tile (yet, or any more).
+        """
+        span = Span.from_name(name)
+        if span is None:
+            raise _no_tile()
+        head = await self._heads.head(client)
+        if head.epoch != epoch or head.size < span.end:
+            raise _no_tile()
+        found = self._at_hand(epoch, span)
+        if found is not None:
+            return found
+        # Who asks for what is being packed finds it kept afterwards.
+        async with self._turns.setdefault((epoch, span), asyncio.Lock()):
+            return self._at_hand(epoch, span) or self._keep(
+                epoch, span, await self._queues.read(client, self._read, epoch, span)
+            )
+
+    def _at_hand(self, epoch: str, span: Span) -> _Known | None:
+        kept = self._kept.get((epoch, span))
+        if kept is not None:
+            self._kept.move_to_end((epoch, span))
+            return kept
+        found = self._packed.read_at_once(epoch, span.tile) if span.is_full else None
+        return None if found is None else self._keep(epoch, span, _kept_tile(*found))
+
+    def _read(self, epoch: str, span: Span) -> _Known:
+        found = self._packed.read(epoch, span.tile) if span.is_full else None
+        if found is not None:
+            return _kept_tile(*found)
+        lines = self._datastore.log.lines(span.start, span.end)
+        # After the lines: a log that is rewritten in between has another epoch by now.
+        if len(lines) != span.end - span.start or self._datastore.log.head().epoch != epoch:
+            raise _no_tile()
+        data = pack(lines)
+        if span.is_full:
+            self._packed.keep(epoch, span.tile, data)
+        return _tile(data, etag_of(data))
+
+    def _keep(self, epoch: str, span: Span, tile: _Known) -> _Known:
+        self._kept[epoch, span] = tile
+        self._size += len(tile.body)
+        while self._size > self._limit:
+            _, dropped = self._kept.popitem(last=False)
+            self._size -= len(dropped.body)
+        return tile
+
+
+def _tile(data: bytes, etag: str) -> _Known:
+    return _Known(data, [(b"cache-control", _FOREVER)], "application/gzip", etag=etag, in_parts=True)
+
+
+def _kept_tile(data: bytes, sha256: bytes) -> _Known:
+    return _tile(data, f'"{sha256.hex()[:32]}"')
+
+
+def _no_tile() -> NodeError:
+    return NodeError("no_tile", "this log has no such tile: read /sync/head again")
+
+
+# Operations by hash
+
+
+class _ByHash:
+    def __init__(self, datastore: Datastore, queues: Queues, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._queues = queues
+        self._bounds = bounds
+
+    async def answer(self, request: Request) -> Response:
         bounds = self._bounds
         body = await read_json(request, bounds.question_bytes, bounds)
         hashes = members(body, {"hashes": "a list"}).get("hashes")
@@ -92,20 +315,34 @@ class _Log:
         wanted = [item for item in hashes if isinstance(item, str) and _HASH.fullmatch(item)]
         if len(wanted) != len(hashes):
             raise wrong("hashes", "must hold hashes of 64 lower-case hex digits and nothing else")
-        lines = await run_in_threadpool(self._datastore.log.by_hash, wanted, bounds.answer_bytes)
+        read = self._datastore.log.by_hash
+        lines = await self._queues.read(request.scope["client"], read, wanted, bounds.answer_bytes)
         return Response(b"".join(line + b"\n" for line in lines), 200, None, _NDJSON)
 
-    async def push(self, request: Request) -> Response:
+
+# Pushes
+
+
+class _Pushes:
+    def __init__(self, datastore: Datastore, queues: Queues, accept_ops: bool, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._queues = queues
+        self._accept_ops = accept_ops
+        self._bounds = bounds
+        self._unchecked = _Unchecked(bounds)
+        self._pushers = Pushers(bounds.pushers)
+
+    async def answer(self, request: Request) -> Response:
         if not self._accept_ops:
             raise NodeError(
                 "push_off", "this node takes no operations from others: its operator may start it so that it does"
             )
-        source = self._pushers.name(None if request.client is None else request.client.host)
+        client: Client = request.scope["client"]
+        source = self._pushers.name(None if client is None else client[0])
         with self._unchecked.coming(source) as coming:
             # Its turn comes after its body: who sends slowly keeps nobody waiting.
             body = await coming.whole(request)
-            async with self._turns.turn():
-                return await run_in_threadpool(self._push, body, source)
+            return await self._queues.push(client, self._push, body, source)
 
     def _push(self, body: bytes, source: str) -> Response:
         bounds = self._bounds
@@ -122,38 +359,7 @@ class _Log:
             raise NodeError("full", "this node has no room for more operations from others")
         report = self._datastore.apply(lines, source=source)
         told = report_json(report, _REJECTIONS_TOLD, bounds.hashes)
-        return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, "application/json")
-
-
-class _Turns:
-    """The turns of pushes that are in, one after the other as they came."""
-
-    def __init__(self, bounds: NodeBounds) -> None:
-        self._bounds = bounds
-        self._free = asyncio.Semaphore(bounds.pushes_at_once)
-        self._waiting = 0
-        # What one took, the last ones counting most.
-        self._usual = 1.0
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Raises NodeError: `busy`: it did not come in time; says when it may."""
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._bounds.push_wait_seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            raise _busy(
-                "others are pushing just now", self._waiting * self._usual / self._bounds.pushes_at_once
-            ) from None
-        finally:
-            self._waiting -= 1
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self._usual += (time.monotonic() - began - self._usual) / 4
-            self._free.release()
+        return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, _JSON)
 
 
 class _Unchecked:
@@ -178,7 +384,7 @@ class _Unchecked:
         """Raises NodeError: `busy`: there is no room for so many more bytes of it."""
         most = self._bounds.unchecked_bytes
         if sum(other.size for other in self._coming if other.source == one.source) + count > most // 2:
-            raise _busy("much that was pushed from your address is not checked yet", 5)
+            raise later("busy", "much that was pushed from your address is not checked yet", 5)
         lacking = sum(other.size for other in self._coming) + count - most
         if lacking <= 0:
             return
@@ -189,7 +395,7 @@ class _Unchecked:
                 ending.append(other)
                 lacking -= other.size
         if lacking > 0:  # and nobody ends, as that would not make room enough
-            raise _busy("much that was pushed is not checked yet", 5)
+            raise later("busy", "much that was pushed is not checked yet", 5)
         for other in ending:
             other.end()
 
@@ -224,7 +430,7 @@ class _Coming:
         except TimeoutError:
             if not self._timeout.expired():
                 raise
-            raise _busy("others need the room of what comes in so slowly", 5) from None
+            raise later("busy", "others need the room of what comes in so slowly", 5) from None
         finally:
             self.is_coming = False
 
@@ -240,11 +446,6 @@ class _Coming:
             self.size += count
 
 
-def _busy(why: str, seconds: float) -> NodeError:
-    after = min(max(math.ceil(seconds), 1), _LATEST)
-    return NodeError("busy", f"{why}: try again in {after} s", headers={"retry-after": str(after)})
-
-
 class Pushers:
     """A name for each place that pushes: for the quarantine, and so that what waits on behalf of one place drives out
     nobody else's. At most `most` places are told apart since the node started."""
@@ -255,29 +456,24 @@ class Pushers:
 
     def name(self, host: str | None) -> str:
         """`push:` and an address; for IPv6 its network of 64 bits, which one subscriber has to himself."""
-        place = _place(host)
+        place = place_of(host)
         if place is None or (place not in self._known and len(self._known) >= self._most):
             return OTHERS
         self._known.add(place)
         return _PUSH + place
 
 
-def _place(host: str | None) -> str | None:
-    try:
-        address = ipaddress.ip_address((host or "").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))
+# Comparing
 
 
 class _Reconciling:
     """Answers from a snapshot of the log's keys, which is made anew only once the log has grown by an eighth: asking
     often cannot make a node sort its log often. What came since, a peer reads from the tiles."""
 
-    def __init__(self, datastore: Datastore, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
         self._datastore = datastore
+        self._heads = heads
+        self._queues = queues
         self._bounds = bounds
         self._kept: _Snapshot | None = None
         self._making = asyncio.Lock()
@@ -294,32 +490,37 @@ class _Reconciling:
             asked = read_question(ranges)
         except RangeError as error:
             raise wrong("ranges", str(error)) from None
-        snapshot = await self._snapshot(epoch, size)
-        return await run_in_threadpool(_described, snapshot.keys, asked)
+        client: Client = request.scope["client"]
+        snapshot = await self._snapshot(client, epoch, size)
+        return await self._queues.read(client, _described, snapshot.keys, asked)
 
-    async def _snapshot(self, epoch: str, size: Json) -> _Snapshot:
+    async def _snapshot(self, client: Client, epoch: str, size: Json) -> _Snapshot:
         """The snapshot that a question is about; a question without a size takes the latest."""
-        head = await run_in_threadpool(self._datastore.log.head)
+        head = await self._heads.head(client)
         if head.epoch != epoch:
-            raise _MOVED
+            raise _moved()
         if head.size > self._bounds.reconcile_ops:
             raise NodeError("not_offered", "this log is too long to be compared: read its tiles")
         kept = self._kept
         if size is not None:
             if kept is None or (kept.epoch, kept.keys.size) != (epoch, size):
-                raise _MOVED
+                raise _moved()
             return kept
         if kept is not None and kept.epoch == epoch and head.size - kept.keys.size <= kept.keys.size // 8:
             return kept
         if self._making.locked():
             raise NodeError("busy", "the log is being looked through just now: try again in a little while")
         async with self._making:
-            self._kept = kept = await run_in_threadpool(self._make)
+            self._kept = kept = await self._queues.search(client, self._make)
         return kept
 
     def _make(self) -> _Snapshot:
         head, packed = self._datastore.log.keys()
         return _Snapshot(head.epoch, Keys(packed))
+
+
+def _moved() -> NodeError:
+    return NodeError("no_log", "this log is another one by now: read /sync/head again")
 
 
 class _Snapshot(NamedTuple):
@@ -333,87 +534,12 @@ def _described(keys: Keys, asked: list[tuple[bytes, bytes | None]]) -> Response:
         "fingerprint": keys.fingerprint,
         "ranges": [describe(keys, low, high) for low, high in asked],
     }
-    return Response(json.dumps(told, separators=(",", ":")).encode(), 200, None, "application/json")
-
-
-class _Tile(NamedTuple):
-    data: bytes
-    etag: str
-
-
-class _Tiles:
-    """Packed tiles, the last ones used kept in memory. A tile's content never changes within its epoch."""
-
-    def __init__(self, datastore: Datastore, limit: int) -> None:
-        self._datastore = datastore
-        self._limit = limit
-        self._kept: OrderedDict[tuple[str, Span], _Tile] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
-        # Each there as long as somebody has it or waits for it.
-        self._turns: WeakValueDictionary[tuple[str, Span], threading.Lock] = WeakValueDictionary()
-
-    def packed(self, epoch: str, span: Span) -> _Tile | None:
-        """The tile, None when this log has no such tile (yet, or any more)."""
-        key = (epoch, span)
-        with self._lock:
-            turn = self._turns.setdefault(key, threading.Lock())
-        # Who asks for what is being packed finds it kept afterwards.
-        with turn:
-            tile = self._find(key)
-            if tile is None:
-                return self._made(key)
-        return tile if self._is_there(key) else None
-
-    def _made(self, key: tuple[str, Span]) -> _Tile | None:
-        _, span = key
-        lines = self._datastore.log.lines(span.start, span.end) if span.end < 2**63 else []
-        # After the lines: a log that is rewritten in between has another epoch by now. And lines that were lacking may
-        # have come between the two reads: nobody may keep half a tile.
-        if not self._is_there(key) or len(lines) != span.end - span.start:
-            return None
-        data = pack(lines)
-        tile = _Tile(data, etag_of(data))
-        self._keep(key, tile)
-        return tile
-
-    def _is_there(self, key: tuple[str, Span]) -> bool:
-        epoch, span = key
-        head = self._datastore.log.head()
-        return head.epoch == epoch and head.size >= span.end
-
-    def _find(self, key: tuple[str, Span]) -> _Tile | None:
-        with self._lock:
-            tile = self._kept.get(key)
-            if tile is not None:
-                self._kept.move_to_end(key)
-        return tile
-
-    def _keep(self, key: tuple[str, Span], tile: _Tile) -> None:
-        with self._lock:
-            self._kept[key] = tile
-            self._size += len(tile.data)
-            while self._size > self._limit:
-                _, dropped = self._kept.popitem(last=False)
-                self._size -= len(dropped.data)
-
-
-def _answer(
-    request: Request, content: bytes, etag: str, cache: str, media_type: str, *, in_parts: bool = False
-) -> Response:
-    """The content, the part of it that is asked for, or that the caller has it."""
-    headers = {"etag": etag, "cache-control": cache}
-    if is_held(request, etag):
-        return Response(status_code=304, headers=headers)
-    if not in_parts:
-        return Response(content, 200, headers, media_type)
-    headers["accept-ranges"] = "bytes"
-    part = wanted_range(request, etag, len(content))
-    if part is None:
-        return Response(content, 200, headers, media_type)
-    headers["content-range"] = f"bytes {part[0]}-{part[1] - 1}/{len(content)}"
-    return Response(content[part[0] : part[1]], 206, headers, media_type)
+    return Response(_spelt(told), 200, None, _JSON)
 
 
 def _disk_use(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.glob("*") if path.is_file())
+
+
+def _spelt(tree: Json) -> bytes:
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()

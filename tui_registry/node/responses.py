@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,11 +56,15 @@ _STATUS = {
     "interrupted": 503,
     "locked": 503,
     "busy": 503,
+    "too_many": 429,
+    "header_too_large": 431,
     "disk_full": 507,
     "full": 507,
 }
 _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+# Seconds: the longest time that anybody is sent away for.
+_LATEST = 30
 _OPERATORS = frozenset(("locked", "disk_full"))
 
 
@@ -108,6 +113,28 @@ def problem(
     if listed:
         tree["problems"] = listed
     return Response(json.dumps(tree), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def later(code: str, why: str, seconds: float) -> NodeError:
+    """A refusal of what the node takes later: after so many seconds, as far as one can say."""
+    after = min(max(math.ceil(seconds), 1), _LATEST)
+    return NodeError(code, f"{why}: try again in {after} s", headers={"retry-after": str(after)})
+
+
+def wrong_method(methods: Iterable[str]) -> Response:
+    """The answer to a method that a path does not take."""
+    allow = {"allow": ", ".join(methods)}
+    return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+
+
+def problem_of(error: Exception, scope: Scope) -> tuple[Response, bool]:
+    """The answer to what was raised beside FastAPI, and whether it is a fault of ours: the server has to hear of it."""
+    request = Request(scope)
+    if isinstance(error, RegistryError):
+        return of_error(error), False
+    if isinstance(error, ClientDisconnect):
+        return _gone(request, error), False
+    return _unforeseen(request, error), True
 
 
 def answer_with_problems(app: FastAPI) -> None:
@@ -206,8 +233,7 @@ def _http_error(request: Request, error: Exception) -> Response:
         return problem(404, "no_route", "there is nothing at this path: /docs lists what there is")
     if error.status_code == 405:
         # Starlette names the methods of the first route that has the path; each of ours has one method.
-        allow = {"allow": ", ".join(_methods_of(request))}
-        return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+        return wrong_method(_methods_of(request))
     return problem(error.status_code, f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
 
 

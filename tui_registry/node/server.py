@@ -13,20 +13,23 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 
-import anyio.to_thread
 import h11
 import uvicorn
+from fastapi.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_remote_addr
 
 from tui_registry.datastore import Datastore, Shared
 from tui_registry.durable import drafted, give_new_name, sweep
 from tui_registry.errors import system_reason
 from tui_registry.node.api import create_app
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
-from tui_registry.node.responses import NodeError, problem
+from tui_registry.node.queues import Queues, place_of
+from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.text import safe_text
 
 TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
@@ -159,8 +162,9 @@ def _prepared(
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
     listener = _bound(host, port, allow_remote)
+    queues = Queues(bounds)
     try:
-        app = create_app(datastore, node_token(datastore.data_dir), accept_ops=accept_ops, bounds=bounds)
+        app = create_app(datastore, node_token(datastore.data_dir), accept_ops=accept_ops, bounds=bounds, queues=queues)
     except BaseException:
         listener.close()
         raise
@@ -176,13 +180,12 @@ def _prepared(
         access_log=False,
         # A poll that finds nothing new costs less than 500 bytes both ways.
         server_header=False,
-        date_header=False,
         proxy_headers=False,
         timeout_keep_alive=bounds.idle_seconds,
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=bounds.header_bytes,
     )
-    return _Server(config, bounds, Address(host, listener.getsockname()[1]), on_ready), listener
+    return _Server(config, queues, Address(host, listener.getsockname()[1]), on_ready), listener
 
 
 def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
@@ -216,16 +219,21 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, bounds: NodeBounds, address: Address, on_ready: Callable[[Address], None] | None
+        self, config: uvicorn.Config, queues: Queues, address: Address, on_ready: Callable[[Address], None] | None
     ) -> None:
         super().__init__(config)
-        self._bounds = bounds
+        self._queues = queues
         self._address = address
         self._on_ready = on_ready
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().serve(sockets)
+        finally:
+            # What is being written ends before the replica is closed.
+            self._queues.close()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # Each thread that reads the replica holds a connection to it.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = self._bounds.threads
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready(self._address)
@@ -248,52 +256,169 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
+class _Connection(h11.Connection):
+    """What h11 leaves to a server: a bound on headers that come in one piece, bodies whose end can be read in two ways
+    (RFC 9112, section 6.1: whoever relays them may read the other one), and targets in absolute form (section 3.2.2).
+
+    Attributes:
+        refusal: the status and code of what the last error says.
+    """
+
+    def __init__(self, header_bytes: int) -> None:
+        super().__init__(h11.SERVER, header_bytes)
+        self._header_bytes = header_bytes
+        self.refusal = _UNREADABLE
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        before = len(self.trailing_data[0]) if self.their_state is h11.IDLE else 0
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == 431:
+                self.refusal = _HEADERS
+            raise
+        if not isinstance(event, h11.Request):
+            return event
+        if before - len(self.trailing_data[0]) > self._header_bytes:
+            self.refusal = _HEADERS
+            raise h11.RemoteProtocolError("headers too large")
+        names = {name for name, _ in event.headers}
+        if b"transfer-encoding" in names and (b"content-length" in names or event.http_version < b"1.1"):
+            raise h11.RemoteProtocolError("a body with two ends")
+        return event if event.target.startswith(b"/") else _in_origin_form(event)
+
+
+_UNREADABLE = (400, "http", "that is not an HTTP request that this node understands")
+_HEADERS = (431, "header_too_large", "the request's line and headers are larger than this node reads")
+_ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^#]*)?(\?[^#]*)?", re.IGNORECASE)
+
+
+def _in_origin_form(event: h11.Request) -> h11.Request:
+    """The request with the path alone as its target, its host being the one that the target named."""
+    if event.target == b"*" or event.method == b"CONNECT":
+        return event
+    found = _ABSOLUTE.fullmatch(event.target)
+    if found is None:
+        raise h11.RemoteProtocolError("no path and no address")
+    headers = [(name, found[1] if name == b"host" else value) for name, value in event.headers]
+    target = (found[2] or b"/") + (found[3] or b"")
+    return h11.Request(method=event.method, headers=headers, target=target, http_version=event.http_version)
+
+
+class _Places:
+    """The connections that are open, by the address of who holds them (of IPv6, its network): none holds more than his
+    share, and where all places are taken, a newcomer gets the one of who needs his least."""
+
+    def __init__(self, bounds: NodeBounds) -> None:
+        self._bounds = bounds
+        self._held: dict[str, int] = {}
+        self._count = 0
+        # Those that wait for another request; and those whose request is not whole, or was never begun. Whoever waits
+        # for the longest stands first.
+        self._silent: dict[_Held, None] = {}
+        self._half: dict[_Held, None] = {}
+
+    def take(self, held: _Held) -> bool:
+        """Whether there is a place for a connection, which is counted from then on."""
+        if not self._is_free_for(held.place):
+            return False
+        self._held[held.place] = self._held.get(held.place, 0) + 1
+        self._count += 1
+        held.is_counted = True
+        return True
+
+    def leave(self, held: _Held) -> None:
+        """It is counted no longer, even where what closes it comes in the loop's next turn."""
+        self.forget(held)
+        if held.is_counted:
+            held.is_counted = False
+            self._count -= 1
+            self._held[held.place] -= 1
+            if not self._held[held.place]:
+                del self._held[held.place]
+
+    def silent(self, held: _Held) -> None:
+        """It waits for another request."""
+        self._half.pop(held, None)
+        self._silent[held] = None
+
+    def half(self, held: _Held) -> None:
+        """It waits for the rest of a request, or for the first one."""
+        self._silent.pop(held, None)
+        self._half.setdefault(held)
+
+    def forget(self, held: _Held) -> None:
+        """It waits for nothing from its client."""
+        self._silent.pop(held, None)
+        self._half.pop(held, None)
+
+    def _is_free_for(self, place: str) -> bool:
+        own = self._held.get(place, 0)
+        if own >= self._bounds.client_connections:
+            return self._end_first([one for one in self._silent if one.place == place])
+        if self._count < self._bounds.connections or self._end_first(list(self._silent)):
+            return True
+        # Who holds most makes way, while he holds more than the newcomer will: a crowd drives out nobody of its own.
+        holders = {one.place: self._held[one.place] for one in self._half}
+        most = max(holders, key=lambda one: holders[one], default=place)
+        return holders.get(most, 0) > own + 1 and self._end_first([one for one in self._half if one.place == most])
+
+    def _end_first(self, among: list[_Held]) -> bool:
+        for one in among:
+            self.forget(one)
+            if one.end():
+                self.leave(one)
+                return True
+        return False
+
+
+class _Held:
+    """A connection as one that holds a place; `end` closes it, if it can be spared."""
+
+    def __init__(self, host: str | None, end: Callable[[], bool]) -> None:
+        self.place = place_of(host) or ""
+        self.end = end
+        self.is_counted = False
+
+
 def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
-    bound on connections, our errors."""
-    # Connections that wait for another request; the one that is silent for the longest stands first.
-    silent: dict[Patient, None] = {}
+    bound on connections, our errors, and what `_Connection` says."""
+    places = _Places(bounds)
 
     class Patient(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None
         _taking_due: asyncio.TimerHandle | None = None
-        is_ours = False
+        _held: _Held | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            if len(self.connections) >= bounds.connections and not _make_place():
+            peer = get_remote_addr(transport)
+            held = _Held(None if peer is None else peer[0], self._make_way)
+            if not places.take(held):
                 transport.abort()
                 return
+            self._held = held
             # Writing is paused as long as anything is unsent, be it a byte: even closing waits for that byte.
             transport.set_write_buffer_limits(high=0)
             if hasattr(socket, "TCP_NOTSENT_LOWAT"):
                 # The system would take megabytes for a reader who takes none.
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
-            self.is_ours = True
-            self._expect_headers()
+            self.conn = _Connection(bounds.header_bytes)
+            self._look()
 
         def data_received(self, data: bytes) -> None:
-            silent.pop(self, None)
             super().data_received(data)
-            if self._is_answering():
-                self._headers_came()
-            else:
-                # Headers that trickle in, or a body that nobody reads any more.
-                self._expect_headers()
+            self._look()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if not self.transport.is_closing() and not self._is_answering():
-                silent[self] = None
-
-        def let_go(self) -> bool:
-            """Close it, if it is silent: no answer waits for its reader, and no request for its end."""
-            if self._taking_due is not None or self._headers_due is not None or self.transport.is_closing():
-                return False
-            self.timeout_keep_alive_handler()
-            # Counted no longer: what closes it comes in the loop's next turn.
-            self.connections.discard(self)
-            return True
+            if self.transport.is_closing() or self._held is None:
+                return
+            if self._is_answering():
+                self._look()
+            else:
+                places.silent(self._held)
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -306,26 +431,67 @@ def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._headers_came()
             self._taken()
-            silent.pop(self, None)
-            if self.is_ours:
+            if self._held is not None:
+                places.leave(self._held)
                 super().connection_lost(exc)
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
-            said = problem(400, "http", "that is not an HTTP request that this node understands")
-            fields = [*said.raw_headers, (b"connection", b"close")]
-            self.transport.write(self.conn.send(h11.Response(status_code=400, headers=fields, reason=b"Bad Request")))
-            self.transport.write(self.conn.send(h11.Data(data=bytes(said.body))))
-            self.transport.write(self.conn.send(h11.EndOfMessage()))
+            said = self.conn.refusal if isinstance(self.conn, _Connection) else _UNREADABLE
+            self._refuse(problem(*said))
+
+        # How
+
+        def _look(self) -> None:
+            """See what this connection waits for now."""
+            if self._held is None or self.transport.is_closing():
+                return
+            if not self._is_answering():
+                # Headers that trickle in, or a body that nobody reads any more.
+                places.half(self._held)
+                if self._headers_due is None:
+                    self._headers_due = self.loop.call_later(bounds.header_seconds, self._give_up)
+                return
+            self._headers_came()
+            if self.cycle.more_body:
+                places.half(self._held)
+            else:
+                places.forget(self._held)
+
+        def _make_way(self) -> bool:
+            """Close it, unless an answer waits for its reader."""
+            if self._taking_due is not None or self.transport.is_closing():
+                return False
+            if self._is_answering():
+                self._refuse(of_error(_CROWDED))
+            elif self._headers_due is not None:
+                self.transport.abort()
+            else:
+                self.timeout_keep_alive_handler()
+            self.connections.discard(self)
+            return True
+
+        def _refuse(self, said: Response) -> None:
+            """Answer in place of the app, as far as nothing is answered yet, and hang up."""
+            cycle = self._cycle()
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                fields = [*self.server_state.default_headers, *said.raw_headers, (b"connection", b"close")]
+                reason = HTTPStatus(said.status_code).phrase.encode()
+                start = h11.Response(status_code=said.status_code, headers=fields, reason=reason)
+                for event in (start, h11.Data(data=bytes(said.body)), h11.EndOfMessage()):
+                    self.transport.write(self.conn.send(event))
             self.transport.close()
 
-        def _is_answering(self) -> bool:
+        def _cycle(self) -> RequestResponseCycle | None:
             # None before the first request, whatever uvicorn's annotation says.
             cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
-            return cycle is not None and not cycle.response_complete
+            return cycle
 
-        def _expect_headers(self) -> None:
-            if self._headers_due is None:
-                self._headers_due = self.loop.call_later(bounds.header_seconds, self._give_up)
+        def _is_answering(self) -> bool:
+            cycle = self._cycle()
+            return cycle is not None and not cycle.response_complete
 
         def _headers_came(self) -> None:
             if self._headers_due is not None:
@@ -341,11 +507,7 @@ def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
             self._headers_due = None
             self.transport.abort()
 
-    def _make_place() -> bool:
-        for one in list(silent):
-            del silent[one]
-            if one.let_go():
-                return True
-        return False
-
     return Patient
+
+
+_CROWDED = NodeError("busy", "others need this connection, whose request came slowly: try again in a little while")

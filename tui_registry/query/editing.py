@@ -332,7 +332,8 @@ def corrected(text: str, nearest_word: NearestWord, nearest_value: NearestValue)
 
 
 def _corrected_words(token: Token, begins: bool, nearest_word: NearestWord) -> str | None:
-    typed = words(token.text)
+    # Of an address or OWNER/NAME names are found by the end.
+    typed = (words(token.text.rpartition("/")[2]) if token.kind == "word" else []) or words(token.text)
     nearest: list[str] = []
     for place, word in enumerate(typed):
         known = nearest_word(word, begins and place == len(typed) - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
@@ -68,6 +69,8 @@ def number_of(field: Field, document: Document) -> int | None:
 def _holds(node: Node, document: Document) -> bool:
     match node:
         case Text():
+            if node.owner and _holds(node.named, document):
+                return True
             held = searched_words(document.record)
             if node.in_name:
                 return is_in_name(node, held.name, held.name_forms) or _is_inside_one(node, held.name, held.name_forms)
@@ -94,12 +97,13 @@ def stands_in(text: Text, found: Sequence[str]) -> bool:
 
 def is_in_name(text: Text, name: Sequence[str], name_forms: Sequence[str]) -> bool:
     """Whether a name holds the words of `text`, in another spelling too, and not only inside of others."""
+    text = text.named
     return stands_in(text, name) or stands_in(text, name_forms) or _is_spelt(text, name)
 
 
 def begins_name(text: Text, name: Sequence[str]) -> bool:
     """Whether a name begins with the words of `text`."""
-    return any(_stand_in(words, prefix, name[: len(words)]) for words, prefix in _ways(text))
+    return _in_a_line(name).startswith(_sought(text))
 
 
 def found_in(shown: str, texts: Sequence[Text]) -> list[tuple[int, int]]:
@@ -166,13 +170,34 @@ def _inside_stretches(text: Text, shown: str, folded: str, places: Sequence[int]
 
 
 def _is_spelt(text: Text, name: Sequence[str]) -> bool:
-    return any(_stand_in(words, prefix, name) for words, prefix in _ways(text)[1:])
+    held = _in_a_line(name)
+    return any(sought in held for sought in _sought(text)[1:])
+
+
+def _in_a_line(words: Sequence[str]) -> str:
+    return f" {' '.join(words)} "
+
+
+def _sought(text: Text) -> tuple[str, ...]:
+    """What stands in the line of a name's words where one of `_ways` stands in the name. To put matches in order, names
+    are looked at by the thousand."""
+    return _sought_for(text.words, text.prefix, text.owner, text.beside)
+
+
+@lru_cache(maxsize=64)
+def _sought_for(
+    words: tuple[str, ...], prefix: bool, owner: int, beside: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...]:
+    ways = _ways(Text(words, prefix, False, owner, beside))
+    return tuple([f" {' '.join(way)}{'' if may_go_on else ' '}" for way, may_go_on in ways])
 
 
 def _ways(text: Text) -> list[tuple[tuple[str, ...], bool]]:
-    """The words of a text and its other spellings, each with whether the last word may be a beginning."""
+    """The words of a text and what names may have for them, each with whether the last word may be a beginning."""
     spellings = spellings_of(text.words) if text.prefix else ()
-    return [(text.words, text.prefix), *((words, goes_on(text.words, words)) for words in spellings)]
+    spelt = ((words, goes_on(text.words, words)) for words in spellings)
+    named = _ways(text.named) if text.owner else ()
+    return [(text.words, text.prefix), *spelt, *((words, True) for words in text.beside), *named]
 
 
 def _is_inside_one(text: Text, *names: Sequence[str]) -> bool:

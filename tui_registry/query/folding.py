@@ -139,6 +139,15 @@ def spellings_of(typed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+def joined(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The words of two texts that a name may have together without the space between them (`sd xl`, SDXL; `yolo v8`,
+    YOLOv8); None where a word would end there all the same."""
+    left, right = before[-1], after[0]
+    if right[0].isdigit() or _is_paired(left[-1]) or _is_paired(right[0]):
+        return None
+    return (*before[:-1], left + right, *after[1:]) if words(left + right) == [left + right] else None
+
+
 def goes_on(typed: tuple[str, ...], spelling: tuple[str, ...]) -> bool:
     """Whether the last word of one of `spellings_of` may be the beginning of a longer one: not a number's last digits,
     as the 5 of `qwen2.5` is not that of Qwen2-57B."""

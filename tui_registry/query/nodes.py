@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TypeAlias, Union
 
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import Frozen
 
 from .fields import FIELDS, normalise
+from .folding import joined
 
 
 class QueryError(RegistryError):
@@ -35,7 +37,7 @@ class QueryError(RegistryError):
         return text[: self.position] + self.suggestion + text[self.position + self.length :]
 
 
-class Text(Frozen):
+class Text(Frozen, uncompared=("beside",), hidden=("beside",)):
     """Words that stand next to each other, in this order, in one of the lists of `folding.searched_words`.
 
     Attributes:
@@ -43,11 +45,38 @@ class Text(Frozen):
         prefix: True when the last word may be the beginning of a longer one. Then a name is found also where it has the
             words in another usual spelling (`folding.spellings_of`), or inside a word of it.
         in_name: True when only the name is looked at (`name:`).
+        owner: how many of the words stand before the last slash of `OWNER/NAME` or an address: names are found by the
+            others alone. Not 0 with `prefix` only.
+        beside: what a name may have in place of this text and the one typed right before or behind it
+            (`folding.joined`). It follows from where the text stands, and is no part of equality.
     """
 
     words: tuple[str, ...]
     prefix: bool
     in_name: bool = False
+    owner: int = 0
+    beside: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def named(self) -> Text:
+        """What is looked for in names: this text, or what stands behind its last slash."""
+        return Text(self.words[self.owner :], self.prefix, in_name=True) if self.owner else self
+
+
+def side_by_side(left: Text, right: Text) -> tuple[Text, Text]:
+    """Two texts as they are when they are typed with nothing but space between them."""
+    together = _together(left, right)
+    return (left, right) if together is None else (_besides(left, together), _besides(right, together))
+
+
+def _together(left: Text, right: Text) -> tuple[str, ...] | None:
+    if any(text.in_name or text.owner or not text.prefix for text in (left, right)):
+        return None
+    return joined(left.words, right.words)
+
+
+def _besides(text: Text, together: tuple[str, ...]) -> Text:
+    return Text(text.words, text.prefix, beside=(*text.beside, together))
 
 
 class Match(Frozen):
@@ -227,7 +256,10 @@ def _written(node: Node, negated: bool = False, tight: bool = False) -> str:
             text = _written(inner, not negated, True)
             return f"-({text})" if isinstance(inner, And) else f"-{text}"
         case And(nodes):
-            return " ".join([_written(part, negated, True) for part in nodes])
+            text = _written(nodes[0], negated, True)
+            for left, right in pairwise(nodes):
+                text += f"{_between(left, right)}{_written(right, negated, True)}"
+            return text
         case Or(nodes):
             name = one_field(node)
             if name is not None:
@@ -237,8 +269,21 @@ def _written(node: Node, negated: bool = False, tight: bool = False) -> str:
             return f"({branches})" if tight else branches
 
 
+def _between(left: Node, right: Node) -> str:
+    """What stands between two parts of an And: side by side, two texts would mean more than both of them."""
+    if isinstance(left, Text) and isinstance(right, Text):
+        together = _together(left, right)
+        if together is not None and together not in left.beside:
+            return " AND "
+    return " "
+
+
 def _words(text: Text, negated: bool) -> str:
     """A word that is looked for may be a beginning without a star, and one that is excluded is whole without quotes."""
+    if text.owner:
+        # Commas separate words, and open no quotes in which there would be no owner.
+        path = f"{','.join(text.words[: text.owner])}/{','.join(text.words[text.owner :])}"
+        return path + ("*" if negated else "")
     phrase = " ".join(text.words)
     if text.in_name:
         return "name:" + _words(Text(text.words, text.prefix), negated)

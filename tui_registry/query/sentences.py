@@ -35,8 +35,9 @@ _FLAGS = {
 
 def _words(node: Node, inner: bool = False) -> str:
     match node:
-        case Text(words, prefix, in_name):
-            return f"“{' '.join(words)}{'…' if prefix else ''}”{' in the name' if in_name else ''}"
+        case Text(words, prefix, in_name, owner):
+            typed = f"{' '.join(words[:owner])}/{' '.join(words[owner:])}" if owner else " ".join(words)
+            return f"“{typed}{'…' if prefix else ''}”{' in the name' if in_name else ''}"
         case Match(field, value):
             return _match(field, [value])
         case Range():
@@ -116,8 +117,11 @@ Words
   "code llama"          exactly these words, next to each other
   "code lla"*           the last one may be a beginning
   -chat -lla*           without this word, without any that begins so
+  sd xl  yolo v8        side by side they are found in names that write them together: SDXL, YOLOv8
   c++ c# .net 千问      marks that belong to a name count; scripts without spaces are found anywhere
-  llama3.1:8b           words too, where no field is called so or nearly so"""
+  llama3.1:8b           words too, where no field is called so or nearly so
+  Qwen/Qwen2.5-7B       of OWNER/NAME, or an address that you paste, names are found by the end;
+                        of a command such as `ollama run phi4` what stands behind it counts"""
 
 _VALUES: Final = """\
 Values

@@ -11,6 +11,7 @@ program, whose text is whole, that is an error too: it must not get everything f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -34,6 +35,7 @@ from .nodes import (
     disjunction,
     negation,
     quoted,
+    side_by_side,
 )
 
 MAX_LENGTH: Final = 2000
@@ -57,7 +59,8 @@ def parse(
         saved: the texts of the saved searches that `@name` stands for, by name. Each is read on its own, as if in
             parentheses; its `sort:` counts when the query has none.
         whole: nothing is still being typed: what would be left out at the end is refused.
-        strict: a field that there is not is refused, also where it cannot be a misspelt one and would be read as words.
+        strict: a field that there is not is refused, also where it cannot be a misspelt one and would be read as words;
+            and no word is left out as a command's.
 
     Raises:
         QueryError: and nothing else, for any text.
@@ -109,6 +112,8 @@ class _Parser:
         self.beginnings = beginning_tokens(self.tokens)
 
     def read(self) -> Node | None:
+        if not self.strict:
+            self._pass_command()
         where = self._any(self.first_depth)
         if self.at < len(self.tokens):
             closing = self.tokens[self.at]
@@ -118,6 +123,16 @@ class _Parser:
             sentence = f"there is no word to look for in {_shown(self.wordless.text)}: words have letters or digits"
             raise self._error(sentence, self.wordless)
         return where
+
+    def _pass_command(self) -> None:
+        """Pass over the words of a pasted command before the name that it is given."""
+        typed = [token.text.lower() if token.kind == "word" and not token.star else "" for token in self.tokens[:3]]
+        for count in (3, 2):
+            command = " ".join(typed[:count])
+            if command in _COMMANDS and len(self.tokens) > count and self.tokens[count].kind in ("word", "term"):
+                self.at = count
+                self.notes.append(f"{_shown(command)} was left out: looked for what it is to do that with")
+                return
 
     def _peek(self) -> Token | None:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
@@ -143,6 +158,7 @@ class _Parser:
         parts: list[Node] = []
         operator: Token | None = None
         start = self.at
+        is_text = False
         while True:
             token = self._peek()
             if token is None or token.kind in (")", "OR"):
@@ -155,10 +171,15 @@ class _Parser:
                 operator = token
                 self.at += 1
                 continue
-            operator = None
             part = self._one(depth)
-            if part is not None:
-                parts.append(part)
+            was_text = is_text and operator is None
+            operator = None
+            is_text = part is not None and (token.kind == "word" or token.star)
+            if part is None:
+                continue
+            if was_text and is_text and isinstance(part, Text) and isinstance(parts[-1], Text):
+                parts[-1], part = side_by_side(parts[-1], part)
+            parts.append(part)
 
     def _no_operand(self, operator: Token | None, token: Token | None) -> None:
         """Nothing stands between an operator and the next token (or the start, or the end)."""
@@ -226,6 +247,13 @@ class _Parser:
 
     def _text(self, token: Token, text: str, prefix: bool) -> Node | None:
         found = words(text)
+        if prefix and token.kind != "phrase" and ("/" in text or ":" in text):
+            *before, last = path = _path(text)
+            owner, named = words("/".join(before)), words(last)
+            if owner and named:
+                self.notes.append(f"names are looked for with {_shown(last)}, the end of {_shown(text)}")
+                return Text((*owner, *named), prefix, owner=len(owner))
+            found = words("/".join(path))
         if not found:
             # "&" or "C:" next to real words: nothing to look for, and no reason to refuse the rest.
             self.unfinished |= is_begun(token) and token.end == len(self.text)
@@ -241,7 +269,7 @@ class _Parser:
         if field is None:
             written = self.text[token.start : token.end]
             node = self._text(token, written, written.endswith("*") or (begins and '"' not in written))
-            if node is not None:
+            if isinstance(node, Text) and not node.owner:
                 self.notes.append(f"there is no field {_shown(token.text)}: looked for {_shown(written)} as words")
             return node
         if field.shape == "name":
@@ -342,6 +370,41 @@ def _leaves(node: Node | None) -> int:
     if isinstance(node, Not):
         return _leaves(node.node)
     return 1 if isinstance(node, Text | Match | Range) else 0
+
+
+# ---- what people paste -----------------------------------------------------------------------------------------------
+
+# Commands that are given the name of a model.
+_COMMANDS: Final = frozenset(
+    {
+        *("ollama run", "ollama pull", "ollama show", "lms get", "vllm serve", "git clone", "docker model run"),
+        *("docker model pull", "huggingface-cli download", "hf download", "modelscope download"),
+    }
+)
+# Behind the name of a repository: a place in it.
+_INSIDE_REPOSITORY: Final = frozenset(
+    {
+        *("tree", "blob", "resolve", "raw", "commit", "commits", "discussions", "issues", "pull", "releases", "wiki"),
+        *("tags", "files", "summary"),
+    }
+)
+# How a file is made, which is no part of a model's name: `:latest`, `:Q4_K_M`, `:8b-instruct-fp16`.
+_MADE_SO: Final = r"(?i)(?:^|-)(?:latest|(?:ud-)?i?q[0-9](?:_[a-z0-9]+)*|b?fp?(?:8|16|32)|int[48])$"
+
+
+def _path(text: str) -> list[str]:
+    """An address or path in parts, without its scheme and question, as far as a repository's name; and what stands
+    behind a colon in the last part, without how the file is made."""
+    _, is_address, rest = text.rstrip("*").rpartition("://")
+    if is_address:
+        rest = re.split("[?#]", rest, maxsplit=1)[0]
+    parts = [part for part in rest.split("/") if part]
+    end = next((place for place, part in enumerate(parts) if place > 1 and part in _INSIDE_REPOSITORY), len(parts))
+    name, colon, tag = parts[end - 1].rpartition(":") if parts else ("", "", "")
+    if not colon:
+        return parts[:end] or [""]
+    kept = re.sub(_MADE_SO, "", tag)
+    return [*parts[: end - 1], f"{name}:{kept}" if kept else name]
 
 
 # ---- one term, `name:values`: which field it is, and what its values mean --------------------------------------------

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
-from tui_registry.licences import licence_fault
+from tui_registry.licences import SPELLINGS, licence_fault
 from tui_registry.records.schema import FIELDS, MAX_OP_BYTES
 from tui_registry.records.wire import ShapeError, check_shape, wire_problems
 from tui_registry.text import safe_text
@@ -57,6 +57,45 @@ def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None
         places = _PLACES[kind]
         problems.sort(key=lambda problem: places[re.split(r"[.\[]", problem.path, maxsplit=1)[0]])
     return problems
+
+
+def is_plainly_valid(kind: Kind, record: Record) -> bool:
+    """Whether a glance tells that a record which keeps the wire limits has no error: where this is true `check` finds
+    none, where it is false nothing is known. It costs a tenth of `check` and asks no library, so it is done for every
+    operation that arrives. Of templates, and of licences and versions that are not the usual ones, it knows nothing.
+    """
+    version, licence, template = record["version"], record["license"], record["formfile_template"]
+    tags, description, needs = record["tags"], record["description"], record["resource_requirements"]
+    if not (type(version) is str and type(tags) is list and type(description) is str and type(needs) is dict):
+        return False
+    if template or licence not in SPELLINGS or _PLAIN(version) is None or len(description) > _SHORT:
+        return False
+    slugs = [tag for tag in tags if type(tag) is str and _SLUG.fullmatch(tag)]
+    if len(slugs) != len(tags) or (len(tags) > 1 and len(set(slugs)) != len(tags)):
+        return False
+    if any(not _is_within(needs[least], needs[most]) for least, most, _ in _PAIRS) or needs["min_vcpus"] == 0:
+        return False
+    capabilities = record["capabilities"]
+    items = len(tags) + (len(capabilities) if type(capabilities) is list else _MANY)
+    if kind == "model":
+        is_fine = needs["requires_gpu"] is True or (
+            needs["min_vram_gb"] is None and needs["cuda_cores"] is None and needs["tensor_cores"] is None
+        )
+        return is_fine and record["context_length"] != 0 and items <= _MANY
+    tools, models = record["tools"], record["preferred_models"]
+    if not (type(tools) is list and type(models) is list):
+        return False
+    is_fine = all(type(model) is str and _MODEL_ID.fullmatch(model) for model in models)
+    return is_fine and items + len(tools) + len(models) <= _MANY
+
+
+# A text of so many characters, so many labels and no template are far from too many bytes.
+_SHORT = 2_000
+_MANY = 32
+
+
+def _is_within(least: Json, most: Json) -> bool:
+    return type(least) is int and type(most) is int and least <= most
 
 
 _SET_BY_THE_DATASTORE = frozenset({"model_id", "agent_id", "owner_id", "created_at", "updated_at"})

@@ -19,6 +19,9 @@ MAX_OP_BYTES = 65_536
 MAX_CHILDREN = 16  # heads that one operation names
 # Of all rules that decide what is valid: remembered rejections fall when this number changes.
 RULES_VERSION = 1
+# Of the authoring rules, the table of licences and the linter of templates, as far as they find errors in a record that
+# keeps the wire limits: replicas remember which records have some, and judge them anew when this number changes.
+AUTHORING_VERSION = 1
 
 
 class Text(NamedTuple):

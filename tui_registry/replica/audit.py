@@ -34,6 +34,7 @@ from tui_registry.replica.catalogue.derived import (
     learn,
     vocabulary_of,
 )
+from tui_registry.replica.catalogue.judged import is_invalid, judge_anew, judged_from
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.elsewhere import restate
@@ -45,6 +46,7 @@ from tui_registry.replica.store.tables import drop_words_aside
 
 _CHUNK = 1_000
 _INDEX_PATIENCE_SECONDS = 0.5
+_INVALID = CATALOGUE_COLUMNS.split(", ").index("invalid")
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
 Progress = Callable[[int, int], None]
 
@@ -57,20 +59,26 @@ class VerifyReport:
         ops, records: how many were checked, and how many are current.
         invalid: ops that break a rule; `place` is where it stands in the log.
         repaired: what differed and was set right, a sentence each.
+        unrepaired: what differs where nothing can be written; `unwritable` is why, empty where it can.
     """
 
     ops: int = 0
     records: int = 0
     invalid: list[Rejection] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
+    unrepaired: list[str] = field(default_factory=list)
+    unwritable: str = ""
 
     @property
     def sound(self) -> bool:
-        return not self.invalid and not self.repaired
+        return not self.invalid and not self.repaired and not self.unrepaired
 
 
 def audit(pool: Pool, progress: Progress) -> VerifyReport:
     """Re-check every op, remove what is invalid (with a new epoch), rebuild what is derived, and say what was found.
+
+    Where nothing can be written, what is derived is compared with what the log says; the word index is left out, which
+    can only be made anew.
 
     Args:
         progress: called with ops done and ops in all.
@@ -79,6 +87,14 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
     with pool.read() as db:
         (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
         report.invalid = list(_check_log(db, report, progress))
+        if pool.hindrance is not None:
+            report.unwritable = pool.hindrance.reason
+            if _has_gaps(db):
+                report.unrepaired.append("operations are missing from the log")
+            if not report.invalid:  # else some of it cannot be read at all
+                report.unrepaired += _rebuild(db, mend=False)
+            report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
+            return report
     with pool.write() as db:
         if db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
             raise StoreError("locked", f"{pool.path} was repaired by another process meanwhile: run verify again")
@@ -239,6 +255,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
     index_reaches(db, 1)
+    judge_anew(db)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
@@ -275,14 +292,17 @@ def _index(db: sqlite3.Connection, texts: Sequence[tuple[int, tuple[str, ...]]])
     learn(db, vocabulary_of(found for _, found in texts))
 
 
-def _rebuild(db: sqlite3.Connection) -> list[str]:
-    """Make heads, catalogue, words and counters anew from the log; the sentences say what differed."""
+def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
+    """Make heads, catalogue, words and counters anew from the log; the sentences say what differed. Without `mend`
+    nothing is written."""
     wrong_heads: list[tuple[bool, int]] = []
     wrong_rows = 0
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
-    forget_all_words(db)
-    index_reaches(db, 1)
+    floor = judged_from(db)
+    if mend:
+        forget_all_words(db)
+        index_reaches(db, 1)
     shown: set[int] = set()
     texts: list[tuple[int, tuple[str, ...]]] = []
     counted: Counter[str] = Counter()
@@ -307,32 +327,45 @@ def _rebuild(db: sqlite3.Connection) -> list[str]:
         counts[kind] += 1
         conflicts += live > 1
         derived = derive(kind, record)
-        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, *derived.columns)
         current = db.execute(f"SELECT {CATALOGUE_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
+        invalid = derived.invalid
+        if current is not None and (current[_INVALID] is None or rid < floor):
+            invalid = current[_INVALID]  # what is not judged yet, or by the rules of before still, is nobody's fault
+        elif current is not None and invalid is None:
+            invalid = int(is_invalid(kind, record))
+        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, invalid, *derived.columns)
         if current != values:
             wrong_rows += 1
-            db.execute(INSERT_CATALOGUE, values)
-        texts.append((rid, derived.words))
+            if mend:
+                db.execute(INSERT_CATALOGUE, values)
+        if mend:
+            texts.append((rid, derived.words))
         if len(texts) == _CHUNK:
             _index(db, texts)
             texts.clear()
         counted.update(derived.counted)
-    _index(db, texts)
     extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
-    db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
-    db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
-    found = []
+    if mend:
+        _index(db, texts)
+        db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
+        db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
+    found: list[str] = []
+
+    def say(what: str, repair: str) -> None:
+        found.append(f"{what} {repair}" if mend else what)
+
     if wrong_heads:
-        found.append(f"{len(wrong_heads)} head marks were wrong and were set right")
+        say(f"{len(wrong_heads)} head marks were wrong", "and were set right")
     if wrong_rows or extra:
-        found.append(f"{wrong_rows + len(extra)} catalogue rows were wrong and were made anew")
+        say(f"{wrong_rows + len(extra)} catalogue rows were wrong", "and were made anew")
     by_value = {field_and_value(key): records for key, records in counted.items()}
     if by_value != {(field, value): records for field, value, records in db.execute("SELECT * FROM counted")}:
-        db.execute("DELETE FROM counted")
-        count_values(db, counted)
-        found.append("the numbers of records by value were wrong and were counted anew")
-    if _recount(db, counts, conflicts):
-        found.append("the counters were wrong and were counted anew")
+        if mend:
+            db.execute("DELETE FROM counted")
+            count_values(db, counted)
+        say("the numbers of records by value were wrong", "and were counted anew")
+    if _recount(db, counts, conflicts, mend=mend):
+        say("the counters were wrong", "and were counted anew")
     return found
 
 
@@ -347,7 +380,7 @@ def _keys(db: sqlite3.Connection) -> Iterator[_Keyed]:
         yield rid, KINDS_BY_CODE[kind], key, owner, ops
 
 
-def _recount(db: sqlite3.Connection, counts: dict[Kind, int], conflicts: int) -> bool:
+def _recount(db: sqlite3.Connection, counts: dict[Kind, int], conflicts: int, *, mend: bool) -> bool:
     size, total = 0, 0
     for (digest,) in db.execute("SELECT hash FROM ops"):
         size += 1
@@ -356,5 +389,6 @@ def _recount(db: sqlite3.Connection, counts: dict[Kind, int], conflicts: int) ->
     current = db.execute("SELECT size, fingerprint, models, agents, conflicts FROM replica").fetchone()
     if current == right:
         return False
-    db.execute("UPDATE replica SET size = ?, fingerprint = ?, models = ?, agents = ?, conflicts = ?", right)
+    if mend:
+        db.execute("UPDATE replica SET size = ?, fingerprint = ?, models = ?, agents = ?, conflicts = ?", right)
     return True

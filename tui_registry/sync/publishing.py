@@ -12,6 +12,7 @@ from tui_registry.datastore import Datastore, Head, Shared
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.sync.bounds import TILE_OPS
+from tui_registry.sync.packed import PackedTiles
 from tui_registry.sync.tiles import LogError, Span, pack, parse_head, spans, spell_head
 from tui_registry.text import address_short, safe_text
 
@@ -77,11 +78,14 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
     make_folder(entries, 0o777)
     for folder in (entries, root / "sync"):
         sweep(folder)
+    packed = PackedTiles(datastore, limit=0)
     tiles = size = 0
     for span in spans(0, head.size, ranges=False):
         path = entries / span.name
         if not path.exists():
-            data = pack(datastore.log.lines(span.start, span.end))
+            # A node of this replica may have packed it before.
+            found = packed.read(head.epoch, span.tile) if span.is_full else None
+            data = pack(datastore.log.lines(span.start, span.end)) if found is None else found[0]
             _write(path, data)
             tiles, size = tiles + 1, size + len(data)
         progress(span.end, head.size)

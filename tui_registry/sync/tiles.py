@@ -104,6 +104,11 @@ class Span:
         return self.tile * TILE_OPS + self.stop
 
     @property
+    def is_full(self) -> bool:
+        """Whether it is all of its tile."""
+        return (self.first, self.stop) == (0, TILE_OPS)
+
+    @property
     def name(self) -> str:
         """The file's name: `7.ndjson.gz` full, `7.12.ndjson.gz` its first 12, `7.5-12.ndjson.gz` from 5 up to 12."""
         if self.first:

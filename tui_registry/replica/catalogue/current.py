@@ -12,7 +12,16 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import Stored, hex_range, read_heads, record_of, stored_id
+from tui_registry.replica.store.stored import (
+    Stored,
+    chunks,
+    hex_range,
+    marks,
+    read_heads,
+    record_in,
+    record_of,
+    stored_id,
+)
 
 DAY = 86_400
 
@@ -53,6 +62,29 @@ class Row(NamedTuple):
     updated_at: int
     heads: int
     future: bool
+
+
+class Body(NamedTuple):
+    """One current record as it is stored, for whoever passes it on.
+
+    Attributes:
+        id: 64 hex digits.
+        record: the record as JSON, an object without white space, its fields in their order: byte for byte as its owner
+            signed it, which is how `json.dumps` spells it too, without `ensure_ascii`.
+        heads: all heads, ascending.
+        live: how many of them are Ups; more than one is a conflict.
+    """
+
+    kind: Kind
+    id: str
+    record: bytes
+    heads: tuple[str, ...]
+    live: int
+
+    @property
+    def revision(self) -> str:
+        """As `Entry.revision`."""
+        return revision_of(self.heads)
 
 
 class Page(NamedTuple):
@@ -203,6 +235,34 @@ class Catalogue:
                 size=len(body),
             )
 
+    def bodies(self, identifiers: Sequence[str]) -> list[Body]:
+        """The current records with these ids as they are stored, in that order, without those that there are not."""
+        found: list[Body] = []
+        with self._pool.read() as db:
+            for chunk in chunks([stored_id(identifier) for identifier in identifiers]):
+                rows = db.execute(
+                    "SELECT k.id, c.rid, c.kind, c.live_heads, o.body FROM keys k JOIN catalogue c USING (rid) "
+                    f"JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
+                    chunk,
+                ).fetchall()
+                heads: dict[int, list[bytes]] = {row[1]: [] for row in rows}
+                for rid, digest in db.execute(
+                    f"SELECT rid, hash FROM ops WHERE is_head = 1 AND rid IN ({marks(rows)})", [*heads]
+                ):
+                    heads[rid].append(digest)
+                by_id = {
+                    key: Body(
+                        KINDS_BY_CODE[code],
+                        key.hex(),
+                        record_in(body),
+                        tuple([digest.hex() for digest in sorted(heads[rid])]),
+                        live,
+                    )
+                    for key, rid, code, live, body in rows
+                }
+                found += [by_id[key] for key in chunk if key in by_id]
+        return found
+
     def heads(self, identifier: str) -> tuple[str, ...]:
         """All heads of a key, ascending; empty for an id never seen."""
         with self._pool.read() as db:
@@ -247,16 +307,6 @@ def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Prob
         return None if known is None else known["model_type"]
 
     return check(kind, record, model_type=model_type)
-
-
-def read_shown(db: sqlite3.Connection, rid: int) -> tuple[Kind, Record]:
-    """Kind and plain record of a row of the catalogue."""
-    code, body = db.execute(
-        "SELECT c.kind, o.body FROM catalogue c JOIN ops o ON o.idx = c.idx WHERE c.rid = ?", (rid,)
-    ).fetchone()
-    record = record_of(body)
-    assert record is not None
-    return KINDS_BY_CODE[code], record
 
 
 def _live(heads: Sequence[Stored]) -> tuple[str, ...]:

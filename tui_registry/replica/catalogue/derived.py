@@ -333,7 +333,7 @@ RECORD_COLUMNS = (
     "name, version, type, framework, license, quantization, parameters, context_length, output_tps, min_vcpus, "
     "min_memory_mb, min_disk_gb, min_vram_gb, has_formfile, labels, created_at, updated_at"
 )
-CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, {RECORD_COLUMNS}"
+CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, invalid, {RECORD_COLUMNS}"
 
 RecordColumns = tuple[str | int | None, ...]
 
@@ -349,17 +349,22 @@ class Derived(NamedTuple):
     Attributes:
         columns: what the catalogue holds. words: what the word index holds.
         counted: its values that are counted, each after its facet's letter.
+        invalid: 0 where a glance tells that it breaks no authoring rule, else None: `judged` looks closer.
     """
 
     columns: RecordColumns
     words: tuple[str, ...]
     counted: tuple[str, ...]
+    invalid: int | None
 
 
 def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
+    from tui_registry.records.authoring import is_plainly_valid  # a list is read without the rules
+
     columns = record_columns(kind, record)
-    return Derived(columns, word_values(kind, record), counted_values(kind, columns))
+    invalid = 0 if is_plainly_valid(kind, record) else None
+    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid)
 
 
 def record_columns(kind: Kind, record: Record) -> RecordColumns:

@@ -261,7 +261,7 @@ class Batch:
                 continue
             now = self._derived(kind, best)
             key, owner = bytes.fromhex(new.ancestor.key), bytes.fromhex(new.ancestor.owner)
-            rows.append((rid, best.idx, KIND_CODES[kind], key, owner, live, *now.columns))
+            rows.append((rid, best.idx, KIND_CODES[kind], key, owner, live, now.invalid, *now.columns))
             if before is None or best.idx != before[0]:
                 words.append((rid, now.words))
                 more += now.counted

@@ -112,6 +112,9 @@ class Mark:
         # Read first: of two that find this at once, such as `serve` and `export`, one renews it.
         epoch = self._log.head().epoch
         restored = self._differs()
+        if restored is not None or new_epoch:
+            # Before another epoch has its mark.
+            self._pool.expect_writable()
         renewed = new_epoch or restored is not None
         before = self._untold() if restored is None else (restored.shared, restored.shared_at)
         if renewed:

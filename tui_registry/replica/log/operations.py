@@ -159,9 +159,13 @@ class Log:
 
     # As other replicas copy it
 
-    def head(self) -> Head:
-        """Size, fingerprint and epoch of the log, as of one moment."""
-        address = self._key.address
+    def head(self, *, make_key: bool = True) -> Head:
+        """Size, fingerprint and epoch of the log, as of one moment.
+
+        Args:
+            make_key: False where it is not given to others: `node` is empty then before there is a key.
+        """
+        address = self._key.address if make_key else self._key.known
         with self._pool.read() as db:
             return _read_head(db, address)
 

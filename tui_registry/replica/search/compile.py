@@ -5,6 +5,7 @@ The text of a query is data: words are letters and digits by construction, every
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -22,13 +23,13 @@ from tui_registry.replica.catalogue.derived import (
     name_word,
     words_between,
 )
+from tui_registry.replica.catalogue.judged import Judged
 from tui_registry.replica.store.stored import hex_range
 
 Parameter = str | int | bytes
 Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
-IS_INVALID = "is_invalid(c.rid)"
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
@@ -70,7 +71,10 @@ class Compiled(NamedTuple):
         ranges: the ranges that must hold, as (column, low, high), for reading through the index of a rare one.
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
-        conflicts: the query asks for records in conflict.
+        conflicts: the query asks for records in conflict. invalid: it asks for invalid ones.
+        named: where names are found in other words than those of the only free text, an expression over `names` for all
+            names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
+            other words. A phrase is found in `names` in a tenth of the time.
     """
 
     context: Context
@@ -83,6 +87,9 @@ class Compiled(NamedTuple):
     ids: tuple[bytes, bytes] | None = None
     kind: int | None = None
     conflicts: bool = False
+    invalid: bool = False
+    named: str | None = None
+    elsewhere: str | None = None
 
     @property
     def whole(self) -> Condition:
@@ -125,6 +132,7 @@ class Context(NamedTuple):
         go_on_inside: the words of names that a word stands inside of, not all where they are very many.
         models_named: the ids of models that bear a name, not all where they are very many.
         is_indexed: the word index has all records. While it is made anew, what columns can tell is not asked of it.
+        judged: what is known of which records are invalid.
     """
 
     address: str
@@ -135,6 +143,7 @@ class Context(NamedTuple):
     go_on_inside: Callable[[str], Sequence[str]]
     models_named: Callable[[str], Sequence[str]]
     is_indexed: bool = True
+    judged: Judged = Judged()
 
 
 def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -167,6 +176,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
     match = _both(match for _, match in found)
     if excluded:
         match = f"({match or _everything()}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
+    named, elsewhere = _apart(parts, context) if match is not None else (None, None)
     ids = (hex_range(part.value, 64) for part in parts if isinstance(part, Match) and part.field == "id")
     return Compiled(
         context,
@@ -179,7 +189,19 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         next(ids, None),
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
         Match("is", "conflict") in parts,
+        Match("is", "invalid") in parts,
+        named,
+        elsewhere,
     )
+
+
+def is_invalid(judged: Judged) -> Condition:
+    """The condition on `c` that holds for invalid records."""
+    column = "c.invalid IS NOT NULL AND c.invalid = 1"
+    if judged.is_whole:
+        return column, []
+    beside = json.dumps(judged.beside)
+    return f"({column} AND c.rid >= ?) OR c.rid IN (SELECT value FROM json_each(?))", [judged.floor, beside]
 
 
 def asks_words(condition: str) -> bool:
@@ -195,11 +217,14 @@ def text_match(text: Text, context: Context) -> str:
             found.append(f"{NAME_COLUMN} ({spelt})")
         if (inside := _inside(text, context)) is not None:
             found.append(inside)
+    if text.owner:
+        found.append(text_match(text.named, context))
     return found[0] if len(found) == 1 else " OR ".join(f"({part})" for part in found)
 
 
 def name_match(text: Text, context: Context) -> str:
     """The same only for what names hold, and not inside their words."""
+    text = text.named
     standing = stands_in(text, context, NAME_COLUMNS)
     spelt = _spelt(text, context) if text.prefix else None
     return standing if spelt is None else f"({standing}) OR ({NAME_COLUMN} ({spelt}))"
@@ -207,14 +232,17 @@ def name_match(text: Text, context: Context) -> str:
 
 def start_match(text: Text, context: Context) -> str:
     """The same only for names that begin with it."""
-    standing = stands_in(text, context, NAME_COLUMN, anchor="^ ")
-    spelt = _spelt(text, context, anchor="^ ") if text.prefix else None
-    return standing if spelt is None else f"({standing}) OR ({NAME_COLUMN} ({spelt}))"
+    found = [stands_in(text, context, NAME_COLUMN, anchor="^ ")]
+    if text.prefix and (spelt := _spelt(text, context, anchor="^ ")) is not None:
+        found.append(f"{NAME_COLUMN} ({spelt})")
+    if text.owner:
+        found.append(start_match(text.named, context))
+    return found[0] if len(found) == 1 else " OR ".join(f"({part})" for part in found)
 
 
 def has_inside(text: Text, context: Context) -> bool:
     """Whether names are found that hold the text inside a word."""
-    return text.prefix and _inside(text, context) is not None
+    return text.prefix and _inside(text.named, context) is not None
 
 
 def stands_in(text: Text, context: Context, columns: str, *, anchor: str = "") -> str:
@@ -240,13 +268,13 @@ def _phrase(typed: Sequence[str], prefix: bool) -> str:
 
 
 def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
-    """The other spellings of a text that names have. Of a phrase FTS5 reads all that has its words, so what no name
-    has is not asked for."""
+    """The other spellings of a text that names have, and what they have for it and what stands beside it. Of a phrase
+    FTS5 reads all that has its words, so what no name has is not asked for."""
     found: list[str] = []
-    for spelling in spellings_of(text.words):
+    spellings = [(spelling, goes_on(text.words, spelling)) for spelling in spellings_of(text.words)]
+    for spelling, may_go_on in (*spellings, *((together, True) for together in text.beside)):
         *before, last = spelling
         begun = context.begin_with(last)
-        may_go_on = goes_on(text.words, spelling)
         if begun is not None and not begun:
             continue
         if any(not context.is_named(_phrase((word,), False)) for word in before):
@@ -256,6 +284,15 @@ def _spelt(text: Text, context: Context, anchor: str = "") -> str | None:
         if context.is_named(f"({' OR '.join(phrases)})"):
             found += [anchor + phrase for phrase in phrases]
     return " OR ".join(found) or None
+
+
+def _apart(parts: Sequence[Node], context: Context) -> tuple[str | None, str | None]:
+    """`Compiled.named` and `Compiled.elsewhere`."""
+    texts = [part for part in parts if isinstance(part, Text)]
+    if len(texts) != 1 or not texts[0].prefix or _spelt(texts[0].named, context) is None:
+        return None, None
+    node = And(tuple(parts)) if len(parts) > 1 else parts[0]
+    return name_match(texts[0], context), compile_query(node, context._replace(is_named=lambda _: False)).match
 
 
 def _inside(text: Text, context: Context) -> str | None:
@@ -374,7 +411,7 @@ def _condition(node: Node, context: Context) -> Condition:
             column, low, high = _bounds(node)
             return f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?", [low, high]
         case Match():
-            return _column_condition(node, context.address) or _by_words(node, context)
+            return _column_condition(node, context) or _by_words(node, context)
         case Text():
             return _by_words(node, context)
 
@@ -386,12 +423,8 @@ def _bounds(node: Range) -> tuple[str, int, int]:
     return _RANGE_COLUMNS[node.field], low, 2**63 - 1 if node.high is None else node.high
 
 
-def _column_condition(node: Match, address: str) -> Condition | None:
-    """A condition of columns alone; None where they cannot answer it.
-
-    Args:
-        address: the replica's own, 40 hex digits, "" before there is one.
-    """
+def _column_condition(node: Match, context: Context) -> Condition | None:
+    """A condition of columns alone; None where they cannot answer it."""
     match node.field, node.value:
         case "kind", value:
             return IS_KIND, [KIND_CODES_BY_NAME[value]]
@@ -400,12 +433,12 @@ def _column_condition(node: Match, address: str) -> Condition | None:
             return "c.rid IN (SELECT rid FROM keys WHERE id BETWEEN ? AND ?)", [low, high]
         case "name", value:
             return "c.name = ? COLLATE NOCASE", [value]
-        case "is", "mine" if address:
-            return "c.owner = ?", [bytes.fromhex(address)]
+        case "is", "mine" if context.address:
+            return "c.owner = ?", [bytes.fromhex(context.address)]
         case "is", "conflict":
             return "c.live_heads > 1", []
         case "is", "invalid":
-            return IS_INVALID, []
+            return is_invalid(context.judged)
         case "has", "formfile":
             return "c.has_formfile", []
         case ("type" | "framework" | "license" | "quant") as field, value:

@@ -102,14 +102,14 @@ def _as_a_whole(
     """All matches from a tier on, a block for each tier."""
     tables, _, listed = of_rids(rids)
     texts = ask.query.texts
-    wanted = [word for text in texts for word in text.words]
+    wanted = _named(ask)
     outside = _outside(db, ask, compiled, rids)
     by_tier: list[list[tuple[int, int]]] = [[] for _ in range(_TIERS)]
     for rid, updated_at, name in db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables}", listed):
         tier = _ELSEWHERE if outside is None or rid in outside else _INSIDE
         if _may_hold(name, wanted[0]):
             held, beside = words(name), forms(name)
-            if held == wanted:
+            if _is_name(held, wanted, ask):
                 tier = _IS
             elif all(is_in_name(text, held, beside) for text in texts):
                 tier = _BEGINS if begins_name(texts[0], held) else _HOLDS
@@ -171,19 +171,31 @@ def _blocks(
 
 def _of_that_name(db: sqlite3.Connection, ask: Ask, compiled: Compiled) -> list[tuple[int, int]]:
     """The matches whose name is the words, with a space, a dash or nothing between them."""
-    wanted = [word for text in ask.query.texts for word in text.words]
+    wanted = _named(ask)
     names = list(dict.fromkeys(mark.join(wanted) for mark in (" ", "-", "")))
     rows = db.execute(
         "SELECT c.rid, c.name FROM catalogue c INDEXED BY catalogue_name "
         f"WHERE c.name COLLATE NOCASE IN ({', '.join('?' * len(names))}) ORDER BY c.rid DESC LIMIT ?",
         [*names, _SAME_NAME],
     )
-    rids = [rid for rid, name in rows if words(name) == wanted]
+    rids = [rid for rid, name in rows if _is_name(words(name), wanted, ask)]
     if not rids:
         return []
     tables, _, listed = of_rids(rids)
     where, parameters = compiled.whole
     return db.execute(f"SELECT c.rid, c.updated_at FROM {tables} WHERE {where}", [*listed, *parameters]).fetchall()
+
+
+def _named(ask: Ask) -> list[str]:
+    """The words of the name that is looked for."""
+    return [word for text in ask.query.texts for word in text.named.words]
+
+
+def _is_name(held: list[str], wanted: list[str], ask: Ask) -> bool:
+    """Whether a name is the words, or these written together where they stand side by side."""
+    if held == wanted:
+        return True
+    return any(text.beside for text in ask.query.texts) and "".join(held) == "".join(wanted)
 
 
 class _Tier(NamedTuple):

@@ -9,21 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, check_among, read_shown
+from tui_registry.replica.catalogue.current import Page
 from tui_registry.replica.catalogue.derived import indexed_share
+from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
-from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.unshared import OwnerNames, Searches
 from tui_registry.text import address_short, safe_text
@@ -33,6 +35,7 @@ PATIENCE_SECONDS = 3.0
 
 _MOST_ROWS = 1000
 _OWNERS_TOLD = 4
+_JUDGING_SECONDS = 1.0
 _STAMP_DIGITS = 16
 
 Unwanted = Callable[[], bool] | None
@@ -41,8 +44,21 @@ Unwanted = Callable[[], bool] | None
 class Searcher:
     """Searches of a replica, their facets and completions."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], int], key: Key, searches: Searches, names: OwnerNames) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Callable[[], int],
+        key: Key,
+        searches: Searches,
+        names: OwnerNames,
+        judge_behind: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            judge_behind: told when a search meets records that are not judged yet (`catalogue.judged`).
+        """
         self._pool = pool
+        self._judge_behind = judge_behind
         self._clock = clock
         self._key = key
         self._searches = searches
@@ -68,6 +84,8 @@ class Searcher:
         order = None if sort is None else _read_sort(sort)
         stamp = _stamp(query, kind, sort, backwards)
         names = self._names_for(parsed) if own_names else {}
+        if whole and own_names:
+            self._judge(parsed, unwanted)
         with self._looking(parsed, unwanted, names) as (db, context):
             ask = Ask(
                 parsed,
@@ -93,6 +111,8 @@ class Searcher:
         """What the matches of a query have in common, counted."""
         parsed = self._parse(query, self._searches.named_in(query), whole, strict)
         names = self._names_for(parsed)
+        if whole:
+            self._judge(parsed, unwanted)
         with self._looking(parsed, unwanted, names) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))
             return facets._replace(notes=_notes(db, parsed, names, context))
@@ -136,13 +156,24 @@ class Searcher:
         """Local names of owners by address, where the query or its notes need them."""
         return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
 
+    def _judge(self, parsed: Query, unwanted: Unwanted) -> None:
+        """Judge what is not judged yet for whoever asks on this machine and waits for a whole answer, for a while: a
+        command may do nothing else. Where it cannot be written the answer is as good as it can be."""
+        if not parsed.asks("is", "invalid"):
+            return
+        end = time.monotonic() + _JUDGING_SECONDS
+        with suppress(StoreError):
+            while judge_some(self._pool) and time.monotonic() < end and not (unwanted is not None and unwanted()):
+                pass
+
     @contextmanager
     def _looking(
         self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str]
     ) -> Iterator[tuple[sqlite3.Connection, Context]]:
         with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
-            if parsed.asks("is", "invalid"):
-                _install_is_invalid(db)
+            judged = read_judged(db) if parsed.asks("is", "invalid") else Judged()
+            if judged.share < 1:
+                self._judge_behind()
             # Looking makes no key: before there is one, nothing is signed by it.
             address = self._key.known_address(db) if parsed.asks("is", "mine") else ""
             yield (
@@ -156,6 +187,7 @@ class Searcher:
                     vocabulary.insides(db),
                     matching.naming_models(db),
                     indexed_share(db) == 1,
+                    judged,
                 ),
             )
 
@@ -177,7 +209,8 @@ class Searcher:
             other = language.corrected(query, nearest_word, partial(vocabulary.nearest_value, db))
             if other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows:
                 proposal = other
-            near = vocabulary.nearest_names(db, [word for text in ask.query.texts for word in text.words], nearest_word)
+            typed = [word for text in ask.query.texts for word in text.named.words]
+            near = vocabulary.nearest_names(db, typed, nearest_word)
         except sqlite3.OperationalError as error:
             # The search itself has its answer: only a caller that wants it no more is told of the interruption.
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):
@@ -195,7 +228,7 @@ def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str], conte
     making: tuple[str, ...] = ()
     if not context.is_indexed and asks_words(compile_query(query.where, context).whole[0]):
         making = (f"search is being made anew: {int(indexed_share(db) * 100)} % of the records are in it",)
-    return (*making, *query.notes, *_models_meant(db, query, names))
+    return (*making, *context.judged.notes, *query.notes, *_models_meant(db, query, names))
 
 
 def _models_meant(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> list[str]:
@@ -278,20 +311,6 @@ def _read_sort(text: str) -> Sort:
     if key not in known:
         raise QueryError(f"there is no order '{safe_text(text, 40)}': sort by {', '.join(known)}", 0, len(text))
     return Sort(key, text.startswith("-"))
-
-
-def _install_is_invalid(db: sqlite3.Connection) -> None:
-    def is_invalid(rid: int) -> bool:
-        try:
-            kind, record = read_shown(db, rid)
-            problems = check_among(db, kind, record)
-        except sqlite3.OperationalError:
-            # Interrupted in here: let the statement around it end the same way.
-            db.interrupt()
-            return False
-        return any(problem.severity == "error" for problem in problems)
-
-    db.create_function("is_invalid", 1, is_invalid)
 
 
 # How: cursors. A cursor carries the count of its search, so that only the first window counts.

@@ -5,12 +5,14 @@ SQLite's errors leave here as `StoreError`s: what happened, where, what to do.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import exact
@@ -58,10 +60,24 @@ class Pool:
 
     A writer's block is one `BEGIN IMMEDIATE` transaction: committed at its end, rolled back on any exception, and on
     disk when the block has ended (`synchronous=FULL`).
+
+    A file that cannot be written is read all the same, as far as that is safe (`settle`).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """
+        Args:
+            read_only: write nothing, even where that could be done.
+        """
         self.path = path
+        self._asked = read_only
+        # How connections are opened, what keeps the file from being written, and, where it is read as a file that
+        # nobody changes, how it looked then. A change of the way begins another turn.
+        self._way = _ORDINARY
+        self._hindrance: Hindrance | None = None
+        self._still: _Look | None = None
+        self._turn = 0
+        self._settling = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._slots = threading.BoundedSemaphore(_READERS)
@@ -86,17 +102,23 @@ class Pool:
             StoreError: the database cannot be read, or `interrupted`.
         """
         with self._slot(), said_plainly(self.path):
-            connection = self._take()
+            self._follow()
+            connection, turn, still = self._take()
             try:
                 if seconds is not None or unwanted is not None:
                     connection.set_progress_handler(_stopper(seconds, unwanted), _STEPS)
                 connection.execute("BEGIN")
                 yield connection
+                self._expect_as(still)
+            except Exception:
+                # What looks like damage may be half of what another process writes.
+                self._expect_as(still)
+                raise
             finally:
                 connection.set_progress_handler(None, 0)
                 # A statement left half-read would hold its snapshot, and with it the WAL, for ever.
                 connection.rollback()
-                self._give_back(connection)
+                self._give_back(connection, turn)
 
     @contextmanager
     def write(self, *, bulk: bool = False, patience: float | None = None) -> Iterator[sqlite3.Connection]:
@@ -110,6 +132,7 @@ class Pool:
             StoreError: the database cannot be written; nothing was.
         """
         with self._writing, said_plainly(self.path):
+            self.expect_writable()
             if self._writer is None:
                 self._writer = self.connect()
                 self._writer.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
@@ -134,22 +157,78 @@ class Pool:
 
     def data_version(self) -> int:
         """A number that changes whenever any connection, of this process or another, has committed."""
-        with self._guard, said_plainly(self.path):
-            if self._watcher is None:
-                self._watcher = self.connect()
-            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
-            return int(version)
+        with said_plainly(self.path):
+            self._follow()
+            with self._guard:
+                if self._still is not None:
+                    return hash(self._still)
+                if self._watcher is None:
+                    self._watcher = self.connect()
+                (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+                return int(version)
 
     def connect(self) -> sqlite3.Connection:
         """A new connection under the policy; the caller closes it."""
         if self._closed:
             raise StoreError("unusable", f"{self.path} has been closed")
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        for setting in _POLICY:
-            connection.execute(f"PRAGMA {setting}")
-        return connection
+        return _connected(self.path, self._way)
+
+    @property
+    def hindrance(self) -> Hindrance | None:
+        """What kept the file from being written when that was looked at last; None where nothing did."""
+        return self._hindrance
+
+    def settle(self) -> sqlite3.Connection:
+        """Find out whether the file can be written, and how it is read where it cannot; gives a connection that has
+        read, which the caller closes. To be called before anything else.
+
+        A database in WAL mode wants two more files beside it, also to be read. Where it cannot be written:
+
+        - `-wal` and `-shm` are there, or can be made: it is read together with whoever writes it (`mode=ro`).
+        - They cannot be made, but nobody can write: it is read as it is (`immutable`), or, where a `-wal` holds what
+          is not in the database yet, with an index of that in memory. Before and after each read it is looked at
+          whether it still is as it was: a folder that is mounted read-only here may be written from elsewhere.
+        - They cannot be made, and somebody else may write at any time: it cannot be read safely, which is said.
+
+        Raises:
+            sqlite3.Error: it cannot be opened or read. StoreError: `read_only`, for the third case.
+        """
+        found = _hindrance_of(self.path)
+        hindrance = _ASKED if self._asked else found
+        if hindrance is not None and _shape(self.path) is None:
+            raise hindrance.error(f"there is no replica in {self.path.parent}, and none can be made there")
+        is_there = self.path.is_file()
+        try:
+            if found is not None and _would_leave_files(self.path):
+                raise _NoFilesError
+            return self._settled(_ORDINARY if hindrance is None else _WITH_OTHERS, hindrance, None)
+        except sqlite3.Error as error:
+            if not is_there:
+                raise
+            if _lacks_room(error, self.path):
+                hindrance = hindrance or _FULL
+            elif hindrance is None or not _lacks_files(error):
+                raise
+            elif not _nobody_writes(self.path):
+                raise StoreError("read_only", _UNSAFE.format(path=self.path, reason=hindrance.reason)) from error
+            if _shape(_beside(self.path, "-journal")) is not None:
+                raise  # what it would take back stands in the file
+            look = _look_at(self.path)
+            return self._settled(_STILL if look.wal is None else _STILL_WITH_WAL, hindrance, look)
+
+    def expect_writable(self) -> None:
+        """See to it that the file can be written; what kept it from that may be gone by now.
+
+        Raises:
+            StoreError: `read_only` or `disk_full`: why it cannot be, and what to do.
+        """
+        if self._hindrance is None:
+            return
+        if not self._asked and (self._hindrance is _FULL or _hindrance_of(self.path) is None):
+            with self._settling, said_plainly(self.path):
+                self.settle().close()
+        if self._hindrance is not None:
+            raise self._hindrance.error(f"{self.path} can only be read")
 
     def close(self) -> None:
         """Close every idle connection; borrowed ones close when they are given back."""
@@ -176,18 +255,47 @@ class Pool:
             finally:
                 self._held.slot = False
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self) -> tuple[sqlite3.Connection, int, _Look | None]:
         with self._guard:
+            turn, still = self._turn, self._still
             if self._idle:
-                return self._idle.pop()
-        return self.connect()
+                return self._idle.pop(), turn, still
+        return self.connect(), turn, still
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: sqlite3.Connection, turn: int) -> None:
         with self._guard:
-            if not self._closed:
+            if not self._closed and turn == self._turn:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def _settled(self, way: _Way, hindrance: Hindrance | None, still: _Look | None) -> sqlite3.Connection:
+        connection = _connected(self.path, way)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        with self._guard:
+            for former in (*self._idle, *filter(None, (self._watcher,))):
+                former.close()
+            self._idle.clear()
+            self._watcher = None
+            self._way, self._hindrance, self._still = way, hindrance, still
+            self._turn += 1
+        return connection
+
+    def _follow(self) -> None:
+        """Where the file was read as one that nobody changes, and somebody did: find out anew how it is read."""
+        if self._still is None or _look_at(self.path) == self._still:
+            return
+        with self._settling:
+            if _look_at(self.path) != self._still:  # else another thread has done it
+                self.settle().close()
+
+    def _expect_as(self, still: _Look | None) -> None:
+        if still is not None and _look_at(self.path) != still:
+            raise StoreError("locked", f"{self.path} was written by another process while it was read: try again")
 
 
 def damaged(path: Path) -> str:
@@ -207,6 +315,170 @@ def said_plainly(path: Path) -> Iterator[None]:
             raise
         code, sentence = known
         raise StoreError(code, sentence.format(path=path)) from error
+
+
+class Hindrance(NamedTuple):
+    """What keeps a replica from being written.
+
+    Attributes:
+        code: `read_only` or `disk_full`.
+        reason: the end of a sentence.
+        remedy: what to do, as a sentence without its end.
+    """
+
+    code: str
+    reason: str
+    remedy: str
+
+    def error(self, what: str) -> StoreError:
+        """
+        Args:
+            what: the beginning of the sentence, such as that the file can only be read.
+        """
+        return StoreError(self.code, f"{what}: {self.reason}. {self.remedy}")
+
+
+# How: a file that cannot be written
+
+
+class _Way(NamedTuple):
+    """How connections are opened.
+
+    Attributes:
+        options: of the file's URI; empty for SQLite's ordinary way.
+        has_own_index: what a `-wal` holds is indexed in the connection's own memory, not in a file that all share.
+    """
+
+    options: str = ""
+    has_own_index: bool = False
+
+
+_ORDINARY = _Way()
+_WITH_OTHERS = _Way("mode=ro")
+# Without locks, for which no file could be opened either, and from which nobody is kept.
+_STILL = _Way("mode=ro&immutable=1")
+_STILL_WITH_WAL = _Way("mode=ro&vfs=unix-none", has_own_index=True)
+
+_COPY = "Copy its folder to where you may write, and name the copy with --data-dir"
+_ASKED = Hindrance("read_only", "it was opened to be read only", "Open it without that to write")
+_FULL = Hindrance("disk_full", "its disk is full", "Make room and try again")
+_UNSAFE = (
+    "{path} cannot be read where it is: {reason}, nobody has it open whose files could be shared, and who may write it "
+    "could do so meanwhile. Copy its folder and name the copy with --data-dir, or read while its owner has it open"
+)
+_NO_ROOM = frozenset(
+    (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_WRITE)
+)
+
+
+# Where a database says how it is to be read, and what it says there in WAL mode.
+_JOURNAL, _WAL = 19, b"\2"
+
+
+class _Look(NamedTuple):
+    """How the files of a database look: each as inode, bytes and time of the last change; None for a `-wal` that is not
+    there or holds nothing."""
+
+    database: tuple[int, int, int]
+    wal: tuple[int, int, int] | None
+
+
+def _connected(path: Path, way: _Way) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{way.options}" if way.options else path,
+        uri=bool(way.options),
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    # How it is locked is said before it is looked at for the first time, which some of the others do.
+    for setting in ("locking_mode = EXCLUSIVE", *_POLICY) if way.has_own_index else _POLICY:
+        connection.execute(f"PRAGMA {setting}")
+    return connection
+
+
+def _hindrance_of(path: Path) -> Hindrance | None:
+    is_new = not path.exists()
+    if (is_new or os.access(path, os.W_OK)) and all(
+        os.access(beside if beside.exists() else path.parent, os.W_OK)
+        for beside in (_beside(path, "-wal"), _beside(path, "-shm"))
+    ):
+        return None
+    if _is_mounted_read_only(path.parent):
+        reason = "its disk is mounted read-only"
+    elif is_new or os.access(path, os.W_OK):
+        reason = f"this user may not write in {path.parent}"
+    else:
+        reason = "this user may not write the file"
+    return Hindrance("read_only", reason, _COPY)
+
+
+class _NoFilesError(sqlite3.OperationalError):
+    """The files beside the database are not there, and are not to be made."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+
+
+def _would_leave_files(path: Path) -> bool:
+    """Whether SQLite, to read a database that this user may not write, would make files beside it: they would be this
+    user's and stay there, and whoever may write the database could not write them."""
+    if _beside(path, "-shm").exists() or not os.access(path.parent, os.W_OK):
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(_JOURNAL + 1)[_JOURNAL:] == _WAL
+    return False
+
+
+def _lacks_room(error: sqlite3.Error, path: Path) -> bool:
+    """Whether it is for want of room that no file can be made beside the database."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code in _NO_ROOM or (code & 0xFF == sqlite3.SQLITE_CANTOPEN and not os.statvfs(path.parent).f_favail)
+
+
+def _lacks_files(error: sqlite3.Error) -> bool:
+    """Whether it is for want of the files beside the database that it cannot be read."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_IOERR,
+    )
+
+
+def _nobody_writes(path: Path) -> bool:
+    """Whether nobody but the system's administrator can write the database, or make the files that writing it needs."""
+    if _is_mounted_read_only(path.parent):
+        return True
+    for place in (path, path.parent):
+        status = place.stat()
+        # Write permission of group and others, and of an owner who is not root.
+        if not status.st_mode & (0o222 if status.st_uid else 0o022):
+            return True
+    return False
+
+
+def _is_mounted_read_only(folder: Path) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def _look_at(path: Path) -> _Look:
+    return _Look(_shape(path) or (0, 0, 0), _shape(_beside(path, "-wal")))
+
+
+def _shape(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_ino, status.st_size, status.st_mtime_ns) if status.st_size else None
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)
 
 
 # How

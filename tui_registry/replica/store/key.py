@@ -16,6 +16,10 @@ from tui_registry.durable import drafted, give_new_name, sweep, sync_folder
 from tui_registry.replica.store.connection import Pool, StoreError
 
 KEY_FILE = "identity.key"
+# What stands for the address of a replica that has no key.
+NO_ADDRESS = "0" * 40
+# A file or a folder that lets itself be read, and not be changed.
+_UNCHANGEABLE = frozenset((errno.EROFS, errno.EPERM, errno.EACCES))
 
 
 class Key:
@@ -35,21 +39,36 @@ class Key:
 
     @property
     def address(self) -> str:
-        """The address of the key, 40 hex digits; makes the key at first use."""
+        """The address of the key, 40 hex digits; makes the key at first use, where it can."""
+        if self.known:
+            return self._address
+        try:
+            return self.identity().address
+        except StoreError as error:
+            if error.code not in ("read_only", "disk_full"):
+                raise
+            return NO_ADDRESS
+
+    @property
+    def known(self) -> str:
+        """The address of the key, empty before there is one: looking makes no key."""
         if not self._address:
             with self._pool.read() as db:
                 self.known_address(db)
-        return self._address or self.identity().address
+        return self._address
 
     def identity(self) -> crdt.Identity:
         """The key, made at first use.
 
         Raises:
-            StoreError: `bad_key` when the key file was there once and is not any more, or holds no key.
+            StoreError: `bad_key` when the key file was there once and is not any more, or holds no key; `read_only` or
+                `disk_full` when there is none yet and none can be made.
         """
         if self._identity is None:
             with self._pool.read() as db:
                 known = self._stored_address(db)
+            if not known:
+                self._pool.expect_writable()
             return self.use(_load_or_make(self._data_dir, may_make=not known))
         return self._identity
 
@@ -62,6 +81,7 @@ class Key:
 
     def replace(self, new: crdt.Identity | None = None) -> Path | None:
         """Sign with another key (a new one for None) from now on; returns where the former key file is kept."""
+        self._pool.expect_writable()
         kept = _replace(self._data_dir, new or crdt.Identity.generate(), f"{self._clock()}.old")
         self.use(_load_or_make(self._data_dir, may_make=False))
         return kept
@@ -115,7 +135,7 @@ def _load_or_make(data_dir: Path, *, may_make: bool) -> crdt.Identity:
             sync_folder(data_dir)
         text = path.read_text("ascii", "replace").strip()
         if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+            _keep_to_oneself(path)
     except OSError as error:
         raise _failed(path, "read or made", error) from error
     if not re.fullmatch(r"[0-9a-f]{64}", text):
@@ -127,6 +147,14 @@ def _load_or_make(data_dir: Path, *, may_make: bool) -> crdt.Identity:
     # Only now that the key is known to be where it belongs.
     sweep(data_dir, KEY_FILE)
     return identity
+
+
+def _keep_to_oneself(path: Path) -> None:
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        if error.errno not in _UNCHANGEABLE:
+            raise
 
 
 def _replace(data_dir: Path, identity: crdt.Identity, backup_suffix: str) -> Path | None:

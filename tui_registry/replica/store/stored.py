@@ -12,6 +12,8 @@ from tui_registry.errors import Record
 from tui_registry.frozen import NamedTuple
 
 _CHUNK = 500
+_RECORD = b'"op":{"op":{"value":'
+_AFTER_RECORD = b',"vclock":'
 _CHILDREN = re.compile(rb'"children":\[([^]]*)\]').search
 _NAMES = re.compile(rb"[0-9a-f]{64}").findall
 _ID = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -72,6 +74,16 @@ def parts_of(body: bytes) -> tuple[Record | None, tuple[str, ...]]:
         return None, tuple(inner["Rm"]["children"])
     written = up["op"]["op"]
     return written["value"], tuple(written["children"])
+
+
+def record_in(body: bytes) -> bytes:
+    """The record that a stored write's bytes hold, as the JSON text that was signed; looked for as in `children_in`.
+
+    Raises:
+        ValueError: the bytes are spoilt.
+    """
+    start = body.index(_RECORD) + len(_RECORD)
+    return body[start : body.index(_AFTER_RECORD, start)]
 
 
 def children_in(body: bytes) -> list[str]:

@@ -10,7 +10,8 @@ import sqlite3
 import time
 from pathlib import Path
 
-from tui_registry.records.schema import RULES_VERSION
+from tui_registry.frozen import NamedTuple
+from tui_registry.records.schema import AUTHORING_VERSION, RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
 APPLICATION_ID = 0x74756972  # "tuir"
@@ -20,32 +21,48 @@ _PAGE_BYTES = 8_192
 SCHEMA_VERSION = 2
 
 
-def prepare(pool: Pool, index_version: int) -> bool:
+class Prepared(NamedTuple):
+    """What is left to do of a replica that is brought up to date.
+
+    Attributes:
+        is_whole: rejections and word index are of this program's version, and the index is whole; else
+            `audit.refresh_versions` and `audit.make_index` are due.
+        is_judged: all records are judged by this program's authoring rules; else `catalogue.judged.judge_some` is due.
+    """
+
+    is_whole: bool
+    is_judged: bool
+
+
+def prepare(pool: Pool, index_version: int) -> Prepared:
     """Make the database if there is none, bring an older one up to date, and leave any other file untouched.
 
     Args:
         index_version: `INDEX_VERSION`, written into a new database.
 
-    Returns:
-        Whether rejections and word index are of this program's version, and the index is whole; else
-        `audit.refresh_versions` and `audit.make_index` are due.
-
     Raises:
         StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
     """
     with said_plainly(pool.path):
-        connection = pool.connect()
+        connection = pool.settle()
         try:
             version = _recognise(connection, pool.path)
             if version < SCHEMA_VERSION:
+                if pool.hindrance is not None:
+                    raise pool.hindrance.error(
+                        f"{pool.path} was written by an earlier version of tui-registry (schema {version}, this one "
+                        f"has {SCHEMA_VERSION}) and has to be brought up to date before it is read, which cannot be "
+                        "done there"
+                    )
                 # Before the first transaction: both are properties of the file, and cannot change inside one.
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 _enter_wal(connection)
                 _migrate(connection, pool.path, index_version)
-            versions = _read_versions(connection, pool.path)
+            rules, index, is_made, judged_by, has_unjudged = _read_versions(connection, pool.path)
         finally:
             connection.close()
-    return versions == (RULES_VERSION, index_version, True)
+    is_judged = not has_unjudged and judged_by.partition(" ")[0] == str(AUTHORING_VERSION)
+    return Prepared((rules, index, is_made) == (RULES_VERSION, index_version, 1), is_judged)
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
@@ -62,11 +79,12 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, bool]:
+def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int, str, int]:
     try:
         row = connection.execute(
             "SELECT rules_version, index_version, floor <= 1 AND NOT EXISTS (SELECT 1 FROM sqlite_schema "
-            "WHERE name IN ('words_old', 'names_old')) FROM replica, search_state"
+            "WHERE name IN ('words_old', 'names_old')), judged_by, judged_from > 1 OR EXISTS (SELECT 1 FROM catalogue "
+            "INDEXED BY catalogue_unjudged WHERE invalid IS NULL) FROM replica, search_state"
         ).fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
@@ -74,8 +92,8 @@ def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int
         row = None  # the table is gone
     if row is None:
         raise StoreError("corrupt", damaged(path))
-    rules, index, is_whole = row
-    return rules, index, bool(is_whole)
+    rules, index, is_made, judged_by, has_unjudged = row
+    return rules, index, is_made, judged_by, has_unjudged
 
 
 def _recognise(connection: sqlite3.Connection, path: Path) -> int:
@@ -113,6 +131,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, index_version: int) -> 
                 "INSERT INTO replica (one, epoch, fingerprint, rules_version, index_version) VALUES (1, ?, ?, ?, ?)",
                 (os.urandom(16).hex(), "0" * 64, RULES_VERSION, index_version),
             )
+            connection.execute("UPDATE search_state SET judged_by = ?", (str(AUTHORING_VERSION),))
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -447,6 +466,13 @@ _VERSION_2 = (
     "DELETE FROM vocabulary",
     "INSERT INTO search_state (one, floor, top) "
     "SELECT 1, coalesce(max(rid), 0) + 1, coalesce(max(rid), 0) + 1 FROM keys",
+    # Derived: whether a record breaks an authoring rule, null until it is judged; by which rules (`catalogue.judged`),
+    # and from which record on by these: what stands before is judged anew, from the newest on.
+    "ALTER TABLE catalogue ADD COLUMN invalid INTEGER DEFAULT 0",
+    "CREATE INDEX catalogue_invalid ON catalogue (updated_at, rid) WHERE invalid = 1",
+    "CREATE INDEX catalogue_unjudged ON catalogue (rid) WHERE invalid IS NULL",
+    "ALTER TABLE search_state ADD COLUMN judged_by TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE search_state ADD COLUMN judged_from INTEGER NOT NULL DEFAULT 1",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

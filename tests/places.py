@@ -1,0 +1,107 @@
+"""Places where a replica cannot be written: a disk that is mounted read-only, one that is full, another user's folder.
+
+Each is the real thing, and a test is skipped where this machine does not allow it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+# Two users that have no files here.
+ONE, OTHER = 65_533, 65_534
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[Path]:
+    """The folder where nobody can write it: by its mode, or as root by a read-only mount. It is removed afterwards.
+
+    As root the folder itself stays as it was: what is written there shows in the mounted one.
+    """
+    if os.geteuid() != 0:
+        for path in folder.iterdir():
+            path.chmod(0o400)
+        folder.chmod(0o500)
+        try:
+            yield folder
+        finally:
+            folder.chmod(0o700)
+        return
+    mounted = folder.with_name(f"{folder.name}-mounted")
+    mounted.mkdir()
+    if not _mount("--bind", folder, mounted):
+        pytest.skip("root writes anywhere, and this machine lets nobody mount")
+    try:
+        _mount("-o", "remount,bind,ro", mounted)
+        yield mounted
+    finally:
+        subprocess.run(["umount", "-l", mounted], check=True)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str = "1m") -> Iterator[Path]:
+    """A disk of so many bytes."""
+    folder.mkdir(exist_ok=True)
+    if not _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder):
+        pytest.skip("this machine lets nobody mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Write a file there until the disk has no byte left; gives the file."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        size = 65_536
+        while size:
+            try:
+                file.write(b"\0" * size)
+            except OSError:
+                size //= 2
+    return ballast
+
+
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """A folder that every user may enter: that of a test is for one alone."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def as_user(user: int) -> list[str]:
+    """The beginning of a command line that runs as another user. It may read whatever it likes, as Python may lie in a
+    folder of root's own, and write what that user may."""
+    command = shutil.which("setpriv")
+    if command is None:
+        pytest.skip("setpriv is not here, which runs a program as another user")
+    who = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    return [command, *who, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+
+
+def owned_by(user: int, folder: Path, mode: int = 0o755) -> Path:
+    """Give a folder and what lies in it to a user; others may read it."""
+    for path in folder.iterdir():
+        os.chown(path, user, user)
+        path.chmod(0o644)
+    os.chown(folder, user, user)
+    folder.chmod(mode)
+    return folder
+
+
+def _mount(*arguments: str | Path) -> bool:
+    command = shutil.which("mount")
+    return command is not None and subprocess.run([command, *arguments], capture_output=True).returncode == 0

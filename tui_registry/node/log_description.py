@@ -1,0 +1,293 @@
+"""What the node says about the sync endpoints and its health (see `log_routes`): by hand, as they are no routes of
+FastAPI. A path's entry names each status that it can answer with, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from tui_registry.errors import Json
+from tui_registry.node.limits import NodeBounds
+from tui_registry.node.responses import MEDIA_TYPE
+from tui_registry.present.pulls import Tally
+from tui_registry.sync.comparing import MAX_RANGES
+from tui_registry.sync.tiles import MAX_SIZE
+
+_USUAL = NodeBounds()
+_EPOCH = "486ccbd94061b7803d4c8869a6f2e3c6"
+_FINGERPRINT = "8dc77aea0ec92ea3608c25e840dab41b7f6a8aabbec6868fb711a6a2710765a6"
+_ADDRESS = "3b2d227260784ed8dcc34f5537c934456fda0bc7"
+_OP_HASH = "45491877592c6f371d2c1724585a0383bc5a18e5b0c4dc4a68f30c40e4ab12cf"
+_TILE_NAME = r"^(0|[1-9][0-9]{0,15})(\.(0|[1-9][0-9]{0,15})(-(0|[1-9][0-9]{0,15}))?)?\.ndjson\.gz$"
+
+# When a request is refused, by status: of all, and of those with a body.
+_ALWAYS = {
+    400: "what came is no request of HTTP",
+    421: "the node does not know itself by this name",
+    429: "this client waits for as much as one may; `Retry-After` says when to come back",
+    500: "the node's fault: its operator finds the reason in its own output",
+    503: "the node is busy, or its replica is held by another process; `Retry-After` says when to come back",
+    507: "the disk of the node is full, or fails",
+}
+_WITH_A_BODY = {
+    400: "the body is not what it should be, or ended early",
+    403: "another web page's `Origin`",
+    408: "the body did not arrive in time",
+    413: "the body is too large",
+    415: "the body has a Content-Encoding, or another media type",
+    422: "a member is wrong: see `problems`",
+}
+
+
+def _hex(digits: int, example: str = "") -> Json:
+    return {"type": "string", "pattern": f"^[0-9a-f]{{{digits}}}$", **({"example": example} if example else {})}
+
+
+def _object(properties: dict[str, Json], *, optional: tuple[str, ...] = (), closed: bool = False) -> Json:
+    shape: dict[str, Json] = {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+    }
+    return {**shape, "additionalProperties": False} if closed else shape
+
+
+def _list(items: Json, most: int | None = None) -> Json:
+    return {"type": "array", "items": items, **({} if most is None else {"maxItems": most})}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_COUNT: dict[str, Json] = {"type": "integer", "minimum": 0, "maximum": MAX_SIZE}
+_TEXT: Json = {"type": "string"}
+_HASH = _hex(64)
+_KEY: Json = {"type": ["string", "null"], "pattern": "^[0-9a-f]{80}$"}
+_NDJSON: Json = {
+    "application/x-ndjson": {
+        "schema": {
+            "type": "string",
+            "contentMediaType": "application/x-ndjson",
+            "description": "an operation a line, each line ended by a line feed",
+        }
+    }
+}
+_GZIP: Json = {
+    "application/gzip": {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "contentMediaType": "application/gzip",
+            "description": "operations, one a line, as one gzip member",
+        }
+    }
+}
+
+# By the names that the paths refer to them by, in `components/schemas`.
+SYNC_SCHEMAS: dict[str, Json] = {
+    "LogHead": _object(
+        {
+            "epoch": _hex(32, _EPOCH),
+            "size": {**_COUNT, "example": 5},
+            "fingerprint": _hex(64, _FINGERPRINT),
+            "node": _hex(40, _ADDRESS),
+            "ranges": {"type": "boolean", "description": "tiles may begin in their middle"},
+        },
+        optional=("ranges",),
+    ),
+    "OperationsQuestion": _object({"hashes": _list(_HASH, _USUAL.hashes)}, closed=True),
+    "PushReport": _object(
+        {
+            **{name: _COUNT for name in Tally().counts() if name != "rejected"},
+            "rejected": _list(_object({"index": _COUNT, "code": _TEXT, "sentence": _TEXT})),
+            "missing": _list(_HASH, _USUAL.hashes),
+        }
+    ),
+    "LogQuestion": _object(
+        {
+            "epoch": _hex(32, _EPOCH),
+            "size": {"type": ["integer", "null"], "minimum": 0, "description": "of the snapshot, from the second on"},
+            "ranges": _list({"type": "array", "items": _KEY, "minItems": 2, "maxItems": 2}, MAX_RANGES),
+        },
+        optional=("size",),
+        closed=True,
+    ),
+    "LogComparison": _object({"size": _COUNT, "fingerprint": _HASH, "ranges": _list(_ref("LogRange"), MAX_RANGES)}),
+    "LogRange": {
+        "description": "the hashes of a small range, or the parts of a large one",
+        "oneOf": [
+            _object({"hashes": _list(_HASH)}),
+            _object({"parts": _list(_object({"to": _KEY, "count": _COUNT, "digest": _HASH, "fingerprint": _HASH}))}),
+        ],
+    },
+    "Health": _object(
+        {
+            "status": {"const": "ok"},
+            "version": _TEXT,
+            "node": _hex(40, _ADDRESS),
+            "ops": _COUNT,
+            "conflicts": _COUNT,
+        }
+    ),
+}
+
+
+def _header(example: str, what: str) -> Json:
+    return {"schema": {"type": "string"}, "description": what, "example": example}
+
+
+_ETAG: dict[str, Json] = {"ETag": _header(f'"{_EPOCH}.5.{_FINGERPRINT[:16]}"', "for If-None-Match")}
+_CACHED: dict[str, Json] = {**_ETAG, "Cache-Control": _header("max-age=2", "how long it may be kept")}
+_TILE_ETAG: dict[str, Json] = {"ETag": _header('"0f343b0931126a20f133d67c2b018a3b"', "for If-None-Match and If-Range")}
+_OF_A_TILE: dict[str, Json] = {
+    **_TILE_ETAG,
+    "Cache-Control": _header("public, max-age=31536000, immutable", "how long it may be kept"),
+    "Accept-Ranges": _header("bytes", "parts are given"),
+}
+
+
+def _parameter(name: str, place: str, schema: Json, what: str, example: str) -> Json:
+    return {
+        "name": name,
+        "in": place,
+        "required": place == "path",
+        "schema": schema,
+        "description": what,
+        "example": example,
+    }
+
+
+def _given(what: str, content: Json = None, headers: Mapping[str, Json] | None = None) -> Json:
+    given: dict[str, Json] = {"description": what}
+    if headers:
+        given["headers"] = {**headers}
+    if content is not None:
+        given["content"] = content
+    return given
+
+
+def _json(name: str, example: Json = None) -> Json:
+    return {"application/json": {"schema": _ref(name), **({} if example is None else {"example": example})}}
+
+
+def _operation(
+    name: str,
+    summary: str,
+    answers: Mapping[int, Json],
+    refused: Mapping[int, str] | None = None,
+    *,
+    parameters: tuple[Json, ...] = (),
+    body: Json = None,
+    tag: str = "sync",
+) -> Json:
+    """One operation.
+
+    Args:
+        answers: beside problems. refused: problems beside those that each has.
+        body: the content that is sent, by media type.
+    """
+    problems = {**_ALWAYS, **(_WITH_A_BODY if body is not None else {}), **(refused or {})}
+    if body is _NDJSON:
+        del problems[422]  # lines have no members
+    responses = {**answers, **{status: _problem(status, what) for status, what in problems.items()}}
+    entry: dict[str, Json] = {
+        "tags": [tag],
+        "summary": summary,
+        "operationId": name,
+        "responses": {str(status): responses[status] for status in sorted(responses)},
+    }
+    if parameters:
+        entry["parameters"] = [*parameters]
+    if body is not None:
+        entry["requestBody"] = {"required": True, "content": body}
+    return entry
+
+
+def _problem(status: int, what: str) -> Json:
+    retried = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+    headers = {"Retry-After": _header("5", "seconds until it is worth another try")} if retried else {}
+    return _given(what, {MEDIA_TYPE: {"schema": _ref("Problem")}}, headers)
+
+
+_IF_NONE_MATCH = _parameter("If-None-Match", "header", _TEXT, "the ETag of what you have", '"another"')
+
+SYNC_PATHS: dict[str, Json] = {
+    "/sync/head": {
+        "get": _operation(
+            "read_log_head",
+            "The log's epoch, size and fingerprint",
+            {
+                200: _given("the head", _json("LogHead"), _CACHED),
+                304: _given("you have it", headers=_CACHED),
+            },
+            parameters=(_IF_NONE_MATCH,),
+        )
+    },
+    "/sync/{epoch}/entries/{name}": {
+        "get": _operation(
+            "read_tile",
+            "A tile: {i}.ndjson.gz, {i}.{w}.ndjson.gz for its first w ops, {i}.{a}-{b}.ndjson.gz for ops a up to b",
+            {
+                200: _given("the tile", _GZIP, _OF_A_TILE),
+                206: _given(
+                    "the bytes asked for",
+                    _GZIP,
+                    {**_OF_A_TILE, "Content-Range": _header("bytes 5000-9999/10000", "which, and of how many")},
+                ),
+                304: _given("you have it", headers=_TILE_ETAG),
+            },
+            {
+                404: "this log has no such tile: `no_tile`",
+                416: "none of the bytes asked for is there: `no_range`",
+            },
+            parameters=(
+                _parameter("epoch", "path", _hex(32), "of the head", _EPOCH),
+                _parameter("name", "path", {"type": "string", "pattern": _TILE_NAME}, "which entries", "0.5.ndjson.gz"),
+                _IF_NONE_MATCH,
+                _parameter("Range", "header", _TEXT, "one range of bytes", "bytes=0-9999"),
+                _parameter(
+                    "If-Range", "header", _TEXT, "the ETag that the range is of: of others, all is answered", ""
+                ),
+            ),
+        )
+    },
+    "/sync/ops/get": {
+        "post": _operation(
+            "read_operations",
+            "Operations by hash, children first; the answer may be a prefix",
+            {200: _given("those that are here", _NDJSON)},
+            body=_json("OperationsQuestion", {"hashes": [_OP_HASH]}),
+        )
+    },
+    "/sync/reconcile": {
+        "post": _operation(
+            "compare_logs",
+            "Ranges of the log in the order (updated_at, hash): the hashes of a small one, digests of a large one's "
+            "parts",
+            {200: _given("each range", _json("LogComparison"))},
+            {
+                404: "the epoch or the snapshot is another by now: `no_log`",
+                501: "this log is too long to be compared: `not_offered`",
+            },
+            body=_json("LogQuestion", {"epoch": _EPOCH, "ranges": [[None, None]]}),
+        )
+    },
+    "/sync/ops": {
+        "post": _operation(
+            "push_operations",
+            "Offer operations, one a line; refused unless the node was started with --accept-ops",
+            {200: _given("what came of them", _json("PushReport"))},
+            {403: "this node takes no operations: `push_off`; or another web page's `Origin`"},
+            body=_NDJSON,
+        )
+    },
+    "/health": {
+        "get": _operation(
+            "read_health",
+            "Whether the node answers",
+            {200: _given("it does", _json("Health"))},
+            tag="about",
+        )
+    },
+}

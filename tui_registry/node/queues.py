@@ -1,0 +1,203 @@
+"""Where a node's work in threads waits: reads, searches, writes and pushes each in a line of their own, so that what is
+slow in one kind (a long search, a lock that another process holds) holds up nothing of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import ParamSpec, TypeVar
+
+from tui_registry.node.limits import NodeBounds
+from tui_registry.node.responses import later
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+# An address as ASGI has it, in `scope["client"]`.
+Client = tuple[str, int] | None
+# Of the threads of a kind, and of the places to wait for one, nobody has more than these parts.
+_SHARE_OF_THREADS = 2
+_SHARE_OF_PLACES = 4
+
+
+class Queues:
+    """Four lines for work in threads, each with its threads and its places to wait for one.
+
+    A thread that is free goes to each client in turn, and none has more than half of the threads (one at least) or a
+    quarter of the places. Where all places are taken, the one who has most of them makes way for who has fewer.
+    All methods belong to one event loop; they take the client as `scope["client"]` has it, the function and its
+    arguments, and return or raise what the function does. A caller that is cancelled leaves the function to end by
+    itself; its thread is counted until then.
+
+    Raises:
+        NodeError: `too_many` (429): the client waits for as much as one may; `busy` (503): all places are taken, or no
+            thread was free in time. Both say in Retry-After when to come back.
+    """
+
+    def __init__(self, bounds: NodeBounds) -> None:
+        # Reads are short; a client behind a proxy may have as many as its connections.
+        self._reads = _Line("reads", bounds.threads, bounds.connections, bounds.wait_seconds)
+        self._searches = _Line("searches", bounds.search_threads, bounds.waiting, bounds.wait_seconds)
+        self._writes = _Line("writes", bounds.write_threads, bounds.waiting, bounds.wait_seconds)
+        self._pushes = _Line("pushes", bounds.pushes_at_once, bounds.waiting, bounds.push_wait_seconds)
+
+    async def read(self, client: Client, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Do what looks up little and ends soon."""
+        return await self._reads.run(client, lambda: work(*args, **named))
+
+    async def search(self, client: Client, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Do what may look through all that there is."""
+        return await self._searches.run(client, lambda: work(*args, **named))
+
+    async def write(self, client: Client, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Do what waits for the replica's one writer."""
+        return await self._writes.run(client, lambda: work(*args, **named))
+
+    async def push(self, client: Client, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Do what checks and stores operations of others."""
+        return await self._pushes.run(client, lambda: work(*args, **named))
+
+    def close(self) -> None:
+        """Wait for what has begun, and let the threads end. Nothing can be done after."""
+        for line in (self._reads, self._searches, self._writes, self._pushes):
+            line.close()
+
+
+@lru_cache(1024)
+def place_of(host: str | None) -> str | None:
+    """By what clients are told apart: an address; of IPv6 its network of 64 bits, which one subscriber has to himself.
+
+    None where it is no address.
+    """
+    try:
+        address = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))
+
+
+# How
+
+
+class _Line:
+    """The line of one kind."""
+
+    def __init__(self, kind: str, threads: int, places: int, seconds: float) -> None:
+        self._kind = kind
+        self._threads = self._free = threads
+        self._share = max(threads // _SHARE_OF_THREADS, 1)
+        self._places = places
+        self._places_of_one = max(places // _SHARE_OF_PLACES, 1)
+        self._seconds = seconds
+        self._pool = ThreadPoolExecutor(threads, f"node-{kind}")
+        self._running: dict[str, int] = {}
+        # Those who wait; the client whose turn is next stands first. While a thread is free, nobody waits who may have
+        # it.
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._count = 0
+        # Seconds that one takes, the last ones counting most.
+        self._usual = 1.0
+
+    async def run(self, client: Client, work: Callable[[], _T]) -> _T:
+        place = "" if client is None else place_of(client[0]) or ""
+        if self._may_begin(place):
+            self._begin(place)
+        else:
+            await self._turn(place)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_T] = loop.create_future()
+        began = time.monotonic()
+
+        def ended(settle: Callable[[], None]) -> None:
+            self._usual += (time.monotonic() - began - self._usual) / 4
+            self._end(place)
+            if not answer.done():  # somebody still waits for it
+                settle()
+
+        def in_thread() -> None:
+            try:
+                settle = partial(answer.set_result, work())
+            except BaseException as raised:
+                # Whatever it is, it is raised where the work was asked for.
+                settle = partial(answer.set_exception, raised)
+            with suppress(RuntimeError):  # the loop has ended before
+                loop.call_soon_threadsafe(ended, settle)
+
+        self._pool.submit(in_thread)
+        return await answer
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    async def _turn(self, place: str) -> None:
+        """Wait until a thread is this client's."""
+        own = self._waiting.get(place, ())
+        if len(own) >= self._places_of_one:
+            raise later("too_many", f"many {self._kind} of yours wait already", len(own) * self._usual / self._share)
+        if self._count >= self._places and not self._make_way(len(own)):
+            raise self._busy()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(place, deque()).append(turn)
+        self._count += 1
+        try:
+            async with asyncio.timeout(self._seconds) as timeout:
+                await turn
+        except BaseException as error:
+            if turn in self._waiting.get(place, ()):
+                self._leave(place, turn)
+            elif not turn.cancelled() and turn.exception() is None:  # it came together with what ended the waiting
+                self._end(place)
+            if isinstance(error, TimeoutError) and timeout.expired():
+                raise self._busy() from None
+            raise
+
+    def _make_way(self, own: int) -> bool:
+        """Whether a place became free for a client that has so many: the last who came of those who have most goes."""
+        most = max(self._waiting, key=lambda place: len(self._waiting[place]), default=None)
+        if most is None or len(self._waiting[most]) <= own + 1:
+            return False
+        last = self._waiting[most][-1]
+        self._leave(most, last)
+        last.set_exception(self._busy())
+        return True
+
+    def _leave(self, place: str, turn: asyncio.Future[None]) -> None:
+        own = self._waiting[place]
+        own.remove(turn)
+        self._count -= 1
+        if not own:
+            del self._waiting[place]
+
+    def _may_begin(self, place: str) -> bool:
+        return self._free > 0 and self._running.get(place, 0) < self._share
+
+    def _begin(self, place: str) -> None:
+        self._free -= 1
+        self._running[place] = self._running.get(place, 0) + 1
+
+    def _end(self, place: str) -> None:
+        self._free += 1
+        self._running[place] -= 1
+        if not self._running[place]:
+            del self._running[place]
+        while (following := next(filter(self._may_begin, self._waiting), None)) is not None:
+            own = self._waiting.pop(following)
+            turn = own.popleft()
+            self._count -= 1
+            if own:  # behind the others now
+                self._waiting[following] = own
+            if not turn.done():
+                self._begin(following)
+                turn.set_result(None)
+
+    def _busy(self) -> Exception:
+        return later(
+            "busy", f"many {self._kind} are being answered just now", self._count * self._usual / self._threads
+        )
