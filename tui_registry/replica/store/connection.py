@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from tui_registry.errors import RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact
 
 BUSY_SECONDS = 10.0
