@@ -279,7 +279,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "ChoiceMenu DifferenceList DraftList KindRow MergeScreen PreviewScreen RegisterMode",
     ),
     (forms_of_records, WIDE, "CheckList ChoicesRow ModelsRow PickModel TemplateRow WordOffers"),
-    (imports, NARROW, "FindingList FindingsScreen ImportSource MendScreen"),
+    (imports, NARROW, "FindingList FindingsScreen ImportSource MendScreen NarrowingLine"),
     (words_of_the_code, NARROW, ""),
 )
 

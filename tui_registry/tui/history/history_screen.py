@@ -36,7 +36,7 @@ from tui_registry.tui.browse import (
 from tui_registry.tui.history.operation_list import Asked, OperationList, asked_for, read_listing
 from tui_registry.tui.kit.actions import Where, action, bindings_for
 from tui_registry.tui.kit.copying import copy_text
-from tui_registry.tui.kit.dialogs import NarrowingInput
+from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, NarrowingLine
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
@@ -51,7 +51,7 @@ class HistoryScreen(FrameScreen[None]):
     """The operations of this replica's own key, or all of them, and beside them, where there is room, the one under the
     cursor in full."""
 
-    CSS_PATH: ClassVar[str] = "history.tcss"
+    CSS_PATH = [NARROWING_STYLES, "history.tcss"]  # noqa: RUF012 - as Textual has it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS: ClassVar[str] = "OperationList"
     HEADING: ClassVar[str] = "History"
@@ -78,10 +78,7 @@ class HistoryScreen(FrameScreen[None]):
         self._again = False
 
     def compose_body(self) -> Iterable[Widget]:
-        with Horizontal(id="narrowing"):
-            yield Static(Content.styled(" / ", "bold $text-accent"), id="prompt")
-            yield NarrowingInput(placeholder=_PLACEHOLDER, compact=True)
-            yield Static(id="count")
+        yield NarrowingLine(_PLACEHOLDER)
         with Horizontal(id="operations-and-one"):
             yield OperationList(id="operations")
             yield TextBody()
@@ -185,7 +182,7 @@ class HistoryScreen(FrameScreen[None]):
     def _further(self, message: OperationList.Further) -> None:
         message.stop()
         if self._reading is None:  # a key that is held does not begin again and again
-            self._say_count("looking further ...")
+            self.query_one(NarrowingLine).say_count("looking further ...")
             self._find(stay=True, further=True)
 
     # What it shows
@@ -205,7 +202,7 @@ class HistoryScreen(FrameScreen[None]):
         else:
             looked = f"{exact(listing.looked)} of {exact(len(listing.candidates.places))}"
             words = f"{exact(total)} in the last {looked}: G looks further"
-        self._say_count(words)
+        self.query_one(NarrowingLine).say_count(words)
         nothing, had_nothing = total == 0 and listing.whole, self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
         if nothing:
@@ -216,9 +213,6 @@ class HistoryScreen(FrameScreen[None]):
         if listing.candidates.unread:
             self.hint(f"{exact(listing.candidates.unread)} deleted records were not looked at for these words")
         self.refresh_footer()
-
-    def _say_count(self, words: str) -> None:
-        self.query_one("#count", Static).update(Content.styled(f" {words} ", "$foreground-muted"))
 
     @on(OperationList.Highlighted)
     def _highlighted(self, message: OperationList.Highlighted) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import on
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -30,7 +30,14 @@ from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 from tui_registry.tui.imports.mending import MendScreen, Trouble, faults_in_words, mend_all, troubles
 from tui_registry.tui.imports.survey import Line, Progress, Survey, remember, sign_all, take_operations
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.kit.dialogs import Choice, ChooseScreen, ConfirmScreen, NarrowingInput
+from tui_registry.tui.kit.dialogs import (
+    NARROWING_STYLES,
+    Choice,
+    ChooseScreen,
+    ConfirmScreen,
+    NarrowingInput,
+    NarrowingLine,
+)
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.lists import GAP, Column, CursorList, ItemList
@@ -171,7 +178,7 @@ def reason_of(line: Line) -> str:
 class FindingsScreen(FrameScreen[str | None]):
     """Answers with the id of the record that was signed last, None when none was."""
 
-    CSS_PATH: ClassVar[str] = "import.tcss"
+    CSS_PATH = [NARROWING_STYLES, "import.tcss"]  # noqa: RUF012 - as Textual has it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012
     AUTO_FOCUS: ClassVar[str] = "FindingList"
@@ -199,10 +206,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static(id="summary")
-        with Horizontal(id="narrowing"):
-            yield Static(Content.styled(" / ", "bold $text-accent"), id="prompt")
-            yield NarrowingInput(placeholder=_PLACEHOLDER, compact=True)
-            yield Static(id="count")
+        yield NarrowingLine(_PLACEHOLDER)
         with Container(id="findings-and-one"):
             yield FindingList(self._lines, self._where)
             yield TextBody()
@@ -467,9 +471,7 @@ class FindingsScreen(FrameScreen[str | None]):
         words = self._filter.lower().split()
         places = [place for place in range(len(self._lines)) if not words or self._has(place, words)]
         self._list.show(places)
-        self.query_one("#count", Static).update(
-            Content.styled(f" {exact(len(places))} of {exact(len(self._lines))} ", "$foreground-muted")
-        )
+        self.query_one(NarrowingLine).say_count(f"{exact(len(places))} of {exact(len(self._lines))}")
 
     def _has(self, place: int, words: Sequence[str]) -> bool:
         text = self._texts.get(place)
