@@ -899,11 +899,6 @@ class Undo(NamedTuple):
     name: str
     batch: WriteBatch | None
 
-    @property
-    def deleted(self) -> bool:
-        """Whether it brings back what is deleted now."""
-        return self.now is None
-
 
 def plan_undo(datastore: Datastore, record_id: str) -> Undo:
     """What undoing the last operation on a record would do; nothing is written.

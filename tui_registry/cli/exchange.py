@@ -591,7 +591,7 @@ def _say_reread(error: RegistryError | None) -> None:
 
 
 def _say_shared(shared: Shared) -> None:
-    from tui_registry.present.restored import what_sharing_did
+    from tui_registry.present.elsewhere import what_sharing_did
 
     for line in what_sharing_did(shared):
         note(line)

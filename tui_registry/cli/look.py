@@ -30,7 +30,7 @@ from tui_registry.cli.output import (
 from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
 from tui_registry.datastore import StoreError, revision_of
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
+from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.datastore import (
@@ -533,7 +533,7 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
         if args.json:
             out_json({"acknowledged": count})
         else:
-            told = [f"{exact(count)} operation{'' if count == 1 else 's'}"] if count or restored is None else []
+            told = [plural(count, "operation")] if count or restored is None else []
             told += ["that this replica is an older copy"] if restored is not None else []
             out(f"{' and '.join(told)} will not be told again")
         return
@@ -544,9 +544,7 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
     if args.json:
         return
     if restored is not None:
-        from tui_registry.present.restored import what_was_restored
-
-        what = elsewhere.PUT_BACK if places else what_was_restored(restored)
+        what = elsewhere.PUT_BACK if places else elsewhere.what_was_restored(restored)
         note(f"{what}. 'tui-registry sync' brings back what is missing from who has it")
     if not places and restored is None:
         note("this replica wrote all that its key has signed, or you said that the rest is yours")
