@@ -34,7 +34,7 @@ from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
-from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -769,6 +769,18 @@ class Datastore:
         from tui_registry.replica.audit import audit
 
         return audit(self._pool, progress or (lambda *_: None))
+
+    def quick_check(self) -> list[str]:
+        """What is wrong with the database as a file: a few of SQLite's own sentences, none where all is well. It reads
+        the whole file, and no operation is looked at (`verify`)."""
+        from tui_registry.replica.audit import quick_check
+
+        return quick_check(self._pool)
+
+    def indexed_share(self) -> float:
+        """How much of the word index is made, from 0 to 1: below 1 searches find what is in it."""
+        with self._pool.read() as db:
+            return indexed_share(db)
 
     def stats(self) -> Stats:
         """Counts of what is here."""

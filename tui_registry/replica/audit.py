@@ -45,6 +45,7 @@ from tui_registry.replica.store.stored import Stored, record_of, unpacked
 from tui_registry.replica.store.tables import drop_words_aside
 
 _CHUNK = 1_000
+_MOST_FAULTS = 5
 _INDEX_PATIENCE_SECONDS = 0.5
 _INVALID = CATALOGUE_COLUMNS.split(", ").index("invalid")
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
@@ -110,6 +111,13 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
         report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
         db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
     return report
+
+
+def quick_check(pool: Pool) -> list[str]:
+    """What SQLite finds wrong with the pages and rows of the database file; empty where it finds nothing."""
+    with pool.read() as db:
+        found = [str(said) for (said,) in db.execute(f"PRAGMA quick_check({_MOST_FAULTS})")]
+    return [] if found == ["ok"] else found
 
 
 def refresh_versions(pool: Pool) -> None:

@@ -104,19 +104,19 @@ class RecordActions(Part):
         if version.left == "written":
             self._show(Change(select=ref.id))
 
-    @flow
+    @flow(writes=True)
     async def action_edit(self) -> None:
         entry = await self._entry_to_be("edited")
         if entry is not None:
             await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id))
 
-    @flow
+    @flow(writes=True)
     async def action_duplicate(self) -> None:
         ref = self._ref()
         if ref is not None:
             await self._fill_form(register.RegisterScreen(ref.kind, duplicate_of=ref.id))
 
-    @flow
+    @flow(writes=True)
     async def action_new_version(self) -> None:
         entry = await self._entry_to_be("given a new version")
         if entry is None:
@@ -164,7 +164,7 @@ class RecordActions(Part):
         else:
             await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id])))
 
-    @flow
+    @flow(writes=True)
     async def action_name_owner(self) -> None:
         entry = await self._entry()
         if entry is None:
@@ -214,7 +214,7 @@ class RecordActions(Part):
 
     # Deleting
 
-    @flow
+    @flow(writes=True)
     async def action_delete(self) -> None:
         if self._marked:
             await self._delete_marked()
@@ -262,7 +262,7 @@ class RecordActions(Part):
         else:
             self.undo(ref.id)
 
-    @flow
+    @flow(writes=True)
     async def action_undelete(self) -> None:
         """Bring back what this replica's key deleted last, whenever that was, after a question."""
         record_id = await self.read(self.datastore.log.last_deleted)
@@ -271,7 +271,7 @@ class RecordActions(Part):
         else:
             await self._undo(record_id)
 
-    @flow
+    @flow(writes=True)
     async def undo(self, record_id: str) -> None:
         """Undo the last operation on that record, after a question."""
         await self._undo(record_id)
@@ -312,7 +312,7 @@ class RecordActions(Part):
 
     # New records
 
-    @flow
+    @flow(writes=True)
     async def action_new(self) -> None:
         question = kit.ChooseScreen(
             "Register a new",

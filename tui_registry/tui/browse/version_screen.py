@@ -185,7 +185,7 @@ class VersionScreen(FrameScreen[None]):
             self.left = "now"
             self.dismiss(None)
 
-    @flow
+    @flow(writes=True)
     async def action_restore(self) -> None:
         if await self._restoring.restored(self._kind, self._record_id, self._place):
             self.left = "written"

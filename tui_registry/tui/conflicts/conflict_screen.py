@@ -452,7 +452,7 @@ class ConflictScreen(FrameScreen[Deed]):
 
     # What comes of it
 
-    @flow
+    @flow(writes=True)
     async def action_save(self) -> None:
         """Sign what was decided, where nothing is undecided or wrong."""
         if not self._may_decide():
@@ -483,7 +483,7 @@ class ConflictScreen(FrameScreen[Deed]):
             name = safe_text(str(record["name"]), 40)
             self._leave("settled", f"settled “{name}”: what was not taken stands in its history")
 
-    @flow
+    @flow(writes=True)
     async def action_delete(self) -> None:
         """Settle it by deleting the record, all versions of it, after a question."""
         if not self._may_decide():

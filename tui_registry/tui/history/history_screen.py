@@ -321,7 +321,7 @@ class HistoryScreen(FrameScreen[None]):
             self._changed(Change(select=operation.id))
         await self.ask(DetailScreen(ref))
 
-    @flow
+    @flow(writes=True)
     async def action_restore(self) -> None:
         operation = self._list.item
         if operation is None:

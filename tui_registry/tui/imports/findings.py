@@ -307,7 +307,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     # ---- several
 
-    @flow
+    @flow(writes=True)
     async def action_register(self) -> None:
         """Sign what is marked, or else what is under the cursor, after a question that shows what it changes."""
         self.next_step()
@@ -435,7 +435,7 @@ class FindingsScreen(FrameScreen[str | None]):
         rest = f"; {exact(signed)} are signed or opened already and keep it" if signed else ""
         self.say(f"{plural(len(back), 'finding')} as before{rest}", "done")
 
-    @flow
+    @flow(writes=True)
     async def _take_operations(self) -> None:
         """Store the operations of others that were found, after a question."""
         files = ", ".join(safe_text(str(one.path), 100) for one in self._found.operations[:3])

@@ -193,6 +193,8 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
     if facts.in_conflict:
         key = action("app.conflicts").footer_key
         words.append((f"{key} {plural(facts.in_conflict, 'conflict')}", "bold $text-warning"))
+    if facts.read_only:
+        words.append(("! read-only", "bold $text-warning"))
     if facts.restored:
         words.append(("! older copy", "bold $text-warning"))
     # Where not all troubles fit: no list marks this one, and it may be a thief.
@@ -208,6 +210,7 @@ def _kept(facts: Facts | None) -> int:
     trouble = (
         facts.in_conflict,
         facts.elsewhere,
+        facts.read_only,
         facts.restored,
         any(peer.last_error is not None for peer in facts.peers),
     )

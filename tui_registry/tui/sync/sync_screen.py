@@ -186,14 +186,14 @@ class SyncScreen(FrameScreen[None]):
 
     # Adding and removing peers
 
-    @flow
+    @flow(writes=True)
     async def action_add_peer(self) -> None:
         peer = await self.ask(AddPeerScreen())
         if peer is not None:
             self._select = peer.name
             self._peers_changed(f"added {peer.name}: s pulls from it")
 
-    @flow
+    @flow(writes=True)
     async def action_remove_peer(self) -> None:
         view = self._selected()
         if view is None:
