@@ -8,6 +8,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.tokens     the tokens that this replica's node takes
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
@@ -42,7 +43,17 @@ from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, 
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
-from tui_registry.replica.unshared import Draft, Drafts, OwnerNames, Searches
+from tui_registry.replica.unshared import (
+    TOKEN_FILE as TOKEN_FILE,
+    TOKEN_SCOPES as TOKEN_SCOPES,
+    Draft,
+    Drafts,
+    OwnerNames,
+    Searches,
+    Token,
+    Tokens,
+    TokenScope as TokenScope,
+)
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text
 
@@ -59,6 +70,7 @@ if TYPE_CHECKING:
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
+    from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
 else:
@@ -73,6 +85,7 @@ else:
             ),
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
+            "Once": "tui_registry.replica.log.retries",
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -96,6 +109,7 @@ __all__ = [
     "HistoryEntry",
     "ImportRun",
     "NothingToUndo",
+    "Once",
     "Operation",
     "Page",
     "Peer",
@@ -113,6 +127,7 @@ __all__ = [
     "StoreError",
     "TakenIn",
     "Together",
+    "Token",
     "TouchedRecord",
     "Undo",
     "VerifyReport",
@@ -127,6 +142,9 @@ __all__ = [
 
 DATABASE = "registry.sqlite3"
 
+# What a search may take of whoever asks on this machine: seconds of one core.
+SEARCH_WORK = 100_000_000
+
 _STREAMED_AT_ONCE = 500
 _ADDED_AT_ONCE = 1_000
 # Of a word index that is made anew, so many records are in it when the replica is open, and so many go into it in one
@@ -135,6 +153,7 @@ _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
 _INDEX_AGAIN_SECONDS = 2.0
+_INDEX_TOLD_SECONDS = 0.1
 _JUDGED_AFTER_SECONDS = 1.0
 
 
@@ -160,12 +179,14 @@ class Datastore:
         self.names = OwnerNames(pool)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
+        self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, clock)
         self.log = Log(pool, self.key)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._is_awaited = False
         self._beginning = threading.Lock()
 
     @classmethod
@@ -225,6 +246,7 @@ class Datastore:
         if self._indexing is not None:
             self._indexing.join()
         self.log.close()
+        self.tokens.close()
         self._pool.close()
 
     def __enter__(self) -> Self:
@@ -247,7 +269,7 @@ class Datastore:
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
 
-            while make_index(self._pool, _INDEXED_AT_ONCE):
+            while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
                 yield True
             while judge_some(self._pool):
                 yield True
@@ -258,7 +280,7 @@ class Datastore:
                 pause = _INDEX_PAUSE_SECONDS
                 try:
                     for _ in pieces():
-                        if self._closing.wait(pause):
+                        if self._closing.wait(0.0 if self._is_awaited else pause):
                             return
                     return
                 except StoreError as error:
@@ -307,6 +329,7 @@ class Datastore:
         whole: bool = False,
         strict: bool = False,
         own_names: bool = True,
+        work: int = SEARCH_WORK,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
@@ -318,13 +341,16 @@ class Datastore:
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
             whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
-            strict: a field that there is not is refused, never read as words.
+            strict: a field that there is not is refused, never read as words, and no word of a command is left out.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
+            work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
+                amount of the processor, however busy that is. Five million are enough for all that people type at 10^6
+                records.
 
         Raises:
             QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
-            StoreError: `interrupted`, when it took too long or became unwanted.
+            StoreError: `interrupted`, when it took too long or too much work, or became unwanted.
         """
         _expect(query, str, "a query is text")
         _expect(sort, (str, NoneType), "an order is text")
@@ -344,7 +370,35 @@ class Datastore:
             whole=whole,
             strict=strict,
             own_names=own_names,
+            work=work,
         )
+
+    def is_partial(self, query: str, *, strict: bool = False) -> bool:
+        """Whether the answer to a query may miss records, because the word index is being made anew.
+
+        Raises:
+            QueryError: as `search`, of a whole query.
+        """
+        return self._indexing is not None and self._searcher.is_partial(query, strict=strict)
+
+    def finish_index(self, seconds: float, progress: Callable[[int, int], None]) -> bool:
+        """Wait for the word index, which is made without a pause meanwhile; whether it is whole.
+
+        Args:
+            seconds: the longest to wait.
+            progress: told now and then how many of the records are in it, and of how many.
+        """
+        if self._indexing is None:
+            return True
+        self._is_awaited = True
+        until = time.monotonic() + seconds
+        done, of = self._searcher.indexed()
+        while done < of and self._indexing.is_alive() and time.monotonic() < until:
+            progress(done, of)
+            self._indexing.join(_INDEX_TOLD_SECONDS)
+            done, of = self._searcher.indexed()
+        self._is_awaited = False
+        return done == of
 
     def facets(
         self,
@@ -354,11 +408,12 @@ class Datastore:
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
         strict: bool = False,
+        work: int = SEARCH_WORK,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         _expect(query, str, "a query is text")
         _expect_kind_or_none(kind)
-        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict)
+        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict, work=work)
 
     def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
         """The values that records here have, the most frequent first, for completion.
@@ -431,7 +486,7 @@ class Datastore:
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
         """The current records with these ids (64 hex digits) as they are stored, in that order, without those that
-        are not there. They are not decoded, and so cost a small part of what `entry` does."""
+        there are not. They are not decoded, and so cost a small part of what `entry` does."""
         _expect(identifiers, (list, tuple), "ids are a list of texts")
         return self._catalogue.bodies(identifiers)
 
@@ -499,15 +554,27 @@ class Datastore:
 
     # Writing: durable when a call returns, and signed by this replica's key
 
-    def add(self, kind: Kind, record: Record) -> crdt.ModelOp | crdt.AgentOp:
+    def done(self, once: Once) -> crdt.ModelOp | crdt.AgentOp | None:
+        """What came of a request of the last 24 hours (`once` of the methods below), None where nothing did.
+
+        Raises:
+            StoreError: `key_reused`: its key stands for another request.
+        """
+        return self._local.done(once)
+
+    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.ModelOp | crdt.AgentOp:
         """Register a plain record; id, owner and times are set here, `op.key` tells the id.
+
+        Args:
+            once: the request that asks for it, which may be asked for again: what came of it before is given then, and
+                nothing is written.
 
         Raises:
             InvalidRecord: it breaks an authoring rule.
-            StoreError: `already_registered`, `not_owner`, `bad_key`.
+            StoreError: `already_registered`, `not_owner`, `bad_key`, `key_reused`.
         """
         self._refuse_errors(kind, record)
-        return self._local.add(kind, record)
+        return self._local.add(kind, record, once)
 
     def add_all(
         self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
@@ -580,30 +647,40 @@ class Datastore:
         if undoes is not None and written:
             self._local.mark_undone(undoes)
 
-    def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+    def update(
+        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
+    ) -> crdt.ModelOp | crdt.AgentOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
+
+        Args:
+            once: as for `add`.
 
         Raises:
             InvalidRecord: it breaks an authoring rule.
             StoreError: `conflict` when several versions are live, whatever heads are named: `resolve` settles them;
-                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`.
+                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`, `key_reused`.
         """
         _expect_heads(seen)
         self._refuse_errors(kind, record)
-        return self._local.update(kind, identifier, record, seen)
+        return self._local.update(kind, identifier, record, seen, once)
 
-    def delete(self, kind: Kind, identifier: str, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+    def delete(
+        self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None
+    ) -> crdt.ModelOp | crdt.AgentOp:
         """Remove the record as the caller was shown it.
 
+        Args:
+            once: as for `add`.
+
         Raises:
-            StoreError: `conflict`, `changed`, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `conflict`, `changed`, `not_found`, `not_owner`, `bad_key`, `key_reused`.
         """
         _expect_kind(kind)
         _expect_heads(seen)
-        return self._local.delete(kind, identifier, seen)
+        return self._local.delete(kind, identifier, seen, once)
 
     def resolve(
-        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str]
+        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
     ) -> crdt.ModelOp | crdt.AgentOp:
         """Settle a conflict by one write that names every head, or with None by a removal of all versions.
 
@@ -611,16 +688,18 @@ class Datastore:
 
         Args:
             seen: `Versions.heads`.
+            once: as for `add`.
 
         Raises:
             InvalidRecord: the value breaks an authoring rule.
-            StoreError: `no_conflict` when one version is live; `changed`, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `no_conflict` when one version is live; `changed`, `not_found`, `not_owner`, `bad_key`,
+                `key_reused`.
         """
         _expect_kind(kind)
         _expect_heads(seen)
         if record is not None:
             self._refuse_errors(kind, record)
-        return self._local.resolve(kind, identifier, record, seen)
+        return self._local.resolve(kind, identifier, record, seen, once)
 
     # The same in types
 
@@ -831,11 +910,6 @@ class Undo(NamedTuple):
     seen: tuple[str, ...]
     name: str
     batch: WriteBatch | None
-
-    @property
-    def deleted(self) -> bool:
-        """Whether it brings back what is deleted now."""
-        return self.now is None
 
 
 def plan_undo(datastore: Datastore, record_id: str) -> Undo:

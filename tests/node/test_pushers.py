@@ -103,7 +103,7 @@ def test_those_beyond_the_bound_are_taken_all_the_same(store: Datastore) -> None
 def trickling(address: Address, place: str, sent: bytes) -> Iterator[socket.socket]:
     """A push that never comes to its end."""
     with socket.create_connection((address.host, address.port), timeout=30, source_address=(place, 0)) as raw:
-        raw.sendall(b"POST /sync/ops HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n" + sent)
+        raw.sendall(b"POST /sync/ops HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n" + sent)
         yield raw
 
 
@@ -140,7 +140,7 @@ def test_a_push_waits_for_its_turn_and_is_told_when_to_come_back(
             told = offer(address, "127.0.0.3", BASE.body + b"\n")
         finally:
             over.set()
-        assert "many pushes are being answered just now" in str(refused(told, 503, "busy")["detail"])
+        assert "others are pushing just now" in str(refused(told, 503, "busy")["detail"])
         assert 1 <= int(told.headers["retry-after"]) <= 30
         assert pushed.result().json()["applied"] == 1
 

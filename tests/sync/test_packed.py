@@ -4,9 +4,11 @@ they cannot be kept."""
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -208,6 +210,33 @@ def test_tiles_of_another_log_under_the_same_epoch_go(store: Datastore, tmp_path
         assert not file_of(copy).exists()
 
 
+def test_where_nothing_is_to_be_written_tiles_are_read_and_nothing_else(store: Datastore) -> None:
+    epoch, tile = epoch_of(store), tile_of(store)
+    PackedTiles(store, LIMIT).keep(epoch, 0, tile)
+    spoilt, of_before = file_of(store).with_name("1.tile"), file_of(store).parents[1] / ("0" * 32)
+    spoilt.write_bytes(b"half")
+    of_before.mkdir()
+    with Datastore.open(store.data_dir, clock=lambda: T0, read_only=True) as reading:
+        kept = PackedTiles(reading, LIMIT)
+        assert kept.read(epoch, 0) == (tile, hashlib.sha256(tile).digest())
+        assert kept.read(epoch, 1) is None
+        kept.keep(epoch, 2, tile)
+    assert [*map(spoilt.parent.joinpath, ("0.tile", "1.tile"))] == sorted(spoilt.parent.iterdir())
+    assert of_before.exists()
+
+
+def test_tiles_of_another_log_that_cannot_be_removed_are_not_read(store: Datastore, tmp_path: Path) -> None:
+    served(store)
+    with Datastore.open(tmp_path / "copy", clock=lambda: T0) as copy:
+        copy.log.renew_epoch(new=epoch_of(store))
+        (store.data_dir / "tiles").rename(copy.data_dir / "tiles")
+    with Datastore.open(tmp_path / "copy", clock=lambda: T0, read_only=True) as copy:
+        kept = PackedTiles(copy, LIMIT)
+        for _ in range(2):
+            assert (kept.read(epoch_of(copy), 0), kept.read_at_once(epoch_of(copy), 0)) == (None, None)
+        assert file_of(copy).exists()
+
+
 @pytest.mark.parametrize("name", ["..", "../..", "x" * 32, "", "0" * 31])
 def test_a_name_that_is_no_epoch_makes_no_path(store: Datastore, name: str) -> None:
     served(store)
@@ -218,14 +247,25 @@ def test_a_name_that_is_no_epoch_makes_no_path(store: Datastore, name: str) -> N
     assert not (store.data_dir / "0.tile").exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system cannot say what is in memory")
 def test_a_file_in_memory_is_read_at_once(store: Datastore) -> None:
-    """As far as the system can say what is."""
-    served(store)
-    kept = PackedTiles(store, LIMIT)
-    assert kept.read_at_once(epoch_of(store), 0) is None  # nobody has looked at the folder yet
-    tile = kept.read(epoch_of(store), 0)
-    assert tile is not None
-    assert kept.read_at_once(epoch_of(store), 0) in (tile, None)
+    epoch, tile = epoch_of(store), tile_of(store)
+    # A file system in memory, such as those where other tests are, does not say so.
+    with TemporaryDirectory(dir="/var/tmp") as folder, Datastore.open(folder, clock=lambda: T0) as here:
+        here.apply(store.log.lines(0, 256), source="test")
+        here.log.renew_epoch(new=epoch)
+        PackedTiles(here, LIMIT).keep(epoch, 0, tile)
+        kept = PackedTiles(here, LIMIT)
+        assert kept.read_at_once(epoch, 0) is None  # nobody has looked at the folder yet
+        found = kept.read(epoch, 0)
+        assert found == (tile, hashlib.sha256(tile).digest())
+        if (at_once := kept.read_at_once(epoch, 0)) is None:
+            pytest.skip("nor can this file system")
+        assert at_once == found
+        file_of(here).write_bytes(flipped(file_of(here).read_bytes()))
+        assert kept.read_at_once(epoch, 0) is None
+        file_of(here).unlink()
+        assert kept.read_at_once(epoch, 0) is None
 
 
 def test_what_a_kill_left_is_swept(store: Datastore) -> None:

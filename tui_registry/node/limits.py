@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tui_registry.settings import Settings, with_bounds
@@ -11,12 +13,17 @@ from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 # Where a node listens unless it is told otherwise. It stands here because `--help` needs it without a web framework.
 DEFAULT_PORT = 8420
 # Records in one answer, at most and unless asked for; a part of the API, so no bound of a single node.
-MAX_PAGE = 200
+MAX_PAGE = 500
 PAGE = 50
 # Live versions that an answer shows of one record: nothing keeps an owner from making thousands.
 MAX_VERSIONS = 64
-# Characters of a query or a cursor.
+# Characters of a query or a cursor; of an order; of an idempotency key.
 MAX_QUESTION_TEXT = 2_000
+MAX_SORT = 64
+MAX_KEY = 255
+# An idempotency key: a string of a structured field (RFC 8941, section 3.3.3), or the same without quotes, as many
+# clients send it. No key has a quote or a backslash.
+KEY_PATTERN = rf'^(?:"([ !#-\[\]-~]{{1,{MAX_KEY}}})"|([!#-\[\]-~]{{1,{MAX_KEY}}}))$'
 # What an answer leaves by: a reader who stalls costs so many bytes, not a whole tile.
 PIECE = 64 * 1024
 
@@ -41,7 +48,7 @@ class NodeBounds:
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
             their readers, all together. turn_seconds: for one of them once another lacks room.
         connections: open at once. client_connections: from one address. Where all are taken, one whose request is not
-            whole makes way for who has fewer.
+            whole, or who has not taken the last piece of an answer, makes way for who has fewer.
         idle_seconds: before a silent connection is closed: longer than clients (5 s, and less by now) and proxies keep
             theirs (60 s, as nginx and others do), because whoever closes first loses no request. The one that is silent
             for the longest is closed before, where another lacks its place.
@@ -49,6 +56,7 @@ class NodeBounds:
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
             their thread; a quarter of each for one client. wait_seconds: for a thread.
+        search_work: steps of SQLite's machine in one search, as in `Datastore.search`: 0.4 s of one core.
     """
 
     record_bytes: int = 512 * 1024
@@ -82,8 +90,24 @@ class NodeBounds:
     write_threads: int = 2
     waiting: int = 128
     wait_seconds: float = 30.0
+    search_work: int = 10_000_000
 
 
 def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:
     """The bounds of a node as a person has set them; arguments and errors as for `sync.bounds.bounds_of`."""
     return with_bounds(NodeBounds(), "node", settings.node, {}, path)
+
+
+@lru_cache(1024)
+def place_of(host: str | None) -> str | None:
+    """By what clients are told apart: an address; of IPv6 its network of 64 bits, which one subscriber has to himself.
+
+    None where it is no address.
+    """
+    try:
+        address = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))

@@ -34,7 +34,16 @@ from tui_registry.replica.log.versions import (
 )
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import children_in, chunks, hex_range, marks, parts_of, record_of, stored_id
+from tui_registry.replica.store.stored import (
+    children_in,
+    chunks,
+    hex_range,
+    marks,
+    parts_of,
+    record_of,
+    stored_id,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
@@ -165,9 +174,9 @@ class Log:
         Args:
             make_key: False where it is not given to others: `node` is empty then before there is a key.
         """
-        address = self._key.address if make_key else self._key.known
         with self._pool.read() as db:
-            return _read_head(db, address)
+            head = _read_head(db)
+        return head._replace(node=self._key.address) if make_key and not head.node else head
 
     def begins_as(self, head: Head) -> bool:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
@@ -192,18 +201,17 @@ class Log:
         """The exact bytes of ops start..stop of the log, without line ends."""
         with self._pool.read() as db:
             rows = db.execute("SELECT body FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
-            return [body for (body,) in rows]
+            return [unpacked(kept) for (kept,) in rows]
 
     def keys(self) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
         ascending. It reads the whole log."""
-        address = self._key.address
         keys = bytearray()
         with self._pool.read() as db:
-            head = _read_head(db, address)
+            head = _read_head(db)
             for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
                 keys += updated_at.to_bytes(8, "big") + digest
-        return head, bytes(keys)
+        return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
     def unknown(self, hashes: Sequence[str]) -> list[str]:
         """Those of the hashes that no op of the log has, in their order."""
@@ -218,7 +226,8 @@ class Log:
         with self._pool.read() as db:
             # The log's own order has children first.
             for idx in sorted(_indices(db, hashes).values()):
-                (body,) = db.execute("SELECT body FROM ops WHERE idx = ?", (idx,)).fetchone()
+                (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (idx,)).fetchone()
+                body = unpacked(kept)
                 size += len(body) + 1
                 if found and size > max_bytes:
                     break
@@ -472,7 +481,7 @@ class Log:
                 "SELECT o.body FROM keys k JOIN ops o USING (rid) WHERE k.id = ? ORDER BY o.idx",
                 (stored_id(identifier),),
             )
-            return [body for (body,) in rows]
+            return [unpacked(kept) for (kept,) in rows]
 
     def last_deleted(self) -> str | None:
         """The id of the record of this replica's key that was deleted last, None when no deleted one is left."""
@@ -504,9 +513,9 @@ def sum_at(db: sqlite3.Connection, size: int) -> str | None:
     return f"{total % 2**256:064x}"
 
 
-def _read_head(db: sqlite3.Connection, address: str) -> Head:
-    epoch, size, fingerprint = db.execute("SELECT epoch, size, fingerprint FROM replica").fetchone()
-    return Head(epoch, size, fingerprint, address)
+def _read_head(db: sqlite3.Connection) -> Head:
+    """The head; its node is "" before there is a key."""
+    return Head(*db.execute("SELECT epoch, size, fingerprint, address FROM replica").fetchone())
 
 
 def _indices(db: sqlite3.Connection, hashes: Sequence[str]) -> dict[str, int]:

@@ -106,12 +106,8 @@ class RecordActions(Part):
 
     @flow(writes=True)
     async def action_edit(self) -> None:
-        entry = await self._entry()
-        if entry is None:
-            return
-        if not entry.mine:
-            await self._offer_duplicate(entry, "edited")
-        elif not await self._settle_first(entry, "edited"):
+        entry = await self._entry_to_be("edited")
+        if entry is not None:
             await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id))
 
     @flow(writes=True)
@@ -122,13 +118,8 @@ class RecordActions(Part):
 
     @flow(writes=True)
     async def action_new_version(self) -> None:
-        entry = await self._entry()
+        entry = await self._entry_to_be("given a new version")
         if entry is None:
-            return
-        if not entry.mine:
-            await self._offer_duplicate(entry, "given a new version")
-            return
-        if await self._settle_first(entry, "given a new version"):
             return
         now = str(entry.record["version"])
         steps = next_versions(now)
@@ -228,13 +219,8 @@ class RecordActions(Part):
         if self._marked:
             await self._delete_marked()
             return
-        entry = await self._entry()
+        entry = await self._entry_to_be("deleted")
         if entry is None:
-            return
-        if not entry.mine:
-            await self._offer_duplicate(entry, "deleted")
-            return
-        if await self._settle_first(entry, "deleted"):
             return
         _, updated = time_rows(entry.record, self.screen.host.now())
         question = kit.ConfirmScreen(
@@ -359,6 +345,15 @@ class RecordActions(Part):
         if entry is None:
             self.say("this record was deleted meanwhile", "problem")
         return entry
+
+    async def _entry_to_be(self, deed: str) -> Entry | None:
+        """The same, of a record to which that may be done; else a duplicate is offered, or its conflict shown."""
+        entry = await self._entry()
+        if entry is not None and not entry.mine:
+            await self._offer_duplicate(entry, deed)
+        elif entry is not None and not await self._settle_first(entry, deed):
+            return entry
+        return None
 
     @property
     def _marked(self) -> list[Row]:

@@ -164,13 +164,9 @@ class FlowScreen(Screen[Result], Generic[Result]):
         return await asyncio.shield(answer)  # shielded, as the screen answers also where nobody waits any more
 
     @flow
-    async def open_screen(
-        self, screen: Screen[Answer], answered: Callable[[Answer | None], None] | None = None, *, later: bool = False
-    ) -> None:
+    async def open_screen(self, screen: Screen[Answer], *, later: bool = False) -> None:
         """Open a screen over this one, as `ask` does, from where no flow runs."""
-        answer = await self.ask(screen, later=later)
-        if answered is not None:
-            answered(answer)
+        await self.ask(screen, later=later)
 
     def part_action(self, name: str) -> Callable[..., object] | None:
         """The method for an action that this screen itself has not."""
