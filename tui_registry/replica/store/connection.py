@@ -178,6 +178,12 @@ class Pool:
             raise StoreError("unusable", f"{self.path} has been closed")
         return _connected(self.path, self._way)
 
+    def turn(self) -> int:
+        """A number that changes when the file is read in another way: who keeps a connection of `connect` opens another
+        one then."""
+        self._follow()
+        return self._turn
+
     @property
     def hindrance(self) -> Hindrance | None:
         """What kept the file from being written when that was looked at last; None where nothing did."""
