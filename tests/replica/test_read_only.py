@@ -222,6 +222,36 @@ def test_a_replica_is_verified_there_and_nothing_is_repaired(folder: Path) -> No
         assert len(datastore.verify().repaired) == 2
 
 
+def test_an_older_copy_of_a_log_that_others_were_given_is_not_given_to_them(folder: Path, tmp_path: Path) -> None:
+    """It needs another epoch first, which cannot be written; it is read all the same."""
+    older = Path(shutil.copytree(folder, tmp_path / "older"))
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        datastore.add("model", make_record("model", "later"))
+        datastore.mark.share()
+    with read_only(older) as place, Datastore.open(place, clock=lambda: NOW) as datastore:
+        assert datastore.mark.restored() is not None
+        with pytest.raises(
+            StoreError, match=r"needs another epoch .* others were given another log .* can only be read"
+        ):
+            datastore.mark.share()
+        assert len(names(datastore)) == 7
+    with read_only(folder) as place, Datastore.open(place, clock=lambda: NOW) as datastore:
+        assert not datastore.mark.share().renewed
+
+
+def test_an_index_that_cannot_be_made_anew_is_told(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+        db.execute("UPDATE replica SET index_version = 1")
+    with read_only(folder) as place, Datastore.open(place, clock=lambda: NOW) as datastore:
+        assert names(datastore, "mine") == {"mine"}
+        assert any("another version" in note for note in datastore.search("mine").notes)
+        assert datastore.search().notes == ()
+    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+        db.execute("UPDATE search_state SET floor = 4, top = 8")
+    with read_only(folder.rename(folder.with_name("half"))) as place, Datastore.open(place) as datastore:
+        assert "search is not whole, and nothing can be written" in datastore.search("mine").notes[0]
+
+
 def test_who_asks_for_it_writes_nothing(folder: Path) -> None:
     with Datastore.open(folder, clock=lambda: NOW, read_only=True) as datastore:
         assert len(names(datastore)) == 7
