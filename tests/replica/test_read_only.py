@@ -4,6 +4,7 @@ made. Disks and users are real, and so are the processes that write meanwhile.""
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -259,9 +260,26 @@ def test_who_asks_for_it_writes_nothing(folder: Path) -> None:
         with Datastore.open(folder, clock=lambda: NOW) as other:
             other.add("model", make_record("model", "other"))
         assert "other" in names(datastore)
+    # Nothing is left beside it, as it would be of one who may not write.
+    assert {path.name for path in folder.iterdir()} == {DATABASE, "identity.key"}
     with pytest.raises(StoreError, match="there is no replica"):
         Datastore.open(folder / "none", read_only=True)
     assert not (folder / "none").exists()
+
+
+def test_a_file_of_another_user_beside_the_database_is_named(whole: Path) -> None:
+    """As `sudo` leaves one."""
+    with folder_for_all() as place:
+        folder = owned_by(ONE, Path(shutil.copytree(whole, place / "replica")))
+        with Process(ONE) as owner:
+            assert owner.do("open", folder) == ""
+            assert owner.do("names")
+            shared = Path(f"{folder / DATABASE}-shm")
+            os.chown(shared, 0, 0)
+            shared.chmod(0o644)
+            with Process(ONE) as second:
+                assert second.do("open", folder) == f"this user may not write {shared}"
+                assert second.do("names") == owner.do("names")
 
 
 # ---- others write --------------------------------------------------------------------------------------------------
