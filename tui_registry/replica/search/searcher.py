@@ -153,7 +153,7 @@ class Searcher:
     def is_partial(self, query: str, *, strict: bool) -> bool:
         """As `Datastore.is_partial`."""
         parsed = self._parse(query, self._searches.named_in(query), whole=True, strict=strict)
-        with self._looking(parsed, None, self._names_for(parsed)) as (_, context):
+        with self._looking(parsed, None, self._names_for(parsed), None) as (_, context):
             return _is_partial(parsed, context)
 
     def indexed(self) -> tuple[int, int]:
@@ -183,7 +183,7 @@ class Searcher:
 
     @contextmanager
     def _looking(
-        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str], work: int
+        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str], work: int | None
     ) -> Iterator[tuple[sqlite3.Connection, Context]]:
         with self._pool.read(PATIENCE_SECONDS, unwanted, work) as db:
             judged = read_judged(db) if parsed.asks("is", "invalid") else Judged()
