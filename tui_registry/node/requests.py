@@ -13,6 +13,7 @@ from fastapi import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
 from tui_registry.node.limits import KEY_PATTERN, MAX_KEY, NodeBounds
+from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import fewest_typos, safe_text
@@ -73,7 +74,7 @@ async def read_body(request: Request, limit: int, bounds: NodeBounds, came: Call
     return bytes(body)
 
 
-async def read_json(request: Request, limit: int, bounds: NodeBounds) -> Json:
+async def read_json(request: Request, limit: int, bounds: NodeBounds, queues: Queues) -> Json:
     """The body as JSON; depth, duplicate keys and numbers are checked as for files.
 
     Raises:
@@ -93,7 +94,8 @@ async def read_json(request: Request, limit: int, bounds: NodeBounds) -> Json:
     except UnicodeDecodeError:
         raise NodeError("bad_body", "the body is not UTF-8") from None
     try:
-        return await asyncio.to_thread(load_document, text, _NAME)
+        # A large one takes its time, and whoever sends many waits for himself.
+        return await queues.search(request.scope["client"], load_document, text, _NAME)
     except DocumentError as error:
         raise NodeError(error.code, f"the body{error.sentence.removeprefix(_NAME)}") from None
 
