@@ -85,6 +85,10 @@ def test_commands_that_read_import_no_screens_network_types_or_keys(
     assert not imported(replica, *line, *json_option) & (SCREENS | NETWORK | TYPES | KEYS | {"yaml", "platformdirs"})
 
 
+def test_how_a_replica_stands_is_told_without_screens_network_types_or_keys(replica: Path) -> None:
+    assert not imported(replica, "status") & (SCREENS | NETWORK | TYPES | KEYS | {"yaml"})
+
+
 def test_a_table_is_listed_without_the_authoring_rules(replica: Path) -> None:
     assert not imported(replica, "list", "models") & {"packaging", "semver", "rapidfuzz"}
 

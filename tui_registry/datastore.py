@@ -34,7 +34,7 @@ from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
-from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -142,6 +142,9 @@ __all__ = [
 
 DATABASE = "registry.sqlite3"
 
+# What a search may take of whoever asks on this machine: seconds of one core.
+SEARCH_WORK = 100_000_000
+
 _STREAMED_AT_ONCE = 500
 _ADDED_AT_ONCE = 1_000
 # Of a word index that is made anew, so many records are in it when the replica is open, and so many go into it in one
@@ -150,6 +153,7 @@ _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
 _INDEX_AGAIN_SECONDS = 2.0
+_INDEX_TOLD_SECONDS = 0.1
 _JUDGED_AFTER_SECONDS = 1.0
 
 
@@ -182,6 +186,7 @@ class Datastore:
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._is_awaited = False
         self._beginning = threading.Lock()
 
     @classmethod
@@ -264,7 +269,7 @@ class Datastore:
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
 
-            while make_index(self._pool, _INDEXED_AT_ONCE):
+            while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
                 yield True
             while judge_some(self._pool):
                 yield True
@@ -275,7 +280,7 @@ class Datastore:
                 pause = _INDEX_PAUSE_SECONDS
                 try:
                     for _ in pieces():
-                        if self._closing.wait(pause):
+                        if self._closing.wait(0.0 if self._is_awaited else pause):
                             return
                     return
                 except StoreError as error:
@@ -324,6 +329,7 @@ class Datastore:
         whole: bool = False,
         strict: bool = False,
         own_names: bool = True,
+        work: int = SEARCH_WORK,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
@@ -335,13 +341,16 @@ class Datastore:
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
             whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
-            strict: a field that there is not is refused, never read as words.
+            strict: a field that there is not is refused, never read as words, and no word of a command is left out.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
+            work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
+                amount of the processor, however busy that is. Five million are enough for all that people type at 10^6
+                records.
 
         Raises:
             QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
-            StoreError: `interrupted`, when it took too long or became unwanted.
+            StoreError: `interrupted`, when it took too long or too much work, or became unwanted.
         """
         _expect(query, str, "a query is text")
         _expect(sort, (str, NoneType), "an order is text")
@@ -361,7 +370,35 @@ class Datastore:
             whole=whole,
             strict=strict,
             own_names=own_names,
+            work=work,
         )
+
+    def is_partial(self, query: str, *, strict: bool = False) -> bool:
+        """Whether the answer to a query may miss records, because the word index is being made anew.
+
+        Raises:
+            QueryError: as `search`, of a whole query.
+        """
+        return self._indexing is not None and self._searcher.is_partial(query, strict=strict)
+
+    def finish_index(self, seconds: float, progress: Callable[[int, int], None]) -> bool:
+        """Wait for the word index, which is made without a pause meanwhile; whether it is whole.
+
+        Args:
+            seconds: the longest to wait.
+            progress: told now and then how many of the records are in it, and of how many.
+        """
+        if self._indexing is None:
+            return True
+        self._is_awaited = True
+        until = time.monotonic() + seconds
+        done, of = self._searcher.indexed()
+        while done < of and self._indexing.is_alive() and time.monotonic() < until:
+            progress(done, of)
+            self._indexing.join(_INDEX_TOLD_SECONDS)
+            done, of = self._searcher.indexed()
+        self._is_awaited = False
+        return done == of
 
     def facets(
         self,
@@ -371,11 +408,12 @@ class Datastore:
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
         strict: bool = False,
+        work: int = SEARCH_WORK,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         _expect(query, str, "a query is text")
         _expect_kind_or_none(kind)
-        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict)
+        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict, work=work)
 
     def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
         """The values that records here have, the most frequent first, for completion.
@@ -448,7 +486,7 @@ class Datastore:
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
         """The current records with these ids (64 hex digits) as they are stored, in that order, without those that
-        are not there. They are not decoded, and so cost a small part of what `entry` does."""
+        there are not. They are not decoded, and so cost a small part of what `entry` does."""
         _expect(identifiers, (list, tuple), "ids are a list of texts")
         return self._catalogue.bodies(identifiers)
 
@@ -732,6 +770,18 @@ class Datastore:
 
         return audit(self._pool, progress or (lambda *_: None))
 
+    def quick_check(self) -> list[str]:
+        """What is wrong with the database as a file: a few of SQLite's own sentences, none where all is well. It reads
+        the whole file, and no operation is looked at (`verify`)."""
+        from tui_registry.replica.audit import quick_check
+
+        return quick_check(self._pool)
+
+    def indexed_share(self) -> float:
+        """How much of the word index is made, from 0 to 1: below 1 searches find what is in it."""
+        with self._pool.read() as db:
+            return indexed_share(db)
+
     def stats(self) -> Stats:
         """Counts of what is here."""
         return self._catalogue.stats()
@@ -860,11 +910,6 @@ class Undo(NamedTuple):
     seen: tuple[str, ...]
     name: str
     batch: WriteBatch | None
-
-    @property
-    def deleted(self) -> bool:
-        """Whether it brings back what is deleted now."""
-        return self.now is None
 
 
 def plan_undo(datastore: Datastore, record_id: str) -> Undo:

@@ -30,7 +30,7 @@ WHOLE = HALF + b"\r\n"
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastore]:
     with Datastore.open(tmp_path_factory.mktemp("places") / "node", clock=lambda: T0) as opened:
-        assert opened.address  # the key is made, and its address written, before anybody holds the database
+        opened.key.identity()
         yield opened
 
 

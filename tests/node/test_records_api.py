@@ -13,10 +13,12 @@ import httpx
 import pytest
 
 from tests.node.conftest import T0, Node, bearer, client, refused, serving
+from tests.seeds import seed
 from tui_registry.crdt import AgentOp, ModelOp
 from tui_registry.datastore import Datastore, Once
 from tui_registry.errors import Kind, Record
-from tui_registry.node import Address
+from tui_registry.node import Address, NodeBounds, running
+from tui_registry.replica.store import connection
 
 MODEL = {"name": "my-finetune", "license": "Apache-2.0", "parameters": 7_600_000_000, "context_length": 32768}
 AGENT = {"name": "research-crew", "license": "MIT", "framework": "CrewAI"}
@@ -583,3 +585,14 @@ def test_what_is_no_id_is_told_in_the_words_of_the_api(untouched: Node) -> None:
 def test_a_bad_body_is_called_the_body(untouched: Node) -> None:
     told = str(refused(untouched.writer.post("/models", content=b"{"), 400, "document")["detail"])
     assert told.startswith("the body, line 1, column 2: is not JSON")
+
+
+def test_a_strangers_search_has_less_work_than_ones_own(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_STEPS", 1)
+    monkeypatch.setattr(connection, "_STEPS_A_SECOND", 1)
+    seed(store, 5)
+    with running(store, bounds=NodeBounds(search_work=200)) as address, client(address) as reader:
+        problem = refused(reader.get("/models", params={"q": "number"}), 503, "interrupted")
+        assert "add a word or a filter" in str(problem["detail"])
+        refused(reader.post("/models/search", json={"query": "number"}), 503, "interrupted")
+    assert len(store.search("number").rows) == 5

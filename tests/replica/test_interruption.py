@@ -19,8 +19,9 @@ QUERIES = ("llama", "", "sort:name", "tag:llama params:>1b", "-llama", "is:inval
 
 @pytest.fixture
 def datastore(monkeypatch: pytest.MonkeyPatch) -> Iterator[Datastore]:
-    """A small replica whose every step is looked at."""
+    """A small replica whose every step is looked at, which takes its time."""
     monkeypatch.setattr(connection, "_STEPS", 1)
+    monkeypatch.setattr(connection, "_STEPS_A_SECOND", 1)
     with replica() as datastore:
         seed(datastore, 12)
         yield datastore
@@ -38,6 +39,31 @@ def test_what_takes_too_long_is_stopped_in_words_and_the_next_search_is_answered
                 ask(query)
             assert stopped.value.code == "interrupted"
             assert "took too long" in stopped.value.sentence
+    assert datastore.search(query) == found
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_what_takes_too_much_work_is_stopped_at_the_same_step_whatever_the_machine_does(
+    datastore: Datastore, query: str
+) -> None:
+    found = datastore.search(query)
+    looked_at = 0
+
+    def count() -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        return False
+
+    datastore.search(query, unwanted=count)
+    needed, looked_at = looked_at, 0
+    assert datastore.search(query, work=needed, unwanted=count) == found
+    assert looked_at == needed
+    for less in (0, needed // 2, needed - 1):
+        for ask in (datastore.search, datastore.facets)[: 1 if less else 2]:
+            looked_at = 0
+            with pytest.raises(RegistryError) as stopped:
+                ask(query, work=less, unwanted=count)
+            assert (stopped.value.code, looked_at) == ("interrupted", less)
     assert datastore.search(query) == found
 
 
@@ -75,6 +101,14 @@ def test_a_suggestion_that_takes_too_long_is_left_out_of_an_answer_that_is_known
     assert (page.rows, page.did_you_mean) == ([], None)
     monkeypatch.undo()
     assert datastore.search("mistrl").did_you_mean == "mistral"
+
+
+def test_a_suggestion_that_takes_too_much_work_is_left_out_too(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary, "nearest_word", _without_end)
+    page = datastore.search("mistrl", work=50_000)
+    assert (page.rows, page.did_you_mean) == ([], None)
 
 
 def test_a_suggestion_that_nobody_waits_for_any_more_is_stopped(

@@ -214,7 +214,7 @@ def _search(parser: ArgumentParser) -> None:
     parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="several words make one query")
     _listing(parser)
     parser.add_argument(
-        "--strict", action="store_true", help="refuse a field that there is not, never read it as words"
+        "--strict", action="store_true", help="refuse a field that there is not, read none as words, leave no word out"
     )
     saved = parser.add_mutually_exclusive_group()
     saved.add_argument("--facets", action="store_true", help="count the values that the found records have, 30 a field")
@@ -267,6 +267,10 @@ def _quarantine(parser: ArgumentParser) -> None:
     at_most = "at most N operations (default: %(default)s)"
     parser.add_argument("--limit", type=_count, default=REFUSED_SHOWN, metavar="N", help=at_most)
     _json(parser, _LINES)
+
+
+def _status(parser: ArgumentParser) -> None:
+    _json(parser)
 
 
 # Write
@@ -594,6 +598,31 @@ def _token(parser: ArgumentParser) -> None:
         _json(action, "JSON, one object a line")
 
 
+def _doctor(parser: ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="ask no peer")
+    _json(parser)
+
+
+def _config(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="show|path|edit|set", required=True)
+    show = actions.add_parser("show", description="Show what is set.")
+    show.add_argument("--all", action="store_true", help="every setting there is, with what it is by default")
+    path = actions.add_parser("path", description="Tell where the settings are kept; the file need not be there.")
+    actions.add_parser("edit", description=_EDIT)
+    one = actions.add_parser("set", description=_SET)
+    one.add_argument("name", type=words, metavar="NAME", help="such as theme, or sync.pull_seconds for a bound")
+    one.add_argument("value", type=words, metavar="VALUE", help="an empty word takes the setting away")
+    for action in (show, path, one):
+        _json(action)
+
+
+_EDIT = (
+    "Open the settings in $VISUAL, $EDITOR or vi, and look at them when the editor ends. What you wrote stays as you\n"
+    "wrote it, right or wrong."
+)
+_SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="build it all, pull from the neighbour, and end")
     _json(parser, "for --check: a JSON object")
@@ -747,6 +776,21 @@ _TABLE = (
         examples=(
             "tui-registry quarantine",
             "tui-registry quarantine --json | jq -r .source",
+        ),
+    ),
+    Command(
+        "status",
+        "Look",
+        "what is here, on one screen",
+        _status,
+        "condition.status",
+        description=(
+            "Tell what this replica holds and how it stands: its folder and key, records and operations, conflicts,\n"
+            "peers and the last pull from each, the search index, drafts, and room. Nothing is asked of anybody."
+        ),
+        examples=(
+            "tui-registry status",
+            "tui-registry status --json | jq .conflicts",
         ),
     ),
     Command(
@@ -1053,6 +1097,40 @@ _TABLE = (
             "tui-registry token add mirror --scope push --scope metrics",
             "tui-registry token list",
             "tui-registry token revoke ci",
+        ),
+    ),
+    Command(
+        "doctor",
+        "Care",
+        "look for what is wrong, and say what helps",
+        _doctor,
+        "condition.doctor",
+        description=(
+            "Look at the settings, the data directory, the database, the key, the clock, the peers and the terminal,\n"
+            "and say for each whether it is well and what helps where it is not. Nothing is changed, and no replica\n"
+            'is made. With --json it is one object, {"ok", "checks"}; each check has "name", "state" (ok, warning or\n'
+            'wrong), "sentence" and "remedy". Exits with 1 when something is wrong.'
+        ),
+        examples=(
+            "tui-registry doctor",
+            "tui-registry doctor --offline --json | jq -r '.checks[] | select(.state != \"ok\").remedy'",
+        ),
+    ),
+    Command(
+        "config",
+        "Care",
+        "your settings: show them, set one, or edit them",
+        _config,
+        "config.config",
+        description=(
+            "The settings of this user: the colours and the name of the app, how often it pulls by itself, and the\n"
+            "bounds of pulls and of a node. Every replica of this user follows them."
+        ),
+        examples=(
+            "tui-registry config show --all",
+            "tui-registry config set sync_every 15m",
+            "tui-registry config set sync.pull_seconds 600",
+            "tui-registry config edit",
         ),
     ),
     Command(

@@ -84,6 +84,7 @@ def sync(args: Namespace) -> int:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
         token = _token_in(args.token_file)
     with open_registry(args) as datastore:
+        datastore.expect_writable()  # before anything is fetched
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
         names = names or [peer.name for peer in datastore.peers.all()]
@@ -591,7 +592,7 @@ def _say_reread(error: RegistryError | None) -> None:
 
 
 def _say_shared(shared: Shared) -> None:
-    from tui_registry.present.restored import what_sharing_did
+    from tui_registry.present.elsewhere import what_sharing_did
 
     for line in what_sharing_did(shared):
         note(line)

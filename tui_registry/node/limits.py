@@ -56,6 +56,7 @@ class NodeBounds:
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
             their thread; a quarter of each for one client. wait_seconds: for a thread.
+        search_work: steps of SQLite's machine in one search, as in `Datastore.search`: 0.4 s of one core.
     """
 
     record_bytes: int = 512 * 1024
@@ -89,6 +90,7 @@ class NodeBounds:
     write_threads: int = 2
     waiting: int = 128
     wait_seconds: float = 30.0
+    search_work: int = 10_000_000
 
 
 def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:

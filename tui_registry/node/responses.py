@@ -69,13 +69,19 @@ _STATUS = {
     "too_many": 429,
     "header_too_large": 431,
     "disk_full": 507,
+    "read_only": 403,
     "full": 507,
 }
 _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 # Seconds: the longest time that anybody is sent away for.
 _LATEST = 30
-_OPERATORS = frozenset(("locked", "disk_full"))
+_OPERATORS = frozenset(("locked", "disk_full", "read_only"))
+# For what an operator may mean to be so.
+_KEPT_BACK_OF = {
+    "read_only": "this node's replica can only be read, and nothing can be written to it. Its operator finds the "
+    "reason in the node's own output"
+}
 
 
 class NodeError(RegistryError):
@@ -167,7 +173,7 @@ def of_error(error: RegistryError) -> Response:
         status, told, more = error.status or status, error.told, error.headers
     if status is None or error.code in _OPERATORS:
         _log.error("%s: %s", error.code, error.sentence)
-        return problem(status or 500, error.code, _KEPT_BACK)
+        return problem(status or 500, error.code, _KEPT_BACK_OF.get(error.code, _KEPT_BACK))
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else {}
     found = error.problems if isinstance(error, InvalidRecord) else ()
     return problem(status, error.code, error.sentence, found, {**headers, **more}, told)

@@ -70,10 +70,15 @@ def is_plainly_valid(kind: Kind, record: Record) -> bool:
         return False
     if template or licence not in SPELLINGS or _PLAIN(version) is None or len(description) > _SHORT:
         return False
-    slugs = [tag for tag in tags if type(tag) is str and _SLUG.fullmatch(tag)]
-    if len(slugs) != len(tags) or (len(tags) > 1 and len(set(slugs)) != len(tags)):
-        return False
-    if any(not _is_within(needs[least], needs[most]) for least, most, _ in _PAIRS) or needs["min_vcpus"] == 0:
+    seen: set[str] = set()
+    for tag in tags:
+        if type(tag) is not str or tag in seen or _SLUG.fullmatch(tag) is None:
+            return False
+        seen.add(tag)
+    for least, most, _ in _PAIRS:
+        if not _is_within(needs[least], needs[most]):
+            return False
+    if needs["min_vcpus"] == 0:
         return False
     capabilities = record["capabilities"]
     items = len(tags) + (len(capabilities) if type(capabilities) is list else _MANY)

@@ -16,8 +16,8 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.frozen import NamedTuple
@@ -33,6 +33,8 @@ SHORTEST_KNOWN = 4
 MOST_WORDS = 1_000_000
 MOST_NAME_WORDS = 200_000
 _HEX = re.compile(r"[0-9a-f]{1,64}").match
+
+_LONGEST_COUNTED = 64
 
 WORD_COLUMNS = "name, description, tags, capabilities, tools, name_forms, forms, facets"
 # Where in these the forms of the name stand.
@@ -360,11 +362,16 @@ class Derived(NamedTuple):
 
 def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
+    columns = record_columns(kind, record)
+    invalid = 0 if _glance()(kind, record) else None
+    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid)
+
+
+@cache
+def _glance() -> Callable[[Kind, Record], bool]:
     from tui_registry.records.authoring import is_plainly_valid  # a list is read without the rules
 
-    columns = record_columns(kind, record)
-    invalid = 0 if is_plainly_valid(kind, record) else None
-    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid)
+    return is_plainly_valid
 
 
 def record_columns(kind: Kind, record: Record) -> RecordColumns:
@@ -424,14 +431,20 @@ def field_and_value(counted: str) -> tuple[str, str]:
 # How
 
 
+def is_counted(label: str) -> bool:
+    """Whether a tag, capability or tool stands in the catalogue and is counted: not one that holds a line end, nor one
+    so long that it is none to choose from a list. Others are found by their facet's word all the same."""
+    return len(label) <= _LONGEST_COUNTED and "\n" not in label
+
+
 def _labels(record: Record) -> str:
-    """Tags, capabilities and tools, a line each, the facet's letter first. One that holds a line end is not counted,
-    and one that a record has twice counts once."""
+    """Tags, capabilities and tools that are counted, a line each, the facet's letter first; one that a record has twice
+    counts once."""
     return "\n".join(
         letter + value
         for letter, field in (("g", "tags"), ("c", "capabilities"), ("u", "tools"))
         for value in dict.fromkeys(texts(record.get(field)))
-        if "\n" not in value
+        if is_counted(value)
     )
 
 

@@ -39,7 +39,7 @@ _NEWEST = 1_000
 _SMALL_PART = 0.25
 
 
-_IN_WORDS = "SELECT rowid FROM words WHERE words MATCH ?"
+_IN_WORDS = "SELECT rowid AS rid FROM words WHERE words MATCH ?"
 
 
 class Order(NamedTuple):
@@ -233,8 +233,17 @@ def _few(
 ) -> list[int] | None:
     """The rids of a statement that a condition holds for, None where they are many."""
     most = LISTED if condition[0] == "1" else _CHECKED
-    found = [rid for (rid,) in db.execute(f"{statement} LIMIT ?", (*parameters, most + 1))]
-    return _kept(db, found, condition) if len(found) <= most else None
+    count, found = db.execute(
+        f"SELECT count(*), json_group_array(rid) FROM ({statement} LIMIT ?)", [*parameters, most + 1]
+    ).fetchone()
+    return _kept(db, json.loads(found), condition) if count <= most else None
+
+
+def _all(db: sqlite3.Connection, statement: str, parameters: Sequence[Parameter | None]) -> list[int]:
+    """The column `rid` of a statement, all of it as one text: a row for each would cost twice as much."""
+    (found,) = db.execute(f"SELECT json_group_array(rid) FROM ({statement})", parameters).fetchone()
+    rids: list[int] = json.loads(found)
+    return rids
 
 
 def _in_names_and_elsewhere(
@@ -242,7 +251,7 @@ def _in_names_and_elsewhere(
 ) -> list[int] | None:
     """As `_few` of all matches, those in names read from their own index: a phrase of common words is read there in a
     tenth of the time."""
-    found = _few(db, "SELECT rowid FROM names WHERE names MATCH ?", (named,), columns)
+    found = _few(db, "SELECT rowid AS rid FROM names WHERE names MATCH ?", (named,), columns)
     if found is None:
         return None
     elsewhere = _few(db, _IN_WORDS, (compiled.elsewhere,), compiled.rest)
@@ -258,7 +267,7 @@ def _in_a_rare_range(db: sqlite3.Connection, compiled: Compiled) -> list[int] | 
         statement = f"SELECT rid FROM catalogue INDEXED BY {index} WHERE {column} BETWEEN ? AND ?"
         # Passing an entry costs a tenth of bringing it here.
         if db.execute(f"{statement} LIMIT 1 OFFSET ?", (low, high, most)).fetchone() is None:
-            rids = [rid for (rid,) in db.execute(statement, (low, high))]
+            rids = _all(db, statement, [low, high])
             return rids if compiled.is_range else _within(db, rids, compiled)
     return None
 
@@ -268,8 +277,8 @@ def _within(db: sqlite3.Connection, rids: list[int], compiled: Compiled) -> list
     if compiled.match is None or len(rids) <= _LOOKED_UP or not asks_words(compiled.whole[0]):
         return _kept(db, rids, compiled.whole)
     # Reading past all that the index has is cheaper than so many look-ups.
-    statement = "SELECT rowid FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))"
-    return _kept(db, [rid for (rid,) in db.execute(statement, (compiled.match, json.dumps(rids)))], compiled.rest)
+    statement = "SELECT rowid AS rid FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))"
+    return _kept(db, _all(db, statement, [compiled.match, json.dumps(rids)]), compiled.rest)
 
 
 def _kept(db: sqlite3.Connection, rids: list[int], condition: Condition) -> list[int]:
@@ -277,7 +286,7 @@ def _kept(db: sqlite3.Connection, rids: list[int], condition: Condition) -> list
     if where == "1":
         return rids
     tables, _, listed = of_rids(rids)
-    return [rid for (rid,) in db.execute(f"SELECT c.rid FROM {tables} WHERE {where}", [*listed, *parameters])]
+    return _all(db, f"SELECT c.rid FROM {tables} WHERE {where}", [*listed, *parameters])
 
 
 # ---- windows in the order of a column --------------------------------------------------------------------------------
@@ -288,6 +297,8 @@ _FEW = 2_000
 # costs a microsecond or two, one at the word index seventy.
 _MANY = 30_000
 _MANY_WORDS = 150_000
+# And where so large a part of all records matches, columns are looked at however few that are.
+_DENSE = 0.05
 # A list of more than this costs more than it can save.
 _LONGEST = 400_000
 _SAMPLED_FOR_SHARE = 1_000
@@ -342,10 +353,15 @@ def _parts(ask: Ask, sort: Sort) -> list[Condition]:
 def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, sort: Sort) -> Condition:
     """The condition for walking along an index."""
     if rids is not None:
+        if len(rids) > _DENSE * sum(_kinds(db)) and (columns := _by_columns(compiled)) is not None:
+            return columns
         return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
     if compiled.match is None or compiled.is_kind:
         return compiled.whole
     in_index = estimate(db, compiled.match)
+    is_exact = compiled.rest[0] == "1"
+    if is_exact and in_index > _DENSE * sum(_kinds(db)) and (columns := _by_columns(compiled)) is not None:
+        return columns
     many = _MANY
     if asks_words(compiled.whole[0]) and (
         compiled.columns is None or compiled.words is None or estimate(db, compiled.words) <= _MANY_WORDS
@@ -358,6 +374,11 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         return compiled.whole
     rest, parameters = compiled.rest
     return _of_kind(compiled, (f"{IS_LISTED} AND {rest}", [compiled.match, *parameters]))
+
+
+def _by_columns(compiled: Compiled) -> Condition | None:
+    """The condition for looking at row after row, None where a look would ask the word index."""
+    return compiled.columns if compiled.words is None else None
 
 
 def _share(db: sqlite3.Connection, compiled: Compiled) -> float:

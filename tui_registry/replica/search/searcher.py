@@ -77,6 +77,7 @@ class Searcher:
         whole: bool,
         strict: bool,
         own_names: bool,
+        work: int,
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
         saved = self._searches.named_in(query) if own_names else None
@@ -86,7 +87,7 @@ class Searcher:
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
-        with self._looking(parsed, unwanted, names) as (db, context):
+        with self._looking(parsed, unwanted, names, work) as (db, context):
             ask = Ask(
                 parsed,
                 kind,
@@ -107,13 +108,15 @@ class Searcher:
                 page = page._replace(did_you_mean=proposal, near=near)
         return page
 
-    def facets(self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool, strict: bool) -> Facets:
+    def facets(
+        self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool, strict: bool, work: int
+    ) -> Facets:
         """What the matches of a query have in common, counted."""
         parsed = self._parse(query, self._searches.named_in(query), whole, strict)
         names = self._names_for(parsed)
         if whole:
             self._judge(parsed, unwanted)
-        with self._looking(parsed, unwanted, names) as (db, context):
+        with self._looking(parsed, unwanted, names, work) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))
             return facets._replace(notes=_notes(db, parsed, names, context))
 
@@ -147,6 +150,18 @@ class Searcher:
             for found in offered
         ]
 
+    def is_partial(self, query: str, *, strict: bool) -> bool:
+        """As `Datastore.is_partial`."""
+        parsed = self._parse(query, self._searches.named_in(query), whole=True, strict=strict)
+        with self._looking(parsed, None, self._names_for(parsed), None) as (_, context):
+            return _is_partial(parsed, context)
+
+    def indexed(self) -> tuple[int, int]:
+        """How many records are in the word index, of how many."""
+        with self._pool.read() as db:
+            floor, top = db.execute("SELECT floor, top FROM search_state").fetchone()
+        return (top - floor, top) if floor > 1 else (top, top)
+
     # How
 
     def _parse(self, query: str, saved: Mapping[str, str] | None, whole: bool = False, strict: bool = False) -> Query:
@@ -168,9 +183,9 @@ class Searcher:
 
     @contextmanager
     def _looking(
-        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str]
+        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str], work: int | None
     ) -> Iterator[tuple[sqlite3.Connection, Context]]:
-        with self._pool.read(PATIENCE_SECONDS, unwanted) as db:
+        with self._pool.read(PATIENCE_SECONDS, unwanted, work) as db:
             judged = read_judged(db) if parsed.asks("is", "invalid") else Judged()
             if judged.share < 1:
                 self._judge_behind()
@@ -226,9 +241,16 @@ def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str], conte
     if query.where is None:
         return query.notes
     making: tuple[str, ...] = ()
-    if not context.is_indexed and asks_words(compile_query(query.where, context).whole[0]):
+    if _is_partial(query, context):
         making = (f"search is being made anew: {int(indexed_share(db) * 100)} % of the records are in it",)
     return (*making, *context.judged.notes, *query.notes, *_models_meant(db, query, names))
+
+
+def _is_partial(query: Query, context: Context) -> bool:
+    """Whether the word index is asked, and does not have all records."""
+    if query.where is None or context.is_indexed:
+        return False
+    return asks_words(compile_query(query.where, context).whole[0])
 
 
 def _models_meant(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> list[str]:

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from tui_registry.errors import RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact
 
 BUSY_SECONDS = 10.0
@@ -38,8 +38,9 @@ _POLICY = (
     # A stranger's file must not run code through the schema (SQLite: "Defense Against The Dark Arts").
     "trusted_schema = OFF",
 )
-# Steps of SQLite's machine between two looks at the clock: a millisecond or so.
-_STEPS = 20_000
+# Steps of SQLite's machine between two looks at the clock: less than a millisecond, mostly.
+_STEPS = 5_000
+_STEPS_A_SECOND = 25_000_000
 
 
 class StoreError(RegistryError):
@@ -91,13 +92,16 @@ class Pool:
 
     @contextmanager
     def read(
-        self, seconds: float | None = None, unwanted: Callable[[], bool] | None = None
+        self, seconds: float | None = None, unwanted: Callable[[], bool] | None = None, work: int | None = None
     ) -> Iterator[sqlite3.Connection]:
         """Borrow a connection; the block sees one snapshot of the database, and borrows no other.
 
         Args:
             seconds: after so long a statement is interrupted.
             unwanted: asked every few milliseconds; once it is true, a statement is interrupted.
+            work: so many steps of SQLite's machine all statements of the block may take, some thousands more or less,
+                and no more time of the processor than so many usually need. Other than by the clock, it makes no
+                difference what else the machine does.
 
         Raises:
             StoreError: the database cannot be read, or `interrupted`.
@@ -106,8 +110,8 @@ class Pool:
             self._follow()
             connection, turn, still = self._take()
             try:
-                if seconds is not None or unwanted is not None:
-                    connection.set_progress_handler(_stopper(seconds, unwanted), _STEPS)
+                if seconds is not None or unwanted is not None or work is not None:
+                    connection.set_progress_handler(_stopper(seconds, unwanted, work), _STEPS)
                 connection.execute("BEGIN")
                 yield connection
                 self._expect_as(still)
@@ -485,9 +489,22 @@ def _beside(path: Path, end: str) -> Path:
 # How
 
 
-def _stopper(seconds: float | None, unwanted: Callable[[], bool] | None) -> Callable[[], bool]:
+def _stopper(seconds: float | None, unwanted: Callable[[], bool] | None, work: int | None) -> Callable[[], bool]:
+    """What is asked after every `_STEPS` steps: whether to stop."""
     end = None if seconds is None else time.monotonic() + seconds
-    return lambda: (end is not None and time.monotonic() > end) or (unwanted is not None and unwanted())
+    # Reading the word index takes few steps and much time.
+    spent = None if work is None else time.thread_time() + work / _STEPS_A_SECOND
+    looks = None if work is None else work // _STEPS
+
+    def is_over() -> bool:
+        nonlocal looks
+        if looks is not None and spent is not None:
+            looks -= 1
+            if looks < 0 or time.thread_time() > spent:
+                return True
+        return (end is not None and time.monotonic() > end) or (unwanted is not None and unwanted())
+
+    return is_over
 
 
 def _prepare_for(writer: sqlite3.Connection, bulk: bool) -> None:
