@@ -408,9 +408,9 @@ class _Places:
     share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
     of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds, proxies: Proxies | None = None) -> None:
+    def __init__(self, bounds: NodeBounds, proxies: Proxies) -> None:
         self.bounds = bounds
-        self._proxies = proxies or Proxies(Whereabouts())
+        self._proxies = proxies
         self._held: dict[str, int] = {}
         self._count = 0
         # Those that wait for another request; those whose request is not whole, or was never begun; and those whose
