@@ -404,3 +404,18 @@ def test_what_a_wal_holds_is_read_from_a_full_disk(folder: Path, tmp_path: Path)
         with Datastore.open(there, clock=lambda: NOW) as datastore:
             assert "hot" in names(datastore)
             assert refusal(datastore).code == "disk_full"
+
+
+def test_what_verifying_finds_on_a_full_disk_is_repaired_once_there_is_room(whole: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "2m") as disk:
+        folder = Path(shutil.copytree(whole, disk / "replica"))
+        with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+            db.execute("UPDATE replica SET conflicts = 5")
+        ballast = fill(disk)
+        with Datastore.open(folder, clock=lambda: NOW) as datastore:
+            report = datastore.verify()
+            assert (report.unrepaired, report.repaired) == (["the counters were wrong"], [])
+            assert report.unwritable == "its disk is full"
+            ballast.unlink()
+            assert datastore.verify().repaired == ["the counters were wrong and were counted anew"]
+            assert datastore.verify().sound
