@@ -349,6 +349,26 @@ def test_another_users_folder_is_read_along_with_its_owner_and_never_without(who
             assert reader.do("names") == listed
 
 
+def test_who_has_begun_to_read_along_reads_on_when_the_owner_has_gone(whole: Path) -> None:
+    """Also where nothing was asked before that."""
+    with folder_for_all() as place:
+        folder = owned_by(ONE, Path(shutil.copytree(whole, place / "replica")))
+        with Process(ONE) as owner, Process(OTHER) as reader:
+            assert owner.do("open", folder) == ""
+            assert owner.do("add", "first") == "added"
+            assert reader.do("open", folder) == "this user may not write the file"
+            owner.do("close")
+            listed = reader.do("names")
+            assert isinstance(listed, list)
+            assert "first" in listed
+            # And whoever comes back is seen.
+            assert owner.do("open", folder) == ""
+            assert owner.do("add", "second") == "added"
+            listed = reader.do("names")
+            assert isinstance(listed, list)
+            assert "second" in listed
+
+
 def test_who_may_not_write_a_database_leaves_no_files_beside_it(whole: Path) -> None:
     """They would belong to the reader, and keep its owner from writing."""
     with folder_for_all() as place:
