@@ -93,11 +93,12 @@ def own(cli: Cli) -> str:
 
 
 def is_one_sentence(said: Said, *parts: str) -> bool:
-    """Whether a command failed with exactly one line on stderr that holds all the parts, and no traceback."""
+    """Whether a command failed with exactly one line on stderr that holds all the parts, and no traceback; on stdout
+    there is nothing, or with `--json` the error."""
     lines: Sequence[str] = said.err.splitlines()
     return (
         said.code == 1
-        and said.out == ""
+        and (said.out == "" or list(said.json) == ["error"])
         and len(lines) == 1
         and lines[0].startswith("tui-registry: ")
         and "Traceback" not in said.err
