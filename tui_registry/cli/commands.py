@@ -623,6 +623,18 @@ _EDIT = (
 _SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
 
 
+def _backup(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry backup [options] FILE"
+    parser.add_argument("file", metavar="FILE", help="the backup: a new file, or with --restore one that is there")
+    parser.add_argument("--restore", action="store_true", help="make a replica of FILE, where there is none yet")
+    parser.add_argument("--force", action="store_true", help="write FILE in the place of the file that is there")
+    without = "leave the key out; with --restore, leave it in the backup"
+    parser.add_argument("--without-key", action="store_true", help=without)
+    phrase = "its first line is the passphrase of the key in the backup (default: ask)"
+    parser.add_argument("--passphrase-file", metavar="FILE", help=phrase)
+    _json(parser, "print what was written, or put back, as a JSON object")
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="build it all, pull from the neighbour, and end")
     _json(parser, "for --check: a JSON object")
@@ -1058,6 +1070,33 @@ _TABLE = (
             "tui-registry verify",
             "tui-registry verify --json",
             "tui-registry verify --ops record.ops",
+        ),
+    ),
+    Command(
+        "backup",
+        "Care",
+        "write everything into one file, or make a replica of one",
+        _backup,
+        "backups.backup",
+        description=(
+            "Write everything of this replica into one file that only you can read: operations, peers, names, drafts,\n"
+            "saved searches, what was imported, tokens, the settings file, and the key locked with a passphrase. The\n"
+            "app and a node may run and write meanwhile. Tiles that a node keeps packed are made anew.\n"
+            "\n"
+            "With --restore it makes a replica of such a file, where there is none yet (--data-dir names another\n"
+            "folder). Whoever the file is from, nothing in it is believed: its tables are looked through, and every\n"
+            "operation is checked, which takes a while for many; what does not pass is left out, and the exit code\n"
+            "is 1 then. Settings that are there stay.\n"
+            "\n"
+            "A replica that was put back has forgotten what came since: its log gets a new epoch. Before you write\n"
+            "with it, pull from every peer that has operations of yours ('sync'); 'help trust' says why, and what it\n"
+            "means when you go on with the one that the backup was made of as well."
+        ),
+        examples=(
+            "tui-registry backup /media/stick/registry.backup",
+            "tui-registry backup nightly.backup --force --passphrase-file phrase --json",
+            "tui-registry backup --restore /media/stick/registry.backup",
+            "tui-registry backup --restore nightly.backup --data-dir ~/registry-2 --without-key",
         ),
     ),
     Command(
