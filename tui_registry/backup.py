@@ -172,8 +172,8 @@ def put_back(
         if (draft / f"{DATABASE}-wal").exists():
             raise _full(folder)  # what is in it did not go into the database
         settings_file = settings.settings_path()
-        said = _put_settings(settings_file, beside.get(_SETTINGS), draft)
         _put_key(draft / KEY_FILE, key)
+        said = _put_settings(settings_file, beside.get(_SETTINGS), draft)
         _put_database(draft / DATABASE, database)
         sync_folder(folder)
     made_at = beside.get(_ABOUT, b"")
