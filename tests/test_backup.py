@@ -185,6 +185,21 @@ def test_another_key_that_lies_there_is_never_replaced(file: Path, tmp_path: Pat
     assert [path.name for path in folder.iterdir()] == ["identity.key"]
 
 
+def test_nobody_goes_on_with_a_backup_where_it_lies(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "direct").mkdir()
+    shutil.copy(file, tmp_path / "direct" / DATABASE)
+    with pytest.raises(StoreError, match="backup --restore"):
+        Datastore.open(tmp_path / "direct")
+    assert (tmp_path / "direct" / DATABASE).read_bytes() == file.read_bytes()
+
+
+def test_a_replica_that_may_only_be_read_is_backed_up(full: Path, tmp_path: Path) -> None:
+    with Datastore.open(full, read_only=True) as datastore:
+        made = back_up(datastore, tmp_path / "saved", spelt)
+    assert made.has_key
+    assert restored(tmp_path / "saved", tmp_path / "back").operations == made.operations
+
+
 def test_a_file_that_is_there_is_replaced_only_on_demand_and_never_a_folder(full: Path, tmp_path: Path) -> None:
     with Datastore.open(full) as datastore:
         (tmp_path / "there").write_text("precious")

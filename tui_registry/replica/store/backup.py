@@ -16,10 +16,9 @@ from typing import Final
 
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
-from tui_registry.replica.store.tables import APPLICATION_ID, SCHEMA_VERSION, VERSIONS, set_words_aside
+from tui_registry.replica.store.tables import APPLICATION_ID, BACKUP_ID, SCHEMA_VERSION, VERSIONS, set_words_aside
 from tui_registry.text import exact, safe_text
 
-BACKUP_ID: Final = 0x74756962  # "tuib"
 # What lies beside a replica is a few kilobytes each: a keystore, a settings file.
 MOST_BESIDE_BYTES: Final = 64 * 1024
 
@@ -73,7 +72,13 @@ def copy_database(pool: Pool, path: Path, shown: Path) -> Copied:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with said_plainly(pool.path), closing(pool.connect()) as db:
         try:
-            db.execute("VACUUM INTO ?", (str(path),))
+            if pool.hindrance is None:
+                db.execute("VACUUM INTO ?", (str(path),))
+            else:
+                # Who may not write the one may not write the other: SQLite opens both alike.
+                with closing(_opened(path)) as copy:
+                    db.backup(copy)
+                    copy.execute("VACUUM")
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_REPLICA:
                 raise
