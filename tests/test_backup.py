@@ -15,7 +15,6 @@ from tests.replica.programs import Program
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, edit, removal, roots
 from tui_registry.backup import BackupError, PutBack, back_up, put_back
-from tui_registry.cli.care import locked, read_keystore
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, StoreError
 from tui_registry.errors import RegistryError
@@ -335,17 +334,3 @@ def test_a_backup_made_while_the_word_index_is_made_anew_is_one(full: Path, tmp_
     assert restored(tmp_path / "saved", tmp_path / "back").report.sound
     with Datastore.open(tmp_path / "back") as datastore:
         assert datastore.search("mine").rows
-
-
-def test_the_key_goes_by_a_keystore_and_a_wrong_passphrase_leaves_nothing(full: Path, tmp_path: Path) -> None:
-    with Datastore.open(full) as datastore:
-        secret = datastore.key.identity().secret()
-        back_up(datastore, tmp_path / "saved", lambda identity: locked(identity, b"correct horse"))
-    data = (tmp_path / "saved").read_bytes()
-    assert secret not in data
-    assert secret.hex().encode() not in data
-    with pytest.raises(RegistryError, match="passphrase"):
-        restored(tmp_path / "saved", tmp_path / "back", lambda text: read_keystore(text, b"wrong"))
-    assert not [*(tmp_path / "back").iterdir()]
-    restored(tmp_path / "saved", tmp_path / "back", lambda text: read_keystore(text, b"correct horse"))
-    assert (tmp_path / "back" / "identity.key").read_text().strip() == secret.hex()

@@ -51,6 +51,22 @@ def test_a_replica_moves_to_another_folder_whole(cli: Cli, own: str, phrase: str
     assert is_one_sentence(again, "there is a replica in", "move that folder away", "--data-dir")
 
 
+def test_the_key_goes_by_a_keystore_and_a_wrong_passphrase_leaves_nothing(
+    cli: Cli, own: str, data_dir: Path, phrase: str, tmp_path: Path
+) -> None:
+    secret = (data_dir / "identity.key").read_text().strip()
+    assert cli("backup", "saved", "--passphrase-file", phrase).code == 0
+    data = (tmp_path / "saved").read_bytes()
+    assert bytes.fromhex(secret) not in data
+    assert secret.encode() not in data
+    (tmp_path / "wrong").write_text("another passphrase\n")
+    there = ("--data-dir", "there", "backup", "--restore", "saved", "--passphrase-file")
+    assert is_one_sentence(cli(*there, "wrong"), "the passphrase does not open this keystore")
+    assert not [*(tmp_path / "there").iterdir()]
+    assert cli(*there, phrase).code == 0
+    assert (tmp_path / "there" / "identity.key").read_text().strip() == secret
+
+
 def test_programs_read_what_was_done(cli: Cli, own: str, phrase: str, tmp_path: Path) -> None:
     address = cli("identity", "show", "--json").json["address"]
     made = cli("backup", "saved", "--passphrase-file", phrase, "--json").json

@@ -70,20 +70,14 @@ def copy_database(pool: Pool, path: Path, shown: Path) -> Copied:
         StoreError: the database cannot be read, or the copy cannot be written. OSError.
     """
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    with said_plainly(pool.path), closing(pool.connect()) as db:
-        try:
-            if pool.hindrance is None:
-                db.execute("VACUUM INTO ?", (str(path),))
-            else:
-                # Who may not write the one may not write the other: SQLite opens both alike.
-                with closing(_opened(path)) as copy:
-                    db.backup(copy)
-                    copy.execute("VACUUM")
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_REPLICA:
-                raise
-            with said_plainly(shown):
-                raise
+    if pool.hindrance is None:
+        with said_plainly(pool.path), closing(pool.connect()) as db, _said_of(shown):
+            db.execute("VACUUM INTO ?", (str(path),))
+    else:
+        # Who may not write the one may not write the other: SQLite opens both alike.
+        with pool.read() as db, _said_of(shown), closing(_opened(path)) as copy:
+            db.backup(copy)
+            copy.execute("VACUUM")
     with said_plainly(shown), closing(_opened(path)) as db:
         row = db.execute("SELECT size, models + agents, address FROM replica").fetchone()
     return Copied(*row)
@@ -208,6 +202,18 @@ def held_if_blank(path: Path) -> Iterator[bool]:
 
 
 # How
+
+
+@contextmanager
+def _said_of(shown: Path) -> Iterator[None]:
+    """Say of the copy what is not the replica's fault."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_REPLICA:
+            raise
+        with said_plainly(shown):
+            raise
 
 
 def _opened(path: Path) -> sqlite3.Connection:
