@@ -20,7 +20,7 @@ from tui_registry.datastore import DATABASE, Datastore, Shared, StoreError, Veri
 from tui_registry.durable import drafted, drafted_folder, give_new_name, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
-from tui_registry.replica.store.backup import MOST_BESIDE_BYTES, expect_backup, held_if_blank, seal, unseal
+from tui_registry.replica.store.backup_file import MOST_BESIDE_BYTES, expect_backup, held_if_blank, seal, unseal
 from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.text import safe_text
 

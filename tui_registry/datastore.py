@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
-    from tui_registry.replica.store.backup import Copied
+    from tui_registry.replica.store.backup_file import Copied
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
     # `__getattr__` would take a misspelt name for one of these.
@@ -792,7 +792,7 @@ class Datastore:
         Raises:
             StoreError: also where the file cannot be written. OSError.
         """
-        from tui_registry.replica.store.backup import copy_database
+        from tui_registry.replica.store.backup_file import copy_database
 
         return copy_database(self._pool, path, shown)
 

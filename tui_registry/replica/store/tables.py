@@ -15,7 +15,7 @@ from tui_registry.records.schema import AUTHORING_VERSION, RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
 APPLICATION_ID = 0x74756972  # "tuir"
-# Of a backup (`store.backup`).
+# Of a backup (`store.backup_file`).
 BACKUP_ID = 0x74756962  # "tuib"
 # An op takes a kilobyte or two: on SQLite's own 4,096 bytes a page, an eighth of the file would be gaps.
 _PAGE_BYTES = 8_192
