@@ -214,6 +214,9 @@ def test_a_file_that_is_there_is_replaced_only_on_demand_and_never_a_folder(full
             back_up(datastore, tmp_path / "there", spelt)
         assert (tmp_path / "there").read_text() == "precious"
         assert back_up(datastore, tmp_path / "there", spelt, replace=True).operations
+        for name in (DATABASE, "identity.key", f"{DATABASE}-wal"):
+            with pytest.raises(BackupError, match="part of the replica"):
+                back_up(datastore, full / name, spelt, replace=True)
         with pytest.raises(BackupError, match="is no file"):
             back_up(datastore, tmp_path, spelt, replace=True)
         with pytest.raises(BackupError, match="No such file"):
@@ -243,6 +246,18 @@ def test_a_backup_that_was_put_back_says_where_others_were_given_more(
 
 
 # From strangers
+
+
+def test_a_file_that_says_it_is_larger_than_the_disk_takes_no_room(file: Path, tmp_path: Path) -> None:
+    # A hole of terabytes, as a file may have for nothing.
+    pages = 2**31
+    with file.open("r+b") as backup:
+        backup.seek(28)
+        backup.write(pages.to_bytes(4, "big"))
+        backup.truncate(pages * 8_192)
+    with pytest.raises(StoreError, match="disk") as caught:
+        restored(file, tmp_path / "back")
+    assert caught.value.code == "disk_full"
 
 
 def spoil(file: Path, *statements: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_registry import settings
-from tui_registry.datastore import DATABASE, Datastore, Shared, StoreError, VerifyReport
+from tui_registry.datastore import DATABASE, TOKEN_FILE, Datastore, Shared, StoreError, VerifyReport
 from tui_registry.durable import drafted, drafted_folder, give_new_name, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
@@ -92,7 +92,7 @@ def back_up(datastore: Datastore, path: Path, lock: Callable[[Identity], str] | 
         BackupError: `exists`, `unwritable`. StoreError: `bad_key`, `disk_full`, `changed`, or the replica cannot be
         read.
     """
-    path = _place_for(path, replace=replace)
+    path = _place_for(path, datastore.data_dir, replace=replace)
     made_at = int(time.time())
     beside = {_ABOUT: str(made_at).encode()}
     text = _settings_there()
@@ -153,6 +153,9 @@ def put_back(
         _expect_nothing(folder)
         make_folder(folder)
         sweep(folder, DATABASE)
+        room = os.statvfs(folder)
+        if os.fstat(file).st_size > room.f_bavail * room.f_frsize:
+            raise _full(folder)
         draft = stack.enter_context(drafted_folder(database))
         _copy(file, draft / DATABASE, path)
         beside = unseal(draft / DATABASE, path, folder)
@@ -206,10 +209,13 @@ def _settings_there() -> bytes | None:
     return text
 
 
-def _place_for(path: Path, *, replace: bool) -> Path:
+def _place_for(path: Path, data_dir: Path, *, replace: bool) -> Path:
     """Where the file goes: where it leads to, where it is a link."""
     with _system_errors(path, "unwritable", "written"):
         path = path.resolve()
+        own = (KEY_FILE, TOKEN_FILE, *(f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal")))
+        if path.parent == data_dir.resolve() and path.name in own:
+            raise BackupError("exists", f"{safe_text(str(path))} is a part of the replica itself: name another file")
         if not path.exists():
             return path
         if not path.is_file():

@@ -109,6 +109,7 @@ def test_without_the_key_it_is_said_and_records_can_be_read_alone(cli: Cli, own:
     [
         (("backup",), "FILE"),
         (("backup", ""), "empty"),
+        (("backup", "-", "--without-key"), "a file"),
         (("backup", "x", "--restore", "--force"), "--force"),
         (("backup", "x", "--without-key", "--passphrase-file", "y"), "--without-key"),
         (("backup", "x"), "--passphrase-file"),

@@ -8,9 +8,9 @@ from pathlib import Path
 from tui_registry import backup as archive
 from tui_registry.cli.care import ask_passphrase, locked, read_keystore
 from tui_registry.cli.output import UsageError, note, out, out_json, progress_bar
-from tui_registry.cli.registry import open_registry
+from tui_registry.cli.registry import STDOUT, open_registry
 from tui_registry.crdt import Identity
-from tui_registry.datastore import DATABASE, StoreError
+from tui_registry.datastore import DATABASE, TOKEN_FILE, StoreError
 from tui_registry.present.elsewhere import what_was_restored
 from tui_registry.present.pulls import rejection_json
 from tui_registry.settings import data_dir
@@ -25,6 +25,8 @@ def backup(args: Namespace) -> int:
     """Write a backup, or put one back."""
     if not args.file:
         raise UsageError("a backup needs a file: the word is empty, as of a variable that is not set")
+    if args.file == STDOUT:
+        raise UsageError("a backup is made in a file, and read from one: name it, and copy it where it is to go")
     if args.without_key and args.passphrase_file is not None:
         raise UsageError("--without-key needs no passphrase: leave out one of the two")
     return _put_back(args) if args.restore else _back_up(args)
@@ -62,8 +64,8 @@ def _back_up(args: Namespace) -> int:
             f"the key of 0x{made.address} is not in it, and without it nobody can change its records: keep a copy "
             "elsewhere with 'identity export FILE'"
         )
-    if (folder / "node.token").exists():
-        note("the token in node.token is not in it: programs need another one then ('token add')")
+    if (folder / TOKEN_FILE).exists():
+        note(f"the token in {TOKEN_FILE} is not in it: programs need another one then ('token add')")
     kept = sum(1 for _ in folder.glob("identity.key.*.old*"))
     if kept:
         note(f"{exact(kept)} former keys ({safe_text(str(folder / 'identity.key.*.old'))}) are not in it")
