@@ -25,6 +25,7 @@ from Crypto.Hash import keccak
 
 import tui_registry
 from tests.codes import codes_of
+from tests.node.conftest import bearer
 from tests.seeds import NOW
 from tui_registry import formfile, licences
 from tui_registry.crdt import Identity, OpError, chain_of_children, check_op, claimed_hash, keys as curve, parse_op
@@ -33,13 +34,14 @@ from tui_registry.crdt.keys import recover
 from tui_registry.crdt.op import MAX_COUNTER
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.errors import KINDS
-from tui_registry.node import node_token, running
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
+from tui_registry.node import running
+from tui_registry.node.limits import MAX_KEY, MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.responses import _STATUS
 from tui_registry.present.pulls import SyncError
 from tui_registry.records import authoring, derive_id, schema, wire
 from tui_registry.records.wire import canonical_bytes
 from tui_registry.replica.log.arrivals import MAX_PENDING, MAX_PENDING_BYTES, MAX_REJECTED
+from tui_registry.replica.log.retries import KEPT_SECONDS, MAX_KEYS
 from tui_registry.sync import comparing as ranges
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.tiles import MAX_SIZE, Span, Unpacker, etag_of_head, pack, parse_head, spell_head
@@ -285,7 +287,7 @@ def test_a_node_tells_of_the_conflict_as_the_page_says(tmp_path: Path) -> None:
         registry.key.replace(Identity(bytes.fromhex(EXAMPLES["key"].split()[1])))
         assert registry.apply(LOG[:4]).applied == 4
         (row,) = registry.conflicts()
-        url, headers = f"/models/{row.id}", {"authorization": f"Bearer {node_token(tmp_path)}"}
+        url, headers = f"/models/{row.id}", {"authorization": bearer(registry)}
         with running(registry) as address, httpx.Client(base_url=address.url, trust_env=False, timeout=30) as asking:
             shown = asking.get(url)
             refused = asking.put(url, json=shown.json(), headers=headers)
@@ -433,6 +435,9 @@ def test_the_page_has_every_limit_with_its_value() -> None:
             f"{PAGE} a page unless `limit` says 1..{MAX_PAGE}",
             f"at most {MAX_QUESTION_TEXT:,} characters",
             f"Of more than {MAX_VERSIONS} versions",
+            f"of 1 to {MAX_KEY} characters of ASCII",
+            f"for {KEPT_SECONDS // 3600} hours, in the transaction",
+            f"The last {MAX_KEYS:,} keys",
         ),
         "Records": (f"text {schema.OTHER_TEXT.least}..{schema.OTHER_TEXT.most}",),
     }

@@ -12,12 +12,13 @@ import pytest
 from tests.codes import codes_of
 from tests.formfile import rules as of_formfiles
 from tests.formfile.test_every_rule import below_a_name
+from tests.node.conftest import bearer
 from tests.records.rules import ENOUGH, RULES, Rule, agent, model
 from tui_registry import formfile, licences
 from tui_registry.__main__ import main
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Kind, Problem, Record
-from tui_registry.node import node_token, running
+from tui_registry.node import running
 from tui_registry.records import authoring, wire
 from tui_registry.text import safe_text
 from tui_registry.tui.register.desk import Desk
@@ -91,7 +92,7 @@ class Everywhere:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Datastore, httpx.Client]]:
     with Datastore.open(tmp_path_factory.mktemp("everywhere") / "data") as store, running(store) as address:
-        headers = {"authorization": f"Bearer {node_token(store.data_dir)}"}
+        headers = {"authorization": bearer(store)}
         with httpx.Client(base_url=address.url, headers=headers, trust_env=False, timeout=30) as client:
             yield store, client
 

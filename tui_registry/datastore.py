@@ -8,6 +8,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.tokens     the tokens that this replica's node takes
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
@@ -42,7 +43,17 @@ from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, 
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
-from tui_registry.replica.unshared import Draft, Drafts, OwnerNames, Searches
+from tui_registry.replica.unshared import (
+    TOKEN_FILE,
+    TOKEN_SCOPES,
+    Draft,
+    Drafts,
+    OwnerNames,
+    Searches,
+    Token,
+    Tokens,
+    TokenScope,
+)
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text
 
@@ -59,6 +70,7 @@ if TYPE_CHECKING:
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
+    from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
 else:
@@ -73,12 +85,15 @@ else:
             ),
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
+            "Once": "tui_registry.replica.log.retries",
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
     )[0]
 
 __all__ = [
+    "TOKEN_FILE",
+    "TOKEN_SCOPES",
     "ApplyReport",
     "Arrival",
     "Beside",
@@ -96,6 +111,7 @@ __all__ = [
     "HistoryEntry",
     "ImportRun",
     "NothingToUndo",
+    "Once",
     "Operation",
     "Page",
     "Peer",
@@ -113,6 +129,8 @@ __all__ = [
     "StoreError",
     "TakenIn",
     "Together",
+    "Token",
+    "TokenScope",
     "TouchedRecord",
     "Undo",
     "VerifyReport",
@@ -163,6 +181,7 @@ class Datastore:
         self.names = OwnerNames(pool)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
+        self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, clock)
         self.log = Log(pool, self.key)
         self.elsewhere = Elsewhere(pool)
@@ -228,6 +247,7 @@ class Datastore:
         if self._indexing is not None:
             self._indexing.join()
         self.log.close()
+        self.tokens.close()
         self._pool.close()
 
     def __enter__(self) -> Self:
@@ -508,15 +528,27 @@ class Datastore:
 
     # Writing: durable when a call returns, and signed by this replica's key
 
-    def add(self, kind: Kind, record: Record) -> crdt.ModelOp | crdt.AgentOp:
+    def done(self, once: Once) -> crdt.ModelOp | crdt.AgentOp | None:
+        """What came of a request of the last 24 hours (`once` of the methods below), None where nothing did.
+
+        Raises:
+            StoreError: `key_reused`: its key stands for another request.
+        """
+        return self._local.done(once)
+
+    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.ModelOp | crdt.AgentOp:
         """Register a plain record; id, owner and times are set here, `op.key` tells the id.
+
+        Args:
+            once: the request that asks for it, which may be asked for again: what came of it before is given then, and
+                nothing is written.
 
         Raises:
             InvalidRecord: it breaks an authoring rule.
-            StoreError: `already_registered`, `not_owner`, `bad_key`.
+            StoreError: `already_registered`, `not_owner`, `bad_key`, `key_reused`.
         """
         self._refuse_errors(kind, record)
-        return self._local.add(kind, record)
+        return self._local.add(kind, record, once)
 
     def add_all(
         self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
@@ -589,30 +621,40 @@ class Datastore:
         if undoes is not None and written:
             self._local.mark_undone(undoes)
 
-    def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+    def update(
+        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
+    ) -> crdt.ModelOp | crdt.AgentOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
+
+        Args:
+            once: as for `add`.
 
         Raises:
             InvalidRecord: it breaks an authoring rule.
             StoreError: `conflict` when several versions are live, whatever heads are named: `resolve` settles them;
-                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`.
+                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`, `key_reused`.
         """
         _expect_heads(seen)
         self._refuse_errors(kind, record)
-        return self._local.update(kind, identifier, record, seen)
+        return self._local.update(kind, identifier, record, seen, once)
 
-    def delete(self, kind: Kind, identifier: str, seen: Sequence[str]) -> crdt.ModelOp | crdt.AgentOp:
+    def delete(
+        self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None
+    ) -> crdt.ModelOp | crdt.AgentOp:
         """Remove the record as the caller was shown it.
 
+        Args:
+            once: as for `add`.
+
         Raises:
-            StoreError: `conflict`, `changed`, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `conflict`, `changed`, `not_found`, `not_owner`, `bad_key`, `key_reused`.
         """
         _expect_kind(kind)
         _expect_heads(seen)
-        return self._local.delete(kind, identifier, seen)
+        return self._local.delete(kind, identifier, seen, once)
 
     def resolve(
-        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str]
+        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
     ) -> crdt.ModelOp | crdt.AgentOp:
         """Settle a conflict by one write that names every head, or with None by a removal of all versions.
 
@@ -620,16 +662,18 @@ class Datastore:
 
         Args:
             seen: `Versions.heads`.
+            once: as for `add`.
 
         Raises:
             InvalidRecord: the value breaks an authoring rule.
-            StoreError: `no_conflict` when one version is live; `changed`, `not_found`, `not_owner`, `bad_key`.
+            StoreError: `no_conflict` when one version is live; `changed`, `not_found`, `not_owner`, `bad_key`,
+                `key_reused`.
         """
         _expect_kind(kind)
         _expect_heads(seen)
         if record is not None:
             self._refuse_errors(kind, record)
-        return self._local.resolve(kind, identifier, record, seen)
+        return self._local.resolve(kind, identifier, record, seen, once)
 
     # The same in types
 

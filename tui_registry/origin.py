@@ -165,14 +165,23 @@ class Origin:
 
     @asynccontextmanager
     async def post(
-        self, url: httpx.URL, content: bytes, media_type: str, *, answer_seconds: float | None = None
+        self,
+        url: httpx.URL,
+        content: bytes,
+        media_type: str,
+        *,
+        answer_seconds: float | None = None,
+        token: str | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """The answer to a POST. Redirects are not followed: the content is for this origin alone. Raises as `get`.
 
         Args:
             answer_seconds: without a byte of the answer, where that is another time than for the rest.
+            token: what the request bears (RFC 6750).
         """
         headers = {"content-type": media_type, "content-length": str(len(content))}
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
         request = self._request("POST", url, headers, _Content(content, self._moved))
         if answer_seconds is not None:
             request.extensions["timeout"]["read"] = answer_seconds

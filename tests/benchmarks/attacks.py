@@ -44,12 +44,14 @@ print(large_replica(int(sys.argv[1])))
 _SERVE = """
 import sys
 from tui_registry.datastore import Datastore
-from tui_registry.node import node_token, serve
+from tui_registry.node import serve
 with Datastore.open(sys.argv[1]) as store:
     try:
-        token = node_token(store.data_dir)
-    except Exception:
-        token = ""
+        from tui_registry.node import node_token
+    except ImportError:
+        token = store.tokens.add("attacks", ("write",))
+    else:
+        token = node_token(store.data_dir)  # 0.1 and 0.2
     serve(store, port=0, accept_ops=True, on_ready=lambda address: print(address.port, token, flush=True))
 """
 
@@ -260,7 +262,7 @@ _BODY = (
 ATTACKS: dict[str, Callable[[Node], Coroutine[None, None, None]]] = {
     "16 clients of is:invalid": lambda node: _searches(node, "is:invalid"),
     "16 expensive searches": lambda node: _searches(node, "(a OR e OR i OR o) (b OR c OR d) -(f g)"),
-    "256 half requests": lambda node: _held(node, 256, b"GET /health HTTP/1.1\r\nhost: x\r\n"),
+    "256 half requests": lambda node: _held(node, 256, b"GET /health HTTP/1.1\r\nhost: localhost\r\n"),
     "256 half bodies": lambda node: _held(node, 256, _BODY),
     "1,000 silent connections": lambda node: _held(node, 1000, b""),
     "8 writers behind a lock": _writers,

@@ -138,7 +138,7 @@ def _run(size: int, code: Path, times: int, work: Path) -> None:
         _Case("search, 50 of them", "node", "fastapi", (*searches,), few),
         _Case("GET /health", "node", "bare", ("/health",), times),
         _Case("GET /sync/head", "node", "bare", ("/sync/head",), times),
-        _Case(f"a tile ({length:,} bytes), nginx", "nginx", "nginx", (*tiles,), times),
+        _Case(f"a tile ({length:,} bytes), nginx", "nginx", "nginx", (*tiles,), 5 * times),
         _Case("a tile, one after the other", "node", "nginx", (*tiles,), times),
         _Case("a tile, the same again", "node", "nginx", (tiles[0],), times),
     ]

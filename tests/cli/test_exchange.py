@@ -25,7 +25,7 @@ from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.seeds import make_record, seed
 from tui_registry.cli.exchange import _sync_every
 from tui_registry.cli.parser import build_parser
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import TOKEN_FILE, Datastore
 from tui_registry.sync import Bounds, Rounds, publish, pull, push
 
 
@@ -202,10 +202,13 @@ def test_a_port_that_is_none_is_a_usage_error(cli: Cli, port: str) -> None:
     assert cli("serve", f"--port={port}").code == 2
 
 
-def test_serve_token_shows_the_token_and_ends(cli: Cli) -> None:
-    token = cli("serve", "--token").out.strip()
-    assert len(token) >= 32
-    assert cli("serve", "--token", "--json").json == {"token": token}
+def test_serve_token_shows_the_token_of_0_1_and_points_to_the_command_where_there_is_none(
+    cli: Cli, data_dir: Path
+) -> None:
+    assert is_one_sentence(cli("serve", "--token"), "tui-registry token add NAME")
+    data_dir.joinpath(TOKEN_FILE).write_text("x" * 43 + "\n")
+    assert cli("serve", "--token").out == "x" * 43 + "\n"
+    assert cli("serve", "--token", "--json").json == {"token": "x" * 43}
 
 
 # What this replica's key signed elsewhere

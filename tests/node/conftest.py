@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tui_registry.datastore import Datastore
-from tui_registry.node import Address, node_token, running
+from tui_registry.datastore import TOKEN_SCOPES, Datastore, TokenScope
+from tui_registry.node import Address, running
 
 T0 = 1_750_000_000
 
@@ -31,7 +31,7 @@ class Node:
 def serving(store: Datastore) -> Iterator[Node]:
     """A node of that replica."""
     with running(store) as address, client(address) as reader, client(address) as writer:
-        writer.headers["authorization"] = f"Bearer {node_token(store.data_dir)}"
+        writer.headers["authorization"] = bearer(store)
         yield Node(store, address, reader, writer)
 
 
@@ -67,6 +67,11 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         serving(store) as started,
     ):
         yield started
+
+
+def bearer(store: Datastore, *scopes: TokenScope) -> str:
+    """An Authorization header with a new token for these scopes, or for all."""
+    return f"Bearer {store.tokens.add(f'test-{len(store.tokens.all())}', scopes or TOKEN_SCOPES)}"
 
 
 def client(address: Address) -> httpx.Client:

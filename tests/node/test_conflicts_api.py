@@ -12,13 +12,13 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.node.conftest import T0, Node, client, refused, serving
+from tests.node.conftest import T0, Node, bearer, client, refused, serving
 from tests.seeds import owner, signed
 from tests.test_protocol_page import section, table
-from tui_registry.crdt import AgentOp, ModelOp, sign_up
-from tui_registry.datastore import Datastore
+from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
+from tui_registry.datastore import Datastore, Once
 from tui_registry.errors import KINDS, Json, Kind, Record
-from tui_registry.node import node_token, running
+from tui_registry.node import running
 from tui_registry.node.limits import MAX_VERSIONS
 from tui_registry.sync import pull
 
@@ -33,17 +33,21 @@ class Overtaken(Datastore):
 
     first: Callable[[], object] | None = None
 
-    def update(self, kind: Kind, identifier: str, record: Record, seen: Sequence[str]) -> Op:
+    def update(
+        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
+    ) -> Op:
         self._let_others_write()
-        return super().update(kind, identifier, record, seen)
+        return super().update(kind, identifier, record, seen, once=once)
 
-    def delete(self, kind: Kind, identifier: str, seen: Sequence[str]) -> Op:
+    def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None) -> Op:
         self._let_others_write()
-        return super().delete(kind, identifier, seen)
+        return super().delete(kind, identifier, seen, once=once)
 
-    def resolve(self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str]) -> Op:
+    def resolve(
+        self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
+    ) -> Op:
         self._let_others_write()
-        return super().resolve(kind, identifier, record, seen)
+        return super().resolve(kind, identifier, record, seen, once=once)
 
     def _let_others_write(self) -> None:
         first, self.first = self.first, None
@@ -92,10 +96,10 @@ class Given(NamedTuple):
         return {**(self.root.record or {}), "description": description}
 
 
-def edit(of: Op, description: str, at: int = T0 - 500) -> Op:
+def edit(of: Op, description: str, at: int = T0 - 500, by: Identity = ME) -> Op:
     """An edit on another device of the same owner."""
     record = {**(of.record or {}), "description": description, "updated_at": at}
-    return sign_up(ME, of.kind, record, children=[of.hash], clock=1 + of.clock[ME.address])
+    return sign_up(by, of.kind, record, children=[of.hash], clock=1 + of.clock[by.address])
 
 
 def given(store: Datastore, kind: Kind, versions: int) -> Given:
@@ -380,7 +384,7 @@ async def test_two_laptops_write_apart_meet_and_lose_nothing(tmp_path: Path) -> 
             store.key.replace(ME)
             address = stack.enter_context(running(store))
             caller = stack.enter_context(client(address))
-            caller.headers["authorization"] = f"Bearer {node_token(store.data_dir)}"
+            caller.headers["authorization"] = bearer(store)
             laptops.append((store, caller))
         (home, at_home), (work, at_work) = laptops
         home.peers.add("work", str(at_work.base_url))

@@ -34,7 +34,7 @@ def connection(address: Address) -> Iterator[socket.socket]:
 
 def ask(raw: socket.socket) -> bytes:
     """The beginning of an answer; nothing where the node has hung up."""
-    raw.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+    raw.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
     try:
         return raw.recv(12)
     except ConnectionError:

@@ -103,7 +103,7 @@ def test_those_beyond_the_bound_are_taken_all_the_same(store: Datastore) -> None
 def trickling(address: Address, place: str, sent: bytes) -> Iterator[socket.socket]:
     """A push that never comes to its end."""
     with socket.create_connection((address.host, address.port), timeout=30, source_address=(place, 0)) as raw:
-        raw.sendall(b"POST /sync/ops HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n" + sent)
+        raw.sendall(b"POST /sync/ops HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n" + sent)
         yield raw
 
 

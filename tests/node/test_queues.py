@@ -103,7 +103,7 @@ async def test_who_waits_for_as_much_as_one_may_is_told_that_it_is_too_many() ->
         for _ in range(2):  # one is done, one waits: a quarter of the places
             gate.hold(queues.write, ONE)
         await settled()
-        with pytest.raises(NodeError, match="writes of yours") as told:
+        with pytest.raises(NodeError, match="you are writing too much") as told:
             await queues.write(ONE, gate.pass_, "one")
         assert told.value.code == "too_many"
         assert 1 <= int(told.value.headers["retry-after"]) <= 30
@@ -114,7 +114,7 @@ async def test_where_all_places_are_taken_who_comes_is_told_that_the_node_is_bus
         for number in range(5):
             gate.hold(queues.write, (f"192.0.2.{number}", 1))
         await settled()
-        with pytest.raises(NodeError, match="many writes") as told:
+        with pytest.raises(NodeError, match="others are writing") as told:
             await queues.write(("192.0.2.9", 1), gate.pass_, "late")
         assert told.value.code == "busy"
         assert 1 <= int(told.value.headers["retry-after"]) <= 30
@@ -143,7 +143,7 @@ async def test_who_waits_too_long_for_a_thread_is_told_to_come_back() -> None:
     async with lines(NodeBounds(search_threads=1, wait_seconds=0)) as (queues, gate):
         gate.hold(queues.search, ONE)
         await begun(gate, 1)
-        with pytest.raises(NodeError, match="many searches") as told:
+        with pytest.raises(NodeError, match="others are searching") as told:
             await queues.search(TWO, gate.pass_, "late")
         assert told.value.code == "busy"
 

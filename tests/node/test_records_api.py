@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.node.conftest import Node, client, refused
+from tests.node.conftest import T0, Node, bearer, client, refused, serving
 from tests.seeds import seed
-from tui_registry.datastore import Datastore
-from tui_registry.node import NodeBounds, running
+from tui_registry.crdt import AgentOp, ModelOp
+from tui_registry.datastore import Datastore, Once
+from tui_registry.errors import Kind, Record
+from tui_registry.node import Address, NodeBounds, running
 from tui_registry.replica.store import connection
 
 MODEL = {"name": "my-finetune", "license": "Apache-2.0", "parameters": 7_600_000_000, "context_length": 32768}
@@ -31,7 +38,7 @@ def test_a_record_is_registered_found_changed_and_deleted(node: Node, kind: str,
 
     listed = node.reader.get(f"/{kind}").json()
     item = {name: value for name, value in read.json().items() if name != "heads"}
-    assert listed == {"items": [item], "next": None}
+    assert listed == {"items": [item], "next": None, "notes": []}
     assert node.reader.post(f"/{kind}/search", json={"query": str(record["name"])}).json() == listed
 
     changed = node.writer.put(
@@ -199,6 +206,141 @@ def test_registering_what_is_registered_is_a_conflict(node: Node) -> None:
     refused(node.writer.post("/models", json=made), 409, "already_registered")
 
 
+def test_a_record_that_names_another_owner_is_not_signed_as_ones_own(busy: Node) -> None:
+    from tests.sync.logs import BOB, root
+
+    theirs = root(BOB, "named", kind="agent")
+    busy.store.apply([theirs.to_json()], source="test")
+    record = busy.reader.get(f"/agents/{theirs.key}").json()
+    refused(busy.writer.post("/agents", json=record), 403, "not_owner")
+    refused(busy.writer.post("/models", json={**MODEL, "owner_id": BOB.address}), 403, "not_owner")
+    made = busy.writer.post("/models", json={**MODEL, "owner_id": busy.store.address, "model_id": "0" * 64})
+    assert made.status_code == 201
+    refused(busy.writer.put(made.headers["location"], json={**MODEL, "owner_id": BOB.address}), 403, "not_owner")
+    for field, value in (("owner_id", "abc"), ("owner_id", ""), ("model_id", "abc"), ("model_id", "A" * 64)):
+        tree = refused(busy.writer.post("/models", json={**MODEL, field: value}), 422, "invalid")
+        assert f"'path': '{field}'" in str(tree["problems"])
+
+
+def test_an_id_of_somebodys_is_taken_whatever_it_is_of_and_another_gives_way(busy: Node) -> None:
+    from tests.sync.logs import BOB, root
+
+    theirs = root(BOB, "taken", kind="agent")
+    busy.store.apply([theirs.to_json()], source="test")
+    refused(busy.writer.post("/models", json={**MODEL, "model_id": theirs.key}), 409, "already_registered")
+    refused(busy.writer.post("/agents", json={**AGENT, "agent_id": theirs.key}), 409, "already_registered")
+    made = busy.writer.post("/models", json={**MODEL, "model_id": "12" * 32})
+    assert made.status_code == 201
+    assert made.json()["model_id"] == made.headers["location"].rpartition("/")[2] != "12" * 32
+
+
+# Sent again
+
+
+def test_a_write_with_a_key_is_done_once_and_answered_alike(node: Node) -> None:
+    def again(method: str, path: str, key: str, **body: object) -> httpx.Response:
+        headers = {"idempotency-key": key, "if-match": etag} if etag else {"idempotency-key": key}
+        first = node.writer.request(method, path, json=body or None, headers=headers)
+        # In quotes or without, and however the body is spelt.
+        spelt = json.dumps(dict(reversed(body.items())), indent=3) if body else None
+        second = node.writer.request(method, path, content=spelt, headers={**headers, "idempotency-key": f'"{key}"'})
+        assert (first.status_code, first.content) == (second.status_code, second.content)
+        for name in ("etag", "location", "content-type"):
+            assert first.headers.get(name) == second.headers.get(name)
+        return first
+
+    etag = ""
+    made = again("POST", "/models", "one", **MODEL)
+    assert made.status_code == 201
+    etag = made.headers["etag"]
+    path = made.headers["location"]
+    changed = again("PUT", path, "two", **MODEL, description="new")
+    assert changed.json()["description"] == "new"
+    etag = changed.headers["etag"]
+    assert again("DELETE", path, "three").status_code == 204
+    assert node.store.log.head().size == 3
+
+
+def test_a_key_is_of_one_request_of_one_caller(node: Node) -> None:
+    key = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+    made = node.writer.post("/models", json=MODEL, headers=key)
+    refused(node.writer.post("/models", json={**MODEL, "version": "2.0.0"}, headers=key), 422, "key_reused")
+    other = {**key, "authorization": bearer(node.store)}
+    assert node.reader.post("/models", json=MODEL, headers=other).json()["model_id"] != made.json()["model_id"]
+    assert node.writer.post("/agents", json=AGENT, headers=key).status_code == 201
+    path = made.headers["location"]
+    assert node.writer.put(path, json=MODEL, headers=key).status_code == 200
+    twin = node.writer.post("/models", json=MODEL).headers["location"]
+    refused(node.writer.put(twin, json=MODEL, headers=key), 422, "key_reused")
+    refused(node.writer.put(path, json=MODEL, headers={**key, "if-match": "*"}), 422, "key_reused")
+    # A key is no way around the token.
+    refused(node.reader.post("/models", json=MODEL, headers=key), 401, "unauthorized")
+
+
+def test_what_was_refused_leaves_its_key_free(busy: Node) -> None:
+    key = {"idempotency-key": "refused"}
+    refused(busy.writer.post("/models", json={**MODEL, "version": "x"}, headers=key), 422, "invalid")
+    assert busy.writer.post("/models", json=MODEL, headers=key).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", '"', '""', "a b", '"a', "k" * 256, 'a"b', "a\\b", b"\xe9"])
+def test_a_key_that_is_none_is_refused(untouched: Node, key: str | bytes) -> None:
+    answer = untouched.writer.post("/models", json=MODEL, headers={b"idempotency-key": key})
+    refused(answer, 400, "idempotency_key")
+    both = [("idempotency-key", "a"), ("idempotency-key", "b"), *untouched.writer.headers.items()]
+    refused(untouched.reader.post("/models", json=MODEL, headers=both), 400, "idempotency_key")
+
+
+def test_a_request_whose_first_is_not_answered_yet_is_told_to_wait(tmp_path: Path) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+
+    class Slow(Datastore):
+        def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> ModelOp | AgentOp:
+            writing.set()
+            assert go_on.wait(30)
+            return super().add(kind, record, once=once)
+
+    with Slow.open(tmp_path / "node", clock=lambda: T0) as store, serving(store) as node, ThreadPoolExecutor() as pool:
+        key = {"idempotency-key": "slow"}
+        first = pool.submit(node.writer.post, "/models", json=MODEL, headers=key)
+        assert writing.wait(30)
+        answer = node.writer.post("/models", json=MODEL, headers=key)
+        refused(answer, 409, "in_flight")
+        assert answer.headers["retry-after"] == "1"
+        go_on.set()
+        assert node.writer.post("/models", json=MODEL, headers={"idempotency-key": "other"}).status_code == 201
+        assert first.result().status_code == 201
+        assert node.writer.post("/models", json=MODEL, headers=key).content == first.result().content
+
+
+def test_a_node_that_is_killed_before_it_answers_has_written_once(tmp_path: Path) -> None:
+    program = """
+import os, signal, sys
+from tui_registry.datastore import Datastore
+from tui_registry.node import serve
+class Killed(Datastore):
+    def add(self, kind, record, *, once=None):
+        super().add(kind, record, once=once)
+        os.kill(os.getpid(), signal.SIGKILL)
+with Killed.open(sys.argv[1]) as store:
+    serve(store, port=0, on_ready=lambda address: print(address.port, flush=True))
+"""
+    key = {"idempotency-key": "8e03978e"}
+    with Datastore.open(tmp_path / "node") as store:
+        key["authorization"] = bearer(store)
+    command = [sys.executable, "-c", program, str(tmp_path / "node")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with client(Address("127.0.0.1", port)) as writer, pytest.raises(httpx.TransportError):
+            writer.post("/models", json=MODEL, headers=key)
+    with Datastore.open(tmp_path / "node") as store, serving(store) as node:
+        again = node.reader.post("/models", json=MODEL, headers=key)
+        assert again.status_code == 201
+        assert again.content == node.reader.get(again.headers["location"]).content
+        assert store.log.head().size == 1
+
+
 # Bad records
 
 
@@ -218,6 +360,8 @@ def test_the_authoring_rules_answer_with_their_own_codes_and_sentences(untouched
     [
         ({**MODEL, "licence": "MIT"}, "licence"),
         ({**MODEL, "parameters": -1}, "parameters"),
+        ({**MODEL, "tags": ""}, "tags"),
+        ({**MODEL, "resource_requirements": ""}, "resource_requirements"),
         ({**MODEL, "resource_requirements": {"min_vcpus": 4000}}, "resource_requirements.min_vcpus"),
         ([], ""),
         ("text", ""),
@@ -252,7 +396,59 @@ def test_the_id_in_the_body_must_be_the_one_in_the_path(busy: Node) -> None:
     assert "model_id" in json.dumps(tree["problems"])
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "text/xml", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+        "text/plain", "application/json; charset=latin-1", "application/jsonx", "json", "*/*",
+    ],
+)  # fmt: skip
+def test_a_body_that_is_said_to_be_something_else_is_not_read(untouched: Node, said: str) -> None:
+    body, path = json.dumps(MODEL), "/models/" + "0" * 64
+    for method, at in (("POST", "/models"), ("PUT", path), ("POST", f"{path}/resolve"), ("POST", "/agents/search")):
+        answer = untouched.writer.request(method, at, content=body, headers={"content-type": said})
+        refused(answer, 415, "media_type")
+        assert answer.headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "said", [None, "application/json", "Application/JSON;charset=UTF-8", "application/ld+json", 'application/json; charset="utf8"']
+)  # fmt: skip
+def test_a_body_of_json_is_read_by_whichever_of_its_names(untouched: Node, said: str | None) -> None:
+    headers = {} if said is None else {"content-type": said}
+    answer = untouched.writer.post("/models/search", content=b'{"query": ""}', headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
 # Bad questions
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("limi", "limit"), ("sorted", "sort"), ("curser", "cursor"), ("foo", None), ("x", None)]
+)
+def test_a_parameter_that_there_is_not_is_told_with_the_nearest_that_there_is(
+    untouched: Node, name: str, near: str | None
+) -> None:
+    told = str(refused(untouched.reader.get("/models", params={"q": "x", name: "1"}), 400, "parameter")["detail"])
+    assert told.startswith(f"there is no parameter '{name}'")
+    assert (f"did you mean '{near}'?" if near else "this path takes q, limit, cursor, sort") in told
+
+
+def test_every_route_of_records_refuses_what_it_does_not_know(untouched: Node) -> None:
+    for method, path in (
+        ("POST", "/models"), ("POST", "/models/search"), ("GET", "/models/ab"), ("PUT", "/models/ab"),
+        ("DELETE", "/models/ab"), ("POST", "/models/ab/resolve"),
+    ):  # fmt: skip
+        answer = untouched.writer.request(method, path, params={"dry_run": "1"}, json={})
+        assert "this path takes none" in str(refused(answer, 400, "parameter")["detail"])
+    refused(untouched.reader.get("/models?limit=1&limit=2"), 400, "parameter")
+    hostile = untouched.reader.get("/models", params={"\u202e\x1b[31m" * 40: "1"})
+    assert "\x1b" not in str(refused(hostile, 400, "parameter")["detail"])
+
+
+def test_a_page_has_up_to_500(untouched: Node) -> None:
+    for answer in _asked_both_ways(untouched, "", limit=500):
+        assert answer.json() == {"items": [], "next": None, "notes": []}
 
 
 @pytest.mark.parametrize(
@@ -276,7 +472,7 @@ def test_half_a_character_in_a_query_is_told(untouched: Node) -> None:
 
 def test_both_spellings_of_a_question_are_refused_with_the_same_codes_and_sentences(untouched: Node) -> None:
     for name, values in {
-        "limit": (0, -1, 201, 10**30, "x", "1.5", "", "\u0663"),
+        "limit": (0, -1, 501, 10**30, "x", "1.5", "", "\u0663"),
         "cursor": ("c" * 2001, "junk"),
         "sort": ("s" * 65, "nmae", "nam", "name\\", 'na"me', "name,params", " "),
     }.items():
@@ -319,6 +515,14 @@ def test_a_wrong_search_is_named(untouched: Node, body: dict[str, object], path:
     problems = tree["problems"]
     assert isinstance(problems, list)
     assert problems[0]["path"] == path
+
+
+def test_what_is_to_be_known_of_an_answer_is_told_with_it(untouched: Node) -> None:
+    for answer in (
+        untouched.reader.get("/agents", params={"q": "model:nowhere"}),
+        untouched.reader.post("/agents/search", json={"query": "model:nowhere"}),
+    ):
+        assert answer.json() == {"items": [], "next": None, "notes": ["no model here is called 'nowhere'"]}
 
 
 def test_hostile_text_comes_back_as_data(busy: Node) -> None:

@@ -67,7 +67,7 @@ def asking(address: Address, path: str, times: int = 1, *, last: bool = False) -
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.connect((address.host, address.port))
         ending = "connection: close\r\n" if last else ""
-        raw.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n{ending}\r\n".encode() * times)
+        raw.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{ending}\r\n".encode() * times)
         yield raw
 
 
@@ -185,7 +185,8 @@ def test_large_answers_that_nobody_takes_are_bounded_all_together(large: Datasto
             begun(still)
             refused(reader.get(_PAGE), 503, "busy")
         given_up(lost, 1)
-        assert reader.get(_PAGE).status_code == 200
+        # What was unsent is let go some turns of the loop later.
+        assert any(reader.get(_PAGE).status_code == 200 for _ in range(100))
 
 
 def test_small_answers_and_those_without_a_body_wait_for_no_room(large: Datastore) -> None:

@@ -14,9 +14,10 @@ import pytest
 from tests.node.conftest import T0, Node, client, refused, serving
 from tests.node.wire import counted
 from tests.sync.logs import ALICE, BOB, bodies, edit, root, roots
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Head
 from tui_registry.node import NodeBounds, running
 from tui_registry.node.log_description import SYNC_PATHS
+from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import SyncError, publish, pull, push
 from tui_registry.sync.tiles import pack
 
@@ -57,6 +58,44 @@ def test_the_head_says_what_the_log_holds_and_costs_nothing_twice(node: Node) ->
     assert (again.status_code, again.content) == (304, b"")
     node.store.apply(bodies(roots(ALICE, 4)), source="test")
     assert node.reader.get("/sync/head", headers={"if-none-match": first.headers["etag"]}).status_code == 200
+
+
+def test_a_poll_that_finds_nothing_new_reads_no_log_and_sees_what_others_write(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[Head] = []
+    read = node.store.log.head
+
+    def counted(*, make_key: bool = True) -> Head:
+        heads.append(read(make_key=make_key))
+        return heads[-1]
+
+    assert node.store.address  # the key is made by now, which is a write of its own
+    monkeypatch.setattr(node.store.log, "head", counted)
+    with Datastore.open(node.store.data_dir, clock=lambda: T0) as beside:
+        for size in (1, 2):
+            beside.apply(bodies(roots(ALICE, size)), source="test")
+            for _ in range(3):
+                assert node.reader.get("/sync/head").json()["size"] == size
+                assert node.reader.get("/health").json()["ops"] == size
+            assert len(heads) == 2 * size
+        epoch = beside.log.head().epoch
+        beside.log.renew_epoch()
+        refused(node.reader.get(f"/sync/{epoch}/entries/0.2.ndjson.gz"), 404, "no_tile")
+        assert node.reader.get("/sync/head").json()["epoch"] != epoch
+
+
+def test_a_head_whose_giving_away_could_not_be_noted_is_noted_at_the_next_poll(
+    node: Node, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    node.store.apply(bodies(roots(ALICE, 3)), source="test")
+    (tmp_path / "file").touch()
+    mark = tmp_path / "state" / "marks" / f"{node.store.log.head().epoch}.json"
+    monkeypatch.setenv(STATE_DIR_VARIABLE, str(tmp_path / "file" / "no-folder"))
+    assert node.reader.get("/sync/head").json()["size"] == 3
+    monkeypatch.setenv(STATE_DIR_VARIABLE, str(tmp_path / "state"))
+    assert node.reader.get("/sync/head").json()["size"] == 3
+    assert json.loads(mark.read_bytes())["size"] == 3
 
 
 def test_the_heads_tag_says_what_the_log_holds(node: Node) -> None:

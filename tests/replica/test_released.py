@@ -37,7 +37,7 @@ def today(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastore]:
 
 
 def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table but the index's own, as a multiset; the epoch is each replica's own."""
+    """Every row of every table but the index's own, as a multiset; the epoch and the token are each replica's own."""
     with closing(database(datastore)) as db:
         db.execute("CREATE TEMP TABLE masked AS SELECT * FROM replica")
         db.execute("UPDATE temp.masked SET epoch = ''")
@@ -55,7 +55,9 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
         found["catalogue"] = sorted(db.execute(f"SELECT {', '.join(columns)} FROM catalogue"), key=repr)
         # What zlib makes of the same text is its own affair
         said = db.execute("SELECT source, entry, id, said, at FROM imported")
-        return {**found, "imported": [(*key, zlib.decompress(text), at) for *key, text, at in said]}
+        imported = [(*key, zlib.decompress(text), at) for *key, text, at in said]
+        tokens = [(name, len(digest), scopes, at) for name, digest, scopes, at in db.execute("SELECT * FROM tokens")]
+        return {**found, "imported": imported, "tokens": tokens}
 
 
 def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]]]:
@@ -67,7 +69,15 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
     pending = [(*waits[:-1], None) for waits in found["pending"]]
     used = {word for word, *_ in vocabulary(today)}
     learnt = {table: [row for row in found[table] if row[-1] in used] for table in ("vocabulary", "endings")}
-    none = {"batches": [], "imported": [], "cursor_sums": [], "elsewhere": [], "spoilt": []}
+    none = {
+        "batches": [],
+        "imported": [],
+        "cursor_sums": [],
+        "elsewhere": [],
+        "spoilt": [],
+        "retries": [],
+        "tokens": [],
+    }
     return {**found, **none, **learnt, "arrivals": [(0, None, None, None)], "pending": pending}
 
 

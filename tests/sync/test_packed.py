@@ -208,6 +208,33 @@ def test_tiles_of_another_log_under_the_same_epoch_go(store: Datastore, tmp_path
         assert not file_of(copy).exists()
 
 
+def test_where_nothing_is_to_be_written_tiles_are_read_and_nothing_else(store: Datastore) -> None:
+    epoch, tile = epoch_of(store), tile_of(store)
+    PackedTiles(store, LIMIT).keep(epoch, 0, tile)
+    spoilt, of_before = file_of(store).with_name("1.tile"), file_of(store).parents[1] / ("0" * 32)
+    spoilt.write_bytes(b"half")
+    of_before.mkdir()
+    with Datastore.open(store.data_dir, clock=lambda: T0, read_only=True) as reading:
+        kept = PackedTiles(reading, LIMIT)
+        assert kept.read(epoch, 0) == (tile, hashlib.sha256(tile).digest())
+        assert kept.read(epoch, 1) is None
+        kept.keep(epoch, 2, tile)
+    assert [*map(spoilt.parent.joinpath, ("0.tile", "1.tile"))] == sorted(spoilt.parent.iterdir())
+    assert of_before.exists()
+
+
+def test_tiles_of_another_log_that_cannot_be_removed_are_not_read(store: Datastore, tmp_path: Path) -> None:
+    served(store)
+    with Datastore.open(tmp_path / "copy", clock=lambda: T0) as copy:
+        copy.log.renew_epoch(new=epoch_of(store))
+        (store.data_dir / "tiles").rename(copy.data_dir / "tiles")
+    with Datastore.open(tmp_path / "copy", clock=lambda: T0, read_only=True) as copy:
+        kept = PackedTiles(copy, LIMIT)
+        for _ in range(2):
+            assert (kept.read(epoch_of(copy), 0), kept.read_at_once(epoch_of(copy), 0)) == (None, None)
+        assert file_of(copy).exists()
+
+
 @pytest.mark.parametrize("name", ["..", "../..", "x" * 32, "", "0" * 31])
 def test_a_name_that_is_no_epoch_makes_no_path(store: Datastore, name: str) -> None:
     served(store)

@@ -137,6 +137,7 @@ ANSWERS: dict[str, list[Words]] = {
     "peer": [("peer", "list")],
     "sync": [("sync",)],
     "serve": [("serve", "--token")],
+    "token": [("token", "add", "x"), ("token", "list"), ("token", "revoke", "x")],
     "export": [("export",), ("export", "--log", "log")],
     "verify": [("verify",)],
     "quarantine": [("quarantine", "--limit", "100000")],

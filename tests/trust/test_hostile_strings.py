@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import Cli, Said
+from tests.node.conftest import bearer
 from tests.sync.hostile import Answer, always, but, honest
 from tests.trust.hostile_replica import CASES, OPS, RIVALS, STRANGER, record_of
 from tests.trust.peers import log_of, served
@@ -20,7 +21,7 @@ from tui_registry.cli.output import cell_width
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node import node_token, running
+from tui_registry.node import running
 from tui_registry.records.as_written import BESIDE
 
 
@@ -236,7 +237,7 @@ def node(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[htt
         running(datastore, accept_ops=True) as address,
         httpx.Client(base_url=address.url, trust_env=False, timeout=60) as client,
     ):
-        client.headers["authorization"] = f"Bearer {node_token(folder)}"
+        client.headers["authorization"] = bearer(datastore)
         yield client
 
 

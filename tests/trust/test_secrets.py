@@ -1,8 +1,9 @@
-"""The private key and the node's token stay where they belong: in one file each that only their owner can read."""
+"""The private key stays where it belongs, in one file that only its owner can read, and the node's tokens nowhere."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 import logging
@@ -22,13 +23,13 @@ import httpx
 import pytest
 
 from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
-from tests.node.conftest import client, refused
+from tests.node.conftest import bearer, client, refused
 from tests.replica.replicas import database
 from tests.seeds import make_record, seed
 from tui_registry.cli.care import _library as keystore_library
 from tui_registry.crdt import Identity
-from tui_registry.datastore import DATABASE, Datastore, StoreError
-from tui_registry.node import TOKEN_FILE, NodeError, node_token, running
+from tui_registry.datastore import DATABASE, TOKEN_FILE, TOKEN_SCOPES, Datastore, StoreError
+from tui_registry.node import running
 from tui_registry.replica.store.key import KEY_FILE
 
 PHRASE = "correct horse battery staple"
@@ -94,13 +95,24 @@ def test_the_key_is_in_the_key_file_and_in_no_other(cli: Cli, keyed: Path, tmp_p
     (tmp_path / "ops.ndjson").write_text(cli("export", "--ops").out)
     assert cli("identity", "export", "keystore.json", "--passphrase-file", phrase).code == 0
     assert cli("verify").code == 0
-    assert cli("serve", "--token").code == 0
+    assert cli("token", "add", "ci").code == 0
     with Datastore.open(keyed) as datastore:
         # Open, so that what stands in the WAL is looked at too.
         datastore.add("agent", make_record("agent", "another"))
         found = [path for path in files(tmp_path) if holds(path.read_bytes(), SECRET)]
     assert found == [keyed / KEY_FILE]
     assert not [path for path in files(tmp_path) if PHRASE.encode() in path.read_bytes() and path != Path(phrase)]
+
+
+def test_a_token_is_in_no_file(cli: Cli, keyed: Path, tmp_path: Path) -> None:
+    token = cli("token", "add", "ci").out.strip()
+    assert cli("token", "list").code == cli("verify").code == cli("export", "--log", "log").code == 0
+    with Datastore.open(keyed) as datastore:
+        datastore.add("agent", make_record("agent", "another"))
+        assert datastore.tokens.find(token.encode()) is not None
+        random = token.partition("_")[2]
+        for spelt in (random.encode(), base64.urlsafe_b64decode(random + "=")):
+            assert not [path for path in files(tmp_path) if spelt in path.read_bytes()]
 
 
 def test_an_old_key_is_kept_as_carefully_as_the_present_one(cli: Cli, keyed: Path) -> None:
@@ -127,17 +139,16 @@ def test_what_is_secret_is_its_owners_alone_whatever_the_umask(
     with umask(0):
         assert cli("register", "model", "-", given=MODEL).code == 0
         assert cli("identity", "export", "keystore.json", "--passphrase-file", phrase).code == 0
-        assert cli("serve", "--token").code == 0
         assert cli("identity", "new", "--yes").code == 0
     assert mode(data_dir) == 0o700
-    secret = [tmp_path / "keystore.json", data_dir / TOKEN_FILE, *data_dir.glob(f"{KEY_FILE}*")]
-    assert len(secret) == 4
+    secret = [tmp_path / "keystore.json", *data_dir.glob(f"{KEY_FILE}*")]
+    assert len(secret) == 3
     assert {mode(path) for path in secret} == {0o600}
 
 
 @pytest.mark.parametrize("name", [KEY_FILE, TOKEN_FILE])
 def test_a_secret_that_others_could_read_is_closed_at_the_next_look(cli: Cli, keyed: Path, name: str) -> None:
-    assert cli("serve", "--token").code == 0
+    (keyed / TOKEN_FILE).write_text("x" * 43)
     (keyed / name).chmod(0o644)
     assert cli("serve", "--token").code == cli("register", "model", "-", given=MODEL).code == 0
     assert mode(keyed / name) == 0o600
@@ -145,7 +156,6 @@ def test_a_secret_that_others_could_read_is_closed_at_the_next_look(cli: Cli, ke
 
 def test_a_leftover_of_making_a_key_is_never_there(cli: Cli, data_dir: Path) -> None:
     assert cli("register", "model", "-", given=MODEL).code == 0
-    assert cli("serve", "--token").code == 0
     assert not [path for path in files(data_dir) if path.name.startswith(".")]
 
 
@@ -158,7 +168,7 @@ def test_no_command_prints_the_key(cli: Cli, keyed: Path, phrase: str) -> None:
     lines = [
         ("identity", "show"), ("identity", "export", "k.json", "--passphrase-file", phrase), ("list", "models"),
         ("search", "is:mine"), ("show", identifier), ("history", identifier), ("export",), ("export", "--ops"),
-        ("verify",), ("quarantine",), ("peer", "list"), ("serve", "--token"), ("formfile", "generate", identifier),
+        ("verify",), ("quarantine",), ("peer", "list"), ("token", "list"), ("formfile", "generate", identifier),
         ("identity", "import", "k.json", "--passphrase-file", phrase, "--yes"), ("identity", "new", "--yes"),
     ]  # fmt: skip
     for words in lines:
@@ -223,7 +233,7 @@ def test_nothing_secret_is_logged(
     cli: Cli, keyed: Path, phrase: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    token = node_token(keyed)
+    token = cli("token", "add", "ci").out.strip()
     assert cli("register", "model", "-", given=MODEL).code == 0
     assert cli("identity", "export", "k.json", "--passphrase-file", phrase).code == 0
     with Datastore.open(keyed) as datastore, running(datastore) as address, client(address) as caller:
@@ -244,19 +254,22 @@ def test_no_command_takes_a_secret_among_its_words(cli: Cli) -> None:
     for action in ("show", "export", "import", "new"):
         options = set(re.findall(r"--[a-z-]+", cli("identity", action, "--help").out))
         assert options <= {"--help", "--data-dir", "--json", "--yes", "--passphrase-file"}
-    options = set(re.findall(r"--[a-z-]+", cli("serve", "--help").out))
-    assert "--token" in options  # prints it, takes nothing
+    assert "--token" in re.findall(r"--[a-z-]+", cli("serve", "--help").out)  # prints it, takes nothing
     assert cli("serve", "--token", "x").code == 2
+    assert cli("token", "add", "x", "--token", "y").code == cli("token", "add", "x", "y").code == 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 def test_a_running_node_shows_no_secret_to_others(keyed: Path) -> None:
     command = [sys.executable, "-m", "tui_registry", "--data-dir", str(keyed), "serve", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with (
+        Datastore.open(keyed) as made,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+    ):
         try:
             assert process.stdout is not None
             address = json.loads(process.stdout.readline())
-            token = (keyed / TOKEN_FILE).read_text().strip()
+            token = made.tokens.add("ci", ["write"])
             with httpx.Client(base_url=address["url"], trust_env=False, timeout=30) as caller:
                 headers = {"authorization": f"Bearer {token}"}
                 record = {"name": "x", "license": "MIT", "parameters": 1, "context_length": 1}
@@ -325,7 +338,7 @@ def test_a_wrong_passphrase_is_told_in_words_and_changes_nothing(
 @pytest.fixture
 def serving(keyed: Path) -> Iterator[tuple[Datastore, httpx.Client, str]]:
     with Datastore.open(keyed) as datastore, running(datastore) as address, client(address) as caller:
-        yield datastore, caller, node_token(keyed)
+        yield datastore, caller, bearer(datastore).removeprefix("Bearer ")
 
 
 WRITES = [("POST", "/models"), ("PUT", "/models/{id}"), ("DELETE", "/models/{id}"), ("POST", "/models/{id}/resolve")]
@@ -360,11 +373,13 @@ def test_no_write_without_the_token(serving: tuple[Datastore, httpx.Client, str]
     assert datastore.log.head() == before
 
 
-def test_the_token_is_compared_in_constant_time(
+def test_a_token_is_compared_in_constant_time(
     serving: tuple[Datastore, httpx.Client, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every comparison goes through `hmac.compare_digest`, on the whole of both, whatever is wrong with it."""
-    _, caller, token = serving
+    """Every token's hash is compared through `hmac.compare_digest`, on the whole of both, whatever is wrong with it."""
+    datastore, caller, token = serving
+    another = datastore.tokens.add("another", ["push"])
+    known = [hashlib.sha256(text.encode()).digest() for text in (another, token)]
     compared: list[tuple[object, object]] = []
     compare = hmac.compare_digest
 
@@ -372,30 +387,33 @@ def test_the_token_is_compared_in_constant_time(
         compared.append((one, other))
         return compare(one, other)
 
-    monkeypatch.setattr("tui_registry.node.requests.hmac.compare_digest", watched)
+    monkeypatch.setattr("tui_registry.replica.unshared.hmac.compare_digest", watched)
     for credentials in (f"Bearer {token}", "Bearer x", f"Basic {token}", "", f"Bearer {token[:-1]}"):
         caller.post("/models", json={}, headers={"authorization": credentials})
-    said = [token, "x", token, "", token[:-1]]
-    assert compared == [(given.encode(), token.encode()) for given in said]
+    said = [hashlib.sha256(text.encode()).digest() for text in (token, "x", token, "", token[:-1])]
+    assert compared == [(each, given) for given in said for each in known]
 
 
-def test_the_token_has_256_bits_and_is_made_once(data_dir: Path) -> None:
-    data_dir.mkdir()
-    token = node_token(data_dir)
-    assert len(base64.urlsafe_b64decode(token + "=")) == 32
-    assert node_token(data_dir) == token
-    (data_dir / TOKEN_FILE).unlink()
-    assert node_token(data_dir) != token
+def test_a_token_has_256_bits_and_no_two_are_alike(data_dir: Path) -> None:
+    with Datastore.open(data_dir) as datastore:
+        one, other = (datastore.tokens.add(name, TOKEN_SCOPES) for name in ("one", "other"))
+    assert one != other
+    assert all(len(base64.urlsafe_b64decode(token.removeprefix("tuir_") + "=")) == 32 for token in (one, other))
 
 
 @pytest.mark.parametrize("content", ["", "short", "x" * 31, "a b" * 20, "\x1b[31m" + "x" * 40, "é" * 40, "x" * 300])
-def test_a_token_file_without_a_token_is_told_without_what_stands_in_it(data_dir: Path, content: str) -> None:
+def test_a_token_file_without_a_token_is_told_without_what_stands_in_it(cli: Cli, data_dir: Path, content: str) -> None:
     data_dir.mkdir()
     (data_dir / TOKEN_FILE).write_text(content)
-    with pytest.raises(NodeError) as caught:
-        node_token(data_dir)
-    assert caught.value.code == "token"
-    assert not content or content[:10] not in caught.value.sentence
+    with Datastore.open(data_dir) as datastore:
+        with pytest.raises(StoreError) as caught:
+            datastore.tokens.all()
+        assert caught.value.code == "bad_token_file"
+        assert not content or content[:10] not in caught.value.sentence
+        assert datastore.tokens.find(content.encode()) is None
+    for words in (("token", "list"), ("serve", "--token"), ("serve", "--port", "0")):
+        assert is_one_sentence(cli(*words), TOKEN_FILE, "token add NAME")
+    assert cli("token", "revoke", TOKEN_FILE).code == 0
 
 
 def test_no_answer_of_the_node_names_a_place_of_its_machine(serving: tuple[Datastore, httpx.Client, str]) -> None:

@@ -1,4 +1,4 @@
-"""Caring: `verify` and `identity`."""
+"""Caring: `verify`, `identity` and `token`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import getpass
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -14,9 +14,20 @@ from types import ModuleType
 
 from tui_registry import crdt
 from tui_registry.cli.commands import KEEP_A_COPY, WHO_HAS_THE_KEY
-from tui_registry.cli.output import FileError, UsageError, confirm, note, out, out_json, progress_bar
+from tui_registry.cli.output import (
+    Column,
+    FileError,
+    Table,
+    UsageError,
+    confirm,
+    note,
+    out,
+    out_json,
+    progress_bar,
+    terminal_width,
+)
 from tui_registry.cli.registry import open_registry, read_lines, read_text, shown_name
-from tui_registry.datastore import Datastore, StoreError
+from tui_registry.datastore import TOKEN_SCOPES, Datastore, StoreError, Token, TokenScope
 from tui_registry.durable import drafted, give_new_name, sync_folder
 from tui_registry.errors import Json, Kind, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -70,6 +81,48 @@ def identity(args: Namespace) -> int:
                 _confirm(datastore, args, "a new key")
                 _changed(datastore, datastore.key.replace(None), as_json=args.json)
     return 0
+
+
+def token(args: Namespace) -> int:
+    """Make, list or revoke tokens of the node."""
+    with open_registry(args) as datastore:
+        match args.action:
+            case "add":
+                asked: list[TokenScope] = args.scope or ["write"]
+                scopes = [scope for scope in TOKEN_SCOPES if scope in asked]
+                made = datastore.tokens.add(args.name, scopes)
+                if args.json:
+                    out_json({"name": args.name, "scopes": [*scopes], "token": made})
+                else:
+                    out(made)
+                    note(f"this is the token '{args.name}': keep it now, it is not shown again")
+            case "revoke":
+                datastore.tokens.revoke(args.name)
+                if args.json:
+                    out_json({"name": args.name, "revoked": True})
+                else:
+                    out(f"revoked the token {args.name}: it opens nothing any more")
+            case _:
+                _list_tokens(datastore.tokens.all(), as_json=args.json)
+    return 0
+
+
+_TOKENS = (Column("TOKEN", 12, grows=True, most=32), Column("FOR", 20), Column("MADE", 23, spare=1))
+
+
+def _list_tokens(tokens: Sequence[Token], *, as_json: bool) -> None:
+    if as_json:
+        for token in tokens:
+            out_json({"name": token.name, "scopes": [*token.scopes], "created_at": token.created_at})
+        return
+    if not tokens:
+        note("there are no tokens yet: 'token add NAME' makes one")
+        return
+    table = Table(_TOKENS, terminal_width())
+    out(table.header())
+    for token in tokens:
+        made = "by version 0.1" if token.created_at is None else moment_utc(token.created_at)
+        out(table.line((token.name, ", ".join(token.scopes), made)))
 
 
 # Operations in a file, checked by themselves

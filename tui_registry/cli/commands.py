@@ -132,6 +132,31 @@ def _port(typed: str) -> int:
     return int(typed)
 
 
+def _host_name(typed: str) -> str:
+    from tui_registry.node.doors import host_name
+
+    return _read_by(host_name, typed)
+
+
+def _proxy(typed: str) -> str:
+    from tui_registry.node.doors import proxy
+
+    return _read_by(proxy, typed)
+
+
+def _root_path(typed: str) -> str:
+    from tui_registry.node.doors import root_path
+
+    return _read_by(root_path, typed)
+
+
+def _read_by(read: Callable[[str], object], typed: str) -> str:
+    try:
+        return str(read(words(typed)))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 # What several commands take
 
 
@@ -412,6 +437,8 @@ def _sync(parser: ArgumentParser) -> None:
     parser.add_argument("peers", nargs="*", type=words, metavar="PEER", help="names, as in 'peer list'")
     push = "then offer the whole log of this replica as well, to each that does not have just the same operations"
     parser.add_argument("--push", action="store_true", help=push)
+    bears = "with --push and one peer: its first line is what opens the peer to pushes, where it asks for that"
+    parser.add_argument("--token-file", metavar="FILE", help=bears)
     every = "again and again, until a signal ends it: 30s, 15m, 2h (see below)"
     source = "a bundle of the peer's log, as 'export --bundle' writes it; can be given several times (see below)"
     parser.add_argument("--from", dest="source", action="append", default=[], metavar="FILE", help=source)
@@ -433,9 +460,19 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help=free)
     remote = "other machines may reach it; needed for such a HOST"
     parser.add_argument("--allow-remote", action="store_true", help=remote)
-    parser.add_argument("--accept-ops", action="store_true", help="strangers may push operations, within bounds")
+    names = "a name that the node is known by; its address and localhost are known without. Can be given several times"
+    parser.add_argument("--host-name", action="append", default=[], type=_host_name, metavar="NAME", help=names)
+    pushes = "strangers may push operations, within bounds; 'token' for those with a token for that ('token add')"
+    parser.add_argument(
+        "--accept-ops", nargs="?", const="anybody", choices=("anybody", "token"), metavar="token", help=pushes
+    )
+    proxies = "the address or network of a proxy in front, which is believed who asks; can be given several times"
+    parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
+    path = "what stands before the node's paths where a proxy offers it, such as /registry"
+    parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
-    parser.add_argument("--token", action="store_true", help="print the token for writes over REST, and end")
+    older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
+    parser.add_argument("--token", action="store_true", help=older)
     _json(parser, "say where it listens as a JSON object")
 
 
@@ -536,6 +573,25 @@ _NAME = (
     "Give the key of an owner a name of yours, or tell the name it has; without an address, tell all names. Compare\n"
     "the address with its owner first. Names stay on this machine; 'search owner:NAME' finds the owner's records."
 )
+
+
+def _token(parser: ArgumentParser) -> None:
+    from tui_registry.datastore import TOKEN_SCOPES
+
+    actions = parser.add_subparsers(dest="action", metavar="add|list|revoke", required=True)
+    add = actions.add_parser(
+        "add", description="Make a token and print it. It is kept as a hash: nothing shows it again."
+    )
+    add.add_argument("name", type=words, metavar="NAME", help="what it is called, such as who uses it")
+    what = "what it is for (default: write); can be given several times: write changes records over REST, push offers "
+    what += "operations where 'serve --accept-ops=token' asks for it, metrics reads how the node is doing"
+    scopes = "|".join(TOKEN_SCOPES)
+    add.add_argument("--scope", action="append", choices=TOKEN_SCOPES, metavar=scopes, help=what)
+    lists = actions.add_parser("list", description="List the tokens, without what they are.")
+    revoke = actions.add_parser("revoke", description="Let a token open nothing any more, at once.")
+    revoke.add_argument("name", type=words, metavar="NAME", help="as in 'token list'")
+    for action in (add, lists, revoke):
+        _json(action, "JSON, one object a line")
 
 
 def _demo(parser: ArgumentParser) -> None:
@@ -882,14 +938,18 @@ _TABLE = (
         description=(
             "Serve this replica as a node: others add its URL as a peer and pull from it, and programs use its REST\n"
             "API (described at URL/docs). Reading is open to everybody who reaches the node; writing over REST signs\n"
-            "with this replica's key and needs the bearer token that --token shows. Ctrl+C ends it.\n\n"
-            "The first line on stdout says where it listens, once it does."
+            "with this replica's key and needs a bearer token, which 'token add' makes. Ctrl+C ends it.\n\n"
+            "The first line on stdout says where it listens, once it does. SIGHUP reads the bounds in settings.toml\n"
+            "anew; a key or a token that other commands change is followed at once.\n\n"
+            "It answers who asks by its address or by a name that it is known by, and no page of another site, so\n"
+            "that no page in a browser on this machine reads or writes what is here."
         ),
         examples=(
             "tui-registry serve",
-            "tui-registry serve --host 0.0.0.0 --allow-remote",
+            "tui-registry serve --host 0.0.0.0 --allow-remote --host-name registry.example",
+            "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
-            'curl -H "Authorization: Bearer $(tui-registry serve --token)" ...',
+            'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),
     Command(
@@ -973,6 +1033,26 @@ _TABLE = (
             "tui-registry identity import key-backup.json",
             "tui-registry identity new",
             "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+        ),
+    ),
+    Command(
+        "token",
+        "Care",
+        "the tokens that programs write to this replica's node with",
+        _token,
+        "care.token",
+        description=(
+            "Tokens open this replica's node ('serve') to programs: who bears one writes records over REST, and this\n"
+            "replica's key signs them. Each has a name and is for one purpose or several; give every program its own,\n"
+            "so that one can be revoked without the others. A node that runs follows at once.\n\n"
+            "A token is shown once. The file node.token that version 0.1 made goes on working until it is deleted, or\n"
+            "revoked by that name."
+        ),
+        examples=(
+            "tui-registry token add ci > ci.token",
+            "tui-registry token add mirror --scope push --scope metrics",
+            "tui-registry token list",
+            "tui-registry token revoke ci",
         ),
     ),
     Command(

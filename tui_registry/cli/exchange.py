@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
     Column,
+    FileError,
     StatusLine,
     Table,
     UsageError,
@@ -26,6 +27,7 @@ from tui_registry.cli.registry import (
     entry_json,
     open_registry,
     query_explained,
+    read_text,
     tell_elsewhere,
     write_bytes,
     write_file,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
-    from tui_registry.errors import Json
+    from tui_registry.errors import Json, RegistryError
     from tui_registry.node import Address
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
@@ -76,6 +78,11 @@ def sync(args: Namespace) -> int:
     for source in args.source:
         if "://" in source:
             raise UsageError(f"--from reads files: fetch it first, such as with 'curl -OC - {safe_text(source, 200)}'")
+    token = None
+    if args.token_file is not None:
+        if not args.push or len(names) != 1:
+            raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
+        token = _token_in(args.token_file)
     with open_registry(args) as datastore:
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
@@ -91,32 +98,44 @@ def sync(args: Namespace) -> int:
             bounds = replace(bounds, pull_seconds=args.timeout)
         if args.every is not None:
             rounds = Rounds(args.every)
-            every = _sync_every(datastore, args.peers, bounds, rounds, push=args.push, as_json=args.json)
+            every = _sync_every(datastore, args.peers, bounds, rounds, push=args.push, token=token, as_json=args.json)
             return asyncio.run(every)
-        return asyncio.run(_sync(datastore, names, bounds, push=args.push, as_json=args.json))
+        return asyncio.run(_sync(datastore, names, bounds, push=args.push, token=token, as_json=args.json))
 
 
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
-    from tui_registry.node import node_token, serve as serve_node
-    from tui_registry.node.limits import node_bounds_of
 
     def say(address: Address) -> None:
         if args.json:
             out_json({"url": address.url, "host": address.host, "port": address.port, "node": datastore.address})
         else:
             out(f"serving {address.url}")
-            note("others pull with 'peer add NAME URL'; Ctrl+C ends this")
+            note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
+            if args.allow_remote and not args.host_name:
+                note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
         sys.stdout.flush()
 
     with open_registry(args) as datastore:
         if args.token:
-            token = node_token(datastore.data_dir)
+            token = datastore.tokens.file_token()
+            if token is None:
+                raise StoreError(
+                    "not_found",
+                    "a token is shown once, when it is made: 'tui-registry token add NAME' makes one, 'token list' "
+                    "names those that there are",
+                )
             if args.json:
                 out_json({"token": token})
             else:
                 out(token)
             return 0
+        from tui_registry.node import Whereabouts, serve as serve_node
+        from tui_registry.node.limits import node_bounds_of
+
+        whereabouts = Whereabouts(
+            names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
+        )
         before = datastore.elsewhere.count()
         if before:
             tell_elsewhere(datastore, before, in_full=False)
@@ -125,11 +144,14 @@ def serve(args: Namespace) -> int:
             args.host,
             args.port,
             allow_remote=args.allow_remote,
-            accept_ops=args.accept_ops,
+            accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
             bounds=node_bounds_of(load_settings()),
+            whereabouts=whereabouts,
             new_epoch=args.new_epoch,
+            reread=lambda: node_bounds_of(load_settings()),
             on_ready=say,
             on_shared=_say_shared,
+            on_reread=_say_reread,
         )
         pushed = datastore.elsewhere.count() - before
         if pushed > 0:
@@ -225,7 +247,9 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
 # Pulling and pushing
 
 
-async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push: bool, as_json: bool) -> int:
+async def _sync(
+    datastore: Datastore, names: list[str], bounds: Bounds, *, push: bool, token: str | None, as_json: bool
+) -> int:
     from tui_registry.sync import pull_all
 
     began = time.monotonic()
@@ -244,7 +268,8 @@ async def _sync(datastore: Datastore, names: list[str], bounds: Bounds, *, push:
             failed = True
             note(safe_text(result.sentence))
         elif push:
-            failed = not await _push(datastore, result.peer, _left(bounds, began), as_json=as_json) or failed
+            pushed = await _push(datastore, result.peer, _left(bounds, began), token, as_json=as_json)
+            failed = failed or not pushed
     elsewhere = sum(result.elsewhere for result in results)
     if elsewhere:
         tell_elsewhere(datastore, elsewhere, in_full=not as_json)
@@ -321,6 +346,7 @@ async def _sync_every(
     rounds: Rounds,
     *,
     push: bool,
+    token: str | None = None,
     as_json: bool,
     wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
 ) -> int:
@@ -351,7 +377,8 @@ async def _sync_every(
                     continue
                 _tell_round(result, changed=rounds.note(result.peer, failed=not result.ok), as_json=as_json)
                 if push and result.ok and not stop.is_set() and pushes.due([result.peer]):
-                    await _push_in_round(datastore, result.peer, _left(bounds, began), pushes, stop, as_json=as_json)
+                    left = _left(bounds, began)
+                    await _push_in_round(datastore, result.peer, left, token, pushes, stop, as_json=as_json)
             elsewhere = sum(result.elsewhere for result in results)
             if elsewhere:
                 tell_elsewhere(datastore, elsewhere, in_full=not as_json)
@@ -383,7 +410,14 @@ def _ended(sentence: str) -> str:
 
 
 async def _push_in_round(
-    datastore: Datastore, name: str, bounds: Bounds, pushes: Rounds, stop: asyncio.Event, *, as_json: bool
+    datastore: Datastore,
+    name: str,
+    bounds: Bounds,
+    token: str | None,
+    pushes: Rounds,
+    stop: asyncio.Event,
+    *,
+    as_json: bool,
 ) -> None:
     """Push, unless it is to stop meanwhile; say what was offered, and a failure once."""
     import asyncio
@@ -391,7 +425,8 @@ async def _push_in_round(
     from tui_registry.errors import RegistryError
     from tui_registry.sync import push
 
-    pushing, stopping = asyncio.ensure_future(push(datastore, name, bounds=bounds)), asyncio.ensure_future(stop.wait())
+    pushing = asyncio.ensure_future(push(datastore, name, bounds=bounds, token=token))
+    stopping = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({pushing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not pushing.done():
@@ -445,12 +480,19 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _push(datastore: Datastore, name: str, bounds: Bounds, *, as_json: bool) -> bool:
+def _token_in(file: str) -> str:
+    token = read_text(file, 4096).partition("\n")[0].strip()
+    if not token.isascii() or not token.isprintable() or not token or " " in token:
+        raise FileError(f"{safe_text(file)} holds no token: 'token add' on the node's machine prints one")
+    return token
+
+
+async def _push(datastore: Datastore, name: str, bounds: Bounds, token: str | None, *, as_json: bool) -> bool:
     from tui_registry.present.pulls import SyncError
     from tui_registry.sync import push
 
     try:
-        result = await push(datastore, name, bounds=bounds)
+        result = await push(datastore, name, bounds=bounds, token=token)
     except SyncError as error:
         note(safe_text(error.sentence))
         return False
@@ -539,6 +581,13 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
         return
     write_file(output, data, 0o666)
     note(f"wrote {exact(len(ops))} operations of {kind} {identifier[:12]} to {safe_text(output)}")
+
+
+def _say_reread(error: RegistryError | None) -> None:
+    if error is None:
+        note("SIGHUP: the bounds were read anew. Key and tokens are followed without being asked")
+    else:
+        note(f"SIGHUP: the bounds stay as they were. {safe_text(error.sentence)}")
 
 
 def _say_shared(shared: Shared) -> None:

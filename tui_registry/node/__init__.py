@@ -6,15 +6,17 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .api import create_app
+    from .doors import Whereabouts
     from .limits import NodeBounds
     from .responses import NodeError
-    from .server import TOKEN_FILE, Address, node_token, running, serve
+    from .server import Address, running, serve
 
-__all__ = ["TOKEN_FILE", "Address", "NodeBounds", "NodeError", "create_app", "node_token", "running", "serve"]
+__all__ = ["Address", "NodeBounds", "NodeError", "Whereabouts", "create_app", "running", "serve"]
 _HOMES = {
     "create_app": ".api",
     "NodeBounds": ".limits",
+    "Whereabouts": ".doors",
     "NodeError": ".responses",
-    **dict.fromkeys(("TOKEN_FILE", "Address", "node_token", "running", "serve"), ".server"),
+    **dict.fromkeys(("Address", "running", "serve"), ".server"),
 }
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

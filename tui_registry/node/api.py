@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha3_256
 from importlib.resources import files
 
@@ -16,55 +17,75 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.types import ASGIApp
 
 import tui_registry
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, StoreError, Versions
-from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.crdt import AgentOp, ModelOp
+from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
+from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
-    SECURITY,
-    add_route,
-    component_schemas,
-    describe_routes,
+    Cursor,
+    IdempotencyKey,
+    IdOrPrefix,
+    IfMatch,
+    IfNoneMatch,
+    Limit,
+    QueryText,
+    Sort,
+    WholeId,
+    add_deed,
+    add_head,
+    completed,
+    deeds,
     docs_page,
 )
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE, NodeBounds
-from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
+from tui_registry.node.doors import Doors, Whereabouts
+from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.queues import Queues
-from tui_registry.node.requests import is_held, is_stale, is_token, members, read_json, wrong
+from tui_registry.node.requests import (
+    expect_parameters,
+    idempotency_key as key_of,
+    is_held,
+    is_stale,
+    members,
+    read_json,
+    wrong,
+)
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
+from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record, revision_beside
 from tui_registry.records.merging import differing
-from tui_registry.records.schema import ID_FIELD, NULL_HASH
+from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH, Many, Struct
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-_MAX_SORT = 64
 _JSON = "application/json"
 
 
 def create_app(
     datastore: Datastore,
-    token: str,
     *,
-    accept_ops: bool = False,
+    accept_ops: AcceptOps = False,
     bounds: NodeBounds | None = None,
+    whereabouts: Whereabouts | None = None,
     queues: Queues | None = None,
 ) -> ASGIApp:
     """The app of a node over one replica.
 
     Args:
         datastore: open; the caller closes it after the app.
-        token: what a write over REST must bear.
-        accept_ops: whether strangers may push operations.
+        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        whereabouts: where it is reached; on loopback unless said.
         queues: where its work waits for threads; the caller closes them after the app.
     """
     bounds = bounds or NodeBounds()
     queues = queues or Queues(bounds)
+    tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
         version=tui_registry.__version__,
@@ -76,10 +97,10 @@ def create_app(
     )
     answer_with_problems(app)
     for kind in KINDS:
-        app.include_router(_record_routes(datastore, kind, token, bounds, queues))
+        app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
     app.include_router(_about(app, queues))
-    log = LogRoutes(app, datastore, queues, accept_ops=accept_ops, bounds=bounds)
-    return PacedAnswers(log, bounds)
+    log = LogRoutes(app, datastore, tokens, queues, accept_ops=accept_ops, bounds=bounds)
+    return Doors(PacedAnswers(log, bounds), whereabouts or Whereabouts())
 
 
 # Records
@@ -94,22 +115,19 @@ class _RecordId(StringConvertor):
 register_url_convertor("record_id", _RecordId())
 
 
-def _record_routes(datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds, queues: Queues) -> APIRouter:
+def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
     """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/{id}/resolve`, `POST /models/search`;
     the same for agents.
 
-    Reads are open. A write is signed by this replica's key and needs the bearer token.
+    Reads are open. A write is signed by this replica's key and needs a bearer token.
     """
-    routes = _Records(datastore, kind, token, bounds, queues)
-    said = describe_routes(kind)
     router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
-    add_route(router, "POST", "", routes.register, said["register"])
-    add_route(router, "GET", "", routes.browse, said["browse"])
-    add_route(router, "POST", "/search", routes.search, said["search"])
-    add_route(router, "GET", "/{record_id:record_id}", routes.show, said["show"])
-    add_route(router, "PUT", "/{record_id:record_id}", routes.update, said["update"])
-    add_route(router, "DELETE", "/{record_id:record_id}", routes.delete, said["delete"])
-    add_route(router, "POST", "/{record_id:record_id}/resolve", routes.resolve, said["resolve"])
+    said = deeds(kind)
+    for name, endpoint in (
+        ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("show", routes.show),
+        ("update", routes.update), ("delete", routes.delete), ("resolve", routes.resolve),
+    ):  # fmt: skip
+        add_deed(router, endpoint, said[name])
     return router
 
 
@@ -121,65 +139,162 @@ class _Question(NamedTuple):
 
 
 class _Whole(NamedTuple):
-    """A record as it is answered by itself: what is told of it, that as bytes, and their tag."""
+    """A record as it is answered by itself, and its tag."""
 
-    told: dict[str, Json]
     body: bytes
     etag: str
 
 
+class _Asked(NamedTuple):
+    """A write as it is asked for.
+
+    Attributes:
+        record_id: empty for what is to be registered. root: the path under which the node is reached.
+        once: where it may be asked for again.
+    """
+
+    record_id: str
+    if_match: Sequence[str] | None
+    root: str
+    once: Once | None
+
+
+_Op = ModelOp | AgentOp
+_Write = Callable[[_Asked], _Op]
+
+
 class _Records:
-    def __init__(self, datastore: Datastore, kind: Kind, token: str, bounds: NodeBounds, queues: Queues) -> None:
+    def __init__(self, datastore: Datastore, kind: Kind, tokens: Tokens, queues: Queues, bounds: NodeBounds) -> None:
         self._datastore = datastore
         self._kind: Kind = kind
-        self._token = token
-        self._bounds = bounds
+        self._tokens = tokens
         self._queues = queues
+        self._bounds = bounds
+        # Caller, route and key of what is being written.
+        self._in_flight: set[tuple[str, str, str]] = set()
 
-    async def register(self, request: Request) -> Response:
-        self._expect_token(request)
-        data = await self._record_body(request)
-        return await self._queues.write(request.client, self._register, data)
+    async def register(self, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        caller, data = self._caller(request), await self._record_body(request)
+        asked = self._asked(request, caller, "POST", "", data, None, idempotency_key)
+        op = await self._written(request, asked, partial(self._register, data))
+        return _answer_with(op, 201, {"location": f"{asked.root}/{self._kind}s/{op.key}"})
 
-    async def browse(self, request: Request) -> Response:
-        asked: dict[str, Json] = {**request.query_params}
-        limit = asked.get("limit")
-        if isinstance(limit, str) and _WHOLE_NUMBER.fullmatch(limit):
-            asked["limit"] = int(limit)
-        return await self._queues.search(request.client, self._page, _question(asked, "q"))
+    async def browse(
+        self, request: Request, q: QueryText = None, limit: Limit = None, cursor: Cursor = None, sort: Sort = None
+    ) -> Response:
+        expect_parameters(request, "q", "limit", "cursor", "sort")
+        number: Json = int(limit) if limit is not None and _WHOLE_NUMBER.fullmatch(limit) else limit
+        asked = _question({"q": q, "limit": number, "cursor": cursor, "sort": sort}, "q")
+        return await self._queues.search(request.scope["client"], self._page, asked)
 
     async def search(self, request: Request) -> Response:
+        expect_parameters(request)
         body = await read_json(request, self._bounds.question_bytes, self._bounds)
         known = {"query": "text", "limit": "a number", "cursor": "text", "sort": "text"}
-        return await self._queues.search(request.client, self._page, _question(members(body, known), "query"))
+        asked = _question(members(body, known), "query")
+        return await self._queues.search(request.scope["client"], self._page, asked)
 
-    async def show(self, record_id: str, request: Request) -> Response:
-        whole = await self._queues.read(request.client, self._whole, record_id)
+    async def show(self, record_id: IdOrPrefix, request: Request, if_none_match: IfNoneMatch = None) -> Response:
+        expect_parameters(request)
+        whole = await self._queues.read(request.scope["client"], self._shown, record_id)
         # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
         headers = {"etag": whole.etag, "cache-control": "no-cache"}
-        if is_held(request, whole.etag):
+        if if_none_match is not None and is_held(request, whole.etag):
             return Response(status_code=304, headers=headers)
         return Response(whole.body, 200, headers, _JSON)
 
-    async def update(self, record_id: str, request: Request) -> Response:
-        self._expect_token(request)
-        data = await self._record_body(request)
-        return await self._queues.write(request.client, self._update, record_id, data, request)
+    async def update(
+        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        caller, data = self._caller(request), await self._record_body(request)
+        asked = self._asked(request, caller, "PUT", record_id, data, if_match, idempotency_key)
+        return _answer_with(await self._written(request, asked, partial(self._update, data)))
 
-    async def delete(self, record_id: str, request: Request) -> Response:
-        self._expect_token(request)
-        return await self._queues.write(request.client, self._delete, record_id, request)
+    async def delete(
+        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        caller = self._caller(request)
+        asked = self._asked(request, caller, "DELETE", record_id, None, if_match, idempotency_key)
+        return _answer_with(await self._written(request, asked, self._delete))
 
-    async def resolve(self, record_id: str, request: Request) -> Response:
-        self._expect_token(request)
-        data = await self._record_body(request)
-        return await self._queues.write(request.client, self._resolve, record_id, data, request)
+    async def resolve(
+        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        caller, data = self._caller(request), await self._record_body(request)
+        asked = self._asked(request, caller, "POST resolve", record_id, data, if_match, idempotency_key)
+        return _answer_with(await self._written(request, asked, partial(self._resolve, data)))
+
+    def _caller(self, request: Request) -> str:
+        """The name of the token that the request bears, before anything else of it is looked at."""
+        name = self._tokens.allows(request.headers.get("authorization"), "write")
+        if name is None:
+            raise NodeError("unauthorized", "a write needs a bearer token: the node's operator makes one ('token add')")
+        expect_parameters(request)
+        return name
+
+    async def _record_body(self, request: Request) -> Json:
+        return await read_json(request, self._bounds.record_bytes, self._bounds)
+
+    def _asked(
+        self,
+        request: Request,
+        caller: str,
+        deed: str,
+        record_id: str,
+        data: Json,
+        if_match: Sequence[str] | None,
+        given_key: Sequence[str] | None,
+    ) -> _Asked:
+        key, once = key_of(given_key), None
+        if key is not None:
+            # However its members are ordered and spelt, the same body is the same request.
+            said = json.dumps([record_id, [*(if_match or ())], data], sort_keys=True)
+            once = Once(caller, f"{deed} {self._kind}s", key, said.encode())
+        return _Asked(record_id, if_match, request.scope.get("root_path", ""), once)
+
+    async def _written(self, request: Request, asked: _Asked, write: _Write) -> _Op:
+        """Do a write, once where it bears a key."""
+        client = request.scope["client"]
+        if asked.once is None:
+            return await self._queues.write(client, write, asked)
+        flight = asked.once[:3]
+        if flight in self._in_flight:
+            raise NodeError(
+                "in_flight",
+                "a request with this Idempotency-Key is being answered: try again in 1 s",
+                headers={"retry-after": "1"},
+            )
+        self._in_flight.add(flight)
+        try:
+            return await self._queues.write(client, self._write_once, asked, asked.once, write)
+        finally:
+            self._in_flight.remove(flight)
 
     # How: in a thread, on plain data
 
-    def _register(self, data: Json) -> Response:
-        op = self._datastore.add(self._kind, read_record(self._kind, data))
-        return self._answer(op.key, 201, {"location": f"/{self._kind}s/{op.key}"})
+    def _write_once(self, asked: _Asked, once: Once, write: _Write) -> _Op:
+        done = self._datastore.done(once)
+        if done is not None:
+            return done
+        try:
+            return write(asked)
+        except RegistryError:
+            # Another process of this node may have done it meanwhile: what it left is no longer what was named.
+            done = self._datastore.done(once)
+            if done is None:
+                raise
+            return done
+
+    def _register(self, data: Json, asked: _Asked) -> _Op:
+        record = self._record(data)
+        self._expect_own(record)
+        identifier = str(record[ID_FIELD[self._kind]])
+        if not _HASH.fullmatch(identifier):
+            raise _not_hex(ID_FIELD[self._kind], 64)
+        taken = None if identifier == NULL_HASH else self._datastore.entry(identifier)
+        if taken is not None and taken.kind != self._kind:
+            raise NodeError("already_registered", f"that is the id of {taken.kind} here: leave it out for a new one")
+        return self._datastore.add(self._kind, record, once=asked.once)
 
     def _page(self, asked: _Question) -> Response:
         order = _order(asked.sort) if asked.sort else None
@@ -195,57 +310,83 @@ class _Records:
             own_names=False,
             work=self._bounds.search_work,
         )
-        entries = (self._datastore.entry(row.id, self._kind) for row in page.rows)
-        # A record may be deleted between the two reads.
-        return _json({"items": [_told(entry) for entry in entries if entry is not None], "next": page.next})
+        # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
+        found = self._datastore.bodies([row.id for row in page.rows])
+        items = b",".join(_with(body.record, {"revision": body.revision, "conflict": body.live > 1}) for body in found)
+        beside: Record = {"next": page.next, "notes": [*page.notes]}
+        return Response(_with(b'{"items":[%b]}' % items, beside), 200, None, _JSON)
 
-    def _update(self, record_id: str, data: Json, request: Request) -> Response:
-        entry = self._entry_to_write(record_id, request)
-        record = self._record_at(record_id, data)
+    def _update(self, data: Json, asked: _Asked) -> _Op:
+        entry = self._entry_to_write(asked)
+        record = self._record_at(entry, data)
         # Whoever sends back what was answered says which state was changed, with If-Match or without.
         if revision_beside(data) not in (None, entry.revision):
-            raise self._refusal("changed", record_id)
-        with self._refusals_told(record_id):
-            self._datastore.update(self._kind, record_id, record, entry.heads)
-        return self._answer(record_id)
+            raise self._refusal("changed", asked)
+        with self._refusals_told(asked):
+            return self._datastore.update(self._kind, entry.id, record, entry.heads, once=asked.once)
 
-    def _delete(self, record_id: str, request: Request) -> Response:
-        entry = self._entry_to_write(record_id, request)
-        with self._refusals_told(record_id):
-            self._datastore.delete(self._kind, record_id, entry.heads)
-        return Response(status_code=204)
+    def _delete(self, asked: _Asked) -> _Op:
+        entry = self._entry_to_write(asked)
+        with self._refusals_told(asked):
+            return self._datastore.delete(self._kind, entry.id, entry.heads, once=asked.once)
 
-    def _resolve(self, record_id: str, data: Json, request: Request) -> Response:
-        entry = self._entry_to_write(record_id, request, settling=True)
+    def _resolve(self, data: Json, asked: _Asked) -> _Op:
+        entry = self._entry_to_write(asked, settling=True)
         body = members(data, {"record": "a record or null", "heads": "a list", "revision": "text"})
         if "record" not in body:
             raise wrong("record", "must be the record as it shall be, or null to delete all versions")
         is_seen = _is_seen(body, entry)
-        record = None if body["record"] is None else self._record_at(record_id, body["record"])
+        record = None if body["record"] is None else self._record_at(entry, body["record"])
         if not is_seen:
-            raise self._refusal("changed", record_id)
-        with self._refusals_told(record_id):
-            self._datastore.resolve(self._kind, record_id, record, entry.heads)
-        return Response(status_code=204) if record is None else self._answer(record_id)
+            raise self._refusal("changed", asked)
+        with self._refusals_told(asked):
+            return self._datastore.resolve(self._kind, entry.id, record, entry.heads, once=asked.once)
 
-    def _record_at(self, record_id: str, data: Json) -> Record:
-        record = read_record(self._kind, data)
+    def _record_at(self, entry: Entry, data: Json) -> Record:
+        record = self._record(data)
         field = ID_FIELD[self._kind]
-        if record[field] not in (NULL_HASH, record_id):
+        if record[field] not in (NULL_HASH, entry.id):
             raise wrong(field, "must be the id in the path, or be left out")
-        return {**record, field: record_id}
+        if entry.mine:  # another's is refused by the Datastore, which says whose it is
+            self._expect_own(record)
+        return {**record, field: entry.id}
 
-    def _answer(self, record_id: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-        whole = self._whole(record_id)
-        return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
+    def _record(self, data: Json) -> Record:
+        record = read_record(self._kind, data)
+        given = data if isinstance(data, dict) else {}
+        for field in FIELDS[self._kind]:
+            # In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake.
+            if isinstance(field.type, Many | Struct) and given.get(field.name) == "":
+                raise wrong(
+                    field.name, f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text"
+                )
+        return record
 
-    def _whole(self, record_id: str) -> _Whole:
+    def _expect_own(self, record: Record) -> None:
+        """Refuse a record that names another owner than the node's key: it would be signed as another one's."""
+        owner = str(record["owner_id"])
+        if owner in (NULL_HASH, self._datastore.address):
+            return
+        if not _ADDRESS.fullmatch(owner):
+            raise _not_hex("owner_id", 40)
+        raise NodeError(
+            "not_owner", f"owner_id names 0x{owner}, and this node signs by its own key: leave owner_id out to do so"
+        )
+
+    def _shown(self, record_id: str) -> _Whole:
+        whole_id = record_id if _HASH.fullmatch(record_id) else self._find(record_id)
+        body = next(iter(self._datastore.bodies([whole_id])), None)
+        if body is None or body.kind != self._kind or body.live > 1:
+            return _whole(self._told(record_id))
+        return _one_version(body.record, body.heads)
+
+    def _told(self, record_id: str) -> Record:
+        """What is told of a record, with each of its versions where there are several."""
         entry = self._entry(record_id)
-        while (told := self._told_of_versions(entry)) is None:
+        while (versions := self._told_of_versions(entry)) is None:
             entry = self._entry(record_id)
-        told = {**_told(entry), "heads": [*entry.heads], **told}
-        body = _spelt(told)
-        return _Whole(told, body, f'"{entry.revision}.{sha3_256(body).hexdigest()[:16]}"')
+        state: Record = {"revision": entry.revision, "conflict": len(entry.live_heads) > 1, "heads": [*entry.heads]}
+        return {**entry.record, **state, **versions}
 
     def _told_of_versions(self, entry: Entry) -> dict[str, Json] | None:
         """The live versions of a record in conflict; None where there are others by now."""
@@ -257,54 +398,54 @@ class _Records:
             return None
         return _conflict(found)
 
-    def _entry(self, record_id: str) -> Entry:
+    def _find(self, record_id: str) -> str:
         if not _ID_OR_PREFIX.fullmatch(record_id):
             sentence = f"'{record_id[:80]}' is not an id: an id is up to 64 hex digits, GET /{self._kind}s lists them"
             raise NodeError("not_found", sentence)
-        _, full_id = self._datastore.find(record_id, self._kind)
-        entry = self._datastore.entry(full_id, self._kind)
+        return self._datastore.find(record_id, self._kind)[1]
+
+    def _entry(self, record_id: str) -> Entry:
+        entry = self._datastore.entry(self._find(record_id), self._kind)
         if entry is None:
             raise NodeError("not_found", f"there is no {self._kind} with that id")
         return entry
 
-    def _entry_to_write(self, record_id: str, request: Request, *, settling: bool = False) -> Entry:
+    def _entry_to_write(self, asked: _Asked, *, settling: bool = False) -> Entry:
         """The record that a caller wants to change, and may: another's is left to the Datastore, which refuses it.
 
         Whatever If-Match says, it settles no conflict: who names all heads need not have looked at each version.
         """
-        if not _HASH.fullmatch(record_id):
+        if not _HASH.fullmatch(asked.record_id):
             raise NodeError("bad_id", "a write names the whole id, 64 lower-case hex digits")
-        entry = self._entry(record_id)
+        entry = self._entry(asked.record_id)
         if entry.mine and not settling and len(entry.live_heads) > 1:
-            raise self._refusal("conflict", record_id)
-        if entry.mine and is_stale(request, entry.revision):
-            raise self._refusal("changed", record_id, 412)
+            raise self._refusal("conflict", asked)
+        if entry.mine and is_stale(asked.if_match, entry.revision):
+            raise self._refusal("changed", asked, 412)
         return entry
 
     @contextmanager
-    def _refusals_told(self, record_id: str) -> Iterator[None]:
+    def _refusals_told(self, asked: _Asked) -> Iterator[None]:
         """Say how the record stands now where a write did not find it as it was read."""
         try:
             yield
         except StoreError as error:
             if error.code in _SAID:
-                raise self._refusal(error.code, record_id) from error
+                raise self._refusal(error.code, asked) from error
             raise
 
-    def _refusal(self, code: str, record_id: str, status: int | None = None) -> NodeError:
-        told = self._whole(record_id).told
+    def _refusal(self, code: str, asked: _Asked, status: int | None = None) -> NodeError:
+        told = self._told(asked.record_id)
         now: dict[str, Json] = {name: told[name] for name in ("revision", "heads", "differing") if name in told}
-        path = f"/{self._kind}s/{record_id}"
+        path = f"{asked.root}/{self._kind}s/{asked.record_id}"
         if told["conflict"]:
             now["resolve"] = f"{path}/resolve"
         return NodeError(code, _SAID[code].format(kind=self._kind, path=path), status=status, told=now)
 
-    def _expect_token(self, request: Request) -> None:
-        if not is_token(request.headers.get("authorization"), self._token):
-            raise NodeError("unauthorized", "a write needs the node's bearer token: its operator can tell you")
 
-    async def _record_body(self, request: Request) -> Json:
-        return await read_json(request, self._bounds.record_bytes, self._bounds)
+def _not_hex(field: str, digits: int) -> InvalidRecord:
+    said = f"must be {digits} lower-case hex digits, or be left out: the node sets it"
+    return InvalidRecord((Problem(field, "error", "not_hex", said),))
 
 
 def _order(sort: str) -> str | None:
@@ -324,7 +465,7 @@ def _question(asked: dict[str, Json], query_name: str) -> _Question:
         raise wrong("limit", f"must be a whole number from 1 to {MAX_PAGE}")
     if not (cursor is None or isinstance(cursor, str)) or len(cursor or "") > MAX_QUESTION_TEXT:
         raise wrong("cursor", "must be `next` of the page before")
-    if not (sort is None or isinstance(sort, str)) or len(sort or "") > _MAX_SORT:
+    if not (sort is None or isinstance(sort, str)) or len(sort or "") > MAX_SORT:
         raise wrong("sort", "must be text, such as `-updated` or `name`")
     return _Question(query, limit, cursor, sort)
 
@@ -362,9 +503,32 @@ def _is_hash(value: Json) -> bool:
     return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
 
-def _told(entry: Entry) -> dict[str, Json]:
-    """A record as a list has it: its fields, and what says which state of it this is."""
-    return {**entry.record, "revision": entry.revision, "conflict": len(entry.live_heads) > 1}
+def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The record as it was written, whatever others wrote since: asked for again, it is the same answer."""
+    if op.record is None:
+        return Response(status_code=204)
+    # A write names all heads that there are, and so is the only one after.
+    whole = _one_version(_spelt(op.record), (op.hash,))
+    return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
+
+
+def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:
+    """A record that is not in conflict, whose fields are these."""
+    revision = revision_of(heads)
+    return _tagged(_with(record, {"revision": revision, "conflict": False, "heads": [*heads]}), revision)
+
+
+def _whole(told: Record) -> _Whole:
+    return _tagged(_spelt(told), str(told["revision"]))
+
+
+def _tagged(body: bytes, revision: str) -> _Whole:
+    return _Whole(body, f'"{revision}.{sha3_256(body).hexdigest()[:16]}"')
+
+
+def _with(spelt: bytes, members: Record) -> bytes:
+    """An object as JSON, with more members at its end."""
+    return spelt[:-1] + b"," + _spelt(members)[1:]
 
 
 def _conflict(found: Versions) -> dict[str, Json]:
@@ -393,10 +557,6 @@ def _version(entry: HistoryEntry) -> dict[str, Json]:
     }
 
 
-def _json(tree: Json) -> Response:
-    return Response(_spelt(tree), 200, None, _JSON)
-
-
 def _spelt(tree: Json) -> bytes:
     return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -412,32 +572,18 @@ def _about(app: FastAPI, queues: Queues) -> APIRouter:
 
     async def protocol(request: Request) -> Response:
         # As plain text: Markdown reads well as it is, and browsers would download it under its own media type.
-        return PlainTextResponse(await queues.read(request.client, _PROTOCOL.read_bytes), headers=HEADERS)
+        text = await queues.read(request.scope["client"], _PROTOCOL.read_bytes)
+        return PlainTextResponse(text, headers=HEADERS)
 
-    router.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
-    router.add_api_route("/docs/protocol", protocol, methods=["GET", "HEAD"], include_in_schema=False)
+    for path, endpoint in (("/docs", docs), ("/docs/protocol", protocol)):
+        router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
+        add_head(router, path, endpoint)
     return router
 
 
 class _Node(FastAPI):
     def openapi(self) -> dict[str, Json]:
-        """The OpenAPI document, with our schemas in place of FastAPI's own for faults."""
+        """The OpenAPI document."""
         if not self.openapi_schema:
-            tree: dict[str, Json] = super().openapi()
-            components = tree.setdefault("components", {})
-            if isinstance(components, dict):
-                components["schemas"] = {**component_schemas(), **SYNC_SCHEMAS}
-                components["securitySchemes"] = SECURITY
-            paths = tree["paths"]
-            for methods in paths.values() if isinstance(paths, dict) else ():
-                for operation in methods.values() if isinstance(methods, dict) else ():
-                    _without_fastapis_faults(operation)
-            if isinstance(paths, dict):
-                paths.update(SYNC_PATHS)
-        return self.openapi_schema or {}
-
-
-def _without_fastapis_faults(operation: Json) -> None:
-    responses = operation.get("responses") if isinstance(operation, dict) else None
-    if isinstance(responses, dict):
-        responses.pop("422", None)
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema

@@ -1,277 +1,647 @@
-"""What the node says about itself: summaries of its routes, JSON schemas made from the records' own table, and the page
-about its API, one HTML file that is made here and loads nothing from anywhere."""
+"""What the node says about itself: the types of what it takes and answers, made from the records' own table, from which
+FastAPI describes its routes; and the page about them, one HTML file that is made here and loads nothing from anywhere.
+
+No type here is ever asked to read a body: bodies are read by our own rules, which say what is wrong in our own words.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import re
+import types as python_types
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from html import escape
+from types import MappingProxyType
+from typing import Annotated, Literal, TypeAlias
 
-from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi import APIRouter, Header, Path, Query, Security
+from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, conint, constr
+from pydantic.config import JsonDict
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_VERSIONS, PAGE
-from tui_registry.node.responses import MEDIA_TYPE
+from tui_registry.datastore import revision_of
+from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.frozen import NamedTuple
+from tui_registry.node.limits import KEY_PATTERN, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
+from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
+from tui_registry.node.responses import MEDIA_TYPE, status_of
 from tui_registry.query import GRAMMAR, spellings
-from tui_registry.records import schema
+from tui_registry.records import schema, types
+from tui_registry.records.as_written import BESIDE
+from tui_registry.records.wire import derive_id
 
-SCHEMA_NAME: dict[Kind, str] = {"model": "AIModel", "agent": "AIAgent"}
 _JSON = "application/json"
-_TEXT: Json = {"type": "string"}
-_NUMBER: Json = {"type": "integer"}
+_REF = "#/components/schemas/{model}"
+# As the annotation of a field has them.
+_Type: TypeAlias = type[object] | python_types.UnionType | python_types.GenericAlias
+_Fields: TypeAlias = Mapping[str, tuple[_Type, object]]
+
+# Records, as the table of their fields has them
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The OpenAPI entry of one operation: its answer on success, and what else is merged into the entry."""
+class _Answer(BaseModel):
+    """What is answered may have more members in a later version."""
 
-    summary: str
-    status: int
-    extra: dict[str, Json]
+    model_config = ConfigDict(protected_namespaces=())
 
 
-def add_route(
-    router: APIRouter, method: str, path: str, endpoint: Callable[..., Awaitable[Response]], said: Said
-) -> None:
-    """Add a route whose endpoint makes its own answers; FastAPI makes and checks none.
+class _Sent(BaseModel):
+    """What is sent is refused with members that there are not."""
 
-    What answers GET answers HEAD too (RFC 9110, section 9.1); the server leaves the body out.
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class Other(_Answer):
+    """What has no name in an enum."""
+
+    Other: str = Field(min_length=schema.OTHER_TEXT.least, max_length=schema.OTHER_TEXT.most)
+
+
+class OtherInput(_Sent):
+    """What has no name in an enum."""
+
+    Other: str = Field(min_length=schema.OTHER_TEXT.least, max_length=schema.OTHER_TEXT.most)
+
+
+_ENUMS: dict[tuple[str, ...], type[StrEnum]] = {
+    tuple(member.value for member in enum): enum
+    for enum in (
+        types.ModelType,
+        types.ModelFramework,
+        types.QuantizationType,
+        types.AgentType,
+        types.AgentFramework,
+    )
+}
+_HASH = constr(pattern="^[0-9a-f]{64}$")
+_KIND_NAME: dict[Kind, str] = {"model": "Model", "agent": "Agent"}
+_PASSED_OVER = sorted(BESIDE - {"revision"})
+
+
+def _made(name: str, base: type[BaseModel], what: str, fields: _Fields) -> type[BaseModel]:
+    """A class of those fields: each with its type, and what pydantic's `Field` gives for it."""
+
+    def body(namespace: dict[str, object]) -> None:
+        namespace["__module__"] = __name__
+        namespace["__doc__"] = what
+        namespace["__annotations__"] = {field: of for field, (of, _) in fields.items()}
+        namespace.update({field: more for field, (_, more) in fields.items()})
+
+    made = python_types.new_class(name, (base,), {}, body)
+    assert issubclass(made, BaseModel)
+    return made
+
+
+class _Spelling(NamedTuple):
+    """How a field may stand in a body.
+
+    Attributes:
+        most: of a list, how long it may be.
     """
-    router.add_api_route(
-        path,
-        endpoint,
-        methods=[method],
-        summary=said.summary,
-        # FastAPI would show the docstring of a private method otherwise.
-        description=said.summary,
-        status_code=said.status,
-        openapi_extra={**said.extra},
-        response_model=None,
-        response_class=Response,
-    )
-    if method == "GET":
-        router.add_api_route(
-            path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None, response_class=Response
-        )
+
+    of: _Type
+    most: int | None = None
 
 
-def describe_routes(kind: Kind) -> dict[str, Said]:
-    """The record routes of one kind, by the name of what they do."""
-    one, many = kind, f"{kind}s"
-    article = "an" if kind == "agent" else "a"
-    record = _ref(SCHEMA_NAME[kind])
-    shown: Json = {"allOf": [record, _ref("State"), _ref("Versions")]}
-    listed: Json = {"allOf": [record, _ref("State")]}
-    page = _object({"items": {"type": "array", "items": listed}, "next": {"type": ["string", "null"]}})
-    refused: dict[str, Json] = {"409": _CONFLICT, "412": _CHANGED}
-    settling: Json = {
-        "type": "object",
-        "properties": {"record": {"anyOf": [record, _NULL]}, "heads": _HASHES, "revision": _HASH},
-        "anyOf": [{"required": ["record", "heads"]}, {"required": ["record", "revision"]}],
-    }
-    question = _object(
-        {
-            "query": {"type": "string", "maxLength": MAX_QUESTION_TEXT},
-            "limit": _LIMIT,
-            "cursor": {"type": ["string", "null"]},
-            "sort": {"type": ["string", "null"]},
-        }
-    )
+def _answered(of: schema.FieldType, needs: type[BaseModel]) -> _Spelling:
+    """As it is answered."""
+    match of:
+        case schema.Text():
+            if of.hex_digits:
+                return _Spelling(constr(pattern=f"^[0-9a-f]{{{of.hex_digits}}}$"))
+            return _Spelling(constr(min_length=of.least, max_length=of.most))
+        case schema.Integer():
+            return _Spelling(conint(ge=of.least, le=of.most))
+        case schema.Flag():
+            return _Spelling(bool)
+        case schema.Variant():
+            return _Spelling(_ENUMS[of.names] | Other)
+        case schema.Optional():
+            return _Spelling(_answered(of.of, needs).of | None)
+        case schema.Many():
+            return _Spelling(_list_of(_answered(of.of, needs).of), of.most)
+        case schema.Struct():
+            return _Spelling(needs)
+
+
+def _sent(of: schema.FieldType, needs: type[BaseModel]) -> _Spelling:
+    """As it may be sent: numbers in people's units, names in any case (`records.as_written`)."""
+    match of:
+        case schema.Text():
+            if of == _OWNER:
+                return _Spelling(constr(pattern=f"^([0-9a-f]{{40}}|{schema.NULL_HASH})$"))
+            return _answered(of, needs)
+        case schema.Integer():
+            return _Spelling(conint(ge=of.least, le=of.most) | str)
+        case schema.Flag():
+            return _Spelling(bool | str)
+        case schema.Variant():
+            return _Spelling(_ENUMS[of.names] | OtherInput | str)
+        case schema.Optional():
+            return _Spelling(_sent(of.of, needs).of | None)
+        case schema.Many():
+            return _Spelling(_list_of(_sent(of.of, needs).of), of.most)
+        case schema.Struct():
+            return _Spelling(needs)
+
+
+def _list_of(of: _Type) -> _Type:
+    return python_types.GenericAlias(list, (of,))
+
+
+_OWNER = schema.Text(40, hex_digits=40)
+_UNITS: dict[schema.Unit, str] = {"mb": "MB", "gb": "GB", "tokens": "tokens", "time": "Unix seconds"}
+
+
+def _answered_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
+    spelt = [(field, _answered(field.type, needs)) for field in fields]
     return {
-        "register": _said(
-            f"Register {article} {one}", shown, status=201, body=record, told=("ETag", "Location"), signed=True
-        ),
-        "browse": _said(f"List or search {many}, newest first", page, asked=_ASKED),
-        "search": _said(f"Search {many}", page, body=question),
-        "show": _said(
-            f"One {one}, by id or unique prefix; its ETag is for If-Match",
-            shown,
-            told=("ETag",),
-            asked=(_IF_NONE_MATCH,),
-            others={"304": _UNCHANGED},
-        ),
-        "update": _said(
-            f"Replace {article} {one}; If-Match guards against lost edits",
-            shown,
-            body=record,
-            told=("ETag",),
-            asked=(_IF_MATCH,),
-            others=refused,
-            signed=True,
-        ),
-        "delete": _said(
-            f"Delete {article} {one}; If-Match guards against lost edits",
-            None,
-            status=204,
-            asked=(_IF_MATCH,),
-            others=refused,
-            signed=True,
-        ),
-        "resolve": _said(
-            f"Settle {article} {one} of which several versions are live, naming all heads; null deletes it (204)",
-            shown,
-            body=settling,
-            told=("ETag",),
-            asked=(_IF_MATCH,),
-            others={"204": {"description": "deleted"}, **refused},
-            signed=True,
-        ),
+        field.name: (of, Field(title=field.label, description=_about(field), max_length=most))
+        for field, (of, most) in spelt
     }
 
 
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
+def _sent_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
+    spelt = [(field, _sent(field.type, needs)) for field in fields]
+    return {
+        field.name: (of, Field(_default(field), title=field.label, description=_about(field), max_length=most))
+        for field, (of, most) in spelt
+    }
 
 
-def _object(properties: dict[str, Json]) -> Json:
-    return {"type": "object", "properties": properties}
+def _about(field: schema.Field) -> str | None:
+    return "; ".join(filter(None, (field.about, _UNITS.get(field.unit)))) or None
 
 
-def _said(
-    summary: str,
-    answer: Json,
-    *,
-    status: int = 200,
-    body: Json = None,
-    told: tuple[str, ...] = (),
-    asked: tuple[Json, ...] = (),
-    others: Mapping[str, Json] | None = None,
-    signed: bool = False,
-) -> Said:
-    """One operation.
-
-    Args:
-        answer: the schema of what it is answered with; None for an empty answer.
-        body: of what is sent.
-        told: headers of the answer.
-        asked: parameters beside those of the path.
-        others: answers beside the one and the problems.
-        signed: needs the token.
-    """
-    given: dict[str, Json] = {"description": "done"}
-    if answer is not None:
-        given["content"] = {_JSON: {"schema": answer}}
-    if told:
-        given["headers"] = {name: _HEADERS[name] for name in told}
-    extra: dict[str, Json] = {"responses": {str(status): given, **(others or {}), "default": _refused("a problem")}}
-    if body is not None:
-        extra["requestBody"] = {"required": True, "content": {_JSON: {"schema": body}}}
-    if asked:
-        extra["parameters"] = [*asked]
-    if signed:
-        extra["security"] = [{"token": []}]
-    return Said(summary, status, extra)
+def _default(field: schema.Field) -> object:
+    """What stands for a field that is left out; nothing does for one that a record must have, such as its name."""
+    of = field.type
+    is_missing = isinstance(of, schema.Text) and isinstance(field.default, str) and len(field.default) < of.least
+    return ... if is_missing else field.default
 
 
-def _refused(what: str) -> Json:
-    schema = _ref("Problem")
-    return {"description": f"{what}, as problem+json (RFC 9457)", "content": {MEDIA_TYPE: {"schema": schema}}}
+class _Kind(NamedTuple):
+    """The types of one kind: of a record as it is answered in a list and by itself, and as it is sent."""
+
+    page: type[BaseModel]
+    shown: type[BaseModel]
+    sent: type[BaseModel]
+    settling: type[BaseModel]
+    example: Record
 
 
-def _parameter(name: str, place: str, schema: Json, what: str) -> Json:
-    return {"name": name, "in": place, "required": False, "schema": schema, "description": what}
+def _kind(kind: Kind) -> _Kind:
+    name, fields = _KIND_NAME[kind], schema.FIELDS[kind]
+    needs_of = next(field.type.fields for field in fields if isinstance(field.type, schema.Struct))
+    needs = _made(
+        f"{name}ResourceRequirements", _Answer, f"What {_a(kind)} needs.", _answered_fields(needs_of, _Answer)
+    )
+    record = _made(f"AI{name}", _Answer, f"A version of {_a(kind)}.", _answered_fields(fields, needs))
+    state: _Fields = {
+        "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
+        "conflict": (bool, Field(description="whether several versions are live")),
+    }
+    listed = _made(f"Listed{name}", record, f"{_a(kind).capitalize()} as lists have it.", state)
+    version = _made(
+        f"{name}Version",
+        _Answer,
+        f"A live version of {_a(kind)}.",
+        {
+            "hash": (_HASH, Field(description="of its operation")),
+            "updated_at": (int, Field(description="Unix seconds")),
+            "arrived_at": (int | None, Field(description="Unix seconds: when it came to this node")),
+            "record": (record, Field()),
+        },
+    )
+    conflict: _Fields = {
+        "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
+        "differing": (_list_of(str), _left_out("in a conflict: the paths of the fields that are not equal")),
+        "versions": (
+            _list_of(version),
+            _left_out("in a conflict: the live ones, the shown one first", MAX_VERSIONS),
+        ),
+        "ancestor": (version | None, _left_out("in a conflict: the nearest that all versions come from, if known")),
+        "more_versions": (int, _left_out("how many live versions are not told")),
+    }
+    shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", conflict)
+    page = _made(
+        f"{name}Page",
+        _Answer,
+        f"{name}s that match, in order.",
+        {
+            "items": (_list_of(listed), Field(max_length=MAX_PAGE)),
+            "next": (str | None, Field(description="the `cursor` of the next page, null where this is the last")),
+            "notes": (_list_of(str), Field(description="what to know of the answer, a sentence each")),
+        },
+    )
+    needs_sent = _made(f"{name}RequirementsInput", _Sent, f"What {_a(kind)} needs.", _sent_fields(needs_of, _Sent))
+    beside: _Fields = {
+        "revision": (_HASH, _left_out("of the state that was read: PUT refuses where the present one is another")),
+        **{told: (object, _left_out("as it was answered beside `revision`: passed over")) for told in _PASSED_OVER},
+    }
+    sent = _made(
+        f"{name}Input",
+        _Sent,
+        f"{_a(kind).capitalize()} to be signed. Numbers may be text in people's units (`7b`, `32k`, `16GB`), names of "
+        "enums be in any case. Owner and times are set by the node; what was answered may be sent back.",
+        {**_sent_fields(fields, needs_sent), **beside},
+    )
+    settling = _made(
+        f"{name}Resolution",
+        _Sent,
+        "How a conflict is settled, and the state that this was decided by: `heads` or `revision` must be there.",
+        {
+            "record": (sent | None, Field(description="as it shall be, null to delete all versions")),
+            "heads": (_list_of(_HASH) | None, Field(None, min_length=1, description="as they were answered")),
+            "revision": (_HASH | None, Field(None, description="in place of `heads`")),
+        },
+    )
+    return _Kind(page, shown, sent, settling, _example(kind))
 
 
-_LIMIT: Json = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}
-_ASKED = (
-    _parameter("q", "query", {"type": "string", "maxLength": MAX_QUESTION_TEXT}, "a query; /docs has its grammar"),
-    _parameter("limit", "query", _LIMIT, "records in a page"),
-    _parameter("cursor", "query", _TEXT, "`next` of the page before, for the same query and sort"),
-    _parameter("sort", "query", _TEXT, "such as `-updated` or `name`"),
-)
+def _a(kind: Kind) -> str:
+    return "an agent" if kind == "agent" else "a model"
+
+
+def _left_out(what: str, most: int | None = None) -> object:
+    """Of a field that need not be there, and stands for nothing then."""
+    return Field(None, description=what, json_schema_extra=_without_default, max_length=most)
+
+
+def _without_default(shape: JsonDict) -> None:
+    shape.pop("default", None)
+
+
+# An example of each kind: what somebody sends, and what the node makes of it
+
+_AT = 1767225600
+_BY = "3b2d227260784ed8dcc34f5537c934456fda0bc7"
+_SENT: dict[Kind, Record] = {
+    "model": {
+        "name": "tiny-llama-ft",
+        "version": "1.2.0",
+        "description": "TinyLlama, tuned on our support tickets",
+        "license": "Apache-2.0",
+        "model_type": "LLM",
+        "parameters": 1_100_000_000,
+        "quantization": "INT4",
+        "context_length": 2048,
+        "tags": ["chat", "tiny"],
+    },
+    "agent": {
+        "name": "research-crew",
+        "version": "0.3.0",
+        "license": "MIT",
+        "agent_type": "Researcher",
+        "framework": "CrewAI",
+        "tags": ["search"],
+        "tools": ["web-search"],
+    },
+}
+
+
+def _example(kind: Kind) -> Record:
+    """The example as it is answered, signed and unedited."""
+    sent = _SENT[kind]
+    head = "5e3b9a3c1f0d4e7f8a6b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f"
+    signed: Record = {
+        schema.ID_FIELD[kind]: derive_id(kind, _BY, str(sent["name"]), _AT),
+        "owner_id": _BY,
+        "created_at": _AT,
+        "updated_at": _AT,
+    }
+    return {
+        **schema.defaults(kind), **sent, **signed, "revision": revision_of((head,)), "conflict": False, "heads": [head],
+    }  # fmt: skip
+
+
+_TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
+# By the type of an answer, one.
+EXAMPLES: dict[type[BaseModel], Json] = {}
+for _of in _TYPES.values():
+    EXAMPLES[_of.shown] = _of.example
+    _item: Json = {name: value for name, value in _of.example.items() if name != "heads"}
+    EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
+
+
+class Question(_Sent):
+    """A search."""
+
+    query: str | None = Field("", max_length=MAX_QUESTION_TEXT, description="in the query language: see /docs")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = Field(PAGE, description="records in a page")
+    cursor: str | None = Field(
+        None, max_length=MAX_QUESTION_TEXT, description="`next` of the page before, for the same query and sort"
+    )
+    sort: str | None = Field(None, max_length=MAX_SORT, description="such as `-updated` or `name`")
+
+
+class FieldProblem(_Answer):
+    """What is wrong with one field or member."""
+
+    path: str = Field(description="of the field; empty for the body as a whole")
+    severity: Literal["error", "warning"]
+    code: str = Field(description="for programs: see Error codes on the protocol page")
+    sentence: str = Field(description="for people: what would be right")
+
+
+class Problem(_Answer):
+    """Why a request was refused, by RFC 9457."""
+
+    type: Literal["about:blank"]
+    title: str = Field(description="the status in words")
+    status: int
+    code: str = Field(description="for programs: see Error codes on the protocol page")
+    detail: str = Field(description="for people: what happened and what to do")
+
+
+class InvalidProblem(Problem):
+    """Why what was sent cannot be signed or read."""
+
+    problems: list[FieldProblem] = Field([], description="for `invalid`: each", json_schema_extra=_without_default)
+
+
+class StateProblem(Problem):
+    """Why a write was refused that would have been signed without what others wrote, and how the record stands."""
+
+    revision: str = Field("", description="the present one", json_schema_extra=_without_default)
+    heads: list[str] = Field([], description="the present ones", json_schema_extra=_without_default)
+    differing: list[str] = Field(
+        [], description="in a conflict: the paths of the fields that are not equal", json_schema_extra=_without_default
+    )
+    resolve: str = Field(
+        "", description="in a conflict: the path where it is settled", json_schema_extra=_without_default
+    )
+
+
+# What FastAPI hands to the routes: text, whatever is said of it here. They read it, and refuse it in their own words.
+
+
+def _said(of: Json, **more: Json) -> WithJsonSchema:
+    return WithJsonSchema({"type": of, **more})
+
+
+_TAGS = "tags with commas between them, or `*`"
+QueryText: TypeAlias = Annotated[
+    str | None,
+    _said("string", maxLength=MAX_QUESTION_TEXT),
+    Query(
+        alias="q",
+        description="a query, in the language that /docs describes",
+        openapi_examples={"words": {"value": "llama license:apache-2.0 params:<=8b"}},
+    ),
+]
+Limit: TypeAlias = Annotated[
+    str | None,
+    _said("integer", minimum=1, maximum=MAX_PAGE),
+    Query(description="records in a page", json_schema_extra={"default": PAGE}),
+]
+Cursor: TypeAlias = Annotated[
+    str | None,
+    _said("string", maxLength=MAX_QUESTION_TEXT),
+    Query(description="`next` of the page before, for the same query and sort"),
+]
+Sort: TypeAlias = Annotated[
+    str | None,
+    _said("string", maxLength=MAX_SORT),
+    Query(description="such as `-updated` or `name`", openapi_examples={"by name": {"value": "name"}}),
+]
+IdOrPrefix: TypeAlias = Annotated[
+    str,
+    _said("string", pattern="^(0[xX])?[0-9a-fA-F]{1,64}$"),
+    Path(description="64 hex digits, or as many of the first as are unique"),
+]
+WholeId: TypeAlias = Annotated[str, _said("string", pattern="^[0-9a-f]{64}$"), Path(description="64 hex digits")]
+IfMatch: TypeAlias = Annotated[
+    list[str] | None,
+    _said("string"),
+    Header(alias="If-Match", description=f"the ETag of the record that you decided by: {_TAGS}"),
+]
+IfNoneMatch: TypeAlias = Annotated[
+    list[str] | None, _said("string"), Header(alias="If-None-Match", description=f"the ETag of what you have: {_TAGS}")
+]
+IdempotencyKey: TypeAlias = Annotated[
+    list[str] | None,
+    _said("string", pattern=KEY_PATTERN),
+    Header(
+        alias="Idempotency-Key",
+        description="yours for this request: sent again with it within 24 hours, it is answered as before and written "
+        "once. In quotes or without",
+        openapi_examples={"a UUID": {"value": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}},
+    ),
+]
+_TOKEN = HTTPBearer(scheme_name="token", auto_error=False, description="what the node's operator made: `token add`")
+
+# The routes of records
+
 _HEADERS: dict[str, Json] = {
-    "ETag": {"schema": _TEXT, "description": "for If-None-Match, and of a record for If-Match"},
-    "Location": {"schema": _TEXT, "description": "the record's path"},
+    "ETag": {"schema": {"type": "string"}, "description": "for If-None-Match, and of a record for If-Match"},
+    "Location": {"schema": {"type": "string"}, "description": "the record's path"},
+    "Retry-After": {"schema": {"type": "integer"}, "description": "seconds"},
+    "WWW-Authenticate": {"schema": {"type": "string"}, "description": "how to say who you are"},
 }
-_IF_NONE_MATCH = _parameter("If-None-Match", "header", _TEXT, "the ETag of what you have")
-_IF_MATCH = _parameter("If-Match", "header", _TEXT, "the ETag of the record that you decided by")
-_UNCHANGED: Json = {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}
-_CHANGED = _refused("If-Match names another state than the present one")
-_CONFLICT = _refused("several versions are live, or the record has changed meanwhile")
-_HASH: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_HASHES: Json = {"type": "array", "items": _HASH}
-_PATHS: Json = {"type": "array", "items": _TEXT}
-_NULL: Json = {"type": "null"}
-
-SECURITY: Json = {
-    "token": {"type": "http", "scheme": "bearer", "description": "what `node.token` beside the replica holds"}
-}
+# By status, what is told with a refusal beside its type.
+_TOLD_BY_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422: InvalidProblem}
+_ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
+_WITH_BODY = ("foreign_origin", "document", "bad_body", "too_slow", "too_large", "encoded", "media_type", "invalid")
+_OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
+_OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
 
-def component_schemas() -> dict[str, Json]:
-    """The named schemas: both kinds of record, what is told beside their fields, and problems."""
-    listed = _object({"path": _TEXT, "severity": {"enum": ["error", "warning"]}, "code": _TEXT, "sentence": _TEXT})
-    schemas: dict[str, Json] = {SCHEMA_NAME[kind]: _fields(schema.FIELDS[kind]) for kind in KINDS}
-    version = _object(
-        {
-            "hash": _HASH,
-            "updated_at": _NUMBER,
-            "arrived_at": {"type": ["integer", "null"]},
-            "record": {"anyOf": [_ref(name) for name in SCHEMA_NAME.values()]},
-        }
+class Deed(NamedTuple):
+    """What can be done with records: a route of one kind.
+
+    Attributes:
+        answer: what it is answered with at best, None for nothing. body: what is sent, with an example.
+        told: headers of the answer. refused: codes, those that any route may answer with left out.
+        others: answers beside those.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answer: type[BaseModel] | None
+    refused: tuple[str, ...]
+    status: int = 200
+    body: type[BaseModel] | None = None
+    example: Json = None
+    told: tuple[str, ...] = ()
+    others: Mapping[int, dict[str, Json]] = MappingProxyType({})
+
+
+def deeds(kind: Kind) -> dict[str, Deed]:
+    """The routes of one kind, by the name of what they do."""
+    page, shown, sent, settling, example = _TYPES[kind]
+    one, many, a = kind, f"{kind}s", _a(kind)
+    write = (*_OF_WRITES, *_OF_STATES)
+    at = "/{record_id:record_id}"
+    stale: dict[int, dict[str, Json]] = {412: {"description": "`changed`: If-Match names another state"}}
+    settled: Json = {"record": {**_SENT[kind]}, "revision": example["revision"]}
+    return {
+        "register": Deed(
+            "POST", "", f"register_{one}", f"Register {a}", shown,
+            (*_OF_WRITES, *_WITH_BODY, "limit", "not_owner", "already_registered"),
+            201, sent, {**_SENT[kind]}, ("ETag", "Location"),
+        ),
+        "browse": Deed(
+            "GET", "", f"list_{many}", f"List or search {many}, the last changed first", page,
+            ("query", "invalid", "interrupted"),
+        ),
+        "search": Deed(
+            "POST", "/search", f"search_{many}", f"Search {many}", page,
+            ("query", *_WITH_BODY, "interrupted"), 200, Question, {"query": "tag:chat", "limit": 10},
+        ),
+        "show": Deed(
+            "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
+            ("ambiguous", "not_found"), told=("ETag",),
+            others={304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}},
+        ),
+        "update": Deed(
+            "PUT", at, f"replace_{one}", f"Replace {a}; If-Match guards against lost edits", shown,
+            (*write, *_WITH_BODY, "limit"), 200, sent, {**_SENT[kind]}, ("ETag",), stale,
+        ),
+        "delete": Deed(
+            "DELETE", at, f"delete_{one}", f"Delete {a}; If-Match guards against lost edits", None, write, 204,
+            others=stale,
+        ),
+        "resolve": Deed(
+            "POST", f"{at}/resolve", f"resolve_{one}",
+            f"Settle {a} of which several versions are live, naming all heads; null deletes it", shown,
+            (*write, *_WITH_BODY, "limit", "no_conflict"), 200, settling, settled, ("ETag",),
+            {**stale, 204: {"description": "deleted"}},
+        ),
+    }  # fmt: skip
+
+
+def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], deed: Deed) -> None:
+    """Add a route, described by its types. The endpoint makes its own answers; FastAPI makes and checks none."""
+    extra: dict[str, Json] = {}
+    if deed.body is not None:
+        content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
+        extra["requestBody"] = {"required": True, "content": {_JSON: content}}
+    told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
+    if deed.answer is not None:
+        told["content"] = {_JSON: {"example": EXAMPLES[deed.answer]}}
+    if deed.status == 201:
+        told["links"] = _links(deed.name.partition("_")[2])
+    is_signed = "unauthorized" in deed.refused
+    router.add_api_route(
+        deed.path,
+        endpoint,
+        methods=[deed.method],
+        operation_id=deed.name,
+        summary=deed.summary,
+        # FastAPI would show the docstring of a private method otherwise.
+        description=deed.summary,
+        status_code=deed.status,
+        response_model=deed.answer,
+        response_class=JSONResponse,
+        response_description="deleted" if deed.answer is None else "done",
+        responses={deed.status: told, **_refusals(deed.refused), **_others(deed.others)},
+        openapi_extra=extra,
+        dependencies=[Security(_TOKEN)] if is_signed else [],
     )
-    schemas["State"] = _object({"revision": _HASH, "conflict": {"type": "boolean"}})
-    schemas["Versions"] = _object(
-        {
-            "heads": _HASHES,
-            "differing": _PATHS,
-            "ancestor": {"anyOf": [version, _NULL]},
-            "versions": {"type": "array", "items": version, "maxItems": MAX_VERSIONS},
-            "more_versions": _NUMBER,
-        }
+    if deed.method == "GET":
+        add_head(router, deed.path, endpoint)
+
+
+def _links(one: str) -> Json:
+    """What may be done next with a record that was registered: what was answered may be sent back."""
+    at: Json = {"record_id": "$response.header.Location#regex:/([0-9a-f]+)$"}
+    return {
+        name: {"operationId": f"{name}_{one}", "parameters": at, **({"requestBody": "$response.body"} if sends else {})}
+        for name, sends in (("get", False), ("replace", True), ("delete", False))
+    }
+
+
+def add_head(router: APIRouter, path: str, endpoint: Callable[..., Awaitable[Response]]) -> None:
+    """What answers GET answers HEAD too (RFC 9110, section 9.1); the server leaves the body out."""
+    router.add_api_route(
+        path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None, response_class=Response
     )
-    schemas["Problem"] = _object(
-        {
-            "type": _TEXT,
-            "title": _TEXT,
-            "status": _NUMBER,
-            "code": _TEXT,
-            "detail": _TEXT,
-            "problems": {"type": "array", "items": listed},
-            "revision": _HASH,
-            "heads": _HASHES,
-            "differing": _PATHS,
-            "resolve": _TEXT,
-        }
-    )
-    return schemas
 
 
-def _fields(fields: tuple[schema.Field, ...]) -> Json:
-    properties: dict[str, Json] = {}
-    for of in fields:
-        shape = _shape(of.type)
-        if isinstance(shape, dict) and not _stands_for_nothing(of):
-            shape["default"] = of.default
-        properties[of.name] = shape
-    return _object(properties)
+def _refusals(codes: Sequence[str]) -> dict[int | str, dict[str, object]]:
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys((*codes, *_ANYWHERE)):
+        by_status.setdefault(status_of(code), []).append(f"`{code}`")
+    return {status: _refusal(status, ", ".join(by_status[status])) for status in sorted(by_status)}
 
 
-def _stands_for_nothing(of: schema.Field) -> bool:
-    """Whether a draft begins with what no record may have: a name or an owner that is still to come."""
-    if not isinstance(of.type, schema.Text) or not isinstance(of.default, str):
-        return False
-    return len(of.default) != of.type.hex_digits if of.type.hex_digits else len(of.default) < of.type.least
+def _refusal(status: int, what: str) -> dict[str, object]:
+    headers = {name: _HEADERS[name] for name in _TOLD_BY_STATUS.get(status, ())}
+    return {
+        "model": _PROBLEMS.get(status, Problem),
+        "description": what,
+        **({"headers": headers} if headers else {}),
+    }
 
 
-def _shape(of: schema.FieldType) -> Json:
-    if isinstance(of, schema.Text):
-        if of.hex_digits:
-            return {"type": "string", "pattern": f"^[0-9a-f]{{{of.hex_digits}}}$"}
-        return {"type": "string", "minLength": of.least, "maxLength": of.most}
-    if isinstance(of, schema.Integer):
-        return {"type": "integer", "minimum": of.least, "maximum": of.most}
-    if isinstance(of, schema.Flag):
-        return {"type": "boolean"}
-    if isinstance(of, schema.Variant):
-        other = _object({"Other": _shape(schema.OTHER_TEXT)})
-        return {"oneOf": [{"type": "string", "enum": [*of.names]}, other]}
-    if isinstance(of, schema.Optional):
-        return {"anyOf": [_shape(of.of), {"type": "null"}]}
-    if isinstance(of, schema.Many):
-        return {"type": "array", "items": _shape(of.of), "maxItems": of.most}
-    return _fields(of.fields)
+def _others(others: Mapping[int, dict[str, Json]]) -> dict[int | str, dict[str, object]]:
+    return {
+        status: _refusal(status, str(said["description"])) if status in _PROBLEMS else {**said}
+        for status, said in others.items()
+    }
+
+
+# The document
+
+
+def completed(openapi: dict[str, Json]) -> dict[str, Json]:
+    """The document that FastAPI made, in place: problems under their media type, the types of bodies, nothing of
+    FastAPI's own refusals, which nobody is ever answered, and what is described by hand."""
+    for operation in operations(openapi):
+        responses = operation.content["responses"]
+        assert isinstance(responses, dict)
+        for status, response in [*responses.items()]:
+            content = response.get("content") if isinstance(response, dict) else None
+            if not isinstance(content, dict) or status < "400":
+                continue
+            shape = content.pop(_JSON, None)
+            if shape == {"schema": {"$ref": _REF.format(model="HTTPValidationError")}}:
+                del responses[status]
+            elif shape is not None:
+                content[MEDIA_TYPE] = shape
+    components = openapi.setdefault("components", {})
+    schemas = components.setdefault("schemas", {}) if isinstance(components, dict) else {}
+    if isinstance(schemas, dict):
+        schemas.clear()
+        # By pydantic, and as they may come: FastAPI rounds large bounds, and asks for what may be left out.
+        modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [(of, "validation") for of in _described()]
+        schemas.update(models_json_schema(modes, ref_template=_REF)[1]["$defs"])
+        schemas.update(SYNC_SCHEMAS)
+    paths = openapi["paths"]
+    if isinstance(paths, dict):
+        paths.update(SYNC_PATHS)
+    return openapi
+
+
+def _described() -> list[type[BaseModel]]:
+    """Every type that a route names."""
+    done = [deed for kind in KINDS for deed in deeds(kind).values()]
+    named = [of for deed in done for of in (deed.body, deed.answer) if of is not None]
+    return [*dict.fromkeys(named), Problem, *_PROBLEMS.values()]
+
+
+class Operation(NamedTuple):
+    """One operation of an OpenAPI document."""
+
+    method: str
+    path: str
+    content: dict[str, Json]
+
+
+def operations(openapi: Mapping[str, Json]) -> Iterator[Operation]:
+    """Each operation of a document."""
+    paths = openapi.get("paths")
+    for path, methods in paths.items() if isinstance(paths, dict) else ():
+        for method, content in methods.items() if isinstance(methods, dict) else ():
+            if isinstance(content, dict):
+                yield Operation(method.upper(), path, content)
 
 
 # The page
@@ -287,95 +657,159 @@ _STYLE = (
     "pre,code{font-family:ui-monospace,monospace;font-size:.9em}"
     "pre{overflow-x:auto;padding:1rem;border:1px solid #8884}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid #8884;"
-    "vertical-align:top}:root{color-scheme:light dark}"
+    "vertical-align:top}summary{cursor:pointer}:root{color-scheme:light dark}"
 )
 
 
 def docs_page(openapi: Mapping[str, Json]) -> str:
-    """The page for an OpenAPI document: routes, records, problems and the query language."""
-    records = "".join(f"<h3>{name}</h3>{_schema(name)}" for name in (SCHEMA_NAME[kind] for kind in KINDS))
+    """The page for an OpenAPI document: its routes and types, and the query language."""
+    tables = _Tables(openapi)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>tui-registry node</title><style>{_STYLE}</style>"
         "<h1>tui-registry node</h1>"
         "<p>A registry of AI models and agents. Reads are open; a write is signed by the node's own key and needs "
         "<code>Authorization: Bearer TOKEN</code>. The same in a form for programs: "
-        "<a href=openapi.json>openapi.json</a>. How replicas exchange signed operations, and which are valid: "
-        "<a href=docs/protocol>the protocol</a>.</p>"
-        f"<h2>Routes</h2>{_routes(openapi)}"
+        "<a href=openapi.json>openapi.json</a>. How replicas exchange signed operations, which are valid, and what the "
+        "codes of problems mean: <a href=docs/protocol>the protocol</a>.</p>"
         '<p>Lists answer <code>{"items": [...], "next": cursor or null}</code>. Errors are problem+json (RFC 9457) '
         "with a <code>code</code>, a <code>detail</code> for people and, where a record is at fault, "
         "<code>problems</code>. A record's ETag in <code>If-Match</code> guards PUT and DELETE: 412 says that it has "
         "changed; in <code>If-None-Match</code> it spares an answer that you have: 304. A record with "
         '<code>"conflict": true</code> has several live versions, which GET shows beside it: PUT and DELETE answer 409 '
-        "until <code>POST .../resolve</code> has settled it.</p>"
-        f"<h2>Records</h2>{records}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
+        "until <code>POST .../resolve</code> has settled it. A write that bears an <code>Idempotency-Key</code> is "
+        "done once, however often it is sent.</p>"
+        f"<h2>Routes</h2>{''.join(map(tables.route, operations(openapi)))}"
+        f"<h2>Types</h2>{tables.types()}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
         "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "
         "address.</p>"
         f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre></html>"
     )
 
 
-def _routes(openapi: Mapping[str, Json]) -> str:
-    paths = openapi.get("paths")
-    rows = [
-        _row((method.upper(), path, _text(operation, "summary")))
-        for path, methods in (paths.items() if isinstance(paths, dict) else ())
-        for method, operation in (methods.items() if isinstance(methods, dict) else ())
-    ]
-    return f"<table>{''.join(rows)}</table>"
+class _Tables:
+    """The tables of the page, with a link wherever a type is named."""
+
+    def __init__(self, openapi: Mapping[str, Json]) -> None:
+        self._types = _object(_member({**openapi}, "components"), "schemas")
+        self._name = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(self._types)))})\b")
+
+    def route(self, operation: Operation) -> str:
+        said = operation.content
+        parameters = [
+            self._row(
+                (
+                    _text(given, "name"),
+                    _text(given, "in"),
+                    _words(_member(given, "schema")),
+                    _text(given, "description"),
+                )
+            )
+            for given in _list(said, "parameters")
+        ]
+        answers = [
+            self._row((status, _text(answer, "description"), _contents(answer)))
+            for status, answer in sorted(_object(said, "responses").items())
+        ]
+        body = _member(said, "requestBody")
+        return (
+            f"<h3><code>{operation.method} {escape(operation.path)}</code></h3><p>{escape(_text(said, 'summary'))}"
+            f"{'; needs a token' if said.get('security') else ''}.</p>"
+            + (f"<table><tr><th>parameter<th>in<th>holds<th></tr>{''.join(parameters)}</table>" if parameters else "")
+            + (f"<p>Body: {self._linked(_contents(body))}</p>{_shown_example(body)}" if body else "")
+            + f"<table><tr><th>status<th>when<th>answer</tr>{''.join(answers)}</table>"
+        )
+
+    def types(self) -> str:
+        """What is sent and answered, by name."""
+        return "".join(
+            f"<h3 id={escape(name)}>{escape(name)}</h3><p>{escape(_text(shape, 'description'))}</p>{self._type(shape)}"
+            for name, shape in sorted(self._types.items())
+        )
+
+    def _type(self, shape: Json) -> str:
+        properties = _object(shape, "properties")
+        if not properties:
+            return f"<p>{self._linked(_words(shape))}</p>"
+        needed = _list(shape, "required")
+        rows = [
+            self._row((
+                name if name in needed else f"{name} (may be left out)",
+                _words(of),
+                _text(of, "description"),
+                _default_of(of),
+            ))
+            for name, of in properties.items()
+        ]  # fmt: skip
+        return f"<table><tr><th>member<th>holds<th><th>default</tr>{''.join(rows)}</table>"
+
+    def _row(self, cells: Sequence[str]) -> str:
+        first, *rest = cells
+        return f"<tr><td><code>{escape(first)}</code>{''.join(f'<td>{self._linked(cell)}' for cell in rest)}</tr>"
+
+    def _linked(self, words: str) -> str:
+        """Text with a link at the name of each type."""
+        return self._name.sub(lambda name: f"<a href=#{name[0]}>{name[0]}</a>", escape(words))
 
 
-def _schema(name: str) -> str:
-    shape = component_schemas()[name]
-    properties = shape.get("properties") if isinstance(shape, dict) else None
-    rows = [_row(cells) for cells in _cells(properties, "")]
-    return f"<table><tr><th>field<th>holds<th>default</tr>{''.join(rows)}</table>"
+def _contents(told: Json) -> str:
+    """The types of a body or an answer, each with its media type."""
+    contents = _object(told, "content")
+    return ", ".join(f"{_words(_member(content, 'schema'))} ({media})" for media, content in contents.items())
 
 
-def _cells(properties: Json, prefix: str) -> list[tuple[str, str, str]]:
-    cells: list[tuple[str, str, str]] = []
-    for name, shape in properties.items() if isinstance(properties, dict) else ():
-        inner = shape.get("properties") if isinstance(shape, dict) else None
-        if inner is not None:
-            cells += _cells(inner, f"{prefix}{name}.")
-        else:
-            default = shape.get("default") if isinstance(shape, dict) else None
-            cells.append((prefix + name, _words(shape), _shown(default)))
-    return cells
+def _shown_example(body: Json) -> str:
+    for content in _object(body, "content").values():
+        if isinstance(content, dict) and "example" in content:
+            return f"<pre>{escape(json.dumps(content['example'], ensure_ascii=False, indent=2))}</pre>"
+    return ""
 
 
 def _words(shape: Json) -> str:
+    """A JSON schema in words; the names of types stand by themselves."""
     if not isinstance(shape, dict):
         return ""
-    for choices in (shape.get("oneOf"), shape.get("anyOf")):
-        if isinstance(choices, list):
-            return " or ".join(_words(choice) for choice in choices)
-    names = shape.get("enum")
-    if isinstance(names, list):
-        return ", ".join(map(str, names))
-    if "properties" in shape:
-        return '{"Other": text}'
+    if "$ref" in shape:
+        return str(shape["$ref"]).rpartition("/")[2]
+    choices = shape.get("oneOf", shape.get("anyOf"))
+    if isinstance(choices, list):
+        return " or ".join(map(_words, choices))
+    for names in (shape.get("enum"), [shape["const"]] if "const" in shape else None):
+        if isinstance(names, list):
+            return ", ".join(map(str, names))
     if "items" in shape:
-        return f"list of at most {shape.get('maxItems')}: {_words(shape['items'])}"
+        most = f" of at most {shape['maxItems']}" if "maxItems" in shape else ""
+        return f"list{most}: {_words(shape['items'])}"
     if "pattern" in shape:
         return f"text like {shape['pattern']}"
     if "maxLength" in shape:
         return f"text of at most {shape['maxLength']} characters"
     if "maximum" in shape:
         return f"{shape['minimum']} to {shape['maximum']}"
-    return _text(shape, "type")
+    return {"string": "text", "integer": "a number", "boolean": "true or false"}.get(
+        _text(shape, "type"), _text(shape, "type") or "anything"
+    )
 
 
-def _shown(default: Json) -> str:
-    return "" if default in (None, "", []) else str(default).lower() if isinstance(default, bool) else str(default)
+def _default_of(shape: Json) -> str:
+    default = shape.get("default") if isinstance(shape, dict) else None
+    return "" if default in (None, "", []) else json.dumps(default, ensure_ascii=False)
+
+
+def _member(tree: Json, name: str) -> Json:
+    return tree.get(name) if isinstance(tree, dict) else None
+
+
+def _object(tree: Json, name: str) -> dict[str, Json]:
+    value = _member(tree, name)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(tree: Json, name: str) -> list[Json]:
+    value = _member(tree, name)
+    return value if isinstance(value, list) else []
 
 
 def _text(tree: Json, name: str) -> str:
-    value = tree.get(name) if isinstance(tree, dict) else None
+    value = _member(tree, name)
     return value if isinstance(value, str) else ""
-
-
-def _row(cells: Sequence[str]) -> str:
-    first, *rest = cells
-    return f"<tr><td><code>{escape(first)}</code>{''.join(f'<td>{escape(cell)}' for cell in rest)}</tr>"

@@ -11,12 +11,17 @@ from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 # Where a node listens unless it is told otherwise. It stands here because `--help` needs it without a web framework.
 DEFAULT_PORT = 8420
 # Records in one answer, at most and unless asked for; a part of the API, so no bound of a single node.
-MAX_PAGE = 200
+MAX_PAGE = 500
 PAGE = 50
 # Live versions that an answer shows of one record: nothing keeps an owner from making thousands.
 MAX_VERSIONS = 64
-# Characters of a query or a cursor.
+# Characters of a query or a cursor; of an order; of an idempotency key.
 MAX_QUESTION_TEXT = 2_000
+MAX_SORT = 64
+MAX_KEY = 255
+# An idempotency key: a string of a structured field (RFC 8941, section 3.3.3), or the same without quotes, as many
+# clients send it. No key has a quote or a backslash.
+KEY_PATTERN = rf'^(?:"([ !#-\[\]-~]{{1,{MAX_KEY}}})"|([!#-\[\]-~]{{1,{MAX_KEY}}}))$'
 # What an answer leaves by: a reader who stalls costs so many bytes, not a whole tile.
 PIECE = 64 * 1024
 

@@ -25,6 +25,7 @@ _ALWAYS = {
     400: "what came is no request of HTTP",
     421: "the node does not know itself by this name",
     429: "this client waits for as much as one may; `Retry-After` says when to come back",
+    431: "the line and header of the request are too large",
     500: "the node's fault: its operator finds the reason in its own output",
     503: "the node is busy, or its replica is held by another process; `Retry-After` says when to come back",
     507: "the disk of the node is full, or fails",
@@ -118,14 +119,20 @@ SYNC_SCHEMAS: dict[str, Json] = {
         "description": "the hashes of a small range, or the parts of a large one",
         "oneOf": [
             _object({"hashes": _list(_HASH)}),
-            _object({"parts": _list(_object({"to": _KEY, "count": _COUNT, "digest": _HASH, "fingerprint": _HASH}))}),
+            _object({"parts": _list(_ref("LogPart"))}),
         ],
     },
+    "LogPart": _object({"to": _KEY, "count": _COUNT, "digest": _HASH, "fingerprint": _HASH}),
     "Health": _object(
         {
             "status": {"const": "ok"},
             "version": _TEXT,
-            "node": _hex(40, _ADDRESS),
+            "node": {
+                "type": "string",
+                "pattern": "^([0-9a-f]{40})?$",
+                "description": "the address of the node's key; empty before there is one",
+                "example": _ADDRESS,
+            },
             "ops": _COUNT,
             "conflicts": _COUNT,
         }
@@ -180,12 +187,14 @@ def _operation(
     parameters: tuple[Json, ...] = (),
     body: Json = None,
     tag: str = "sync",
+    security: Json = None,
 ) -> Json:
     """One operation.
 
     Args:
         answers: beside problems. refused: problems beside those that each has.
         body: the content that is sent, by media type.
+        security: who may ask, where not everybody may.
     """
     problems = {**_ALWAYS, **(_WITH_A_BODY if body is not None else {}), **(refused or {})}
     if body is _NDJSON:
@@ -200,7 +209,10 @@ def _operation(
     if parameters:
         entry["parameters"] = [*parameters]
     if body is not None:
-        entry["requestBody"] = {"required": True, "content": body}
+        # No lines at all are a push of no operations.
+        entry["requestBody"] = {"required": body is not _NDJSON, "content": body}
+    if security is not None:
+        entry["security"] = security
     return entry
 
 
@@ -278,8 +290,13 @@ SYNC_PATHS: dict[str, Json] = {
             "push_operations",
             "Offer operations, one a line; refused unless the node was started with --accept-ops",
             {200: _given("what came of them", _json("PushReport"))},
-            {403: "this node takes no operations: `push_off`; or another web page's `Origin`"},
+            {
+                401: "this node takes operations from those who bear a token for that: `unauthorized`",
+                403: "this node takes no operations (`push_off`), or not by this token; or another page's `Origin`",
+            },
             body=_NDJSON,
+            # With a token or, as the operator chose, without.
+            security=[{}, {"token": []}],
         )
     },
     "/health": {

@@ -28,6 +28,7 @@ from tui_registry.node.limits import NodeBounds
 from tui_registry.node.queues import Client, Queues, place_of
 from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
+from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.present.pulls import report_json
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 from tui_registry.sync.packed import PackedTiles
@@ -53,7 +54,14 @@ class LogRoutes:
     `accept_ops`, and `/health`. Everything else is the other app's."""
 
     def __init__(
-        self, other: ASGIApp, datastore: Datastore, queues: Queues, *, accept_ops: bool, bounds: NodeBounds
+        self,
+        other: ASGIApp,
+        datastore: Datastore,
+        tokens: Tokens,
+        queues: Queues,
+        *,
+        accept_ops: AcceptOps,
+        bounds: NodeBounds,
     ) -> None:
         self._other = other
         heads = _Kept(datastore, queues, _read_head)
@@ -62,7 +70,7 @@ class LogRoutes:
         self._reading: dict[str, _Kept] = {"/sync/head": heads, "/health": health}
         self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/sync/ops/get": _ByHash(datastore, queues, bounds).answer,
-            "/sync/ops": _Pushes(datastore, queues, accept_ops, bounds).answer,
+            "/sync/ops": _Pushes(datastore, tokens, queues, accept_ops, bounds).answer,
             "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds).answer,
         }
 
@@ -277,8 +285,9 @@ class _Tiles:
         return _tile(data, etag_of(data))
 
     def _keep(self, epoch: str, span: Span, tile: _Known) -> _Known:
+        former = self._kept.pop((epoch, span), None)  # somebody else found it beside the replica meanwhile
         self._kept[epoch, span] = tile
-        self._size += len(tile.body)
+        self._size += len(tile.body) - (0 if former is None else len(former.body))
         while self._size > self._limit:
             _, dropped = self._kept.popitem(last=False)
             self._size -= len(dropped.body)
@@ -324,8 +333,11 @@ class _ByHash:
 
 
 class _Pushes:
-    def __init__(self, datastore: Datastore, queues: Queues, accept_ops: bool, bounds: NodeBounds) -> None:
+    def __init__(
+        self, datastore: Datastore, tokens: Tokens, queues: Queues, accept_ops: AcceptOps, bounds: NodeBounds
+    ) -> None:
         self._datastore = datastore
+        self._tokens = tokens
         self._queues = queues
         self._accept_ops = accept_ops
         self._bounds = bounds
@@ -336,6 +348,10 @@ class _Pushes:
         if not self._accept_ops:
             raise NodeError(
                 "push_off", "this node takes no operations from others: its operator may start it so that it does"
+            )
+        if self._accept_ops == "token" and self._tokens.allows(request.headers.get("authorization"), "push") is None:
+            raise NodeError(
+                "unauthorized", "a push to this node needs a bearer token: its operator makes one ('token add')"
             )
         client: Client = request.scope["client"]
         source = self._pushers.name(None if client is None else client[0])

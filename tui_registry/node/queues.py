@@ -41,10 +41,10 @@ class Queues:
 
     def __init__(self, bounds: NodeBounds) -> None:
         # Reads are short; a client behind a proxy may have as many as its connections.
-        self._reads = _Line("reads", bounds.threads, bounds.connections, bounds.wait_seconds)
-        self._searches = _Line("searches", bounds.search_threads, bounds.waiting, bounds.wait_seconds)
-        self._writes = _Line("writes", bounds.write_threads, bounds.waiting, bounds.wait_seconds)
-        self._pushes = _Line("pushes", bounds.pushes_at_once, bounds.waiting, bounds.push_wait_seconds)
+        self._reads = _Line("reading", bounds.threads, bounds.connections, bounds.wait_seconds)
+        self._searches = _Line("searching", bounds.search_threads, bounds.waiting, bounds.wait_seconds)
+        self._writes = _Line("writing", bounds.write_threads, bounds.waiting, bounds.wait_seconds)
+        self._pushes = _Line("pushing", bounds.pushes_at_once, bounds.waiting, bounds.push_wait_seconds)
 
     async def read(self, client: Client, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """Do what looks up little and ends soon."""
@@ -89,14 +89,14 @@ def place_of(host: str | None) -> str | None:
 class _Line:
     """The line of one kind."""
 
-    def __init__(self, kind: str, threads: int, places: int, seconds: float) -> None:
-        self._kind = kind
+    def __init__(self, doing: str, threads: int, places: int, seconds: float) -> None:
+        self._doing = doing
         self._threads = self._free = threads
         self._share = max(threads // _SHARE_OF_THREADS, 1)
         self._places = places
         self._places_of_one = max(places // _SHARE_OF_PLACES, 1)
         self._seconds = seconds
-        self._pool = ThreadPoolExecutor(threads, f"node-{kind}")
+        self._pool = ThreadPoolExecutor(threads, f"node-{doing}")
         self._running: dict[str, int] = {}
         # Those who wait; the client whose turn is next stands first. While a thread is free, nobody waits who may have
         # it.
@@ -140,7 +140,7 @@ class _Line:
         """Wait until a thread is this client's."""
         own = self._waiting.get(place, ())
         if len(own) >= self._places_of_one:
-            raise later("too_many", f"many {self._kind} of yours wait already", len(own) * self._usual / self._share)
+            raise later("too_many", f"you are {self._doing} too much at once", len(own) * self._usual / self._share)
         if self._count >= self._places and not self._make_way(len(own)):
             raise self._busy()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -198,6 +198,4 @@ class _Line:
                 turn.set_result(None)
 
     def _busy(self) -> Exception:
-        return later(
-            "busy", f"many {self._kind} are being answered just now", self._count * self._usual / self._threads
-        )
+        return later("busy", f"others are {self._doing} just now", self._count * self._usual / self._threads)

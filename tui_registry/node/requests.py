@@ -1,20 +1,21 @@
-"""What callers send: a body, counted as it arrives, at a least rate, then parsed; conditions with entity tags, and
-ranges (RFC 9110, sections 8.8.3, 13.1 and 14.2); the bearer token."""
+"""What callers send: a body, counted as it arrives, at a least rate, then parsed; parameters; conditions with entity
+tags, and ranges (RFC 9110, sections 8.8.3, 13.1 and 14.2); keys of requests that may be sent again
+(draft-ietf-httpapi-idempotency-key-header)."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
-from tui_registry.node.limits import NodeBounds
+from tui_registry.node.limits import KEY_PATTERN, MAX_KEY, NodeBounds
 from tui_registry.node.responses import NodeError
 from tui_registry.records.documents import DocumentError, load_document
+from tui_registry.text import fewest_typos, safe_text
 
 # As a file of this name a body is read, because a name decides the format; a caller has sent no file.
 _NAME = "body.json"
@@ -24,6 +25,11 @@ _LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,15})-([0-9]{0,15})[ \t]*", re.ASCII | re.IGNORECASE)
 # Stands for whatever is there, alone.
 _ANY = "*"
+# JSON in any of its media types (RFC 6839, section 3.1), in the one encoding that it has.
+_JSON_TYPE = re.compile(
+    r"application/(?:[\w!#$&^.+-]*\+)?json\s*(?:;\s*charset\s*=\s*\"?utf-?8\"?\s*)?;?", re.ASCII | re.IGNORECASE
+)
+_KEY = re.compile(KEY_PATTERN)
 
 
 def _nothing(count: int) -> None:
@@ -71,8 +77,16 @@ async def read_json(request: Request, limit: int, bounds: NodeBounds) -> Json:
     """The body as JSON; depth, duplicate keys and numbers are checked as for files.
 
     Raises:
-        NodeError: also `document`, when it is no JSON.
+        NodeError: also `document`, when it is no JSON; `media_type`, when it is said to be something else.
     """
+    said = request.headers.get("content-type", "").strip()
+    # Nothing said is what a plain client says.
+    if said and not _JSON_TYPE.fullmatch(said):
+        raise NodeError(
+            "media_type",
+            f"the body is said to be {safe_text(said, 60)}: send JSON, as 'Content-Type: application/json'",
+            headers={"accept": "application/json"},
+        )
     body = await read_body(request, limit, bounds)
     try:
         text = body.decode()
@@ -104,6 +118,41 @@ def wrong(path: str, sentence: str) -> InvalidRecord:
     return InvalidRecord((Problem(path, "error", "type", sentence),))
 
 
+def expect_parameters(request: Request, *known: str) -> None:
+    """Refuse a parameter that there is not, rather than answer another question than was asked.
+
+    Raises:
+        NodeError: `parameter`: one is unknown, or given twice.
+    """
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        shown = safe_text(name, 40)
+        if name not in known:
+            near = fewest_typos(name, known, 2) if len(name) > 2 else None
+            hint = f"did you mean '{near}'?" if near else f"this path takes {', '.join(known) or 'none'}"
+            raise NodeError("parameter", f"there is no parameter '{shown}': {hint}")
+        if name in seen:
+            raise NodeError("parameter", f"'{shown}' is given twice: say which one is meant")
+        seen.add(name)
+
+
+def idempotency_key(given: Sequence[str] | None) -> str | None:
+    """The key that a request bears, in quotes or without, None where it bears none.
+
+    Raises:
+        NodeError: `idempotency_key`.
+    """
+    if not given:
+        return None
+    found = _KEY.fullmatch(given[0].strip(" \t"))
+    if len(given) > 1 or found is None:
+        raise NodeError(
+            "idempotency_key",
+            f"an Idempotency-Key is 1 to {MAX_KEY} characters of ASCII, no quotes or backslashes: take a UUID",
+        )
+    return found[1] or found[2]
+
+
 def etag_of(content: bytes) -> str:
     """The strong tag of an answer's bytes."""
     return '"' + hashlib.sha256(content).hexdigest()[:32] + '"'
@@ -114,19 +163,19 @@ def is_held(request: Request, etag: str) -> bool:
 
     Compared weakly, as the RFC asks: a proxy that compresses answers makes their tags weak.
     """
-    tags = (tag.removeprefix("W/") for tag in _tags(request, "if-none-match"))
+    tags = (tag.removeprefix("W/") for tag in _tags(request.headers.getlist("if-none-match")))
     return any(tag in (_ANY, etag) for tag in tags)
 
 
-def is_stale(request: Request, revision: str) -> bool:
+def is_stale(if_match: Sequence[str] | None, revision: str) -> bool:
     """Whether the caller decided by other heads of a record than those of the revision (If-Match): 412.
 
     A tag's part after the dot is about the bytes of an answer, which a write does not care for; tags of 0.1 had none.
     A weak tag matches nothing.
     """
-    if "if-match" not in request.headers:
+    if if_match is None:
         return False
-    tags = _tags(request, "if-match")
+    tags = _tags(if_match)
     return tags != [_ANY] and all(tag[1:-1].partition(".")[0] != revision for tag in tags)
 
 
@@ -158,15 +207,9 @@ def wanted_range(request: Request, etag: str, size: int) -> tuple[int, int] | No
     return start, end
 
 
-def is_token(given: str | None, token: str) -> bool:
-    """Whether an Authorization header carries the token; takes as long for a near miss as for a far one."""
-    scheme, _, credentials = (given or "").partition(" ")
-    return hmac.compare_digest(credentials.strip(" ").encode(), token.encode()) and scheme.lower() == "bearer"
-
-
-def _tags(request: Request, header: str) -> list[str]:
+def _tags(lines: Sequence[str]) -> list[str]:
     """What stands in a header; nothing in one that is malformed, as a guess could delete what its caller would keep."""
-    text = ",".join(request.headers.getlist(header))
+    text = ",".join(lines)
     if text.strip() == _ANY:
         return [_ANY]
     return _TAG.findall(text) if _LIST.fullmatch(text) else []

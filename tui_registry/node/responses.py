@@ -41,11 +41,20 @@ _STATUS = {
     "query": 400,
     "document": 400,
     "limit": 422,
+    "bad_host": 400,
+    "unknown_host": 421,
+    "foreign_origin": 403,
     "unauthorized": 401,
+    "insufficient_scope": 403,
     "push_off": 403,
     "too_large": 413,
     "too_slow": 408,
     "encoded": 415,
+    "media_type": 415,
+    "parameter": 400,
+    "idempotency_key": 400,
+    "in_flight": 409,
+    "key_reused": 422,
     "bad_id": 400,
     "bad_body": 400,
     "no_operations": 400,
@@ -90,6 +99,11 @@ class NodeError(RegistryError):
         self.status = status
         self.told = dict(told or {})
         self.headers = dict(headers or {})
+
+
+def status_of(code: str) -> int:
+    """The status that a code comes with unless its error says another."""
+    return _STATUS.get(code, 500)
 
 
 def problem(
@@ -199,8 +213,9 @@ class PacedAnswers:
                     begun = True
                 for piece in _pieces(message, body):
                     await send(piece)
-                    # A write that fails is told to the server in the loop's next turn, and nothing is written after.
-                    await asyncio.sleep(0)
+                    if piece.get("more_body"):
+                        # A write that fails is told to the server in the loop's next turn.
+                        await asyncio.sleep(0)
 
         async def heard() -> Message:
             message = await receive()

@@ -1,4 +1,4 @@
-"""Running a node: its token, binding, announcing the real port, ending cleanly, and how long clients may take."""
+"""Running a node: binding, announcing the real port, ending cleanly, and how long clients may take."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import os
 import re
-import secrets
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
@@ -24,16 +24,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 
 from tui_registry.datastore import Datastore, Shared
-from tui_registry.durable import drafted, give_new_name, sweep
-from tui_registry.errors import system_reason
+from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.api import create_app
+from tui_registry.node.doors import Proxies, Whereabouts
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
 from tui_registry.node.queues import Queues, place_of
 from tui_registry.node.responses import NodeError, of_error, problem
+from tui_registry.node.tokens import AcceptOps
 from tui_registry.text import safe_text
 
-TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}", re.ASCII)
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +56,37 @@ def serve(
     port: int = DEFAULT_PORT,
     *,
     allow_remote: bool = False,
-    accept_ops: bool = False,
+    accept_ops: AcceptOps = False,
     new_epoch: bool = False,
     bounds: NodeBounds | None = None,
+    whereabouts: Whereabouts | None = None,
+    reread: Callable[[], NodeBounds] | None = None,
     on_ready: Callable[[Address], None] | None = None,
     on_shared: Callable[[Shared], None] | None = None,
+    on_reread: Callable[[RegistryError | None], None] | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
+
+    SIGHUP ends it only where it comes because the terminal that it was started from is gone.
 
     Args:
         port: 0 takes a free one.
         allow_remote: must be True for any address that is not loopback: what is served there, strangers can read.
-        accept_ops: whether strangers may push operations.
+        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        whereabouts: names, proxies and the path in front; its host is the one that is listened on.
+        reread: asked for the bounds from then on at SIGHUP; on_reread: told that they were taken, or of the declared
+            error that kept them as they were.
         new_epoch: give the log another epoch first, so that every reader begins anew. It gets one without that where
             others were given another log under the one it has.
         on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
 
     Raises:
-        NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `token`.
+        NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
+        StoreError: `bad_token_file`.
+        ValueError: a name, a proxy or a path of the whereabouts is none.
     """
-    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, on_ready)
+    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, whereabouts, on_ready)
+    server.reread, server.on_reread = reread, on_reread
     with listener:
         shared = datastore.mark.share(new_epoch=new_epoch)
         if on_shared is not None:
@@ -88,8 +100,9 @@ def running(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
-    accept_ops: bool = False,
+    accept_ops: AcceptOps = False,
     bounds: NodeBounds | None = None,
+    whereabouts: Whereabouts | None = None,
 ) -> Iterator[Address]:
     """A node in a thread of its own, ended with the block; for the demo and for tests. Loopback only.
 
@@ -103,7 +116,7 @@ def running(
         found.append(address)
         ready.set()
 
-    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, announce)
+    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, whereabouts, announce)
 
     def work() -> None:
         try:
@@ -124,30 +137,6 @@ def running(
             thread.join()
 
 
-def node_token(data_dir: Path) -> str:
-    """The bearer token that a write over REST needs: `node.token` beside the replica (mode 0600), made on first use.
-
-    Raises:
-        NodeError: code `token`: the file cannot be read, written, or holds no token.
-    """
-    path = data_dir / TOKEN_FILE
-    try:
-        if not path.exists():
-            # Whole before it has its name: a second process never reads half a token.
-            text = secrets.token_urlsafe(32) + "\n"
-            with drafted(path, text.encode()) as draft, contextlib.suppress(FileExistsError):
-                give_new_name(draft, path)
-        path.chmod(0o600)
-        sweep(data_dir, TOKEN_FILE)
-        with path.open("rb") as file:
-            token = file.read(256).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise NodeError("token", f"{safe_text(str(path))}: {system_reason(error)}") from None
-    if not _TOKEN.fullmatch(token):
-        raise NodeError("token", f"{safe_text(str(path))} holds no token: delete it, and `serve` makes a new one")
-    return token
-
-
 # How
 
 
@@ -156,21 +145,30 @@ def _prepared(
     host: str,
     port: int,
     allow_remote: bool,
-    accept_ops: bool,
+    accept_ops: AcceptOps,
     bounds: NodeBounds | None,
+    whereabouts: Whereabouts | None,
     on_ready: Callable[[Address], None] | None,
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
-    listener = _bound(host, port, allow_remote)
-    queues = Queues(bounds)
+    here = replace(whereabouts or Whereabouts(), host=host)
+
+    def make(bounds: NodeBounds) -> tuple[ASGIApp, Queues]:
+        queues = Queues(bounds)
+        app = create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
+        return app, queues
+
+    places = _Places(bounds, Proxies(here))
+    listener = _bound(host, port, allow_remote, places)
     try:
-        app = create_app(datastore, node_token(datastore.data_dir), accept_ops=accept_ops, bounds=bounds, queues=queues)
+        datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
+        current = _Current(*make(bounds))
     except BaseException:
         listener.close()
         raise
     config = uvicorn.Config(
-        app,
-        http=_protocol(bounds),
+        current,
+        http=_protocol(bounds, places),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -185,10 +183,56 @@ def _prepared(
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=bounds.header_bytes,
     )
-    return _Server(config, queues, Address(host, listener.getsockname()[1]), on_ready), listener
+
+    def renew(bounds: NodeBounds) -> None:
+        """What comes from now on is held to these bounds; of a connection that is open, its next request."""
+        current.renew(*make(bounds))
+        places.bounds = bounds
+        config.http_protocol_class = _protocol(bounds, places)
+        config.timeout_keep_alive = bounds.idle_seconds
+        config.h11_max_incomplete_event_size = bounds.header_bytes
+
+    address = Address(host, listener.getsockname()[1])
+    return _Server(config, bounds, current, address, on_ready, renew), listener
 
 
-def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
+class _Current:
+    """The app that answers at the moment, and where its work waits."""
+
+    def __init__(self, app: ASGIApp, queues: Queues) -> None:
+        self._app = app
+        self._queues = queues
+        # Requests that each app is answering, by the queues that are closed after the last one.
+        self._running = {queues: 0}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        queues = self._queues
+        self._running[queues] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running[queues] -= 1
+            self._let_go(queues)
+
+    def renew(self, app: ASGIApp, queues: Queues) -> None:
+        """Let another app answer what comes from now on."""
+        former, self._app, self._queues = self._queues, app, queues
+        self._running[queues] = 0
+        self._let_go(former)
+
+    def close(self) -> None:
+        """Wait for what has begun. Nothing is answered after."""
+        for queues in self._running:
+            queues.close()
+
+    def _let_go(self, queues: Queues) -> None:
+        if queues is not self._queues and not self._running[queues]:
+            del self._running[queues]
+            # In a thread: what nobody waits for any more may still be going on.
+            asyncio.get_running_loop().run_in_executor(None, queues.close)
+
+
+def _bound(host: str, port: int, allow_remote: bool, places: _Places) -> socket.socket:
     shown = safe_text(host, 80)
     if not 0 <= port <= 65_535:  # the system would take the number modulo 65,536
         raise NodeError("cannot_bind", f"{port} is no port: choose one from 0 to 65535")
@@ -202,8 +246,7 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
             f"{shown} can be reached from other machines, and whoever reaches it can read the whole replica. "
             "Ask for that with --allow-remote",
         )
-    # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = _Listener(family, places)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
@@ -217,43 +260,115 @@ def _bound(host: str, port: int, allow_remote: bool) -> socket.socket:
     return listener
 
 
+class _Listener(socket.socket):
+    """A socket that hangs up on those for whom there is no place before anything is made for them, and looks at a few
+    at a time: a crowd at the door costs those who are inside little."""
+
+    def __init__(self, family: int, places: _Places) -> None:
+        # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._places = places
+        self._looked_at = 0
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        """The next one that there is a place for.
+
+        Raises:
+            BlockingIOError: nobody is there, or enough were looked at: the loop comes again after it did other things.
+        """
+        while self._looked_at < _AT_ONCE:
+            self._looked_at += 1
+            try:
+                taken, address = super().accept()
+            except OSError:
+                self._looked_at = 0
+                raise
+            if self._places.has_room(address[0]):
+                return taken, address
+            taken.close()
+        self._looked_at = 0
+        raise BlockingIOError
+
+
+_AT_ONCE = 16
+
+
 class _Server(uvicorn.Server):
+    reread: Callable[[], NodeBounds] | None = None
+    on_reread: Callable[[RegistryError | None], None] | None = None
+
     def __init__(
-        self, config: uvicorn.Config, queues: Queues, address: Address, on_ready: Callable[[Address], None] | None
+        self,
+        config: uvicorn.Config,
+        bounds: NodeBounds,
+        current: _Current,
+        address: Address,
+        on_ready: Callable[[Address], None] | None,
+        renew: Callable[[NodeBounds], None],
     ) -> None:
         super().__init__(config)
-        self._queues = queues
+        self._bounds = bounds
+        self._current = current
         self._address = address
         self._on_ready = on_ready
+        self._renew = renew
+        self._had_terminal = _has_terminal()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().serve(sockets)
         finally:
             # What is being written ends before the replica is closed.
-            self._queues.close()
+            self._current.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready(self._address)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask for the end; they are not raised again afterwards, as `serve` returns then."""
+        """SIGINT and SIGTERM ask for the end; they are not raised again afterwards, as `serve` returns then. SIGHUP
+        asks for the bounds to be read anew."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {signal.SIGINT: self.handle_exit, signal.SIGTERM: self.handle_exit, signal.SIGHUP: self._hung_up}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _hung_up(self, sig: int, frame: FrameType | None) -> None:
+        # By the same signal a person says that they closed the terminal: no node must stay behind then that they
+        # cannot see. One that was set free of its terminal (nohup, a service) never had one.
+        if self._had_terminal and not _has_terminal():
+            self.handle_exit(sig, frame)
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(self._read_again)
+
+    def _read_again(self) -> None:
+        fault = None
+        try:
+            if self.reread is not None and (bounds := self.reread()) != self._bounds:
+                self._renew(bounds)
+                self._bounds = bounds
+        except RegistryError as error:
+            fault = error
+        if self.on_reread is not None:
+            self.on_reread(fault)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's interface
         self.force_exit = self.should_exit
         self.should_exit = True
+
+
+def _has_terminal() -> bool:
+    return any(os.isatty(number) for number in range(3))
 
 
 class _Connection(h11.Connection):
@@ -307,10 +422,12 @@ def _in_origin_form(event: h11.Request) -> h11.Request:
 
 class _Places:
     """The connections that are open, by the address of who holds them (of IPv6, its network): none holds more than his
-    share, and where all places are taken, a newcomer gets the one of who needs his least."""
+    share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
+    of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds) -> None:
-        self._bounds = bounds
+    def __init__(self, bounds: NodeBounds, proxies: Proxies | None = None) -> None:
+        self.bounds = bounds
+        self._proxies = proxies or Proxies(Whereabouts())
         self._held: dict[str, int] = {}
         self._count = 0
         # Those that wait for another request; and those whose request is not whole, or was never begun. Whoever waits
@@ -318,9 +435,14 @@ class _Places:
         self._silent: dict[_Held, None] = {}
         self._half: dict[_Held, None] = {}
 
+    def has_room(self, host: str | None) -> bool:
+        """Whether it is likely that a connection from there would get a place."""
+        return self._in_its_way(place_of(host) or "", host or "") is not None
+
     def take(self, held: _Held) -> bool:
         """Whether there is a place for a connection, which is counted from then on."""
-        if not self._is_free_for(held.place):
+        in_its_way = self._in_its_way(held.place, held.host)
+        if in_its_way is None or (in_its_way and not self._end_one(in_its_way)):
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
         self._count += 1
@@ -352,18 +474,21 @@ class _Places:
         self._silent.pop(held, None)
         self._half.pop(held, None)
 
-    def _is_free_for(self, place: str) -> bool:
+    def _in_its_way(self, place: str, host: str) -> list[_Held] | None:
+        """Those of whom one has to go for a newcomer, the first one first; none where there is room; None where nobody
+        has to."""
         own = self._held.get(place, 0)
-        if own >= self._bounds.client_connections:
-            return self._end_first([one for one in self._silent if one.place == place])
-        if self._count < self._bounds.connections or self._end_first(list(self._silent)):
-            return True
+        if own >= self.bounds.client_connections and not self._proxies.believed(host):
+            return [one for one in self._silent if one.place == place] or None
+        if self._count < self.bounds.connections:
+            return []
         # Who holds most makes way, while he holds more than the newcomer will: a crowd drives out nobody of its own.
         holders = {one.place: self._held[one.place] for one in self._half}
         most = max(holders, key=lambda one: holders[one], default=place)
-        return holders.get(most, 0) > own + 1 and self._end_first([one for one in self._half if one.place == most])
+        half = [one for one in self._half if one.place == most] if holders.get(most, 0) > own + 1 else []
+        return [*self._silent, *half] or None
 
-    def _end_first(self, among: list[_Held]) -> bool:
+    def _end_one(self, among: list[_Held]) -> bool:
         for one in among:
             self.forget(one)
             if one.end():
@@ -376,15 +501,15 @@ class _Held:
     """A connection as one that holds a place; `end` closes it, if it can be spared."""
 
     def __init__(self, host: str | None, end: Callable[[], bool]) -> None:
+        self.host = host or ""
         self.place = place_of(host) or ""
         self.end = end
         self.is_counted = False
 
 
-def _protocol(bounds: NodeBounds) -> type[H11Protocol]:
+def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
     bound on connections, our errors, and what `_Connection` says."""
-    places = _Places(bounds)
 
     class Patient(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None

@@ -1,21 +1,38 @@
-"""What never leaves this replica: drafts, saved searches and the history of searches, names given to owners."""
+"""What never leaves this replica: drafts, saved searches and the history of searches, names given to owners, and the
+hashes of the tokens that its node takes."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import hmac
 import json
 import re
+import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
-from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
+from tui_registry.replica.store.key import FileState, file_state
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}").fullmatch
 _REMEMBERED = 200
 _MOST_SAVED = 500
 _ADDRESS = re.compile(r"[0-9a-fA-F]{40}").fullmatch
+# What a token may be used for: writing records over REST, pushing operations, reading how the node is doing.
+TokenScope: TypeAlias = Literal["write", "push", "metrics"]
+TOKEN_SCOPES: Final[tuple[TokenScope, ...]] = get_args(TokenScope)
+# The one token of 0.1, as itself; its name in lists is that of its file.
+TOKEN_FILE = "node.token"  # noqa: S105 - its name, not its content
+_FILE_TOKEN = re.compile(rb"[A-Za-z0-9_-]{32,128}").fullmatch
+# So that whoever finds one in a log or a repository knows what it opens.
+_MARK = "tuir_"
 
 
 class Draft(NamedTuple):
@@ -187,7 +204,177 @@ class OwnerNames:
                 db.execute("DELETE FROM owner_names WHERE address = ?", (owner,))
 
 
+class Token(NamedTuple):
+    """A token of the node, without what it is: that was shown once.
+
+    Attributes:
+        scopes: in the order of `TOKEN_SCOPES`.
+        created_at: Unix seconds; None for the file of 0.1.
+    """
+
+    name: str
+    scopes: tuple[TokenScope, ...]
+    created_at: int | None
+
+
+class Tokens:
+    """The tokens that this replica's node takes: several, each with a name and scopes, each revocable by itself.
+
+    A token is 256 random bits, and kept as its SHA-256: who reads the database can use none of them. A slow hash with
+    a salt, as for passwords, would add nothing: nobody can try 2^256 tokens, and no two are alike.
+
+    The file `node.token` of 0.1 goes on working as a token for everything, for as long as it is there.
+    """
+
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
+        self._file = data_dir / TOKEN_FILE
+        self._pool = pool
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._watcher: sqlite3.Connection | None = None
+        self._seen: tuple[int, FileState | None] | None = None
+        self._known: list[tuple[bytes, Token]] = []
+
+    def all(self) -> list[Token]:
+        """Every token, that of the file first, then by name.
+
+        Raises:
+            StoreError: `bad_token_file`: the file of 0.1 is there, and cannot be read or holds no token.
+        """
+        with self._pool.read() as db:
+            stored = [token for _, token in _stored_tokens(db)]
+        return ([] if self.file_token() is None else [_OF_FILE]) + stored
+
+    def add(self, name: str, scopes: Iterable[TokenScope]) -> str:
+        """Make a token; returns it, which nothing tells a second time.
+
+        Raises:
+            StoreError: `bad_token_name`, `token_exists`.
+            ValueError: there is no scope, or one that there is not.
+        """
+        allowed = [*scopes]
+        if not allowed or not {*allowed} <= {*TOKEN_SCOPES}:
+            raise ValueError(f"a token has scopes of {', '.join(TOKEN_SCOPES)}, not {allowed!r}")
+        if not _NAME(name):
+            raise StoreError(
+                "bad_token_name",
+                "a token's name is 1 to 32 of letters, digits, '.', '_' and '-', and begins with a letter or digit",
+            )
+        if name == TOKEN_FILE:
+            raise StoreError("token_exists", f"{TOKEN_FILE} is what the token in the file of that name is called")
+        token = _MARK + secrets.token_urlsafe(32)
+        spelt = " ".join(scope for scope in TOKEN_SCOPES if scope in allowed)
+        with self._pool.write() as db:
+            if db.execute("SELECT 1 FROM tokens WHERE name = ?", (name,)).fetchone() is not None:
+                raise StoreError(
+                    "token_exists", f"there is a token named '{name}': choose another name, or revoke that one first"
+                )
+            db.execute(
+                "INSERT INTO tokens (name, digest, scopes, created_at) VALUES (?, ?, ?, ?)",
+                (name, _digest(token.encode()), spelt, self._clock()),
+            )
+        return token
+
+    def revoke(self, name: str) -> None:
+        """Let a token open nothing any more. That of the file of 0.1 goes with its file.
+
+        Raises:
+            StoreError: `not_found`; `read_only`: the file cannot be deleted.
+        """
+        if name == TOKEN_FILE:
+            try:
+                self._file.unlink()
+            except FileNotFoundError:
+                raise StoreError("not_found", f"there is no file {self._file}") from None
+            except OSError as error:
+                raise StoreError("read_only", f"{self._file} cannot be deleted ({error.strerror})") from error
+            return
+        with self._pool.write() as db:
+            if db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
+                raise StoreError("not_found", f"there is no token named '{name[:32]}': 'token list' names them")
+
+    def find(self, given: bytes) -> Token | None:
+        """The token that these bytes are, as things stand at this moment: what another process added or revoked
+        counts. Takes as long for a near miss as for a far one; quick, and waits for no other reader."""
+        digest, found = _digest(given), None
+        for known, token in self._current():
+            if hmac.compare_digest(known, digest):
+                found = token
+        return found
+
+    def file_token(self) -> str | None:
+        """What the file of 0.1 holds; None where there is none.
+
+        Raises:
+            StoreError: `bad_token_file`.
+        """
+        try:
+            raw = _closed_to_others(self._file)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError("bad_token_file", f"{self._file} cannot be read ({error.strerror})") from error
+        if not _FILE_TOKEN(raw):
+            raise StoreError(
+                "bad_token_file", f"{self._file} holds no token: delete it, and make one with 'token add NAME'"
+            )
+        return raw.decode()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._guard:
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
+
+    def _current(self) -> list[tuple[bytes, Token]]:
+        with self._guard, said_plainly(self._pool.path):
+            if self._watcher is None:
+                # Its own: those of the pool may all be lent to searches, and a write must not wait for these to be let
+                # in. And one that wrote would not see its own commits in the version.
+                self._watcher = self._pool.connect()
+            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+            seen = (int(version), file_state(self._file))
+            if seen != self._seen:
+                self._known = _stored_tokens(self._watcher)
+                try:
+                    token = self.file_token()
+                except StoreError:
+                    token = None  # told where a node starts and where tokens are listed; the others go on working
+                if token is not None:
+                    self._known.append((_digest(token.encode()), _OF_FILE))
+                self._seen = seen
+            return self._known
+
+
 # How
+
+
+_OF_FILE = Token(TOKEN_FILE, TOKEN_SCOPES, None)
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+def _stored_tokens(db: sqlite3.Connection) -> list[tuple[bytes, Token]]:
+    rows = db.execute("SELECT digest, name, scopes, created_at FROM tokens ORDER BY name")
+    return [
+        (digest, Token(name, tuple(scope for scope in TOKEN_SCOPES if scope in scopes.split()), created_at))
+        for digest, name, scopes, created_at in rows
+    ]
+
+
+def _closed_to_others(path: Path) -> bytes:
+    """The beginning of a file, without white space around it; others can read it no longer, where it can be written."""
+    if path.stat().st_mode & 0o077:
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+    with path.open("rb") as file:
+        return file.read(256).strip()
 
 
 def _read_drafts(db: sqlite3.Connection, key: str | None = None) -> list[Draft]:

@@ -184,14 +184,26 @@ class HttpTransport:
         data = await self._again(ask)
         return None if data is None else self._json(data, "compares logs by something that is not JSON")
 
-    async def offer(self, lines: Iterable[bytes]) -> Json:
-        """Push operations; the peer's report as JSON."""
+    async def offer(self, lines: Iterable[bytes], token: str | None = None) -> Json:
+        """Push operations; the peer's report as JSON.
+
+        Args:
+            token: what opens the peer to pushes, where it asks for that.
+        """
         content = b"".join(line + b"\n" for line in lines)
         patient = self._bounds.push_answer_seconds
 
         async def ask() -> bytes:
-            posted = self._origin.post(self._base.join("sync/ops"), content, _NDJSON, answer_seconds=patient)
+            posted = self._origin.post(
+                self._base.join("sync/ops"), content, _NDJSON, answer_seconds=patient, token=token
+            )
             async with self._asking(grace=patient + self._bounds.grace_seconds), self._heard(posted) as response:
+                if response.status_code == 401 or (response.status_code == 403 and token is not None):
+                    raise self._fail(
+                        "not_accepted",
+                        "takes operations from those who bear a token for that. Ask its operator for one "
+                        "(`token add NAME --scope push`), and name a file that holds it with --token-file",
+                    )
                 if response.status_code in (403, 404, 405, 501):
                     raise self._fail(
                         "not_accepted",
@@ -360,6 +372,13 @@ class HttpTransport:
             after = _retry_after(response.headers.get("retry-after"), self._waits.now())
             later = "later" if not after else f"in {exact(math.ceil(after))} s"
             raise _PassingError(self._peer, f"http_{status}", f"is too busy now ({status}). Try again {later}", after)
+        if status == 421:
+            name = safe_text(self._base.host, 80)
+            raise self._fail(
+                "http_421",
+                f"does not know itself as '{name}'. Use its address, or ask its operator for "
+                f"`serve --host-name {name}`",
+            )
         if status in (401, 403, 407):
             raise self._fail(f"http_{status}", f"does not let us in ({status}). Ask its operator")
         raise self._fail(

@@ -33,7 +33,8 @@ _SPARE_BYTES = 256 * 1024**2
 # After so many tiles it is counted anew what lies there: other processes keep tiles, too.
 _COUNTED_EACH = 64
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-# Linux can say that a file is not in memory instead of waiting for the disk.
+# Linux can say that a file is not in memory instead of waiting for the disk. To check what is larger takes longer.
+_MOST_AT_ONCE = 1024**2
 _AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)
 
 
@@ -54,6 +55,8 @@ class PackedTiles:
         self._lock = threading.Lock()
         # The epoch whose tiles were found to be of this log; they are read without another look at it.
         self._epoch: str | None = None
+        # Where what lies there is of another log, and cannot be removed.
+        self._foreign: str | None = None
         self._size = 0
         self._kept = 0
 
@@ -69,14 +72,14 @@ class PackedTiles:
         return self._read(epoch, tile)
 
     def read_at_once(self, epoch: str, tile: int) -> tuple[bytes, bytes] | None:
-        """The same without waiting for a disk: None, too, where that cannot be known."""
+        """The same without waiting: None, too, where that cannot be known, or the tile is large."""
         if _AT_ONCE is None or epoch != self._epoch:
             return None
         with suppress(OSError):
             handle = os.open(self._path(epoch, tile), _FLAGS)
             try:
                 size = os.fstat(handle).st_size
-                if size <= _MOST:
+                if size <= _MOST_AT_ONCE:
                     data = bytearray(size)
                     if os.preadv(handle, [data], 0, _AT_ONCE) == size:
                         return _sound(data)
@@ -93,7 +96,7 @@ class PackedTiles:
             self._kept += 1
             if self._kept % _COUNTED_EACH == 0:
                 self._size = _size_of(self._folder / epoch)
-            if self._size + size > self._limit:
+            if self._size + size > self._limit or self._datastore.why_read_only:
                 return
             self._size += size
         path = self._path(epoch, tile)
@@ -118,16 +121,21 @@ class PackedTiles:
         """
         if epoch == self._epoch:
             return True
-        if not _EPOCH.fullmatch(epoch):
+        if epoch == self._foreign or not _EPOCH.fullmatch(epoch):
             return False
-        with suppress(OSError):
-            for other in self._folder.iterdir():
-                if _EPOCH.fullmatch(other.name) and other.name != epoch:
-                    shutil.rmtree(other, ignore_errors=True)
         folder = self._folder / epoch
-        sweep(folder)
+        if not self._datastore.why_read_only:
+            with suppress(OSError):
+                for other in self._folder.iterdir():
+                    if _EPOCH.fullmatch(other.name) and other.name != epoch:
+                        shutil.rmtree(other, ignore_errors=True)
+            sweep(folder)
         if not self._is_of_this_log(epoch, folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            if not self._datastore.why_read_only:
+                shutil.rmtree(folder, ignore_errors=True)
+            if _tiles_in(folder):
+                self._foreign = epoch
+                return False
         self._size = _size_of(folder)
         self._epoch = epoch
         return True
@@ -152,7 +160,7 @@ class PackedTiles:
                 sound = _sound(file.read(_MOST + 1))
         except OSError:
             return None
-        if sound is None:
+        if sound is None and not self._datastore.why_read_only:
             with suppress(OSError):
                 path.unlink()
         return sound

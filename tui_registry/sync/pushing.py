@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 _TOO_MUCH = frozenset(("http_408", "http_413"))
 
 
-async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None) -> PushResult:
+async def push(
+    datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None, token: str | None = None
+) -> PushResult:
     """Offer the operations of this log: all of them, or none where the peer's head says that it has just these.
 
     The peer checks them as it checks everybody's, and others' first: where it is busy, they are offered again.
+
+    Args:
+        token: what opens the peer to pushes, where it asks for that. Nobody else is shown it.
 
     Raises:
         StoreError: code `not_found`: there is no such peer.
@@ -31,14 +36,14 @@ async def push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = 
     bounds = bounds or Bounds()
     try:
         async with asyncio.timeout(bounds.pull_seconds) as given:
-            return await _push(datastore, peer_name, bounds)
+            return await _push(datastore, peer_name, bounds, token)
     except TimeoutError:
         if not given.expired():
             raise
         raise out_of_time(peer_name) from None
 
 
-async def _push(datastore: Datastore, peer_name: str, bounds: Bounds) -> PushResult:
+async def _push(datastore: Datastore, peer_name: str, bounds: Bounds, token: str | None) -> PushResult:
     from tui_registry.sync.http_transport import HttpTransport
 
     peer = await in_thread(datastore.peers.get, peer_name)
@@ -55,22 +60,22 @@ async def _push(datastore: Datastore, peer_name: str, bounds: Bounds) -> PushRes
         for start in range(0, ours.size, 2 * TILE_OPS):
             lines = await in_thread(datastore.log.lines, start, min(start + 2 * TILE_OPS, ours.size))
             for part in _parts(lines, bounds):
-                tally = tally.plus(await _offered(transport, part))
+                tally = tally.plus(await _offered(transport, part, token))
                 offered += len(part)
     return PushResult(peer=peer.name, offered=offered, **tally.counts())
 
 
-async def _offered(transport: HttpTransport, lines: list[bytes]) -> Tally:
+async def _offered(transport: HttpTransport, lines: list[bytes], token: str | None) -> Tally:
     """What became of these lines; in halves where a node takes no more at once, or not for so long a time as they take
     on this line."""
     try:
-        return read_report(await transport.offer(lines))
+        return read_report(await transport.offer(lines, token))
     except SyncError as error:
         if error.code not in _TOO_MUCH or len(lines) == 1:
             raise
     half = len(lines) // 2
-    first = await _offered(transport, lines[:half])
-    return first.plus(await _offered(transport, lines[half:]))
+    first = await _offered(transport, lines[:half], token)
+    return first.plus(await _offered(transport, lines[half:], token))
 
 
 def _parts(lines: list[bytes], bounds: Bounds) -> Iterator[list[bytes]]:

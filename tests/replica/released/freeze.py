@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
@@ -17,8 +17,8 @@ _EPOCH = "e" * 32
 
 
 def fill(datastore: Datastore) -> None:
-    """Always the same, but for the epoch: two owners' records, an edit, a deletion, a conflict, an operation that
-    waits, two that were refused, an import, a peer half read, drafts, searches, names."""
+    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an operation that
+    waits, two that were refused, an import, a peer half read, drafts, searches, names, a token."""
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -37,7 +37,11 @@ def fill(datastore: Datastore) -> None:
     assert kept.record is not None
     edited = {**kept.record, "description": "Änderung, 変更", "quantization": {"Other": "EXL2"}}
     datastore.update("model", kept.key, edited, datastore.heads(kept.key))
-    gone = datastore.add("agent", make_record("agent", "gone", tools=["search"], capabilities=["reading"]))
+    gone = datastore.add(
+        "agent",
+        make_record("agent", "gone", tools=["search"], capabilities=["reading"]),
+        once=Once("laptop", "POST /agents", "1", b"gone"),
+    )
     datastore.delete("agent", gone.key, datastore.heads(gone.key))
 
     # The same key on another machine, on top of the same root; and one write of it that is not here.
@@ -51,6 +55,7 @@ def fill(datastore: Datastore) -> None:
     datastore.searches.save("small", "kind:model params:<=8b")
     datastore.searches.remember("llama")
     datastore.names.set(owner("stranger").address, "my-lab")
+    datastore.tokens.add("laptop", ["write", "push"])
 
 
 def freeze(folder: Path = FOLDER) -> Path:

@@ -20,6 +20,7 @@ from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember, told_apart
 from tui_registry.replica.log.judge import check
+from tui_registry.replica.log.retries import Once, note_done, what_came_of
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import stored_id
@@ -49,14 +50,26 @@ class LocalWrites:
         self._clock = clock
         self._key = key
 
-    def add(self, kind: Kind, record: Record) -> Write:
-        """Register a record: id, owner and times are set here.
+    def done(self, once: Once) -> Write | None:
+        """What came of a request that was asked for before, None where nothing did.
 
         Raises:
-            StoreError: `already_registered`, `not_owner`, `bad_key`.
+            StoreError: `key_reused`.
+        """
+        with self._pool.read() as db:
+            return what_came_of(db, once, self._clock())
+
+    def add(self, kind: Kind, record: Record, once: Once | None = None) -> Write:
+        """Register a record: id, owner and times are set here.
+
+        Args:
+            once: the request that this answers: what came of it before is given, and nothing is written.
+
+        Raises:
+            StoreError: `already_registered`, `not_owner`, `bad_key`, `key_reused`.
         """
         with self._turn() as turn:
-            return turn.add(kind, record)
+            return turn.once(once, lambda: turn.add(kind, record))
 
     def add_all(
         self, records: Sequence[tuple[Kind, Record]], *, bulk: bool, together: Together | None = None
@@ -129,33 +142,45 @@ class LocalWrites:
         with self._pool.write() as db:
             mark_undone(db, batch)
 
-    def update(self, kind: Kind, identifier: str, record: Record, seen: Collection[str]) -> Write:
+    def update(
+        self, kind: Kind, identifier: str, record: Record, seen: Collection[str], once: Once | None = None
+    ) -> Write:
         """Write a new value on top of the heads that the caller was shown.
 
+        Args:
+            once: as for `add`.
+
         Raises:
-            StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`.
+            StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`, `key_reused`.
         """
         with self._turn() as turn:
-            return turn.write(turn.existing(kind, identifier, seen), record)
+            return turn.once(once, lambda: turn.write(turn.existing(kind, identifier, seen), record))
 
-    def delete(self, kind: Kind, identifier: str, seen: Collection[str]) -> Write:
+    def delete(self, kind: Kind, identifier: str, seen: Collection[str], once: Once | None = None) -> Write:
         """Remove what the caller was shown.
 
+        Args:
+            once: as for `add`.
+
         Raises:
-            StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`.
+            StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`, `key_reused`.
         """
         with self._turn() as turn:
-            return turn.remove(turn.existing(kind, identifier, seen))
+            return turn.once(once, lambda: turn.remove(turn.existing(kind, identifier, seen)))
 
-    def resolve(self, kind: Kind, identifier: str, record: Record | None, seen: Collection[str]) -> Write:
+    def resolve(
+        self, kind: Kind, identifier: str, record: Record | None, seen: Collection[str], once: Once | None = None
+    ) -> Write:
         """Settle the live versions that the caller was shown: with a value, or with None by a removal.
 
+        Args:
+            once: as for `add`.
+
         Raises:
-            StoreError: `not_found`, `not_owner`, `changed`, `no_conflict`, `bad_key`.
+            StoreError: `not_found`, `not_owner`, `changed`, `no_conflict`, `bad_key`, `key_reused`.
         """
         with self._turn() as turn:
-            known = turn.in_conflict(kind, identifier, seen)
-            return turn.remove(known) if record is None else turn.write(known, record)
+            return turn.once(once, lambda: turn.settle(turn.in_conflict(kind, identifier, seen), record))
 
     @contextmanager
     def _turn(self, *, bulk: bool = False, together: Together | None = None) -> Iterator[_Turn]:
@@ -235,6 +260,16 @@ class _Turn:
     def flush(self) -> None:
         """Write what was taken."""
         self._batch.flush()
+
+    def once(self, once: Once | None, deed: Callable[[], Write]) -> Write:
+        """Do a deed, and remember of which request it came; where that was done before, give what came of it."""
+        if once is None:
+            return deed()
+        op = what_came_of(self._db, once, self._clock())
+        if op is None:
+            op = deed()
+            note_done(self._db, once, op, self._clock())
+        return op
 
     def existing(self, kind: Kind, identifier: str, seen: Collection[str]) -> _Known:
         """A record of this key's that is as the caller was shown it, in one version.
@@ -338,6 +373,10 @@ class _Turn:
                 self._identity, known.kind, value, children=children, clock=clock, counter=self._counter
             ),
         )
+
+    def settle(self, known: _Known, record: Record | None) -> Write:
+        """`write`, or `remove` where there is to be no record."""
+        return self.remove(known) if record is None else self.write(known, record)
 
     def remove(self, known: _Known) -> Write:
         """Sign and take a removal of all heads."""

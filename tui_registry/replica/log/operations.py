@@ -165,9 +165,9 @@ class Log:
         Args:
             make_key: False where it is not given to others: `node` is empty then before there is a key.
         """
-        address = self._key.address if make_key else self._key.known
         with self._pool.read() as db:
-            return _read_head(db, address)
+            head = _read_head(db)
+        return head._replace(node=self._key.address) if make_key and not head.node else head
 
     def begins_as(self, head: Head) -> bool:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
@@ -197,13 +197,12 @@ class Log:
     def keys(self) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
         ascending. It reads the whole log."""
-        address = self._key.address
         keys = bytearray()
         with self._pool.read() as db:
-            head = _read_head(db, address)
+            head = _read_head(db)
             for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
                 keys += updated_at.to_bytes(8, "big") + digest
-        return head, bytes(keys)
+        return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
     def unknown(self, hashes: Sequence[str]) -> list[str]:
         """Those of the hashes that no op of the log has, in their order."""
@@ -504,9 +503,9 @@ def sum_at(db: sqlite3.Connection, size: int) -> str | None:
     return f"{total % 2**256:064x}"
 
 
-def _read_head(db: sqlite3.Connection, address: str) -> Head:
-    epoch, size, fingerprint = db.execute("SELECT epoch, size, fingerprint FROM replica").fetchone()
-    return Head(epoch, size, fingerprint, address)
+def _read_head(db: sqlite3.Connection) -> Head:
+    """The head; its node is "" before there is a key."""
+    return Head(*db.execute("SELECT epoch, size, fingerprint, address FROM replica").fetchone())
 
 
 def _indices(db: sqlite3.Connection, hashes: Sequence[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from tui_registry import crdt
 from tui_registry.durable import drafted, give_new_name, sweep, sync_folder
@@ -23,14 +24,18 @@ _UNCHANGEABLE = frozenset((errno.EROFS, errno.EPERM, errno.EACCES))
 
 
 class Key:
-    """The key of a replica: its file, and the address that the database remembers."""
+    """The key of a replica: its file, and the address that the database remembers.
+
+    Both are looked at each time, as another process may have put another key in place: a node that runs signs with
+    that from then on.
+    """
 
     def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
         self._data_dir = data_dir
         self._pool = pool
         self._clock = clock
-        self._identity: crdt.Identity | None = None
-        self._address = ""
+        # With the state that its file had.
+        self._held: tuple[crdt.Identity, FileState | None] | None = None
 
     @property
     def file(self) -> Path:
@@ -40,8 +45,9 @@ class Key:
     @property
     def address(self) -> str:
         """The address of the key, 40 hex digits; makes the key at first use, where it can."""
-        if self.known:
-            return self._address
+        known = self.known
+        if known:
+            return known
         try:
             return self.identity().address
         except StoreError as error:
@@ -52,10 +58,8 @@ class Key:
     @property
     def known(self) -> str:
         """The address of the key, empty before there is one: looking makes no key."""
-        if not self._address:
-            with self._pool.read() as db:
-                self.known_address(db)
-        return self._address
+        with self._pool.read() as db:
+            return self.known_address(db)
 
     def identity(self) -> crdt.Identity:
         """The key, made at first use.
@@ -64,13 +68,16 @@ class Key:
             StoreError: `bad_key` when the key file was there once and is not any more, or holds no key; `read_only` or
                 `disk_full` when there is none yet and none can be made.
         """
-        if self._identity is None:
+        held, state = self._held, file_state(self.file)
+        if held is None or held[1] != state:
             with self._pool.read() as db:
-                known = self._stored_address(db)
+                known = self.known_address(db)
             if not known:
                 self._pool.expect_writable()
-            return self.use(_load_or_make(self._data_dir, may_make=not known))
-        return self._identity
+            held = self.use(_load_or_make(self._data_dir, may_make=not known)), state
+            # With the state from before it was read: if it changed meanwhile, it is read again.
+            self._held = held
+        return held[0]
 
     def operations(self) -> int:
         """How many operations in the log the key has signed."""
@@ -83,31 +90,39 @@ class Key:
         """Sign with another key (a new one for None) from now on; returns where the former key file is kept."""
         self._pool.expect_writable()
         kept = _replace(self._data_dir, new or crdt.Identity.generate(), f"{self._clock()}.old")
-        self.use(_load_or_make(self._data_dir, may_make=False))
+        self._held = None
+        self.identity()
         return kept
 
     def use(self, identity: crdt.Identity) -> crdt.Identity:
         """Sign with a key that is in its place, and let the database remember its address."""
         with self._pool.read() as db:
-            known = self._stored_address(db)
+            known = self.known_address(db)
         if known != identity.address:
             with self._pool.write() as db:
                 db.execute("UPDATE replica SET address = ?", (identity.address,))
                 # What another key signed elsewhere is no news of this one; and whoever brings a key here knows where
                 # it was used before.
                 db.execute("DELETE FROM elsewhere")
-        self._identity, self._address = identity, identity.address
+        self._held = identity, file_state(self.file)
         return identity
 
     def known_address(self, db: sqlite3.Connection) -> str:
         """The address of the key, "" before there is one: looking makes no key."""
-        if not self._address:
-            self._address = self._stored_address(db)
-        return self._address
-
-    def _stored_address(self, db: sqlite3.Connection) -> str:
         (address,) = db.execute("SELECT address FROM replica").fetchone()
         return str(address)
+
+
+FileState: TypeAlias = tuple[int, ...]
+
+
+def file_state(path: Path) -> FileState | None:
+    """What is another once a file has other content, be it replaced or written to; None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 # How: the file

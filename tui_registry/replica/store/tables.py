@@ -473,6 +473,26 @@ _VERSION_2 = (
     "CREATE INDEX catalogue_unjudged ON catalogue (rid) WHERE invalid IS NULL",
     "ALTER TABLE search_state ADD COLUMN judged_by TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE search_state ADD COLUMN judged_from INTEGER NOT NULL DEFAULT 1",
+    # Which operation came of a request that may be asked for again, by digests (`log.retries`). Never synced.
+    """
+    CREATE TABLE retries (
+        seq INTEGER PRIMARY KEY,
+        key BLOB NOT NULL UNIQUE,
+        request BLOB NOT NULL,
+        hash BLOB NOT NULL,
+        at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX retries_at ON retries (at)",
+    # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
+    """
+    CREATE TABLE tokens (
+        name TEXT PRIMARY KEY,
+        digest BLOB NOT NULL,
+        scopes TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

@@ -1,0 +1,142 @@
+"""Asks a node all that its description allows, and much that it does not (schemathesis): nothing that it answers is a
+fault of its own, or a status, a header, a media type or a body that is not described, and nothing is taken that is
+described as wrong.
+
+    python -m tests.node.described [SEED [CASES]]
+
+It is no part of the ordinary suite, as it takes half a minute; `.ci/run` runs it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import chdir, redirect_stdout
+from pathlib import Path
+
+import schemathesis
+from schemathesis.cli import schemathesis as command
+
+from tests.node.conftest import T0, bearer
+from tests.node.test_conflicts_api import ME, Given, given, revision
+from tests.seeds import stranger_ops
+from tui_registry.datastore import Datastore
+from tui_registry.errors import KINDS, Kind
+from tui_registry.node import running
+
+# Statuses that may be the answer to what is described as right: a licence or a query is a language of its own, and most
+# ids are of no record.
+_RIGHT = [200, 201, 204, 206, 304, 400, 403, 404, 409, 412, 416, 422]
+_WRONG = [400, 401, 403, 404, 409, 412, 415, 422]
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_: object, value: object) -> bytes:
+    """A push as it travels; schemathesis knows no lines of JSON."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+_came: Counter[tuple[str, int]] = Counter()
+
+
+@schemathesis.hook
+def after_call(_: object, case: schemathesis.Case, response: schemathesis.Response) -> None:
+    """Count the answers."""
+    _came[case.operation.label, response.status_code] += 1
+
+
+def main(seed: int = 1, cases: int = 15) -> int:
+    """Ask a small replica's node; gives the exit status, and says what was found where something was.
+
+    Args:
+        cases: for each operation, beside those that follow from the description.
+    """
+    with tempfile.TemporaryDirectory() as place, Datastore.open(Path(place) / "node", clock=lambda: T0) as store:
+        store.key.replace(ME)
+        store.apply([op.to_json() for op in stranger_ops(4)], source="a stranger")
+        # Of each kind one that is written to, two that are deleted, and one in conflict.
+        records = {kind: [given(store, kind, versions) for versions in (1, 1, 1, 2)] for kind in KINDS}
+        config = Path(place) / "schemathesis.toml"
+        config.write_text(_config(store, records))
+        said = io.StringIO()
+        # What it keeps of a run is kept where it is asked from.
+        with running(store, accept_ops=True) as address, redirect_stdout(said), chdir(place):
+            arguments = [
+                "--no-color", "--config-file", str(config), "run", f"{address.url}/openapi.json",
+                "--header", f"Authorization: {bearer(store)}", "--checks", "all", "--seed", str(seed),
+                "--max-examples", str(cases), "--continue-on-failure", "--generation-database", "none",
+            ]  # fmt: skip
+            try:
+                command(arguments)
+            except SystemExit as ended:
+                status = int(ended.code or 0)
+    operations = {operation for operation, _ in _came}
+    never = [operation for operation in operations if not any(_came[operation, good] for good in (200, 201, 204))]
+    if status or never:
+        print(said.getvalue())  # noqa: T201
+    for operation in sorted(operations):
+        counts = ", ".join(f"{code}: {count}" for (of, code), count in sorted(_came.items()) if of == operation)
+        print(  # noqa: T201
+            f"{operation:45} {counts}{'   never answered as asked' if operation in never else ''}"
+        )
+    return status or bool(never)
+
+
+# How
+
+
+def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
+    """What schemathesis is told beside the description: where to look, so that it comes past the door."""
+    head = store.log.head()
+    words = {
+        "license": ["MIT", "Apache-2.0", "LicenseRef-mine"],
+        "version": ["1.0.0", "0.1.0-rc.1"],
+        "tag": ["chat", "tiny", "a-b"],
+        "query": ["tag:chat", "license:mit params:<8b", "is:conflict", ""],
+        "epoch": [head.epoch],
+        "tile": [f"0.{head.size}.ndjson.gz", "0.1-3.ndjson.gz", "7.ndjson.gz"],
+    }
+    bound = {
+        "path.epoch": "epoch",
+        "path.name": "tile",
+        "query.q": "query",
+        "body.query": "query",
+        "body.license": "license",
+        "body.version": "version",
+        "body.tags[*]": "tag",
+        "body.epoch": "epoch",
+    }
+    of_kinds = ""
+    for kind, (written, gone, gone_too, contested) in records.items():
+        words[f"{kind}s"] = [gone.root.key, gone_too.root.key]
+        words[f"{kind}-revision"] = [revision(*contested.heads)]
+        of_kinds += f"""
+[[operations]]
+include-operation-id = "replace_{kind}"
+parameters = {{ "path.record_id" = "{written.root.key}" }}
+[[operations]]
+include-operation-id = "resolve_{kind}"
+[operations.parameters]
+"path.record_id" = "{contested.root.key}"
+"header.If-Match" = "*"
+"body.revision" = {{ dictionary = "{kind}-revision", probability = 0.7 }}
+[[operations]]
+include-operation-id = ["get_{kind}", "delete_{kind}"]
+parameters = {{ "path.record_id" = {{ dictionary = "{kind}s", probability = 0.7 }} }}
+"""
+    return (
+        f"[checks]\npositive_data_acceptance.expected-statuses = {_RIGHT}\n"
+        f"negative_data_rejection.expected-statuses = {_WRONG}\n"
+        + "".join(f"[dictionaries.{name}]\nvalues = {json.dumps(values)}\n" for name, values in words.items())
+        + "[parameters]\n"
+        + "".join(f'"{at}" = {{ dictionary = "{name}", probability = 0.7 }}\n' for at, name in bound.items())
+        + of_kinds
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))

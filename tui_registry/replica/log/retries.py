@@ -1,0 +1,71 @@
+"""Writes that are done once, however often they are asked for: which operation came of a request that has a key.
+
+Remembered in the transaction that appends the operation, so that no crash comes between the two, and for a day. Only
+digests are kept. What was refused wrote nothing, so it is not remembered: it may be asked for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+
+from tui_registry.crdt.op import AgentOp, ModelOp, parse_op
+from tui_registry.frozen import NamedTuple
+from tui_registry.replica.store.connection import StoreError
+
+KEPT_SECONDS = 86_400
+# Of all callers together, the last ones: some 12 MB.
+MAX_KEYS = 100_000
+
+
+class Once(NamedTuple):
+    """A request to be done once.
+
+    Attributes:
+        caller: who asks. route: for what, such as `POST /models`. key: by which the caller knows the request again; no
+            two requests of one caller and route have the same. None of them holds a NUL.
+        request: what else it says, in any spelling that is always the same.
+    """
+
+    caller: str
+    route: str
+    key: str
+    request: bytes
+
+
+def what_came_of(db: sqlite3.Connection, once: Once, now: int) -> ModelOp | AgentOp | None:
+    """The operation that came of the request, None where there is none (yet, or any more).
+
+    Raises:
+        StoreError: `key_reused`: the key stands for another request.
+    """
+    row = db.execute(
+        "SELECT r.request, o.body FROM retries r JOIN ops o ON o.hash = r.hash WHERE r.key = ? AND r.at > ?",
+        (_key(once), now - KEPT_SECONDS),
+    ).fetchone()
+    if row is None:
+        return None
+    request, body = row
+    if request != _digest(once.request):
+        raise StoreError(
+            "key_reused", "this idempotency key stands for another request, which was done: take another key"
+        )
+    return parse_op(body)
+
+
+def note_done(db: sqlite3.Connection, once: Once, op: ModelOp | AgentOp, now: int) -> None:
+    """Note what came of the request, and forget what is old."""
+    db.execute("DELETE FROM retries WHERE at <= ?", (now - KEPT_SECONDS,))
+    db.execute(
+        "INSERT INTO retries (key, request, hash, at) VALUES (?, ?, ?, ?)",
+        (_key(once), _digest(once.request), bytes.fromhex(op.hash), now),
+    )
+    db.execute("DELETE FROM retries WHERE seq <= (SELECT max(seq) FROM retries) - ?", (MAX_KEYS,))
+
+
+def _key(once: Once) -> bytes:
+    return _digest(f"{once.caller}\0{once.route}\0{once.key}".encode())
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
