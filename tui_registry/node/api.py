@@ -23,15 +23,6 @@ from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Recor
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
-    Cursor,
-    IdempotencyKey,
-    IdOrPrefix,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
-    QueryText,
-    Sort,
-    WholeId,
     add_deed,
     add_head,
     completed,
@@ -43,11 +34,11 @@ from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
-    expect_parameters,
     idempotency_key as key_of,
     is_held,
     is_stale,
     members,
+    parameters,
     read_json,
     wrong,
 )
@@ -154,7 +145,7 @@ class _Asked(NamedTuple):
     """
 
     record_id: str
-    if_match: Sequence[str] | None
+    if_match: Sequence[str]
     root: str
     once: Once | None
 
@@ -173,55 +164,47 @@ class _Records:
         # Caller, route and key of what is being written.
         self._in_flight: set[tuple[str, str, str]] = set()
 
-    async def register(self, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+    async def register(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "POST", "", data, None, idempotency_key)
+        asked = self._asked(request, caller, "POST", data)
         op = await self._written(request, asked, partial(self._register, data))
         return _answer_with(op, 201, {"location": f"{asked.root}/{self._kind}s/{op.key}"})
 
-    async def browse(
-        self, request: Request, q: QueryText = None, limit: Limit = None, cursor: Cursor = None, sort: Sort = None
-    ) -> Response:
-        expect_parameters(request, "q", "limit", "cursor", "sort")
-        number: Json = int(limit) if limit is not None and _WHOLE_NUMBER.fullmatch(limit) else limit
-        asked = _question({"q": q, "limit": number, "cursor": cursor, "sort": sort}, "q")
-        return await self._queues.search(request.scope["client"], self._page, asked)
+    async def browse(self, request: Request) -> Response:
+        given: dict[str, Json] = {**parameters(request, "q", "limit", "cursor", "sort")}
+        limit = given.get("limit")
+        if isinstance(limit, str) and _WHOLE_NUMBER.fullmatch(limit):
+            given["limit"] = int(limit)
+        return await self._queues.search(request.scope["client"], self._page, _question(given, "q"))
 
     async def search(self, request: Request) -> Response:
-        expect_parameters(request)
+        parameters(request)
         body = await read_json(request, self._bounds.question_bytes, self._bounds)
         known = {"query": "text", "limit": "a number", "cursor": "text", "sort": "text"}
         asked = _question(members(body, known), "query")
         return await self._queues.search(request.scope["client"], self._page, asked)
 
-    async def show(self, record_id: IdOrPrefix, request: Request, if_none_match: IfNoneMatch = None) -> Response:
-        expect_parameters(request)
-        whole = await self._queues.read(request.scope["client"], self._shown, record_id)
+    async def show(self, request: Request) -> Response:
+        parameters(request)
+        whole = await self._queues.read(request.scope["client"], self._shown, _id_in(request))
         # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
         headers = {"etag": whole.etag, "cache-control": "no-cache"}
-        if if_none_match is not None and is_held(request, whole.etag):
+        if is_held(request, whole.etag):
             return Response(status_code=304, headers=headers)
         return Response(whole.body, 200, headers, _JSON)
 
-    async def update(
-        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
-    ) -> Response:
+    async def update(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "PUT", record_id, data, if_match, idempotency_key)
+        asked = self._asked(request, caller, "PUT", data)
         return _answer_with(await self._written(request, asked, partial(self._update, data)))
 
-    async def delete(
-        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
-    ) -> Response:
-        caller = self._caller(request)
-        asked = self._asked(request, caller, "DELETE", record_id, None, if_match, idempotency_key)
+    async def delete(self, request: Request) -> Response:
+        asked = self._asked(request, self._caller(request), "DELETE", None)
         return _answer_with(await self._written(request, asked, self._delete))
 
-    async def resolve(
-        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
-    ) -> Response:
+    async def resolve(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "POST resolve", record_id, data, if_match, idempotency_key)
+        asked = self._asked(request, caller, "POST resolve", data)
         return _answer_with(await self._written(request, asked, partial(self._resolve, data)))
 
     def _caller(self, request: Request) -> str:
@@ -229,26 +212,19 @@ class _Records:
         name = self._tokens.allows(request.headers.get("authorization"), "write")
         if name is None:
             raise NodeError("unauthorized", "a write needs a bearer token: the node's operator makes one ('token add')")
-        expect_parameters(request)
+        parameters(request)
         return name
 
     async def _record_body(self, request: Request) -> Json:
         return await read_json(request, self._bounds.record_bytes, self._bounds)
 
-    def _asked(
-        self,
-        request: Request,
-        caller: str,
-        deed: str,
-        record_id: str,
-        data: Json,
-        if_match: Sequence[str] | None,
-        given_key: Sequence[str] | None,
-    ) -> _Asked:
-        key, once = key_of(given_key), None
+    def _asked(self, request: Request, caller: str, deed: str, data: Json) -> _Asked:
+        record_id = _id_in(request)
+        if_match = request.headers.getlist("if-match")
+        key, once = key_of(request.headers.getlist("idempotency-key")), None
         if key is not None:
             # However its members are ordered and spelt, the same body is the same request.
-            said = json.dumps([record_id, [*(if_match or ())], data], sort_keys=True)
+            said = json.dumps([record_id, if_match, data], sort_keys=True)
             once = Once(caller, f"{deed} {self._kind}s", key, said.encode())
         return _Asked(record_id, if_match, request.scope.get("root_path", ""), once)
 
@@ -441,6 +417,12 @@ class _Records:
         if told["conflict"]:
             now["resolve"] = f"{path}/resolve"
         return NodeError(code, _SAID[code].format(kind=self._kind, path=path), status=status, told=now)
+
+
+def _id_in(request: Request) -> str:
+    """What stands for a record in the path; empty where nothing does."""
+    found: str = request.path_params.get("record_id", "")
+    return found
 
 
 def _not_hex(field: str, digits: int) -> InvalidRecord:

@@ -15,10 +15,10 @@ from html import escape
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
-from fastapi import APIRouter, Header, Path, Query, Security
+from fastapi import APIRouter, Security
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, conint, constr
+from pydantic import BaseModel, ConfigDict, Field, conint, constr
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
@@ -376,62 +376,71 @@ class StateProblem(Problem):
     )
 
 
-# What FastAPI hands to the routes: text, whatever is said of it here. They read it, and refuse it in their own words.
+# Parameters, described by hand: the routes read them, and refuse them in their own words. FastAPI would take a tenth of
+# what a whole answer costs for each that it reads.
 
 
-def _said(of: Json, **more: Json) -> WithJsonSchema:
-    return WithJsonSchema({"type": of, **more})
+class Parameter(NamedTuple):
+    """A parameter of a route.
+
+    Attributes:
+        place: `query`, `path` or `header`.
+        example: None for none.
+    """
+
+    name: str
+    place: Literal["query", "path", "header"]
+    what: str
+    shape: Mapping[str, Json]
+    example: Json = None
+
+    def described(self) -> dict[str, Json]:
+        """As OpenAPI has it."""
+        return {
+            "name": self.name,
+            "in": self.place,
+            "required": self.place == "path",
+            "description": self.what,
+            "schema": {**self.shape},
+            **({} if self.example is None else {"example": self.example}),
+        }
 
 
 _TAGS = "tags with commas between them, or `*`"
-QueryText: TypeAlias = Annotated[
-    str | None,
-    _said("string", maxLength=MAX_QUESTION_TEXT),
-    Query(
-        alias="q",
-        description="a query, in the language that /docs describes",
-        openapi_examples={"words": {"value": "llama license:apache-2.0 params:<=8b"}},
-    ),
-]
-Limit: TypeAlias = Annotated[
-    str | None,
-    _said("integer", minimum=1, maximum=MAX_PAGE),
-    Query(description="records in a page", json_schema_extra={"default": PAGE}),
-]
-Cursor: TypeAlias = Annotated[
-    str | None,
-    _said("string", maxLength=MAX_QUESTION_TEXT),
-    Query(description="`next` of the page before, for the same query and sort"),
-]
-Sort: TypeAlias = Annotated[
-    str | None,
-    _said("string", maxLength=MAX_SORT),
-    Query(description="such as `-updated` or `name`", openapi_examples={"by name": {"value": "name"}}),
-]
-IdOrPrefix: TypeAlias = Annotated[
-    str,
-    _said("string", pattern="^(0[xX])?[0-9a-fA-F]{1,64}$"),
-    Path(description="64 hex digits, or as many of the first as are unique"),
-]
-WholeId: TypeAlias = Annotated[str, _said("string", pattern="^[0-9a-f]{64}$"), Path(description="64 hex digits")]
-IfMatch: TypeAlias = Annotated[
-    list[str] | None,
-    _said("string"),
-    Header(alias="If-Match", description=f"the ETag of the record that you decided by: {_TAGS}"),
-]
-IfNoneMatch: TypeAlias = Annotated[
-    list[str] | None, _said("string"), Header(alias="If-None-Match", description=f"the ETag of what you have: {_TAGS}")
-]
-IdempotencyKey: TypeAlias = Annotated[
-    list[str] | None,
-    _said("string", pattern=KEY_PATTERN),
-    Header(
-        alias="Idempotency-Key",
-        description="yours for this request: sent again with it within 24 hours, it is answered as before and written "
-        "once. In quotes or without",
-        openapi_examples={"a UUID": {"value": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}},
-    ),
-]
+_QUERY = Parameter(
+    "q",
+    "query",
+    "a query, in the language that /docs describes",
+    {"type": "string", "maxLength": MAX_QUESTION_TEXT},
+    "llama license:apache-2.0 params:<=8b",
+)
+_LIMIT = Parameter(
+    "limit", "query", "how many in a page", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}
+)
+_CURSOR = Parameter(
+    "cursor",
+    "query",
+    "`next` of the page before, for the same query and sort",
+    {"type": "string", "maxLength": MAX_QUESTION_TEXT},
+)
+_SORT = Parameter("sort", "query", "such as `-updated` or `name`", {"type": "string", "maxLength": MAX_SORT}, "name")
+_ID_OR_PREFIX = Parameter(
+    "record_id",
+    "path",
+    "64 hex digits, or as many of the first as are unique",
+    {"type": "string", "pattern": "^(0[xX])?[0-9a-fA-F]{1,64}$"},
+)
+_WHOLE_ID = Parameter("record_id", "path", "64 hex digits", {"type": "string", "pattern": "^[0-9a-f]{64}$"})
+_IF_MATCH = Parameter("If-Match", "header", f"the ETag of the record that you decided by: {_TAGS}", {"type": "string"})
+_IF_NONE_MATCH = Parameter("If-None-Match", "header", f"the ETag of what you have: {_TAGS}", {"type": "string"})
+_IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "header",
+    "yours for this request: sent again with it within 24 hours, it is answered as before and written once. In quotes "
+    "or without",
+    {"type": "string", "pattern": KEY_PATTERN},
+    '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+)
 _TOKEN = HTTPBearer(scheme_name="token", auto_error=False, description="what the node's operator made: `token add`")
 
 # The routes of records
@@ -457,7 +466,7 @@ class Deed(NamedTuple):
     Attributes:
         answer: what it is answered with at best, None for nothing. body: what is sent, with an example.
         told: headers of the answer. refused: codes, those that any route may answer with left out.
-        others: answers beside those.
+        others: answers beside those. parameters: what it reads beside the body.
     """
 
     method: str
@@ -471,6 +480,7 @@ class Deed(NamedTuple):
     example: Json = None
     told: tuple[str, ...] = ()
     others: Mapping[int, dict[str, Json]] = MappingProxyType({})
+    parameters: tuple[Parameter, ...] = ()
 
 
 def deeds(kind: Kind) -> dict[str, Deed]:
@@ -480,16 +490,17 @@ def deeds(kind: Kind) -> dict[str, Deed]:
     write = (*_OF_WRITES, *_OF_STATES)
     at = "/{record_id:record_id}"
     stale: dict[int, dict[str, Json]] = {412: {"description": "`changed`: If-Match names another state"}}
+    written_at = (_WHOLE_ID, _IF_MATCH, _IDEMPOTENCY_KEY)
     settled: Json = {"record": {**_SENT[kind]}, "revision": example["revision"]}
     return {
         "register": Deed(
             "POST", "", f"register_{one}", f"Register {a}", shown,
             (*_OF_WRITES, *_WITH_BODY, "limit", "not_owner", "already_registered"),
-            201, sent, {**_SENT[kind]}, ("ETag", "Location"),
+            201, sent, {**_SENT[kind]}, ("ETag", "Location"), parameters=(_IDEMPOTENCY_KEY,),
         ),
         "browse": Deed(
             "GET", "", f"list_{many}", f"List or search {many}, the last changed first", page,
-            ("query", "invalid", "interrupted"),
+            ("query", "invalid", "interrupted"), parameters=(_QUERY, _LIMIT, _CURSOR, _SORT),
         ),
         "search": Deed(
             "POST", "/search", f"search_{many}", f"Search {many}", page,
@@ -499,27 +510,28 @@ def deeds(kind: Kind) -> dict[str, Deed]:
             "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
             ("ambiguous", "not_found"), told=("ETag",),
             others={304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}},
+            parameters=(_ID_OR_PREFIX, _IF_NONE_MATCH),
         ),
         "update": Deed(
             "PUT", at, f"replace_{one}", f"Replace {a}; If-Match guards against lost edits", shown,
-            (*write, *_WITH_BODY, "limit"), 200, sent, {**_SENT[kind]}, ("ETag",), stale,
+            (*write, *_WITH_BODY, "limit"), 200, sent, {**_SENT[kind]}, ("ETag",), stale, written_at,
         ),
         "delete": Deed(
             "DELETE", at, f"delete_{one}", f"Delete {a}; If-Match guards against lost edits", None, write, 204,
-            others=stale,
+            others=stale, parameters=written_at,
         ),
         "resolve": Deed(
             "POST", f"{at}/resolve", f"resolve_{one}",
             f"Settle {a} of which several versions are live, naming all heads; null deletes it", shown,
             (*write, *_WITH_BODY, "limit", "no_conflict"), 200, settling, settled, ("ETag",),
-            {**stale, 204: {"description": "deleted"}},
+            {**stale, 204: {"description": "deleted"}}, written_at,
         ),
     }  # fmt: skip
 
 
 def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], deed: Deed) -> None:
-    """Add a route, described by its types. The endpoint makes its own answers; FastAPI makes and checks none."""
-    extra: dict[str, Json] = {}
+    """Add a route, described by its types. The endpoint reads its request and makes its answer, FastAPI neither."""
+    extra: dict[str, Json] = {"parameters": [given.described() for given in deed.parameters]}
     if deed.body is not None:
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
         extra["requestBody"] = {"required": True, "content": {_JSON: content}}
@@ -592,20 +604,15 @@ def _others(others: Mapping[int, dict[str, Json]]) -> dict[int | str, dict[str, 
 
 
 def completed(openapi: dict[str, Json]) -> dict[str, Json]:
-    """The document that FastAPI made, in place: problems under their media type, the types of bodies, nothing of
-    FastAPI's own refusals, which nobody is ever answered, and what is described by hand."""
+    """The document that FastAPI made, in place: problems under their media type, the types of bodies, and what is
+    described by hand."""
     for operation in operations(openapi):
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
-        for status, response in [*responses.items()]:
+        for status, response in responses.items():
             content = response.get("content") if isinstance(response, dict) else None
-            if not isinstance(content, dict) or status < "400":
-                continue
-            shape = content.pop(_JSON, None)
-            if shape == {"schema": {"$ref": _REF.format(model="HTTPValidationError")}}:
-                del responses[status]
-            elif shape is not None:
-                content[MEDIA_TYPE] = shape
+            if isinstance(content, dict) and status >= "400":
+                content[MEDIA_TYPE] = content.pop(_JSON)
     components = openapi.setdefault("components", {})
     schemas = components.setdefault("schemas", {}) if isinstance(components, dict) else {}
     if isinstance(schemas, dict):

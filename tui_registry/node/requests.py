@@ -118,25 +118,29 @@ def wrong(path: str, sentence: str) -> InvalidRecord:
     return InvalidRecord((Problem(path, "error", "type", sentence),))
 
 
-def expect_parameters(request: Request, *known: str) -> None:
-    """Refuse a parameter that there is not, rather than answer another question than was asked.
+def parameters(request: Request, *known: str) -> dict[str, str]:
+    """What the request gives of these parameters; one that there is not is refused, rather than another question
+    answered than was asked.
 
     Raises:
         NodeError: `parameter`: one is unknown, or given twice.
     """
-    seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
+    given: dict[str, str] = {}
+    if not request.scope["query_string"]:
+        return given
+    for name, value in request.query_params.multi_items():
         shown = safe_text(name, 40)
         if name not in known:
             near = fewest_typos(name, known, 2) if len(name) > 2 else None
             hint = f"did you mean '{near}'?" if near else f"this path takes {', '.join(known) or 'none'}"
             raise NodeError("parameter", f"there is no parameter '{shown}': {hint}")
-        if name in seen:
+        if name in given:
             raise NodeError("parameter", f"'{shown}' is given twice: say which one is meant")
-        seen.add(name)
+        given[name] = value
+    return given
 
 
-def idempotency_key(given: Sequence[str] | None) -> str | None:
+def idempotency_key(given: Sequence[str]) -> str | None:
     """The key that a request bears, in quotes or without, None where it bears none.
 
     Raises:
@@ -167,13 +171,13 @@ def is_held(request: Request, etag: str) -> bool:
     return any(tag in (_ANY, etag) for tag in tags)
 
 
-def is_stale(if_match: Sequence[str] | None, revision: str) -> bool:
+def is_stale(if_match: Sequence[str], revision: str) -> bool:
     """Whether the caller decided by other heads of a record than those of the revision (If-Match): 412.
 
     A tag's part after the dot is about the bytes of an answer, which a write does not care for; tags of 0.1 had none.
     A weak tag matches nothing.
     """
-    if if_match is None:
+    if not if_match:
         return False
     tags = _tags(if_match)
     return tags != [_ANY] and all(tag[1:-1].partition(".")[0] != revision for tag in tags)
