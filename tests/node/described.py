@@ -116,7 +116,11 @@ def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
         words[f"{kind}-revision"] = [revision(*contested.heads)]
         of_kinds += f"""
 [[operations]]
-include-operation-id = "replace_{kind}"
+include-operation-id = "validate_{kind}"
+# To be told what is wrong with it is what a body is sent there for.
+checks.negative_data_rejection.expected-statuses = {[200, *_WRONG]}
+[[operations]]
+include-operation-id = ["replace_{kind}", "patch_{kind}"]
 parameters = {{ "path.record_id" = "{written.root.key}" }}
 [[operations]]
 include-operation-id = "resolve_{kind}"

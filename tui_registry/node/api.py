@@ -23,6 +23,8 @@ from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Recor
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
     HEADERS,
+    MERGE_PATCH,
+    OWN_NAMES,
     add_deed,
     add_head,
     completed,
@@ -46,16 +48,18 @@ from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_pro
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
-from tui_registry.records.as_written import read_record, revision_beside
+from tui_registry.records.as_written import read_as_far_as_it_goes, revision_beside
+from tui_registry.records.authoring import without_consequences
 from tui_registry.records.merging import differing
 from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH, Many, Struct
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
+_JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
 
 
 def create_app(
@@ -98,17 +102,16 @@ def create_app(
 
 
 class _RecordId(StringConvertor):
-    """What stands for a record in a path: not `search`, which is a path of its own, and takes POST alone."""
+    """What stands for a record in a path: not what is a path of its own, and takes other methods."""
 
-    regex = "(?!search$)[^/]+"
+    regex = f"(?!(?:{'|'.join(OWN_NAMES)})$)[^/]+"
 
 
 register_url_convertor("record_id", _RecordId())
 
 
 def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
-    """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/{id}/resolve`, `POST /models/search`;
-    the same for agents.
+    """The routes of one kind, as `deeds` describes them.
 
     Reads are open. A write is signed by this replica's key and needs a bearer token.
     """
@@ -116,7 +119,8 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
     said = deeds(kind)
     for name, endpoint in (
         ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("show", routes.show),
-        ("update", routes.update), ("delete", routes.delete), ("resolve", routes.resolve),
+        ("validate", routes.validate), ("update", routes.update), ("patch", routes.patch), ("delete", routes.delete),
+        ("resolve", routes.resolve),
     ):  # fmt: skip
         add_deed(router, endpoint, said[name])
     return router
@@ -198,6 +202,24 @@ class _Records:
         asked = self._asked(request, caller, "PUT", data)
         return _answer_with(await self._written(request, asked, partial(self._update, data)))
 
+    async def patch(self, request: Request) -> Response:
+        caller = self._caller(request)
+        if _JSON_PATCH.match(request.headers.get("content-type", "")):
+            raise NodeError(
+                "media_type",
+                f"this node takes merge patches (RFC 7396), no lists of steps: send {MERGE_PATCH}",
+                headers={"accept-patch": f"{MERGE_PATCH}, {_JSON}"},
+            )
+        data = await self._record_body(request)
+        asked = self._asked(request, caller, "PATCH", data)
+        return _answer_with(await self._written(request, asked, partial(self._update, data, is_patch=True)))
+
+    async def validate(self, request: Request) -> Response:
+        parameters(request)
+        data = await self._record_body(request)
+        told = await self._queues.read(request.scope["client"], self._validated, data)
+        return Response(_spelt(told), 200, None, _JSON)
+
     async def delete(self, request: Request) -> Response:
         asked = self._asked(request, self._caller(request), "DELETE", None)
         return _answer_with(await self._written(request, asked, self._delete))
@@ -264,13 +286,33 @@ class _Records:
     def _register(self, data: Json, asked: _Asked) -> _Op:
         record = self._record(data)
         self._expect_own(record)
-        identifier = str(record[ID_FIELD[self._kind]])
-        if not _HASH.fullmatch(identifier):
-            raise _not_hex(ID_FIELD[self._kind], 64)
-        taken = None if identifier == NULL_HASH else self._datastore.entry(identifier)
-        if taken is not None and taken.kind != self._kind:
-            raise NodeError("already_registered", f"that is the id of {taken.kind} here: leave it out for a new one")
+        self._expect_of_kind(record)
         return self._datastore.add(self._kind, record, once=asked.once)
+
+    def _validated(self, data: Json) -> Record:
+        """What would be registered, and all that is to be said of it."""
+        would_be: Record | None = None
+        try:
+            record, faults = self._read(data)
+        except InvalidRecord as error:
+            problems = [*error.problems]
+        else:
+            problems = without_consequences(self._kind, faults, self._datastore.check(self._kind, record))
+            at_fault = {fault.path for fault in faults}
+            try:
+                if "owner_id" not in at_fault:
+                    self._expect_own(record)
+                if ID_FIELD[self._kind] not in at_fault:
+                    self._expect_of_kind(record)
+                    would_be = self._datastore.would_add(self._kind, record)
+            except RegistryError as error:
+                if error.code not in _FIELD_AT_FAULT:
+                    raise
+                field = _FIELD_AT_FAULT[error.code] or ID_FIELD[self._kind]
+                problems.append(Problem(field, "error", error.code, error.sentence))
+        is_valid = all(problem.severity != "error" for problem in problems)
+        listed: list[Json] = [problem.to_json() for problem in problems]
+        return {"valid": is_valid, "problems": listed, "record": would_be if is_valid else None}
 
     def _page(self, asked: _Question) -> Response:
         order = _order(asked.sort) if asked.sort else None
@@ -292,9 +334,9 @@ class _Records:
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         return Response(_with(b'{"items":[%b]}' % items, beside), 200, None, _JSON)
 
-    def _update(self, data: Json, asked: _Asked) -> _Op:
+    def _update(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
         entry = self._entry_to_write(asked)
-        record = self._record_at(entry, data)
+        record = self._record_at(entry, data, is_patch=is_patch)
         # Whoever sends back what was answered says which state was changed, with If-Match or without.
         if revision_beside(data) not in (None, entry.revision):
             raise self._refusal("changed", asked)
@@ -318,36 +360,74 @@ class _Records:
         with self._refusals_told(asked):
             return self._datastore.resolve(self._kind, entry.id, record, entry.heads, once=asked.once)
 
-    def _record_at(self, entry: Entry, data: Json) -> Record:
-        record = self._record(data)
-        field = ID_FIELD[self._kind]
-        if record[field] not in (NULL_HASH, entry.id):
-            raise wrong(field, "must be the id in the path, or be left out")
+    def _record_at(self, entry: Entry, data: Json, *, is_patch: bool = False) -> Record:
+        record = self._record(data, entry, is_patch=is_patch)
         if entry.mine:  # another's is refused by the Datastore, which says whose it is
             self._expect_own(record)
-        return {**record, field: entry.id}
+        return {**record, ID_FIELD[self._kind]: entry.id}
 
-    def _record(self, data: Json) -> Record:
-        record = read_record(self._kind, data)
-        given = data if isinstance(data, dict) else {}
-        for field in FIELDS[self._kind]:
-            # In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake.
-            if isinstance(field.type, Many | Struct) and given.get(field.name) == "":
-                raise wrong(
-                    field.name, f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text"
-                )
+    def _record(self, data: Json, entry: Entry | None = None, *, is_patch: bool = False) -> Record:
+        """The record that a body means.
+
+        Args:
+            entry: what it is to take the place of; with `is_patch`, what it changes.
+
+        Raises:
+            InvalidRecord: something of it cannot be read; with all that is wrong with the rest.
+        """
+        record, faults = self._read(data, entry, is_patch=is_patch)
+        if faults:
+            found = self._datastore.check(self._kind, record)
+            raise InvalidRecord(tuple(without_consequences(self._kind, faults, found)))
         return record
+
+    def _read(self, data: Json, entry: Entry | None = None, *, is_patch: bool = False) -> tuple[Record, list[Problem]]:
+        """As far as a body can be read, and what cannot be.
+
+        Raises:
+            InvalidRecord: it is no object of fields.
+        """
+        base = entry.record if entry is not None and is_patch else None
+        record, faults = read_as_far_as_it_goes(self._kind, data, base=base, is_patch=is_patch)
+        faults += self._faults_of_json(data)
+        for field, digits in ((ID_FIELD[self._kind], 64), ("owner_id", 40)):
+            value = str(record[field])
+            if value != NULL_HASH and (len(value) != digits or not _HEX.fullmatch(value)):
+                said = f"must be {digits} lower-case hex digits, or be left out: the node sets it"
+                faults.append(Problem(field, "error", "not_hex", said))
+            elif entry is not None and digits == 64 and value not in (NULL_HASH, entry.id):
+                faults.append(Problem(field, "error", "type", "must be the id in the path, or be left out"))
+        return record, faults
+
+    def _faults_of_json(self, data: Json) -> list[Problem]:
+        """In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake."""
+        given = data if isinstance(data, dict) else {}
+        return [
+            Problem(
+                field.name,
+                "error",
+                "type",
+                f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text",
+            )
+            for field in FIELDS[self._kind]
+            if isinstance(field.type, Many | Struct) and given.get(field.name) == ""
+        ]
 
     def _expect_own(self, record: Record) -> None:
         """Refuse a record that names another owner than the node's key: it would be signed as another one's."""
         owner = str(record["owner_id"])
-        if owner in (NULL_HASH, self._datastore.address):
-            return
-        if not _ADDRESS.fullmatch(owner):
-            raise _not_hex("owner_id", 40)
-        raise NodeError(
-            "not_owner", f"owner_id names 0x{owner}, and this node signs by its own key: leave owner_id out to do so"
-        )
+        if owner not in (NULL_HASH, self._datastore.address):
+            raise NodeError(
+                "not_owner",
+                f"owner_id names 0x{owner}, and this node signs by its own key: leave owner_id out to do so",
+            )
+
+    def _expect_of_kind(self, record: Record) -> None:
+        """Refuse the id of a record of another kind."""
+        identifier = str(record[ID_FIELD[self._kind]])
+        taken = None if identifier == NULL_HASH else self._datastore.entry(identifier)
+        if taken is not None and taken.kind != self._kind:
+            raise NodeError("already_registered", f"that is the id of {taken.kind} here: leave it out for a new one")
 
     def _shown(self, record_id: str) -> _Whole:
         whole_id = record_id if _HASH.fullmatch(record_id) else self._find(record_id)
@@ -425,9 +505,8 @@ def _id_in(request: Request) -> str:
     return found
 
 
-def _not_hex(field: str, digits: int) -> InvalidRecord:
-    said = f"must be {digits} lower-case hex digits, or be left out: the node sets it"
-    return InvalidRecord((Problem(field, "error", "not_hex", said),))
+# Which field a record is refused for, by the code; empty for its id.
+_FIELD_AT_FAULT = {"not_owner": "owner_id", "already_registered": ""}
 
 
 def _order(sort: str) -> str | None:

@@ -34,6 +34,9 @@ from tui_registry.records.as_written import BESIDE
 from tui_registry.records.wire import derive_id
 
 _JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+# What stands in a path where others name a record.
+OWN_NAMES = ("search", "validate")
 _REF = "#/components/schemas/{model}"
 # As the annotation of a field has them.
 _Type: TypeAlias = type[object] | python_types.UnionType | python_types.GenericAlias
@@ -64,6 +67,15 @@ class OtherInput(_Sent):
     """What has no name in an enum."""
 
     Other: str = Field(min_length=schema.OTHER_TEXT.least, max_length=schema.OTHER_TEXT.most)
+
+
+class FieldProblem(_Answer):
+    """What is wrong with one field or member."""
+
+    path: str = Field(description="of the field; empty for the body as a whole")
+    severity: Literal["error", "warning"]
+    code: str = Field(description="for programs: see Error codes on the protocol page")
+    sentence: str = Field(description="for people: what would be right")
 
 
 _ENUMS: dict[tuple[str, ...], type[StrEnum]] = {
@@ -172,6 +184,24 @@ def _sent_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _F
     }
 
 
+def _patched_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
+    """All may be left out, and those be null that a record may be registered without."""
+    spelt = [(field, _sent(field.type, needs)) for field in fields]
+    return {
+        field.name: (
+            of if _default(field) is ... else of | None,
+            Field(
+                None,
+                title=field.label,
+                description=_about(field),
+                max_length=most,
+                json_schema_extra=_without_default,
+            ),
+        )
+        for field, (of, most) in spelt
+    }
+
+
 def _about(field: schema.Field) -> str | None:
     return "; ".join(filter(None, (field.about, _UNITS.get(field.unit)))) or None
 
@@ -189,7 +219,9 @@ class _Kind(NamedTuple):
     page: type[BaseModel]
     shown: type[BaseModel]
     sent: type[BaseModel]
+    patch: type[BaseModel]
     settling: type[BaseModel]
+    validation: type[BaseModel]
     example: Record
 
 
@@ -249,6 +281,31 @@ def _kind(kind: Kind) -> _Kind:
         "enums be in any case. Owner and times are set by the node; what was answered may be sent back.",
         {**_sent_fields(fields, needs_sent), **beside},
     )
+    patch = _made(
+        f"{name}Patch",
+        _Sent,
+        f"What shall be another way in {_a(kind)} (RFC 7396): what is left out stays, null takes a value away, a list "
+        "takes the place of the former one. Spelt as for PUT.",
+        {
+            **_patched_fields(
+                fields,
+                _made(
+                    f"{name}RequirementsPatch", _Sent, "What shall be another way.", _patched_fields(needs_of, _Sent)
+                ),
+            ),
+            **beside,
+        },
+    )
+    validation = _made(
+        f"{name}Validation",
+        _Answer,
+        f"What is to be said of {_a(kind)} that might be registered.",
+        {
+            "valid": (bool, Field(description="whether it would be registered")),
+            "problems": (_list_of(FieldProblem), Field(description="all of them, warnings too")),
+            "record": (record | None, Field(description="as it would be registered just now; null where it would not")),
+        },
+    )
     settling = _made(
         f"{name}Resolution",
         _Sent,
@@ -259,7 +316,7 @@ def _kind(kind: Kind) -> _Kind:
             "revision": (_HASH | None, Field(None, description="in place of `heads`")),
         },
     )
-    return _Kind(page, shown, sent, settling, _example(kind))
+    return _Kind(page, shown, sent, patch, settling, validation, _example(kind))
 
 
 def _a(kind: Kind) -> str:
@@ -302,6 +359,11 @@ _SENT: dict[Kind, Record] = {
     },
 }
 
+_PATCHES: dict[Kind, Record] = {
+    "model": {"description": "tuned again", "quantization": None, "resource_requirements": {"min_memory_mb": "2GB"}},
+    "agent": {"description": "searches twice", "tags": ["search", "web"]},
+}
+
 
 def _example(kind: Kind) -> Record:
     """The example as it is answered, signed and unedited."""
@@ -323,7 +385,9 @@ _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
 EXAMPLES: dict[type[BaseModel], Json] = {}
 for _of in _TYPES.values():
     EXAMPLES[_of.shown] = _of.example
-    _item: Json = {name: value for name, value in _of.example.items() if name != "heads"}
+    _item: Record = {name: value for name, value in _of.example.items() if name != "heads"}
+    _record: Record = {name: value for name, value in _item.items() if name not in ("revision", "conflict")}
+    EXAMPLES[_of.validation] = {"valid": True, "problems": [], "record": _record}
     EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
 
 
@@ -336,15 +400,6 @@ class Question(_Sent):
         None, max_length=MAX_QUESTION_TEXT, description="`next` of the page before, for the same query and sort"
     )
     sort: str | None = Field(None, max_length=MAX_SORT, description="such as `-updated` or `name`")
-
-
-class FieldProblem(_Answer):
-    """What is wrong with one field or member."""
-
-    path: str = Field(description="of the field; empty for the body as a whole")
-    severity: Literal["error", "warning"]
-    code: str = Field(description="for programs: see Error codes on the protocol page")
-    sentence: str = Field(description="for people: what would be right")
 
 
 class Problem(_Answer):
@@ -455,7 +510,8 @@ _HEADERS: dict[str, Json] = {
 _TOLD_BY_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422: InvalidProblem}
 _ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
-_WITH_BODY = ("foreign_origin", "document", "bad_body", "too_slow", "too_large", "encoded", "media_type", "invalid")
+_READ_BODY = ("document", "bad_body", "too_slow", "too_large", "encoded", "media_type")
+_WITH_BODY = ("foreign_origin", *_READ_BODY, "invalid")
 _OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
 _OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
@@ -467,6 +523,7 @@ class Deed(NamedTuple):
         answer: what it is answered with at best, None for nothing. body: what is sent, with an example.
         told: headers of the answer. refused: codes, those that any route may answer with left out.
         others: answers beside those. parameters: what it reads beside the body.
+        media_types: of the body.
     """
 
     method: str
@@ -481,11 +538,12 @@ class Deed(NamedTuple):
     told: tuple[str, ...] = ()
     others: Mapping[int, dict[str, Json]] = MappingProxyType({})
     parameters: tuple[Parameter, ...] = ()
+    media_types: tuple[str, ...] = (_JSON,)
 
 
 def deeds(kind: Kind) -> dict[str, Deed]:
     """The routes of one kind, by the name of what they do."""
-    page, shown, sent, settling, example = _TYPES[kind]
+    page, shown, sent, patch, settling, validation, example = _TYPES[kind]
     one, many, a = kind, f"{kind}s", _a(kind)
     write = (*_OF_WRITES, *_OF_STATES)
     at = "/{record_id:record_id}"
@@ -512,9 +570,19 @@ def deeds(kind: Kind) -> dict[str, Deed]:
             others={304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}},
             parameters=(_ID_OR_PREFIX, _IF_NONE_MATCH),
         ),
+        "validate": Deed(
+            "POST", "/validate", f"validate_{one}",
+            f"Say all that is wrong with {a}, and what would be registered; nothing is written", validation,
+            ("foreign_origin", *_READ_BODY), 200, sent, {**_SENT[kind]},
+        ),
         "update": Deed(
             "PUT", at, f"replace_{one}", f"Replace {a}; If-Match guards against lost edits", shown,
             (*write, *_WITH_BODY, "limit"), 200, sent, {**_SENT[kind]}, ("ETag",), stale, written_at,
+        ),
+        "patch": Deed(
+            "PATCH", at, f"patch_{one}", f"Change fields of {a}, by a merge patch (RFC 7396); else as PUT", shown,
+            (*write, *_WITH_BODY, "limit"), 200, patch, _PATCHES[kind], ("ETag",), stale, written_at,
+            (MERGE_PATCH, _JSON),
         ),
         "delete": Deed(
             "DELETE", at, f"delete_{one}", f"Delete {a}; If-Match guards against lost edits", None, write, 204,
@@ -534,7 +602,7 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
     extra: dict[str, Json] = {"parameters": [given.described() for given in deed.parameters]}
     if deed.body is not None:
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
-        extra["requestBody"] = {"required": True, "content": {_JSON: content}}
+        extra["requestBody"] = {"required": True, "content": dict.fromkeys(deed.media_types, content)}
     told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
     if deed.answer is not None:
         told["content"] = {_JSON: {"example": EXAMPLES[deed.answer]}}
