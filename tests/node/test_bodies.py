@@ -168,3 +168,21 @@ def test_a_dry_run_tells_warnings_and_what_the_registry_knows(busy: Node) -> Non
         ("agent_id", "already_registered")
     ]
     refused(busy.reader.post("/models/validate", content=b"{"), 400, "document")
+
+
+# All that is wrong with a question
+
+
+def test_all_that_is_wrong_with_a_search_or_a_resolution_is_told(busy: Node) -> None:
+    asked: dict[str, Json] = {"query": 7, "limit": 0, "cursor": [], "sort": "x" * 99, "page": 2}
+    found = problems(busy.reader.post("/models/search", json=asked))
+    assert {*found} == {("page", "unknown_field"), *((name, "type") for name in ("query", "limit", "cursor", "sort"))}
+    wrong = {"limit": "x", "q": "a" * 5000}
+    assert {path for path, _ in problems(busy.reader.get("/models", params=wrong))} == {"limit", "q"}
+    busy.store.key.replace(owner("me"))
+    contested = given(busy.store, "model", 2)
+    body = {"record": WRONG, "heads": [], "revision": "x", "reason": "y"}
+    assert problems(busy.writer.post(f"{contested.path}/resolve", json=body)) == [
+        ("reason", "unknown_field"), ("heads", "type"), ("revision", "type"), *ALL_WRONG,
+    ]  # fmt: skip
+    assert problems(busy.writer.post(f"{contested.path}/resolve", json={})) == [("heads", "type"), ("record", "type")]

@@ -41,7 +41,7 @@ def walked(tree: Json) -> Iterator[dict[str, Json]]:
 def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[str, Json]) -> None:
     described = list(operations(document))
     names = [operation.content["operationId"] for operation in described]
-    assert len({*names}) == len(names) == 24
+    assert len({*names}) == len(names) == 30
     for operation in described:
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
@@ -119,6 +119,11 @@ def test_what_is_answered_is_of_its_type(busy: Node, kind: Kind) -> None:
     contested = given(busy.store, kind, 2)
     fits(said["show"].answer, busy.reader.get(contested.path))
     fits(said["browse"].answer, busy.reader.get(f"/{kind}s"))
+    for name in ("heads", "versions", "history"):
+        fits(said[name].answer, busy.reader.get(f"{contested.path}/{name}"))
+        fits(said[name].answer, busy.reader.get(f"{made.headers['location']}/{name}"))
+    fits(said["validate"].answer, busy.reader.post(f"/{kind}s/validate", json={"name": "x", "version": "1"}))
+    fits(said["patch"].answer, busy.writer.patch(made.headers["location"], json=said["patch"].example))
     fits(Problem, busy.reader.get(f"/{kind}s/ff"))
     body = {"record": contested.fields("settled"), "revision": revision(*contested.heads)}
     fits(said["resolve"].answer, busy.writer.post(f"{contested.path}/resolve", json=body))

@@ -57,8 +57,11 @@ _PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
+_PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
+# So many operations of a history are read at once.
+_READ_AT_ONCE = 20
 _JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
 
 
@@ -120,7 +123,8 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
     for name, endpoint in (
         ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("show", routes.show),
         ("validate", routes.validate), ("update", routes.update), ("patch", routes.patch), ("delete", routes.delete),
-        ("resolve", routes.resolve),
+        ("resolve", routes.resolve), ("history", routes.history), ("heads", routes.heads),
+        ("versions", routes.versions),
     ):  # fmt: skip
         add_deed(router, endpoint, said[name])
     return router
@@ -175,22 +179,35 @@ class _Records:
         return _answer_with(op, 201, {"location": f"{asked.root}/{self._kind}s/{op.key}"})
 
     async def browse(self, request: Request) -> Response:
-        given: dict[str, Json] = {**parameters(request, "q", "limit", "cursor", "sort")}
-        limit = given.get("limit")
-        if isinstance(limit, str) and _WHOLE_NUMBER.fullmatch(limit):
-            given["limit"] = int(limit)
-        return await self._queues.search(request.scope["client"], self._page, _question(given, "q"))
+        asked = _question(_numbered(parameters(request, "q", "limit", "cursor", "sort")), "q")
+        return await self._queues.search(request.scope["client"], self._page, asked)
 
     async def search(self, request: Request) -> Response:
         parameters(request)
         body = await read_json(request, self._bounds.question_bytes, self._bounds)
-        known = {"query": "text", "limit": "a number", "cursor": "text", "sort": "text"}
-        asked = _question(members(body, known), "query")
+        fields, faults = members(body, ("query", "limit", "cursor", "sort"))
+        asked = _question(fields, "query", faults)
         return await self._queues.search(request.scope["client"], self._page, asked)
 
     async def show(self, request: Request) -> Response:
         parameters(request)
-        whole = await self._queues.read(request.scope["client"], self._shown, _id_in(request))
+        return await self._told_whole(request, self._shown)
+
+    async def heads(self, request: Request) -> Response:
+        parameters(request)
+        return await self._told_whole(request, self._heads)
+
+    async def versions(self, request: Request) -> Response:
+        parameters(request)
+        return await self._told_whole(request, self._versions)
+
+    async def history(self, request: Request) -> Response:
+        asked = _question(_numbered(parameters(request, "limit", "cursor")), "")
+        return await self._queues.search(request.scope["client"], self._history, _id_in(request), asked)
+
+    async def _told_whole(self, request: Request, read: Callable[[str], _Whole]) -> Response:
+        """What is told of one record, unless the caller has it."""
+        whole = await self._queues.read(request.scope["client"], read, _id_in(request))
         # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
         headers = {"etag": whole.etag, "cache-control": "no-cache"}
         if is_held(request, whole.etag):
@@ -336,7 +353,7 @@ class _Records:
 
     def _update(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
         entry = self._entry_to_write(asked)
-        record = self._record_at(entry, data, is_patch=is_patch)
+        record = self._at(entry, self._record(data, entry, is_patch=is_patch))
         # Whoever sends back what was answered says which state was changed, with If-Match or without.
         if revision_beside(data) not in (None, entry.revision):
             raise self._refusal("changed", asked)
@@ -350,18 +367,27 @@ class _Records:
 
     def _resolve(self, data: Json, asked: _Asked) -> _Op:
         entry = self._entry_to_write(asked, settling=True)
-        body = members(data, {"record": "a record or null", "heads": "a list", "revision": "text"})
+        body, faults = members(data, ("record", "heads", "revision"))
+        faults += _faults_of_what_was_seen(body)
+        record: Record | None = None
         if "record" not in body:
-            raise wrong("record", "must be the record as it shall be, or null to delete all versions")
-        is_seen = _is_seen(body, entry)
-        record = None if body["record"] is None else self._record_at(entry, body["record"])
-        if not is_seen:
+            said = "must be the record as it shall be, or null to delete all versions"
+            faults.append(Problem("record", "error", "type", said))
+        elif body["record"] is not None:
+            try:
+                record = self._record(body["record"], entry)
+            except InvalidRecord as error:
+                faults += error.problems
+        if faults:
+            raise InvalidRecord(tuple(faults))
+        if record is not None:
+            record = self._at(entry, record)
+        if not _is_seen(body, entry):
             raise self._refusal("changed", asked)
         with self._refusals_told(asked):
             return self._datastore.resolve(self._kind, entry.id, record, entry.heads, once=asked.once)
 
-    def _record_at(self, entry: Entry, data: Json, *, is_patch: bool = False) -> Record:
-        record = self._record(data, entry, is_patch=is_patch)
+    def _at(self, entry: Entry, record: Record) -> Record:
         if entry.mine:  # another's is refused by the Datastore, which says whose it is
             self._expect_own(record)
         return {**record, ID_FIELD[self._kind]: entry.id}
@@ -436,6 +462,45 @@ class _Records:
             return _whole(self._told(record_id))
         return _one_version(body.record, body.heads)
 
+    def _heads(self, record_id: str) -> _Whole:
+        whole_id = self._find(record_id, deleted=True)
+        entry = self._datastore.entry(whole_id, self._kind)
+        heads = self._datastore.heads(whole_id) if entry is None else entry.heads
+        live = () if entry is None else entry.live_heads
+        told: Record = {"revision": revision_of(heads), "conflict": len(live) > 1, "heads": [*heads], "live": [*live]}
+        return _whole(told)
+
+    def _versions(self, record_id: str) -> _Whole:
+        found = self._datastore.versions(self._find(record_id))
+        if found is None:
+            raise self._no_record()
+        state: Record = {"revision": found.revision, "conflict": len(found.live) > 1, "heads": [*found.heads]}
+        return _whole({**state, **_conflict(found)})
+
+    def _history(self, record_id: str, asked: _Question) -> Response:
+        whole_id = self._find(record_id, deleted=True)
+        before = None
+        if asked.cursor:
+            if not _PLACE.fullmatch(asked.cursor):
+                raise wrong("cursor", "must be `next` of the page before")
+            before = int(asked.cursor)
+        told: list[bytes] = []
+        size, following = 0, None
+        for entry in self._operations(whole_id, before, min(asked.limit + 1, _READ_AT_ONCE)):
+            if len(told) == asked.limit or size > self._bounds.answer_bytes:
+                following = str(before)
+                break
+            told.append(_spelt(_operation(entry)))
+            size, before = size + len(told[-1]), entry.place
+        return Response(_with(b'{"items":[%b]}' % b",".join(told), {"next": following, "notes": []}), 200, None, _JSON)
+
+    def _operations(self, record_id: str, before: int | None, at_once: int) -> Iterator[HistoryEntry]:
+        """The operations of a record below a place, the last arrived first; so many are in memory at once, as a record
+        may take 64 KiB, and what was there before it as much again."""
+        while window := self._datastore.history(record_id, limit=at_once, before=before):
+            yield from window
+            before = window[-1].place
+
     def _told(self, record_id: str) -> Record:
         """What is told of a record, with each of its versions where there are several."""
         entry = self._entry(record_id)
@@ -454,17 +519,20 @@ class _Records:
             return None
         return _conflict(found)
 
-    def _find(self, record_id: str) -> str:
+    def _find(self, record_id: str, *, deleted: bool = False) -> str:
         if not _ID_OR_PREFIX.fullmatch(record_id):
             sentence = f"'{record_id[:80]}' is not an id: an id is up to 64 hex digits, GET /{self._kind}s lists them"
             raise NodeError("not_found", sentence)
-        return self._datastore.find(record_id, self._kind)[1]
+        return self._datastore.find(record_id, self._kind, deleted=deleted)[1]
 
     def _entry(self, record_id: str) -> Entry:
         entry = self._datastore.entry(self._find(record_id), self._kind)
         if entry is None:
-            raise NodeError("not_found", f"there is no {self._kind} with that id")
+            raise self._no_record()
         return entry
+
+    def _no_record(self) -> NodeError:
+        return NodeError("not_found", f"there is no {self._kind} with that id")
 
     def _entry_to_write(self, asked: _Asked, *, settling: bool = False) -> Entry:
         """The record that a caller wants to change, and may: another's is left to the Datastore, which refuses it.
@@ -515,20 +583,43 @@ def _order(sort: str) -> str | None:
     return None if order is None else f"{'-' if order.descending else ''}{order.key}"
 
 
-def _question(asked: dict[str, Json], query_name: str) -> _Question:
-    """What is asked, in whichever of its two spellings: the same is taken, and refused with the same words."""
-    query, limit, cursor, sort = (asked.get(name) for name in (query_name, "limit", "cursor", "sort"))
-    query = "" if query is None else query
+def _numbered(given: dict[str, str]) -> dict[str, Json]:
+    """Parameters, with what stands for a number as one."""
+    read: dict[str, Json] = {**given}
+    if "limit" in given and _WHOLE_NUMBER.fullmatch(given["limit"]):
+        read["limit"] = int(given["limit"])
+    return read
+
+
+def _question(asked: dict[str, Json], query_name: str, faults: Sequence[Problem] = ()) -> _Question:
+    """What is asked, in whichever of its two spellings: the same is taken, and refused with the same words.
+
+    Raises:
+        InvalidRecord: with all that is wrong with it, beside the faults that were found before.
+    """
+    found = [*faults]
+    limit = asked.get("limit")
     limit = PAGE if limit is None else limit
-    if not isinstance(query, str) or len(query) > MAX_QUESTION_TEXT:
-        raise wrong(query_name, f"must be text of at most {MAX_QUESTION_TEXT:,} characters")
     if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
-        raise wrong("limit", f"must be a whole number from 1 to {MAX_PAGE}")
-    if not (cursor is None or isinstance(cursor, str)) or len(cursor or "") > MAX_QUESTION_TEXT:
-        raise wrong("cursor", "must be `next` of the page before")
-    if not (sort is None or isinstance(sort, str)) or len(sort or "") > MAX_SORT:
-        raise wrong("sort", "must be text, such as `-updated` or `name`")
-    return _Question(query, limit, cursor, sort)
+        found.append(Problem("limit", "error", "type", f"must be a whole number from 1 to {MAX_PAGE}"))
+        limit = PAGE
+
+    def text(name: str, most: int, said: str) -> str | None:
+        value = asked.get(name)
+        if value is None or (isinstance(value, str) and len(value) <= most):
+            return value
+        found.append(Problem(name, "error", "type", said))
+        return None
+
+    question = _Question(
+        text(query_name, MAX_QUESTION_TEXT, f"must be text of at most {MAX_QUESTION_TEXT:,} characters") or "",
+        limit,
+        text("cursor", MAX_QUESTION_TEXT, "must be `next` of the page before"),
+        text("sort", MAX_SORT, "must be text, such as `-updated` or `name`"),
+    )
+    if found:
+        raise InvalidRecord(tuple(found))
+    return question
 
 
 # Why a write was not done that would have been signed without what others wrote.
@@ -541,20 +632,23 @@ _SAID = {
 
 
 def _is_seen(body: dict[str, Json], entry: Entry) -> bool:
-    """Whether a body names the heads that a record has, one by one or by their revision.
-
-    Raises:
-        InvalidRecord: it names neither, or none that could be.
-    """
+    """Whether a body names the heads that a record has, one by one or by their revision."""
     heads, revision = body.get("heads"), body.get("revision")
-    if heads is None and revision is None:
-        raise wrong("heads", f"must be `heads` as GET gives them, or `revision` in their place: {_SEEN}")
-    if heads is not None and not (isinstance(heads, list) and heads and all(map(_is_hash, heads))):
-        raise wrong("heads", f"must be a list of hashes of 64 lower-case hex digits, as GET gives it: {_SEEN}")
-    if revision is not None and not _is_hash(revision):
-        raise wrong("revision", f"must be 64 lower-case hex digits, as GET gives it: {_SEEN}")
-    named = entry.heads if heads is None else tuple(sorted({*map(str, heads)}))
+    named = tuple(sorted({*map(str, heads)})) if isinstance(heads, list) else entry.heads
     return named == entry.heads and revision in (None, entry.revision)
+
+
+def _faults_of_what_was_seen(body: dict[str, Json]) -> list[Problem]:
+    """What is wrong with the heads that a body names, one by one or by their revision."""
+    heads, revision = body.get("heads"), body.get("revision")
+    found: list[tuple[str, str]] = []
+    if heads is None and revision is None:
+        found.append(("heads", "must be `heads` as GET gives them, or `revision` in their place"))
+    if heads is not None and not (isinstance(heads, list) and heads and all(map(_is_hash, heads))):
+        found.append(("heads", "must be a list of hashes of 64 lower-case hex digits, as GET gives it"))
+    if revision is not None and not _is_hash(revision):
+        found.append(("revision", "must be 64 lower-case hex digits, as GET gives it"))
+    return [Problem(path, "error", "type", f"{said}: {_SEEN}") for path, said in found]
 
 
 _SEEN = "it says which versions you were shown"
@@ -606,6 +700,22 @@ def _conflict(found: Versions) -> dict[str, Json]:
         "ancestor": ancestor,
         "versions": [_version(version) for version in told],
         **({"more_versions": more} if more else {}),
+    }
+
+
+def _operation(entry: HistoryEntry) -> Record:
+    """What is told of an operation of a record."""
+    changed = differing(None, [entry.before, entry.record]) if entry.before and entry.record else []
+    return {
+        "hash": entry.hash,
+        "deed": entry.did,
+        "updated_at": entry.updated_at,
+        "arrived_at": entry.arrived_at,
+        "children": [*entry.children],
+        "is_head": entry.is_head,
+        "is_shown": entry.is_winner,
+        "changed": [difference.path for difference in changed],
+        "record": entry.record,
     }
 
 

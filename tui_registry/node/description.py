@@ -78,6 +78,16 @@ class FieldProblem(_Answer):
     sentence: str = Field(description="for people: what would be right")
 
 
+class OperationDeed(StrEnum):
+    """What an operation did to its record; `settled`: it made several live versions one."""
+
+    REGISTERED = "registered"
+    EDITED = "edited"
+    SETTLED = "settled"
+    DELETED = "deleted"
+    BROUGHT_BACK = "brought back"
+
+
 _ENUMS: dict[tuple[str, ...], type[StrEnum]] = {
     tuple(member.value for member in enum): enum
     for enum in (
@@ -222,6 +232,8 @@ class _Kind(NamedTuple):
     patch: type[BaseModel]
     settling: type[BaseModel]
     validation: type[BaseModel]
+    history: type[BaseModel]
+    versions: type[BaseModel]
     example: Record
 
 
@@ -258,17 +270,49 @@ def _kind(kind: Kind) -> _Kind:
         "ancestor": (version | None, _left_out("in a conflict: the nearest that all versions come from, if known")),
         "more_versions": (int, _left_out("how many live versions are not told")),
     }
-    shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", conflict)
-    page = _made(
-        f"{name}Page",
+    versions = _made(
+        f"{name}Versions",
         _Answer,
-        f"{name}s that match, in order.",
+        f"The live versions of {_a(kind)}, and what they come from.",
         {
-            "items": (_list_of(listed), Field(max_length=MAX_PAGE)),
-            "next": (str | None, Field(description="the `cursor` of the next page, null where this is the last")),
-            "notes": (_list_of(str), Field(description="what to know of the answer, a sentence each")),
+            **state,
+            "heads": conflict["heads"],
+            "differing": (_list_of(str), Field(description="the paths of the fields that are not equal")),
+            "versions": (
+                _list_of(version),
+                Field(description="the shown one first", max_length=MAX_VERSIONS),
+            ),
+            "ancestor": (version | None, Field(description="the nearest that all versions come from, if known")),
+            "more_versions": conflict["more_versions"],
         },
     )
+    operation = _made(
+        f"{name}Operation",
+        _Answer,
+        f"What was done to {_a(kind)}.",
+        {
+            "hash": (_HASH, Field(description="of the operation")),
+            "deed": (
+                OperationDeed,
+                Field(description="what it did"),
+            ),
+            "updated_at": (int, Field(description="Unix seconds, as its author says")),
+            "arrived_at": (int | None, Field(description="Unix seconds: when it came to this node")),
+            "children": (_list_of(_HASH), Field(description="the operations that it builds upon")),
+            "is_head": (bool, Field(description="whether none builds upon it")),
+            "is_shown": (bool, Field(description="whether it is what is shown now")),
+            "changed": (_list_of(str), Field(description="the paths of the fields that it changed")),
+            "record": (record | None, Field(description="as it was written; null where it was deleted")),
+        },
+    )
+    history = _made(
+        f"{name}History",
+        _Answer,
+        f"What was done to {_a(kind)}, the last that came to this node first.",
+        _page_of(operation),
+    )
+    shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", conflict)
+    page = _made(f"{name}Page", _Answer, f"{name}s that match, in order.", _page_of(listed))
     needs_sent = _made(f"{name}RequirementsInput", _Sent, f"What {_a(kind)} needs.", _sent_fields(needs_of, _Sent))
     beside: _Fields = {
         "revision": (_HASH, _left_out("of the state that was read: PUT refuses where the present one is another")),
@@ -316,7 +360,32 @@ def _kind(kind: Kind) -> _Kind:
             "revision": (_HASH | None, Field(None, description="in place of `heads`")),
         },
     )
-    return _Kind(page, shown, sent, patch, settling, validation, _example(kind))
+    return _Kind(page, shown, sent, patch, settling, validation, history, versions, _example(kind))
+
+
+def _page_of(item: type[BaseModel]) -> _Fields:
+    """The members of every list."""
+    return {
+        "items": (_list_of(item), Field(max_length=MAX_PAGE)),
+        "next": (str | None, Field(description="the `cursor` of the next page, null where this is the last")),
+        "notes": (_list_of(str), Field(description="what to know of the answer, a sentence each")),
+    }
+
+
+Heads = _made(
+    "Heads",
+    _Answer,
+    "The operations of a record that stand; of one that is deleted as well.",
+    {
+        "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
+        "conflict": (bool, Field(description="whether several versions are live")),
+        "heads": (_list_of(_HASH), Field(description="the hashes of those upon which none builds, ascending")),
+        "live": (
+            _list_of(_HASH),
+            Field(description="those of them that are versions, the shown one first; none where it is deleted"),
+        ),
+    },
+)
 
 
 def _a(kind: Kind) -> str:
@@ -335,6 +404,7 @@ def _without_default(shape: JsonDict) -> None:
 # An example of each kind: what somebody sends, and what the node makes of it
 
 _AT = 1767225600
+_HEAD = "5e3b9a3c1f0d4e7f8a6b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f"
 _BY = "3b2d227260784ed8dcc34f5537c934456fda0bc7"
 _SENT: dict[Kind, Record] = {
     "model": {
@@ -368,7 +438,6 @@ _PATCHES: dict[Kind, Record] = {
 def _example(kind: Kind) -> Record:
     """The example as it is answered, signed and unedited."""
     sent = _SENT[kind]
-    head = "5e3b9a3c1f0d4e7f8a6b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f"
     signed: Record = {
         schema.ID_FIELD[kind]: derive_id(kind, _BY, str(sent["name"]), _AT),
         "owner_id": _BY,
@@ -376,7 +445,8 @@ def _example(kind: Kind) -> Record:
         "updated_at": _AT,
     }
     return {
-        **schema.defaults(kind), **sent, **signed, "revision": revision_of((head,)), "conflict": False, "heads": [head],
+        **schema.defaults(kind), **sent, **signed, "revision": revision_of((_HEAD,)), "conflict": False,
+        "heads": [_HEAD],
     }  # fmt: skip
 
 
@@ -388,6 +458,15 @@ for _of in _TYPES.values():
     _item: Record = {name: value for name, value in _of.example.items() if name != "heads"}
     _record: Record = {name: value for name, value in _item.items() if name not in ("revision", "conflict")}
     EXAMPLES[_of.validation] = {"valid": True, "problems": [], "record": _record}
+    _heads = _of.example["heads"]
+    _state: Record = {"revision": _of.example["revision"], "conflict": False, "heads": _heads}
+    _version: Record = {"hash": _HEAD, "updated_at": _AT, "arrived_at": _AT, "record": _record}
+    EXAMPLES[Heads] = {**_state, "live": _heads}
+    EXAMPLES[_of.versions] = {**_state, "differing": [], "ancestor": None, "versions": [_version]}
+    _operation: Record = {
+        **_version, "deed": "registered", "children": [], "is_head": True, "is_shown": True, "changed": [],
+    }  # fmt: skip
+    EXAMPLES[_of.history] = {"items": [_operation], "next": None, "notes": []}
     EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
 
 
@@ -475,7 +554,7 @@ _LIMIT = Parameter(
 _CURSOR = Parameter(
     "cursor",
     "query",
-    "`next` of the page before, for the same query and sort",
+    "`next` of the page before, of a list for the same query and sort",
     {"type": "string", "maxLength": MAX_QUESTION_TEXT},
 )
 _SORT = Parameter("sort", "query", "such as `-updated` or `name`", {"type": "string", "maxLength": MAX_SORT}, "name")
@@ -543,7 +622,9 @@ class Deed(NamedTuple):
 
 def deeds(kind: Kind) -> dict[str, Deed]:
     """The routes of one kind, by the name of what they do."""
-    page, shown, sent, patch, settling, validation, example = _TYPES[kind]
+    page, shown, sent, patch, settling, validation, history, versions, example = _TYPES[kind]
+    held: dict[int, dict[str, Json]] = {304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}}
+    of_one = (_ID_OR_PREFIX, _IF_NONE_MATCH)
     one, many, a = kind, f"{kind}s", _a(kind)
     write = (*_OF_WRITES, *_OF_STATES)
     at = "/{record_id:record_id}"
@@ -567,8 +648,19 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         "show": Deed(
             "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
             ("ambiguous", "not_found"), told=("ETag",),
-            others={304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}},
-            parameters=(_ID_OR_PREFIX, _IF_NONE_MATCH),
+            others=held, parameters=of_one,
+        ),
+        "history": Deed(
+            "GET", f"{at}/history", f"get_{one}_history", f"What was done to {a}, deleted or not, the last first",
+            history, ("ambiguous", "not_found", "invalid"), parameters=(_ID_OR_PREFIX, _LIMIT, _CURSOR),
+        ),
+        "heads": Deed(
+            "GET", f"{at}/heads", f"get_{one}_heads", f"The operations of {a} that stand, deleted or not", Heads,
+            ("ambiguous", "not_found"), told=("ETag",), others=held, parameters=of_one,
+        ),
+        "versions": Deed(
+            "GET", f"{at}/versions", f"get_{one}_versions", f"The live versions of {a}, and what they come from",
+            versions, ("ambiguous", "not_found"), told=("ETag",), others=held, parameters=of_one,
         ),
         "validate": Deed(
             "POST", "/validate", f"validate_{one}",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import Request
 
@@ -98,19 +98,29 @@ async def read_json(request: Request, limit: int, bounds: NodeBounds) -> Json:
         raise NodeError(error.code, f"the body{error.sentence.removeprefix(_NAME)}") from None
 
 
-def members(tree: Json, known: Mapping[str, str]) -> dict[str, Json]:
-    """The members of an object that may have these names and no others; `known` gives each name's type in words.
+def members(tree: Json, known: Sequence[str]) -> tuple[dict[str, Json], list[Problem]]:
+    """The members of an object that may have these names and no others, and a problem for each that has another.
 
     Raises:
-        InvalidRecord: with a problem for each unknown member.
+        InvalidRecord: it is no object.
     """
     if not isinstance(tree, dict):
         raise InvalidRecord((Problem("", "error", "type", f"must be an object of {', '.join(known)}"),))
-    unknown = [name for name in tree if name not in known]
+    said = f"must be one of {', '.join(known)}"
+    unknown = [name for name in tree if name not in known][:20]
+    return tree, [Problem(safe_text(name, 40), "error", "unknown_field", said) for name in unknown]
+
+
+def expect_members(tree: Json, *known: str) -> dict[str, Json]:
+    """As `members`, where one that there is not is refused at once.
+
+    Raises:
+        InvalidRecord: it is no object, or has a member that there is not.
+    """
+    found, unknown = members(tree, known)
     if unknown:
-        said = f"must be one of {', '.join(known)}"
-        raise InvalidRecord(tuple(Problem(name[:40], "error", "unknown_field", said) for name in unknown[:20]))
-    return tree
+        raise InvalidRecord(tuple(unknown))
+    return found
 
 
 def wrong(path: str, sentence: str) -> InvalidRecord:
