@@ -124,6 +124,9 @@ def test_what_is_answered_is_of_its_type(busy: Node, kind: Kind) -> None:
         fits(said[name].answer, busy.reader.get(f"{made.headers['location']}/{name}"))
     fits(said["validate"].answer, busy.reader.post(f"/{kind}s/validate", json={"name": "x", "version": "1"}))
     fits(said["patch"].answer, busy.writer.patch(made.headers["location"], json=said["patch"].example))
+    fits(said["browse"].answer, busy.reader.get(f"/{kind}s", params={"fields": "name", "total": "true"}))
+    fits(said["browse"].answer, busy.reader.get(f"/{kind}s", params={"q": "tpyed"}))
+    fits(said["show"].in_part, busy.reader.get(contested.path, params={"fields": "tags"}))
     fits(Problem, busy.reader.get(f"/{kind}s/ff"))
     body = {"record": contested.fields("settled"), "revision": revision(*contested.heads)}
     fits(said["resolve"].answer, busy.writer.post(f"{contested.path}/resolve", json=body))

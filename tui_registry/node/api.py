@@ -32,10 +32,11 @@ from tui_registry.node.description import (
     docs_page,
 )
 from tui_registry.node.doors import Doors, Whereabouts
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
+from tui_registry.node.limits import MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
+    etag_of,
     idempotency_key as key_of,
     is_held,
     is_stale,
@@ -52,6 +53,7 @@ from tui_registry.records.as_written import read_as_far_as_it_goes, revision_bes
 from tui_registry.records.authoring import without_consequences
 from tui_registry.records.merging import differing
 from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH, Many, Struct
+from tui_registry.text import fewest_typos, safe_text
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -60,6 +62,8 @@ _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
 _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
+# What is told beside the fields of a record, whichever of them are asked for.
+_STATE = ("revision", "conflict", "heads")
 # So many operations of a history are read at once.
 _READ_AT_ONCE = 20
 _JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
@@ -131,10 +135,18 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
 
 
 class _Question(NamedTuple):
+    """What is asked of a list.
+
+    Attributes:
+        fields: of each record, None for all. total: whether it is to be said how many match.
+    """
+
     query: str
     limit: int
     cursor: str | None
     sort: str | None
+    fields: tuple[str, ...] | None = None
+    total: bool = False
 
 
 class _Whole(NamedTuple):
@@ -179,19 +191,28 @@ class _Records:
         return _answer_with(op, 201, {"location": f"{asked.root}/{self._kind}s/{op.key}"})
 
     async def browse(self, request: Request) -> Response:
-        asked = _question(_numbered(parameters(request, "q", "limit", "cursor", "sort")), "q")
-        return await self._queues.search(request.scope["client"], self._page, asked)
+        given = _typed(parameters(request, "q", "limit", "cursor", "sort", "fields", "total"))
+        asked = self._asked_of_list(given, "q", [])
+        page = await self._queues.search(request.scope["client"], self._page, asked)
+        headers = {"etag": etag_of(page), "cache-control": "no-cache"}
+        if is_held(request, headers["etag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(page, 200, headers, _JSON)
 
     async def search(self, request: Request) -> Response:
         parameters(request)
         body = await read_json(request, self._bounds.question_bytes, self._bounds)
-        fields, faults = members(body, ("query", "limit", "cursor", "sort"))
-        asked = _question(fields, "query", faults)
-        return await self._queues.search(request.scope["client"], self._page, asked)
+        given, faults = members(body, ("query", "limit", "cursor", "sort", "fields", "total"))
+        asked = self._asked_of_list(given, "query", faults)
+        return Response(await self._queues.search(request.scope["client"], self._page, asked), 200, None, _JSON)
 
     async def show(self, request: Request) -> Response:
-        parameters(request)
-        return await self._told_whole(request, self._shown)
+        given = _typed(parameters(request, "fields"))
+        faults: list[Problem] = []
+        fields = self._fields(given, faults)
+        if faults:
+            raise InvalidRecord(tuple(faults))
+        return await self._told_whole(request, self._shown if fields is None else partial(self._shown_in_part, fields))
 
     async def heads(self, request: Request) -> Response:
         parameters(request)
@@ -202,7 +223,7 @@ class _Records:
         return await self._told_whole(request, self._versions)
 
     async def history(self, request: Request) -> Response:
-        asked = _question(_numbered(parameters(request, "limit", "cursor")), "")
+        asked = _question(_typed(parameters(request, "limit", "cursor")), "")
         return await self._queues.search(request.scope["client"], self._history, _id_in(request), asked)
 
     async def _told_whole(self, request: Request, read: Callable[[str], _Whole]) -> Response:
@@ -245,6 +266,35 @@ class _Records:
         caller, data = self._caller(request), await self._record_body(request)
         asked = self._asked(request, caller, "POST resolve", data)
         return _answer_with(await self._written(request, asked, partial(self._resolve, data)))
+
+    def _asked_of_list(self, given: dict[str, Json], query_name: str, faults: list[Problem]) -> _Question:
+        """
+        Raises:
+            InvalidRecord: with all that is wrong with it, beside the faults that were found before.
+        """
+        fields = self._fields(given, faults)
+        total = given.get("total")
+        if not (total is None or isinstance(total, bool)):
+            faults.append(Problem("total", "error", "type", "must be true or false"))
+        return _question(given, query_name, faults)._replace(fields=fields, total=total is True)
+
+    def _fields(self, given: dict[str, Json], faults: list[Problem]) -> tuple[str, ...] | None:
+        """The fields of a record that are asked for, in its order; None for all."""
+        names = given.get("fields")
+        if names is None:
+            return None
+        if not isinstance(names, list) or len(names) > MAX_NAMES:
+            faults.append(Problem("fields", "error", "type", "must be the names of some fields of a record"))
+            return None
+        known = [field.name for field in FIELDS[self._kind]]
+        for name in map(str, names):
+            if name in known or name in _STATE:
+                continue
+            near = fewest_typos(name[:64], known, 2)
+            hint = f"did you mean '{near}'?" if near else f"there are {', '.join(known)}"
+            faults.append(Problem("fields", "error", "unknown_field", f"no field is '{safe_text(name, 40)}': {hint}"))
+        # By what would a record be asked for again, if not by its id?
+        return tuple(name for name in known if name in names or name == ID_FIELD[self._kind])
 
     def _caller(self, request: Request) -> str:
         """The name of the token that the request bears, before anything else of it is looked at."""
@@ -331,7 +381,7 @@ class _Records:
         listed: list[Json] = [problem.to_json() for problem in problems]
         return {"valid": is_valid, "problems": listed, "record": would_be if is_valid else None}
 
-    def _page(self, asked: _Question) -> Response:
+    def _page(self, asked: _Question) -> bytes:
         order = _order(asked.sort) if asked.sort else None
         page = self._datastore.search(
             asked.query,
@@ -347,9 +397,18 @@ class _Records:
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(_with(body.record, {"revision": body.revision, "conflict": body.live > 1}) for body in found)
+        items = b",".join(
+            _with(_in_part(body.record, asked.fields), {"revision": body.revision, "conflict": body.live > 1})
+            for body in found
+        )
         beside: Record = {"next": page.next, "notes": [*page.notes]}
-        return Response(_with(b'{"items":[%b]}' % items, beside), 200, None, _JSON)
+        if asked.total:
+            beside |= {"total": page.total, "total_is_exact": page.exact}
+        if page.did_you_mean is not None:
+            beside["did_you_mean"] = page.did_you_mean
+        if page.near:
+            beside["near"] = [*page.near]
+        return _with(b'{"items":[%b]}' % items, beside)
 
     def _update(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
         entry = self._entry_to_write(asked)
@@ -461,6 +520,14 @@ class _Records:
         if body is None or body.kind != self._kind or body.live > 1:
             return _whole(self._told(record_id))
         return _one_version(body.record, body.heads)
+
+    def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> _Whole:
+        found = self._datastore.bodies([self._find(record_id)])
+        if not found:
+            raise self._no_record()
+        body = found[0]
+        state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+        return _tagged(_with(_in_part(body.record, fields), state), body.revision)
 
     def _heads(self, record_id: str) -> _Whole:
         whole_id = self._find(record_id, deleted=True)
@@ -583,11 +650,15 @@ def _order(sort: str) -> str | None:
     return None if order is None else f"{'-' if order.descending else ''}{order.key}"
 
 
-def _numbered(given: dict[str, str]) -> dict[str, Json]:
-    """Parameters, with what stands for a number as one."""
+def _typed(given: dict[str, str]) -> dict[str, Json]:
+    """Parameters as a body would have them: numbers, names and yes or no."""
     read: dict[str, Json] = {**given}
     if "limit" in given and _WHOLE_NUMBER.fullmatch(given["limit"]):
         read["limit"] = int(given["limit"])
+    if "total" in given:
+        read["total"] = {"true": True, "false": False, "": None}.get(given["total"], given["total"])
+    if "fields" in given:
+        read["fields"] = [name.strip() for name in given["fields"].split(",")] if given["fields"] else None
     return read
 
 
@@ -665,6 +736,14 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     # A write names all heads that there are, and so is the only one after.
     whole = _one_version(_spelt(op.record), (op.hash,))
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
+
+
+def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
+    """A record as JSON, of some fields alone."""
+    if fields is None:
+        return record
+    whole: Record = json.loads(record)
+    return _spelt({name: whole[name] for name in fields})
 
 
 def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:

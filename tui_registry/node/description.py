@@ -25,7 +25,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.limits import KEY_PATTERN, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
+from tui_registry.node.limits import KEY_PATTERN, MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
 from tui_registry.node.responses import MEDIA_TYPE, status_of
 from tui_registry.query import GRAMMAR, spellings
@@ -228,6 +228,7 @@ class _Kind(NamedTuple):
 
     page: type[BaseModel]
     shown: type[BaseModel]
+    in_part: type[BaseModel]
     sent: type[BaseModel]
     patch: type[BaseModel]
     settling: type[BaseModel]
@@ -312,7 +313,29 @@ def _kind(kind: Kind) -> _Kind:
         _page_of(operation),
     )
     shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", conflict)
-    page = _made(f"{name}Page", _Answer, f"{name}s that match, in order.", _page_of(listed))
+    in_part = _made(
+        f"Partial{name}",
+        _Answer,
+        f"{_a(kind).capitalize()} of which some fields were asked for.",
+        {
+            schema.ID_FIELD[kind]: (_HASH, Field()),
+            **state,
+            "heads": (_list_of(_HASH), _left_out("of a record by itself: the operations that stand")),
+            **{field.name: (_answered(field.type, needs).of, _left_out(field.label)) for field in fields[1:]},
+        },
+    )
+    page = _made(
+        f"{name}Page",
+        _Answer,
+        f"{name}s that match, in order.",
+        {
+            **_page_of(listed | in_part),
+            "total": (int, _left_out("where `total` was asked for: how many match")),
+            "total_is_exact": (bool, _left_out("where `total` was asked for: whether not more than so many match")),
+            "did_you_mean": (str, _left_out("where nothing was found: a query that finds something")),
+            "near": (_list_of(str), _left_out("where nothing was found: the nearest names that there are")),
+        },
+    )
     needs_sent = _made(f"{name}RequirementsInput", _Sent, f"What {_a(kind)} needs.", _sent_fields(needs_of, _Sent))
     beside: _Fields = {
         "revision": (_HASH, _left_out("of the state that was read: PUT refuses where the present one is another")),
@@ -360,10 +383,10 @@ def _kind(kind: Kind) -> _Kind:
             "revision": (_HASH | None, Field(None, description="in place of `heads`")),
         },
     )
-    return _Kind(page, shown, sent, patch, settling, validation, history, versions, _example(kind))
+    return _Kind(page, shown, in_part, sent, patch, settling, validation, history, versions, _example(kind))
 
 
-def _page_of(item: type[BaseModel]) -> _Fields:
+def _page_of(item: _Type) -> _Fields:
     """The members of every list."""
     return {
         "items": (_list_of(item), Field(max_length=MAX_PAGE)),
@@ -479,6 +502,10 @@ class Question(_Sent):
         None, max_length=MAX_QUESTION_TEXT, description="`next` of the page before, for the same query and sort"
     )
     sort: str | None = Field(None, max_length=MAX_SORT, description="such as `-updated` or `name`")
+    fields: list[str] | None = Field(
+        None, max_length=MAX_NAMES, description="the names of those that are wanted; null for all"
+    )
+    total: bool | None = Field(False, description="whether to say how many match")
 
 
 class Problem(_Answer):
@@ -558,6 +585,14 @@ _CURSOR = Parameter(
     {"type": "string", "maxLength": MAX_QUESTION_TEXT},
 )
 _SORT = Parameter("sort", "query", "such as `-updated` or `name`", {"type": "string", "maxLength": MAX_SORT}, "name")
+_FIELDS = Parameter(
+    "fields",
+    "query",
+    "the names of the fields that are wanted, with commas between them; the id and the state are always told",
+    {"type": "string", "maxLength": MAX_QUESTION_TEXT},
+    "name,license",
+)
+_TOTAL = Parameter("total", "query", "whether to say how many match", {"type": "boolean", "default": False})
 _ID_OR_PREFIX = Parameter(
     "record_id",
     "path",
@@ -602,7 +637,7 @@ class Deed(NamedTuple):
         answer: what it is answered with at best, None for nothing. body: what is sent, with an example.
         told: headers of the answer. refused: codes, those that any route may answer with left out.
         others: answers beside those. parameters: what it reads beside the body.
-        media_types: of the body.
+        media_types: of the body. in_part: the answer where only some fields are asked for.
     """
 
     method: str
@@ -618,11 +653,12 @@ class Deed(NamedTuple):
     others: Mapping[int, dict[str, Json]] = MappingProxyType({})
     parameters: tuple[Parameter, ...] = ()
     media_types: tuple[str, ...] = (_JSON,)
+    in_part: type[BaseModel] | None = None
 
 
 def deeds(kind: Kind) -> dict[str, Deed]:
     """The routes of one kind, by the name of what they do."""
-    page, shown, sent, patch, settling, validation, history, versions, example = _TYPES[kind]
+    page, shown, in_part, sent, patch, settling, validation, history, versions, example = _TYPES[kind]
     held: dict[int, dict[str, Json]] = {304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}}
     of_one = (_ID_OR_PREFIX, _IF_NONE_MATCH)
     one, many, a = kind, f"{kind}s", _a(kind)
@@ -639,7 +675,8 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         ),
         "browse": Deed(
             "GET", "", f"list_{many}", f"List or search {many}, the last changed first", page,
-            ("query", "invalid", "interrupted"), parameters=(_QUERY, _LIMIT, _CURSOR, _SORT),
+            ("query", "invalid", "interrupted"), told=("ETag",), others=held,
+            parameters=(_QUERY, _LIMIT, _CURSOR, _SORT, _FIELDS, _TOTAL, _IF_NONE_MATCH),
         ),
         "search": Deed(
             "POST", "/search", f"search_{many}", f"Search {many}", page,
@@ -647,8 +684,8 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         ),
         "show": Deed(
             "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
-            ("ambiguous", "not_found"), told=("ETag",),
-            others=held, parameters=of_one,
+            ("ambiguous", "not_found", "invalid"), told=("ETag",), others=held,
+            parameters=(_ID_OR_PREFIX, _FIELDS, _IF_NONE_MATCH), in_part=in_part,
         ),
         "history": Deed(
             "GET", f"{at}/history", f"get_{one}_history", f"What was done to {a}, deleted or not, the last first",
@@ -710,7 +747,7 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         # FastAPI would show the docstring of a private method otherwise.
         description=deed.summary,
         status_code=deed.status,
-        response_model=deed.answer,
+        response_model=deed.answer if deed.in_part is None else deed.answer | deed.in_part,
         response_class=JSONResponse,
         response_description="deleted" if deed.answer is None else "done",
         responses={deed.status: told, **_refusals(deed.refused), **_others(deed.others)},
@@ -790,7 +827,7 @@ def completed(openapi: dict[str, Json]) -> dict[str, Json]:
 def _described() -> list[type[BaseModel]]:
     """Every type that a route names."""
     done = [deed for kind in KINDS for deed in deeds(kind).values()]
-    named = [of for deed in done for of in (deed.body, deed.answer) if of is not None]
+    named = [of for deed in done for of in (deed.body, deed.answer, deed.in_part) if of is not None]
     return [*dict.fromkeys(named), Problem, *_PROBLEMS.values()]
 
 
