@@ -72,7 +72,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     [
         (
             b'them = "nord"',
-            "unknown setting 'them': write one of theme, name, sync_every, or the tables [sync] and [node]",
+            "unknown setting 'them': did you mean theme?",
         ),
         (b"theme = 3", "theme must be text in quotes"),
         (b"theme = [", "is not TOML"),

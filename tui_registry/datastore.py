@@ -34,7 +34,7 @@ from tui_registry.durable import make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
-from tui_registry.replica.catalogue.derived import INDEX_VERSION
+from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -44,15 +44,15 @@ from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
 from tui_registry.replica.unshared import (
-    TOKEN_FILE,
-    TOKEN_SCOPES,
+    TOKEN_FILE as TOKEN_FILE,
+    TOKEN_SCOPES as TOKEN_SCOPES,
     Draft,
     Drafts,
     OwnerNames,
     Searches,
     Token,
     Tokens,
-    TokenScope,
+    TokenScope as TokenScope,
 )
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text
@@ -92,8 +92,6 @@ else:
     )[0]
 
 __all__ = [
-    "TOKEN_FILE",
-    "TOKEN_SCOPES",
     "ApplyReport",
     "Arrival",
     "Beside",
@@ -130,7 +128,6 @@ __all__ = [
     "TakenIn",
     "Together",
     "Token",
-    "TokenScope",
     "TouchedRecord",
     "Undo",
     "VerifyReport",
@@ -156,6 +153,7 @@ _INDEXED_AT_OPENING = 2_000
 _INDEXED_AT_ONCE = 500
 _INDEX_PAUSE_SECONDS = 0.02
 _INDEX_AGAIN_SECONDS = 2.0
+_INDEX_TOLD_SECONDS = 0.1
 _JUDGED_AFTER_SECONDS = 1.0
 
 
@@ -188,6 +186,7 @@ class Datastore:
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._is_awaited = False
         self._beginning = threading.Lock()
 
     @classmethod
@@ -270,7 +269,7 @@ class Datastore:
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
 
-            while make_index(self._pool, _INDEXED_AT_ONCE):
+            while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
                 yield True
             while judge_some(self._pool):
                 yield True
@@ -281,7 +280,7 @@ class Datastore:
                 pause = _INDEX_PAUSE_SECONDS
                 try:
                     for _ in pieces():
-                        if self._closing.wait(pause):
+                        if self._closing.wait(0.0 if self._is_awaited else pause):
                             return
                     return
                 except StoreError as error:
@@ -342,7 +341,7 @@ class Datastore:
                 The order of relevance has no end to begin from: the last updated come first then.
             unwanted: asked now and then; once it is true the search stops.
             whole: nothing is still being typed: an unfinished end of the query is refused, not left out.
-            strict: a field that there is not is refused, never read as words.
+            strict: a field that there is not is refused, never read as words, and no word of a command is left out.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
             work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
@@ -373,6 +372,33 @@ class Datastore:
             own_names=own_names,
             work=work,
         )
+
+    def is_partial(self, query: str, *, strict: bool = False) -> bool:
+        """Whether the answer to a query may miss records, because the word index is being made anew.
+
+        Raises:
+            QueryError: as `search`, of a whole query.
+        """
+        return self._indexing is not None and self._searcher.is_partial(query, strict=strict)
+
+    def finish_index(self, seconds: float, progress: Callable[[int, int], None]) -> bool:
+        """Wait for the word index, which is made without a pause meanwhile; whether it is whole.
+
+        Args:
+            seconds: the longest to wait.
+            progress: told now and then how many of the records are in it, and of how many.
+        """
+        if self._indexing is None:
+            return True
+        self._is_awaited = True
+        until = time.monotonic() + seconds
+        done, of = self._searcher.indexed()
+        while done < of and self._indexing.is_alive() and time.monotonic() < until:
+            progress(done, of)
+            self._indexing.join(_INDEX_TOLD_SECONDS)
+            done, of = self._searcher.indexed()
+        self._is_awaited = False
+        return done == of
 
     def facets(
         self,
@@ -754,6 +780,18 @@ class Datastore:
 
         return audit(self._pool, progress or (lambda *_: None))
 
+    def quick_check(self) -> list[str]:
+        """What is wrong with the database as a file: a few of SQLite's own sentences, none where all is well. It reads
+        the whole file, and no operation is looked at (`verify`)."""
+        from tui_registry.replica.audit import quick_check
+
+        return quick_check(self._pool)
+
+    def indexed_share(self) -> float:
+        """How much of the word index is made, from 0 to 1: below 1 searches find what is in it."""
+        with self._pool.read() as db:
+            return indexed_share(db)
+
     def stats(self) -> Stats:
         """Counts of what is here."""
         return self._catalogue.stats()
@@ -882,11 +920,6 @@ class Undo(NamedTuple):
     seen: tuple[str, ...]
     name: str
     batch: WriteBatch | None
-
-    @property
-    def deleted(self) -> bool:
-        """Whether it brings back what is deleted now."""
-        return self.now is None
 
 
 def plan_undo(datastore: Datastore, record_id: str) -> Undo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
@@ -34,9 +34,11 @@ class SettingsError(RegistryError):
 
 # A table of the settings file: names and numbers, in the order in which they stand there.
 Numbers: TypeAlias = tuple[tuple[str, int | float], ...]
-_TABLES = ("sync", "node")
+TableName: TypeAlias = Literal["sync", "node"]
 SettingName: TypeAlias = Literal["theme", "name", "sync_every"]
-_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every")
+# The texts and the tables that the file may hold.
+SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every")
+TABLE_NAMES: tuple[TableName, ...] = ("sync", "node")
 # The longest and the shortest that something repeats itself after; how seconds are meant where a number has a unit.
 _LEAST_INTERVAL, _MOST_INTERVAL = 10, 30 * 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -143,10 +145,45 @@ def save_setting(key: SettingName, value: str, path: Path | None = None) -> Sett
         kept = None
     if kept != wanted:
         raise SettingsError(path, f"{key} is written there in a way that only you can change: open it in an editor")
+    _write(path, changed)
+    return kept
+
+
+def save_bound(
+    table: TableName,
+    name: str,
+    number: int | float | None,
+    check: Callable[[Settings], object],
+    path: Path | None = None,
+) -> Settings:
+    """Write one bound into a table of the file, as `save_setting` writes a text; None takes its line away.
+
+    Args:
+        check: is given the settings as they would be, and raises SettingsError where they are not right.
+
+    Raises:
+        SettingsError: as of `save_setting`, and what `check` raises; the file is as it was.
+    """
+    path = settings_path() if path is None else path
+    raw = _read(path)
+    before = _parsed(path, raw)
+    numbers = dict(before.sync if table == "sync" else before.node)
+    if number is None:
+        numbers.pop(name, None)
+    else:
+        numbers[name] = number
+    given = tuple(numbers.items())
+    wanted = before._replace(sync=given) if table == "sync" else before._replace(node=given)
+    check(wanted)
+    changed = _with_bound(raw.decode(), table, name, number)
     try:
-        _replace(path, changed)
-    except OSError as error:
-        raise SettingsError(path, f"cannot be written ({error.strerror}): nothing was changed") from error
+        kept = _parsed(path, changed)
+    except SettingsError:
+        kept = None
+    if kept is None or _unordered(kept) != _unordered(wanted):
+        sentence = f"[{table}] {name} is written there in a way that only you can change: open it in an editor"
+        raise SettingsError(path, sentence)
+    _write(path, changed)
     return kept
 
 
@@ -200,6 +237,10 @@ def with_bounds(
 # How
 
 
+def _unordered(settings: Settings) -> tuple[Settings, dict[str, int | float], dict[str, int | float]]:
+    return settings._replace(sync=(), node=()), dict(settings.sync), dict(settings.node)
+
+
 def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
@@ -234,7 +275,7 @@ def _parsed(path: Path, raw: bytes) -> Settings:
         raise SettingsError(path, f"is not TOML: {safe_text(str(error), 160)}") from None
     except RecursionError:
         raise SettingsError(path, "is nested too deeply: a setting is text in quotes") from None
-    sync, node = (_numbers(path, key, table.pop(key, {})) for key in _TABLES)
+    sync, node = (_numbers(path, key, table.pop(key, {})) for key in TABLE_NAMES)
     settings = Settings(sync=sync, node=node)
     for key, value in table.items():
         settings = with_setting(settings, _name(path, key), _text(path, key, value))
@@ -252,11 +293,15 @@ def _numbers(path: Path, key: str, value: object) -> Numbers:
 
 
 def _name(path: Path, key: str) -> SettingName:
-    for name in _NAMES:
+    for name in SETTING_NAMES:
         if name == key:
             return name
-    tables = " and ".join(f"[{table}]" for table in _TABLES)
-    sentence = f"unknown setting '{safe_text(key, 40)}': write one of {', '.join(_NAMES)}, or the tables {tables}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, (*SETTING_NAMES, *TABLE_NAMES), n=1)
+    tables = " and ".join(f"[{table}]" for table in TABLE_NAMES)
+    hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(SETTING_NAMES)}, or the tables {tables}"
+    sentence = f"unknown setting '{safe_text(key, 40)}': {hint}"
     raise SettingsError(path, sentence)
 
 
@@ -284,6 +329,37 @@ def _with_setting(text: str, key: str, value: str) -> bytes:
     before, after = (text, "") if table is None else (text[: table.start()], text[table.start() :])
     end = "" if not before or before.endswith("\n") else "\n"
     return f"{before}{end}{key} = {written}\n{after}".encode(errors="replace")
+
+
+def _with_bound(text: str, table: str, name: str, number: int | float | None) -> bytes:
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    heads = [place for place, line in enumerate(lines) if re.match(rf"[ \t]*\[[ \t]*{table}[ \t]*\]", line)]
+    if not heads:
+        gap = ["\n"] if lines and number is not None else []
+        lines += [] if number is None else [*gap, f"[{table}]\n", f"{name} = {number}\n"]
+        return "".join(lines).encode(errors="replace")
+    begin = heads[0] + 1
+    end = next((at for at in range(begin, len(lines)) if lines[at].lstrip().startswith("[")), len(lines))
+    known = re.compile(rf"""([ \t]*["']?{re.escape(name)}["']?[ \t]*=[ \t]*)[^\s#]+""")
+    for place in range(begin, end):
+        match = known.match(lines[place])
+        if match is not None:
+            rest = lines[place][match.end() :]
+            lines[place] = "" if number is None else f"{match[1]}{number}{rest}"
+            break
+    else:
+        if number is not None:
+            lines.insert(begin, f"{name} = {number}\n")
+    return "".join(lines).encode(errors="replace")
+
+
+def _write(path: Path, raw: bytes) -> None:
+    try:
+        _replace(path, raw)
+    except OSError as error:
+        raise SettingsError(path, f"cannot be written ({error.strerror}): nothing was changed") from error
 
 
 def _replace(path: Path, raw: bytes) -> None:

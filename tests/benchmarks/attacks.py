@@ -73,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reader.add_argument("--seconds", type=float, default=10.0, help="of each attack")
     reader.add_argument("--only", nargs="*", default=[], metavar="WORD", help="attacks whose names have one of these")
     # For the process that this one starts for an attack.
-    reader.add_argument("--attack", nargs=4, metavar=("NAME", "PORT", "TOKEN", "FOLDER"), help=argparse.SUPPRESS)
+    reader.add_argument("--attack", nargs=5, metavar=("NAME", *Node._fields), help=argparse.SUPPRESS)
     asked = reader.parse_args(arguments)
     if asked.attack:
-        name, port, token, folder = asked.attack
-        asyncio.run(ATTACKS[name](Node(int(port), token, Path(folder))))
+        name, port, token, folder, record = asked.attack
+        asyncio.run(ATTACKS[name](Node(int(port), token, Path(folder), record)))
         return
     print(f"{'milliseconds':26} {'health p50':>10} {'p99':>8} {'lost':>5} {'record p50':>11} {'p99':>8} {'lost':>5}")
     with serving(asked.code.resolve(), asked.records) as node:
@@ -123,7 +123,9 @@ def attacking(node: Node, name: str) -> Iterator[None]:
         yield
         return
     command = [sys.executable, "-m", "tests.benchmarks.attacks", "--attack", name, str(node.port), node.token or "-"]
-    with subprocess.Popen([*command, str(node.folder)], cwd=_HERE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, str(node.folder), node.record], cwd=_HERE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "attacking\n"
@@ -188,15 +190,25 @@ async def _held(node: Node, count: int, start: bytes) -> None:
 
     async def hold(_: int) -> None:
         while True:
-            with suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", node.port, local_addr=(_ATTACKER, 0))
-                writer.write(start)
-                with suppress(OSError):
-                    await reader.read()
-                writer.close()
-            await asyncio.sleep(0.1)
+            await _talk(node, start)
 
     await _crowd(count, hold)
+
+
+async def _takers(node: Node) -> None:
+    """64 who ask for a long list, and take no more of it than the system does for them."""
+
+    async def hold(_: int) -> None:
+        while True:
+            with suppress(OSError):
+                _reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", node.port, local_addr=(_ATTACKER, 0), limit=1024
+                )
+                writer.write(_LIST)
+                await asyncio.sleep(5)
+                writer.close()
+
+    await _crowd(64, hold)
 
 
 async def _writers(node: Node) -> None:
@@ -228,6 +240,40 @@ async def _pushers(node: Node) -> None:
     await _crowd(4, push)
 
 
+async def _tiles(node: Node, number: int) -> None:
+    """Every tile, one after the other."""
+    said = await _talk(
+        node, f"GET /sync/head HTTP/1.1\r\nhost: 127.0.0.1:{node.port}\r\nconnection: close\r\n\r\n".encode()
+    )
+    head = json.loads(said.partition(b"\r\n\r\n")[2])
+    while True:
+        for start in range(256 * number, head["size"] - 256, 4096):
+            await _get(node, f"/sync/{head['epoch']}/entries/{start}.{start + 256}.ndjson.gz")
+
+
+async def _getting(node: Node, path: str) -> None:
+    while True:
+        await _get(node, path)
+
+
+async def _asking(node: Node, path: str) -> None:
+    """Again and again, over one connection."""
+    request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{node.port}\r\n\r\n".encode()
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", node.port, local_addr=(_ATTACKER, 0))
+            while True:
+                writer.write(request)
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                await reader.readexactly(int(length))
+        await asyncio.sleep(0.1)
+
+
+async def _get(node: Node, path: str) -> None:
+    await _talk(node, f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{node.port}\r\nconnection: close\r\n\r\n".encode())
+
+
 async def _posting(node: Node, path: str, body: bytes) -> None:
     while True:
         await _post(node, path, body)
@@ -238,15 +284,21 @@ async def _post(node: Node, path: str, body: bytes) -> None:
         f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{node.port}\r\nconnection: close\r\ncontent-type: application/json\r\n"
         f"authorization: Bearer {node.token}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
+    await _talk(node, head.encode() + body)
+
+
+async def _talk(node: Node, request: bytes) -> bytes:
+    """The answer; after a while, where it is a refusal."""
     said = b""
     with suppress(OSError):
         reader, writer = await asyncio.open_connection("127.0.0.1", node.port, local_addr=(_ATTACKER, 0))
-        writer.write(head.encode() + body)
+        writer.write(request)
         with suppress(OSError):
             said = await reader.read()
         writer.close()
     if not said.startswith(b"HTTP/1.1 2"):
         await asyncio.sleep(0.1)
+    return said
 
 
 async def _crowd(count: int, one: Callable[[int], Coroutine[None, None, None]]) -> None:
@@ -259,6 +311,8 @@ async def _crowd(count: int, one: Callable[[int], Coroutine[None, None, None]]) 
 _BODY = (
     b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\ncontent-type: application/json\r\n\r\n{"
 )
+_LARGE = json.dumps({"query": [{"a": [0] * 500, "b": {}}] * 60}).encode()
+_LIST = b"GET /models?limit=200 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
 ATTACKS: dict[str, Callable[[Node], Coroutine[None, None, None]]] = {
     "16 clients of is:invalid": lambda node: _searches(node, "is:invalid"),
     "16 expensive searches": lambda node: _searches(node, "(a OR e OR i OR o) (b OR c OR d) -(f g)"),
@@ -267,6 +321,11 @@ ATTACKS: dict[str, Callable[[Node], Coroutine[None, None, None]]] = {
     "1,000 silent connections": lambda node: _held(node, 1000, b""),
     "8 writers behind a lock": _writers,
     "4 pushers": _pushers,
+    "16 who send large bodies": lambda node: _crowd(16, lambda _: _posting(node, "/models/search", _LARGE)),
+    "16 readers of the docs": lambda node: _crowd(16, lambda at: _getting(node, ("/docs", "/openapi.json")[at % 2])),
+    "64 readers of a record": lambda node: _crowd(64, lambda _: _asking(node, f"/models/{node.record}")),
+    "16 readers of tiles": lambda node: _crowd(16, lambda number: _tiles(node, number)),
+    "64 who take no answer": _takers,
 }
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.seeds import owner, signed
-from tui_registry.datastore import Datastore
+from tui_registry import datastore as opening
+from tui_registry.cli import look
+from tui_registry.datastore import DATABASE, Datastore
 
 HOSTILE = "[red]x[/]\x1b]52;c;eA==\x07\u202egpj.exe\nsecond line\x9b31m"
 
@@ -218,3 +222,49 @@ def test_the_data_dir_may_stand_before_or_after_the_command(cli: Cli, own: str, 
     assert cli("--data-dir", elsewhere, "list", "models", "--json").lines == []
     assert cli("list", "models", "--json", "--data-dir", elsewhere).lines == []
     assert [line["record"]["name"] for line in cli("list", "models", "--json").lines] == [MODEL.split()[1]]
+
+
+@pytest.fixture
+def outdated(seeded: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, its word index of an earlier version, and far too large to be made at an opening."""
+    for bound in ("_INDEXED_AT_OPENING", "_INDEXED_AT_ONCE"):
+        monkeypatch.setattr(opening, bound, 2)
+    monkeypatch.setattr(opening, "_INDEX_PAUSE_SECONDS", 0.2)
+    with closing(sqlite3.connect(seeded / DATABASE)) as db, db:
+        db.execute("UPDATE replica SET index_version = 0")
+    return seeded
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--facets",)])
+def test_a_search_makes_an_outdated_index_anew_and_says_so_and_answers_in_full(
+    cli: Cli, outdated: Path, options: tuple[str, ...]
+) -> None:
+    said = cli("search", *options, "number")
+    assert said.code == 0
+    assert said.err.startswith("tui-registry: search is being made anew, once for this version of tui-registry\n")
+    assert "% of the records" not in said.err
+    if not options:
+        assert len(said.out.splitlines()) == 1 + 12
+    assert cli("search", *options, "number").err.count("anew") == 0
+
+
+def test_who_asks_for_what_columns_tell_waits_for_no_index(
+    cli: Cli, outdated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_INDEX_PAUSE_SECONDS", 3600)
+    assert cli("list", "models", "--json").err == ""
+    assert "anew" not in cli("search", "kind:agent").err
+    assert cli("search", "parms:<8b").code != 0
+
+
+def test_where_the_index_takes_too_long_a_search_says_what_to_do(
+    cli: Cli, outdated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "_INDEX_SECONDS", 0.0)
+    monkeypatch.setattr(opening, "_INDEX_PAUSE_SECONDS", 3600)
+    said = cli("search", "--json", "number")
+    assert len(said.lines) < 12
+    assert "the next search goes on with it, and 'tui-registry verify' does all of it at once" in said.err
+    assert "% of the records are in it" in said.err
+    cli("verify")
+    assert len(cli("search", "--json", "number").lines) == 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.formfile.texts import EVERYTHING
-from tui_registry.formfile import Placeholder, parse, record_values, render, wanted
+from tui_registry.formfile import parse, record_values, render, wanted
 
 
 def errors(text: str, values: dict[str, str]) -> list[tuple[int, str]]:
@@ -85,14 +85,9 @@ def test_no_sentence_repeats_a_password_that_was_given():
     assert "hunter2" not in "".join(p.sentence for p in rendered.problems)
 
 
-def test_wanted_lists_each_placeholder_once_with_its_default():
+def test_wanted_lists_each_placeholder_once():
     text = "#? a = 1\n#? b\nNAME {{ name }}\nRUN {{ b }} {{ a }} {{ b }} # {{ c }}\nVCPU 4 # {{ d }}\n# {{ e }}"
-    assert wanted(parse(text)) == (
-        Placeholder("name", None, True),
-        Placeholder("b", None, False),
-        Placeholder("a", "1", False),
-        Placeholder("c", None, False),
-    )
+    assert wanted(parse(text)) == ("name", "b", "a", "c")
 
 
 def test_a_record_gives_its_names_and_recommended_resources():

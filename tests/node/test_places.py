@@ -18,6 +18,7 @@ from tests.node.conftest import T0, bearer, refused
 from tests.seeds import make_record
 from tui_registry.datastore import DATABASE, Datastore, Page
 from tui_registry.node import Address, NodeBounds, running
+from tui_registry.node.doors import Proxies, Whereabouts
 from tui_registry.node.server import _AT_ONCE, _Listener, _Places
 
 ONE, TWO, THREE, FOUR = (f"127.0.0.{number}" for number in (2, 3, 4, 5))
@@ -29,6 +30,7 @@ WHOLE = HALF + b"\r\n"
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastore]:
     with Datastore.open(tmp_path_factory.mktemp("places") / "node", clock=lambda: T0) as opened:
+        opened.key.identity()
         yield opened
 
 
@@ -133,17 +135,17 @@ def test_a_crowd_drives_out_nobody_of_its_own(store: Datastore) -> None:
 
 
 def test_what_is_being_answered_makes_way_for_nobody(store: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(store, bounds=patient(2)) as address, ExitStack() as stack:
+    with running(store, bounds=NodeBounds(connections=2, search_threads=4)) as address, ExitStack() as stack:
         with held_up(store, monkeypatch) as begun:
             asking = b"GET /models HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
             crowd = [stack.enter_context(connected(address, ONE, asking)) for _ in range(2)]
-            assert begun.acquire(timeout=60)
+            assert all(begun.acquire(timeout=60) for _ in crowd)
             assert is_closed(stack.enter_context(connected(address, TWO)))
         assert all(raw.recv(12) == b"HTTP/1.1 200" for raw in crowd)
 
 
 def test_an_address_with_all_its_places_gets_one_of_its_own_silent_ones(store: Datastore) -> None:
-    with running(store, bounds=NodeBounds(client_connections=2)) as address, ExitStack() as stack:
+    with running(store, bounds=NodeBounds(client_connections=2, header_seconds=600)) as address, ExitStack() as stack:
         other = stack.enter_context(connected(address, TWO))
         silent, half = stack.enter_context(connected(address, ONE)), stack.enter_context(connected(address, ONE, HALF))
         assert answered(other)
@@ -156,7 +158,7 @@ def test_an_address_with_all_its_places_gets_one_of_its_own_silent_ones(store: D
 
 def test_a_crowd_at_the_door_is_looked_at_a_few_at_a_time() -> None:
     """What happens inside goes on in between."""
-    with _Listener(socket.AF_INET, _Places(NodeBounds())) as listener, ExitStack() as stack:
+    with _Listener(socket.AF_INET, _Places(NodeBounds(), Proxies(Whereabouts()))) as listener, ExitStack() as stack:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         for _ in range(_AT_ONCE + 3):

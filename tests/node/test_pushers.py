@@ -140,7 +140,7 @@ def test_a_push_waits_for_its_turn_and_is_told_when_to_come_back(
             told = offer(address, "127.0.0.3", BASE.body + b"\n")
         finally:
             over.set()
-        assert "many pushes are being answered just now" in str(refused(told, 503, "busy")["detail"])
+        assert "others are pushing just now" in str(refused(told, 503, "busy")["detail"])
         assert 1 <= int(told.headers["retry-after"]) <= 30
         assert pushed.result().json()["applied"] == 1
 

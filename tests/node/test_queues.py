@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tui_registry.node.limits import NodeBounds
-from tui_registry.node.queues import Queues, place_of
+from tui_registry.node.limits import NodeBounds, place_of
+from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError
 
 ONE, TWO, THREE = ("192.0.2.1", 1), ("192.0.2.2", 1), ("192.0.2.3", 1)
@@ -195,6 +195,27 @@ async def test_an_error_comes_out_where_the_work_wasasked_for() -> None:
         with pytest.raises(ZeroDivisionError):
             await queues.read(ONE, divmod, 1, 0)
         assert await queues.read(ONE, divmod, 7, 2) == (3, 1)
+
+
+async def test_other_numbers_of_threads_hold_from_when_they_are_set() -> None:
+    async with lines(NodeBounds(write_threads=2, waiting=64)) as (queues, gate):
+        clients = [(f"192.0.2.{number}", 1) for number in range(6)]
+        held = [gate.hold(queues.write, client) for client in clients]
+        await begun(gate, 2)
+        queues.renew(NodeBounds(write_threads=4))
+        await begun(gate, 4)
+        queues.renew(NodeBounds(write_threads=1))
+        await settled()
+        assert len(gate.begun) == 4
+        gate.open.set()
+        assert await asyncio.gather(*held) == ["held"] * 6
+        gate.open.clear()
+        more = [gate.hold(queues.write, client) for client in clients[:3]]
+        await begun(gate, 7)
+        await settled()
+        assert len(gate.begun) == 7
+        gate.open.set()
+        assert await asyncio.gather(*more) == ["held"] * 3
 
 
 @pytest.mark.parametrize("places", [0, 1])

@@ -322,6 +322,17 @@ def test_the_host_that_a_target_names_counts_not_the_one_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "beside", "status"),
+    [("http://evil.example/health", "127.0.0.1", 421), ("http://127.0.0.1/health", "evil.example", 200)],
+)
+def test_no_page_gets_in_by_naming_its_host_in_one_place_alone(
+    untouched: Node, target: str, beside: str, status: int
+) -> None:
+    said = asked(untouched.address, f"GET {target} HTTP/1.1\r\nhost: {beside}\r\nconnection: close\r\n\r\n".encode())
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.parametrize(
     "target", ["health", "ftp://x/health", "http:///health", "http://a@127.0.0.1/health", "http://", "//?#", "/#a"]
 )
 def test_a_target_that_names_no_path_is_refused(untouched: Node, target: str) -> None:

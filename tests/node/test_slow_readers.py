@@ -60,11 +60,15 @@ def tile(store: Datastore) -> str:
 
 
 @contextmanager
-def asking(address: Address, path: str, times: int = 1, *, last: bool = False) -> Iterator[socket.socket]:
-    """A connection that has asked and read nothing yet; `last`: and says that it will not ask again."""
+def asking(
+    address: Address, path: str, times: int = 1, *, last: bool = False, place: str = "127.0.0.1"
+) -> Iterator[socket.socket]:
+    """A connection that has asked and read nothing yet; `last`: and says that it will not ask again; `place`: where it
+    comes from."""
     with socket.socket() as raw:
         raw.settimeout(30)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.bind((place, 0))
         raw.connect((address.host, address.port))
         ending = "connection: close\r\n" if last else ""
         raw.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{ending}\r\n".encode() * times)
@@ -125,6 +129,17 @@ def rest(raw: socket.socket) -> bytes:
     pieces = []
     while piece := raw.recv(_BITE):
         pieces.append(piece)
+    return b"".join(pieces)
+
+
+def until_lost(raw: socket.socket) -> bytes:
+    """What comes of an answer before its connection is reset."""
+    pieces = []
+    try:
+        while piece := raw.recv(_BITE):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pass
     return b"".join(pieces)
 
 
@@ -270,6 +285,46 @@ def test_nobody_makes_way_for_what_has_no_room_even_so(large: Datastore) -> None
         refused(reader.get(_PAGE), 503, "busy")
         said += rest(slow)
     assert is_whole(said)
+
+
+def test_who_holds_most_makes_way_before_he_had_his_turn(large: Datastore) -> None:
+    """And drives out nobody who holds less, however often he asks."""
+    bounds = NodeBounds(unsent_bytes=5_000_000)
+    with (
+        running(large, bounds=bounds) as address,
+        client(address) as crowd,
+        asking(address, _PAGE, last=True, place="127.0.0.2") as modest,
+        ExitStack() as stack,
+    ):
+        his = begun(modest)
+        held = [stack.enter_context(asking(address, _PAGE, last=True)) for _ in range(2)]
+        said = [begun(raw) for raw in held]
+        refused(crowd.get(_PAGE), 503, "busy")
+        with asking(address, f"{_PAGE}&sort=name", last=True, place="127.0.0.3") as other:
+            told = begun(other) + rest(other)
+        assert is_whole(told)
+        ends = [is_whole(start + rest(raw)) for start, raw in zip(said, held, strict=True)]
+        his += rest(modest)
+    assert is_whole(his)
+    assert ends == [False, True]
+
+
+def test_who_takes_nothing_makes_way_where_another_lacks_a_place(large: Datastore) -> None:
+    """Whoever holds most; one who takes his time keeps his place."""
+    with (
+        running(large, bounds=NodeBounds(connections=3)) as address,
+        asking(address, _PAGE, last=True, place="127.0.0.2") as modest,
+        ExitStack() as stack,
+    ):
+        his = begun(modest)
+        held = [stack.enter_context(asking(address, _PAGE, last=True)) for _ in range(2)]
+        said = [begun(raw) for raw in held]
+        with asking(address, "/health", last=True, place="127.0.0.3") as other:
+            assert is_whole(begun(other) + rest(other))
+        ends = [is_whole(start + until_lost(raw)) for start, raw in zip(said, held, strict=True)]
+        his += rest(modest)
+    assert is_whole(his)
+    assert ends == [False, True]
 
 
 # Those who leave

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from tests.seeds import make_record
 from tui_registry.datastore import (
     ApplyReport,
     Comparison,
-    Described,
     FieldChange,
     ImportRun,
     Rejection,
@@ -28,7 +26,6 @@ from tui_registry.present.imports import (
     OperationsTaken,
     Skipped,
     describe,
-    judge_all,
     judged,
     passed_over,
     registered_words,
@@ -197,20 +194,6 @@ def test_a_finding_is_described_by_its_place_and_by_what_it_states() -> None:
     assert nowhere.source == ""
 
 
-def test_findings_are_judged_by_what_is_here() -> None:
-    record = make_record("model", "a")
-    findings = [replace(DRAFT, record=record), Finding("b", None, None, (ERROR,)), replace(DRAFT, record=record)]
-    asked: list[int] = []
-
-    def compare(_: ImportRun, entries: Sequence[Described]) -> list[Comparison]:
-        asked.append(len(entries))
-        return [Comparison("new"), Comparison("same", "1" * 64)]
-
-    candidates = judge_all(findings, ImportRun("/x"), compare)
-    assert ([one.status for one in candidates], asked) == (["ready", "invalid", "here"], [2])
-    assert [one.described is None for one in candidates] == [False, True, False]
-
-
 def test_operations_are_told_by_what_became_of_them() -> None:
     report = ApplyReport()
     report.applied, report.known = 2, 1
@@ -242,6 +225,6 @@ def test_a_list_of_findings_is_told_in_one_line() -> None:
 
 def test_what_was_registered_is_told_with_what_stopped_it() -> None:
     assert registered_words(1) == "registered 1 record"
-    assert registered_words(1_000, "the disk is full") == "registered 1,000 records; the disk is full"
+    assert registered_words(1_000) == "registered 1,000 records"
     assert registered_words(2, updated=1) == "registered 2 records and updated 1 record"
-    assert registered_words(0, "the disk is full", updated=3) == "updated 3 records; the disk is full"
+    assert registered_words(0, updated=3) == "updated 3 records"

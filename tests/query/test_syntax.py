@@ -477,7 +477,7 @@ def test_words_side_by_side_are_looked_for_together_in_names(
 def test_a_pasted_command_is_left_out_with_a_note_but_not_where_words_are_meant_strictly() -> None:
     query = parse("ollama run phi4")
     assert query.where == begun("phi", "4")
-    assert query.notes == ("'ollama run' was left out: looked for what it is to do that with",)
+    assert query.notes == ("read as a command: 'ollama run' was left out",)
     for text, strict in (("ollama run", False), ("ollama runs phi4", False), ("ollama run phi4", True)):
         assert len(parse(text, strict=strict).texts) > 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import sqlite3
 
@@ -15,8 +16,12 @@ from tui_registry.replica.log import arrivals
 from tui_registry.replica.store.connection import Pool
 from tui_registry.sync import Bounds, pull
 
-# A tile that has room, and one that has not.
-OPS = [*roots(ALICE, 256), *(root(ALICE, f"large-{number}", description="x" * 6_000) for number in range(100))]
+# A tile that has room, and one that has not: digits of chance are stored in half the room at best.
+_DIGITS = random.Random(7).randbytes(6_000 * 100 // 2).hex()
+OPS = [
+    *roots(ALICE, 256),
+    *(root(ALICE, f"large-{n}", description=_DIGITS[n * 6_000 : (n + 1) * 6_000]) for n in range(100)),
+]
 TOLD = re.compile(
     r"the disk of \S+ is full: this was not written\. Make room and try again\. "
     r"(\d+) new operations were written before, and stay"

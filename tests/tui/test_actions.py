@@ -13,7 +13,6 @@ from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.record_actions import RecordActions
-from tui_registry.tui.browse.record_detail import DetailBody
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
@@ -25,6 +24,7 @@ from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, acti
 from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
 from tui_registry.tui.kit.help import help_text
+from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
 from tui_registry.tui.sync.quarantine import QuarantineScreen
@@ -40,7 +40,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "list": (RecordList,),
     "marks": (RecordList,),
     "record": (RecordActions,),
-    "text": (DetailBody,),
+    "text": (TextBody,),
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),
     "writing": (TextScreen,),

@@ -27,7 +27,8 @@ from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Problem
 from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.browse.record_detail import HISTORY_SHOWN, DetailBody, RecordDetail, counted
+from tui_registry.tui.browse.record_detail import HISTORY_SHOWN, RecordDetail, counted
+from tui_registry.tui.kit.text_flow import TextBody
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 
@@ -139,7 +140,7 @@ async def test_enter_goes_into_the_detail_beside_the_list_where_it_is_wide(tmp_p
     with replica(tmp_path, 10) as datastore:
         async with running(datastore, WIDE) as (app, pilot):
             await press(pilot, "enter")
-            assert isinstance(app.focused, DetailBody)
+            assert isinstance(app.focused, TextBody)
             await press(pilot, "escape")
             assert app.focused is list_of(app)
 
@@ -166,7 +167,7 @@ async def test_the_history_of_a_record_ends_after_so_many_and_says_where_the_ear
         key = chain(datastore, HISTORY_SHOWN + 1)
         async with running(datastore, WIDE) as (app, pilot):
             await press(pilot, "left")
-            shown = str(app.screen.query_one(DetailBody).text.render())
+            shown = str(app.screen.query_one(TextBody).text.render())
             assert shown.count("clock ") == HISTORY_SHOWN
             assert shown.count("Description") == HISTORY_SHOWN
             assert f"tui-registry history {key[:12]}" in " ".join(shown.split())

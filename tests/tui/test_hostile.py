@@ -257,8 +257,8 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (
         list_and_detail,
         WIDE,
-        "BrowseScreen ChooseScreen DetailBody Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
-        "StatusLine TabLine TitleLine",
+        "BrowseScreen ChooseScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
+        "StatusLine TabLine TextBody TitleLine",
     ),
     (side_by_side, NARROW, "CompareScreen CompareTable"),
     (
@@ -267,10 +267,10 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "AskScreen ChipInput ChoiceRow ChoiceSelect ConfirmScreen DescriptionRow DetailScreen FlagRow Form "
         "FormBody FormfileArea LineRow Rail RegisterScreen",
     ),
-    (searching, NARROW, "CompletionList EmptyState FacetPanel HelpBody HelpScreen SearchesScreen"),
-    (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen ValuePane"),
+    (searching, NARROW, "CompletionList EmptyState FacetPanel HelpScreen SearchesScreen"),
+    (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen"),
     (ones_own, WIDE, ""),
-    (peers, NARROW, "AddPeerScreen PageScreen PeerTable QuarantineScreen RefusedBody RefusedList SyncScreen"),
+    (peers, NARROW, "AddPeerScreen PageScreen PeerTable QuarantineScreen RefusedList SyncScreen"),
     (history, NARROW, "HistoryScreen NarrowingInput OperationList VersionScreen"),
     (settings, NARROW, "SettingsList SettingsScreen ThemeScreen"),
     (
@@ -279,7 +279,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "ChoiceMenu DifferenceList DraftList KindRow MergeScreen PreviewScreen RegisterMode",
     ),
     (forms_of_records, WIDE, "CheckList ChoicesRow ModelsRow PickModel TemplateRow WordOffers"),
-    (imports, NARROW, "FindingBody FindingList FindingsScreen ImportSource MendScreen"),
+    (imports, NARROW, "FindingList FindingsScreen ImportSource MendScreen NarrowingLine"),
     (words_of_the_code, NARROW, ""),
 )
 

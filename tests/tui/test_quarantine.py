@@ -11,7 +11,8 @@ from tests.seeds import owner, signed
 from tests.tui.driving import NARROW, WIDE, notice_changes, press, replica, running, screen_text, status
 from tui_registry.datastore import Datastore
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.sync.quarantine import MOST_LISTED, QuarantineScreen, RefusedBody, RefusedList
+from tui_registry.tui.kit.text_flow import TextBody
+from tui_registry.tui.sync.quarantine import MOST_LISTED, QuarantineScreen, RefusedList
 from tui_registry.tui.sync.sync_screen import SyncScreen
 
 
@@ -52,7 +53,7 @@ async def test_enter_reads_on_in_the_bytes_and_esc_goes_back_a_step_at_a_time(tm
         refuse(datastore, "hub", b"\xff\x9b" * 3_000)
         async with running(datastore) as (app, pilot):
             await press(pilot, "3", "x", "enter")
-            assert isinstance(app.focused, RefusedBody)
+            assert isinstance(app.focused, TextBody)
             assert "6,000, the first 1,024 are shown" in screen_text(app)
             await press(pilot, "G")
             assert "\\xff\\x9b" in screen_text(app)

@@ -7,7 +7,7 @@ that does it. Nothing heavy is imported here: every line that is typed passes th
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from importlib import import_module
 
@@ -17,6 +17,9 @@ from tui_registry.frozen import NamedTuple
 RECORDS_SHOWN = 100
 OPERATIONS_SHOWN = 50
 REFUSED_SHOWN = 200
+
+# What `completion` has a script for.
+SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
 PAGES = {"protocol": "protocol.md", "trust": "trust.md"}
@@ -214,7 +217,7 @@ def _search(parser: ArgumentParser) -> None:
     parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="several words make one query")
     _listing(parser)
     parser.add_argument(
-        "--strict", action="store_true", help="refuse a field that there is not, never read it as words"
+        "--strict", action="store_true", help="refuse a field that there is not, read none as words, leave no word out"
     )
     saved = parser.add_mutually_exclusive_group()
     saved.add_argument("--facets", action="store_true", help="count the values that the found records have, 30 a field")
@@ -267,6 +270,10 @@ def _quarantine(parser: ArgumentParser) -> None:
     at_most = "at most N operations (default: %(default)s)"
     parser.add_argument("--limit", type=_count, default=REFUSED_SHOWN, metavar="N", help=at_most)
     _json(parser, _LINES)
+
+
+def _status(parser: ArgumentParser) -> None:
+    _json(parser)
 
 
 # Write
@@ -468,6 +475,8 @@ def _serve(parser: ArgumentParser) -> None:
     )
     proxies = "the address or network of a proxy in front, which is believed who asks; can be given several times"
     parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
+    reads = "write nothing, whoever asks for it: writes and pushes are refused, and no key is made"
+    parser.add_argument("--read-only", action="store_true", help=reads)
     path = "what stands before the node's paths where a proxy offers it, such as /registry"
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
@@ -592,6 +601,40 @@ def _token(parser: ArgumentParser) -> None:
     revoke.add_argument("name", type=words, metavar="NAME", help="as in 'token list'")
     for action in (add, lists, revoke):
         _json(action, "JSON, one object a line")
+
+
+def _doctor(parser: ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="ask no peer")
+    _json(parser)
+
+
+def _config(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="show|path|edit|set", required=True)
+    show = actions.add_parser("show", description="Show what is set.")
+    show.add_argument("--all", action="store_true", help="every setting there is, with what it is by default")
+    path = actions.add_parser("path", description="Tell where the settings are kept; the file need not be there.")
+    actions.add_parser("edit", description=_EDIT)
+    one = actions.add_parser("set", description=_SET)
+    one.add_argument("name", type=words, metavar="NAME", help="such as theme, or sync.pull_seconds for a bound")
+    one.add_argument("value", type=words, metavar="VALUE", help="an empty word takes the setting away")
+    for action in (show, path, one):
+        _json(action)
+
+
+_EDIT = (
+    "Open the settings in $VISUAL, $EDITOR or vi, and look at them when the editor ends. What you wrote stays as you\n"
+    "wrote it, right or wrong."
+)
+_SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
+
+
+def _completion(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry completion [options] bash|zsh|fish"
+    parser.add_argument("shell", choices=[*SHELLS, "words"], metavar="bash|zsh|fish")
+    # What the scripts ask: the line up to the cursor, as it is typed or as words.
+    parser.add_argument("--line", type=words, help=SUPPRESS)
+    parser.add_argument("--breaks", help=SUPPRESS)
+    parser.add_argument("words", nargs="*", type=words, help=SUPPRESS)
 
 
 def _demo(parser: ArgumentParser) -> None:
@@ -747,6 +790,21 @@ _TABLE = (
         examples=(
             "tui-registry quarantine",
             "tui-registry quarantine --json | jq -r .source",
+        ),
+    ),
+    Command(
+        "status",
+        "Look",
+        "what is here, on one screen",
+        _status,
+        "condition.status",
+        description=(
+            "Tell what this replica holds and how it stands: its folder and key, records and operations, conflicts,\n"
+            "peers and the last pull from each, the search index, drafts, and room. Nothing is asked of anybody."
+        ),
+        examples=(
+            "tui-registry status",
+            "tui-registry status --json | jq .conflicts",
         ),
     ),
     Command(
@@ -1053,6 +1111,56 @@ _TABLE = (
             "tui-registry token add mirror --scope push --scope metrics",
             "tui-registry token list",
             "tui-registry token revoke ci",
+        ),
+    ),
+    Command(
+        "doctor",
+        "Care",
+        "look for what is wrong, and say what helps",
+        _doctor,
+        "condition.doctor",
+        description=(
+            "Look at the settings, the data directory, the database, the key, the clock, the peers and the terminal,\n"
+            "and say for each whether it is well and what helps where it is not. Nothing is changed, and no replica\n"
+            'is made. With --json it is one object, {"ok", "checks"}; each check has "name", "state" (ok, warning or\n'
+            'wrong), "sentence" and "remedy". Exits with 1 when something is wrong.'
+        ),
+        examples=(
+            "tui-registry doctor",
+            "tui-registry doctor --offline --json | jq -r '.checks[] | select(.state != \"ok\").remedy'",
+        ),
+    ),
+    Command(
+        "config",
+        "Care",
+        "your settings: show them, set one, or edit them",
+        _config,
+        "config.config",
+        description=(
+            "The settings of this user: the colours and the name of the app, how often it pulls by itself, and the\n"
+            "bounds of pulls and of a node. Every replica of this user follows them."
+        ),
+        examples=(
+            "tui-registry config show --all",
+            "tui-registry config set sync_every 15m",
+            "tui-registry config set sync.pull_seconds 600",
+            "tui-registry config edit",
+        ),
+    ),
+    Command(
+        "completion",
+        "Care",
+        "a script that lets your shell complete commands, ids, peers and queries",
+        _completion,
+        "completion.completion",
+        description=(
+            "Print a script for your shell. With it Tab completes commands, options and their values, the ids of\n"
+            "records (also from the beginning of a name that only one has), peers, saved searches, settings, and the\n"
+            "fields and values of a query."
+        ),
+        examples=(
+            "source <(tui-registry completion bash)        (in ~/.bashrc; zsh likewise, behind compinit)",
+            "tui-registry completion fish > ~/.config/fish/completions/tui-registry.fish",
         ),
     ),
     Command(

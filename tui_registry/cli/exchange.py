@@ -84,6 +84,7 @@ def sync(args: Namespace) -> int:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
         token = _token_in(args.token_file)
     with open_registry(args) as datastore:
+        datastore.expect_writable()  # before anything is fetched
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
         names = names or [peer.name for peer in datastore.peers.all()]
@@ -114,9 +115,13 @@ def serve(args: Namespace) -> int:
             note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
+        if datastore.why_read_only:
+            note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
         sys.stdout.flush()
 
-    with open_registry(args) as datastore:
+    if args.read_only and (args.accept_ops or args.new_epoch):
+        raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
+    with open_registry(args, read_only=args.read_only) as datastore:
         if args.token:
             token = datastore.tokens.file_token()
             if token is None:
@@ -591,7 +596,7 @@ def _say_reread(error: RegistryError | None) -> None:
 
 
 def _say_shared(shared: Shared) -> None:
-    from tui_registry.present.restored import what_sharing_did
+    from tui_registry.present.elsewhere import what_sharing_did
 
     for line in what_sharing_did(shared):
         note(line)

@@ -24,12 +24,13 @@ from tui_registry.cli.output import (
     out,
     out_json,
     problem_line,
+    progress_bar,
     terminal_width,
 )
 from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
 from tui_registry.datastore import StoreError, revision_of
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import address_short, age, count_words, exact, moment_utc, safe_text, size_bytes
+from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.datastore import (
@@ -128,6 +129,8 @@ def quarantine(args: Namespace) -> int:
 # Lists of records
 
 _PAGE = 200
+# A hundred thousand records take some fifteen.
+_INDEX_SECONDS = 20.0
 _RECORDS = (
     Column("NAME", 24, grows=True),
     Column("KIND", 5, spare=2),
@@ -146,6 +149,7 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
     strict: bool = kind is None and args.strict
     with query_explained(query), open_registry(args) as datastore:
+        _await_index(datastore, query, strict)
         if args.json:
             found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
             for entry in islice(found, limit or None):
@@ -153,6 +157,18 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
         else:
             _print_records(datastore, query, kind, args.sort, limit, strict)
     return 0
+
+
+def _await_index(datastore: Datastore, query: str, strict: bool) -> None:
+    """Wait for a while where records would be missing for want of the word index: each command by itself makes but a
+    little of it, and who has no app open would look at parts for dozens of commands."""
+    if not query or not datastore.is_partial(query, strict=strict):
+        return
+    note("search is being made anew, once for this version of tui-registry")
+    with progress_bar("made for record") as show:
+        is_whole = datastore.finish_index(_INDEX_SECONDS, show)
+    if not is_whole:
+        note("that takes longer: the next search goes on with it, and 'tui-registry verify' does all of it at once")
 
 
 def _print_records(
@@ -234,6 +250,7 @@ def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
     with query_explained(query), open_registry(args) as datastore:
+        _await_index(datastore, query, args.strict)
         facets = datastore.facets(query, whole=True, strict=args.strict)
         counts = list(_counts(facets, datastore.names.all()))
     for sentence in facets.notes:
@@ -516,7 +533,7 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
         if args.json:
             out_json({"acknowledged": count})
         else:
-            told = [f"{exact(count)} operation{'' if count == 1 else 's'}"] if count or restored is None else []
+            told = [plural(count, "operation")] if count or restored is None else []
             told += ["that this replica is an older copy"] if restored is not None else []
             out(f"{' and '.join(told)} will not be told again")
         return
@@ -527,9 +544,7 @@ def _list_elsewhere(datastore: Datastore, args: Namespace) -> None:
     if args.json:
         return
     if restored is not None:
-        from tui_registry.present.restored import what_was_restored
-
-        what = elsewhere.PUT_BACK if places else what_was_restored(restored)
+        what = elsewhere.PUT_BACK if places else elsewhere.what_was_restored(restored)
         note(f"{what}. 'tui-registry sync' brings back what is missing from who has it")
     if not places and restored is None:
         note("this replica wrote all that its key has signed, or you said that the rest is yours")

@@ -12,14 +12,14 @@ from tui_registry._lazy import lazy_exports
 if TYPE_CHECKING:
     from .agreement import check_agreement, generate, record_values
     from .editor import LANGUAGE, Completion, Token, complete, tokens
-    from .formatter import Placeholder, Rendered, format, format_parsed, render, wanted  # noqa: A004
+    from .formatter import Rendered, format, format_parsed, render, wanted  # noqa: A004
     from .language import Declaration, Formfile, FormfileProblem, Instruction, Mode, Span, Template
     from .lines import parse
     from .recogniser import Recognised, recognise
     from .secrets import Secret, find_secrets
 
 __all__ = [
-    "LANGUAGE", "Completion", "Declaration", "Formfile", "FormfileProblem", "Instruction", "Mode", "Placeholder",
+    "LANGUAGE", "Completion", "Declaration", "Formfile", "FormfileProblem", "Instruction", "Mode",
     "Recognised", "Rendered", "Secret", "Span", "Template", "Token", "check_agreement", "complete", "find_secrets",
     "format", "format_parsed", "generate", "parse", "recognise", "record_values", "render", "tokens", "wanted",
 ]  # fmt: skip
@@ -29,7 +29,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         **dict.fromkeys(("check_agreement", "generate", "record_values"), ".agreement"),
         **dict.fromkeys(("LANGUAGE", "Completion", "Token", "complete", "tokens"), ".editor"),
-        **dict.fromkeys(("Placeholder", "Rendered", "format", "format_parsed", "render", "wanted"), ".formatter"),
+        **dict.fromkeys(("Rendered", "format", "format_parsed", "render", "wanted"), ".formatter"),
         **dict.fromkeys(
             ("Declaration", "Formfile", "FormfileProblem", "Instruction", "Mode", "Span", "Template"), ".language"
         ),

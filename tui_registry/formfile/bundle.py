@@ -163,7 +163,7 @@ def check_given(template: str, given: Mapping[str, str], known: Mapping[str, str
     if len(template) > SIZES[FORMFILE]:
         raise too_large(FORMFILE, len(template))
     parsed = parse(template, secrets=False)
-    names = tuple(placeholder.name for placeholder in wanted(parsed))
+    names = wanted(parsed)
     for name in given:
         if name not in names:
             meant = nearest(name, names)

@@ -10,7 +10,6 @@ from tui_registry.frozen import Frozen
 
 from . import language
 from .language import (
-    RECORD_PLACEHOLDERS,
     Declaration,
     Formfile,
     FormfileProblem,
@@ -153,14 +152,6 @@ class Rendered(Frozen):
     problems: tuple[FormfileProblem, ...]
 
 
-class Placeholder(Frozen):
-    """A placeholder as a form asks for it: `default` is None when a value has to be given."""
-
-    name: str
-    default: str | None
-    from_record: bool
-
-
 def render(text: str, values: Mapping[str, str], mode: Mode = "lint") -> Rendered:
     """Fills in every placeholder: from `values`, else from its declared default.
 
@@ -186,16 +177,13 @@ def render(text: str, values: Mapping[str, str], mode: Mode = "lint") -> Rendere
     return Rendered(format("\n".join(line for line in lines if line is not None)), tuple(problems))
 
 
-def wanted(formfile: Formfile) -> tuple[Placeholder, ...]:
-    """The placeholders that the instructions use, in the order of their first use."""
-    defaults = {declaration.name: declaration.default for declaration in reversed(formfile.declarations)}
+def wanted(formfile: Formfile) -> tuple[str, ...]:
+    """The names of the placeholders that the instructions use, in the order of their first use."""
     names: dict[str, None] = {}
     for line in formfile.lines:
         if not isinstance(line.holds, Declaration) and line.raw.lstrip()[:1] != "#":
             names.update(dict.fromkeys(name for name, _ in placeholders(_without_comment(line))))
-    return tuple(
-        Placeholder(name, defaults.get(name), name in RECORD_PLACEHOLDERS and name not in defaults) for name in names
-    )
+    return tuple(names)
 
 
 def _without_comment(line: Line) -> str:

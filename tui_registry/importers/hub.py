@@ -57,7 +57,7 @@ from tui_registry.importers.untrusted import (
 from tui_registry.importers.weights import of_dtypes, put_quantization, put_requirements, split_of
 from tui_registry.origin import read_url
 from tui_registry.present.imports import Finding
-from tui_registry.text import exact, safe_text
+from tui_registry.text import exact, plural, safe_text
 
 _MOST_PARTS = 48
 
@@ -214,7 +214,7 @@ def read_owner(
         for page in pages:
             for name in [name for name in page.given if name not in told]:
                 told.add(name)
-                so_far = f"{exact(read)} model{'' if read == 1 else 's'} of {shown(owner.name)} read"
+                so_far = f"{plural(read, 'model')} of {shown(owner.name)} read"
                 tell(f"{so_far}, asking for {shown(name)}")
                 try:
                     yield from read_repository(Repository(name), kind, hub, bounds)

@@ -246,11 +246,11 @@ def parse_object(raw: bytes, what: str) -> dict[str, Json]:
     return value
 
 
-def parse_written(raw: bytes, what: str, notes: list[str] | None = None) -> dict[str, Json]:
+def parse_written(raw: bytes, what: str) -> dict[str, Json]:
     """The object in JSON as programs write it (`tolerant_json`), in UTF-8 or Latin-1. Raises as `parse_object`."""
-    told: list[str] = [] if notes is None else notes
+    odd: list[str] = []  # how it is written is no news to anybody
     try:
-        value = tolerant_json(decoded(raw, told), told)
+        value = tolerant_json(decoded(raw, odd), odd)
     except NotJsonError as error:
         raise SourceError(f"{what} {error}") from None
     if not isinstance(value, dict):

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from hashlib import sha3_256
 from importlib.resources import files
 
@@ -92,6 +92,8 @@ def create_app(
         title="tui-registry node",
         version=tui_registry.__version__,
         summary="A decentralised registry of AI models and agents",
+        # Made once and in a thread: it takes a while.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # A redirect to the other spelling of a path would be a second way to say everything.
@@ -201,7 +203,7 @@ class _Records:
 
     async def search(self, request: Request) -> Response:
         parameters(request)
-        body = await read_json(request, self._bounds.question_bytes, self._bounds)
+        body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
         given, faults = members(body, ("query", "limit", "cursor", "sort", "fields", "total"))
         asked = self._asked_of_list(given, "query", faults)
         return Response(await self._queues.search(request.scope["client"], self._page, asked), 200, None, _JSON)
@@ -305,7 +307,7 @@ class _Records:
         return name
 
     async def _record_body(self, request: Request) -> Json:
-        return await read_json(request, self._bounds.record_bytes, self._bounds)
+        return await read_json(request, self._bounds.record_bytes, self._bounds, self._queues)
 
     def _asked(self, request: Request, caller: str, deed: str, data: Json) -> _Asked:
         record_id = _id_in(request)
@@ -817,15 +819,28 @@ def _spelt(tree: Json) -> bytes:
 def _about(app: FastAPI, queues: Queues) -> APIRouter:
     router = APIRouter(tags=["about"])
 
-    async def docs() -> Response:
-        return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
+    @cache
+    def page() -> bytes:
+        return docs_page(app.openapi()).encode()
+
+    @cache
+    def description(root: str) -> bytes:
+        servers: dict[str, Json] = {"servers": [{"url": root}]} if root else {}
+        return _spelt({**app.openapi(), **servers})
+
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(await queues.read(request.scope["client"], page), headers=HEADERS)
+
+    async def openapi(request: Request) -> Response:
+        root = request.scope["root_path"].rstrip("/")
+        return Response(await queues.read(request.scope["client"], description, root), 200, None, _JSON)
 
     async def protocol(request: Request) -> Response:
         # As plain text: Markdown reads well as it is, and browsers would download it under its own media type.
         text = await queues.read(request.scope["client"], _PROTOCOL.read_bytes)
         return PlainTextResponse(text, headers=HEADERS)
 
-    for path, endpoint in (("/docs", docs), ("/docs/protocol", protocol)):
+    for path, endpoint in (("/openapi.json", openapi), ("/docs", docs), ("/docs/protocol", protocol)):
         router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
         add_head(router, path, endpoint)
     return router

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tui_registry.settings import Settings, with_bounds
@@ -48,7 +50,7 @@ class NodeBounds:
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
             their readers, all together. turn_seconds: for one of them once another lacks room.
         connections: open at once. client_connections: from one address. Where all are taken, one whose request is not
-            whole makes way for who has fewer.
+            whole, or who has not taken the last piece of an answer, makes way for who has fewer.
         idle_seconds: before a silent connection is closed: longer than clients (5 s, and less by now) and proxies keep
             theirs (60 s, as nginx and others do), because whoever closes first loses no request. The one that is silent
             for the longest is closed before, where another lacks its place.
@@ -96,3 +98,18 @@ class NodeBounds:
 def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:
     """The bounds of a node as a person has set them; arguments and errors as for `sync.bounds.bounds_of`."""
     return with_bounds(NodeBounds(), "node", settings.node, {}, path)
+
+
+@lru_cache(1024)
+def place_of(host: str | None) -> str | None:
+    """By what clients are told apart: an address; of IPv6 its network of 64 bits, which one subscriber has to himself.
+
+    None where it is no address.
+    """
+    try:
+        address = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))

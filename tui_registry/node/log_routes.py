@@ -24,8 +24,8 @@ import tui_registry
 from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.limits import NodeBounds
-from tui_registry.node.queues import Client, Queues, place_of
+from tui_registry.node.limits import NodeBounds, place_of
+from tui_registry.node.queues import Client, Queues
 from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import AcceptOps, Tokens
@@ -317,7 +317,7 @@ class _ByHash:
 
     async def answer(self, request: Request) -> Response:
         bounds = self._bounds
-        body = await read_json(request, bounds.question_bytes, bounds)
+        body = await read_json(request, bounds.question_bytes, bounds, self._queues)
         hashes = expect_members(body, "hashes").get("hashes")
         if not isinstance(hashes, list) or len(hashes) > bounds.hashes:
             raise wrong("hashes", f"must be a list of at most {bounds.hashes:,} hashes")
@@ -495,7 +495,7 @@ class _Reconciling:
         self._making = asyncio.Lock()
 
     async def answer(self, request: Request) -> Response:
-        body = await read_json(request, self._bounds.question_bytes, self._bounds)
+        body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
         known = ("epoch", "size", "ranges")
         epoch, size, ranges = map(expect_members(body, *known).get, known)
         if not isinstance(epoch, str):

@@ -4,16 +4,15 @@ slow in one kind (a long search, a lock that another process holds) holds up not
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from tui_registry.node.limits import NodeBounds
+from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.responses import later
 
 _P = ParamSpec("_P")
@@ -40,11 +39,17 @@ class Queues:
     """
 
     def __init__(self, bounds: NodeBounds) -> None:
+        self._reads, self._searches = _Line("reading"), _Line("searching")
+        self._writes, self._pushes = _Line("writing"), _Line("pushing")
+        self.renew(bounds)
+
+    def renew(self, bounds: NodeBounds) -> None:
+        """Go by these bounds from now on."""
         # Reads are short; a client behind a proxy may have as many as its connections.
-        self._reads = _Line("reading", bounds.threads, bounds.connections, bounds.wait_seconds)
-        self._searches = _Line("searching", bounds.search_threads, bounds.waiting, bounds.wait_seconds)
-        self._writes = _Line("writing", bounds.write_threads, bounds.waiting, bounds.wait_seconds)
-        self._pushes = _Line("pushing", bounds.pushes_at_once, bounds.waiting, bounds.push_wait_seconds)
+        self._reads.renew(bounds.threads, bounds.connections, bounds.wait_seconds)
+        self._searches.renew(bounds.search_threads, bounds.waiting, bounds.wait_seconds)
+        self._writes.renew(bounds.write_threads, bounds.waiting, bounds.wait_seconds)
+        self._pushes.renew(bounds.pushes_at_once, bounds.waiting, bounds.push_wait_seconds)
 
     async def read(self, client: Client, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """Do what looks up little and ends soon."""
@@ -68,35 +73,17 @@ class Queues:
             line.close()
 
 
-@lru_cache(1024)
-def place_of(host: str | None) -> str | None:
-    """By what clients are told apart: an address; of IPv6 its network of 64 bits, which one subscriber has to himself.
-
-    None where it is no address.
-    """
-    try:
-        address = ipaddress.ip_address((host or "").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ipaddress.ip_network((address.packed, 64), strict=False))
-
-
 # How
 
 
 class _Line:
     """The line of one kind."""
 
-    def __init__(self, doing: str, threads: int, places: int, seconds: float) -> None:
+    def __init__(self, doing: str) -> None:
         self._doing = doing
-        self._threads = self._free = threads
-        self._share = max(threads // _SHARE_OF_THREADS, 1)
-        self._places = places
-        self._places_of_one = max(places // _SHARE_OF_PLACES, 1)
-        self._seconds = seconds
-        self._pool = ThreadPoolExecutor(threads, f"node-{doing}")
+        self._threads = self._free = 0
+        # The last one is in use; in those before, what had begun comes to its end.
+        self._pools: list[ThreadPoolExecutor] = []
         self._running: dict[str, int] = {}
         # Those who wait; the client whose turn is next stands first. While a thread is free, nobody waits who may have
         # it.
@@ -104,6 +91,21 @@ class _Line:
         self._count = 0
         # Seconds that one takes, the last ones counting most.
         self._usual = 1.0
+
+    def renew(self, threads: int, places: int, seconds: float) -> None:
+        self._share = max(threads // _SHARE_OF_THREADS, 1)
+        self._places = places
+        self._places_of_one = max(places // _SHARE_OF_PLACES, 1)
+        self._seconds = seconds
+        if threads == self._threads:
+            return
+        # While what had begun ends, fewer than none may be free.
+        self._free += threads - self._threads
+        self._threads = threads
+        for pool in self._pools:
+            pool.shutdown(wait=False)
+        self._pools.append(ThreadPoolExecutor(threads, f"node-{self._doing}"))
+        self._let_in()
 
     async def run(self, client: Client, work: Callable[[], _T]) -> _T:
         place = "" if client is None else place_of(client[0]) or ""
@@ -130,11 +132,12 @@ class _Line:
             with suppress(RuntimeError):  # the loop has ended before
                 loop.call_soon_threadsafe(ended, settle)
 
-        self._pool.submit(in_thread)
+        self._pools[-1].submit(in_thread)
         return await answer
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        for pool in self._pools:
+            pool.shutdown()
 
     async def _turn(self, place: str) -> None:
         """Wait until a thread is this client's."""
@@ -187,6 +190,9 @@ class _Line:
         self._running[place] -= 1
         if not self._running[place]:
             del self._running[place]
+        self._let_in()
+
+    def _let_in(self) -> None:
         while (following := next(filter(self._may_begin, self._waiting), None)) is not None:
             own = self._waiting.pop(following)
             turn = own.popleft()

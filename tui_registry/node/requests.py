@@ -13,12 +13,15 @@ from fastapi import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
 from tui_registry.node.limits import KEY_PATTERN, MAX_KEY, NodeBounds
+from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.text import fewest_typos, safe_text
 
 # As a file of this name a body is read, because a name decides the format; a caller has sent no file.
 _NAME = "body.json"
+# Bytes of a body that is read in less time than it takes to wait for a thread.
+_SMALL = 2048
 _TAG = re.compile(r'(?:W/)?"[^"]*"')
 # Tags with commas between them; a comma too many is allowed (RFC 9110, section 5.6.1).
 _LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
@@ -73,7 +76,7 @@ async def read_body(request: Request, limit: int, bounds: NodeBounds, came: Call
     return bytes(body)
 
 
-async def read_json(request: Request, limit: int, bounds: NodeBounds) -> Json:
+async def read_json(request: Request, limit: int, bounds: NodeBounds, queues: Queues) -> Json:
     """The body as JSON; depth, duplicate keys and numbers are checked as for files.
 
     Raises:
@@ -93,7 +96,10 @@ async def read_json(request: Request, limit: int, bounds: NodeBounds) -> Json:
     except UnicodeDecodeError:
         raise NodeError("bad_body", "the body is not UTF-8") from None
     try:
-        return await asyncio.to_thread(load_document, text, _NAME)
+        if len(body) <= _SMALL:
+            return load_document(text, _NAME)
+        # A large one takes its time, and whoever sends many waits for himself.
+        return await queues.search(request.scope["client"], load_document, text, _NAME)
     except DocumentError as error:
         raise NodeError(error.code, f"the body{error.sentence.removeprefix(_NAME)}") from None
 

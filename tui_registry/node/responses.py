@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -20,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
-from tui_registry.node.limits import PIECE, NodeBounds
+from tui_registry.node.limits import PIECE, NodeBounds, place_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -68,13 +69,19 @@ _STATUS = {
     "too_many": 429,
     "header_too_large": 431,
     "disk_full": 507,
+    "read_only": 403,
     "full": 507,
 }
 _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Seconds: the longest time that anybody is sent away for.
 _LATEST = 30
-_OPERATORS = frozenset(("locked", "disk_full"))
+_OPERATORS = frozenset(("locked", "disk_full", "read_only"))
+# For what an operator may mean to be so.
+_KEPT_BACK_OF = {
+    "read_only": "this node's replica can only be read, and nothing can be written to it. Its operator finds the "
+    "reason in the node's own output"
+}
 
 
 class NodeError(RegistryError):
@@ -166,7 +173,7 @@ def of_error(error: RegistryError) -> Response:
         status, told, more = error.status or status, error.told, error.headers
     if status is None or error.code in _OPERATORS:
         _log.error("%s: %s", error.code, error.sentence)
-        return problem(status or 500, error.code, _KEPT_BACK)
+        return problem(status or 500, error.code, _KEPT_BACK_OF.get(error.code, _KEPT_BACK))
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else {}
     found = error.problems if isinstance(error, InvalidRecord) else ()
     return problem(status, error.code, error.sentence, found, {**headers, **more}, told)
@@ -190,6 +197,7 @@ class PacedAnswers:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        place = place_of(scope["client"][0] if scope["client"] else None) or ""
         start: Message | None = None
         begun = refused = False
 
@@ -203,11 +211,11 @@ class PacedAnswers:
             deadline.reschedule(None)
             # HEAD is answered by the start alone: the server leaves the body out, so it needs no room.
             body: bytes = b"" if scope["method"] == "HEAD" else message.get("body", b"")
-            refused = not begun and not self._unsent.make_room(body)
+            refused = not begun and not self._unsent.make_room(body, place)
             if refused:
                 await of_error(_CROWDED)(scope, receive, send)
                 return
-            with self._unsent.holding(body, deadline):
+            with self._unsent.holding(body, deadline, place):
                 if start is not None and not begun:
                     await send(start)
                     begun = True
@@ -279,7 +287,8 @@ _CROWDED = NodeError("busy", "many large answers wait for their readers just now
 class _Held:
     body: bytes
     since: float
-    readers: set[asyncio.Timeout]
+    # Each with the place that it reads from.
+    readers: dict[asyncio.Timeout, str]
 
 
 class _Unsent:
@@ -295,38 +304,58 @@ class _Unsent:
         # By identity; what was asked for the longest ago stands first.
         self._held: dict[int, _Held] = {}
 
-    def make_room(self, body: bytes) -> bool:
-        """Whether the body may wait as well. Where room is lacking, bodies that had their time are ended for it."""
+    def make_room(self, body: bytes, place: str) -> bool:
+        """Whether the body may wait as well. Where room is lacking, bodies that had their time are ended for it, and
+        then those of who holds most, while he holds more than this place will."""
         if len(body) <= PIECE or id(body) in self._held:
             return True
         lacking = sum(len(held.body) for held in self._held.values()) + len(body) - self._limit
         begun_before = asyncio.get_running_loop().time() - self._turn
-        ending: list[_Held] = []
-        for held in self._held.values():
-            if lacking > 0 and held.since <= begun_before:
-                ending.append(held)
+        ending: dict[int, _Held] = {}
+        had_their_time = (held for held in self._held.values() if held.since <= begun_before)
+        for held in chain(had_their_time, self._of_who_holds_most(place, len(body))):
+            if lacking <= 0:
+                break
+            if id(held) not in ending:
+                ending[id(held)] = held
                 lacking -= len(held.body)
         if lacking > 0:
             return False  # and nobody ends, as that would not make room enough
-        for held in ending:
+        for held in ending.values():
             del self._held[id(held.body)]
             for reader in held.readers:
                 reader.reschedule(0)
         return True
 
+    def _of_who_holds_most(self, place: str, size: int) -> Iterator[_Held]:
+        """What others may end for so many bytes of this place: nothing that several places read."""
+        held_by: dict[str, list[_Held]] = {}
+        for held in self._held.values():
+            reading = {*held.readers.values()}
+            if len(reading) == 1:
+                held_by.setdefault(reading.pop(), []).append(held)
+        sizes = {one: sum(len(held.body) for held in bodies) for one, bodies in held_by.items()}
+        most = max(sizes, key=lambda one: sizes[one], default=place)
+        left = sizes.get(most, 0)
+        for held in held_by.get(most, ()):
+            if most == place or left <= sizes.get(place, 0) + size:
+                return
+            yield held
+            left -= len(held.body)
+
     @contextmanager
-    def holding(self, body: bytes, reader: asyncio.Timeout) -> Iterator[None]:
+    def holding(self, body: bytes, reader: asyncio.Timeout, place: str) -> Iterator[None]:
         """Count the body; the reader expires where it has to make way."""
         if len(body) <= PIECE:
             yield
             return
-        held = self._held.pop(id(body), None) or _Held(body, asyncio.get_running_loop().time(), set())
+        held = self._held.pop(id(body), None) or _Held(body, asyncio.get_running_loop().time(), {})
         self._held[id(body)] = held
-        held.readers.add(reader)
+        held.readers[reader] = place
         try:
             yield
         finally:
-            held.readers.remove(reader)
+            del held.readers[reader]
             if not held.readers and self._held.get(id(body)) is held:
                 del self._held[id(body)]
 

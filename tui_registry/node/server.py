@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,14 +28,18 @@ from tui_registry.datastore import Datastore, Shared
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.api import create_app
 from tui_registry.node.doors import Proxies, Whereabouts
-from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds
-from tui_registry.node.queues import Queues, place_of
+from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds, place_of
+from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.node.tokens import AcceptOps
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+# Seconds that a thread computes for while the loop of events waits for its turn. Python's own 5 ms are paid for each of
+# the turns that an answer needs, and threads that search or read bodies seldom give theirs away.
+_TURN = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,12 @@ def serve(
         shared = datastore.mark.share(new_epoch=new_epoch)
         if on_shared is not None:
             on_shared(shared)
-        server.run(sockets=[listener])
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(_TURN)
+        try:
+            server.run(sockets=[listener])
+        finally:
+            sys.setswitchinterval(usual)
 
 
 @contextlib.contextmanager
@@ -152,17 +162,16 @@ def _prepared(
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
     here = replace(whereabouts or Whereabouts(), host=host)
+    queues = Queues(bounds)
 
-    def make(bounds: NodeBounds) -> tuple[ASGIApp, Queues]:
-        queues = Queues(bounds)
-        app = create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
-        return app, queues
+    def make(bounds: NodeBounds) -> ASGIApp:
+        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
 
     places = _Places(bounds, Proxies(here))
     listener = _bound(host, port, allow_remote, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
-        current = _Current(*make(bounds))
+        current = _Current(make(bounds))
     except BaseException:
         listener.close()
         raise
@@ -186,50 +195,24 @@ def _prepared(
 
     def renew(bounds: NodeBounds) -> None:
         """What comes from now on is held to these bounds; of a connection that is open, its next request."""
-        current.renew(*make(bounds))
+        queues.renew(bounds)
+        current.app = make(bounds)
         places.bounds = bounds
         config.http_protocol_class = _protocol(bounds, places)
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
-    address = Address(host, listener.getsockname()[1])
-    return _Server(config, bounds, current, address, on_ready, renew), listener
+    return _Server(config, bounds, queues, Address(host, listener.getsockname()[1]), on_ready, renew), listener
 
 
 class _Current:
-    """The app that answers at the moment, and where its work waits."""
+    """The app that answers at the moment."""
 
-    def __init__(self, app: ASGIApp, queues: Queues) -> None:
-        self._app = app
-        self._queues = queues
-        # Requests that each app is answering, by the queues that are closed after the last one.
-        self._running = {queues: 0}
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        queues = self._queues
-        self._running[queues] += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._running[queues] -= 1
-            self._let_go(queues)
-
-    def renew(self, app: ASGIApp, queues: Queues) -> None:
-        """Let another app answer what comes from now on."""
-        former, self._app, self._queues = self._queues, app, queues
-        self._running[queues] = 0
-        self._let_go(former)
-
-    def close(self) -> None:
-        """Wait for what has begun. Nothing is answered after."""
-        for queues in self._running:
-            queues.close()
-
-    def _let_go(self, queues: Queues) -> None:
-        if queues is not self._queues and not self._running[queues]:
-            del self._running[queues]
-            # In a thread: what nobody waits for any more may still be going on.
-            asyncio.get_running_loop().run_in_executor(None, queues.close)
+        await self.app(scope, receive, send)
 
 
 def _bound(host: str, port: int, allow_remote: bool, places: _Places) -> socket.socket:
@@ -301,14 +284,14 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         bounds: NodeBounds,
-        current: _Current,
+        queues: Queues,
         address: Address,
         on_ready: Callable[[Address], None] | None,
         renew: Callable[[NodeBounds], None],
     ) -> None:
         super().__init__(config)
         self._bounds = bounds
-        self._current = current
+        self._queues = queues
         self._address = address
         self._on_ready = on_ready
         self._renew = renew
@@ -320,7 +303,7 @@ class _Server(uvicorn.Server):
             await super().serve(sockets)
         finally:
             # What is being written ends before the replica is closed.
-            self._current.close()
+            self._queues.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -385,7 +368,7 @@ class _Connection(h11.Connection):
         self.refusal = _UNREADABLE
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        before = len(self.trailing_data[0]) if self.their_state is h11.IDLE else 0
+        before = len(self._receive_buffer)
         try:
             event = super().next_event()
         except h11.RemoteProtocolError as error:
@@ -394,7 +377,7 @@ class _Connection(h11.Connection):
             raise
         if not isinstance(event, h11.Request):
             return event
-        if before - len(self.trailing_data[0]) > self._header_bytes:
+        if before - len(self._receive_buffer) > self._header_bytes:
             self.refusal = _HEADERS
             raise h11.RemoteProtocolError("headers too large")
         names = {name for name, _ in event.headers}
@@ -425,23 +408,24 @@ class _Places:
     share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
     of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds, proxies: Proxies | None = None) -> None:
+    def __init__(self, bounds: NodeBounds, proxies: Proxies) -> None:
         self.bounds = bounds
-        self._proxies = proxies or Proxies(Whereabouts())
+        self._proxies = proxies
         self._held: dict[str, int] = {}
         self._count = 0
-        # Those that wait for another request; and those whose request is not whole, or was never begun. Whoever waits
-        # for the longest stands first.
+        # Those that wait for another request; those whose request is not whole, or was never begun; and those whose
+        # client has not taken the last piece of an answer yet. Whoever waits for the longest stands first.
         self._silent: dict[_Held, None] = {}
         self._half: dict[_Held, None] = {}
+        self._untaken: dict[_Held, None] = {}
 
     def has_room(self, host: str | None) -> bool:
         """Whether it is likely that a connection from there would get a place."""
-        return self._in_its_way(place_of(host) or "", host or "") is not None
+        return self._in_its_way(host) is not None
 
     def take(self, held: _Held) -> bool:
         """Whether there is a place for a connection, which is counted from then on."""
-        in_its_way = self._in_its_way(held.place, held.host)
+        in_its_way = self._in_its_way(held.host)
         if in_its_way is None or (in_its_way and not self._end_one(in_its_way)):
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
@@ -452,6 +436,7 @@ class _Places:
     def leave(self, held: _Held) -> None:
         """It is counted no longer, even where what closes it comes in the loop's next turn."""
         self.forget(held)
+        self.taken(held)
         if held.is_counted:
             held.is_counted = False
             self._count -= 1
@@ -469,28 +454,38 @@ class _Places:
         self._silent.pop(held, None)
         self._half.setdefault(held)
 
+    def untaken(self, held: _Held) -> None:
+        """It waits for its client to take a piece of an answer."""
+        self._untaken[held] = None
+
+    def taken(self, held: _Held) -> None:
+        """It waits for that no longer."""
+        self._untaken.pop(held, None)
+
     def forget(self, held: _Held) -> None:
-        """It waits for nothing from its client."""
+        """It waits for nothing that its client should send."""
         self._silent.pop(held, None)
         self._half.pop(held, None)
 
-    def _in_its_way(self, place: str, host: str) -> list[_Held] | None:
+    def _in_its_way(self, host: str | None) -> list[_Held] | None:
         """Those of whom one has to go for a newcomer, the first one first; none where there is room; None where nobody
         has to."""
+        place = _place(host)
         own = self._held.get(place, 0)
-        if own >= self.bounds.client_connections and not self._proxies.believed(host):
-            return [one for one in self._silent if one.place == place] or None
+        silent = [one for one in self._silent if one not in self._untaken]
+        if own >= self.bounds.client_connections and not self._proxies.believed(host or ""):
+            return [one for one in silent if one.place == place] or None
         if self._count < self.bounds.connections:
             return []
-        # Who holds most makes way, while he holds more than the newcomer will: a crowd drives out nobody of its own.
-        holders = {one.place: self._held[one.place] for one in self._half}
-        most = max(holders, key=lambda one: holders[one], default=place)
-        half = [one for one in self._half if one.place == most] if holders.get(most, 0) > own + 1 else []
-        return [*self._silent, *half] or None
+        # Of those who owe something, who holds most makes way, while that is more than the newcomer will: a crowd
+        # drives out nobody of its own.
+        owing = [*self._half, *self._untaken]
+        most = max((self._held[one.place] for one in owing), default=0)
+        spared = [one for one in owing if self._held[one.place] == most] if most > own + 1 else []
+        return [*silent, *spared] or None
 
     def _end_one(self, among: list[_Held]) -> bool:
         for one in among:
-            self.forget(one)
             if one.end():
                 self.leave(one)
                 return True
@@ -501,10 +496,15 @@ class _Held:
     """A connection as one that holds a place; `end` closes it, if it can be spared."""
 
     def __init__(self, host: str | None, end: Callable[[], bool]) -> None:
-        self.host = host or ""
-        self.place = place_of(host) or ""
+        self.host = host
+        self.place = _place(host)
         self.end = end
         self.is_counted = False
+
+
+def _place(host: str | None) -> str:
+    """All those whose address nobody knows are one."""
+    return place_of(host) or ""
 
 
 def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
@@ -548,6 +548,8 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
         def pause_writing(self) -> None:
             super().pause_writing()
             self._taking_due = self.loop.call_later(bounds.send_seconds, self.transport.abort)
+            if self._held is not None:
+                places.untaken(self._held)
 
         def resume_writing(self) -> None:
             super().resume_writing()
@@ -583,13 +585,13 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
                 places.forget(self._held)
 
         def _make_way(self) -> bool:
-            """Close it, unless an answer waits for its reader."""
-            if self._taking_due is not None or self.transport.is_closing():
-                return False
-            if self._is_answering():
-                self._refuse(of_error(_CROWDED))
-            elif self._headers_due is not None:
+            """Close it, unless it is closed already."""
+            if self._taking_due is not None or self._headers_due is not None:
                 self.transport.abort()
+            elif self.transport.is_closing():
+                return False
+            elif self._is_answering():
+                self._refuse(of_error(_CROWDED))
             else:
                 self.timeout_keep_alive_handler()
             self.connections.discard(self)
@@ -627,6 +629,8 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
             if self._taking_due is not None:
                 self._taking_due.cancel()
                 self._taking_due = None
+                if self._held is not None:
+                    places.taken(self._held)
 
         def _give_up(self) -> None:
             self._headers_due = None

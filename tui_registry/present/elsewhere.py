@@ -1,18 +1,21 @@
 """What is said of operations by this replica's own key that it did not write: what they did, what they may mean, and
-what can be done about each, with what it costs. `trust.md` has the same at length."""
+what can be done about each, with what it costs; and of a replica that was put back to an older copy of itself.
+
+`trust.md` has the same at length.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
-from tui_registry.present.restored import what_was_restored
-from tui_registry.text import exact, safe_text
+from tui_registry.text import exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Operation, Restored, TouchedRecord
+    from tui_registry.datastore import Operation, Restored, Shared, TouchedRecord
 
 PUT_BACK: Final = "this replica is an older copy of itself, such as a backup"
 # Behind a number, in the sentence that a pull ends with.
@@ -54,7 +57,7 @@ MEANINGS: Final = (OWN_DEVICE, STOLEN)
 
 def operations(count: int) -> str:
     """`3 operations by your key that this replica did not write`."""
-    return f"{exact(count)} operation{'' if count == 1 else 's'} by your key that this replica did not write"
+    return f"{plural(count, 'operation')} by your key that this replica did not write"
 
 
 def before_writing(count: int, restored: Restored | None = None) -> str:
@@ -107,3 +110,28 @@ _BECAME: Final = {
     "in conflict": "is in conflict with a version from elsewhere; yours is shown",
     "new": "is new here",
 }
+
+
+def what_was_restored(restored: Restored) -> str:
+    """That it was put back, and by how much, for people."""
+    then = f"others were given {exact(restored.shared)} operations of it ({moment_utc(restored.shared_at)})"
+    if restored.size < restored.shared:
+        return f"{PUT_BACK}: it has {exact(restored.size)}, and {then}"
+    # What was missing may have come back: all that is known is that it stands at other places.
+    return f"{PUT_BACK}, that grew since: {then}, and its log is another now"
+
+
+def what_sharing_did(shared: Shared) -> Iterator[str]:
+    """What has to be said before a log is served or after it was published; nothing where all is as ever."""
+    if shared.restored is not None:
+        yield (
+            f"{what_was_restored(shared.restored)}. Its log has a new epoch now, so that nobody mixes the two: readers "
+            "begin anew. What is missing, 'tui-registry sync' brings back from who has it"
+        )
+    elif shared.renewed:
+        yield "the log has a new epoch: readers begin anew"
+    if shared.unmarked is not None:
+        yield (
+            f"how far the log was given to others cannot be remembered: {safe_text(shared.unmarked)}. Should you put a "
+            "backup back, nobody will notice: use --new-epoch then"
+        )

@@ -17,7 +17,7 @@ from tui_registry.licences import UNSTATED
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.records.merging import value_at
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
-from tui_registry.text import exact, safe_text
+from tui_registry.text import exact, plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import ApplyReport, Comparison, Described, FieldChange, ImportRun, TakenIn
@@ -162,7 +162,7 @@ class Candidate:
         if self.operations is None:
             return self.name
         number = self.operations.operations
-        return _operations(number) if self.status == "ready" else self.operations.sentence
+        return plural(number, "operation") if self.status == "ready" else self.operations.sentence
 
     @property
     def counts(self) -> dict[str, int]:
@@ -183,7 +183,7 @@ class Candidate:
             case "invalid" if self.record is None:
                 return "unreadable"
             case "invalid":
-                return f"{len(self.errors)} problem{'' if len(self.errors) == 1 else 's'}"
+                return plural(len(self.errors), "problem")
         return _status_words(self.status)
 
     @property
@@ -287,27 +287,6 @@ def describe(
     )
 
 
-def judge_all(
-    findings: Sequence[Finding],
-    run: ImportRun,
-    compare: Callable[[ImportRun, Sequence[Described]], Sequence[Comparison]],
-) -> list[Candidate]:
-    """What findings are before anything is written.
-
-    Args:
-        run: the import that they are part of, over all its steps.
-        compare: `imports.compare` of the Datastore.
-    """
-    candidates = [judged(finding) for finding in findings]
-    for candidate, finding in zip(candidates, findings, strict=True):
-        candidate.described = describe(finding, run)
-    known = [one for one in candidates if one.described is not None]
-    entries = [one.described for one in known if one.described is not None]
-    for candidate, comparison in zip(known, compare(run, entries), strict=True):
-        candidate.compared(comparison)
-    return candidates
-
-
 def passed_over(skipped: Skipped) -> Candidate:
     """A file that describes no record, among the others."""
     problem = Problem("", "warning", "skipped", skipped.sentence)
@@ -348,7 +327,7 @@ class OperationsTaken(NamedTuple):
             (self.unsupported, "unsupported"), (self.rejected, "rejected"), (self.elsewhere, SIGNED_ELSEWHERE),
         )  # fmt: skip
         more = [f"{exact(count)} {word}" for count, word in counts if count]
-        return ", ".join([f"{_operations(self.applied)} stored", *more])
+        return ", ".join([f"{plural(self.applied, 'operation')} stored", *more])
 
 
 def taken(operations: Operations, report: ApplyReport) -> Candidate:
@@ -459,24 +438,14 @@ def survey_words(counts: Mapping[Standing, int], passed: int, *, cut: bool) -> s
     told = [f"{exact(count)} {_status_words(status)}" for status, count in standing.items()]
     said = f"{exact(sum(standing.values()))} found{': ' if told else ''}{', '.join(told)}"
     if passed:
-        said += f"; {exact(passed)} file{'' if passed == 1 else 's'} passed over"
+        said += f"; {plural(passed, 'file')} passed over"
     return said + ("; there are more: tui-registry import takes all" if cut else "")
 
 
-def registered_words(count: int, trouble: str = "", *, updated: int = 0) -> str:
-    """What was signed at once; `trouble` says what was refused or what stopped it."""
-    deeds = [f"registered {count_of_records(count)}"] if count or not updated else []
-    words = " and ".join(deeds + ([f"updated {count_of_records(updated)}"] if updated else []))
-    return f"{words}; {trouble}" if trouble else words
-
-
-def _operations(count: int) -> str:
-    return "1 operation" if count == 1 else f"{exact(count)} operations"
-
-
-def count_of_records(count: int) -> str:
-    """`1 record`, `30 records`."""
-    return "1 record" if count == 1 else f"{exact(count)} records"
+def registered_words(count: int, *, updated: int = 0) -> str:
+    """What was signed at once."""
+    deeds = [f"registered {plural(count, 'record')}"] if count or not updated else []
+    return " and ".join(deeds + ([f"updated {plural(updated, 'record')}"] if updated else []))
 
 
 _IN_A_LIST: tuple[Standing, ...] = (

@@ -35,11 +35,11 @@ def called(versions: Versions) -> str:
     return f"{versions.kind} {name} ({versions.id[:12]})"
 
 
-def fields(named: Iterable[str], most: int = 6) -> str:
+def fields(named: Iterable[str]) -> str:
     """`licence, tags and 2 more`; empty for none."""
     labels = [value_row(path, None).plain for path in named]
-    more = len(labels) - most
-    shown = ", ".join(labels[:most] if more > 1 else labels)
+    more = len(labels) - _MOST_NAMED
+    shown = ", ".join(labels[:_MOST_NAMED] if more > 1 else labels)
     return f"{shown} and {more} more" if more > 1 else shown
 
 
@@ -86,7 +86,7 @@ def undecided(versions: Versions, merged: Merged) -> str:
     )
 
 
-def settled_lines(versions: Versions, merged: Merged, limit: int = 60) -> list[str]:
+def settled_lines(versions: Versions, merged: Merged) -> list[str]:
     """A line for each field in which the versions differ, or which was decided: `Licence: MIT (as in 1a2b3c4d5e6f)`."""
     found = {difference.path: difference for difference in merged.differences}
     shown = records_of(versions)[0]
@@ -94,7 +94,7 @@ def settled_lines(versions: Versions, merged: Merged, limit: int = 60) -> list[s
     for path in paths(versions.kind):
         value = value_at(merged.record, path)
         if path in found or value != value_at(shown, path):
-            said = row(path, value, limit)
+            said = row(path, value, _LONGEST)
             origin = _origin(versions, merged, found[path]) if path in found else _DECIDED
             lines.append(f"{said.label}: {said.text} ({origin})")
     return lines
@@ -147,6 +147,7 @@ def conflict_json(versions: Versions) -> dict[str, Json]:
 # How
 
 _LONGEST = 60
+_MOST_NAMED = 6
 _DECIDED = "decided here"
 
 

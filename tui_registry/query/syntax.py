@@ -131,7 +131,7 @@ class _Parser:
             command = " ".join(typed[:count])
             if command in _COMMANDS and len(self.tokens) > count and self.tokens[count].kind in ("word", "term"):
                 self.at = count
-                self.notes.append(f"{_shown(command)} was left out: looked for what it is to do that with")
+                self.notes.append(f"read as a command: {_shown(command)} was left out")
                 return
 
     def _peek(self) -> Token | None:

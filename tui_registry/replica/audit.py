@@ -41,10 +41,11 @@ from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
-from tui_registry.replica.store.stored import Stored, record_of
+from tui_registry.replica.store.stored import Stored, record_of, unpacked
 from tui_registry.replica.store.tables import drop_words_aside
 
 _CHUNK = 1_000
+_MOST_FAULTS = 5
 _INDEX_PATIENCE_SECONDS = 0.5
 _INVALID = CATALOGUE_COLUMNS.split(", ").index("invalid")
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
@@ -110,6 +111,13 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
         report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
         db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
     return report
+
+
+def quick_check(pool: Pool) -> list[str]:
+    """What SQLite finds wrong with the pages and rows of the database file; empty where it finds nothing."""
+    with pool.read() as db:
+        found = [str(said) for (said,) in db.execute(f"PRAGMA quick_check({_MOST_FAULTS})")]
+    return [] if found == ["ok"] else found
 
 
 def refresh_versions(pool: Pool) -> None:
@@ -191,7 +199,7 @@ def _check_log(db: sqlite3.Connection, report: VerifyReport, progress: Progress)
             try:
                 if type(body) is not bytes:
                     raise OpError("malformed", "the operation's bytes are of another type")
-                op = check_bytes(body)
+                op = check_bytes(_exact(body))
                 batch.load([op])
                 _check_place(batch, op, idx, bad)
                 found = check_against(op.claim, [ancestor for ancestor, _ in batch.ancestors(op)])
@@ -202,6 +210,13 @@ def _check_log(db: sqlite3.Connection, report: VerifyReport, progress: Progress)
                 bad.add(digest.hex())
                 yield Rejection(idx, error.code, error.sentence)
         progress(report.ops, size)
+
+
+def _exact(kept: bytes) -> bytes:
+    try:
+        return unpacked(kept)
+    except ValueError as error:
+        raise OpError("malformed", str(error)) from None
 
 
 def _beside(op: Ancestor) -> tuple[bytes, int, bytes, bytes, int, int | None, int]:
@@ -264,7 +279,8 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     place = 0
     while rows := reading.fetchmany(_CHUNK):
         batch = Batch(db)
-        for body, _, *seen_then in rows:
+        for kept, _, *seen_then in rows:
+            body = unpacked(kept)
             op = check_bytes(body)
             batch.load([op])
             batch.append(op, body, FirstSeen(*seen_then))
@@ -376,7 +392,7 @@ def _keys(db: sqlite3.Connection) -> Iterator[_Keyed]:
     reading = db.execute("SELECT rid, kind, id, owner FROM keys ORDER BY rid")
     for rid, kind, key, owner in reading.fetchall():
         rows = db.execute("SELECT idx, clock, is_head, body FROM ops WHERE rid = ? ORDER BY idx", (rid,))
-        ops = [(parse_op(body), (idx, clock, bool(is_head))) for idx, clock, is_head, body in rows.fetchall()]
+        ops = [(parse_op(unpacked(body)), (idx, clock, bool(is_head))) for idx, clock, is_head, body in rows.fetchall()]
         yield rid, KINDS_BY_CODE[kind], key, owner, ops
 
 

@@ -21,6 +21,7 @@ from tui_registry.replica.store.stored import (
     record_in,
     record_of,
     stored_id,
+    unpacked,
 )
 
 DAY = 86_400
@@ -215,12 +216,12 @@ class Catalogue:
             ).fetchone()
             if row is None:
                 return None
-            rid, code, owner, body, owner_name, updated_at = row
+            rid, code, owner, kept, owner_name, updated_at = row
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
                 return None
             heads = [head for _, head in read_heads(db, [rid])]
-            record = record_of(body)
+            record = record_of(kept)
             assert record is not None
             return Entry(
                 kind=found,
@@ -232,7 +233,7 @@ class Catalogue:
                 mine=owner.hex() == self._key.known_address(db),
                 owner_name=owner_name,
                 future=updated_at > self._clock() + DAY,
-                size=len(body),
+                size=len(unpacked(kept)),
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:

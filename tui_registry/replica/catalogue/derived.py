@@ -34,6 +34,8 @@ MOST_WORDS = 1_000_000
 MOST_NAME_WORDS = 200_000
 _HEX = re.compile(r"[0-9a-f]{1,64}").match
 
+_LONGEST_COUNTED = 64
+
 WORD_COLUMNS = "name, description, tags, capabilities, tools, name_forms, forms, facets"
 # Where in these the forms of the name stand.
 _NAME_FORMS = 5
@@ -237,6 +239,12 @@ def indexed_from(db: sqlite3.Connection) -> int:
     return int(floor)
 
 
+def index_version(db: sqlite3.Connection) -> int:
+    """The version of the program's making by which the index was made; `INDEX_VERSION` is the present one."""
+    (version,) = db.execute("SELECT index_version FROM replica").fetchone()
+    return int(version)
+
+
 def indexed_share(db: sqlite3.Connection) -> float:
     """How much of the word index is made, from 0 to 1."""
     floor, top = db.execute("SELECT floor, top FROM search_state").fetchone()
@@ -429,14 +437,20 @@ def field_and_value(counted: str) -> tuple[str, str]:
 # How
 
 
+def is_counted(label: str) -> bool:
+    """Whether a tag, capability or tool stands in the catalogue and is counted: not one that holds a line end, nor one
+    so long that it is none to choose from a list. Others are found by their facet's word all the same."""
+    return len(label) <= _LONGEST_COUNTED and "\n" not in label
+
+
 def _labels(record: Record) -> str:
-    """Tags, capabilities and tools, a line each, the facet's letter first. One that holds a line end is not counted,
-    and one that a record has twice counts once."""
+    """Tags, capabilities and tools that are counted, a line each, the facet's letter first; one that a record has twice
+    counts once."""
     return "\n".join(
         letter + value
         for letter, field in (("g", "tags"), ("c", "capabilities"), ("u", "tools"))
         for value in dict.fromkeys(texts(record.get(field)))
-        if "\n" not in value
+        if is_counted(value)
     )
 
 

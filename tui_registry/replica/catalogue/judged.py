@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import suppress
 
 from tui_registry.errors import Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import AUTHORING_VERSION
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.store.connection import Pool
-from tui_registry.replica.store.stored import record_of
+from tui_registry.replica.store.stored import record_of, unpacked
 
 # A piece: so many records, less where their templates take long. Others write between two of them.
 _AT_ONCE = 500
@@ -187,6 +188,8 @@ def _bodies(db: sqlite3.Connection, rids: list[int], most_bytes: int) -> list[tu
             "WHERE c.rid = ?",
             (rid,),
         ).fetchone()
+        with suppress(ValueError):
+            body = unpacked(body)
         size += len(body)
         if size > most_bytes and found:
             return found

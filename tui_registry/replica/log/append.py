@@ -28,7 +28,7 @@ from tui_registry.replica.catalogue.derived import (
 from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
-from tui_registry.replica.store.stored import Stored, chunks, marks, read_heads, read_record, stored_id
+from tui_registry.replica.store.stored import Stored, chunks, marks, packed, read_heads, read_record, stored_id
 
 _MODULUS = 2**256
 
@@ -211,7 +211,7 @@ class Batch:
                     new.ancestor.updated_at,
                     new.checked.is_rm,
                     new.is_head,
-                    new.body,
+                    packed(new.body),
                 )
                 for new in self._new
             ),

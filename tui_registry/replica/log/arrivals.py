@@ -22,7 +22,7 @@ from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, Verdict, judge
 from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.stored import chunks, marks
+from tui_registry.replica.store.stored import chunks, marks, unpacked
 
 # The word index writes a segment for each transaction: large ones are quicker by a third.
 _APPLIED_AT_ONCE = 8_192
@@ -420,9 +420,17 @@ def _mark_known(pool: Pool, arrivals: Sequence[Arrival]) -> None:
         claimed = [bytes.fromhex(arrival.claimed) for arrival in arrivals if arrival.claimed is not None]
         for chunk in chunks(claimed):
             rows = db.execute(f"SELECT hash, body FROM ops WHERE hash IN ({marks(chunk)})", chunk)
-            bodies.update((digest.hex(), body) for digest, body in rows)
+            bodies.update((digest.hex(), kept) for digest, kept in rows)
         for arrival in arrivals:
-            arrival.known = arrival.claimed is not None and bodies.get(arrival.claimed) == arrival.body
+            kept = None if arrival.claimed is None else bodies.get(arrival.claimed)
+            arrival.known = kept is not None and _holds(kept, arrival.body)
+
+
+def _holds(kept: bytes, body: bytes) -> bool:
+    try:
+        return unpacked(kept) == body
+    except ValueError:
+        return False  # spoilt here
 
 
 def _refuse(arrival: Arrival, outcome: Outcome, refused: list[Arrival]) -> None:

@@ -34,7 +34,16 @@ from tui_registry.replica.log.versions import (
 )
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import children_in, chunks, hex_range, marks, parts_of, record_of, stored_id
+from tui_registry.replica.store.stored import (
+    children_in,
+    chunks,
+    hex_range,
+    marks,
+    parts_of,
+    record_of,
+    stored_id,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
@@ -192,7 +201,7 @@ class Log:
         """The exact bytes of ops start..stop of the log, without line ends."""
         with self._pool.read() as db:
             rows = db.execute("SELECT body FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
-            return [body for (body,) in rows]
+            return [unpacked(kept) for (kept,) in rows]
 
     def keys(self) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
@@ -217,7 +226,8 @@ class Log:
         with self._pool.read() as db:
             # The log's own order has children first.
             for idx in sorted(_indices(db, hashes).values()):
-                (body,) = db.execute("SELECT body FROM ops WHERE idx = ?", (idx,)).fetchone()
+                (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (idx,)).fetchone()
+                body = unpacked(kept)
                 size += len(body) + 1
                 if found and size > max_bytes:
                     break
@@ -471,7 +481,7 @@ class Log:
                 "SELECT o.body FROM keys k JOIN ops o USING (rid) WHERE k.id = ? ORDER BY o.idx",
                 (stored_id(identifier),),
             )
-            return [body for (body,) in rows]
+            return [unpacked(kept) for (kept,) in rows]
 
     def last_deleted(self) -> str | None:
         """The id of the record of this replica's key that was deleted last, None when no deleted one is left."""

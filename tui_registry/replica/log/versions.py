@@ -29,6 +29,7 @@ from tui_registry.replica.store.stored import (
     read_heads,
     read_record,
     stored_id,
+    unpacked,
 )
 from tui_registry.text import moment_utc
 
@@ -268,13 +269,13 @@ def read_last(db: sqlite3.Connection, key: LoggedKey) -> LastOperation | None:
     last = winner(found) or max(found, key=lambda head: head.idx)
     live = sum(not head.is_rm for head in found)
     (entry,) = read_entries(db, key, [last.idx])
-    (size,) = db.execute("SELECT length(body) FROM ops WHERE idx = ?", (last.idx,)).fetchone()
+    (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (last.idx,)).fetchone()
     return LastOperation(
         kind=key.kind,
         id=key.id,
         place=last.idx,
         hash=last.hash,
-        size=size,
+        size=len(unpacked(kept)),
         did=entry.did,
         record=entry.record,
         before=None if live > 1 else entry.before,

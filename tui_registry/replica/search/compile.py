@@ -20,6 +20,7 @@ from tui_registry.replica.catalogue.derived import (
     KIND_CODES_BY_NAME,
     facet_word,
     hex_word,
+    is_counted,
     name_word,
     words_between,
 )
@@ -444,7 +445,7 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
         case ("type" | "framework" | "license" | "quant") as field, value:
             values = alike(field, value)
             return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
-        case ("tag" | "cap" | "tool") as field, value if "\n" not in value:
+        case ("tag" | "cap" | "tool") as field, value if is_counted(value):
             escaped = _ESCAPED.sub(r"\\\g<0>", value)
             return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]
         case _:

@@ -59,6 +59,13 @@ _NAMES_COMPARED = 100
 _NAMES_PROPOSED = 3
 _LIKE_A_NAME = 50.0
 _SHORT = 3
+# Of the values of a field so many are looked through at most.
+_SEARCHED = 10_000
+# Of a search's matches the labels are counted where a record has no more than so many characters of them, until there
+# are so many different ones: more are of somebody who floods the registry with them.
+_LABELLING = 2_000
+_MOST_LABELS = 50_000
+_LABELLED_AT_ONCE = 500
 _LAST = "\U0010ffff"
 
 
@@ -95,27 +102,35 @@ def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
     rids = matching.listed(db, compiled)
     tables, where, parameters = matching.source(compiled, rids, _LOOKED_AT if rids is None else len(rids))
     rows = db.execute(
-        "SELECT c.kind, c.type, c.framework, c.license, c.quantization, c.parameters, c.owner, c.labels "
-        f"FROM {tables} WHERE {where}",
-        parameters,
+        "SELECT c.kind, c.type, c.framework, c.license, c.quantization, c.parameters, c.owner, "
+        f"CASE WHEN length(c.labels) <= ? THEN c.labels END FROM {tables} WHERE {where}",
+        [_LABELLING, *parameters],
     ).fetchall()
-    counters = _counted(rows)
+    counters, is_whole = _counted(rows)
     values = {field: _most(counters[field]) for field in FACET_FIELDS}
     order = [value for _, value, _ in _SIZES]
     values["size"].sort(key=lambda item: order.index(item.value))
     if compiled.is_everything:
         # For the whole registry the replica keeps the counts.
         values.update({field: found for field in FACET_FIELDS if (found := known_values(db, field, "", _MOST_VALUES))})
-    return Facets(values, rids is not None or (compiled.is_everything and len(rows) < _LOOKED_AT))
+    if compiled.is_everything:
+        return Facets(values, len(rows) < _LOOKED_AT)
+    return Facets(values, rids is not None and is_whole)
 
 
 def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) -> list[FacetValue]:
     """The values of a field that records here have, the most frequent first, whose text begins so in any case."""
+    source, is_whole = _values(db, field)
     rows = db.execute(
-        "SELECT value, records FROM counted WHERE field = ? AND substr(value, 1, ?) = ? COLLATE NOCASE "
+        f"SELECT value, records FROM {source} WHERE substr(value, 1, ?) = ? COLLATE NOCASE "
         "ORDER BY records DESC, value LIMIT ?",
         (field, len(prefix), prefix, limit),
-    )
+    ).fetchall()
+    if not is_whole and len(rows) < limit:
+        rare = "SELECT value, records FROM counted WHERE field = ? AND value >= ? AND value < ? LIMIT ?"
+        for begun in dict.fromkeys((prefix, prefix.lower(), prefix.upper(), prefix.capitalize())):
+            rows += db.execute(rare, (field, begun, begun + _LAST, limit))
+        rows = [*dict.fromkeys(rows)][:limit]
     counted = _folded(Counter(dict(rows))).most_common() if field == "license" else rows
     return [FacetValue(value, value, records) for value, records in counted]
 
@@ -213,7 +228,8 @@ def nearest_names(
 
 def nearest_value(db: sqlite3.Connection, field: str, value: str) -> str | None:
     """The value itself where records have it in a field, in any case, else the nearest of those that most have."""
-    rows = db.execute("SELECT value FROM counted WHERE field = ? ORDER BY records DESC LIMIT ?", (field, _COMPARED))
+    source, _ = _values(db, field)
+    rows = db.execute(f"SELECT value FROM {source} ORDER BY records DESC LIMIT ?", (field, _COMPARED))
     known = [found for (found,) in rows]
     wanted = fold_case(value)
     same = next((found for found in known if fold_case(found) == wanted), None)
@@ -237,6 +253,17 @@ def _most_alike(
     return [found for found, _, _ in best]
 
 
+def _values(db: sqlite3.Connection, field: str) -> tuple[str, bool]:
+    """Where to look through the values of a field (which is its parameter), and whether it has all of them: where there
+    are very many, it has those that most records have."""
+    statement = "SELECT count(*) FROM (SELECT 1 FROM counted WHERE field = ? LIMIT ?)"
+    (number,) = db.execute(statement, (field, _SEARCHED + 1)).fetchone()
+    if number <= _SEARCHED:
+        return "(SELECT value, records FROM counted WHERE field = ?)", True
+    common = "counted INDEXED BY counted_common WHERE field = ? AND records > 1 ORDER BY records DESC"
+    return f"(SELECT value, records FROM {common} LIMIT {_SEARCHED})", False
+
+
 def _most(counted: Counter[str]) -> list[FacetValue]:
     items = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return [FacetValue(value, _SIZE_LABELS.get(value, value), records) for value, records in items[:_MOST_VALUES]]
@@ -250,8 +277,9 @@ def _folded(licences: Counter[str]) -> Counter[str]:
     return found
 
 
-def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
-    """The values of rows by field. Column by column, as one call for a column costs a tenth of one for each value."""
+def _counted(rows: list[tuple[Any, ...]]) -> tuple[dict[str, Counter[str]], bool]:
+    """The values of rows by field, and whether these are all. Column by column, as one call for a column costs a tenth
+    of one for each value."""
     columns = zip(*rows, strict=True) if rows else [()] * 8
     kinds, types, frameworks, licences, quantizations, sizes, owners, labels = columns
     classes = Counter(bisect_left(_LARGEST, size) for size in sizes if size)
@@ -267,11 +295,18 @@ def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
         "cap": Counter(),
         "tool": Counter(),
     }
-    for line, records in Counter("\n".join(labels).split("\n")).items():
+    lines: Counter[str] = Counter()
+    is_whole = None not in labels
+    for start in range(0, len(labels), _LABELLED_AT_ONCE):
+        if len(lines) > _MOST_LABELS:
+            is_whole = False
+            break
+        lines.update("\n".join(filter(None, labels[start : start + _LABELLED_AT_ONCE])).split("\n"))
+    for line, records in lines.items():
         if line:
             field, value = field_and_value(line)
             found[field][value] = records
-    return found
+    return found, is_whole
 
 
 def _between(db: sqlite3.Connection, first: str, last: str, most: int) -> list[str]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
     from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
     from tui_registry.tui.browse.record_detail import (
-        DetailBody as DetailBody,
         RecordDetail as RecordDetail,
         Surroundings as Surroundings,
         problems_in_words as problems_in_words,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Change",
     "CompletionList",
-    "DetailBody",
     "DetailScreen",
     "FacetPanel",
     "QueryInput",
@@ -48,9 +46,7 @@ __getattr__, __dir__ = lazy_exports(
         "DetailScreen": ".detail_screen",
         "FacetPanel": ".facet_panel",
         **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
-        **dict.fromkeys(
-            ("DetailBody", "RecordDetail", "Surroundings", "problems_in_words", "version_lines"), ".record_detail"
-        ),
+        **dict.fromkeys(("RecordDetail", "Surroundings", "problems_in_words", "version_lines"), ".record_detail"),
         "SavedSearches": ".saved_searches",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),

@@ -60,6 +60,7 @@ class BrowseScreen(FrameScreen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (150, "-roomy")]  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS: ClassVar[str] = "RecordList"
+    MODE: ClassVar[str] = "app.browse"
     WHERE: ClassVar[tuple[Where, ...]] = ("browse", "record")
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (

@@ -19,7 +19,7 @@ class DetailScreen(FrameScreen[None]):
     """Shows the record until it is left with Esc, or is gone."""
 
     CSS_PATH: ClassVar[str] = "detail.tcss"
-    AUTO_FOCUS: ClassVar[str] = "DetailBody"
+    AUTO_FOCUS: ClassVar[str] = "TextBody"
     WHERE: ClassVar[tuple[Where, ...]] = ("detail", "record")
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (
@@ -41,10 +41,6 @@ class DetailScreen(FrameScreen[None]):
         if entry is None or len(entry.live_heads) < 2:
             return self.FOOTER
         return tuple("record.conflict" if name == "record.copy" else name for name in self.FOOTER)
-
-    def mode(self) -> str:
-        # It is opened from the list of records, and from the history
-        return f"app.{self.app.current_mode}"
 
     def compose_body(self) -> Iterable[Widget]:
         yield RecordDetail(id="detail")

@@ -104,31 +104,22 @@ class RecordActions(Part):
         if version.left == "written":
             self._show(Change(select=ref.id))
 
-    @flow
+    @flow(writes=True)
     async def action_edit(self) -> None:
-        entry = await self._entry()
-        if entry is None:
-            return
-        if not entry.mine:
-            await self._offer_duplicate(entry, "edited")
-        elif not await self._settle_first(entry, "edited"):
+        entry = await self._entry_to_be("edited")
+        if entry is not None:
             await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id))
 
-    @flow
+    @flow(writes=True)
     async def action_duplicate(self) -> None:
         ref = self._ref()
         if ref is not None:
             await self._fill_form(register.RegisterScreen(ref.kind, duplicate_of=ref.id))
 
-    @flow
+    @flow(writes=True)
     async def action_new_version(self) -> None:
-        entry = await self._entry()
+        entry = await self._entry_to_be("given a new version")
         if entry is None:
-            return
-        if not entry.mine:
-            await self._offer_duplicate(entry, "given a new version")
-            return
-        if await self._settle_first(entry, "given a new version"):
             return
         now = str(entry.record["version"])
         steps = next_versions(now)
@@ -173,7 +164,7 @@ class RecordActions(Part):
         else:
             await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id])))
 
-    @flow
+    @flow(writes=True)
     async def action_name_owner(self) -> None:
         entry = await self._entry()
         if entry is None:
@@ -223,18 +214,13 @@ class RecordActions(Part):
 
     # Deleting
 
-    @flow
+    @flow(writes=True)
     async def action_delete(self) -> None:
         if self._marked:
             await self._delete_marked()
             return
-        entry = await self._entry()
+        entry = await self._entry_to_be("deleted")
         if entry is None:
-            return
-        if not entry.mine:
-            await self._offer_duplicate(entry, "deleted")
-            return
-        if await self._settle_first(entry, "deleted"):
             return
         _, updated = time_rows(entry.record, self.screen.host.now())
         question = kit.ConfirmScreen(
@@ -276,7 +262,7 @@ class RecordActions(Part):
         else:
             self.undo(ref.id)
 
-    @flow
+    @flow(writes=True)
     async def action_undelete(self) -> None:
         """Bring back what this replica's key deleted last, whenever that was, after a question."""
         record_id = await self.read(self.datastore.log.last_deleted)
@@ -285,7 +271,7 @@ class RecordActions(Part):
         else:
             await self._undo(record_id)
 
-    @flow
+    @flow(writes=True)
     async def undo(self, record_id: str) -> None:
         """Undo the last operation on that record, after a question."""
         await self._undo(record_id)
@@ -326,7 +312,7 @@ class RecordActions(Part):
 
     # New records
 
-    @flow
+    @flow(writes=True)
     async def action_new(self) -> None:
         question = kit.ChooseScreen(
             "Register a new",
@@ -359,6 +345,15 @@ class RecordActions(Part):
         if entry is None:
             self.say("this record was deleted meanwhile", "problem")
         return entry
+
+    async def _entry_to_be(self, deed: str) -> Entry | None:
+        """The same, of a record to which that may be done; else a duplicate is offered, or its conflict shown."""
+        entry = await self._entry()
+        if entry is not None and not entry.mine:
+            await self._offer_duplicate(entry, deed)
+        elif entry is not None and not await self._settle_first(entry, deed):
+            return entry
+        return None
 
     @property
     def _marked(self) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
@@ -33,11 +33,11 @@ from tui_registry.present.record_rows import (
 from tui_registry.present.versions import came, change_lines
 from tui_registry.query import Text
 from tui_registry.text import address_short, count_words, exact, plural, safe_text
-from tui_registry.tui.kit.actions import action, bindings_for
+from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
-from tui_registry.tui.kit.text_flow import Flow, Layout, field, heading, paragraph, stack
+from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, heading, paragraph, stack
 
 TABS: Final = {"overview": "Overview", "requirements": "Requirements", "formfile": "Formfile", "history": "History"}
 _STYLES: Final = "browse/record_detail.tcss"
@@ -96,20 +96,6 @@ class TabLine(Widget):
                 break
 
 
-class DetailBody(VerticalScroll, can_focus=True):
-    """Scrolls with the keys of a list.
-
-    Attributes:
-        text: what it holds.
-    """
-
-    BINDINGS = bindings_for("text")
-
-    def __init__(self) -> None:
-        self.text = Flow(id="detail-text")
-        super().__init__(self.text)
-
-
 class Surroundings(NamedTuple):
     """What the detail needs to know beside the record: the time, the local names of owners, this replica's address, and
     what was looked for, which is marked."""
@@ -150,7 +136,7 @@ class RecordDetail(Vertical):
         self._more = False
         self._at: int | None = None
         self._texts: Sequence[Text] = ()
-        self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), DetailBody()
+        self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), TextBody()
 
     def compose(self) -> ComposeResult:
         read_styles(self, _STYLES)

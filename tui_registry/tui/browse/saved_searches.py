@@ -25,7 +25,7 @@ class SavedSearches(Part):
         super().__init__(screen)
         self._bar = bar
 
-    @flow
+    @flow(writes=True)
     async def action_save_search(self) -> None:
         query = self._bar.question.query.strip()
         if not query:
@@ -104,7 +104,7 @@ class SearchesScreen(Dialog[str]):
         message.stop()
         self.dismiss(self._rows[message.option_index][0])
 
-    @flow
+    @flow(writes=True)
     async def action_forget(self) -> None:
         """Forget the saved search under the cursor, after a question."""
         options = self.query_one(OptionList)

@@ -287,6 +287,8 @@ class SearchBar(Widget):
     @flow(background=True)
     async def _remember(self, query: str) -> None:
         host = host_of(self)
+        if host.datastore.why_read_only:
+            return  # which the title says already
         try:
             await write(host.datastore.searches.remember, query)
         except RegistryError as error:

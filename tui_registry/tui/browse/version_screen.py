@@ -96,7 +96,7 @@ class VersionScreen(FrameScreen[None]):
     """
 
     CSS_PATH: ClassVar[str] = "detail.tcss"
-    AUTO_FOCUS: ClassVar[str] = "DetailBody"
+    AUTO_FOCUS: ClassVar[str] = "TextBody"
     HEADING: ClassVar[str] = "As it was"
     WHERE: ClassVar[tuple[Where, ...]] = ("version",)
     BINDINGS = bindings_for(*WHERE)
@@ -117,10 +117,6 @@ class VersionScreen(FrameScreen[None]):
         self._then: Then | None = None
         self.left: Literal["now", "written"] | None = None
         self._restoring = Restoring(self)
-
-    def mode(self) -> str:
-        # It is opened from a record wherever one is shown, and from the history.
-        return f"app.{self.app.current_mode}"
 
     def compose_body(self) -> Iterable[Widget]:
         yield Flow(id="as-of")
@@ -189,7 +185,7 @@ class VersionScreen(FrameScreen[None]):
             self.left = "now"
             self.dismiss(None)
 
-    @flow
+    @flow(writes=True)
     async def action_restore(self) -> None:
         if await self._restoring.restored(self._kind, self._record_id, self._place):
             self.left = "written"

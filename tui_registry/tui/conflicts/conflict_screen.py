@@ -20,7 +20,7 @@ from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import ancestor_line, headline, letter
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow, Settling
-from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Sides, ValuePane, columns, in_full, layout
+from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Sides, columns, in_full, layout
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog, back_or_accept
 from tui_registry.tui.kit.facts import Tone
@@ -29,7 +29,7 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.lists import HEADER, CursorList
 from tui_registry.tui.kit.messages import Search, Settle
-from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
+from tui_registry.tui.kit.text_flow import Flow, TextBody, paragraph, stack
 from tui_registry.tui.register.form_fields import FormField, field_at, read_text, to_texts
 from tui_registry.tui.register.inputs import SafeArea, shown_lines
 
@@ -71,8 +71,8 @@ async def show_conflict(
 async def show_conflicts(host: RegistryHost) -> None:
     """Show the record that is in conflict, one's own before others'; where there are several, the list of them."""
     host.say("")
-    rows = await read(host.datastore.conflicts)
-    mine = [row for row in rows if row.owner == host.datastore.address]
+    rows, address = await read(lambda: (host.datastore.conflicts(), host.datastore.address))
+    mine = [row for row in rows if row.owner == address]
     front = host.screen
     if not rows:
         host.say("no record here is in conflict")
@@ -128,17 +128,12 @@ class ConflictScreen(FrameScreen[Deed]):
         self._sides = Sides(0, False, False, 0)
         self._is_done = False
 
-    def mode(self) -> str:
-        # It is opened from wherever a record is shown
-        return f"app.{self.app.current_mode}"
-
     def compose_body(self) -> Iterable[Widget]:
         yield Flow(id="versions")
         yield FieldTable(id="fields")
         yield Flow(id="field-head")
         yield ItemTable(id="items")
-        with ValuePane(id="value"):
-            yield Flow(id="value-text")
+        yield TextBody()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -253,7 +248,7 @@ class ConflictScreen(FrameScreen[Deed]):
         is_list = row is not None and row.difference.shape == "list"
         # Not by a class: a key that comes right behind would find the widget still hidden, which takes no focus.
         self._items.display = is_list
-        self.query_one(ValuePane).display = not is_list
+        self.query_one(TextBody).display = not is_list
         self.query_one("#field-head", Flow).flow(partial(_field_head, row))
         if row is None:
             return
@@ -265,12 +260,12 @@ class ConflictScreen(FrameScreen[Deed]):
 
     @flow(group="value", exclusive=True, background=True)
     async def _show_value(self, row: FieldRow) -> None:
-        sides, flown = self._sides, self.query_one("#value-text", Flow)
+        sides, flown = self._sides, self.query_one(TextBody).text
         shown = layout(sides, max(1, flown.size.width or self.size.width - 1)).sides
         told = await self.read(in_full, row, sides, shown)
         flown.flow(lambda width: columns(told, sides, width).content)
         first = columns(told, sides, max(1, flown.size.width)).first if row.difference.shape == "text" else 0
-        self.query_one(ValuePane).scroll_to(y=max(0, first - 1), animate=False)
+        self.query_one(TextBody).scroll_to(y=max(0, first - 1), animate=False)
 
     @on(CursorList.Highlighted)
     def _highlighted(self, message: CursorList.Highlighted) -> None:
@@ -336,7 +331,7 @@ class ConflictScreen(FrameScreen[Deed]):
         elif self.row is not None:
             # That the cursor moved may not be told yet.
             self._show_field()
-            self.set_focus(self._items if self._items.display else self.query_one(ValuePane))
+            self.set_focus(self._items if self._items.display else self.query_one(TextBody))
             if self._items.display and self.settling.versions.mine:
                 self.say("space takes an item or leaves it out, enter writes the list, esc goes back")
 
@@ -457,7 +452,7 @@ class ConflictScreen(FrameScreen[Deed]):
 
     # What comes of it
 
-    @flow
+    @flow(writes=True)
     async def action_save(self) -> None:
         """Sign what was decided, where nothing is undecided or wrong."""
         if not self._may_decide():
@@ -488,7 +483,7 @@ class ConflictScreen(FrameScreen[Deed]):
             name = safe_text(str(record["name"]), 40)
             self._leave("settled", f"settled “{name}”: what was not taken stands in its history")
 
-    @flow
+    @flow(writes=True)
     async def action_delete(self) -> None:
         """Settle it by deleting the record, all versions of it, after a question."""
         if not self._may_decide():

@@ -11,7 +11,6 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
@@ -23,7 +22,6 @@ from tui_registry.present.versions import item_pieces, letter, rows, text_pieces
 from tui_registry.records.merging import Difference, Item, Piece
 from tui_registry.text import safe_text
 from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow
-from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.lists import GAP, GUTTER, Column, ItemList, RowStyles, cell
 from tui_registry.tui.kit.text_flow import stack
 
@@ -260,12 +258,6 @@ class ItemTable(ItemList[Item]):
         if not self.based or has == item.based:
             return ("yes" if has else ""), not self.based
         return ("+" if has else "-"), True
-
-
-class ValuePane(VerticalScroll, can_focus=True):
-    """The field under the cursor in full, scrolled like the detail's text."""
-
-    BINDINGS = bindings_for("text")
 
 
 # What stands in the cells

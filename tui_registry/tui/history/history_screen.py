@@ -25,7 +25,6 @@ from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.browse import (
     Change,
-    DetailBody,
     DetailScreen,
     RecordActions,
     Ref,
@@ -37,11 +36,11 @@ from tui_registry.tui.browse import (
 from tui_registry.tui.history.operation_list import Asked, OperationList, asked_for, read_listing
 from tui_registry.tui.kit.actions import Where, action, bindings_for
 from tui_registry.tui.kit.copying import copy_text
-from tui_registry.tui.kit.dialogs import NarrowingInput
+from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, NarrowingLine
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
-from tui_registry.tui.kit.text_flow import field, heading, paragraph, stack
+from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
 
 WIDE: Final = 120
 _LABEL: Final = 9
@@ -52,7 +51,7 @@ class HistoryScreen(FrameScreen[None]):
     """The operations of this replica's own key, or all of them, and beside them, where there is room, the one under the
     cursor in full."""
 
-    CSS_PATH: ClassVar[str] = "history.tcss"
+    CSS_PATH = [NARROWING_STYLES, "history.tcss"]  # noqa: RUF012 - as Textual has it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS: ClassVar[str] = "OperationList"
     HEADING: ClassVar[str] = "History"
@@ -79,13 +78,10 @@ class HistoryScreen(FrameScreen[None]):
         self._again = False
 
     def compose_body(self) -> Iterable[Widget]:
-        with Horizontal(id="narrowing"):
-            yield Static(Content.styled(" / ", "bold $text-accent"), id="prompt")
-            yield NarrowingInput(placeholder=_PLACEHOLDER, compact=True)
-            yield Static(id="count")
+        yield NarrowingLine(_PLACEHOLDER)
         with Horizontal(id="operations-and-one"):
             yield OperationList(id="operations")
-            yield DetailBody()
+            yield TextBody()
         yield Static(id="no-operations")
 
     def on_mount(self) -> None:
@@ -186,7 +182,7 @@ class HistoryScreen(FrameScreen[None]):
     def _further(self, message: OperationList.Further) -> None:
         message.stop()
         if self._reading is None:  # a key that is held does not begin again and again
-            self._say_count("looking further ...")
+            self.query_one(NarrowingLine).say_count("looking further ...")
             self._find(stay=True, further=True)
 
     # What it shows
@@ -206,7 +202,7 @@ class HistoryScreen(FrameScreen[None]):
         else:
             looked = f"{exact(listing.looked)} of {exact(len(listing.candidates.places))}"
             words = f"{exact(total)} in the last {looked}: G looks further"
-        self._say_count(words)
+        self.query_one(NarrowingLine).say_count(words)
         nothing, had_nothing = total == 0 and listing.whole, self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
         if nothing:
@@ -217,9 +213,6 @@ class HistoryScreen(FrameScreen[None]):
         if listing.candidates.unread:
             self.hint(f"{exact(listing.candidates.unread)} deleted records were not looked at for these words")
         self.refresh_footer()
-
-    def _say_count(self, words: str) -> None:
-        self.query_one("#count", Static).update(Content.styled(f" {words} ", "$foreground-muted"))
 
     @on(OperationList.Highlighted)
     def _highlighted(self, message: OperationList.Highlighted) -> None:
@@ -241,7 +234,7 @@ class HistoryScreen(FrameScreen[None]):
     @flow(group="operation", exclusive=True, background=True)
     async def _show_operation(self) -> None:
         """Show the one under the cursor in full, where there is room."""
-        operation, body = self._list.item, self.query_one(DetailBody)
+        operation, body = self._list.item, self.query_one(TextBody)
         if operation is None or not self.has_class("-wide"):
             return
         found = await self.read(self.datastore.history, operation.id, limit=1, before=operation.place + 1)
@@ -328,7 +321,7 @@ class HistoryScreen(FrameScreen[None]):
             self._changed(Change(select=operation.id))
         await self.ask(DetailScreen(ref))
 
-    @flow
+    @flow(writes=True)
     async def action_restore(self) -> None:
         operation = self._list.item
         if operation is None:
@@ -378,7 +371,7 @@ class HistoryScreen(FrameScreen[None]):
     @flow
     async def action_back(self) -> None:
         """One level back: to the list, then to the whole of it, then to Browse."""
-        if isinstance(self.focused, Input | DetailBody):
+        if isinstance(self.focused, Input | TextBody):
             self._list.focus()
             if self.has_class("-nothing"):
                 self._line.clear()

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import on
-from textual.containers import Container, Horizontal, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -21,22 +21,28 @@ from tui_registry.present.imports import (
     NOT_STATED,
     Candidate,
     Status,
-    count_of_records,
     registered_words,
     survey_words,
 )
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import change_lines
-from tui_registry.text import ELLIPSIS, exact, safe_text
-from tui_registry.tui.imports.mending import MendScreen, Trouble, faults_in_words, how_many, mend_all, troubles
+from tui_registry.text import ELLIPSIS, exact, plural, safe_text
+from tui_registry.tui.imports.mending import MendScreen, Trouble, faults_in_words, mend_all, troubles
 from tui_registry.tui.imports.survey import Line, Progress, Survey, remember, sign_all, take_operations
 from tui_registry.tui.kit.actions import Where, bindings_for
-from tui_registry.tui.kit.dialogs import Choice, ChooseScreen, ConfirmScreen, NarrowingInput
+from tui_registry.tui.kit.dialogs import (
+    NARROWING_STYLES,
+    Choice,
+    ChooseScreen,
+    ConfirmScreen,
+    NarrowingInput,
+    NarrowingLine,
+)
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.lists import GAP, Column, CursorList, ItemList
 from tui_registry.tui.kit.signing import ask_before_signing
-from tui_registry.tui.kit.text_flow import Flow, field, paragraph, stack
+from tui_registry.tui.kit.text_flow import TextBody, field, paragraph, stack
 from tui_registry.tui.register.desk import Desk
 from tui_registry.tui.register.form_fields import OTHER, field_at, read_text
 from tui_registry.tui.register.register_screen import RegisterScreen
@@ -49,16 +55,6 @@ _PLACEHOLDER: Final = "words of a name, a file, a state or a problem"
 _NONE_MARKED: Final = "a marks what is ready, r signs it, / narrows the list"
 _NONE_NEW: Final = "A marks what changed, r signs it, / narrows the list"
 _NONE_LEFT: Final = "nothing is left to do here: esc goes back"
-
-
-class FindingBody(VerticalScroll, can_focus=True):
-    """The finding under the cursor in full. `text` is what it holds."""
-
-    BINDINGS = bindings_for("text")
-
-    def __init__(self) -> None:
-        self.text = Flow()
-        super().__init__(self.text)
 
 
 class FindingList(ItemList[int]):
@@ -182,7 +178,7 @@ def reason_of(line: Line) -> str:
 class FindingsScreen(FrameScreen[str | None]):
     """Answers with the id of the record that was signed last, None when none was."""
 
-    CSS_PATH: ClassVar[str] = "import.tcss"
+    CSS_PATH = [NARROWING_STYLES, "import.tcss"]  # noqa: RUF012 - as Textual has it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012
     AUTO_FOCUS: ClassVar[str] = "FindingList"
@@ -210,13 +206,10 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static(id="summary")
-        with Horizontal(id="narrowing"):
-            yield Static(Content.styled(" / ", "bold $text-accent"), id="prompt")
-            yield NarrowingInput(placeholder=_PLACEHOLDER, compact=True)
-            yield Static(id="count")
+        yield NarrowingLine(_PLACEHOLDER)
         with Container(id="findings-and-one"):
             yield FindingList(self._lines, self._where)
-            yield FindingBody()
+            yield TextBody()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -314,7 +307,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     # ---- several
 
-    @flow
+    @flow(writes=True)
     async def action_register(self) -> None:
         """Sign what is marked, or else what is under the cursor, after a question that shows what it changes."""
         self.next_step()
@@ -395,7 +388,9 @@ class FindingsScreen(FrameScreen[str | None]):
 
     async def _choose(self, found: Sequence[Trouble], *, marked: bool) -> Trouble | None:
         choices = [
-            Choice(str(number) if number < 10 else " ", str(number), trouble.words, how_many(len(trouble.places)))
+            Choice(
+                str(number) if number < 10 else " ", str(number), trouble.words, plural(len(trouble.places), "finding")
+            )
             for number, trouble in enumerate(found, 1)
         ]
         which = which_ones(2, marked=marked)
@@ -419,11 +414,8 @@ class FindingsScreen(FrameScreen[str | None]):
         self._show_finding()
         ready = sum(line.can_be_signed for line in since)
         rest = f", {exact(len(since) - ready)} have other problems" if ready < len(since) else ""
-        label = trouble.field.title.lower()
-        self.say(
-            f"gave {how_many(len(since))} the {label} {safe_text(text.removeprefix(OTHER), 24)}{rest}: u takes it back",
-            "done",
-        )
+        given = f"{trouble.field.title.lower()} {safe_text(text.removeprefix(OTHER), 24)}"
+        self.say(f"gave {plural(len(since), 'finding')} the {given}{rest}: u takes it back", "done")
 
     def action_undo(self) -> None:
         """Take the last value that was given to several back, where it is not signed yet."""
@@ -441,9 +433,9 @@ class FindingsScreen(FrameScreen[str | None]):
         self._show_finding()
         signed = len(given) - len(back)
         rest = f"; {exact(signed)} are signed or opened already and keep it" if signed else ""
-        self.say(f"{how_many(len(back))} as before{rest}", "done")
+        self.say(f"{plural(len(back), 'finding')} as before{rest}", "done")
 
-    @flow
+    @flow(writes=True)
     async def _take_operations(self) -> None:
         """Store the operations of others that were found, after a question."""
         files = ", ".join(safe_text(str(one.path), 100) for one in self._found.operations[:3])
@@ -479,9 +471,7 @@ class FindingsScreen(FrameScreen[str | None]):
         words = self._filter.lower().split()
         places = [place for place in range(len(self._lines)) if not words or self._has(place, words)]
         self._list.show(places)
-        self.query_one("#count", Static).update(
-            Content.styled(f" {exact(len(places))} of {exact(len(self._lines))} ", "$foreground-muted")
-        )
+        self.query_one(NarrowingLine).say_count(f"{exact(len(places))} of {exact(len(self._lines))}")
 
     def _has(self, place: int, words: Sequence[str]) -> bool:
         text = self._texts.get(place)
@@ -529,7 +519,7 @@ class FindingsScreen(FrameScreen[str | None]):
 
     def _show_finding(self) -> None:
         """The finding under the cursor in full, and what can be done now."""
-        body, place = self.query_one(FindingBody), self._list.item
+        body, place = self.query_one(TextBody), self._list.item
         if place is not None:
             body.text.flow(partial(in_full, self._lines[place]))
         elif self._lines:
@@ -606,7 +596,7 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     updates = [line.candidate for line in chosen if line.candidate.before is not None]
     again = [line.candidate for line in chosen if line.candidate.status == "deleted"]
     new = len(chosen) - len(updates)
-    deeds = [f"register {count_of_records(new)}"] * bool(new) + [f"update {count_of_records(len(updates))}"] * bool(
+    deeds = [f"register {plural(new, 'record')}"] * bool(new) + [f"update {plural(len(updates), 'record')}"] * bool(
         updates
     )
     question = f"{' and '.join(deeds)}, signed by your key?"

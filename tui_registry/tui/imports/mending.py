@@ -18,7 +18,7 @@ from tui_registry.errors import Json, Problem
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.imports import LICENCE_ASSUMED, NOT_STATED, Finding, describe
 from tui_registry.records.merging import choose
-from tui_registry.text import exact, safe_text
+from tui_registry.text import exact, plural, safe_text
 from tui_registry.tui.imports.survey import Line, Survey, judge
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.dialogs import Dialog
@@ -172,7 +172,7 @@ class MendScreen(Dialog[str]):
         names = [safe_text(line.candidate.name, 40) for line in lines[:_MOST_NAMED]]
         more = f" and {exact(len(lines) - _MOST_NAMED)} more" if len(lines) > _MOST_NAMED else ""
         super().__init__(
-            f"{trouble.field.title} of {how_many(len(lines))} {scope}",
+            f"{trouble.field.title} of {plural(len(lines), 'finding')} {scope}",
             f"{trouble.words}: {', '.join(names)}{more}.\nNothing is signed by this: the list shows what it leads to.",
         )
         self._field = trouble.field
@@ -290,11 +290,6 @@ def offers(field: FormField, typed: str, ask: Ask) -> list[str]:
     )
     other = [OTHER + typed] if field.names and typed and lower not in (name.lower() for name in field.names) else []
     return found + other
-
-
-def how_many(count: int) -> str:
-    """`1 finding`, `30 findings`."""
-    return f"{exact(count)} finding{'' if count == 1 else 's'}"
 
 
 def _words(offer: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -81,6 +81,27 @@ class NarrowingInput(LineInput):
 
     async def action_to_list(self) -> None:
         await self.screen.run_action("screen.to_list")
+
+
+# Of the screens that have such a line.
+NARROWING_STYLES: Final = str(Path(__file__).with_name("narrowing.tcss"))
+
+
+class NarrowingLine(Horizontal):
+    """The line above a list: what it is narrowed to, and how much of it is left."""
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__()
+        self._placeholder = placeholder
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.styled(" / ", "bold $text-accent"), classes="prompt")
+        yield NarrowingInput(placeholder=self._placeholder, compact=True)
+        yield Static(classes="count")
+
+    def say_count(self, words: str) -> None:
+        """Show that many are in the list."""
+        self.query_one(".count", Static).update(Content.styled(f" {words} ", "$foreground-muted"))
 
 
 class AskScreen(Dialog[str]):

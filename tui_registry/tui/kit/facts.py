@@ -26,6 +26,7 @@ class Facts(NamedTuple):
         owners: local names by address.
         restored: this replica was put back to an older copy, and nobody took note of that; None before it was looked
             at, which takes a moment and is left to the second look.
+        read_only: nothing can be written, so far.
         elsewhere: operations by this replica's key that it did not write, until their owner says that they are known.
     """
 
@@ -37,14 +38,16 @@ class Facts(NamedTuple):
     owners: dict[str, str]
     elsewhere: int
     restored: bool | None
+    read_only: bool = False
 
 
 def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
     """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
     changes = datastore.changes()
     restored = _is_restored(datastore, before)
+    read_only = bool(datastore.why_read_only)
     # That its owner goes on with an older copy may be noted outside the replica alone.
-    if before is not None and (changes, restored) == (before.changes, before.restored):
+    if before is not None and (changes, restored, read_only) == (before.changes, before.restored, before.read_only):
         return None
     stats, address = datastore.stats(), datastore.address
     rows = datastore.conflicts() if stats.conflicts else []
@@ -58,6 +61,7 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
         owners=dict(datastore.names.all()),
         elsewhere=datastore.elsewhere.count(),
         restored=restored,
+        read_only=read_only,
     )
 
 

@@ -41,7 +41,7 @@ Coro = Coroutine[object, object, None]
 def flow(method: Callable[Concatenate[Holder, Given], Coro], /) -> Callable[Concatenate[Holder, Given], None]: ...
 @overload
 def flow(
-    *, group: str = "flow", exclusive: bool = False, background: bool = False
+    *, group: str = "flow", exclusive: bool = False, background: bool = False, writes: bool = False
 ) -> Callable[[Callable[Concatenate[Holder, Given], Coro]], Callable[Concatenate[Holder, Given], None]]: ...
 def flow(
     method: Callable[Concatenate[Holder, Given], Coro] | None = None,
@@ -49,6 +49,7 @@ def flow(
     group: str = "flow",
     exclusive: bool = False,
     background: bool = False,
+    writes: bool = False,
 ) -> (
     Callable[Concatenate[Holder, Given], None]
     | Callable[[Callable[Concatenate[Holder, Given], Coro]], Callable[Concatenate[Holder, Given], None]]
@@ -61,6 +62,7 @@ def flow(
         exclusive: it takes the place of what runs in the same group.
         background: it never opens a dialog, so that no key needs to wait for it: what the detail shows, what is found
             while somebody types.
+        writes: it is about a write. Where nothing can be written that is said, and nothing is asked or typed for it.
     """
 
     def begin(method: Callable[Concatenate[Holder, Given], Coro]) -> Callable[Concatenate[Holder, Given], None]:
@@ -69,7 +71,7 @@ def flow(
             node = holder.screen if isinstance(holder, Part) else holder
             gate = host_of(node).gate
             running = RunningFlow(gate, background=background)  # from now on keys wait for it
-            work = partial(_run, node, running, partial(method, holder, *args, **kwargs))
+            work = partial(_run, node, running, partial(method, holder, *args, **kwargs), writes)
             running.worker = node.run_worker(work, name=method.__name__, group=group, exclusive=exclusive)
             gate.look()  # it may have taken the place of another
 
@@ -162,13 +164,9 @@ class FlowScreen(Screen[Result], Generic[Result]):
         return await asyncio.shield(answer)  # shielded, as the screen answers also where nobody waits any more
 
     @flow
-    async def open_screen(
-        self, screen: Screen[Answer], answered: Callable[[Answer | None], None] | None = None, *, later: bool = False
-    ) -> None:
+    async def open_screen(self, screen: Screen[Answer], *, later: bool = False) -> None:
         """Open a screen over this one, as `ask` does, from where no flow runs."""
-        answer = await self.ask(screen, later=later)
-        if answered is not None:
-            answered(answer)
+        await self.ask(screen, later=later)
 
     def part_action(self, name: str) -> Callable[..., object] | None:
         """The method for an action that this screen itself has not."""
@@ -232,10 +230,12 @@ class _GoneOn(Exception):
 _running: ContextVar[RunningFlow] = ContextVar("running_flow")
 
 
-async def _run(node: DOMNode, running: RunningFlow, work: Callable[[], Coro]) -> None:
+async def _run(node: DOMNode, running: RunningFlow, work: Callable[[], Coro], writes: bool) -> None:
     host = host_of(node)
     _running.set(running)
     try:
+        if writes and host.datastore.why_read_only:
+            await read(host.datastore.expect_writable)
         await work()
     except _GoneOn:
         pass

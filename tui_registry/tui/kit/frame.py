@@ -32,21 +32,17 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         WHERE: the places of the registry of actions that this screen is; say `BINDINGS = bindings_for(*WHERE)` too.
         FOOTER: ids of the actions the footer shows, at most seven.
         HEADING: the first words of the title line.
-        MODE: the id of the mode's action, where a screen lies in one mode only.
+        MODE: the id of the mode's action that the title line marks; empty for that in which the screen was opened.
     """
 
     WHERE: ClassVar[tuple[Where, ...]] = ()
     FOOTER: ClassVar[tuple[str, ...]] = ()
     HEADING: ClassVar[str] = APP_NAME
-    MODE: ClassVar[str] = "app.browse"
+    MODE: ClassVar[str] = ""
 
     def compose_body(self) -> Iterable[Widget]:
         """What stands between the title line and the status line."""
         raise NotImplementedError
-
-    def mode(self) -> str:
-        """The id of the mode's action that the title line marks."""
-        return self.MODE
 
     def footer_actions(self) -> tuple[str, ...]:
         """The ids of the actions that the footer shows now; asked again whenever the focus moves."""
@@ -59,7 +55,7 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
 
     def compose_frame(self) -> Iterable[Widget]:
         """The lines around the body."""
-        yield TitleLine([action(mode) for mode in MODES], self.mode())
+        yield TitleLine([action(mode) for mode in MODES], self.MODE or f"app.{self.app.current_mode}")
         yield KeyFooter()
         yield StatusLine()
 
@@ -100,8 +96,8 @@ class Line(Widget):
 
     ALLOW_SELECT: ClassVar[bool] = False
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self._places: list[tuple[int, int, Action]] = []
 
     def action_at(self, x: int) -> Action | None:
@@ -193,21 +189,18 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:
-        words.append((f"! {failing} peer{'' if failing == 1 else 's'} failing", "bold $text-warning"))
+        words.append((f"! {plural(failing, 'peer')} failing", "bold $text-warning"))
     if facts.in_conflict:
         key = action("app.conflicts").footer_key
-        words.append((f"{key} {in_conflict(facts.in_conflict)}", "bold $text-warning"))
+        words.append((f"{key} {plural(facts.in_conflict, 'conflict')}", "bold $text-warning"))
+    if facts.read_only:
+        words.append(("! read-only", "bold $text-warning"))
     if facts.restored:
         words.append(("! older copy", "bold $text-warning"))
     # Where not all troubles fit: no list marks this one, and it may be a thief.
     if facts.elsewhere:
         words.append((f"! {facts.elsewhere:,} elsewhere", "bold $text-warning"))
     return words
-
-
-def in_conflict(count: int) -> str:
-    """`1 conflict`, `1,204 conflicts`."""
-    return plural(count, "conflict")
 
 
 def _kept(facts: Facts | None) -> int:
@@ -217,6 +210,7 @@ def _kept(facts: Facts | None) -> int:
     trouble = (
         facts.in_conflict,
         facts.elsewhere,
+        facts.read_only,
         facts.restored,
         any(peer.last_error is not None for peer in facts.peers),
     )

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -19,22 +19,16 @@ from textual.widgets import Static
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for
 from tui_registry.tui.kit.flows import FlowScreen
-from tui_registry.tui.kit.text_flow import Flow, Layout, field, heading, paragraph, stack
+from tui_registry.tui.kit.text_flow import Layout, TextBody, field, heading, paragraph, stack
 
 _KEYS_WIDTH = 22
-
-
-class HelpBody(VerticalScroll, can_focus=True):
-    """The help text, scrolled like the detail's."""
-
-    BINDINGS = bindings_for("text")
 
 
 class PageScreen(FlowScreen[None], ModalScreen[None]):
     """A text to read, over any screen. Esc, ? or F1 closes it."""
 
     CSS_PATH: ClassVar[str] = str(Path(__file__).with_name("help.tcss"))  # whole: Textual looks beside the subclass
-    AUTO_FOCUS: ClassVar[str] = "HelpBody"
+    AUTO_FOCUS: ClassVar[str] = "TextBody"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("dialog"), ("question_mark,f1", "back")]
 
     def __init__(self, title: str, layout: Layout) -> None:
@@ -46,11 +40,10 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
         with Vertical():
             title = Content.assemble((self._title, "bold"), ("   j k scroll · esc closes", "$foreground-muted"))
             yield Static(title, id="help-title")
-            with HelpBody():
-                yield Flow(id="help-text")
+            yield TextBody()
 
     def on_mount(self) -> None:
-        self.query_one("#help-text", Flow).flow(self._text)
+        self.query_one(TextBody).text.flow(self._text)
 
     def action_back(self) -> None:
         self.dismiss(None)

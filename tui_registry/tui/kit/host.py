@@ -181,6 +181,8 @@ class RegistryHost(App[None]):
             self.theme = self.settings.theme
         elif self.settings.theme:
             self.say(f"there is no theme {safe_text(self.settings.theme, 40)}: ctrl+p shows them all", "problem")
+        if self.datastore.why_read_only and not self.outcome.text:
+            self.say(f"this replica can only be read: {safe_text(self.datastore.why_read_only, 200)}", "problem")
         if self.facts is None:
             self.look()
         self.set_interval(POLL_SECONDS, self.look)

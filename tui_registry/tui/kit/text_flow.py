@@ -1,12 +1,15 @@
-"""Text that is laid out anew for the width it gets."""
+"""Text that is laid out anew for the width it gets, and what it is read in where it is long."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
+
+from tui_registry.tui.kit.actions import bindings_for
 
 Layout = Callable[[int], Content]
 
@@ -36,6 +39,16 @@ class Flow(Widget):
             content = self._layout_of(max(1, width))
             self._made = width, content, content.plain.count("\n") + 1
         return self._made[1], self._made[2]
+
+
+class TextBody(VerticalScroll, can_focus=True):
+    """A text that scrolls with the keys of a list. `text` is what it holds."""
+
+    BINDINGS = bindings_for("text")
+
+    def __init__(self) -> None:
+        self.text = Flow()
+        super().__init__(self.text)
 
 
 def _nothing(width: int) -> Content:  # noqa: ARG001 - a Layout

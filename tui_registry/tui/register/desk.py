@@ -74,8 +74,10 @@ class Desk:
         """The form for what somebody wants.
 
         Raises:
-            RegistryError: the record or the draft is not there, or cannot be read.
+            RegistryError: the record or the draft is not there, or cannot be read; or nothing can be written: nobody
+                is let type what could not even be kept as a draft.
         """
+        self._datastore.expect_writable()
         opened = self._opened(wanted)
         self._stored = opened.draft
         return opened

@@ -31,11 +31,8 @@ class SafeInput(Input):
         placeholder: str = "",
         joiner: str = " ",
         suggester: Suggester | None = None,
-        id: str | None = None,  # noqa: A002  (Textual's own name)
     ) -> None:
-        super().__init__(
-            value, placeholder=placeholder, suggester=suggester, select_on_focus=False, compact=True, id=id
-        )
+        super().__init__(value, placeholder=placeholder, suggester=suggester, select_on_focus=False, compact=True)
         self._joiner = joiner
 
     def replace(self, text: str, start: int, end: int) -> None:

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.query import FIELDS
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.register.form_fields import join_items
 
@@ -30,7 +31,13 @@ class Known(NamedTuple):
 Ask: TypeAlias = Callable[[str, str], Sequence[Known]]
 
 # The fields that are completed from what is registered, and what the query language calls them.
-COMPLETED: Final[Mapping[str, str]] = {"tags": "tag", "capabilities": "cap", "tools": "tool", "license": "license"}
+COMPLETED: Final[Mapping[str, str]] = {
+    path: term.name
+    for term in FIELDS.values()
+    if term.shape == "word" and (term.many or term.name == "license")
+    for path in term.paths
+    if path
+}
 
 # Licences that models and agents carry, the most common first.
 _LICENCES = (

@@ -184,7 +184,7 @@ class SettingsScreen(FrameScreen[None]):
         if row is not None:
             await self._copy(row)
 
-    @flow
+    @flow(writes=True)
     async def action_forget(self) -> None:
         """Forget the name of a key, after a question."""
         row = self._list.item
@@ -234,6 +234,7 @@ class SettingsScreen(FrameScreen[None]):
             self.host.held(PullsByThemselves)
 
     async def _rename_owner(self, row: SettingRow) -> None:
+        await self.read(self.datastore.expect_writable)
         question = kit.AskScreen(
             f"Another name for the key {address_short(row.copied.removeprefix('0x'))}",
             row.name,

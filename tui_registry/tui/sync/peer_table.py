@@ -18,10 +18,9 @@ from tui_registry.datastore import Peer
 from tui_registry.present.amounts import moment
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.pulls import PullResult, Tally, kept_out
-from tui_registry.text import ELLIPSIS, address_short, age, count_words, exact, safe_text, size_bytes
+from tui_registry.text import ELLIPSIS, address_short, age, count_words, exact, plural, safe_text, size_bytes
 from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
-from tui_registry.tui.kit.frame import in_conflict
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList, RowStyles, cell
 from tui_registry.tui.kit.text_flow import field, paragraph, stack
@@ -260,11 +259,11 @@ def summary(views: Iterable[PeerView], conflicts: int = 0) -> tuple[str, Tone]:
         return "", "note"
     failing = sum(view.failure is not None for view in views)
     running = sum(view.pulling is not None for view in views)
-    words = [f"{exact(len(views))} peer{'' if len(views) == 1 else 's'}"]
+    words = [plural(len(views), "peer")]
     words += [f"{exact(failing)} failing"] if failing else []
-    words += [f"{exact(running)} pull{'' if running == 1 else 's'} running"] if running else []
+    words += [f"{plural(running, 'pull')} running"] if running else []
     if conflicts:
-        words.append(f"{in_conflict(conflicts)}: {action('app.conflicts').footer_key} shows it")
+        words.append(f"{plural(conflicts, 'conflict')}: {action('app.conflicts').footer_key} shows it")
     return " · ".join(words), "problem" if failing else "note"
 
 

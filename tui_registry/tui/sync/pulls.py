@@ -110,13 +110,15 @@ class Pulls:
 
         Raises:
             SyncError: it was stopped before its turn came.
-            StoreError: the peer was removed meanwhile.
+            StoreError: the peer was removed meanwhile, or nothing can be written.
         """
         make = self._make_bounds or sync.Bounds
         bounds = self._bounds = self._bounds or make()
         turns = self._turns = self._turns or sync.Turns(bounds)
         stop, report = self._stops[peer], partial(self.report, peer)
         try:
+            if datastore.why_read_only:  # what was fetched would be lost
+                await asyncio.to_thread(datastore.expect_writable)
             async with turns.turn(stop) as over:
                 if over is None:
                     raise SyncError(peer, STOPPED, "stopped before its turn came")

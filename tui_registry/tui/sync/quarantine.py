@@ -8,21 +8,20 @@ from functools import partial
 from typing import ClassVar, Final
 
 from textual import on
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui_registry.datastore import Quarantined
 from tui_registry.present.amounts import moment
-from tui_registry.text import age, exact, safe_text, size_bytes
+from tui_registry.text import age, exact, plural, safe_text, size_bytes
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
-from tui_registry.tui.kit.text_flow import Flow, field, paragraph, stack
+from tui_registry.tui.kit.text_flow import TextBody, field, paragraph, stack
 
 # More than anybody looks through; the command `quarantine` lists them all.
 MOST_LISTED: Final = 1_000
@@ -57,12 +56,6 @@ class RefusedList(ItemList[Quarantined]):
         return item
 
 
-class RefusedBody(VerticalScroll, can_focus=True):
-    """The one under the cursor in full, scrolled like the detail's text."""
-
-    BINDINGS = bindings_for("text")
-
-
 class QuarantineScreen(FrameScreen[None]):
     """Over Sync; Esc leads back."""
 
@@ -79,8 +72,7 @@ class QuarantineScreen(FrameScreen[None]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield RefusedList(id="refused")
-        with RefusedBody():
-            yield Flow(id="refused-text")
+        yield TextBody()
         yield Static(_NOTHING, id="nothing-refused")
 
     def on_mount(self) -> None:
@@ -111,8 +103,9 @@ class QuarantineScreen(FrameScreen[None]):
             self.next_step()
         item = self._list.item
         if item is not None:
-            self.query_one("#refused-text", Flow).flow(partial(refused_in_full, item, self.host.now()))
-            self.query_one(RefusedBody).scroll_home(animate=False)
+            body = self.query_one(TextBody)
+            body.text.flow(partial(refused_in_full, item, self.host.now()))
+            body.scroll_home(animate=False)
 
     # Actions
 
@@ -124,7 +117,7 @@ class QuarantineScreen(FrameScreen[None]):
     def action_read(self) -> None:
         """From the list into the text of the one under the cursor."""
         if self._list.item is not None:
-            self.query_one(RefusedBody).focus()
+            self.query_one(TextBody).focus()
 
     @flow
     async def action_copy(self) -> None:
@@ -136,7 +129,7 @@ class QuarantineScreen(FrameScreen[None]):
 
     def action_back(self) -> None:
         """From the text to the list, from the list to Sync."""
-        if isinstance(self.focused, RefusedBody):
+        if isinstance(self.focused, TextBody):
             self._list.focus()
         else:
             self.dismiss(None)
@@ -165,7 +158,7 @@ def counts_in_words(sources: Mapping[str, int]) -> str:
     """Who sent how many, the one of most first: `hub 9, usb 3 and 2 others`."""
     named = [f"{safe_text(source, 40) or 'unknown'} {exact(count)}" for source, count in list(sources.items())[:_NAMED]]
     others = len(sources) - len(named)
-    more = f" and {exact(others)} other{'' if others == 1 else 's'}" if others else ""
+    more = f" and {plural(others, 'other')}" if others else ""
     return f"{', '.join(named)}{more}"
 
 

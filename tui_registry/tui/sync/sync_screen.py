@@ -16,8 +16,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import elsewhere
 from tui_registry.present.pulls import SyncError
-from tui_registry.present.restored import what_was_restored
-from tui_registry.text import exact
+from tui_registry.text import exact, plural
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import copy_text
@@ -187,14 +186,14 @@ class SyncScreen(FrameScreen[None]):
 
     # Adding and removing peers
 
-    @flow
+    @flow(writes=True)
     async def action_add_peer(self) -> None:
         peer = await self.ask(AddPeerScreen())
         if peer is not None:
             self._select = peer.name
             self._peers_changed(f"added {peer.name}: s pulls from it")
 
-    @flow
+    @flow(writes=True)
     async def action_remove_peer(self) -> None:
         view = self._selected()
         if view is None:
@@ -370,7 +369,7 @@ class SignedElsewhere(Part):
                 count = await self.write(self.datastore.elsewhere.acknowledge, found.upto)
                 if found.restored is not None:
                     await self.write(self.datastore.mark.forget)
-                told = f"{exact(count)} operation{'' if count == 1 else 's'}" if count else "it"
+                told = plural(count, "operation") if count else "it"
                 self.say(f"{told} will not be told again", "done")
                 self.screen.host.look()
             case elsewhere.STOLEN.key:
@@ -399,7 +398,7 @@ def _question(found: _Found, now: int) -> tuple[str, list[kit.Choice], str]:
         lines.append("and other records")
     choices = []
     if found.restored is not None:
-        lines.insert(0, elsewhere.PUT_BACK if found.number else what_was_restored(found.restored))
+        lines.insert(0, elsewhere.PUT_BACK if found.number else elsewhere.what_was_restored(found.restored))
         choices.append(kit.Choice("p", "pull", "pull from every peer", "brings back what is missing"))
     if found.number:
         choices.append(kit.Choice("l", "look", "look at them all", "in the history"))

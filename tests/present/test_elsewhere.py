@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui_registry.datastore import Restored, Shared
-from tui_registry.present.restored import what_sharing_did, what_was_restored
+from tui_registry.present.elsewhere import what_sharing_did, what_was_restored
 
 
 def test_an_older_copy_and_one_that_grew_since_are_told_apart() -> None:

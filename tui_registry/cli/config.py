@@ -1,0 +1,195 @@
+"""`config`: the person's settings, shown, changed one by one, or edited."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+
+from tui_registry.cli.output import FileError, StoppedError, confirm, note, out, out_json, report
+from tui_registry.errors import Json
+from tui_registry.settings import (
+    SETTING_NAMES,
+    TABLE_NAMES,
+    Settings,
+    SettingsError,
+    TableName,
+    load_settings,
+    save_bound,
+    save_setting,
+    settings_path,
+)
+from tui_registry.text import safe_text
+
+
+def config(args: Namespace) -> int:
+    """Show the settings or where they are kept, set one, or open them in an editor."""
+    path = settings_path()
+    match args.action:
+        case "path":
+            if args.json:
+                out_json({"path": str(path), "exists": path.exists()})
+            else:
+                out(safe_text(str(path)))
+        case "set":
+            _show(path, _set(path, args.name, args.value), as_json=args.json, whole=False)
+        case "edit":
+            return _edit(path)
+        case _:
+            _show(path, checked(path), as_json=args.json, whole=args.all)
+    return 0
+
+
+def checked(path: Path | None = None) -> Settings:
+    """The settings, every bound in them looked at too.
+
+    Raises:
+        SettingsError: what is wrong with the file.
+    """
+    settings = load_settings(path)
+    _check(settings, path)
+    return settings
+
+
+def names() -> Iterator[str]:
+    """What can be set: `theme`, `sync.pull_seconds`."""
+    yield from SETTING_NAMES
+    for table, bounds in _bounds(Settings(), None).items():
+        yield from (f"{table}.{name}" for name in bounds)
+
+
+# How
+
+
+def _check(settings: Settings, path: Path | None) -> None:
+    _bounds(settings, path)
+
+
+def _bounds(settings: Settings, path: Path | None) -> dict[TableName, dict[str, Json]]:
+    """Every bound as it is now, by its table and name."""
+    from tui_registry.node.limits import node_bounds_of
+    from tui_registry.sync.bounds import bounds_of
+
+    sync, node = bounds_of(settings, path), node_bounds_of(settings, path)
+    return {
+        "sync": {field.name: getattr(sync, field.name) for field in fields(sync)},
+        "node": {field.name: getattr(node, field.name) for field in fields(node)},
+    }
+
+
+def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None:
+    here: dict[TableName, dict[str, Json]] = {"sync": {**dict(settings.sync)}, "node": {**dict(settings.node)}}
+    bounds = _bounds(settings, path) if whole else here
+    texts: dict[str, Json] = {name: getattr(settings, name) for name in SETTING_NAMES}
+    if as_json:
+        out_json({"path": str(path), "exists": path.exists(), **texts, "sync": bounds["sync"], "node": bounds["node"]})
+        return
+    for name, value in texts.items():
+        out(f"{name} = {safe_text(str(value))}" if value else f"{name} = (not set)")
+    for table, numbers in bounds.items():
+        for name, number in numbers.items():
+            out(f"{table}.{name} = {number}" + ("" if name in here[table] else "  (not set)"))
+
+
+def _set(path: Path, name: str, typed: str) -> Settings:
+    for known in SETTING_NAMES:
+        if name == known:
+            return save_setting(known, typed, path)
+    table, _, bound = name.partition(".")
+    for known_table in TABLE_NAMES:
+        if table == known_table and bound:
+            number = _number(path, name, typed)
+            return save_bound(known_table, bound, number, lambda settings: _check(settings, path), path)
+    every = [*names()]
+    near = [one for one in every if one.partition(".")[2] == name] or get_close_matches(name, every, n=1)
+    hint = f"did you mean {' or '.join(near)}?" if near else "'config show --all' lists them"
+    raise SettingsError(path, f"there is no setting '{safe_text(name, 40)}': {hint}")
+
+
+def _number(path: Path, name: str, typed: str) -> int | float | None:
+    """The number that was typed; None for an empty word, which takes the setting away."""
+    if not typed:
+        return None
+    try:
+        return int(typed)
+    except ValueError:
+        pass
+    try:
+        return float(typed)
+    except ValueError:
+        raise SettingsError(
+            path, f"{safe_text(name, 60)} must be a number, such as 30: '{safe_text(typed, 40)}' is none"
+        ) from None
+
+
+def _edit(path: Path) -> int:
+    import shlex
+    import subprocess
+
+    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    is_new = not path.exists()
+    if is_new:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_NEW, "utf-8")
+        except OSError as error:
+            raise FileError(f"{safe_text(str(path))} cannot be written: {error.strerror}") from error
+    while True:
+        try:
+            code = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
+        except OSError as error:
+            _take_back(path, is_new=is_new)
+            raise FileError(
+                f"the editor '{safe_text(' '.join(words), 80)}' cannot be started ({error.strerror}): set $EDITOR"
+            ) from error
+        if is_new and _take_back(path, is_new=True):
+            note("nothing was written, and there is no file")
+            return 0
+        if code:
+            raise StoppedError(f"the editor ended with {code}; {safe_text(str(path))} is as it left it")
+        try:
+            checked(path)
+        except SettingsError as error:
+            if not sys.stdin.isatty():
+                raise
+            report(error)
+            confirm(
+                "Edit it again?", "edit it again", "what you wrote is kept as it is, and not followed until it is right"
+            )
+        else:
+            out(f"{safe_text(str(path))}: every setting is right")
+            return 0
+
+
+def _take_back(path: Path, *, is_new: bool) -> bool:
+    """Remove a file that was made for the editor and holds nothing of the person's; whether it is gone."""
+    try:
+        if is_new and path.exists() and path.read_text("utf-8", "replace") == _NEW:
+            path.unlink()
+    except OSError:
+        return False
+    return not path.exists()
+
+
+_NEW = """\
+# Settings of tui-registry. Take the '#' away from what you want to set; 'tui-registry config show --all' lists all.
+
+# The colours of the app, such as "nord" or "textual-light".
+# theme = ""
+
+# What this replica calls itself on the title line.
+# name = "laptop"
+
+# How often the app pulls by itself.
+# sync_every = "15m"
+
+# Bounds of pulls, and of this replica's node ('tui-registry help trust' explains them).
+# [sync]
+# pull_seconds = 600
+# [node]
+# connections = 256
+"""
