@@ -24,7 +24,7 @@ from tests.trust.strings import STRINGS, dangers
 from tests.tui import hostile
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
-from tui_registry.errors import Record
+from tui_registry.errors import Json, Record
 from tui_registry.node import NodeBounds, Whereabouts, running
 from tui_registry.node.pages import HEADERS
 from tui_registry.present.record_rows import fact_rows, requirement_rows
@@ -105,18 +105,19 @@ class Known:
     def __init__(self, store: Datastore) -> None:
         lab = owner("lab")
         seed(store, 60)
-        fields: Record = {
+        fields: dict[str, Json] = {
             "version": "1.0.2", "license": "Apache-2.0", "quantization": "BF16", "tags": ["chat", "code"],
             "description": "Chats.\n\nAnd codes.", "formfile_template": "NAME qwen\nVCPU 4\n",
         }  # fmt: skip
-        self.model = signed(lab, "model", "Qwen2.5-7B-Instruct", **fields)
+        self.model = signed(lab, "model", "Qwen2.5-7B-Instruct", at=NOW - 86_400, **fields)
         self.torn = signed(lab, "model", "torn-model")
         assert self.torn.record is not None
+        changes: list[Record] = [{"license": "Apache-2.0"}, {"license": "BSD-3-Clause", "tags": ["rival"]}]
         self.live = [
             sign_up(lab, "model", {**self.torn.record, **changed}, children=[self.torn.hash], clock=2)
-            for changed in ({"license": "Apache-2.0"}, {"license": "BSD-3-Clause", "tags": ["rival"]})
+            for changed in changes
         ]
-        preferred = [self.model.key, self.torn.key, "f" * 64]
+        preferred: list[Json] = [self.model.key, self.torn.key, "f" * 64]
         self.agent = signed(lab, "agent", "research-crew", preferred_models=preferred)
         ops = [self.model, self.torn, *self.live, self.agent]
         assert not store.apply([op.to_json() for op in ops], source="secret-source").rejected
@@ -129,16 +130,21 @@ class Known:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node to which nothing is written."""
-    with Datastore.open(tmp_path_factory.mktemp("browse") / "node", clock=lambda: NOW) as store:
-        global known
-        known = Known(store)
-        with serving(store) as started:
-            yield started
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastore]:
+    with Datastore.open(tmp_path_factory.mktemp("browse") / "node", clock=lambda: NOW) as opened:
+        yield opened
 
 
-known: Known
+@pytest.fixture(scope="module")
+def known(store: Datastore) -> Known:
+    return Known(store)
+
+
+@pytest.fixture(scope="module")
+def node(store: Datastore, known: Known) -> Iterator[Node]:
+    """A node of what is known, to which nothing is written."""
+    with serving(store) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +214,7 @@ def test_a_search_has_no_more_work_than_over_rest(node: Node, monkeypatch: pytes
         assert answer.headers["retry-after"]
 
 
-def test_a_record_is_shown_with_all_its_rows_and_where_they_lead(node: Node) -> None:
+def test_a_record_is_shown_with_all_its_rows_and_where_they_lead(node: Node, known: Known) -> None:
     for op in (known.model, known.agent):
         assert op.record is not None
         path = f"/browse/{op.kind}s/{op.key}"
@@ -229,7 +235,7 @@ def test_a_record_is_shown_with_all_its_rows_and_where_they_lead(node: Node) -> 
     assert ", the key of this node" in read(node.reader.get(f"/browse/models/{known.own.key}")).text
 
 
-def test_an_agent_leads_to_the_models_that_it_prefers_and_back(node: Node) -> None:
+def test_an_agent_leads_to_the_models_that_it_prefers_and_back(node: Node, known: Known) -> None:
     page = read(node.reader.get(f"/browse/agents/{known.agent.key}"))
     assert "Qwen2.5-7B-Instruct" in page.text
     assert f"{'f' * 64} (not known here)" in page.text
@@ -240,7 +246,7 @@ def test_an_agent_leads_to_the_models_that_it_prefers_and_back(node: Node) -> No
     assert "type%3ALLM&amp;kind=model" in node.reader.get(f"/browse/agents/{known.agent.key}").text
 
 
-def test_a_conflict_shows_each_version_and_what_differs(node: Node) -> None:
+def test_a_conflict_shows_each_version_and_what_differs(node: Node, known: Known) -> None:
     page = read(node.reader.get(f"/browse/models/{known.torn.key}"))
     for said in (
         "conflict: 2 versions are live", "version A: current", "version B: rival", "common ancestor: written",
@@ -256,7 +262,7 @@ def test_a_conflict_shows_each_version_and_what_differs(node: Node) -> None:
         assert str(op.record["license"]) in version.text
 
 
-def test_a_history_says_what_became_of_a_record_also_of_a_deleted_one(node: Node) -> None:
+def test_a_history_says_what_became_of_a_record_also_of_a_deleted_one(node: Node, known: Known) -> None:
     page = read(node.reader.get(f"/browse/models/{known.torn.key}/history"))
     for said in ("edited", "current", "rival", "registered", "Licence: MIT → BSD-3-Clause", "Tags: + rival"):
         assert said in page.text
@@ -292,7 +298,7 @@ def test_a_long_history_is_read_page_by_page_and_compares_no_more_than_it_may(
             assert not [link for link in last.links if "before=" in link]
 
 
-def test_what_is_the_operators_own_is_told_to_nobody(node: Node) -> None:
+def test_what_is_the_operators_own_is_told_to_nobody(node: Node, known: Known) -> None:
     paths = [
         "/browse?q=torn", "/browse?q=owner:secret-name", "/browse?q=%40secret-search", "/browse?q=secret",
         *(f"/browse/models/{known.torn.key}{below}" for below in ("", "/history", f"/versions/{known.torn.hash}")),
@@ -342,7 +348,7 @@ def test_who_asks_by_a_name_that_the_node_does_not_know_reads_why(node: Node) ->
     refused(node.reader.get("/models/browse"), 404, "not_found")
 
 
-def test_pages_are_asked_for_again_and_not_sent_twice(node: Node) -> None:
+def test_pages_are_asked_for_again_and_not_sent_twice(node: Node, known: Known) -> None:
     for path in ("/browse", f"/browse/models/{known.model.key}", f"/browse/models/{known.model.key}/history"):
         got, head = node.reader.get(path), node.reader.head(path)
         assert got.headers["cache-control"] == "no-cache"
@@ -352,7 +358,7 @@ def test_pages_are_asked_for_again_and_not_sent_twice(node: Node) -> None:
         assert (again.status_code, again.content) == (304, b"")
 
 
-def test_nothing_is_loaded_and_the_style_sheet_is_the_one_that_is_allowed(node: Node) -> None:
+def test_nothing_is_loaded_and_the_style_sheet_is_the_one_that_is_allowed(node: Node, known: Known) -> None:
     sheets = set()
     for path in ("/browse", f"/browse/models/{known.model.key}", "/browse/nothing", "/docs"):
         answer = node.reader.get(path)
@@ -368,7 +374,7 @@ def test_nothing_is_loaded_and_the_style_sheet_is_the_one_that_is_allowed(node: 
     assert len(sheets) == 1
 
 
-def test_behind_a_proxy_every_link_leads_through_it_and_the_peer_is_what_others_reach(node: Node) -> None:
+def test_behind_a_proxy_every_link_leads_through_it_and_the_peer_is_what_others_reach(node: Node, known: Known) -> None:
     front = Whereabouts(names=("registry.example",), proxies=("127.0.0.1",), root_path="/registry")
     named = {"x-forwarded-host": "registry.example", "x-forwarded-proto": "https"}
     with running(node.store, whereabouts=front) as address, client(address) as reader:
@@ -458,7 +464,7 @@ _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
 
 @pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
 def test_a_browser_shows_the_pages_light_and_dark_and_has_nothing_to_object_to(
-    node: Node, strange: Node, tmp_path: Path
+    node: Node, known: Known, strange: Node, tmp_path: Path
 ) -> None:
     papers = {}
     torn = f"{node.address.url}/browse/models/{known.torn.key}"

@@ -60,16 +60,16 @@ ul{padding-left:1.2rem}
 .wide{overflow-x:auto}.wide td{min-width:9rem}
 nav.links{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;margin:1rem 0}
 .records td:first-child{font-weight:550;overflow-wrap:anywhere}
-.records td{padding-right:1rem}.records td:not(:first-child){white-space:nowrap}
-.records :nth-child(4),.records :nth-child(6){text-align:right;font-variant-numeric:tabular-nums}
-.records td:nth-child(3),.records td:nth-child(5){white-space:normal;max-width:14rem}
+.records td,.records th{padding-right:1rem}
+.records td:not(:first-child){white-space:nowrap;max-width:13rem;overflow:hidden;text-overflow:ellipsis}
+.records tr>:nth-child(4),.records tr>:nth-child(6){text-align:right;font-variant-numeric:tabular-nums}
 @media(max-width:46rem){.records thead{display:none}.records tr{display:block;
 padding:.55rem 0;border-bottom:1px solid var(--line)}
-.records td,.records td:nth-child(5){display:inline-block;white-space:normal;
-border:0;padding:0 .6rem 0 0;color:var(--soft);font-size:.9em}
+.records td,.records td:not(:first-child){display:inline-block;white-space:normal;
+max-width:100%;border:0;padding:0 .6rem 0 0;color:var(--soft);font-size:.9em}
 .records td:first-child{display:block;font-size:1rem;color:inherit}
 dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}body{padding:0 1rem 2rem}
-header a:first-child{width:100%}}
+header a:first-child{width:100%}.wide td{min-width:6rem}.wide{font-size:.9em}}
 """
 _STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 _POLICY = (
