@@ -230,6 +230,7 @@ class Tokens:
         self._clock = clock
         self._guard = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
+        self._turn = 0
         self._seen: tuple[int, FileState | None] | None = None
         self._known: list[tuple[bytes, Token]] = []
 
@@ -331,10 +332,14 @@ class Tokens:
 
     def _current(self) -> list[tuple[bytes, Token]]:
         with self._guard, said_plainly(self._pool.path):
+            turn = self._pool.turn()
+            if self._watcher is not None and turn != self._turn:
+                self._watcher.close()
+                self._watcher = self._seen = None
             if self._watcher is None:
                 # Its own: those of the pool may all be lent to searches, and a write must not wait for these to be let
                 # in. And one that wrote would not see its own commits in the version.
-                self._watcher = self._pool.connect()
+                self._watcher, self._turn = self._pool.connect(), turn
             (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
             seen = (int(version), file_state(self._file))
             if seen != self._seen:
