@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from tests.node.conftest import Node, client, refused, serving
+from tests.node.test_doors import NGINX, proxied
 from tests.seeds import NOW, owner, seed, signed, written
 from tests.trust.strings import STRINGS, dangers
 from tests.tui import hostile
@@ -388,6 +389,21 @@ def test_behind_a_proxy_every_link_leads_through_it_and_the_peer_is_what_others_
                     assert "peer add registry https://registry.example/registry\n" in page.text
             read(reader.get(f"{prefix}/browse/nothing"), 404, root="/registry")
             read(reader.get(f"{prefix}/browse", headers={"x-forwarded-host": "evil.example"}), 421, root="/registry")
+
+
+@pytest.mark.skipif(NGINX is None, reason="needs nginx")
+def test_behind_nginx_each_link_of_a_page_leads_to_an_answer(node: Node, known: Known, tmp_path: Path) -> None:
+    front = Whereabouts(proxies=("127.0.0.1",), root_path="/registry")
+    with (
+        running(node.store, whereabouts=front) as address,
+        proxied(address, tmp_path / "nginx") as url,
+        httpx.Client(trust_env=False, timeout=30) as caller,
+    ):
+        assert caller.get(f"{url}/").headers["location"] == "/registry/browse"
+        for path in ("/browse?q=torn", f"/browse/agents/{known.agent.key}", "/browse/nothing"):
+            answer = caller.get(f"{url}{path}")
+            for link in read(answer, answer.status_code, "/registry").links:
+                assert caller.get(answer.url.join(link)).status_code == 200, link
 
 
 def test_the_lines_that_add_the_node_as_a_peer_do(node: Node, tmp_path: Path) -> None:

@@ -187,11 +187,11 @@ def change_lines(before: Record | None, after: Record | None, limit: int = 60, m
     return [line for found in differing(None, [before, after]) for line in _change_lines(found, limit, most)]
 
 
-def what_changed(entry: HistoryEntry, limit: int = 60) -> list[str]:
+def what_changed(entry: HistoryEntry) -> list[str]:
     """What an operation changed, a line a field as in `change_lines`; nothing where it registered the record."""
     if entry.did == "deleted" and entry.before is not None:
         return [f"took away version {safe_text(str(entry.before['version']), 64)}"]
-    changes = change_lines(entry.before, entry.record, limit)
+    changes = change_lines(entry.before, entry.record)
     if not changes and entry.did in ("edited", "settled") and entry.before is not None:
         return ["no field changed"]
     return changes
