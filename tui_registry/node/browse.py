@@ -600,7 +600,7 @@ def _nav(links: Mapping[str, str]) -> str:
 
 def _public(op: HistoryEntry, place: _Place) -> tuple[HistoryEntry, int, Mapping[str, str]]:
     """An operation without what is the operator's own: who it came from, and what he calls its owner. For `came`."""
-    names = {op.actor: "this node"} if op.mine else {}
+    names = {op.actor: "this node's key"} if op.mine else {}
     return op._replace(mine=False, source="", arrived_at=op.arrived_at or 0), place.now, names
 
 
