@@ -86,6 +86,15 @@ def test_what_the_file_states_wins_over_edits_and_what_it_does_not_name_stays(cl
     assert (record["license"], record["tags"], record["description"]) == ("Apache-2.0", ["chat"], "by hand")
 
 
+def test_of_a_struct_only_the_fields_that_are_named_are_set(cli: Cli, own: str) -> None:
+    cli("update", own, "-", given="resource_requirements: {min_vcpus: 4, recommended_vcpus: 8}\nquantization: INT4\n")
+    given = f"kind: model\nmodel_id: {own}\nname: my-finetune\nquantization: null\nresource_requirements: {{min_vcpus: 6}}\n"
+    changes = cli("apply", "-", "--json", given=given).json["changes"]
+    assert [change["path"] for change in changes] == ["quantization", "resource_requirements.min_vcpus"]
+    needs = cli("show", own, "--json").json["record"]["resource_requirements"]
+    assert (needs["min_vcpus"], needs["recommended_vcpus"]) == (6, 8)
+
+
 def test_what_was_deleted_comes_back_as_the_same_record(cli: Cli, file: Path) -> None:
     model = cli("apply", "records.yaml", "--json").lines[0]["id"]
     cli("delete", model, "--yes")
