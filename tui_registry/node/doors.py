@@ -186,6 +186,8 @@ class Doors:
         if proxied:
             scope["client"] = (self._proxies.client(client[0], headers), 0)
             scope["scheme"] = headers.scheme or scope["scheme"]
+            # Both: a proxy that writes one of them may let pass what a page wrote into the other.
+            self._expect_known(host)
             host = headers.host or host
         self._expect_known(host)
         if scope["method"] not in _READING and not all(self._is_own(origin, host, proxied) for origin in origins):
