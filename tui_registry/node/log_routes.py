@@ -43,6 +43,8 @@ _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
+# Before they are read, which takes long where they are thousands. The most that a path has is four.
+_MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
 # No peer's name has a colon.
 _PUSH = "push:"
@@ -95,6 +97,8 @@ class LogRoutes:
             return await self._asking[path](Request(scope, receive))
         tile = None
         if path not in self._reading and (tile := _tile_in(path)) is None:
+            if scope["query_string"].count(b"&") >= _MOST_PARAMETERS:
+                raise NodeError("parameter", f"no path takes more than {_MOST_PARAMETERS} parameters")
             return self._other
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_method(["GET", "HEAD"])

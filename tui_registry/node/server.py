@@ -356,8 +356,8 @@ def _has_terminal() -> bool:
 
 
 class _Connection(h11.Connection):
-    """What h11 leaves to a server: bounds on headers that come in one piece, or are many; bodies whose end can be read in
-    two ways (RFC 9112, section 6.1: whoever relays them may read the other one); targets in absolute form (section
+    """What h11 leaves to a server: bounds on headers that come in one piece, or are many; bodies whose end can be read
+    in two ways (RFC 9112, section 6.1: whoever relays them may read the other one); targets in absolute form (section
     3.2.2); and how much is read at once.
 
     Attributes:
