@@ -31,7 +31,7 @@ from tui_registry.node import running
 # Statuses that may be the answer to what is described as right: a licence or a query is a language of its own, and most
 # ids are of no record.
 _RIGHT = [200, 201, 204, 206, 304, 400, 403, 404, 409, 412, 416, 422]
-_WRONG = [400, 401, 403, 404, 409, 412, 415, 422]
+_WRONG = [400, 401, 403, 404, 409, 412, 415, 422, 431]
 
 
 @schemathesis.serializer("application/x-ndjson")
