@@ -26,7 +26,7 @@ from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.queues import Client, Queues
-from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
+from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.present.pulls import report_json
@@ -43,6 +43,8 @@ _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
+# Before they are read, which takes long where they are thousands. The most that a path has is four.
+_MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
 # No peer's name has a colon.
 _PUSH = "push:"
@@ -88,14 +90,15 @@ class LogRoutes:
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         if scope["type"] != "http":
             return self._other
-        # Behind a proxy, paths begin with what leads here.
-        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        path = str(scope["path"])  # without the root path, which the doors have taken away
         if path in self._asking:
             if scope["method"] != "POST":
                 return wrong_method(["POST"])
             return await self._asking[path](Request(scope, receive))
         tile = None
         if path not in self._reading and (tile := _tile_in(path)) is None:
+            if scope["query_string"].count(b"&") >= _MOST_PARAMETERS:
+                raise NodeError("parameter", f"no path takes more than {_MOST_PARAMETERS} parameters")
             return self._other
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_method(["GET", "HEAD"])
@@ -318,7 +321,7 @@ class _ByHash:
     async def answer(self, request: Request) -> Response:
         bounds = self._bounds
         body = await read_json(request, bounds.question_bytes, bounds, self._queues)
-        hashes = members(body, {"hashes": "a list"}).get("hashes")
+        hashes = expect_members(body, "hashes").get("hashes")
         if not isinstance(hashes, list) or len(hashes) > bounds.hashes:
             raise wrong("hashes", f"must be a list of at most {bounds.hashes:,} hashes")
         wanted = [item for item in hashes if isinstance(item, str) and _HASH.fullmatch(item)]
@@ -496,8 +499,8 @@ class _Reconciling:
 
     async def answer(self, request: Request) -> Response:
         body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
-        known = {"epoch": "text", "size": "a number", "ranges": "a list"}
-        epoch, size, ranges = (members(body, known).get(name) for name in known)
+        known = ("epoch", "size", "ranges")
+        epoch, size, ranges = map(expect_members(body, *known).get, known)
         if not isinstance(epoch, str):
             raise wrong("epoch", "must be text")
         if size is not None and type(size) is not int:
