@@ -83,7 +83,7 @@ def sync(args: Namespace) -> int:
     if args.token_file is not None:
         if not args.push or len(names) != 1:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
-        token = _token_in(args.token_file)
+        token = token_in(args.token_file)
     with open_registry(args) as datastore:
         datastore.expect_writable()  # before anything is fetched
         if args.source:
@@ -248,6 +248,23 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
         "last_try": peer.last_try,
         "last_error": peer.last_error,
     }
+
+
+def nodes_named(datastore: Datastore, names: Sequence[str]) -> list[str]:
+    """The peers of these names that may be given operations; without a name all that are no folders.
+
+    Raises:
+        StoreError: `not_found`: there is no such peer, or none at all. UsageError: it is a folder.
+    """
+    from tui_registry.sync.transport import is_url
+
+    for name in names:
+        if not is_url(datastore.peers.get(name).address):
+            raise UsageError(f"{safe_text(name)} is a directory, which is given nothing: 'export --log' writes one")
+    found = list(dict.fromkeys(names)) or [peer.name for peer in datastore.peers.all() if is_url(peer.address)]
+    if not found:
+        raise StoreError("not_found", "there is no node to publish to: add one with 'peer add NAME URL'")
+    return found
 
 
 # Pulling and pushing
@@ -490,7 +507,12 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _token_in(file: str) -> str:
+def token_in(file: str) -> str:
+    """The token that a file holds.
+
+    Raises:
+        FileError: it cannot be read, or holds none.
+    """
     token = read_text(file, 4096).partition("\n")[0].strip()
     if not token.isascii() or not token.isprintable() or not token or " " in token:
         raise FileError(f"{safe_text(file)} holds no token: 'token add' on the node's machine prints one")
