@@ -15,7 +15,7 @@ from tests.node.test_conflicts_api import given, revision
 from tests.seeds import owner
 from tests.test_protocol_page import section, table
 from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node.description import EXAMPLES, Problem, deeds, operations
+from tui_registry.node.description import EVENTS, EXAMPLES, Problem, deeds, operations
 from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.query import GRAMMAR
 from tui_registry.records.schema import FIELDS
@@ -41,7 +41,7 @@ def walked(tree: Json) -> Iterator[dict[str, Json]]:
 def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[str, Json]) -> None:
     described = list(operations(document))
     names = [operation.content["operationId"] for operation in described]
-    assert len({*names}) == len(names) == 30
+    assert len({*names}) == len(names) == 31
     for operation in described:
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
@@ -56,7 +56,8 @@ def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[
             assert {(code, status) for code in codes} <= CODES
             content = answer.get("content", {})
             assert isinstance(content, dict)
-            media_type = "application/problem+json" if status >= "400" else "application/json"
+            given = "text/event-stream" if operation.path == EVENTS else "application/json"
+            media_type = "application/problem+json" if status >= "400" else given
             if status < "300" and content:
                 assert {*content[media_type]} == {"schema", "example"}
             assert [*content] in ([media_type], [media_type] if status >= "400" else [])

@@ -32,6 +32,7 @@ from tui_registry.node.description import (
     docs_page,
 )
 from tui_registry.node.doors import Doors, Whereabouts
+from tui_registry.node.events import Events
 from tui_registry.node.limits import MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.queues import Queues
@@ -102,7 +103,7 @@ def create_app(
     answer_with_problems(app)
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
-    app.include_router(_about(app, queues))
+    app.include_router(_about(app, queues, Events(datastore, queues, bounds)))
     log = LogRoutes(app, datastore, tokens, queues, accept_ops=accept_ops, bounds=bounds)
     return Doors(PacedAnswers(log, bounds), whereabouts or Whereabouts())
 
@@ -816,7 +817,7 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(app: FastAPI, queues: Queues) -> APIRouter:
+def _about(app: FastAPI, queues: Queues, events: Events) -> APIRouter:
     router = APIRouter(tags=["about"])
 
     @cache
@@ -840,7 +841,9 @@ def _about(app: FastAPI, queues: Queues) -> APIRouter:
         text = await queues.read(request.scope["client"], _PROTOCOL.read_bytes)
         return PlainTextResponse(text, headers=HEADERS)
 
-    for path, endpoint in (("/openapi.json", openapi), ("/docs", docs), ("/docs/protocol", protocol)):
+    for path, endpoint in (
+        ("/openapi.json", openapi), ("/docs", docs), ("/docs/protocol", protocol), ("/events", events.answer),
+    ):  # fmt: skip
         router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
         add_head(router, path, endpoint)
     return router

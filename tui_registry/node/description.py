@@ -35,6 +35,7 @@ from tui_registry.records.wire import derive_id
 
 _JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+EVENTS = "/events"
 # What stands in a path where others name a record.
 OWN_NAMES = ("search", "validate")
 _REF = "#/components/schemas/{model}"
@@ -493,6 +494,19 @@ for _of in _TYPES.values():
     EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
 
 
+class RecordEvent(_Answer):
+    """The `data` of an event: an operation that was appended to this node's log."""
+
+    kind: Literal["model", "agent"]
+    id: str = Field(description="of the record", pattern="^[0-9a-f]{64}$")
+    hash: str = Field(description="of the operation", pattern="^[0-9a-f]{64}$")
+    deed: OperationDeed = Field(description="what it did")
+    name: str = Field(
+        description="of the record as it was written, or as it was before it was deleted; empty if unknown"
+    )
+    owner_id: str = Field(description="who signed it", pattern="^[0-9a-f]{40}$")
+
+
 class Question(_Sent):
     """A search."""
 
@@ -820,6 +834,7 @@ def completed(openapi: dict[str, Json]) -> dict[str, Json]:
         schemas.update(SYNC_SCHEMAS)
     paths = openapi["paths"]
     if isinstance(paths, dict):
+        paths[EVENTS] = _events()
         paths.update(SYNC_PATHS)
     return openapi
 
@@ -828,7 +843,45 @@ def _described() -> list[type[BaseModel]]:
     """Every type that a route names."""
     done = [deed for kind in KINDS for deed in deeds(kind).values()]
     named = [of for deed in done for of in (deed.body, deed.answer, deed.in_part) if of is not None]
-    return [*dict.fromkeys(named), Problem, *_PROBLEMS.values()]
+    return [*dict.fromkeys(named), RecordEvent, Problem, *_PROBLEMS.values()]
+
+
+def _events() -> Json:
+    """`GET /events`: FastAPI describes no answers that do not end."""
+    place: dict[str, Json] = {"type": "string", "pattern": "^[0-9a-f]{32}:[0-9]{1,15}$"}
+    given = (
+        Parameter("after", "query", "the same, for whoever cannot send a header; the header counts more", place),
+        Parameter("Last-Event-ID", "header", "the `id` of the last event that you were told: what came since", place),
+    )
+    of: Record = {"kind": "model", "id": derive_id("model", _BY, "tiny-llama-ft", _AT), "hash": _HEAD}
+    data = json.dumps({**of, "deed": "registered", "name": "tiny-llama-ft", "owner_id": _BY})
+    told: dict[str, Json] = {
+        "text/event-stream": {
+            "schema": {
+                "type": "string",
+                "description": "server-sent events; the `data` of one that is called `operation` is a RecordEvent",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": _REF.format(model=RecordEvent.__name__)},
+            },
+            "example": f"id: {'0' * 32}:1\nevent: operation\ndata: {data}\n\n",
+        }
+    }
+    problems = _refusals(("event_id",))
+    refused: dict[str, Json] = {
+        str(status): {
+            "description": str(said["description"]),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}},
+        }
+        for status, said in problems.items()
+    }
+    operation: dict[str, Json] = {
+        "tags": ["about"],
+        "operationId": "read_events",
+        "summary": "What is appended to the log, told as it comes; `reset` where the place named is of another log",
+        "parameters": [one.described() for one in given],
+        "responses": {"200": {"description": "the events, without end", "content": told}, **refused},
+    }
+    return {"get": operation}
 
 
 class Operation(NamedTuple):

@@ -311,6 +311,10 @@ class _Server(uvicorn.Server):
         if self._on_ready is not None:
             self._on_ready(self._address)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._queues.ending.set()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """SIGINT and SIGTERM ask for the end; they are not raised again afterwards, as `serve` returns then. SIGHUP
