@@ -41,7 +41,7 @@ def walked(tree: Json) -> Iterator[dict[str, Json]]:
 def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[str, Json]) -> None:
     described = list(operations(document))
     names = [operation.content["operationId"] for operation in described]
-    assert len({*names}) == len(names) == 31
+    assert len({*names}) == len(names) == 33
     for operation in described:
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
@@ -127,6 +127,7 @@ def test_what_is_answered_is_of_its_type(busy: Node, kind: Kind) -> None:
     fits(said["patch"].answer, busy.writer.patch(made.headers["location"], json=said["patch"].example))
     fits(said["browse"].answer, busy.reader.get(f"/{kind}s", params={"fields": "name", "total": "true"}))
     fits(said["browse"].answer, busy.reader.get(f"/{kind}s", params={"q": "tpyed"}))
+    fits(said["facets"].answer, busy.reader.get(f"/{kind}s/facets"))
     fits(said["show"].in_part, busy.reader.get(contested.path, params={"fields": "tags"}))
     fits(Problem, busy.reader.get(f"/{kind}s/ff"))
     body = {"record": contested.fields("settled"), "revision": revision(*contested.heads)}

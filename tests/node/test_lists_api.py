@@ -115,3 +115,30 @@ def test_where_nothing_is_found_it_is_told_what_else_could_be_asked(seeded: Node
         assert told["near"]
     assert seeded.reader.get("/models", params={"q": "mistral"}).json()["items"]
     assert "did_you_mean" not in seeded.reader.get("/models", params={"q": "qqqqqqqq"}).json()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_records_have_in_common_is_counted_and_narrows_a_list_down(seeded: Node, kind: Kind) -> None:
+    told = seeded.reader.get(f"/{kind}s/facets")
+    page = told.json()
+    assert (page["next"], page["notes"], page["is_exact"]) == (None, [], True)
+    counts = {(item["field"], item["value"]): item for item in page["items"]}
+    assert counts
+    for field, value in [*counts][:8]:
+        item = counts[field, value]
+        found = seeded.reader.get(f"/{kind}s", params={"q": item["term"], "total": "true", "limit": "1"}).json()
+        assert found["total"] == item["records"], item
+    narrowed = seeded.reader.get(f"/{kind}s/facets", params={"q": "mistral"}).json()["items"]
+    assert sum(item["records"] for item in narrowed) < sum(item["records"] for item in page["items"])
+    held = seeded.reader.get(f"/{kind}s/facets", headers={"if-none-match": told.headers["etag"]})
+    assert held.status_code == 304
+    refused(seeded.reader.get(f"/{kind}s/facets", params={"q": "licence:"}), 400, "query")
+    refused(seeded.reader.get(f"/{kind}s/facets", params={"limit": "1"}), 400, "parameter")
+    refused(seeded.reader.get(f"/{kind}s/facets", params={"q": "a" * 5000}), 422, "invalid")
+
+
+def test_a_stranger_counts_by_no_saved_search_and_no_name_of_an_owner(busy: Node) -> None:
+    busy.store.searches.save("mine", "license:mit")
+    busy.store.names.set("1" * 40, "somebody")
+    refused(busy.reader.get("/models/facets", params={"q": "@mine"}), 400, "query")
+    assert busy.reader.get("/models/facets", params={"q": "owner:somebody"}).json()["items"] == []

@@ -549,6 +549,7 @@ def test_a_refused_method_is_told_all_methods_of_the_path(untouched: Node) -> No
         ("OPTIONS", "/models", "GET, HEAD, POST"),
         ("POST", "/models/" + "0" * 64, "GET, HEAD, PUT, PATCH, DELETE"),
         ("GET", "/models/validate", "POST"),
+        ("DELETE", "/models/facets", "GET, HEAD"),
         ("GET", "/models/search", "POST"),
         ("GET", "/models/" + "0" * 64 + "/resolve", "POST"),
         ("DELETE", "/agents/search", "POST"),

@@ -49,6 +49,8 @@ from tui_registry.node.requests import (
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.query import parse
+from tui_registry.query.editing import with_term
+from tui_registry.query.fields import FACETS
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_as_far_as_it_goes, revision_beside
 from tui_registry.records.authoring import without_consequences
@@ -128,7 +130,8 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
     router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
     said = deeds(kind)
     for name, endpoint in (
-        ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("show", routes.show),
+        ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("facets", routes.facets),
+        ("show", routes.show),
         ("validate", routes.validate), ("update", routes.update), ("patch", routes.patch), ("delete", routes.delete),
         ("resolve", routes.resolve), ("history", routes.history), ("heads", routes.heads),
         ("versions", routes.versions),
@@ -196,11 +199,7 @@ class _Records:
     async def browse(self, request: Request) -> Response:
         given = _typed(parameters(request, "q", "limit", "cursor", "sort", "fields", "total"))
         asked = self._asked_of_list(given, "q", [])
-        page = await self._queues.search(request.scope["client"], self._page, asked)
-        headers = {"etag": etag_of(page), "cache-control": "no-cache"}
-        if is_held(request, headers["etag"]):
-            return Response(status_code=304, headers=headers)
-        return Response(page, 200, headers, _JSON)
+        return _unless_held(request, await self._queues.search(request.scope["client"], self._page, asked))
 
     async def search(self, request: Request) -> Response:
         parameters(request)
@@ -208,6 +207,10 @@ class _Records:
         given, faults = members(body, ("query", "limit", "cursor", "sort", "fields", "total"))
         asked = self._asked_of_list(given, "query", faults)
         return Response(await self._queues.search(request.scope["client"], self._page, asked), 200, None, _JSON)
+
+    async def facets(self, request: Request) -> Response:
+        asked = _question({**parameters(request, "q")}, "q")
+        return _unless_held(request, await self._queues.search(request.scope["client"], self._facets, asked))
 
     async def show(self, request: Request) -> Response:
         given = _typed(parameters(request, "fields"))
@@ -412,6 +415,23 @@ class _Records:
         if page.near:
             beside["near"] = [*page.near]
         return _with(b'{"items":[%b]}' % items, beside)
+
+    def _facets(self, asked: _Question) -> bytes:
+        found = self._datastore.facets(
+            asked.query, kind=self._kind, whole=True, strict=True, own_names=False, work=self._bounds.search_work
+        )
+        items: list[Json] = [
+            {
+                "field": field,
+                "value": one.value,
+                "label": one.label,
+                "term": with_term("", FACETS[field].term, one.value),
+                "records": one.records,
+            }
+            for field, values in found.values.items()
+            for one in values
+        ]
+        return _spelt({"items": items, "next": None, "notes": [*found.notes], "is_exact": found.exact})
 
     def _update(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
         entry = self._entry_to_write(asked)
@@ -747,6 +767,14 @@ def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
         return record
     whole: Record = json.loads(record)
     return _spelt({name: whole[name] for name in fields})
+
+
+def _unless_held(request: Request, body: bytes) -> Response:
+    """A list, unless the caller has it."""
+    headers = {"etag": etag_of(body), "cache-control": "no-cache"}
+    if is_held(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, _JSON)
 
 
 def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:

@@ -37,7 +37,7 @@ _JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 EVENTS = "/events"
 # What stands in a path where others name a record.
-OWN_NAMES = ("search", "validate")
+OWN_NAMES = ("search", "validate", "facets")
 _REF = "#/components/schemas/{model}"
 # As the annotation of a field has them.
 _Type: TypeAlias = type[object] | python_types.UnionType | python_types.GenericAlias
@@ -387,10 +387,10 @@ def _kind(kind: Kind) -> _Kind:
     return _Kind(page, shown, in_part, sent, patch, settling, validation, history, versions, _example(kind))
 
 
-def _page_of(item: _Type) -> _Fields:
+def _page_of(item: _Type, most: int | None = MAX_PAGE) -> _Fields:
     """The members of every list."""
     return {
-        "items": (_list_of(item), Field(max_length=MAX_PAGE)),
+        "items": (_list_of(item), Field(max_length=most)),
         "next": (str | None, Field(description="the `cursor` of the next page, null where this is the last")),
         "notes": (_list_of(str), Field(description="what to know of the answer, a sentence each")),
     }
@@ -505,6 +505,35 @@ class RecordEvent(_Answer):
         description="of the record as it was written, or as it was before it was deleted; empty if unknown"
     )
     owner_id: str = Field(description="who signed it", pattern="^[0-9a-f]{40}$")
+
+
+class Facet(_Answer):
+    """A value that records have in common."""
+
+    field: str
+    value: str
+    label: str = Field(description="the value, for people")
+    term: str = Field(description="what a query narrows down to these by")
+    records: int = Field(description="how many have it")
+
+
+FacetPage = _made(
+    "FacetPage",
+    _Answer,
+    "Values that records have in common, field by field, the most frequent first.",
+    {
+        **_page_of(Facet, None),
+        "is_exact": (bool, Field(description="whether all were counted; else those that came last stand for all")),
+    },
+)
+
+
+EXAMPLES[FacetPage] = {
+    "items": [{"field": "license", "value": "MIT", "label": "MIT", "term": "license:MIT", "records": 7}],
+    "next": None,
+    "notes": [],
+    "is_exact": True,
+}
 
 
 class Question(_Sent):
@@ -695,6 +724,11 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         "search": Deed(
             "POST", "/search", f"search_{many}", f"Search {many}", page,
             ("query", *_WITH_BODY, "interrupted"), 200, Question, {"query": "tag:chat", "limit": 10},
+        ),
+        "facets": Deed(
+            "GET", "/facets", f"count_{many}", f"What {many} have in common, or those that a query finds, counted",
+            FacetPage, ("query", "invalid", "interrupted"), told=("ETag",), others=held,
+            parameters=(_QUERY, _IF_NONE_MATCH),
         ),
         "show": Deed(
             "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
