@@ -1,0 +1,379 @@
+"""A node read and written by `connect`: the verbs of the Datastore, whoever answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.node.conftest import T0
+from tests.seeds import make_record, owner, seed, signed
+from tests.sync.hostile import Answer, Ask, Reply, always, but, hostile
+from tests.sync.lines import line_to
+from tests.sync.logs import edit
+from tests.sync.test_retries import Time, cut, in_turn
+from tui_registry import AIAgent, AIModel, Datastore, InvalidRecord, Remote, RemoteError, connect
+from tui_registry.errors import Json, RegistryError
+from tui_registry.node import running
+from tui_registry.sync import Bounds
+from tui_registry.sync.http_transport import Waits
+
+ME = owner("me")
+AT_ONCE = Bounds(retry_seconds=0)
+
+
+@dataclass(frozen=True)
+class World:
+    """A node to which a module writes, its replica, and somebody who bears a token for it."""
+
+    store: Datastore
+    url: str
+    token: str
+    remote: Remote
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    seconds = count(T0)
+    with Datastore.open(tmp_path_factory.mktemp("remote") / "node", clock=lambda: next(seconds)) as store:
+        store.key.replace(ME)
+        seed(store, 12)
+        token = store.tokens.add("test", ("write",))
+        with running(store) as node, connect(node.url, token, bounds=AT_ONCE) as remote:
+            yield World(store, node.url, token, remote)
+
+
+def in_conflict(store: Datastore, name: str) -> str:
+    """The id of a model of the node's own of which two versions are live."""
+    root = signed(ME, "model", name, at=T0 - 1_000)
+    ops = [root, *(edit(ME, root, at=T0 - 500, description=text) for text in ("one", "another"))]
+    assert store.apply([op.to_json() for op in ops], source="laptop").applied == 3
+    return root.key
+
+
+# ---- reading ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sort", [None, "name", "-params"])
+def test_a_list_has_the_rows_that_the_replica_has(world: World, sort: str | None) -> None:
+    for here, there in (
+        (world.store.list_models(sort=sort, limit=7), world.remote.list_models(sort=sort, limit=7)),
+        (world.store.list_agents(sort=sort), world.remote.list_agents(sort=sort)),
+    ):
+        assert [row._replace(future=False) for row in there.rows] == [row._replace(future=False) for row in here.rows]
+
+
+def test_windows_follow_each_other_to_the_end_models_first(world: World) -> None:
+    rows, cursor = [], None
+    while True:
+        page = world.remote.search("made for tests", limit=3, cursor=cursor)
+        assert len(page.rows) <= 3
+        rows += page.rows
+        if page.next is None:
+            break
+        cursor = page.next
+    assert sorted(row.id for row in rows) == sorted(row.id for row in world.store.search("made for tests").rows)
+    assert [row.kind for row in rows] == sorted((row.kind for row in rows), reverse=True)
+
+
+def test_every_entry_is_the_replicas(world: World) -> None:
+    query = "made for tests kind:agent"
+    there = list(world.remote.entries(query))
+    here = list(world.store.entries(query))
+    assert there
+    assert [one._replace(future=False, size=0) for one in here] == [one._replace(future=False) for one in there]
+    assert [entry.revision for entry in there] == [entry.revision for entry in here]
+
+
+def test_records_come_typed(world: World) -> None:
+    models = list(world.remote.models("made for tests"))
+    assert models
+    assert all(isinstance(model, AIModel) for model in models)
+    assert world.remote.get_model(models[0].id) == models[0] == world.store.get_model(models[0].id)
+    agent = next(world.remote.agents())
+    assert world.remote.get_agent(agent.id) == agent
+    assert world.remote.get_model(agent.id) is None
+
+
+def test_a_record_is_found_by_the_beginning_of_its_id(world: World) -> None:
+    row = world.store.list_agents(limit=1).rows[0]
+    assert world.remote.find(f"0x{row.id[:12].upper()}") == ("agent", row.id)
+    assert world.remote.heads(row.id) == world.store.heads(row.id)
+    for prefix, code in (("ffffffffff", "not_found"), ("../health", "not_found"), ("", "not_found")):
+        with pytest.raises(RemoteError) as caught:
+            world.remote.find(prefix)
+        assert caught.value.code == code
+
+
+def test_an_id_that_is_none_never_becomes_part_of_a_path(world: World) -> None:
+    with pytest.raises(ValueError, match="64 lower-case hex digits"):
+        world.remote.entry("../../health")
+
+
+def test_a_conflict_is_told_with_each_of_its_versions(world: World) -> None:
+    key = in_conflict(world.store, "contested")
+    here, there = world.store.versions(key), world.remote.versions(key)
+    assert here is not None
+    assert there is not None
+    assert (there.heads, there.revision, there.mine) == (here.heads, here.revision, True)
+    assert [entry.record for entry in there.live] == [entry.record for entry in here.live]
+    assert there.ancestor is not None
+    assert here.ancestor is not None
+    assert there.ancestor.record == here.ancestor.record
+    entry, theirs = world.store.entry(key), world.remote.entry(key)
+    assert entry is not None
+    assert theirs is not None
+    assert theirs.live_heads == entry.live_heads
+    (row,) = world.remote.search("contested", kind="model").rows
+    assert row.heads == 2
+
+
+def test_a_query_that_cannot_be_read_is_refused_in_the_nodes_words(world: World) -> None:
+    with pytest.raises(RemoteError, match="sise") as caught:
+        world.remote.list_models(limit=1), world.remote.search("sise:>7b")
+    assert (caught.value.code, caught.value.status) == ("query", 400)
+    assert caught.value.sentence.startswith(world.url)
+
+
+def test_a_node_says_how_it_is(world: World) -> None:
+    health = world.remote.health()
+    assert (health.status, health.node, health.ops) == ("ok", ME.address, world.store.log.head().size)
+
+
+async def test_it_can_be_used_where_a_loop_runs(world: World) -> None:
+    assert world.remote.health().status == "ok"
+
+
+# ---- writing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_lives_through_the_remote(world: World) -> None:
+    written = world.remote.add_model(AIModel(name="mine", parameters=7_000_000_000))
+    assert (written.hash,) == world.remote.heads(written.key) == world.store.heads(written.key)
+    model = world.remote.get_model(written.key)
+    assert model is not None
+    assert model.owner_id == ME.address
+    edited = world.remote.update_model(
+        written.key, model.model_copy(update={"version": "0.2.0"}), seen=world.remote.heads(written.key)
+    )
+    with pytest.raises(RemoteError) as caught:
+        world.remote.update_model(written.key, model, seen=[written.hash or ""])
+    assert (caught.value.code, caught.value.status) == ("changed", 412)
+    assert edited.record is not None
+    assert edited.record["version"] == "0.2.0"
+    assert world.remote.delete_model(written.key, seen=world.remote.heads(written.key)).record is None
+    assert world.remote.get_model(written.key) is None
+    assert world.store.get_model(written.key) is None
+
+
+def test_a_conflict_is_settled_by_the_heads_that_were_seen(world: World) -> None:
+    key = in_conflict(world.store, "to-settle")
+    model = world.remote.get_model(key)
+    versions = world.remote.versions(key)
+    assert model is not None
+    assert versions is not None
+    with pytest.raises(RemoteError) as caught:
+        world.remote.update_model(key, model, seen=versions.heads)
+    assert caught.value.code == "conflict"
+    written = world.remote.resolve_model(key, model.model_copy(update={"description": "both"}), seen=versions.heads)
+    assert world.store.heads(key) == (written.hash,)
+
+
+def test_every_problem_of_a_record_is_told(world: World) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        world.remote.add_agent(AIAgent(name="crew", version="1.0"))
+    with pytest.raises(InvalidRecord) as here:
+        world.store.add_agent(AIAgent(name="crew", version="1.0"))
+    assert caught.value.problems == here.value.problems
+
+
+@pytest.mark.parametrize(("token", "code"), [(None, "unauthorized"), ("wrong", "unauthorized")])
+def test_a_write_needs_a_token(world: World, token: str | None, code: str) -> None:
+    with connect(world.url, token) as remote, pytest.raises(RemoteError) as caught:
+        remote.add("model", make_record("model", "never"))
+    assert caught.value.code == code
+    assert "token add" in caught.value.sentence
+    assert not world.store.search("never", kind="model").rows
+
+
+async def test_a_write_whose_answer_was_lost_is_done_once(world: World) -> None:
+    before = world.store.log.head().size
+    async with line_to(world.url, cut_after=10) as line:
+
+        async def mended(seconds: float) -> None:
+            line.cut_after = None
+
+        def write() -> str:
+            with connect(line.url, world.token, waits=Waits(mended)) as remote:
+                return remote.add("model", make_record("model", "once")).key
+
+        key = await asyncio.to_thread(write)
+        assert line.connections == 2
+    assert world.store.log.head().size == before + 1
+    assert [row.id for row in world.store.search("name:once", kind="model").rows] == [key]
+
+
+# ---- whoever answers ----------------------------------------------------------------------------------------------
+
+
+def problem(status: int, **members: Json) -> Answer:
+    return always(status, json.dumps(members).encode(), content_type="application/problem+json")
+
+
+def told(tree: Json, status: int = 200) -> Answer:
+    return always(status, json.dumps(tree).encode(), content_type="application/json")
+
+
+MODEL = AIModel(name="x", model_id="ab" * 32, owner_id="cd" * 20).to_plain()
+NODE = told({"status": "ok", "version": "1", "node": "cd" * 20, "ops": 1})
+
+
+async def refused(answer: Answer, verb: Callable[[Remote], object]) -> RegistryError:
+    """The error that a verb ends with."""
+
+    def ask(url: str) -> RegistryError:
+        with connect(url, "t", bounds=AT_ONCE) as remote, pytest.raises(RegistryError) as caught:
+            verb(remote)
+        return caught.value
+
+    async with hostile(but(answer, "/health", NODE)) as peer:
+        return await asyncio.to_thread(ask, peer.url)
+
+
+def a_list(remote: Remote) -> object:
+    return remote.list_models()
+
+
+def an_entry(remote: Remote) -> object:
+    return remote.entry("ab" * 32, "model")
+
+
+STRANGE: dict[str, tuple[Answer, Callable[[Remote], object], str]] = {
+    "no JSON": (always(200, b"<html>"), a_list, "not JSON"),
+    "deep JSON": (always(200, b"[" * 100_000), a_list, "not JSON"),
+    "a huge number": (always(200, b"9" * 10_000), a_list, "not JSON"),
+    "a list": (told([]), a_list, "not a node's"),
+    "no items": (told({"items": "many"}), a_list, "no page"),
+    "too many items": (told({"items": [MODEL] * 101}), a_list, "no page"),
+    "a cursor that is none": (told({"items": [], "next": 7}), a_list, "no page"),
+    "pages without an end": (told({"items": [], "next": "x"}), a_list, "without an end"),
+    "no record": (told({"items": [7], "next": None}), a_list, "no record"),
+    "half a record": (told({"items": [{"name": "x"}], "next": None}), a_list, "is missing"),
+    "a wrong type": (told({**MODEL, "parameters": "many"}), an_entry, "parameters"),
+    "an empty name": (told({**MODEL, "name": ""}), an_entry, "nobody could have signed"),
+    "another record": (told({**MODEL, "model_id": "ba" * 32}), an_entry, "another record"),
+    "no heads": (told({**MODEL, "revision": "ab" * 32}), an_entry, "no heads"),
+    "heads that are none": (told({**MODEL, "heads": ["../x"]}), an_entry, "no hashes"),
+    "a conflict without versions": (told({**MODEL, "heads": ["ab" * 32], "conflict": True}), an_entry, "no heads"),
+    "an answer to a write": (told({**MODEL, "heads": []}), lambda r: r.add("model", MODEL), "no hashes"),
+    "no problem": (told({}, 500), a_list, "status 500"),
+    "no route": (always(404, b"nothing"), a_list, "Check the address"),
+    "a redirect": (always(302, location="https://elsewhere.example/"), a_list, "connect to that one"),
+    "another host": (always(421), a_list, "does not know itself"),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+async def test_what_is_no_nodes_answer_is_an_error_in_words(strange: str) -> None:
+    answer, verb, said = STRANGE[strange]
+    error = await refused(answer, verb)
+    assert said in error.sentence
+    assert error.sentence.startswith("http://127.0.0.1:")
+
+
+async def test_an_answer_larger_than_a_bound_is_let_go() -> None:
+    bounds = Bounds(tile_bytes=1_000)
+
+    def ask(url: str) -> str:
+        with connect(url, bounds=bounds) as remote, pytest.raises(RegistryError) as caught:
+            remote.list_models()
+        return caught.value.code
+
+    async with hostile(always(200, b" " * 2_000)) as peer:
+        assert await asyncio.to_thread(ask, peer.url) == "too_large"
+
+
+async def test_what_a_stranger_says_is_safe_to_show() -> None:
+    bad = "\x1b]0;gone\x07" + "a" * 100_000
+    error = await refused(problem(400, code="query", detail=bad), a_list)
+    assert "\x1b" not in error.sentence
+    assert len(error.sentence) < 1_200
+    error = await refused(problem(400, code="\x1b[2J", detail=7), a_list)
+    assert error.code == "http_400"
+    bad = bad[:2_000]
+    problems: Json = [{"path": bad, "severity": [], "code": 1, "sentence": bad}, 7] * 1_000
+    error = await refused(problem(422, code="invalid", detail="x", problems=problems), a_list)
+    assert isinstance(error, InvalidRecord)
+    assert len(error.problems) <= 200
+    assert "\x1b" not in "".join(one.path + one.sentence for one in error.problems)
+
+
+async def test_a_busy_node_is_asked_again_when_it_says() -> None:
+    time = Time()
+
+    def ask(url: str) -> int:
+        with connect(url, waits=time.waits()) as remote:
+            return remote.health().ops
+
+    answers = in_turn(always(503, retry_after="3"), cut(), NODE)
+    async with hostile(answers) as peer:
+        assert await asyncio.to_thread(ask, peer.url) == 1
+    assert time.waited == [3.125, 0.25]
+
+
+async def test_a_write_that_is_sent_again_bears_the_same_key_and_only_writes_bear_the_token() -> None:
+    written = told({**MODEL, "heads": ["ab" * 32], "conflict": False})
+    in_flight = always(409, b'{"code": "in_flight"}', content_type="application/problem+json", retry_after="0")
+
+    def ask(url: str) -> None:
+        with connect(url, "secret", bounds=AT_ONCE) as remote:
+            remote.health()
+            assert remote.add("model", MODEL).hash == "ab" * 32
+
+    async with hostile(but(in_turn(always(503), in_flight, cut(), written), "/health", NODE)) as peer:
+        await asyncio.to_thread(ask, peer.url)
+        read, *writes = peer.asks
+    assert "authorization" not in read.headers
+    assert len(writes) == 4
+    assert len({ask.headers["idempotency-key"] for ask in writes}) == 1
+    assert {ask.headers["authorization"] for ask in writes} == {"Bearer secret"}
+
+
+async def test_it_is_said_that_a_write_without_an_answer_may_have_been_done() -> None:
+    async def mute(ask: Ask, reply: Reply) -> None:
+        await asyncio.Event().wait()
+
+    def ask(url: str) -> str:
+        bounds = Bounds(retry_seconds=0, read_seconds=0.1)
+        with connect(url, "t", bounds=bounds) as remote, pytest.raises(RemoteError) as caught:
+            remote.add("model", MODEL)
+        return caught.value.sentence
+
+    async with hostile(mute) as peer:
+        assert "may have been written all the same" in await asyncio.to_thread(ask, peer.url)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8420", "ftp://x", "http://me:secret@x", "http://x/?q=1", "http://", "http://x:99999"]
+)
+def test_what_is_no_address_of_a_node_is_refused(url: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        connect(url)
+    assert "secret" not in caught.value.sentence
+
+
+def test_what_is_no_token_is_refused_unseen() -> None:
+    with pytest.raises(RemoteError) as caught:
+        connect("http://127.0.0.1:1", "two\nlines")
+    assert "two" not in caught.value.sentence
+
+
+def test_where_nothing_listens_is_said(tmp_path: Path) -> None:
+    with connect("http://127.0.0.1:1") as remote, pytest.raises(RegistryError) as caught:
+        remote.health()
+    assert caught.value.code == "refused"
