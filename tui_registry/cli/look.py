@@ -27,14 +27,22 @@ from tui_registry.cli.output import (
     progress_bar,
     terminal_width,
 )
-from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
-from tui_registry.datastore import StoreError, revision_of
+from tui_registry.cli.registry import (
+    entry_json,
+    find,
+    names_in,
+    open_either,
+    open_registry,
+    query_explained,
+    shown_json,
+)
+from tui_registry.datastore import Datastore, StoreError, revision_of
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
+    from tui_registry.cli.registry import Registry
     from tui_registry.datastore import (
-        Datastore,
         Entry,
         Facets,
         HistoryEntry,
@@ -58,6 +66,8 @@ def list_records(args: Namespace) -> int:
 def search(args: Namespace) -> int:
     """List what the query finds, best first, or count its facets; or save it, or list or forget saved searches."""
     query = " ".join(args.query)
+    if args.node is not None and (args.saved or args.forget is not None or args.save is not None):
+        raise UsageError("searches are saved in the replica on this machine: leave --node out")
     if args.saved or args.forget is not None:
         if query:
             raise UsageError("--saved and --forget take no query")
@@ -73,17 +83,20 @@ def search(args: Namespace) -> int:
 
 def show(args: Namespace) -> int:
     """Show the record, or as it was."""
-    with open_registry(args) as datastore:
-        if args.at is not None:
+    if args.at is not None:
+        if args.node is not None:
+            raise UsageError("a node shows what is there now: leave --at or --node out")
+        with open_registry(args) as datastore:
             _show_as_it_was(datastore, args)
             return 0
-        entry = find(datastore, args.id)
-        versions = datastore.versions(entry.id) if len(entry.live_heads) > 1 else None
-        names = {} if versions is None else datastore.names.all()
+    with open_either(args) as registry:
+        entry = find(registry, args.id)
+        versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
+        names = {} if versions is None else names_in(registry)
     if args.json:
         out_json({**shown_json(entry), **_versions_json(versions)})
         return 0
-    for line in _described(entry):
+    for line in _described(entry, "your key" if args.node is None else "the node's key"):
         out(line)
     if versions is not None:
         from tui_registry.cli.versions import conflict_lines
@@ -148,8 +161,9 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
     if limit is None:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
     strict: bool = kind is None and args.strict
-    with query_explained(query), open_registry(args) as datastore:
-        _await_index(datastore, query, strict)
+    with query_explained(query), open_either(args) as datastore:
+        if isinstance(datastore, Datastore):
+            _await_index(datastore, query, strict)
         if args.json:
             found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
             for entry in islice(found, limit or None):
@@ -172,7 +186,7 @@ def _await_index(datastore: Datastore, query: str, strict: bool) -> None:
 
 
 def _print_records(
-    datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int, strict: bool
+    datastore: Registry, query: str, kind: Kind | None, sort: str | None, limit: int, strict: bool
 ) -> None:
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
@@ -220,12 +234,14 @@ def _remarks(row: Row) -> Iterator[str]:
         yield "dated in the future"
 
 
-def _nothing(datastore: Datastore, query: str, page: Page) -> str:
+def _nothing(datastore: Registry, query: str, page: Page) -> str:
     near = f". The nearest names: {', '.join(safe_text(name, 80) for name in page.near)}" if page.near else ""
     if page.did_you_mean is not None:
         return f"nothing found. Did you mean: {safe_text(page.did_you_mean)}{near}"
     if query:
         return f"nothing found{near}"
+    if not isinstance(datastore, Datastore):
+        return "no records of this kind there"
     if datastore.stats().records:
         return "no records of this kind here"
     return "this replica is empty: 'register' a record, 'sync' with a peer, or look around in the 'demo'"
@@ -249,6 +265,8 @@ class _Count(NamedTuple):
 def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
+    if args.node is not None:
+        raise UsageError("--facets counts what is in the replica on this machine: leave --node out")
     with query_explained(query), open_registry(args) as datastore:
         _await_index(datastore, query, args.strict)
         facets = datastore.facets(query, whole=True, strict=args.strict)
@@ -320,11 +338,11 @@ def _list_saved(args: Namespace) -> int:
 _LABEL = 14
 
 
-def _described(entry: Entry) -> Iterator[str]:
+def _described(entry: Entry, key: str) -> Iterator[str]:
     from tui_registry.present.record_rows import signature_rows, warnings
 
     yield from _titled(entry.kind, entry.record)
-    yield from _rows(signature_rows(entry), entry.record)
+    yield from _rows(signature_rows(entry, key), entry.record)
     for warning in warnings(entry, int(time.time())):
         yield f"  ! {warning}"
     yield from _below(entry.record, entry.problems)

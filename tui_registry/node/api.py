@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
+from tui_registry.datastore import Body, Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import (
@@ -314,7 +314,7 @@ class _Records:
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(_with(body.record, {"revision": body.revision, "conflict": body.live > 1}) for body in found)
+        items = b",".join(_with(body.record, _standing(body)) for body in found)
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         return Response(_with(b'{"items":[%b]}' % items, beside), 200, None, _JSON)
 
@@ -512,6 +512,11 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     # A write names all heads that there are, and so is the only one after.
     whole = _one_version(_spelt(op.record), (op.hash,))
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
+
+
+def _standing(body: Body) -> Record:
+    """What a list tells of a record beside its fields."""
+    return {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
 
 
 def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:

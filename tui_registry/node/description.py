@@ -203,6 +203,7 @@ def _kind(kind: Kind) -> _Kind:
     state: _Fields = {
         "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
         "conflict": (bool, Field(description="whether several versions are live")),
+        "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
     }
     listed = _made(f"Listed{name}", record, f"{_a(kind).capitalize()} as lists have it.", state)
     version = _made(
@@ -217,7 +218,6 @@ def _kind(kind: Kind) -> _Kind:
         },
     )
     conflict: _Fields = {
-        "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
         "differing": (_list_of(str), _left_out("in a conflict: the paths of the fields that are not equal")),
         "versions": (
             _list_of(version),
@@ -323,8 +323,7 @@ _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
 EXAMPLES: dict[type[BaseModel], Json] = {}
 for _of in _TYPES.values():
     EXAMPLES[_of.shown] = _of.example
-    _item: Json = {name: value for name, value in _of.example.items() if name != "heads"}
-    EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
+    EXAMPLES[_of.page] = {"items": [_of.example], "next": None, "notes": []}
 
 
 class Question(_Sent):

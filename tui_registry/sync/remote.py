@@ -288,6 +288,18 @@ class Remote:
                 return self._versions(kind, identifier, told)
         return None
 
+    def conflicts(self, limit: int = 1000) -> list[Row]:
+        """The records of which several versions are live, those of the node's own key first."""
+        rows: list[Row] = []
+        cursor = None
+        while len(rows) < limit:
+            page = self.search("is:conflict", limit=limit - len(rows), cursor=cursor)
+            rows += page.rows
+            cursor = page.next
+            if cursor is None:
+                break
+        return sorted(rows, key=lambda row: row.owner != self.address)
+
     def check(self, kind: Kind, record: Record) -> list[Problem]:
         """The authoring rules, as far as they need no other records."""
         return records.check(kind, record)
@@ -630,7 +642,8 @@ class Remote:
             before=None,
             mine=mine,
             arrived_at=arrived_at if type(arrived_at) is int else None,
-            source=None,
+            # Who they came from is the node's own business.
+            source="",
         )
 
 
