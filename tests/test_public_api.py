@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tui_registry
-from tests.seeds import owner, signed
+from tests.seeds import NOW, owner, signed
 from tui_registry import AIAgent, AIModel, Datastore, InvalidRecord, OpError, check_op, datastore, parse_op
 from tui_registry.replica.log import arrivals
 
@@ -157,7 +157,7 @@ def test_a_list_with_something_else_in_it_is_applied_not_at_all(
 
 @pytest.mark.filterwarnings("error")
 def test_what_a_copy_of_a_record_was_given_unchecked_is_an_invalid_record(tmp_path: Path) -> None:
-    with Datastore.open(tmp_path) as registry:
+    with Datastore.open(tmp_path, clock=lambda: NOW) as registry:
         op = registry.add_model(AIModel(name="mine"))
         stored = registry.get_model(op.key)
         assert stored is not None

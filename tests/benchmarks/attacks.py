@@ -73,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reader.add_argument("--seconds", type=float, default=10.0, help="of each attack")
     reader.add_argument("--only", nargs="*", default=[], metavar="WORD", help="attacks whose names have one of these")
     # For the process that this one starts for an attack.
-    reader.add_argument("--attack", nargs=4, metavar=("NAME", "PORT", "TOKEN", "FOLDER"), help=argparse.SUPPRESS)
+    reader.add_argument("--attack", nargs=5, metavar=("NAME", *Node._fields), help=argparse.SUPPRESS)
     asked = reader.parse_args(arguments)
     if asked.attack:
-        name, port, token, folder = asked.attack
-        asyncio.run(ATTACKS[name](Node(int(port), token, Path(folder))))
+        name, port, token, folder, record = asked.attack
+        asyncio.run(ATTACKS[name](Node(int(port), token, Path(folder), record)))
         return
     print(f"{'milliseconds':26} {'health p50':>10} {'p99':>8} {'lost':>5} {'record p50':>11} {'p99':>8} {'lost':>5}")
     with serving(asked.code.resolve(), asked.records) as node:
@@ -123,7 +123,9 @@ def attacking(node: Node, name: str) -> Iterator[None]:
         yield
         return
     command = [sys.executable, "-m", "tests.benchmarks.attacks", "--attack", name, str(node.port), node.token or "-"]
-    with subprocess.Popen([*command, str(node.folder)], cwd=_HERE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, str(node.folder), node.record], cwd=_HERE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "attacking\n"
@@ -254,6 +256,20 @@ async def _getting(node: Node, path: str) -> None:
         await _get(node, path)
 
 
+async def _asking(node: Node, path: str) -> None:
+    """Again and again, over one connection."""
+    request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{node.port}\r\n\r\n".encode()
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", node.port, local_addr=(_ATTACKER, 0))
+            while True:
+                writer.write(request)
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                await reader.readexactly(int(length))
+        await asyncio.sleep(0.1)
+
+
 async def _get(node: Node, path: str) -> None:
     await _talk(node, f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{node.port}\r\nconnection: close\r\n\r\n".encode())
 
@@ -307,6 +323,7 @@ ATTACKS: dict[str, Callable[[Node], Coroutine[None, None, None]]] = {
     "4 pushers": _pushers,
     "16 who send large bodies": lambda node: _crowd(16, lambda _: _posting(node, "/models/search", _LARGE)),
     "16 readers of the docs": lambda node: _crowd(16, lambda at: _getting(node, ("/docs", "/openapi.json")[at % 2])),
+    "64 readers of a record": lambda node: _crowd(64, lambda _: _asking(node, f"/models/{node.record}")),
     "16 readers of tiles": lambda node: _crowd(16, lambda number: _tiles(node, number)),
     "64 who take no answer": _takers,
 }

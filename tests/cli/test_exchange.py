@@ -202,6 +202,24 @@ def test_a_port_that_is_none_is_a_usage_error(cli: Cli, port: str) -> None:
     assert cli("serve", f"--port={port}").code == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--host-name", "http://registry.example", "without http://"),
+        ("--host-name", "registry.example:8420", "without a port"),
+        ("--trust-proxy", "registry.example", "a network such as 10.0.0.0/8"),
+        ("--root-path", "registry", "one such as /registry"),
+        ("--root-path", "/models", "the node's own"),
+        ("--accept-ops", "everybody", "token"),
+    ],
+)
+def test_where_a_node_cannot_be_reached_is_a_usage_error(cli: Cli, option: str, value: str, said: str) -> None:
+    answer = cli("serve", f"{option}={value}")
+    assert answer.code == 2
+    assert said in answer.err
+    assert option in answer.err
+
+
 def test_serve_token_shows_the_token_of_0_1_and_points_to_the_command_where_there_is_none(
     cli: Cli, data_dir: Path
 ) -> None:

@@ -145,7 +145,7 @@ def test_what_is_being_answered_makes_way_for_nobody(store: Datastore, monkeypat
 
 
 def test_an_address_with_all_its_places_gets_one_of_its_own_silent_ones(store: Datastore) -> None:
-    with running(store, bounds=NodeBounds(client_connections=2)) as address, ExitStack() as stack:
+    with running(store, bounds=NodeBounds(client_connections=2, header_seconds=600)) as address, ExitStack() as stack:
         other = stack.enter_context(connected(address, TWO))
         silent, half = stack.enter_context(connected(address, ONE)), stack.enter_context(connected(address, ONE, HALF))
         assert answered(other)

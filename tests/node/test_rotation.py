@@ -109,6 +109,18 @@ def test_the_token_in_the_file_of_0_1_opens_for_as_long_as_it_is_there(node: Run
     assert not file.exists()
 
 
+def test_the_options_of_the_command_reach_the_doors(tmp_path: Path) -> None:
+    words = "--host-name registry.example --trust-proxy 127.0.0.0/8 --root-path /registry --accept-ops=token"
+    with serving(tmp_path / "data", *words.split()) as node:
+        asked = {"host": "registry.example", "x-forwarded-for": "192.0.2.7"}
+        token = node("token", "add", "mirror", "--scope", "push")
+        refused(node.caller.post("/registry/sync/ops", content=b"x\n", headers=asked), 401, "unauthorized")
+        bearing = {**asked, "authorization": f"Bearer {token}"}
+        assert len(node.caller.post("/registry/sync/ops", content=b"x\n", headers=bearing).json()["rejected"]) == 1
+        assert json.loads(node("quarantine", "--json"))["source"] == "push:192.0.2.7"
+        refused(node.caller.get("/health", headers={"host": "evil.example"}), 421, "unknown_host")
+
+
 def test_a_hangup_reads_the_bounds_anew_and_the_node_lives_on(tmp_path: Path) -> None:
     settings = tmp_path / "config" / "tui-registry" / "settings.toml"
     settings.parent.mkdir(parents=True)

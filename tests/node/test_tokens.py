@@ -85,8 +85,7 @@ def test_a_node_that_can_only_read_goes_on_with_the_tokens_that_are_there(tmp_pa
         client(address) as caller,
     ):
         for known in (token, f"Bearer {'x' * 43}"):
-            answer = caller.post("/models", json=RECORD, headers={"authorization": known})
-            assert (answer.status_code, answer.json()["code"]) == (500, "read_only")
+            refused(caller.post("/models", json=RECORD, headers={"authorization": known}), 403, "read_only")
         refused(caller.post("/models", json=RECORD, headers={"authorization": "Bearer y"}), 401, "unauthorized")
         assert [token.name for token in store.tokens.all()] == [TOKEN_FILE, "test-0"]
         with pytest.raises(StoreError) as caught:

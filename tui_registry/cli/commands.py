@@ -7,7 +7,7 @@ that does it. Nothing heavy is imported here: every line that is typed passes th
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from importlib import import_module
 
@@ -17,6 +17,9 @@ from tui_registry.frozen import NamedTuple
 RECORDS_SHOWN = 100
 OPERATIONS_SHOWN = 50
 REFUSED_SHOWN = 200
+
+# What `completion` has a script for.
+SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
 PAGES = {"protocol": "protocol.md", "trust": "trust.md"}
@@ -642,6 +645,15 @@ _EDIT = (
 _SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
 
 
+def _completion(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry completion [options] bash|zsh|fish"
+    parser.add_argument("shell", choices=[*SHELLS, "words"], metavar="bash|zsh|fish")
+    # What the scripts ask: the line up to the cursor, as it is typed or as words.
+    parser.add_argument("--line", type=words, help=SUPPRESS)
+    parser.add_argument("--breaks", help=SUPPRESS)
+    parser.add_argument("words", nargs="*", type=words, help=SUPPRESS)
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="build it all, pull from the neighbour, and end")
     _json(parser, "for --check: a JSON object")
@@ -1161,6 +1173,22 @@ _TABLE = (
             "tui-registry config set sync_every 15m",
             "tui-registry config set sync.pull_seconds 600",
             "tui-registry config edit",
+        ),
+    ),
+    Command(
+        "completion",
+        "Care",
+        "a script that lets your shell complete commands, ids, peers and queries",
+        _completion,
+        "completion.completion",
+        description=(
+            "Print a script for your shell. With it Tab completes commands, options and their values, the ids of\n"
+            "records (also from the beginning of a name that only one has), peers, saved searches, settings, and the\n"
+            "fields and values of a query."
+        ),
+        examples=(
+            "source <(tui-registry completion bash)        (in ~/.bashrc; zsh likewise, behind compinit)",
+            "tui-registry completion fish > ~/.config/fish/completions/tui-registry.fish",
         ),
     ),
     Command(

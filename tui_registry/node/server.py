@@ -368,7 +368,7 @@ class _Connection(h11.Connection):
         self.refusal = _UNREADABLE
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        before = len(self.trailing_data[0]) if self.their_state is h11.IDLE else 0
+        before = len(self._receive_buffer)
         try:
             event = super().next_event()
         except h11.RemoteProtocolError as error:
@@ -377,7 +377,7 @@ class _Connection(h11.Connection):
             raise
         if not isinstance(event, h11.Request):
             return event
-        if before - len(self.trailing_data[0]) > self._header_bytes:
+        if before - len(self._receive_buffer) > self._header_bytes:
             self.refusal = _HEADERS
             raise h11.RemoteProtocolError("headers too large")
         names = {name for name, _ in event.headers}
@@ -408,9 +408,9 @@ class _Places:
     share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
     of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds, proxies: Proxies | None = None) -> None:
+    def __init__(self, bounds: NodeBounds, proxies: Proxies) -> None:
         self.bounds = bounds
-        self._proxies = proxies or Proxies(Whereabouts())
+        self._proxies = proxies
         self._held: dict[str, int] = {}
         self._count = 0
         # Those that wait for another request; those whose request is not whole, or was never begun; and those whose

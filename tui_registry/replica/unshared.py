@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import hmac
 import json
 import re
-import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -231,7 +229,8 @@ class Tokens:
         self._pool = pool
         self._clock = clock
         self._guard = threading.Lock()
-        self._watcher: sqlite3.Connection | None = None
+        self._own: sqlite3.Connection | None = None
+        self._own_is_hindered = False
         self._seen: tuple[int, FileState | None] | None = None
         self._known: list[tuple[bytes, Token]] = []
 
@@ -262,7 +261,9 @@ class Tokens:
             )
         if name == TOKEN_FILE:
             raise StoreError("token_exists", f"{TOKEN_FILE} is what the token in the file of that name is called")
-        token = _MARK + secrets.token_urlsafe(32)
+        from secrets import token_urlsafe  # every command passes through this module, and few make a token
+
+        token = _MARK + token_urlsafe(32)
         spelt = " ".join(scope for scope in TOKEN_SCOPES if scope in allowed)
         with self._pool.write() as db:
             if db.execute("SELECT 1 FROM tokens WHERE name = ?", (name,)).fetchone() is not None:
@@ -296,9 +297,11 @@ class Tokens:
     def find(self, given: bytes) -> Token | None:
         """The token that these bytes are, as things stand at this moment: what another process added or revoked
         counts. Takes as long for a near miss as for a far one; quick, and waits for no other reader."""
+        from hmac import compare_digest  # as above
+
         digest, found = _digest(given), None
         for known, token in self._current():
-            if hmac.compare_digest(known, digest):
+            if compare_digest(known, digest):
                 found = token
         return found
 
@@ -323,20 +326,25 @@ class Tokens:
     def close(self) -> None:
         """Let go of the database."""
         with self._guard:
-            if self._watcher is not None:
-                self._watcher.close()
-                self._watcher = None
+            if self._own is not None:
+                self._own.close()
+                self._own = None
+
+    def _reader(self) -> sqlite3.Connection:
+        """A connection of its own: those of the pool may all be lent to searches, and who only brings a token waits for
+        none of them. Another one each time where the file cannot be written: it may be read in another way by now."""
+        hindered = self._pool.hindrance is not None
+        if self._own is None or hindered or self._own_is_hindered:
+            if self._own is not None:
+                self._own.close()
+            self._own, self._own_is_hindered = self._pool.connect(), hindered
+        return self._own
 
     def _current(self) -> list[tuple[bytes, Token]]:
         with self._guard, said_plainly(self._pool.path):
-            if self._watcher is None:
-                # Its own: those of the pool may all be lent to searches, and a write must not wait for these to be let
-                # in. And one that wrote would not see its own commits in the version.
-                self._watcher = self._pool.connect()
-            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
-            seen = (int(version), file_state(self._file))
+            seen = (self._pool.data_version(), file_state(self._file))
             if seen != self._seen:
-                self._known = _stored_tokens(self._watcher)
+                self._known = _stored_tokens(self._reader())
                 try:
                     token = self.file_token()
                 except StoreError:

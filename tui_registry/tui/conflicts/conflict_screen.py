@@ -71,8 +71,8 @@ async def show_conflict(
 async def show_conflicts(host: RegistryHost) -> None:
     """Show the record that is in conflict, one's own before others'; where there are several, the list of them."""
     host.say("")
-    rows = await read(host.datastore.conflicts)
-    mine = [row for row in rows if row.owner == host.datastore.address]
+    rows, address = await read(lambda: (host.datastore.conflicts(), host.datastore.address))
+    mine = [row for row in rows if row.owner == address]
     front = host.screen
     if not rows:
         host.say("no record here is in conflict")
