@@ -125,6 +125,7 @@ def test_a_conflict_is_told_with_each_of_its_versions(world: World) -> None:
     assert there.ancestor is not None
     assert here.ancestor is not None
     assert there.ancestor.record == here.ancestor.record
+    assert there.base == here.base
     entry, theirs = world.store.entry(key), world.remote.entry(key)
     assert entry is not None
     assert theirs is not None

@@ -550,6 +550,7 @@ def _conflict(found: Versions) -> dict[str, Json]:
     return {
         "differing": [difference.path for difference in differences],
         "ancestor": ancestor,
+        "mergeable": ancestor is not None and found.base is not None,
         "versions": [_version(version) for version in told],
         **({"more_versions": more} if more else {}),
     }

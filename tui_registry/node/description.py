@@ -224,6 +224,7 @@ def _kind(kind: Kind) -> _Kind:
             _left_out("in a conflict: the live ones, the shown one first", MAX_VERSIONS),
         ),
         "ancestor": (version | None, _left_out("in a conflict: the nearest that all versions come from, if known")),
+        "mergeable": (bool, _left_out("whether `ancestor` is what to merge the versions from")),
         "more_versions": (int, _left_out("how many live versions are not told")),
     }
     shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", conflict)

@@ -280,7 +280,7 @@ class Remote:
         """The live versions of a record, each in full; None when there is no such record. What a node does not tell of
         an operation is 0 or empty.
 
-        `base` is None: whatever differs needs a decision, as the node does not say what to merge versions from.
+        Where the node does not say what to merge versions from, `base` is None: whatever differs needs a decision.
         """
         for kind in _kinds(None):
             told = self._told(kind, _whole_id(identifier))
@@ -605,6 +605,7 @@ class Remote:
         live = [self._version(kind, identifier, owner, mine, one) for one in listed]
         if told.record != live[0].record or not {entry.hash for entry in live} <= {*heads}:
             raise self._odd("tells versions of a record that are not its heads")
+        nearest = None if ancestor is None else self._version(kind, identifier, owner, mine, ancestor)
         return Versions(
             kind,
             identifier,
@@ -613,8 +614,8 @@ class Remote:
             None,
             heads,
             tuple(live),
-            None if ancestor is None else self._version(kind, identifier, owner, mine, ancestor),
-            None,
+            nearest,
+            nearest.record if nearest is not None and told.tree.get("mergeable") is True else None,
             more if type(more) is int and 0 < more <= LARGEST else 0,
         )
 
