@@ -11,10 +11,12 @@ import pytest
 
 from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
 from tests.node.conftest import T0
-from tests.seeds import owner, seed
+from tests.seeds import make_record, owner, seed
 from tests.sync.test_remote import in_conflict
+from tui_registry import RemoteError, connect
 from tui_registry.cli.commands import COMMANDS
 from tui_registry.datastore import Datastore
+from tui_registry.errors import Json
 from tui_registry.node import running
 
 ME = owner("me")
@@ -157,6 +159,59 @@ def test_a_conflict_is_looked_at_and_settled_by_its_node(ask: Asked, there: Ther
     assert len(there.store.heads(key)) == 1
 
 
+@pytest.fixture
+def lived(there: There) -> str:
+    """A model that was registered, edited, deleted, brought back and edited on two devices."""
+    store = there.store
+    op = store.add("model", make_record("model", f"lived-{store.log.head().size}"))
+    key, record = op.key, op.record
+    assert record is not None
+    store.update("model", key, {**record, "description": "edited"}, store.heads(key))
+    store.delete("model", key, store.heads(key))
+    store.add("model", {**record, "description": "back"})
+    with connect(there.url) as remote:
+        try:
+            list(remote.history(key))
+        except RemoteError as error:
+            pytest.skip(error.sentence)
+    return key
+
+
+def test_a_history_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, lived: str) -> None:
+    for words in (("history", lived), ("history", lived[:20], "--limit", "2")):
+        here, asked = local(*words, "--json").lines, ask(*words, "--json").lines
+        untold: dict[str, Json] = dict.fromkeys(("clock", "source", "index"))
+        assert asked == [line | untold for line in here]
+    table = ask("history", lived).out
+    assert [word in table for word in ("registered", "edited", "deleted", "brought back")] == [True] * 4
+    assert "CLOCK" not in table
+
+
+def test_what_an_operation_did_and_left_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, lived: str) -> None:
+    ops = [line["hash"][:12] for line in local("history", lived, "--json").lines]
+    for words in (
+        ("diff", lived, "--json"),
+        ("diff", lived, ops[2], "--json"),
+        ("diff", lived, ops[3], ops[0], "--json"),
+        ("show", lived, "--at", ops[3], "--json"),
+    ):
+        here, asked = local(*words).json, ask(*words).json
+        for told in (*here.get("versions", ()), *([here["at"]] if "at" in here else ())):
+            told["source"] = ""
+        assert asked == here
+    assert is_one_sentence(ask("show", lived, "--at", ops[1]), "was deleted by that operation")
+    assert "by an operation" not in ask("show", lived, "--at", "today").err
+    assert ask("show", lived, "--at", "today").code == 2
+
+
+def test_a_deleted_record_has_its_history_there(ask: Asked, there: There, lived: str) -> None:
+    there.store.delete("model", lived, there.store.heads(lived))
+    assert ask("history", lived[:16], "--json").lines[0]["deletes"] is True
+    deleted = ask.writes("register", "model", "-", "--json", given="name: to-delete\n").json["id"]
+    said = ask.writes("delete", deleted, "--yes", "--json").json
+    assert (said["hash"],) == there.store.heads(deleted)
+
+
 def test_a_conflict_is_settled_by_a_removal_of_all_versions(ask: Asked, there: There) -> None:
     key = in_conflict(there.store, "unwanted")
     revision = ask("diff", key, "--json").json["revision"]
@@ -192,7 +247,7 @@ def test_a_token_that_opens_nothing_is_refused_by_the_node(
 
 ELSE = {
     "compare": ("a", "b"),
-    "history": (),
+    "completion": ("bash",),
     "peer": ("list",),
     "formfile": ("language",),
     "identity": ("show",),
@@ -220,7 +275,7 @@ def test_every_other_command_refuses_in_words(cli: Cli, data_dir: Path, command:
         (("list", "models", "--node", "http://x", "--data-dir", "d"), "leave one of them out"),
         (("search", "--saved", "--node", "http://x"), "leave --node out"),
         (("search", "--facets", "--node", "http://x"), "leave --node out"),
-        (("show", "abc", "--at", "today", "--node", "http://x"), "leave --at or --node out"),
+        (("history", "--node", "http://x"), "give its ID"),
     ],
 )
 def test_a_line_that_asks_for_both_is_refused(cli: Cli, words: tuple[str, ...], sentence: str) -> None:

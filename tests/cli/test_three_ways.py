@@ -120,21 +120,22 @@ def by_client(node: Node, cli: Cli, folder: Path) -> None:
         registry.resolve("model", node.contested, take, versions.heads)
 
 
-def state(data_dir: Path) -> Json:
-    """What a replica holds, but for what the second and the way decide: ids, times and hashes."""
+class State(NamedTuple):
+    """What a replica holds, but for what the second decides: ids, times and hashes."""
+
+    records: list[Record]
+    deeds: list[list[str]]
+    ops: int
+    conflicts: int
+
+
+def state(data_dir: Path) -> State:
     with Datastore.open(data_dir) as store:
         entries = sorted(store.entries(), key=lambda entry: str(entry.record["name"]))
         left_out = ("model_id", "created_at", "updated_at")
-        shown: list[Json] = [
-            {name: value for name, value in entry.record.items() if name not in left_out} for entry in entries
-        ]
-        deeds: list[Json] = [[op.did for op in reversed(store.history(entry.id))] for entry in entries]
-        return {
-            "records": shown,
-            "deeds": deeds,
-            "ops": store.log.head().size,
-            "conflicts": store.stats().conflicts,
-        }
+        shown = [{name: value for name, value in one.record.items() if name not in left_out} for one in entries]
+        deeds = [[str(op.did) for op in reversed(store.history(one.id))] for one in entries]
+        return State(shown, deeds, store.log.head().size, store.stats().conflicts)
 
 
 def test_a_record_lives_alike_by_command_line_by_http_and_by_the_client(
@@ -153,5 +154,5 @@ def test_a_record_lives_alike_by_command_line_by_http_and_by_the_client(
         ends.append(state(folder))
     assert not data_dir.exists()
     assert ends[0] == ends[1] == ends[2]
-    assert isinstance(ends[0], dict)
-    assert (ends[0]["ops"], ends[0]["conflicts"], len(ends[0]["deeds"])) == (8, 0, 2)
+    assert (ends[0].ops, ends[0].conflicts) == (8, 0)
+    assert ends[0].deeds == [["registered", "edited", "edited", "settled"], ["registered", "edited"]]

@@ -18,6 +18,7 @@ from tests.sync.lines import line_to
 from tests.sync.logs import edit
 from tests.sync.test_retries import Time, cut, in_turn
 from tui_registry import AIAgent, AIModel, Datastore, InvalidRecord, Remote, RemoteError, connect
+from tui_registry.datastore import HistoryEntry
 from tui_registry.errors import Json, RegistryError
 from tui_registry.node import running
 from tui_registry.sync import Bounds
@@ -132,6 +133,35 @@ def test_a_conflict_is_told_with_each_of_its_versions(world: World) -> None:
     assert theirs.live_heads == entry.live_heads
     (row,) = world.remote.search("contested", kind="model").rows
     assert row.heads == 2
+
+
+def test_a_history_is_the_replicas_but_for_what_a_node_does_not_tell(world: World) -> None:
+    key = in_conflict(world.store, "with-a-past")
+    versions = world.store.versions(key)
+    assert versions is not None
+    record = versions.live[0].record
+    assert record is not None
+    world.store.resolve("model", key, {**record, "description": "settled"}, versions.heads)
+    world.store.delete("model", key, world.store.heads(key))
+    for number in range(60):  # more than a page has
+        record = {**record, "description": f"again {number}"}
+        if number == 0:
+            world.store.add("model", record)
+        else:
+            world.store.update("model", key, record, world.store.heads(key))
+    try:
+        there = list(world.remote.history(key))
+    except RemoteError as error:
+        pytest.skip(error.sentence)
+    here = [entry._replace(place=0, clock=0, source="") for entry in world.store.history(key)]
+    assert there == here
+    assert list(world.remote.history(key, limit=3)) == here[:3]
+    assert world.remote.record_at(key, here[-1].hash[:16]) == here[-1]
+    for at, code in (("0" * 64, "not_found"), ("none", "not_found"), ("", "not_found")):
+        with pytest.raises(RemoteError) as caught:
+            world.remote.record_at(key, at)
+        assert caught.value.code == code
+    assert list(world.remote.history("0" * 64)) == []
 
 
 def test_a_query_that_cannot_be_read_is_refused_in_the_nodes_words(world: World) -> None:
@@ -274,6 +304,12 @@ STRANGE: dict[str, tuple[Answer, Callable[[Remote], object], str]] = {
     "an answer to a write": (told({**MODEL, "heads": []}), lambda r: r.add("model", MODEL), "no hashes"),
     "no problem": (told({}, 500), a_list, "status 500"),
     "no route": (always(404, b"nothing"), a_list, "Check the address"),
+    "heads of no hashes": (told({"heads": ["x"], "live": []}), lambda r: r.heads("ab" * 32), "no hashes"),
+    "an old node": (
+        always(404, b'{"code": "no_route"}', content_type="application/problem+json"),
+        lambda r: next(r.history("ab" * 32)),
+        "tells no histories",
+    ),
     "a redirect": (always(302, location="https://elsewhere.example/"), a_list, "connect to that one"),
     "another host": (always(421), a_list, "does not know itself"),
 }
@@ -285,6 +321,45 @@ async def test_what_is_no_nodes_answer_is_an_error_in_words(strange: str) -> Non
     error = await refused(answer, verb)
     assert said in error.sentence
     assert error.sentence.startswith("http://127.0.0.1:")
+
+
+OPERATION: dict[str, Json] = {
+    "hash": "ab" * 32, "deed": "registered", "updated_at": 1, "arrived_at": None, "children": [], "is_head": True,
+    "is_shown": True, "changed": [], "record": MODEL,
+}  # fmt: skip
+NO_OPERATIONS: dict[str, Json] = {
+    "no list": {"items": 7},
+    "no operation": {"items": [7]},
+    "too many": {"items": [OPERATION] * 51},
+    "no hash": {"items": [{**OPERATION, "hash": "x"}]},
+    "an unknown deed": {"items": [{**OPERATION, "deed": "conjured"}]},
+    "children of no hashes": {"items": [{**OPERATION, "children": [[]]}]},
+    "another record": {"items": [{**OPERATION, "record": {**MODEL, "model_id": "ba" * 32}}]},
+    "no record": {"items": [{**OPERATION, "record": {"name": []}}]},
+    "pages without an end": {"items": [], "next": "1"},
+}
+
+
+@pytest.mark.parametrize("what", NO_OPERATIONS)
+async def test_a_history_of_what_is_no_operation_is_an_error_in_words(what: str) -> None:
+    heads = told({"heads": ["ab" * 32], "live": ["ab" * 32]})
+    answer = but(told(NO_OPERATIONS[what]), "/heads", heads)
+    error = await refused(answer, lambda remote: list(remote.history("ab" * 32)))
+    assert error.code == "protocol"
+
+
+async def test_an_operation_whose_children_never_come_is_told_all_the_same() -> None:
+    heads = told({"heads": ["ab" * 32], "live": ["ab" * 32]})
+    items: Json = [{**OPERATION, "children": ["cd" * 32], "changed": ["name", 7]}]
+    ends = in_turn(told({"items": items, "next": "1"}), told({"items": [OPERATION], "next": None}))
+
+    def ask(url: str) -> list[HistoryEntry]:
+        with connect(url) as remote:
+            return list(remote.history("ab" * 32))
+
+    async with hostile(but(but(ends, "/heads", heads), "/health", NODE)) as peer:
+        first, second = await asyncio.to_thread(ask, peer.url)
+    assert (first.before, first.children, second.mine) == (None, ("cd" * 32,), True)
 
 
 async def test_an_answer_larger_than_a_bound_is_let_go() -> None:

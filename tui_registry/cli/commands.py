@@ -798,6 +798,7 @@ _TABLE = (
             "tui-registry history --mine --limit 10",
             "tui-registry history --elsewhere --json | jq -r '[.source, .did, .name] | @tsv'",
         ),
+        asks_nodes=True,
     ),
     Command(
         "quarantine",

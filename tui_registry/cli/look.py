@@ -83,13 +83,10 @@ def search(args: Namespace) -> int:
 
 def show(args: Namespace) -> int:
     """Show the record, or as it was."""
-    if args.at is not None:
-        if args.node is not None:
-            raise UsageError("a node shows what is there now: leave --at or --node out")
-        with open_registry(args) as datastore:
-            _show_as_it_was(datastore, args)
-            return 0
     with open_either(args) as registry:
+        if args.at is not None:
+            _show_as_it_was(registry, args)
+            return 0
         entry = find(registry, args.id)
         versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else names_in(registry)
@@ -115,13 +112,17 @@ def history(args: Namespace) -> int:
         raise UsageError("--elsewhere lists what your key signed elsewhere, of all records: it goes without an ID")
     if args.acknowledge and not args.elsewhere:
         raise UsageError("--acknowledge goes with --elsewhere: 'history --elsewhere' lists what it is about")
+    if args.id is not None:
+        with open_either(args) as registry:
+            _list_history(registry, args)
+        return 0
+    if args.node is not None:
+        raise UsageError("a node tells the operations of one record: give its ID, or leave --node out")
     with open_registry(args) as datastore:
         if args.elsewhere:
             _list_elsewhere(datastore, args)
-        elif args.id is None:
-            _list_operations(datastore, args)
         else:
-            _list_history(datastore, args)
+            _list_operations(datastore, args)
     return 0
 
 
@@ -392,20 +393,25 @@ def _versions_json(versions: Versions | None) -> dict[str, Json]:
 # A record as it was
 
 
-def _show_as_it_was(datastore: Datastore, args: Namespace) -> None:
+def _show_as_it_was(datastore: Registry, args: Namespace) -> None:
     """
     Raises:
         StoreError: it was not there yet, or was deleted then; or there is no such record or operation.
     """
     kind, identifier = datastore.find(args.id, deleted=True)
     moment = _moment(args.at, int(time.time()))
-    op = datastore.record_at(identifier, args.at if moment is None else moment)
+    if moment is None:
+        op = datastore.record_at(identifier, args.at)
+    elif isinstance(datastore, Datastore):
+        op = datastore.record_at(identifier, moment)
+    else:
+        raise UsageError("a node tells a record as one of its operations wrote it, not by a time: see 'history ID'")
     if op.record is None:
         raise StoreError("not_found", _was_deleted(datastore, kind, identifier, op, moment))
     if args.json:
         out_json(_as_it_was_json(datastore, kind, identifier, op, op.record))
         return
-    for line in _as_it_was(kind, identifier, op, op.record, moment, datastore.names.all()):
+    for line in _as_it_was(kind, identifier, op, op.record, moment, names_in(datastore)):
         out(line)
 
 
@@ -473,16 +479,16 @@ def _as_it_was(
     yield from _below(record, ())
 
 
-def _was_deleted(datastore: Datastore, kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
+def _was_deleted(datastore: Registry, kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
     from tui_registry.cli.versions import as_it_was_before
 
     when = "by that operation" if moment is None else "then"
-    before = as_it_was_before(identifier, op, (datastore.log.version(child, identifier) for child in op.children))
+    before = as_it_was_before(identifier, op, (datastore.record_at(identifier, child) for child in op.children))
     return f"{kind} {identifier[:12]} was deleted {when} (operation {op.hash[:12]}): {before}"
 
 
 def _as_it_was_json(
-    datastore: Datastore, kind: Kind, identifier: str, op: HistoryEntry, record: Record
+    datastore: Registry, kind: Kind, identifier: str, op: HistoryEntry, record: Record
 ) -> dict[str, Json]:
     """As `show --json`, with the heads of now: given to `update`, it brings this version back."""
     from tui_registry.present.settling import version_json
@@ -610,30 +616,48 @@ def _print_operations(datastore: Datastore, found: Iterable[Operation], title: s
     return shown
 
 
-def _list_history(datastore: Datastore, args: Namespace) -> None:
+def _list_history(datastore: Registry, args: Namespace) -> None:
     kind, identifier = datastore.find(args.id, deleted=True)
-    entries = _of_record(datastore, identifier, args.limit or 0)
+    columns: Sequence[Column] = _HISTORY
+    untold: dict[str, Json] = {}
+    if isinstance(datastore, Datastore):
+        entries = _of_record(datastore, identifier, args.limit or 0)
+    else:
+        entries = datastore.history(identifier, limit=args.limit or None)
+        # What a node does not tell of an operation.
+        columns = tuple(column for column in _HISTORY if column.title not in ("CLOCK", "FROM"))
+        untold = dict.fromkeys(("clock", "source", "index"))
     if args.json:
         for entry in entries:
-            told = _operation_json(kind, identifier, entry)
+            told = _operation_json(kind, identifier, entry) | untold
             out_json(told | {"record": entry.record, "did": entry.did, "changed": [*_changed(entry)]})
         return
     out(f"{kind} {identifier}")
     out(f"its operations, {_ORDER}")
-    _print_history(entries, terminal_width())
+    _print_history(entries, columns, terminal_width())
 
 
-def _print_history(entries: Iterator[HistoryEntry], width: int) -> None:
+def _print_history(entries: Iterator[HistoryEntry], columns: Sequence[Column], width: int) -> None:
     from tui_registry.present.deeds import standing
     from tui_registry.present.versions import change_lines
 
-    table = Table(_HISTORY, width)
+    table = Table(columns, width)
     now = int(time.time())
     out(table.header())
     for entry in entries:
         after = ", ".join(child[:12] for child in entry.children) or "-"
-        came = (moment_utc(entry.updated_at), *_arrival(entry, now))
-        out(table.line((entry.hash[:12], str(entry.clock), entry.did, standing(entry), *came, after)))
+        arrived, source = _arrival(entry, now)
+        cells = {
+            "OPERATION": entry.hash[:12],
+            "CLOCK": str(entry.clock),
+            "DID": entry.did,
+            "NOW": standing(entry),
+            "WRITTEN": moment_utc(entry.updated_at),
+            "ARRIVED": arrived,
+            "FROM": source,
+            "AFTER": after,
+        }
+        out(table.line([cells[column.title] for column in columns]))
         changes = change_lines(entry.before, entry.record, _CHANGE, 1)
         if changes:
             out(fitted(f"  {'; '.join(changes)}", width))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import RECORDS_SHOWN
-from tui_registry.cli.output import Column, Table, UsageError, note, on_terminal, out, out_json, terminal_width
+from tui_registry.cli.output import Column, Table, note, on_terminal, out, out_json, terminal_width
 from tui_registry.cli.registry import names_in, open_either
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.frozen import NamedTuple
@@ -147,18 +147,26 @@ def _compared(datastore: Registry, kind: Kind, identifier: str, ops: Sequence[st
     if versions is not None and len(versions.live) > 1:
         ancestor = versions.ancestor
         return _Compared(kind, identifier, ancestor, ancestor and ancestor.record, versions.live, conflict=versions)
-    if not isinstance(datastore, Datastore):
-        raise UsageError("a node tells how the versions of a record in conflict differ, and no more: leave --node out")
-    found = [datastore.log.version(op, identifier) for op in ops]
+    found = [datastore.record_at(identifier, op) for op in ops]
     if len(found) == 2:
         return _Compared(kind, identifier, found[0], found[0].record, found[1:])
     if not found:
-        last = datastore.log.last_operation(identifier)
-        if last is None:  # never: `find` found it
-            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here")
-        found = [datastore.log.version(last.hash, identifier)]
-    replaced = [datastore.log.version(child, identifier) for child in found[0].children]
+        found = [_last(datastore, kind, identifier)]
+    replaced = [datastore.record_at(identifier, child) for child in found[0].children]
     return _Compared(kind, identifier, None, found[0].before, found, [op for op in replaced if not op.is_rm])
+
+
+def _last(datastore: Registry, kind: Kind, identifier: str) -> HistoryEntry:
+    """The operation that is shown; where all are removals the last that arrived."""
+    if isinstance(datastore, Datastore):
+        last = datastore.log.last_operation(identifier)
+        if last is not None:
+            return datastore.record_at(identifier, last.hash)
+    else:
+        standing = [op for op in datastore.history(identifier) if op.is_head]
+        if standing:
+            return next((op for op in standing if op.is_winner), standing[0])
+    raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here")  # never: `find` found it
 
 
 # Nothing is cut that a person asked to see.

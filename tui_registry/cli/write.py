@@ -62,7 +62,7 @@ from tui_registry.text import exact, moment_utc, safe_text
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
     from tui_registry.crdt import AgentOp, ModelOp
-    from tui_registry.datastore import Comparison, HistoryEntry, Undo, Versions
+    from tui_registry.datastore import Comparison, Undo, Versions
     from tui_registry.sync.remote import Remote, Written
 
 
@@ -424,25 +424,16 @@ def _merged(datastore: Registry, versions: Versions, args: Namespace, edit: _Edi
 
 
 def _taken(datastore: Registry, versions: Versions, prefix: str) -> Record:
-    op = datastore.log.version(prefix, versions.id) if isinstance(datastore, Datastore) else _one_of(versions, prefix)
+    # Most often one of the live ones, as they were shown.
+    shown = (entry for entry in versions.live if len(prefix) >= _SURE and entry.hash.startswith(prefix.strip().lower()))
+    op = next(shown, None) or datastore.record_at(versions.id, prefix)
     if op.record is None:
         raise StoreError("not_found", f"operation {op.hash[:12]} is a removal: --delete settles by deleting the record")
     return op.record
 
 
-def _one_of(versions: Versions, prefix: str) -> HistoryEntry:
-    """The version, or what all come from, whose operation begins so: what a node tells of a record.
-
-    Raises:
-        StoreError: `not_found`, `ambiguous`.
-    """
-    told = [*versions.live, *([versions.ancestor] if versions.ancestor is not None else [])]
-    found = [entry for entry in told if prefix and entry.hash.startswith(prefix.strip().lower())]
-    if len(found) == 1:
-        return found[0]
-    code = "ambiguous" if found else "not_found"
-    which = ", ".join(entry.hash[:12] for entry in told)
-    raise StoreError(code, f"'{safe_text(prefix, 64)}' must be the beginning of one of the operations {which}")
+# No two operations of a record begin with the same digits, where they are so many: 48 bits.
+_SURE = 12
 
 
 def _with_edit(versions: Versions, edit: _Edit, bases: Sequence[Record]) -> list[Record]:

@@ -17,18 +17,22 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Self, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from tui_registry import records
 from tui_registry.datastore import Entry, HistoryEntry, Page, Row, StoreError, Versions, revision_of
-from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.deeds import DEEDS
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
 from tui_registry.query.fields import LARGEST
+from tui_registry.records.merging import differing
 from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.http_transport import Answer, HttpTransport, Waits
@@ -41,6 +45,9 @@ _PAGE = 200
 _DAY = 86_400
 _MOST_HEADS = 4_096
 _MOST_PROBLEMS = 200
+# Operations of one page of a history; those that wait for what they replaced.
+_OPERATIONS = 50
+_MOST_WAITING = 500
 _LONGEST_SENTENCE = 1_000
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
 _ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII).fullmatch
@@ -101,6 +108,21 @@ class _Told(NamedTuple):
     conflict: bool
     heads: tuple[str, ...] | None
     tree: dict[str, Json]
+
+
+class _State(NamedTuple):
+    """How a record stands; `is_gone`: it is deleted."""
+
+    kind: Kind
+    heads: tuple[str, ...]
+    is_gone: bool
+
+
+class _Operation(NamedTuple):
+    """An operation as a history tells it, and the paths of what it changed."""
+
+    entry: HistoryEntry
+    changed: list[str]
 
 
 def connect(url: str, token: str | None = None, *, bounds: Bounds | None = None, waits: Waits | None = None) -> Remote:
@@ -231,8 +253,8 @@ class Remote:
         for told in self._all("agent", query, sort):
             yield records.AIAgent.from_plain(told.record)
 
-    def find(self, prefix: str, kind: Kind | None = None, *, deleted: bool = False) -> tuple[Kind, str]:  # noqa: ARG002
-        """The only record whose id begins with `prefix`. A node finds no deleted ones.
+    def find(self, prefix: str, kind: Kind | None = None, *, deleted: bool = False) -> tuple[Kind, str]:
+        """The only record whose id begins with `prefix`; with `deleted`, where none is live, also a deleted one.
 
         Raises:
             RemoteError: `not_found` or `ambiguous`.
@@ -244,6 +266,8 @@ class Remote:
         if len(found) > 1:
             named = ", ".join(identifier[: len(match[1]) + 8] for _, identifier in found)
             raise self._refused("ambiguous", f"{match[1]} is the beginning of several ids ({named}): give more digits")
+        if not found and deleted:
+            found = [(of, known) for of in _kinds(kind) if (known := self._id_of_deleted(of, match[1])) is not None]
         if not found:
             raise self._refused("not_found", f"there is no {kind or 'record'} there whose id begins with {match[1]}")
         return found[0]
@@ -272,9 +296,47 @@ class Remote:
         return None if told is None else records.AIAgent.from_plain(told.record)
 
     def heads(self, identifier: str) -> tuple[str, ...]:
-        """All heads of a record, ascending; empty where there is none."""
-        entry = self.entry(identifier)
-        return () if entry is None else entry.heads
+        """All heads of a record, deleted or not, ascending; empty for an id that the node never saw."""
+        try:
+            state = self._state(identifier)
+        except RemoteError as error:
+            if error.code != "no_route":
+                raise
+            entry = self.entry(identifier)
+            return () if entry is None else entry.heads
+        return () if state is None else state.heads
+
+    def history(self, identifier: str, *, limit: int | None = None) -> Iterator[HistoryEntry]:
+        """The operations of a record, deleted or not, the last that came to the node first, read page by page.
+
+        What a node does not tell of an operation is 0 or empty: its place, its clock, and who it came from.
+
+        Args:
+            limit: at most so many, None for all.
+        """
+        state = self._state(identifier)
+        if state is None:
+            return
+        yield from islice(_with_before(self._operations(state, identifier)), limit)
+
+    def record_at(self, identifier: str, at: str) -> HistoryEntry:
+        """A record as one of its operations wrote it; where that is a removal, `record` is None.
+
+        Args:
+            at: the beginning of the operation's hash.
+
+        Raises:
+            RemoteError: `not_found`, `ambiguous`.
+        """
+        match = _PREFIX(at.strip().lower())
+        found = [] if match is None else [op for op in self.history(identifier) if op.hash.startswith(match[1])]
+        if len(found) > 1:
+            raise self._refused("ambiguous", f"several operations begin with {safe_text(at, 64)}: give more digits")
+        if not found:
+            raise self._refused(
+                "not_found", f"there is no operation of {identifier[:12]} whose hash begins with {safe_text(at, 64)}"
+            )
+        return found[0]
 
     def versions(self, identifier: str) -> Versions | None:
         """The live versions of a record, each in full; None when there is no such record. What a node does not tell of
@@ -459,12 +521,20 @@ class Remote:
                 raise RemoteError(error.code, f"{error.sentence}. {more}") from None
             raise
         if answer.tree is None:
-            return Written(kind, identifier, None, None)
+            return Written(kind, identifier, self._removal(identifier), None)
         told = self._read(kind, answer.tree)
         written = _id_of(kind, told.record)
         if identifier not in ("", written) or not told.heads:
             raise self._odd("answers a write with another record")
         return Written(kind, written, told.heads[0], told.record)
+
+    def _removal(self, identifier: str) -> str | None:
+        """The operation that took a record away; None where that cannot be told, as where it was brought back since."""
+        try:
+            state = self._state(identifier)
+        except RegistryError:
+            return None
+        return state.heads[0] if state is not None and state.is_gone and len(state.heads) == 1 else None
 
     # How: what it tells
 
@@ -492,17 +562,14 @@ class Remote:
             if not left:
                 return found, f"{of}:", None, notes
             asked = {"q": query, "limit": str(left), "sort": sort or "", "cursor": place if of == begun else ""}
-            page = self._object(
-                self._ask("GET", f"{of}s?{urlencode({name: value for name, value in asked.items() if value})}")
-            )
-            items, following, said = page.get("items"), page.get("next"), page.get("notes")
-            if not isinstance(items, list) or len(items) > left or not isinstance(following, str | None):
-                raise self._odd("answers with something that is no page of records")
+            answer = self._ask("GET", f"{of}s?{urlencode({name: value for name, value in asked.items() if value})}")
+            page = self._object(answer)
+            items, following = self._items(answer, left)
             if following is not None and (not items or following == place):
                 raise self._odd("gives pages without an end")
             found += [(of, self._read(of, item)) for item in items]
             left -= len(items)
-            count = page.get("total")
+            count, said = page.get("total"), page.get("notes")
             # Of one kind: of both it is not known before the other is asked for.
             total = count if type(count) is int and 0 <= count <= LARGEST and kind is not None else None
             if isinstance(said, list) and not notes:
@@ -510,6 +577,94 @@ class Remote:
             if following is not None:
                 return found, f"{of}:{following}", total, notes
         return found, None, len(found) if cursor is None else total, notes
+
+    def _state(self, identifier: str) -> _State | None:
+        """How a record stands, deleted or not; None for an id that the node never saw."""
+        for kind in _kinds(None):
+            try:
+                tree = self._object(self._ask("GET", f"{kind}s/{_whole_id(identifier)}/heads"))
+            except RemoteError as error:
+                if error.code == "not_found":
+                    continue
+                if error.code == "no_route":
+                    raise self._refused("no_route", "tells no histories: its program is older than this one") from None
+                raise
+            heads, live = tree.get("heads"), tree.get("live")
+            if not _are_hashes(heads) or not isinstance(heads, list) or not (live == [] or _are_hashes(live)):
+                raise self._odd("tells heads of a record that are no hashes")
+            return _State(kind, tuple(sorted({*map(str, heads)})), is_gone=live == [])
+        return None
+
+    def _id_of_deleted(self, kind: Kind, prefix: str) -> str | None:
+        """The id of the record whose id begins so, by what its operations wrote."""
+        try:
+            items, _ = self._items(self._ask("GET", f"{kind}s/{prefix}/history?limit={_OPERATIONS}"), _OPERATIONS)
+        except RemoteError as error:
+            if error.code in ("not_found", "no_route"):
+                return None
+            raise
+        written = [item.get("record") for item in items if isinstance(item, dict)]
+        found = next((_id_of(kind, self._read(kind, tree).record) for tree in written if tree is not None), None)
+        return found if found is not None and found.startswith(prefix) else None
+
+    def _operations(self, state: _State, identifier: str) -> Iterator[_Operation]:
+        cursor = owner = ""
+        while True:
+            place = f"&cursor={quote(cursor, safe='')}" if cursor else ""
+            answer = self._ask("GET", f"{state.kind}s/{identifier}/history?limit={_OPERATIONS}{place}")
+            items, following = self._items(answer, _OPERATIONS)
+            if following is not None and (not items or following == cursor):
+                raise self._odd("gives pages without an end")
+            read = [self._operation(state, identifier, item) for item in items]
+            owner = owner or next((str(op.entry.record["owner_id"]) for op in read if op.entry.record is not None), "")
+            for op in read:
+                # All operations of a record are its owner's.
+                yield op._replace(entry=op.entry._replace(actor=owner, mine=owner == self.address))
+            if following is None:
+                return
+            cursor = following
+
+    def _operation(self, state: _State, identifier: str, tree: Json) -> _Operation:
+        if not isinstance(tree, dict):
+            raise self._odd("answers with something that is no operation")
+        digest, deed, record = (tree.get(name) for name in ("hash", "deed", "record"))
+        updated_at, arrived_at, children = (tree.get(name) for name in ("updated_at", "arrived_at", "children"))
+        did = next((known for known in DEEDS if known == deed), None)
+        if not isinstance(digest, str) or not _HASH(digest) or type(updated_at) is not int or did is None:
+            raise self._odd("answers with something that is no operation")
+        if not isinstance(children, list) or not (children == [] or _are_hashes(children)):
+            raise self._odd("tells an operation whose children are no hashes")
+        written = None if record is None else self._read(state.kind, record).record
+        if written is not None and _id_of(state.kind, written) != identifier:
+            raise self._odd("tells an operation of another record")
+        changed = tree.get("changed")
+        entry = HistoryEntry(
+            place=0,
+            hash=digest,
+            actor="",
+            clock=0,
+            updated_at=updated_at,
+            is_rm=written is None,
+            is_head=tree.get("is_head") is True,
+            is_winner=tree.get("is_shown") is True,
+            children=tuple(map(str, children)),
+            record=written,
+            did=did,
+            is_gone=state.is_gone,
+            before=None,
+            mine=False,
+            arrived_at=arrived_at if type(arrived_at) is int else None,
+            source="",
+        )
+        return _Operation(entry, [*map(str, changed)] if isinstance(changed, list) else [])
+
+    def _items(self, answer: Answer, most: int) -> tuple[list[Json], str | None]:
+        """What a page lists, and the cursor of the next."""
+        page = self._object(answer)
+        items, following = page.get("items"), page.get("next")
+        if not isinstance(items, list) or len(items) > most or not isinstance(following, str | None):
+            raise self._odd("answers with something that is no page of records")
+        return items, following
 
     def _told(self, kind: Kind, prefix: str) -> _Told | None:
         """The record whose id begins so, None when there is none."""
@@ -704,6 +859,34 @@ def _are_hashes(value: Json) -> bool:
         and 0 < len(value) <= _MOST_HEADS
         and all(isinstance(one, str) and _HASH(one) for one in value)
     )
+
+
+def _with_before(operations: Iterable[_Operation]) -> Iterator[HistoryEntry]:
+    """Operations, the last first, with what each replaced: that comes behind it, and so an operation waits until it
+    came, or for so long."""
+    written: dict[str, Record | None] = {}
+    waiting: deque[_Operation] = deque()
+    for operation in operations:
+        written[operation.entry.hash] = operation.entry.record
+        waiting.append(operation)
+        while waiting and (len(waiting) > _MOST_WAITING or all(one in written for one in waiting[0].entry.children)):
+            yield _replacing(waiting.popleft(), written)
+        if not waiting:
+            written.clear()
+    yield from (_replacing(operation, written) for operation in waiting)
+
+
+def _replacing(operation: _Operation, written: Mapping[str, Record | None]) -> HistoryEntry:
+    entry = operation.entry
+    replaced = [record for one in entry.children if (record := written.get(one)) is not None]
+    if entry.record is not None:
+        # Of several versions the one that was shown: by it the node told what changed.
+        replaced = [
+            record
+            for record in replaced
+            if [found.path for found in differing(None, [record, entry.record])] == operation.changed
+        ]
+    return entry._replace(before=replaced[0] if replaced else None)
 
 
 def _if_match(seen: Sequence[str]) -> dict[str, str]:
