@@ -13,7 +13,6 @@ from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
 from tests.node.conftest import T0
 from tests.seeds import make_record, owner, seed
 from tests.sync.test_remote import in_conflict
-from tui_registry import RemoteError, connect
 from tui_registry.cli.commands import COMMANDS
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
@@ -94,10 +93,17 @@ def test_what_is_listed_is_as_on_the_nodes_own_machine(ask: Asked, local: Cli, w
     assert (asked.code, asked.out) == (here.code, here.out)
 
 
-def test_a_list_that_is_cut_says_so(ask: Asked) -> None:
-    said = ask("list", "models", "--limit", "2")
-    assert len(said.out.splitlines()) == 3
-    assert "--limit 0 lists all" in said.err
+def test_a_list_that_is_cut_says_so(ask: Asked, local: Cli) -> None:
+    here, asked = (run("list", "models", "--limit", "2") for run in (local, ask))
+    assert (len(asked.out.splitlines()), asked) == (3, here)
+    assert "--limit 0 lists all" in asked.err
+    assert "--limit 0 lists all" in ask("search", "made for tests", "--limit", "2").err
+
+
+def test_what_was_meant_is_told_where_nothing_is_found(ask: Asked, local: Cli) -> None:
+    for query in ("liama kind:model", "mistrlal kind:model", "name:llma kind:model", "nothing-at-all"):
+        here, asked = local("search", query), ask("search", query)
+        assert asked == here
 
 
 def test_a_record_is_shown_as_on_the_nodes_own_machine(ask: Asked, local: Cli, there: There) -> None:
@@ -169,11 +175,6 @@ def lived(there: There) -> str:
     store.update("model", key, {**record, "description": "edited"}, store.heads(key))
     store.delete("model", key, store.heads(key))
     store.add("model", {**record, "description": "back"})
-    with connect(there.url) as remote:
-        try:
-            list(remote.history(key))
-        except RemoteError as error:
-            pytest.skip(error.sentence)
     return key
 
 

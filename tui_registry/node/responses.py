@@ -73,7 +73,7 @@ _STATUS = {
     "full": 507,
 }
 _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Seconds: the longest time that anybody is sent away for.
 _LATEST = 30
 _OPERATORS = frozenset(("locked", "disk_full", "read_only"))

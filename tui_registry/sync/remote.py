@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 from tui_registry import records
@@ -110,6 +110,33 @@ class _Told(NamedTuple):
     tree: dict[str, Json]
 
 
+class _Window(NamedTuple):
+    """Records that a node found, and what it said of them, as in `Page`; `total` is of what was asked."""
+
+    found: tuple[tuple[Kind, _Told], ...] = ()
+    next: str | None = None
+    total: int = 0
+    is_exact: bool = True
+    did_you_mean: str | None = None
+    near: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def with_page(self, page: dict[str, Json], found: list[tuple[Kind, _Told]]) -> _Window:
+        """The window with a page of one kind at its end."""
+        count, meant = page.get("total"), page.get("did_you_mean")
+        told = type(count) is int and len(found) <= count <= LARGEST
+        # A node of before does not count; of a page without a next there are no more.
+        is_exact = page.get("total_is_exact") is True if told else page.get("next") is None
+        return self._replace(
+            found=(*self.found, *found),
+            total=self.total + (count if type(count) is int and told else len(found)),
+            is_exact=self.is_exact and is_exact,
+            did_you_mean=self.did_you_mean or (safe_text(meant, 300) if isinstance(meant, str) else None),
+            near=self.near or _texts(page.get("near"), 128),
+            notes=self.notes or _texts(page.get("notes"), 300),
+        )
+
+
 class _State(NamedTuple):
     """How a record stands; `is_gone`: it is deleted."""
 
@@ -161,6 +188,7 @@ class Remote:
             raise RemoteError("bad_token", "that is no token: 'token add' on the node's machine prints one")
         self.name = safe_text(url.rstrip("/"), 120)
         self._token = token
+        self._tells_totals = True
         try:
             self._transport = HttpTransport(
                 self.name, url, bounds, waits=waits, if_trusted="connect to that one", next_time="Try again later"
@@ -201,9 +229,10 @@ class Remote:
             cursor: `Page.next` of the window before.
             whole, strict: a node reads every query so: nothing unfinished, and no field that there is not.
         """
-        found, following, total, notes = self._window(query, kind, sort, limit, cursor)
-        rows = [self._row(of, told) for of, told in found]
-        return Page(rows, following, len(rows) if total is None else total, total is not None, notes=notes)
+        window = self._window(query, kind, sort, limit, cursor)
+        rows = [self._row(of, told) for of, told in window.found]
+        hints = window.did_you_mean, window.near, window.notes
+        return Page(rows, window.next, max(window.total, len(rows)), window.is_exact, *hints)
 
     def list_models(self, *, sort: str | None = None, limit: int = 100, cursor: str | None = None) -> Page:
         """A window of all models, the last updated first; arguments as for `search`."""
@@ -230,11 +259,12 @@ class Remote:
         """
         cursor = None
         while True:
-            found, cursor, _, notes = self._window(query, kind, sort, _PAGE, cursor)
-            for note in notes:
+            window = self._window(query, kind, sort, _PAGE, cursor)
+            cursor = window.next
+            for note in window.notes:
                 if told is not None:
                     told(note)
-            for of, one in found:
+            for of, one in window.found:
                 entry = self._entry(of, one)
                 # A list that leaves the heads out is one of a node of before: each record is asked for by itself.
                 entry = entry or self.entry(_id_of(of, one.record), of)
@@ -315,9 +345,7 @@ class Remote:
             limit: at most so many, None for all.
         """
         state = self._state(identifier)
-        if state is None:
-            return
-        yield from islice(_with_before(self._operations(state, identifier)), limit)
+        return iter(()) if state is None else islice(_with_before(self._operations(state, identifier)), limit)
 
     def record_at(self, identifier: str, at: str) -> HistoryEntry:
         """A record as one of its operations wrote it; where that is a removal, `record` is None.
@@ -541,42 +569,32 @@ class Remote:
     def _all(self, kind: Kind, query: str, sort: str | None) -> Iterator[_Told]:
         cursor = None
         while True:
-            found, cursor, _, _ = self._window(query, kind, sort, _PAGE, cursor)
-            yield from (told for _, told in found)
+            window = self._window(query, kind, sort, _PAGE, cursor)
+            cursor = window.next
+            yield from (told for _, told in window.found)
             if cursor is None:
                 return
 
-    def _window(
-        self, query: str, kind: Kind | None, sort: str | None, limit: int, cursor: str | None
-    ) -> tuple[list[tuple[Kind, _Told]], str | None, int | None, tuple[str, ...]]:
-        """Records, the cursor of the next window, how many there are in all where that is known, and notes."""
+    def _window(self, query: str, kind: Kind | None, sort: str | None, limit: int, cursor: str | None) -> _Window:
         if limit < 1:
             raise ValueError(f"a limit is 1 row or more, not {limit}")
         at, _, place = (cursor or "").partition(":")
-        begun = next((of for of in _kinds(kind) if of == at), _kinds(kind)[0])
-        left = min(limit, _PAGE)
-        found: list[tuple[Kind, _Told]] = []
-        total: int | None = None
-        notes: tuple[str, ...] = ()
-        for of in _kinds(kind)[_kinds(kind).index(begun) :]:
+        kinds = _kinds(kind)
+        begun = kinds.index(next((of for of in kinds if of == at), kinds[0]))
+        window = _Window()
+        for of in kinds[begun:]:
+            left = min(limit, _PAGE) - len(window.found)
             if not left:
-                return found, f"{of}:", None, notes
-            asked = {"q": query, "limit": str(left), "sort": sort or "", "cursor": place if of == begun else ""}
-            answer = self._ask("GET", f"{of}s?{urlencode({name: value for name, value in asked.items() if value})}")
-            page = self._object(answer)
-            items, following = self._items(answer, left)
+                return window._replace(next=f"{of}:", is_exact=False)
+            asked = {"q": query, "limit": str(left), "sort": sort or "", "cursor": place if of == kinds[begun] else ""}
+            page = self._object(self._list(of, {name: value for name, value in asked.items() if value}))
+            items, following = _items(page, left) or self._no_page()
             if following is not None and (not items or following == place):
                 raise self._odd("gives pages without an end")
-            found += [(of, self._read(of, item)) for item in items]
-            left -= len(items)
-            count, said = page.get("total"), page.get("notes")
-            # Of one kind: of both it is not known before the other is asked for.
-            total = count if type(count) is int and 0 <= count <= LARGEST and kind is not None else None
-            if isinstance(said, list) and not notes:
-                notes = tuple(safe_text(note, 300) for note in said[:20] if isinstance(note, str))
+            window = window.with_page(page, [(of, self._read(of, item)) for item in items])
             if following is not None:
-                return found, f"{of}:{following}", total, notes
-        return found, None, len(found) if cursor is None else total, notes
+                return window._replace(next=f"{of}:{following}", is_exact=window.is_exact and of == kinds[-1])
+        return window
 
     def _state(self, identifier: str) -> _State | None:
         """How a record stands, deleted or not; None for an id that the node never saw."""
@@ -598,11 +616,12 @@ class Remote:
     def _id_of_deleted(self, kind: Kind, prefix: str) -> str | None:
         """The id of the record whose id begins so, by what its operations wrote."""
         try:
-            items, _ = self._items(self._ask("GET", f"{kind}s/{prefix}/history?limit={_OPERATIONS}"), _OPERATIONS)
+            answer = self._ask("GET", f"{kind}s/{prefix}/history?limit={_OPERATIONS}")
         except RemoteError as error:
             if error.code in ("not_found", "no_route"):
                 return None
             raise
+        items, _ = _items(answer.tree, _OPERATIONS) or self._no_page()
         written = [item.get("record") for item in items if isinstance(item, dict)]
         found = next((_id_of(kind, self._read(kind, tree).record) for tree in written if tree is not None), None)
         return found if found is not None and found.startswith(prefix) else None
@@ -612,7 +631,7 @@ class Remote:
         while True:
             place = f"&cursor={quote(cursor, safe='')}" if cursor else ""
             answer = self._ask("GET", f"{state.kind}s/{identifier}/history?limit={_OPERATIONS}{place}")
-            items, following = self._items(answer, _OPERATIONS)
+            items, following = _items(answer.tree, _OPERATIONS) or self._no_page()
             if following is not None and (not items or following == cursor):
                 raise self._odd("gives pages without an end")
             read = [self._operation(state, identifier, item) for item in items]
@@ -658,13 +677,18 @@ class Remote:
         )
         return _Operation(entry, [*map(str, changed)] if isinstance(changed, list) else [])
 
-    def _items(self, answer: Answer, most: int) -> tuple[list[Json], str | None]:
-        """What a page lists, and the cursor of the next."""
-        page = self._object(answer)
-        items, following = page.get("items"), page.get("next")
-        if not isinstance(items, list) or len(items) > most or not isinstance(following, str | None):
-            raise self._odd("answers with something that is no page of records")
-        return items, following
+    def _no_page(self) -> NoReturn:
+        raise self._odd("answers with something that is no page of records")
+
+    def _list(self, kind: Kind, asked: dict[str, str]) -> Answer:
+        if self._tells_totals:
+            try:
+                return self._ask("GET", f"{kind}s?{urlencode({**asked, 'total': 'true'})}")
+            except RemoteError as error:
+                if error.code != "parameter":  # as nodes of before say of one that they do not know
+                    raise
+                self._tells_totals = False
+        return self._ask("GET", f"{kind}s?{urlencode(asked)}")
 
     def _told(self, kind: Kind, prefix: str) -> _Told | None:
         """The record whose id begins so, None when there is none."""
@@ -828,6 +852,19 @@ class _LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _items(page: Json, most: int) -> tuple[list[Json], str | None] | None:
+    """What a page lists, and the cursor of the next; None where it is no page, or one of more than was asked for."""
+    items, following = (page.get("items"), page.get("next")) if isinstance(page, dict) else (None, None)
+    if isinstance(items, list) and len(items) <= most and isinstance(following, str | None):
+        return items, following
+    return None
+
+
+def _texts(told: Json, longest: int) -> tuple[str, ...]:
+    """What is text in a list, safe to show."""
+    return tuple(safe_text(one, longest) for one in told[:20] if isinstance(one, str)) if isinstance(told, list) else ()
 
 
 def _kinds(kind: Kind | None) -> tuple[Kind, ...]:
