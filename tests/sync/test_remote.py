@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -387,6 +388,77 @@ async def test_an_operation_whose_children_never_come_is_told_all_the_same() -> 
     async with hostile(but(but(ends, "/heads", heads), "/health", NODE)) as peer:
         first, second = await asyncio.to_thread(ask, peer.url)
     assert (first.before, first.children, second.mine) == (None, ("cd" * 32,), True)
+
+
+VERSION: dict[str, Json] = {"hash": "ab" * 32, "updated_at": 1, "arrived_at": 2, "record": MODEL}
+SHOWN: dict[str, Json] = {
+    **MODEL, "heads": ["ab" * 32, "cd" * 32], "conflict": True, "revision": "ef" * 32, "differing": ["name"],
+    "versions": [VERSION, {**VERSION, "hash": "cd" * 32}], "ancestor": VERSION, "mergeable": True, "more_versions": 1,
+}  # fmt: skip
+TRUE_ANSWERS: dict[str, Json] = {
+    "/models": {"items": [SHOWN], "next": None, "notes": ["x"], "total": 1, "total_is_exact": True, "near": ["y"]},
+    "/agents": {"items": [], "next": None, "notes": []},
+    f"/models/{'ab' * 32}": SHOWN,
+    "/models/ab": SHOWN,
+    f"/models/{'ab' * 32}/heads": {"heads": ["ab" * 32], "live": ["ab" * 32]},
+    f"/models/{'ab' * 32}/history": {"items": [OPERATION], "next": None},
+    "/health": {"status": "ok", "version": "1", "node": "cd" * 20, "ops": 1, "conflicts": 1},
+}
+VERBS: list[Callable[[Remote], object]] = [
+    lambda r: r.search("x"), lambda r: list(r.entries()), lambda r: list(r.models()), lambda r: r.conflicts(),
+    lambda r: r.versions("ab" * 32), lambda r: r.entry("ab" * 32), lambda r: list(r.history("ab" * 32)),
+    lambda r: r.find("ab", deleted=True), lambda r: r.health(), lambda r: r.get_model("ab" * 32),
+]  # fmt: skip
+LIES: list[Json] = [
+    None, True, -1, 0, 10**30, 1.5, float("inf"), "", "x", "\x1b[2J", "ab" * 32, [], [[]], {}, {"x": {}}, ["ab" * 32] * 9,
+]  # fmt: skip
+
+
+def spoilt(tree: Json, chance: random.Random) -> Json:
+    """The tree with a lie in some place of it."""
+    if isinstance(tree, dict) and tree and chance.random() < 0.9:
+        name = chance.choice([*tree])
+        if chance.random() < 0.1:
+            return {other: value for other, value in tree.items() if other != name}
+        return {**tree, name: spoilt(tree[name], chance)}
+    if isinstance(tree, list) and tree and chance.random() < 0.9:
+        return [spoilt(tree[0], chance), *tree[1:]]
+    return chance.choice(LIES)
+
+
+async def test_whatever_is_wrong_with_an_answer_nothing_but_a_declared_error_comes_of_it() -> None:
+    chance = random.Random(8)
+    answers: dict[str, Json] = {}
+
+    async def answer(ask: Ask, reply: Reply) -> None:
+        known = answers.get(ask.path)
+        status = 200 if ask.path in answers else 404
+        body = known if status == 200 else {"code": "not_found", "detail": "nothing"}
+        kind = "application/json" if status == 200 else "application/problem+json"
+        await reply.whole(status, json.dumps(body).encode(), content_type=kind)
+
+    def ask(url: str) -> list[str]:
+        outcomes = []
+        with connect(url, bounds=AT_ONCE) as remote:
+            for number in range(150):
+                path = chance.choice([*TRUE_ANSWERS])
+                answers.clear()
+                answers.update(TRUE_ANSWERS)
+                if number >= len(VERBS):
+                    answers[path] = spoilt(TRUE_ANSWERS[path], chance)
+                vars(remote).pop("address", None)
+                try:
+                    VERBS[number % len(VERBS)](remote)
+                except RegistryError as error:
+                    outcomes.append(error.code)
+                else:
+                    outcomes.append("fine")
+        return outcomes
+
+    async with hostile(answer) as peer:
+        outcomes = await asyncio.to_thread(ask, peer.url)
+    assert set(outcomes[: len(VERBS)]) == {"fine"}
+    assert set(outcomes) == {"fine", "protocol"}
 
 
 async def test_an_answer_larger_than_a_bound_is_let_go() -> None:

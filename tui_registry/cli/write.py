@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import KEEP_A_COPY
@@ -136,7 +137,7 @@ def _there_already(node: Remote, kind: Kind, record: Record) -> Entry | None:
     if not node.address:
         return None
     same = ("name", "version", "quantization")
-    found = node.entries(f"owner:{node.address} name:{quoted(str(record['name']))}", kind=kind)
+    found = islice(node.entries(f"owner:{node.address} name:{quoted(str(record['name']))}", kind=kind), _MOST_NAMESAKES)
     return next((one for one in found if all(one.record.get(name) == record.get(name) for name in same)), None)
 
 
@@ -176,6 +177,8 @@ def _says_something_else(
 
 
 _MOST_CHANGES = 6
+# Records of a node with a name like that of a file that is to be registered: so many are looked at.
+_MOST_NAMESAKES = 1_000
 
 
 def _tell_registered(datastore: Registry, finding: Finding, identifier: str, *, as_json: bool) -> None:

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import NoReturn, Self, TypeVar
+from typing import NoReturn, Self, TypeGuard, TypeVar
 from urllib.parse import quote, urlencode
 
 from tui_registry import records
@@ -33,7 +33,7 @@ from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
 from tui_registry.query.fields import LARGEST
 from tui_registry.records.merging import differing
-from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH
+from tui_registry.records.schema import FIELDS, ID_FIELD, MAX_TIME, NULL_HASH
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.http_transport import Answer, HttpTransport, Waits
 from tui_registry.text import safe_text
@@ -48,6 +48,10 @@ _MOST_PROBLEMS = 200
 # Operations of one page of a history; those that wait for what they replaced.
 _OPERATIONS = 50
 _MOST_WAITING = 500
+# Of a history: a hundred thousand operations.
+_MOST_PAGES = 2_000
+# Records in conflict that are listed.
+_MOST_CONFLICTS = 10_000
 _LONGEST_SENTENCE = 1_000
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
 _ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII).fullmatch
@@ -382,6 +386,7 @@ class Remote:
         """The records of which several versions are live, those of the node's own key first."""
         rows: list[Row] = []
         cursor = None
+        limit = min(limit, _MOST_CONFLICTS)
         while len(rows) < limit:
             page = self.search("is:conflict", limit=limit - len(rows), cursor=cursor)
             rows += page.rows
@@ -628,7 +633,7 @@ class Remote:
 
     def _operations(self, state: _State, identifier: str) -> Iterator[_Operation]:
         cursor = owner = ""
-        while True:
+        for _ in range(_MOST_PAGES):
             place = f"&cursor={quote(cursor, safe='')}" if cursor else ""
             answer = self._ask("GET", f"{state.kind}s/{identifier}/history?limit={_OPERATIONS}{place}")
             items, following = _items(answer.tree, _OPERATIONS) or self._no_page()
@@ -642,6 +647,7 @@ class Remote:
             if following is None:
                 return
             cursor = following
+        raise self._odd("tells a history without an end")
 
     def _operation(self, state: _State, identifier: str, tree: Json) -> _Operation:
         if not isinstance(tree, dict):
@@ -649,7 +655,7 @@ class Remote:
         digest, deed, record = (tree.get(name) for name in ("hash", "deed", "record"))
         updated_at, arrived_at, children = (tree.get(name) for name in ("updated_at", "arrived_at", "children"))
         did = next((known for known in DEEDS if known == deed), None)
-        if not isinstance(digest, str) or not _HASH(digest) or type(updated_at) is not int or did is None:
+        if not isinstance(digest, str) or not _HASH(digest) or not _is_time(updated_at) or did is None:
             raise self._odd("answers with something that is no operation")
         if not isinstance(children, list) or not (children == [] or _are_hashes(children)):
             raise self._odd("tells an operation whose children are no hashes")
@@ -672,7 +678,7 @@ class Remote:
             is_gone=state.is_gone,
             before=None,
             mine=False,
-            arrived_at=arrived_at if type(arrived_at) is int else None,
+            arrived_at=arrived_at if _is_time(arrived_at) else None,
             source="",
         )
         return _Operation(entry, [*map(str, changed)] if isinstance(changed, list) else [])
@@ -802,7 +808,7 @@ class Remote:
         told = self._read(kind, tree.get("record") if isinstance(tree, dict) else None)
         assert isinstance(tree, dict)
         digest, updated_at, arrived_at = (tree.get(name) for name in ("hash", "updated_at", "arrived_at"))
-        if not isinstance(digest, str) or not _HASH(digest) or type(updated_at) is not int:
+        if not isinstance(digest, str) or not _HASH(digest) or not _is_time(updated_at):
             raise self._odd("tells a version of a record without its operation")
         if _id_of(kind, told.record) != identifier:
             raise self._odd("tells a version of another record")
@@ -821,7 +827,7 @@ class Remote:
             is_gone=False,
             before=None,
             mine=mine,
-            arrived_at=arrived_at if type(arrived_at) is int else None,
+            arrived_at=arrived_at if _is_time(arrived_at) else None,
             # Who they came from is the node's own business.
             source="",
         )
@@ -888,6 +894,10 @@ def _number(value: Json) -> int:
 
 def _is_ahead(record: Record) -> bool:
     return _number(record["updated_at"]) > time.time() + _DAY
+
+
+def _is_time(value: Json) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= MAX_TIME
 
 
 def _are_hashes(value: Json) -> bool:
