@@ -349,6 +349,26 @@ def test_another_users_folder_is_read_along_with_its_owner_and_never_without(who
             assert reader.do("names") == listed
 
 
+def test_who_has_begun_to_read_along_reads_on_when_the_owner_has_gone(whole: Path) -> None:
+    """Also where nothing was asked before that."""
+    with folder_for_all() as place:
+        folder = owned_by(ONE, Path(shutil.copytree(whole, place / "replica")))
+        with Process(ONE) as owner, Process(OTHER) as reader:
+            assert owner.do("open", folder) == ""
+            assert owner.do("add", "first") == "added"
+            assert reader.do("open", folder) == "this user may not write the file"
+            owner.do("close")
+            listed = reader.do("names")
+            assert isinstance(listed, list)
+            assert "first" in listed
+            # And whoever comes back is seen.
+            assert owner.do("open", folder) == ""
+            assert owner.do("add", "second") == "added"
+            listed = reader.do("names")
+            assert isinstance(listed, list)
+            assert "second" in listed
+
+
 def test_who_may_not_write_a_database_leaves_no_files_beside_it(whole: Path) -> None:
     """They would belong to the reader, and keep its owner from writing."""
     with folder_for_all() as place:
@@ -404,3 +424,18 @@ def test_what_a_wal_holds_is_read_from_a_full_disk(folder: Path, tmp_path: Path)
         with Datastore.open(there, clock=lambda: NOW) as datastore:
             assert "hot" in names(datastore)
             assert refusal(datastore).code == "disk_full"
+
+
+def test_what_verifying_finds_on_a_full_disk_is_repaired_once_there_is_room(whole: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "2m") as disk:
+        folder = Path(shutil.copytree(whole, disk / "replica"))
+        with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+            db.execute("UPDATE replica SET conflicts = 5")
+        ballast = fill(disk)
+        with Datastore.open(folder, clock=lambda: NOW) as datastore:
+            report = datastore.verify()
+            assert (report.unrepaired, report.repaired) == (["the counters were wrong"], [])
+            assert report.unwritable == "its disk is full"
+            ballast.unlink()
+            assert datastore.verify().repaired == ["the counters were wrong and were counted anew"]
+            assert datastore.verify().sound

@@ -79,6 +79,8 @@ class Pool:
         self._hindrance: Hindrance | None = None
         self._still: _Look | None = None
         self._turn = 0
+        # Where it is read together with its owner: as long as a connection is there, so are the files that are shared.
+        self._holding: sqlite3.Connection | None = None
         self._settling = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
@@ -246,10 +248,10 @@ class Pool:
         """Close every idle connection; borrowed ones close when they are given back."""
         with self._guard:
             self._closed = True
-            for connection in (*self._idle, *filter(None, (self._watcher,))):
+            for connection in (*self._idle, *filter(None, (self._watcher, self._holding))):
                 connection.close()
             self._idle.clear()
-            self._watcher = None
+            self._watcher = self._holding = None
         with self._writing:
             if self._writer is not None:
                 self._writer.close()
@@ -282,13 +284,12 @@ class Pool:
         connection.close()
 
     def _settled(self, way: _Way, hindrance: Hindrance | None, still: _Look | None) -> sqlite3.Connection:
-        connection = _connected(self.path, way)
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except BaseException:
-            connection.close()
-            raise
+        connection = _reading(self.path, way)
+        holding = _reading(self.path, way) if way == _WITH_OTHERS else None
         with self._guard:
+            self._holding, holding = holding, self._holding
+            if holding is not None:
+                holding.close()
             if (way, hindrance, still) != (self._way, self._hindrance, self._still):
                 for former in (*self._idle, *filter(None, (self._watcher,))):
                     former.close()
@@ -430,6 +431,17 @@ def _hindrance_of(path: Path) -> Hindrance | None:
     else:
         reason = f"this user may not write {'in ' if closed == path.parent else ''}{closed}"
     return Hindrance("read_only", reason, _COPY)
+
+
+def _reading(path: Path, way: _Way) -> sqlite3.Connection:
+    """A connection that has read, and so has all that it needs to read."""
+    connection = _connected(path, way)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class _NoFilesError(sqlite3.OperationalError):
