@@ -687,7 +687,10 @@ _TABLE = (
         "find records by words and fields",
         _search,
         "look.search",
-        description=f"Find models and agents by words and fields.\n\n{_LIMITS}",
+        description=(
+            f"Find models and agents by words and fields.\n\n{_LIMITS}\n\n"
+            "With --node the models that a node finds come before its agents, and a field that there is not is refused."
+        ),
         examples=(
             "tui-registry search llama",
             "tui-registry search 'llama params:<=8b license:apache-2.0'",
