@@ -153,7 +153,10 @@ def test_a_conflict_is_looked_at_and_settled_by_its_node(ask: Asked, there: Ther
     assert "2 versions" in ask("list", "models").out
     assert "by the node" in shown.out
     assert len(ask("show", key, "--json").json["versions"]) == 2
-    assert is_one_sentence(ask.writes("update", key, "-", given="version: 2.0.0\n"), "is in conflict")
+    # The commands that are named ask the node as well.
+    settles = f"'tui-registry --node {there.url} resolve {key[:12]}' settles it"
+    assert settles in shown.out
+    assert is_one_sentence(ask.writes("update", key, "-", given="version: 2.0.0\n"), "is in conflict", settles)
     diff = ask("diff", key, "--json").json
     assert (diff["differing"][0]["path"], diff["revision"]) == ("description", listed["revision"])
     take = listed["versions"][1]["hash"][:12]

@@ -28,6 +28,7 @@ from tui_registry.cli.output import (
     terminal_width,
 )
 from tui_registry.cli.registry import (
+    asking,
     entry_json,
     find,
     names_in,
@@ -100,7 +101,7 @@ def show(args: Namespace) -> int:
 
         out()
         for line in conflict_lines(versions, int(time.time()), names):
-            out(line)
+            out(asking(registry, line))
     return 0
 
 
@@ -407,7 +408,7 @@ def _show_as_it_was(datastore: Registry, args: Namespace) -> None:
     else:
         raise UsageError("a node tells a record as one of its operations wrote it, not by a time: see 'history ID'")
     if op.record is None:
-        raise StoreError("not_found", _was_deleted(datastore, kind, identifier, op, moment))
+        raise StoreError("not_found", asking(datastore, _was_deleted(datastore, kind, identifier, op, moment)))
     if args.json:
         out_json(_as_it_was_json(datastore, kind, identifier, op, op.record))
         return

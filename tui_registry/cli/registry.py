@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.cli.output import FileError, NoTerminalError, UsageError, note, on_terminal
+from tui_registry.cli.parser import PROGRAM
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
 from tui_registry.query.nodes import QueryError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # such as names and saved searches, is asked for where it is one.
 Registry: TypeAlias = Union[Datastore, "Remote"]
 
+# How a text begins to name a command.
+_COMMAND = f"'{PROGRAM} "
 TOKEN_VARIABLE = "TUI_REGISTRY_TOKEN"  # noqa: S105 - the name of it
 STDIN = STDOUT = "-"
 # So many operations by one's own key from elsewhere are told before a list of them all is named.
@@ -72,6 +75,11 @@ def say_who_signed(registry: Registry) -> None:
     """Say whose key signed what was written, where it is not the one here."""
     if not isinstance(registry, Datastore):
         note(f"signed by the node {registry.name} with its own key, 0x{registry.address}")
+
+
+def asking(registry: Registry, text: str) -> str:
+    """A text whose commands ask what this one asked."""
+    return text if isinstance(registry, Datastore) else text.replace(_COMMAND, f"{_COMMAND}--node {registry.name} ")
 
 
 def names_in(registry: Registry) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import RECORDS_SHOWN
 from tui_registry.cli.output import Column, Table, note, on_terminal, out, out_json, terminal_width
-from tui_registry.cli.registry import names_in, open_either
+from tui_registry.cli.registry import asking, names_in, open_either
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import settling
@@ -51,7 +51,7 @@ def diff(args: Namespace) -> int:
     for line in _compared_lines(compared, int(time.time()), names):
         out(line)
     if compared.conflict is not None:
-        note(settling.how_to_settle(compared.conflict, names))
+        note(asking(datastore, settling.how_to_settle(compared.conflict, names)))
     return 0
 
 
@@ -112,7 +112,8 @@ def _print_conflicts(datastore: Registry, limit: int) -> None:
         return
     if limit and shown < total:
         note(f"{exact(shown)} of {exact(total)} shown: --limit 0 lists all")
-    note("'tui-registry diff ID' shows what differs, 'tui-registry resolve ID' settles one of yours")
+    how = "'tui-registry diff ID' shows what differs, 'tui-registry resolve ID' settles one of yours"
+    note(asking(datastore, how))
 
 
 # Differences

@@ -24,6 +24,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import (
     STDIN,
+    asking,
     find,
     names_in,
     open_either,
@@ -344,7 +345,7 @@ def resolve(args: Namespace) -> int:
         edit = None if args.merge is None else _read_edit(versions, args.merge)
         merged = _merged(datastore, versions, args, edit)
         if merged.open:
-            raise StoreError("conflict", settling.undecided(versions, merged))
+            raise StoreError("conflict", asking(datastore, settling.undecided(versions, merged)))
         seen = args.revision is not None or (edit is not None and edit.names_versions)
         return _settle(datastore, versions, merged, args, seen=seen, decided=decided)
 
@@ -483,7 +484,7 @@ def _settle(
     say_who_signed(datastore)
     for line in () if args.json or ask else lines:
         out(f"  {line}")
-    note(_where_versions_stay(versions))
+    note(asking(datastore, _where_versions_stay(versions)))
     return 0
 
 
@@ -518,7 +519,7 @@ def _settle_by_removal(datastore: Registry, versions: Versions, args: Namespace)
         out_json(_deleted_json(op))
     else:
         out(f"deleted {called}, id {versions.id}")
-    note(_where_versions_stay(versions))
+    note(asking(datastore, _where_versions_stay(versions)))
     return 0
 
 
@@ -683,7 +684,7 @@ def _need_settled(datastore: Registry, identifier: str) -> None:
     """
     versions = datastore.versions(identifier)
     if versions is not None and versions.mine and len(versions.live) > 1:
-        raise StoreError("conflict", settling.refused(versions))
+        raise StoreError("conflict", asking(datastore, settling.refused(versions)))
 
 
 def _need_revision(now: Entry | Versions, revision: str | None) -> None:
