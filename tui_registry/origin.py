@@ -140,7 +140,7 @@ class Origin:
         self._redirects = redirects
         self._timeout = timeout
         self._moved = moved
-        self._trust_env = not _is_loopback(url.host)
+        self._trust_env = not is_loopback(url.host)
         self._verify, self._no_trust = _trust(url)
         self._connections = connections
         self._client = self._opened(connections)
@@ -391,7 +391,8 @@ def _trust(url: httpx.URL) -> tuple[ssl.SSLContext | bool, str]:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), said  # it trusts nobody
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, and what goes there passes nobody."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -235,6 +235,15 @@ def test_the_token_comes_from_the_environment_as_well(
     assert ask("register", "model", "-", given="name: by-the-environment\n").code == 0
 
 
+def test_a_token_that_others_can_read_on_the_way_is_warned_of(
+    cli: Cli, there: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_REGISTRY_TOKEN", there.token)
+    said = cli("delete", "abc", "--node", "http://0.0.0.0:1", "--yes")
+    assert (said.code, "can read the token: use https" in said.err) == (1, True)
+    assert "can read the token" not in cli("delete", "abc", "--node", there.url, "--yes").err
+
+
 def test_a_write_without_a_token_says_where_it_goes(ask: Asked) -> None:
     said = ask("register", "model", "-", given=MODEL)
     assert said.code == 2

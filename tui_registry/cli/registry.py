@@ -60,7 +60,10 @@ def open_either_to_write(args: argparse.Namespace) -> Registry:
             f"the node asks for a token before it writes: name a file that holds it with --token-file, or set "
             f"{TOKEN_VARIABLE}; 'token add' on the node's machine prints one"
         )
-    return _reached(args, token)
+    node = _reached(args, token)
+    if node.is_exposed:
+        note(f"warning: others on the way to {node.name} can read the token: use https where they may be strangers")
+    return node
 
 
 def _reached(args: argparse.Namespace, token: str | None) -> Remote:

@@ -28,6 +28,7 @@ from tui_registry import records
 from tui_registry.datastore import Entry, HistoryEntry, Page, Row, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.origin import is_loopback, read_url
 from tui_registry.present.deeds import DEEDS
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
@@ -191,6 +192,7 @@ class Remote:
         if token is not None and not _TOKEN(token):
             raise RemoteError("bad_token", "that is no token: 'token add' on the node's machine prints one")
         self.name = safe_text(url.rstrip("/"), 120)
+        self._address = url
         self._token = token
         self._tells_totals = True
         try:
@@ -475,6 +477,12 @@ class Remote:
         return self.resolve("agent", agent_id, None if agent is None else agent.to_plain(), seen)
 
     # The node itself
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether what goes there, a token too, can be read by others on the way."""
+        url = read_url(self._address)
+        return url.scheme == "http" and not is_loopback(url.host)
 
     def health(self) -> Health:
         """How the node says that it is."""
