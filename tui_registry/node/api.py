@@ -21,8 +21,8 @@ from tui_registry.crdt import AgentOp, ModelOp
 from tui_registry.datastore import Body, Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.node.browse import browse_routes
 from tui_registry.node.description import (
-    HEADERS,
     MERGE_PATCH,
     OWN_NAMES,
     add_deed,
@@ -34,6 +34,7 @@ from tui_registry.node.description import (
 from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.limits import MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
+from tui_registry.node.pages import HEADERS
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
     etag_of,
@@ -103,6 +104,7 @@ def create_app(
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
     app.include_router(_about(app, queues))
+    app.include_router(browse_routes(datastore, queues, bounds))
     log = LogRoutes(app, datastore, tokens, queues, accept_ops=accept_ops, bounds=bounds)
     return Doors(PacedAnswers(log, bounds), whereabouts or Whereabouts())
 

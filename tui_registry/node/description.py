@@ -27,6 +27,7 @@ from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import KEY_PATTERN, MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
+from tui_registry.node.pages import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
 from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema, types
@@ -850,28 +851,13 @@ def operations(openapi: Mapping[str, Json]) -> Iterator[Operation]:
 
 # The page
 
-# Styles stand in the page itself; scripts, images, frames and other hosts are not used, and so not allowed.
-HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "pre,code{font-family:ui-monospace,monospace;font-size:.9em}"
-    "pre{overflow-x:auto;padding:1rem;border:1px solid #8884}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid #8884;"
-    "vertical-align:top}summary{cursor:pointer}:root{color-scheme:light dark}"
-)
-
 
 def docs_page(openapi: Mapping[str, Json]) -> str:
     """The page for an OpenAPI document: its routes and types, and the query language."""
     tables = _Tables(openapi)
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>tui-registry node</title><style>{_STYLE}</style>"
-        "<h1>tui-registry node</h1>"
+    return page(
+        "The API of a tui-registry node",
+        "<h1>The API of this node</h1>"
         "<p>A registry of AI models and agents. Reads are open; a write is signed by the node's own key and needs "
         "<code>Authorization: Bearer TOKEN</code>. The same in a form for programs: "
         "<a href=openapi.json>openapi.json</a>. How replicas exchange signed operations, which are valid, and what the "
@@ -884,10 +870,11 @@ def docs_page(openapi: Mapping[str, Json]) -> str:
         "until <code>POST .../resolve</code> has settled it. A write that bears an <code>Idempotency-Key</code> is "
         "done once, however often it is sent.</p>"
         f"<h2>Routes</h2>{''.join(map(tables.route, operations(openapi)))}"
-        f"<h2>Types</h2>{tables.types()}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
+        f"<h2>Types</h2>{tables.types()}<h2 id=queries>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
         "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "
         "address.</p>"
-        f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre></html>"
+        f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre>",
+        ".",
     )
 
 

@@ -26,7 +26,7 @@ _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN_PATHS = frozenset(("models", "agents", "sync", "docs", "health", "openapi.json"))
+_OWN_PATHS = frozenset(("models", "agents", "sync", "docs", "browse", "health", "openapi.json"))
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -142,8 +142,9 @@ class Proxies:
 
 class Doors:
     """An ASGI app around the node's own: lets in who asks by a name of the node's, and no other site's page to change
-    anything. It writes into the scope who asks where a believed proxy says so (`client`, `scheme`), and `root_path`;
-    `path` is then without that, whether the proxy took it away or not."""
+    anything. It writes into the scope who asks, and by which name, where a believed proxy says so (`client`, `scheme`,
+    the Host among the `headers`), and `root_path`; `path` is then without that, whether the proxy took it away or not.
+    """
 
     def __init__(self, app: ASGIApp, whereabouts: Whereabouts) -> None:
         """
@@ -168,6 +169,9 @@ class Doors:
         await self._app(scope, receive, send)
 
     def _enter(self, scope: Scope) -> None:
+        # Before anything is refused: where a page is asked for, the refusal is one, and leads to others.
+        if self._root:
+            self._without_root(scope)
         headers = _Forwarded()
         hosts: list[bytes] = []
         origins: list[bytes] = []
@@ -186,7 +190,9 @@ class Doors:
         if proxied:
             scope["client"] = (self._proxies.client(client[0], headers), 0)
             scope["scheme"] = headers.scheme or scope["scheme"]
-            host = headers.host or host
+            if headers.host:
+                host = headers.host
+                scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
         self._expect_known(host)
         if scope["method"] not in _READING and not all(self._is_own(origin, host, proxied) for origin in origins):
             raise NodeError(
@@ -194,8 +200,6 @@ class Doors:
                 "a page of another site asks for this in somebody's browser: nothing was changed. Programs send no "
                 "Origin",
             )
-        if self._root:
-            self._without_root(scope)
 
     def _expect_known(self, host: bytes) -> None:
         known = self._known(host)
