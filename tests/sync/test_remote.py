@@ -251,6 +251,13 @@ def test_every_problem_of_a_record_is_told(world: World) -> None:
     assert caught.value.problems == here.value.problems
 
 
+def test_a_record_is_checked_by_what_is_known_at_the_node(world: World) -> None:
+    there = world.remote.check("agent", make_record("agent", "crew", version="1", preferred_models=["0" * 64]))
+    here = world.store.check("agent", make_record("agent", "crew", version="1", preferred_models=["0" * 64]))
+    assert there == here
+    assert world.remote.check("model", make_record("model", "fine")) == []
+
+
 @pytest.mark.parametrize(("token", "code"), [(None, "unauthorized"), ("wrong", "unauthorized")])
 def test_a_write_needs_a_token(world: World, token: str | None, code: str) -> None:
     with connect(world.url, token) as remote, pytest.raises(RemoteError) as caught:
@@ -333,6 +340,7 @@ STRANGE: dict[str, tuple[Answer, Callable[[Remote], object], str]] = {
     "no problem": (told({}, 500), a_list, "status 500"),
     "no route": (always(404, b"nothing"), a_list, "Check the address"),
     "heads of no hashes": (told({"heads": ["x"], "live": []}), lambda r: r.heads("ab" * 32), "no hashes"),
+    "no problems": (told({"valid": True}), lambda r: r.check("model", MODEL), "does not say what is wrong"),
     "an old node": (
         always(404, b'{"code": "no_route"}', content_type="application/problem+json"),
         lambda r: next(r.history("ab" * 32)),
