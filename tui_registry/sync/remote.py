@@ -64,8 +64,8 @@ _UNKNOWN = frozenset(("timeout", "protocol", "unreachable", "too_large", "in_fli
 
 
 class RemoteError(StoreError):
-    """A node that refuses, or that cannot be asked. The code is the node's own (see protocol.md, Error codes), or one
-    of those of `SyncError`; the sentence begins with the node's address and is safe to show.
+    """A node that refuses, or that cannot be asked. The code is the node's own (see protocol.md, Error codes), one of
+    those of `SyncError`, or `too_old`; the sentence begins with the node's address and is safe to show.
 
     Attributes:
         status: of the answer, 0 where there was none.
@@ -320,7 +320,7 @@ class Remote:
             if told is not None:
                 entry = self._entry(of, told)
                 if entry is None:
-                    raise self._odd("tells no heads of a record")
+                    raise self._refused("too_old", "tells no heads of a record: its program is older than this one")
                 return entry
         return None
 
@@ -511,10 +511,15 @@ class Remote:
             conflicts if type(conflicts) is int else 0,
         )
 
-    @cached_property
+    @property
     def address(self) -> str:
         """The address of the key that signs what is written there, 40 hex digits; empty before its first write."""
-        return self.health().node
+        return self._health.node
+
+    @cached_property
+    def _health(self) -> Health:
+        """As it was said first."""
+        return self.health()
 
     # How: asking
 
@@ -565,6 +570,9 @@ class Remote:
     ) -> Written:
         if self._token is None:
             raise self._refused("unauthorized", "a write needs a token: 'token add' on the node's machine prints one")
+        if self._health.version.startswith("0.1."):
+            # It would do twice what is sent twice, and tells no heads.
+            raise self._refused("too_old", "is of version 0.1, which knows no request again: write on its own machine")
         path = f"{kind}s" + (f"/{_whole_id(identifier)}{deed}" if identifier else "")
         try:
             answer = self._ask(method, path, content, {**headers, "idempotency-key": key or str(uuid.uuid4())})
