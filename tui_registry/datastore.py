@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
+    from tui_registry.replica.store.backup_file import Copied
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
     # `__getattr__` would take a misspelt name for one of these.
@@ -791,6 +792,19 @@ class Datastore:
         """How much of the word index is made, from 0 to 1: below 1 searches find what is in it."""
         with self._pool.read() as db:
             return indexed_share(db)
+
+    def copy_to(self, path: Path, shown: Path) -> Copied:
+        """Copy the database as it is at one moment into a new file, while others write on; `backup` makes one of it.
+
+        Args:
+            shown: what the file is called in sentences.
+
+        Raises:
+            StoreError: also where the file cannot be written. OSError.
+        """
+        from tui_registry.replica.store.backup_file import copy_database
+
+        return copy_database(self._pool, path, shown)
 
     def stats(self) -> Stats:
         """Counts of what is here."""

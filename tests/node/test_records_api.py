@@ -134,6 +134,14 @@ def test_a_list_of_tags_may_have_blanks_and_commas_too_many(busy: Node, made_of:
     assert busy.writer.delete(made.headers["location"], headers={"if-match": header}).status_code == 204
 
 
+def test_a_list_of_tags_without_end_matches_nothing(busy: Node) -> None:
+    record = busy.writer.post("/models", json={**MODEL, "name": "endless"})
+    path, tag = record.headers["location"], record.headers["etag"]
+    endless = ", ".join([tag, *['"a"'] * 2000])
+    assert busy.reader.get(path, headers={"if-none-match": endless}).status_code == 200
+    refused(busy.writer.delete(path, headers={"if-match": endless}), 412, "changed")
+
+
 def test_a_tag_that_is_held_spares_reading_again_weak_or_in_a_list(busy: Node) -> None:
     made = busy.writer.post("/models", json=MODEL)
     location, etag = made.headers["location"], made.headers["etag"]
@@ -441,6 +449,8 @@ def test_every_route_of_records_refuses_what_it_does_not_know(untouched: Node) -
         answer = untouched.writer.request(method, path, params={"dry_run": "1"}, json={})
         assert "this path takes none" in str(refused(answer, 400, "parameter")["detail"])
     refused(untouched.reader.get("/models?limit=1&limit=2"), 400, "parameter")
+    # Unread: thousands take as long as a search.
+    refused(untouched.reader.get("/models?" + "&" * 5000), 400, "parameter")
     hostile = untouched.reader.get("/models", params={"\u202e\x1b[31m" * 40: "1"})
     assert "\x1b" not in str(refused(hostile, 400, "parameter")["detail"])
 

@@ -24,7 +24,7 @@ import tui_registry
 from tests.node.conftest import Node, bearer, client, refused
 from tui_registry.datastore import Datastore
 from tui_registry.node import Address, NodeBounds, NodeError, running, serve
-from tui_registry.node.server import _in_origin_form
+from tui_registry.node.server import _Connection, _in_origin_form
 
 HASTY = NodeBounds(
     header_seconds=0.3, body_seconds=0.3, request_seconds=5, idle_seconds=1, connections=4, record_bytes=10_000
@@ -256,6 +256,41 @@ def test_a_request_behind_another_has_the_whole_bound_of_headers(untouched: Node
     request = request_of(NodeBounds().header_bytes)
     said = asked(untouched.address, request.replace(b"connection: close", b"connection: keepy") + request)
     assert said.count(b"HTTP/1.1 200 ") == 2
+
+
+def test_headers_are_bounded_in_number_and_what_follows_them_is_not(untouched: Node) -> None:
+    """Each costs a reader as much as a long one."""
+    most = NodeBounds().header_lines
+    start = b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: 1002\r\n"
+    for lines, status in ((most - 4, b"200"), (most + 1, b"431"), (3000, b"431")):
+        said = asked(untouched.address, start + lines * b"a:\r\n" + b"\r\n{" + 1000 * b"\n" + b"}")
+        assert said.startswith(b"HTTP/1.1 " + status)
+        assert said.count(b"HTTP/1.1") == 1
+    assert b'"header_too_large"' in said
+
+
+def test_what_comes_in_the_smallest_chunks_is_read_a_few_at_a_time() -> None:
+    """Each costs as much as a large one: who sends thousands at once waits for others in between."""
+    connection = _Connection(NodeBounds())
+    connection.receive_data(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+    connection.receive_data(b"1\r\na\r\n" * 1000 + b"0\r\n\r\n")
+    turns = []
+    while not turns or connection.is_behind:
+        connection.pieces, connection.is_behind = 8, False
+        turns.append(0)
+        while (event := connection.next_event()) is not h11.NEED_DATA and event is not h11.PAUSED:
+            turns[-1] += isinstance(event, h11.Data)
+    assert sum(turns) == 1000
+    assert max(turns) == 8
+
+
+def test_a_body_in_the_smallest_chunks_is_read_whole_and_so_is_what_nobody_wants_of_it(untouched: Node) -> None:
+    start = b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n"
+    body = b"1\r\n{\r\n" + 3000 * b"1\r\n \r\n" + b"1\r\n}\r\n0\r\n\r\n"
+    unwanted = start.replace(b"/models/search", b"/sync/ops") + body  # refused before its body is read
+    last = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
+    said = asked(untouched.address, start + body + unwanted + start + body + last)
+    assert re.findall(rb"HTTP/1.1 ([0-9]{3})", said) == [b"200", b"403", b"200", b"200"]
 
 
 @pytest.mark.parametrize(

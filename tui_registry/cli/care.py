@@ -392,15 +392,19 @@ def write_keystore(path: Path, identity: crdt.Identity, passphrase: bytes) -> No
     Raises:
         FileError: the file is there already, or cannot be written.
     """
-    text = json.dumps(_library().create_keyfile_json(identity.secret(), passphrase, version=3, kdf="scrypt")) + "\n"
     try:
-        with drafted(path, text.encode("ascii")) as draft:
+        with drafted(path, locked(identity, passphrase).encode("ascii")) as draft:
             give_new_name(draft, path)
         sync_folder(path.parent)
     except FileExistsError:
         raise FileError(f"{safe_text(str(path))} is there already: name another file") from None
     except OSError as error:
         raise FileError(f"{safe_text(str(path))} cannot be written: {error.strerror}") from error
+
+
+def locked(identity: crdt.Identity, passphrase: bytes) -> str:
+    """The key as a keystore, in ASCII."""
+    return json.dumps(_library().create_keyfile_json(identity.secret(), passphrase, version=3, kdf="scrypt")) + "\n"
 
 
 def read_keystore(text: str, passphrase: bytes) -> crdt.Identity:

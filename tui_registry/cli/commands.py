@@ -324,6 +324,27 @@ def _update(parser: ArgumentParser) -> None:
     _json(parser, "print the record as it is now as a JSON object")
 
 
+def _apply(parser: ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog}\n\n{_APPLIED}"
+    files = "a JSON or YAML file of one or more records, a folder of such files, or - for stdin"
+    parser.add_argument("file", metavar="FILE", help=files)
+    parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, and sign nothing")
+    _json(parser, "one JSON object a line, with status, changes and problems")
+
+
+_APPLIED = """\
+several records in one file (of YAML; in JSON, a list or an object a line):
+
+  - kind: model
+    name: my-finetune
+    version: 1.0.0
+    license: Apache-2.0
+  - kind: agent
+    agent_id: 77b0e2...        (all 64 digits: the record, whatever it is called)
+    name: my-crew"""
+
+
 def _delete(parser: ArgumentParser) -> None:
     _id(parser)
     _yes(parser)
@@ -647,6 +668,18 @@ _EDIT = (
 _SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
 
 
+def _backup(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry backup [options] FILE"
+    parser.add_argument("file", metavar="FILE", help="the backup: a new file, or with --restore one that is there")
+    parser.add_argument("--restore", action="store_true", help="make a replica of FILE, where there is none yet")
+    parser.add_argument("--force", action="store_true", help="write FILE in the place of the file that is there")
+    without = "leave the key out; with --restore, leave it in the backup"
+    parser.add_argument("--without-key", action="store_true", help=without)
+    phrase = "its first line is the passphrase of the key in the backup (default: ask)"
+    parser.add_argument("--passphrase-file", metavar="FILE", help=phrase)
+    _json(parser, "print what was written, or put back, as a JSON object")
+
+
 def _completion(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry completion [options] bash|zsh|fish"
     parser.add_argument("shell", choices=[*SHELLS, "words"], metavar="bash|zsh|fish")
@@ -872,6 +905,35 @@ _TABLE = (
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
         ),
         asks_nodes=True,
+    ),
+    Command(
+        "apply",
+        "Write",
+        "make records what a file says: create them, or change them",
+        _apply,
+        "importing.apply",
+        description=(
+            "Make records what a file says they are: those that are not here are registered, those that say something\n"
+            "else are changed, and applying it once more does nothing. --dry-run tells the changes field by field.\n"
+            "\n"
+            "What the file states is how it is to be, also where it was edited here meanwhile; fields that it does\n"
+            "not name stay as they are. What was deleted here comes back; a record that is not in the file is never\n"
+            "deleted. (With 'import --update' it is the other way round: what was edited or deleted here stays.)\n"
+            "\n"
+            "A description is the record whose id it names (model_id, agent_id), else the one that it was applied to\n"
+            "before from this place, else the one of yours that has its kind, name, version and quantisation. So name\n"
+            "the id where another machine or folder applies it, and its version is to change. What 'show ID --json'\n"
+            "printed carries the heads that you were shown, and is refused where the record has changed since.\n"
+            "\n"
+            "Exits with 0 where all is as the file says, or would be without --dry-run, and with 1 where something\n"
+            "has errors, is another's or is in conflict; the others are signed all the same."
+        ),
+        examples=(
+            "tui-registry apply models.yaml --dry-run",
+            "tui-registry apply models/",
+            "tui-registry show 3fa9c1 --json | jq '.record.license = \"MIT\"' | tui-registry apply -",
+            "tui-registry apply models.yaml --json | jq -r 'select(.status != \"here\") | [.status, .name] | @tsv'",
+        ),
     ),
     Command(
         "delete",
@@ -1106,6 +1168,33 @@ _TABLE = (
             "tui-registry verify",
             "tui-registry verify --json",
             "tui-registry verify --ops record.ops",
+        ),
+    ),
+    Command(
+        "backup",
+        "Care",
+        "write everything into one file, or make a replica of one",
+        _backup,
+        "backups.backup",
+        description=(
+            "Write everything of this replica into one file that only you can read: operations, peers, names, drafts,\n"
+            "saved searches, what was imported, tokens, the settings file, and the key locked with a passphrase. The\n"
+            "app and a node may run and write meanwhile. Tiles that a node keeps packed are made anew.\n"
+            "\n"
+            "With --restore it makes a replica of such a file, where there is none yet (--data-dir names another\n"
+            "folder). Whoever the file is from, nothing in it is believed: its tables are looked through, and every\n"
+            "operation is checked, which takes a while for many; what does not pass is left out, and the exit code\n"
+            "is 1 then. Settings that are there stay.\n"
+            "\n"
+            "A replica that was put back has forgotten what came since: its log gets a new epoch. Before you write\n"
+            "with it, pull from every peer that has operations of yours ('sync'); 'help trust' says why, and what it\n"
+            "means when you go on with the one that the backup was made of as well."
+        ),
+        examples=(
+            "tui-registry backup /media/stick/registry.backup",
+            "tui-registry backup nightly.backup --force --passphrase-file phrase --json",
+            "tui-registry backup --restore /media/stick/registry.backup",
+            "tui-registry backup --restore nightly.backup --data-dir ~/registry-2 --without-key",
         ),
     ),
     Command(

@@ -190,6 +190,8 @@ class Doors:
         if proxied:
             scope["client"] = (self._proxies.client(client[0], headers), 0)
             scope["scheme"] = headers.scheme or scope["scheme"]
+            # Both: a proxy that writes one of them may let pass what a page wrote into the other.
+            self._expect_known(host)
             if headers.host:
                 host = headers.host
                 scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]

@@ -43,6 +43,8 @@ _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
+# Before they are read, which takes long where they are thousands. The most that a path has is four.
+_MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
 # No peer's name has a colon.
 _PUSH = "push:"
@@ -88,14 +90,15 @@ class LogRoutes:
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         if scope["type"] != "http":
             return self._other
-        # Behind a proxy, paths begin with what leads here.
-        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        path = str(scope["path"])  # without the root path, which the doors have taken away
         if path in self._asking:
             if scope["method"] != "POST":
                 return wrong_method(["POST"])
             return await self._asking[path](Request(scope, receive))
         tile = None
         if path not in self._reading and (tile := _tile_in(path)) is None:
+            if scope["query_string"].count(b"&") >= _MOST_PARAMETERS:
+                raise NodeError("parameter", f"no path takes more than {_MOST_PARAMETERS} parameters")
             return self._other
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_method(["GET", "HEAD"])

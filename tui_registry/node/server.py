@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import h11
 import uvicorn
 from fastapi.responses import Response
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 
@@ -355,20 +356,36 @@ def _has_terminal() -> bool:
 
 
 class _Connection(h11.Connection):
-    """What h11 leaves to a server: a bound on headers that come in one piece, bodies whose end can be read in two ways
-    (RFC 9112, section 6.1: whoever relays them may read the other one), and targets in absolute form (section 3.2.2).
+    """What h11 leaves to a server: bounds on headers that come in one piece, or are many; bodies whose end can be read
+    in two ways (RFC 9112, section 6.1: whoever relays them may read the other one); targets in absolute form (section
+    3.2.2); and how much is read at once.
 
     Attributes:
         refusal: the status and code of what the last error says.
+        pieces: of a body that are still read before others have their turn; then NEED_DATA is answered, although there
+            may be more. A body may come in chunks of a byte, each of which costs as much as a large one.
+        is_behind: that is so.
     """
 
-    def __init__(self, header_bytes: int) -> None:
-        super().__init__(h11.SERVER, header_bytes)
-        self._header_bytes = header_bytes
+    def __init__(self, bounds: NodeBounds) -> None:
+        super().__init__(h11.SERVER, bounds.header_bytes)
+        self._bounds = bounds
         self.refusal = _UNREADABLE
+        self.pieces = _PIECES
+        self.is_behind = False
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        if self.pieces == 0:
+            self.is_behind = True
+            return h11.NEED_DATA
         before = len(self._receive_buffer)
+        if before and self.their_state is h11.IDLE:
+            # Before h11 takes them apart, which costs more for each than its bytes do.
+            head = bytes(self._receive_buffer)
+            end = _END_OF_HEAD.search(head)
+            if head.count(b"\n", 0, end.start() if end else len(head)) > self._bounds.header_lines:
+                self.refusal = _HEADERS
+                raise h11.RemoteProtocolError("too many headers")
         try:
             event = super().next_event()
         except h11.RemoteProtocolError as error:
@@ -376,8 +393,9 @@ class _Connection(h11.Connection):
                 self.refusal = _HEADERS
             raise
         if not isinstance(event, h11.Request):
+            self.pieces -= isinstance(event, h11.Data)
             return event
-        if before - len(self._receive_buffer) > self._header_bytes:
+        if before - len(self._receive_buffer) > self._bounds.header_bytes:
             self.refusal = _HEADERS
             raise h11.RemoteProtocolError("headers too large")
         names = {name for name, _ in event.headers}
@@ -386,8 +404,11 @@ class _Connection(h11.Connection):
         return event if event.target.startswith(b"/") else _in_origin_form(event)
 
 
+# Of each connection in each of its turns: together they are what one address can make others wait for.
+_PIECES = 8
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
 _UNREADABLE = (400, "http", "that is not an HTTP request that this node understands")
-_HEADERS = (431, "header_too_large", "the request's line and headers are larger than this node reads")
+_HEADERS = (431, "header_too_large", "the request's line and headers are larger, or more, than this node reads")
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^#]*)?(\?[^#]*)?", re.IGNORECASE)
 
 
@@ -515,6 +536,7 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
         _headers_due: asyncio.TimerHandle | None = None
         _taking_due: asyncio.TimerHandle | None = None
         _held: _Held | None = None
+        _rest: asyncio.Handle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             peer = get_remote_addr(transport)
@@ -529,12 +551,20 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
                 # The system would take megabytes for a reader who takes none.
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
-            self.conn = _Connection(bounds.header_bytes)
+            self.conn = self._connection = _Connection(bounds)
+            self.flow = self._flow = _Flow(transport)
             self._look()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             self._look()
+
+        def handle_events(self) -> None:
+            self._connection.pieces, self._connection.is_behind = _PIECES, False
+            super().handle_events()
+            if self._connection.is_behind and self._rest is None and not self.transport.is_closing():
+                self._flow.hold()
+                self._rest = self.loop.call_soon(self._go_on)
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
@@ -563,10 +593,19 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
                 super().connection_lost(exc)
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
-            said = self.conn.refusal if isinstance(self.conn, _Connection) else _UNREADABLE
-            self._refuse(problem(*said))
+            self._refuse(problem(*self._connection.refusal))
 
         # How
+
+        def _go_on(self) -> None:
+            """Read on in what came, and in what comes once that is read."""
+            self._rest = None
+            if self.transport.is_closing():
+                return
+            self.handle_events()
+            self._look()
+            if self._rest is None:
+                self._flow.let_go()
 
         def _look(self) -> None:
             """See what this connection waits for now."""
@@ -637,6 +676,27 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
             self.transport.abort()
 
     return Patient
+
+
+class _Flow(FlowControl):
+    """uvicorn's, which may be held: nothing more is read meanwhile, whoever waits for it."""
+
+    _is_held = False
+
+    def hold(self) -> None:
+        self._is_held = True
+        self._transport.pause_reading()
+
+    def let_go(self) -> None:
+        self._is_held = False
+        if not self.read_paused:
+            self._transport.resume_reading()
+
+    def resume_reading(self) -> None:
+        if self._is_held:
+            self.read_paused = False
+        else:
+            super().resume_reading()
 
 
 _CROWDED = NodeError("busy", "others need this connection, whose request came slowly: try again in a little while")
