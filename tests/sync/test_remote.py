@@ -16,7 +16,7 @@ from tests.node.conftest import T0
 from tests.seeds import make_record, owner, seed, signed
 from tests.sync.hostile import Answer, Ask, Reply, always, but, hostile
 from tests.sync.lines import line_to
-from tests.sync.logs import edit
+from tests.sync.logs import edit, removal
 from tests.sync.test_retries import Time, cut, in_turn
 from tui_registry import AIAgent, AIModel, Datastore, InvalidRecord, Remote, RemoteError, connect
 from tui_registry.datastore import HistoryEntry, Page
@@ -190,6 +190,22 @@ def test_a_history_is_the_replicas_but_for_what_a_node_does_not_tell(world: Worl
             world.remote.record_at(key, at)
         assert caught.value.code == code
     assert list(world.remote.history("0" * 64)) == []
+
+
+def test_a_record_that_outlived_a_removal_has_the_one_version_that_is_live(world: World) -> None:
+    root = signed(ME, "model", "outlived", at=T0 - 1_000)
+    # The removals' hashes stand on either side of the version's.
+    ops = [root, edit(ME, root, at=T0 - 500), *(removal(ME, root, at=T0 - 500 + number) for number in range(6))]
+    assert world.store.apply([op.to_json() for op in ops], source="laptop").rejected == []
+    here, there = world.store.entry(root.key), world.remote.entry(root.key)
+    assert here is not None
+    assert there is not None
+    assert (len(there.heads), there.live_heads) == (7, here.live_heads)
+    (listed,) = [entry for entry in world.remote.entries("name:outlived") if entry.id == root.key]
+    assert listed == there
+    versions = world.remote.versions(root.key)
+    assert versions is not None
+    assert [entry.hash for entry in versions.live] == [*here.live_heads]
 
 
 def test_a_query_that_cannot_be_read_is_refused_in_the_nodes_words(world: World) -> None:
@@ -409,6 +425,7 @@ TRUE_ANSWERS: dict[str, Json] = {
     f"/models/{'ab' * 32}": SHOWN,
     "/models/ab": SHOWN,
     f"/models/{'ab' * 32}/heads": {"heads": ["ab" * 32], "live": ["ab" * 32]},
+    f"/models/{'ab' * 32}/versions": {"versions": [VERSION], "ancestor": None},
     f"/models/{'ab' * 32}/history": {"items": [OPERATION], "next": None},
     "/health": {"status": "ok", "version": "1", "node": "cd" * 20, "ops": 1, "conflicts": 1},
 }

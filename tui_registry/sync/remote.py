@@ -143,11 +143,11 @@ class _Window(NamedTuple):
 
 
 class _State(NamedTuple):
-    """How a record stands; `is_gone`: it is deleted."""
+    """How a record stands: its heads, and those of them that are versions of it; none where it is deleted."""
 
     kind: Kind
     heads: tuple[str, ...]
-    is_gone: bool
+    live: tuple[str, ...]
 
 
 class _Operation(NamedTuple):
@@ -384,7 +384,10 @@ class Remote:
         for kind in _kinds(None):
             told = self._told(kind, _whole_id(identifier))
             if told is not None:
-                return self._versions(kind, identifier, told)
+                if told.conflict:
+                    return self._versions(kind, identifier, told)
+                tree = self._object(self._ask("GET", f"{kind}s/{identifier}/versions"))
+                return self._versions(kind, identifier, told._replace(tree=tree))
         return None
 
     def conflicts(self, limit: int = 1000) -> list[Row]:
@@ -595,7 +598,7 @@ class Remote:
             state = self._state(identifier)
         except RegistryError:
             return None
-        return state.heads[0] if state is not None and state.is_gone and len(state.heads) == 1 else None
+        return state.heads[0] if state is not None and not state.live and len(state.heads) == 1 else None
 
     # How: what it tells
 
@@ -641,9 +644,10 @@ class Remote:
                     raise self._refused("no_route", "tells no histories: its program is older than this one") from None
                 raise
             heads, live = tree.get("heads"), tree.get("live")
-            if not _are_hashes(heads) or not isinstance(heads, list) or not (live == [] or _are_hashes(live)):
+            alive = live if _are_hashes(live) else []
+            if not _are_hashes(heads) or (live != [] and not alive):
                 raise self._odd("tells heads of a record that are no hashes")
-            return _State(kind, tuple(sorted({*map(str, heads)})), is_gone=live == [])
+            return _State(kind, tuple(sorted({*heads})), tuple(alive))
         return None
 
     def _id_of_deleted(self, kind: Kind, prefix: str) -> str | None:
@@ -703,7 +707,7 @@ class Remote:
             children=tuple(map(str, children)),
             record=written,
             did=did,
-            is_gone=state.is_gone,
+            is_gone=not state.live,
             before=None,
             mine=False,
             arrived_at=arrived_at if _is_time(arrived_at) else None,
@@ -752,7 +756,7 @@ class Remote:
         heads, conflict = tree.get("heads"), tree.get("conflict")
         if heads is not None and not _are_hashes(heads):
             raise self._odd("tells heads of a record that are no hashes")
-        known = tuple(sorted({*map(str, heads)})) if isinstance(heads, list) else None
+        known = tuple(sorted({*heads})) if _are_hashes(heads) else None
         return _Told(record, conflict is True, known, tree)
 
     def _row(self, kind: Kind, told: _Told) -> Row:
@@ -789,7 +793,11 @@ class Remote:
         if told.conflict and live is not None:
             listed = told.tree.get("versions")
             hashes = [one.get("hash") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-            live = tuple(map(str, hashes)) if hashes and _are_hashes(hashes) else None
+            live = tuple(hashes) if _are_hashes(hashes) else None
+        elif live is not None and len(live) > 1:
+            # Removals stand beside the one version, which outlived them: only the node knows which it is.
+            state = self._state(_id_of(kind, told.record))
+            live = (state and state.live) or live
         if told.heads is None or live is None:
             return None
         return Entry(
@@ -810,11 +818,8 @@ class Remote:
         mine = owner == self.address
         heads = told.heads or ()
         listed, ancestor, more = (told.tree.get(name) for name in ("versions", "ancestor", "more_versions"))
-        if not told.conflict:
-            times: dict[str, Json] = {"updated_at": told.record["updated_at"], "arrived_at": None}
-            listed = [{"hash": head, "record": told.record, **times} for head in heads[:1]]
         if not isinstance(listed, list) or not listed or len(listed) > _MOST_HEADS:
-            raise self._odd("does not tell the versions of a record in conflict")
+            raise self._odd("does not tell the versions of a record")
         live = [self._version(kind, identifier, owner, mine, one) for one in listed]
         if told.record != live[0].record or not {entry.hash for entry in live} <= {*heads}:
             raise self._odd("tells versions of a record that are not its heads")
@@ -928,7 +933,7 @@ def _is_time(value: Json) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= MAX_TIME
 
 
-def _are_hashes(value: Json) -> bool:
+def _are_hashes(value: object) -> TypeGuard[list[str]]:
     return (
         isinstance(value, list)
         and 0 < len(value) <= _MOST_HEADS
