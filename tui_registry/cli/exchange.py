@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
     Column,
-    FileError,
     StatusLine,
     Table,
     UsageError,
@@ -27,8 +26,8 @@ from tui_registry.cli.registry import (
     entry_json,
     open_registry,
     query_explained,
-    read_text,
     tell_elsewhere,
+    token_in,
     write_bytes,
     write_file,
 )
@@ -82,7 +81,7 @@ def sync(args: Namespace) -> int:
     if args.token_file is not None:
         if not args.push or len(names) != 1:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
-        token = _token_in(args.token_file)
+        token = token_in(args.token_file)
     with open_registry(args) as datastore:
         datastore.expect_writable()  # before anything is fetched
         if args.source:
@@ -483,13 +482,6 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in ending:
             loop.remove_signal_handler(number)
-
-
-def _token_in(file: str) -> str:
-    token = read_text(file, 4096).partition("\n")[0].strip()
-    if not token.isascii() or not token.isprintable() or not token or " " in token:
-        raise FileError(f"{safe_text(file)} holds no token: 'token add' on the node's machine prints one")
-    return token
 
 
 async def _push(datastore: Datastore, name: str, bounds: Bounds, token: str | None, *, as_json: bool) -> bool:

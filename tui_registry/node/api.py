@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
+from tui_registry.datastore import Body, Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.browse import browse_routes
@@ -405,10 +405,7 @@ class _Records:
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(
-            _with(_in_part(body.record, asked.fields), {"revision": body.revision, "conflict": body.live > 1})
-            for body in found
-        )
+        items = b",".join(_with(_in_part(body.record, asked.fields), _standing(body)) for body in found)
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         if asked.total:
             beside |= {"total": page.total, "total_is_exact": page.exact}
@@ -551,8 +548,7 @@ class _Records:
         if not found:
             raise self._no_record()
         body = found[0]
-        state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
-        return _tagged(_with(_in_part(body.record, fields), state), body.revision)
+        return _tagged(_with(_in_part(body.record, fields), _standing(body)), body.revision)
 
     def _heads(self, record_id: str) -> _Whole:
         whole_id = self._find(record_id, deleted=True)
@@ -763,6 +759,11 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
 
 
+def _standing(body: Body) -> Record:
+    """What a list tells of a record beside its fields."""
+    return {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+
+
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
     """A record as JSON, of some fields alone."""
     if fields is None:
@@ -810,6 +811,7 @@ def _conflict(found: Versions) -> dict[str, Json]:
     return {
         "differing": [difference.path for difference in differences],
         "ancestor": ancestor,
+        "mergeable": ancestor is not None and found.base is not None,
         "versions": [_version(version) for version in told],
         **({"more_versions": more} if more else {}),
     }
