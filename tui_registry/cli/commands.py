@@ -22,7 +22,7 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {"json": "json.md", "protocol": "protocol.md", "trust": "trust.md"}
 
 
 class Command(NamedTuple):
@@ -1312,12 +1312,14 @@ _TABLE = (
             "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
-            "elsewhere; 'help protocol' prints what replicas agree on: enough to write another one."
+            "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help protocol' prints what\n"
+            "replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
             "tui-registry help search",
             "tui-registry help trust",
+            "tui-registry help json",
             "tui-registry help protocol",
         ),
     ),

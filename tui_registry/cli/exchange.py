@@ -14,6 +14,7 @@ from tui_registry.cli.output import (
     StatusLine,
     Table,
     UsageError,
+    error_json,
     note,
     on_terminal,
     out,
@@ -427,6 +428,7 @@ async def _push_in_round(
     import asyncio
 
     from tui_registry.errors import RegistryError
+    from tui_registry.present.pulls import PushResult
     from tui_registry.sync import push
 
     pushing = asyncio.ensure_future(push(datastore, name, bounds=bounds, token=token))
@@ -438,7 +440,10 @@ async def _push_in_round(
         result = await pushing
     except RegistryError as error:  # it may have been removed meanwhile
         if pushes.note(name, failed=True):
-            note(f"{moment_utc(int(time.time()))}  {_ended(error.sentence)} It is offered again, less and less often")
+            now = int(time.time())
+            note(f"{moment_utc(now)}  {_ended(error.sentence)} It is offered again, less and less often")
+            if as_json:
+                out_json({"at": now, **_push_json(PushResult(peer=name, offered=0), error)})
         return
     finally:
         stopping.cancel()
@@ -485,13 +490,15 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
 
 
 async def _push(datastore: Datastore, name: str, bounds: Bounds, token: str | None, *, as_json: bool) -> bool:
-    from tui_registry.present.pulls import SyncError
+    from tui_registry.present.pulls import PushResult, SyncError
     from tui_registry.sync import push
 
     try:
         result = await push(datastore, name, bounds=bounds, token=token)
     except SyncError as error:
         note(safe_text(error.sentence))
+        if as_json:
+            out_json(_push_json(PushResult(peer=name, offered=0), error))
         return False
     if as_json:
         out_json(_push_json(result))
@@ -522,8 +529,9 @@ class _Progress:
         self._line.show(" | ".join(self._at.values()))
 
 
-def _push_json(result: PushResult) -> dict[str, Json]:
-    return {"pushed_to": result.peer, "offered": result.offered, **result.counts()}
+def _push_json(result: PushResult, error: RegistryError | None = None) -> dict[str, Json]:
+    told: dict[str, Json] = {"pushed_to": result.peer, "offered": result.offered, **result.counts()}
+    return {**told, **({"error": None} if error is None else error_json(error))}
 
 
 def _pull_json(result: PullResult) -> dict[str, Json]:
@@ -542,7 +550,7 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         "still_spoilt": result.still_spoilt,
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
-        "error": None if result.error is None else {"code": result.error.code, "sentence": result.error.sentence},
+        **({"error": None} if result.error is None else error_json(result.error)),
     }
 
 

@@ -68,13 +68,16 @@ class _Parser(argparse.ArgumentParser):
     """argparse's, with errors as one sentence and a hint where to look."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the line, and leave with 2."""
+        """
+        Raises:
+            RegistryError: `usage`: what is wrong with the line.
+        """
+        from tui_registry.errors import RegistryError
         from tui_registry.text import safe_text
 
         # argparse quotes what was typed, and what was typed may be anything.
         stop = "" if message.endswith("?") else "."
-        sys.stderr.write(f"{PROGRAM}: {safe_text(message, 400)}{stop} Try '{self.prog} --help'\n")
-        raise SystemExit(2)
+        raise RegistryError("usage", f"{safe_text(message, 400)}{stop} Try '{self.prog} --help'")
 
 
 class _CommandParser(_Parser):
@@ -155,6 +158,7 @@ class _TopParser(_Parser):
             "  -h, --help       print this",
             "",
             f"'{PROGRAM} help COMMAND' explains a command, '{PROGRAM} help search' the query language.",
+            f"'{PROGRAM} help json' says in which shape --json prints.",
             "Exit codes: 0 done, 1 failed (not found, invalid, unreachable), 2 the line cannot be read.",
             "",
         ]

@@ -46,7 +46,7 @@ from tui_registry.datastore import (
     carry_out_reverse,
     plan_undo,
 )
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.errors import InvalidRecord, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
@@ -590,7 +590,7 @@ def _draft_of(finding: Finding) -> tuple[Kind, Record]:
         InvalidRecord: there is none; each problem names the file.
     """
     if finding.record is None or finding.kind is None:
-        raise _at(finding.source, finding.problems)
+        raise InvalidRecord(finding.problems, finding.source)
     for remark in finding.notes:
         note(f"note: {safe_text(remark)}")
     return finding.kind, finding.record
@@ -598,20 +598,11 @@ def _draft_of(finding: Finding) -> tuple[Kind, Record]:
 
 @contextmanager
 def _in_file(source: str) -> Iterator[None]:
-    """Add the name of the file to the problems of the record that it holds; empty for no file."""
+    """Add the name of the file to an error of the record that it holds; empty for no file."""
     try:
         yield
     except InvalidRecord as error:
-        raise (_at(source, error.problems) if source else error) from error
-
-
-def _at(source: str, problems: tuple[Problem, ...]) -> InvalidRecord:
-    return InvalidRecord(
-        tuple(
-            Problem(f"{source}: {path}" if path else source, severity, code, sentence)
-            for path, severity, code, sentence in problems
-        )
-    )
+        raise InvalidRecord(error.problems, source) from error
 
 
 def with_settings(kind: Kind, record: Record, settings: list[tuple[str, str]]) -> Record:
