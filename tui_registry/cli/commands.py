@@ -35,6 +35,7 @@ class Command(NamedTuple):
         place: the module of `cli/` and the function in it, imported once the command is run.
         description: what its help says first.
         examples: lines of it.
+        asks_nodes: with `--node` it asks a node in place of the replica on this machine.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Command(NamedTuple):
     place: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    asks_nodes: bool = False
 
     def declare(self, parser: ArgumentParser) -> None:
         """Give its parser all that it takes, and its help."""
@@ -76,6 +78,13 @@ def directory(typed: str) -> str:
     if not typed:
         raise ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
     return typed
+
+
+def node_address(typed: str) -> str:
+    """The address of a node; an empty word is a variable that is not set, and must not mean the replica here."""
+    if not typed:
+        raise ArgumentTypeError("needs the address of a node: the word is empty, as of a variable that is not set")
+    return words(typed)
 
 
 def _count(typed: str) -> int:
@@ -177,6 +186,12 @@ def _yes(parser: ArgumentParser, about: str = "do not ask (needed where nobody c
 
 def _json(parser: ArgumentParser, about: str = "a JSON object") -> None:
     parser.add_argument("--json", action="store_true", help=about)
+
+
+def _token_file(parser: ArgumentParser) -> None:
+    # Never the token itself: other users can see the words of a command.
+    bears = "with --node: its first line is the token that opens the node to writes (default: $TUI_REGISTRY_TOKEN)"
+    parser.add_argument("--token-file", metavar="FILE", help=bears)
 
 
 _LINES = "one JSON object a line"
@@ -298,12 +313,14 @@ def _register(parser: ArgumentParser) -> None:
     parser.add_argument("kind", choices=("model", "agent"), metavar="model|agent")
     _file(parser)
     parser.add_argument("--new", action="store_true", help="register another record, also where it is here already")
+    _token_file(parser)
     _json(parser, "print the record as a JSON object, with its status: registered, or here")
 
 
 def _update(parser: ArgumentParser) -> None:
     _id(parser)
     _file(parser)
+    _token_file(parser)
     _json(parser, "print the record as it is now as a JSON object")
 
 
@@ -331,6 +348,7 @@ several records in one file (of YAML; in JSON, a list or an object a line):
 def _delete(parser: ArgumentParser) -> None:
     _id(parser)
     _yes(parser)
+    _token_file(parser)
     _json(parser, "print what was deleted as a JSON object")
 
 
@@ -358,6 +376,7 @@ def _resolve(parser: ArgumentParser) -> None:
     parser.add_argument("--revision", type=words, metavar="REVISION", help=seen)
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
     _yes(parser, "do not ask; needs --revision, or a FILE that names the versions")
+    _token_file(parser)
     _json(parser, "print the settled record as a JSON object")
 
 
@@ -735,7 +754,9 @@ _TABLE = (
             "tui-registry list models",
             "tui-registry list models --sort=-params --limit 10",
             "tui-registry list agents --json | jq -r .record.name",
+            "tui-registry list models --node https://registry.example:8420",
         ),
+        asks_nodes=True,
     ),
     Command(
         "search",
@@ -743,7 +764,10 @@ _TABLE = (
         "find records by words and fields",
         _search,
         "look.search",
-        description=f"Find models and agents by words and fields.\n\n{_LIMITS}",
+        description=(
+            f"Find models and agents by words and fields.\n\n{_LIMITS}\n\n"
+            "With --node the models that a node finds come before its agents, and a field that there is not is refused."
+        ),
         examples=(
             "tui-registry search llama",
             "tui-registry search 'llama params:<=8b license:apache-2.0'",
@@ -752,6 +776,7 @@ _TABLE = (
             "tui-registry search --facets kind:model        (how many have which licence, size, tag and so on)",
             "tui-registry search --save small 'type:LLM params:<=8b'        (then: search @small llama)",
         ),
+        asks_nodes=True,
     ),
     Command(
         "show",
@@ -776,6 +801,7 @@ _TABLE = (
             "tui-registry show 3fa9c1 --at yesterday",
             "tui-registry show 3fa9c1 --at 1a2b3c4d5e6f --json | tui-registry update 3fa9c1 -",
         ),
+        asks_nodes=True,
     ),
     Command(
         "conflicts",
@@ -796,6 +822,7 @@ _TABLE = (
             "tui-registry conflicts",
             "tui-registry conflicts --json | jq 'select(.mine) | {id, differing}'",
         ),
+        asks_nodes=True,
     ),
     Command(
         "diff",
@@ -815,6 +842,7 @@ _TABLE = (
             "tui-registry diff 3fa9c1 1a2b3c4d",
             "tui-registry diff 3fa9c1 1a2b3c4d 5e6f7a8b --json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "compare",
@@ -852,6 +880,7 @@ _TABLE = (
             "tui-registry history --mine --limit 10",
             "tui-registry history --elsewhere --json | jq -r '[.source, .did, .name] | @tsv'",
         ),
+        asks_nodes=True,
     ),
     Command(
         "quarantine",
@@ -899,7 +928,9 @@ _TABLE = (
             "tui-registry register model my-finetune.yaml",
             "tui-registry register agent - < crew.json",
             "tui-registry register model my-finetune.yaml --json | jq -r .id",
+            "tui-registry register model my-finetune.yaml --node https://registry.example:8420 --token-file ci.token",
         ),
+        asks_nodes=True,
     ),
     Command(
         "update",
@@ -917,6 +948,7 @@ _TABLE = (
             "echo 'version: 1.0.1' | tui-registry update 3fa9c1 -",
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "apply",
@@ -961,6 +993,7 @@ _TABLE = (
             "tui-registry delete 3fa9c1",
             "tui-registry delete 3fa9c1 --yes --json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "undo",
@@ -1009,6 +1042,7 @@ _TABLE = (
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; "
             "tui-registry resolve 3fa9c1 --merge record.json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "restore",

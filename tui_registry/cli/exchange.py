@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
     Column,
-    FileError,
     StatusLine,
     Table,
     UsageError,
@@ -28,8 +27,8 @@ from tui_registry.cli.registry import (
     entry_json,
     open_registry,
     query_explained,
-    read_text,
     tell_elsewhere,
+    token_in,
     write_bytes,
     write_file,
 )
@@ -505,18 +504,6 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in ending:
             loop.remove_signal_handler(number)
-
-
-def token_in(file: str) -> str:
-    """The token that a file holds.
-
-    Raises:
-        FileError: it cannot be read, or holds none.
-    """
-    token = read_text(file, 4096).partition("\n")[0].strip()
-    if not token.isascii() or not token.isprintable() or not token or " " in token:
-        raise FileError(f"{safe_text(file)} holds no token: 'token add' on the node's machine prints one")
-    return token
 
 
 async def _push(datastore: Datastore, name: str, bounds: Bounds, token: str | None, *, as_json: bool) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from tempfile import NamedTemporaryFile
 
-from tui_registry.cli.exchange import nodes_named, token_in
+from tui_registry.cli.exchange import nodes_named
 from tui_registry.cli.output import (
     Column,
     FileError,
@@ -26,7 +26,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere
+from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere, token_in
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, ImportRun, StoreError
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record

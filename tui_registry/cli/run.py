@@ -64,6 +64,8 @@ def _run(argv: Sequence[str], screens: Screens) -> int:
     _prepare_streams()
     args = build_parser(argv).parse_args(argv)
     args.screens = screens
+    if args.node is not None:
+        _expect_to_ask_nodes(args)
     if args.command is None:
         return _open_screens(args, screens)
     if args.open_on is not None:
@@ -73,6 +75,22 @@ def _run(argv: Sequence[str], screens: Screens) -> int:
     run_command = COMMANDS[args.command].run
     gc.enable()
     return run_command(args)
+
+
+def _expect_to_ask_nodes(args: argparse.Namespace) -> None:
+    """Refuse a line with `--node` that would do something else than ask a node.
+
+    Raises:
+        UsageError: it would.
+    """
+    from tui_registry.cli.output import UsageError
+
+    if args.command is None or not COMMANDS[args.command].asks_nodes:
+        doing = "the terminal interface shows" if args.command is None else f"'{args.command}' is about"
+        able = ", ".join(name for name, command in COMMANDS.items() if command.asks_nodes)
+        raise UsageError(f"{doing} a replica on this machine, and asks no node: --node goes with {able}")
+    if args.data_dir is not None:
+        raise UsageError("--node asks a node and --data-dir a replica on this machine: leave one of them out")
 
 
 def _open_screens(args: argparse.Namespace, screens: Screens) -> int:
