@@ -66,6 +66,14 @@ def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[
             assert [*content] in ([media_type], [media_type] if status >= "400" else [])
 
 
+def test_examples_are_whole(document: dict[str, Json]) -> None:
+    named = {one.content["operationId"]: one.content for one in operations(document)}
+    for deed in (deed for kind in KINDS for deed in deeds(kind).values()):
+        found = [tree["example"] for tree in walked(named[deed.name]) if "example" in tree and "schema" in tree]
+        for example in (deed.example, deed.answer and EXAMPLES[deed.answer]):
+            assert example is None or example in found, deed.name
+
+
 def test_every_type_is_named_and_every_name_is_there(document: dict[str, Json]) -> None:
     components = document["components"]
     assert isinstance(components, dict)

@@ -851,9 +851,20 @@ def _others(others: Mapping[int, dict[str, Json]]) -> dict[int | str, dict[str, 
 
 
 def completed(openapi: dict[str, Json]) -> dict[str, Json]:
-    """The document that FastAPI made, in place: problems under their media type, the types of bodies, and what is
-    described by hand."""
+    """The document that FastAPI made, in place: problems under their media type, examples with their nulls, which
+    FastAPI leaves out, the types of bodies, and what is described by hand."""
+    by_name = {deed.name: deed for kind in KINDS for deed in deeds(kind).values()}
     for operation in operations(openapi):
+        deed = by_name.get(_text(operation.content, "operationId"))
+        if deed is not None:
+            given: list[tuple[Json, Json]] = [(_member(operation.content, "requestBody"), deed.example)]
+            if deed.answer is not None:
+                answers = _object(operation.content, "responses")
+                given.append((_member(answers, str(deed.status)), EXAMPLES[deed.answer]))
+            for told, example in given:
+                for content in _object(told, "content").values():
+                    if isinstance(content, dict) and "example" in content:
+                        content["example"] = example
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
         for status, response in responses.items():
