@@ -308,7 +308,10 @@ class _Records:
         """The name of the token that the request bears, before anything else of it is looked at."""
         name = self._tokens.allows(request.headers.get("authorization"), "write")
         if name is None:
-            raise NodeError("unauthorized", "a write needs a bearer token: the node's operator makes one ('token add')")
+            raise NodeError(
+                "unauthorized",
+                "a write needs a bearer token that this node knows: its operator makes one ('token add')",
+            )
         parameters(request)
         return name
 

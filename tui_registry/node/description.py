@@ -671,7 +671,15 @@ _PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422
 _ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
 _READ_BODY = ("document", "bad_body", "too_slow", "too_large", "encoded", "media_type")
 _WITH_BODY = ("foreign_origin", *_READ_BODY, "invalid")
-_OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
+_OF_WRITES = (
+    "unauthorized",
+    "insufficient_scope",
+    "idempotency_key",
+    "in_flight",
+    "key_reused",
+    "disk_full",
+    "read_only",
+)
 _OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
 
@@ -1007,7 +1015,7 @@ class _Tables:
         given = (answer for status, answer in sorted(_object(said, "responses").items()) if status < "300")
         shown = next(filter(None, map(_shown_example, given)), "")
         return (
-            f"<h3><code>{operation.method} {escape(operation.path)}</code></h3><p>{escape(_text(said, 'summary'))}"
+            f"<h3><code>{operation.method} {escape(operation.path)}</code></h3><p>{_told(_text(said, 'summary'))}"
             f"{'; needs a token' if said.get('security') else ''}.</p>"
             + (f"<table><tr><th>parameter<th>in<th>holds<th></tr>{''.join(parameters)}</table>" if parameters else "")
             + (f"<p>Body: {self._linked(_contents(body))}</p>{_shown_example(body)}" if body else "")
@@ -1019,7 +1027,7 @@ class _Tables:
     def types(self) -> str:
         """What is sent and answered, by name."""
         return "".join(
-            f"<h3 id={escape(name)}>{escape(name)}</h3><p>{escape(_text(shape, 'description'))}</p>{self._type(shape)}"
+            f"<h3 id={escape(name)}>{escape(name)}</h3><p>{_told(_text(shape, 'description'))}</p>{self._type(shape)}"
             for name, shape in sorted(self._types.items())
         )
 
@@ -1045,7 +1053,12 @@ class _Tables:
 
     def _linked(self, words: str) -> str:
         """Text with a link at the name of each type."""
-        return self._name.sub(lambda name: f"<a href=#{name[0]}>{name[0]}</a>", escape(words))
+        return self._name.sub(lambda name: f"<a href=#{name[0]}>{name[0]}</a>", _told(words))
+
+
+def _told(words: str) -> str:
+    """Text in which code stands between backticks."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(words))
 
 
 def _contents(told: Json) -> str:
