@@ -150,6 +150,13 @@ ANSWERS: dict[str, list[Words]] = {
     "verify": [("verify",)],
     "quarantine": [("quarantine", "--limit", "100000")],
     "identity": [("identity", "show"), ("identity", "new", "--yes"), ("identity", "name")],
+    "apply": [("apply", "-", "--dry-run")],
+    "publish": [("publish", "-", "--kind", "model", "--dry-run")],
+    "backup": [("backup", "kept.backup", "--without-key", "--force")],
+    "status": [("status",)],
+    "doctor": [("doctor", "--offline")],
+    "config": [("config", "show"), ("config", "path")],
+    "completion": [("completion", "words", "show", ""), ("completion", "words", "search", "")],
     "help": [("help",), ("help", "search")],
 }
 

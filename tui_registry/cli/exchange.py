@@ -250,6 +250,23 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
     }
 
 
+def nodes_named(datastore: Datastore, names: Sequence[str]) -> list[str]:
+    """The peers of these names that may be given operations; without a name all that are no folders.
+
+    Raises:
+        StoreError: `not_found`: there is no such peer, or none at all. UsageError: it is a folder.
+    """
+    from tui_registry.sync.transport import is_url
+
+    for name in names:
+        if not is_url(datastore.peers.get(name).address):
+            raise UsageError(f"{safe_text(name)} is a directory, which is given nothing: 'export --log' writes one")
+    found = list(dict.fromkeys(names)) or [peer.name for peer in datastore.peers.all() if is_url(peer.address)]
+    if not found:
+        raise StoreError("not_found", "there is no node to publish to: add one with 'peer add NAME URL'")
+    return found
+
+
 # Pulling and pushing
 
 
