@@ -409,12 +409,15 @@ class Datastore:
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
         strict: bool = False,
+        own_names: bool = True,
         work: int = SEARCH_WORK,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         _expect(query, str, "a query is text")
         _expect_kind_or_none(kind)
-        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict, work=work)
+        return self._searcher.facets(
+            query, kind, unwanted=unwanted, whole=whole, strict=strict, own_names=own_names, work=work
+        )
 
     def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
         """The values that records here have, the most frequent first, for completion.

@@ -37,8 +37,7 @@ def test_a_record_is_registered_found_changed_and_deleted(node: Node, kind: str,
     assert read.headers["etag"] == made.headers["etag"]
 
     listed = node.reader.get(f"/{kind}").json()
-    item = {name: value for name, value in read.json().items() if name != "heads"}
-    assert listed == {"items": [item], "next": None, "notes": []}
+    assert listed == {"items": [read.json()], "next": None, "notes": []}
     assert node.reader.post(f"/{kind}/search", json={"query": str(record["name"])}).json() == listed
 
     changed = node.writer.put(
@@ -557,6 +556,7 @@ def test_a_refused_method_is_told_all_methods_of_the_path(untouched: Node) -> No
         ("OPTIONS", "/models", "GET, HEAD, POST"),
         ("POST", "/models/" + "0" * 64, "GET, HEAD, PUT, PATCH, DELETE"),
         ("GET", "/models/validate", "POST"),
+        ("DELETE", "/models/facets", "GET, HEAD"),
         ("GET", "/models/search", "POST"),
         ("GET", "/models/" + "0" * 64 + "/resolve", "POST"),
         ("DELETE", "/agents/search", "POST"),

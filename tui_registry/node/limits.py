@@ -58,6 +58,8 @@ class NodeBounds:
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
             their thread; a quarter of each for one client. wait_seconds: for a thread.
+        event_streams: told to readers at once; a quarter of them to one client. heartbeat_seconds: until one that has
+            nothing to tell gives a sign of life.
         search_work: steps of SQLite's machine in one search, as in `Datastore.search`: 0.4 s of one core.
     """
 
@@ -93,6 +95,8 @@ class NodeBounds:
     write_threads: int = 2
     waiting: int = 128
     wait_seconds: float = 30.0
+    event_streams: int = 64
+    heartbeat_seconds: float = 15.0
     search_work: int = 10_000_000
 
 
