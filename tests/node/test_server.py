@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 
 import h11
@@ -24,7 +25,7 @@ import tui_registry
 from tests.node.conftest import Node, bearer, client, refused
 from tui_registry.datastore import Datastore
 from tui_registry.node import Address, NodeBounds, NodeError, running, serve
-from tui_registry.node.server import _Connection, _in_origin_form
+from tui_registry.node.server import _Connection, _in_origin_form, _Turns
 
 HASTY = NodeBounds(
     header_seconds=0.3, body_seconds=0.3, request_seconds=5, idle_seconds=1, connections=4, record_bytes=10_000
@@ -271,7 +272,7 @@ def test_headers_are_bounded_in_number_and_what_follows_them_is_not(untouched: N
 
 def test_what_comes_in_the_smallest_chunks_is_read_a_few_at_a_time() -> None:
     """Each costs as much as a large one: who sends thousands at once waits for others in between."""
-    connection = _Connection(NodeBounds())
+    connection = _Connection(NodeBounds(), lambda: True)
     connection.receive_data(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
     connection.receive_data(b"1\r\na\r\n" * 1000 + b"0\r\n\r\n")
     turns = []
@@ -291,6 +292,58 @@ def test_a_body_in_the_smallest_chunks_is_read_whole_and_so_is_what_nobody_wants
     last = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
     said = asked(untouched.address, start + body + unwanted + start + body + last)
     assert re.findall(rb"HTTP/1.1 ([0-9]{3})", said) == [b"200", b"403", b"200", b"200"]
+
+
+async def test_few_requests_of_one_place_begin_before_others_have_their_turn() -> None:
+    turns, began = _Turns(), list[int]()
+
+    def begin(number: int) -> None:
+        if number % 3 and turns.may_begin("here"):  # every third has gone meanwhile
+            began.append(number)
+        elif number % 3:
+            turns.wait("here", lambda: begin(number))
+
+    for number in range(100, 136):
+        begin(number)
+        assert turns.may_begin("there") is (number < 104)
+    counts = []
+    while len(began) < 24:
+        counts.append(len(began))
+        await asyncio.sleep(0)
+    assert began == [number for number in range(100, 136) if number % 3]
+    assert max(after - before for before, after in pairwise(counts)) == 4
+
+
+@pytest.mark.parametrize(
+    ("requests", "statuses"),
+    [
+        ([b"GET /models HTTP/1.1"], [b"200"]),
+        ([b"GET /nothing HTTP/1.0"], [b"404"]),
+        ([b"POST /models/search HTTP/1.1\r\ncontent-length: 0"], [b"400"]),
+        ([b"GET /models HTTP/1.1", b"GET /health HTTP/1.1"] * 6, [b"200"] * 12),
+        ([b"GET /models HTTP/1.1", b"POST /models/search HTTP/1.1\r\ncontent-length: 2"], [b"200"]),
+    ],
+    ids=["thread", "none", "body", "ahead", "half"],
+)
+def test_who_asks_and_then_closes_their_own_side_is_answered(
+    untouched: Node, requests: list[bytes], statuses: list[bytes]
+) -> None:
+    with connected(untouched.address) as raw:
+        raw.sendall(b"".join(request + b"\r\nhost: 127.0.0.1\r\n\r\n" for request in requests))
+        raw.shutdown(socket.SHUT_WR)
+        assert re.findall(rb"HTTP/1.1 ([0-9]{3})", everything(raw)) == statuses
+
+
+def test_whoever_has_many_connections_and_asks_ahead_is_answered_in_order(store: Datastore) -> None:
+    paths = [b"/health", b"/nothing", b"/models", b"/sync/head"] * 5
+    requests = [b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" % path for path in paths]
+    requests[-1] = requests[-1][:-2] + b"connection: close\r\n\r\n"
+    with running(store) as address, ExitStack() as opened:
+        callers = [opened.enter_context(connected(address)) for _ in range(16)]
+        for raw in callers:
+            raw.sendall(b"".join(requests))
+        for raw in callers:
+            assert re.findall(rb"HTTP/1.1 ([0-9]{3})", everything(raw)) == [b"200", b"404", b"200", b"200"] * 5
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {"json": "json.md", "protocol": "protocol.md", "trust": "trust.md"}
 
 
 class Command(NamedTuple):
@@ -35,6 +35,7 @@ class Command(NamedTuple):
         place: the module of `cli/` and the function in it, imported once the command is run.
         description: what its help says first.
         examples: lines of it.
+        asks_nodes: with `--node` it asks a node in place of the replica on this machine.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Command(NamedTuple):
     place: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    asks_nodes: bool = False
 
     def declare(self, parser: ArgumentParser) -> None:
         """Give its parser all that it takes, and its help."""
@@ -76,6 +78,13 @@ def directory(typed: str) -> str:
     if not typed:
         raise ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
     return typed
+
+
+def node_address(typed: str) -> str:
+    """The address of a node; an empty word is a variable that is not set, and must not mean the replica here."""
+    if not typed:
+        raise ArgumentTypeError("needs the address of a node: the word is empty, as of a variable that is not set")
+    return words(typed)
 
 
 def _count(typed: str) -> int:
@@ -177,6 +186,12 @@ def _yes(parser: ArgumentParser, about: str = "do not ask (needed where nobody c
 
 def _json(parser: ArgumentParser, about: str = "a JSON object") -> None:
     parser.add_argument("--json", action="store_true", help=about)
+
+
+def _token_file(parser: ArgumentParser) -> None:
+    # Never the token itself: other users can see the words of a command.
+    bears = "with --node: its first line is the token that opens the node to writes (default: $TUI_REGISTRY_TOKEN)"
+    parser.add_argument("--token-file", metavar="FILE", help=bears)
 
 
 _LINES = "one JSON object a line"
@@ -298,12 +313,14 @@ def _register(parser: ArgumentParser) -> None:
     parser.add_argument("kind", choices=("model", "agent"), metavar="model|agent")
     _file(parser)
     parser.add_argument("--new", action="store_true", help="register another record, also where it is here already")
+    _token_file(parser)
     _json(parser, "print the record as a JSON object, with its status: registered, or here")
 
 
 def _update(parser: ArgumentParser) -> None:
     _id(parser)
     _file(parser)
+    _token_file(parser)
     _json(parser, "print the record as it is now as a JSON object")
 
 
@@ -331,6 +348,7 @@ several records in one file (of YAML; in JSON, a list or an object a line):
 def _delete(parser: ArgumentParser) -> None:
     _id(parser)
     _yes(parser)
+    _token_file(parser)
     _json(parser, "print what was deleted as a JSON object")
 
 
@@ -358,6 +376,7 @@ def _resolve(parser: ArgumentParser) -> None:
     parser.add_argument("--revision", type=words, metavar="REVISION", help=seen)
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
     _yes(parser, "do not ask; needs --revision, or a FILE that names the versions")
+    _token_file(parser)
     _json(parser, "print the settled record as a JSON object")
 
 
@@ -542,6 +561,50 @@ def _import(parser: ArgumentParser) -> None:
     _json(parser, "one JSON object a line, with status and problems")
 
 
+def _publish(parser: ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog}\n\n{IN_CI}"
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a file, a folder, an address, or - for stdin, as for 'import'"
+    )
+    to = "a peer that is to have it; can be given several times (default: every peer with a URL)"
+    parser.add_argument("--to", action="append", default=[], type=words, metavar="NAME", help=to)
+    parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
+    setting = _setting("FIELD=VALUE", "license=Apache-2.0")
+    value = "a value for every draft, in place of its own; can be given several times"
+    parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    bears = "with one node: its first line is what opens the node to pushes, where it asks for that"
+    parser.add_argument("--token-file", metavar="FILE", help=bears)
+    ends = "give a node at most so many seconds"
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help=ends)
+    dry = "say what would be signed, and which records the nodes lack; sign and offer nothing"
+    parser.add_argument("--dry-run", action="store_true", help=dry)
+    _json(parser, "one JSON object a line: for each description, then for each node")
+
+
+IN_CI = """\
+in CI, such as GitHub Actions (GitLab: the same lines as 'script'); the secrets are what 'identity export' wrote, its
+passphrase, and what 'token add ci --scope push' printed on the node's machine:
+
+  env:
+    KEY: ${{ secrets.REGISTRY_KEY }}
+    PHRASE: ${{ secrets.REGISTRY_PHRASE }}
+    TOKEN: ${{ secrets.REGISTRY_TOKEN }}
+  run: |
+    umask 077
+    cd "$(mktemp -d)"
+    printf %s "$KEY" > key.json
+    printf %s "$PHRASE" > phrase
+    printf %s "$TOKEN" > token
+    export TUI_REGISTRY_DATA_DIR="$PWD/replica"
+    tui-registry identity import key.json --passphrase-file phrase
+    tui-registry peer add hub https://registry.example
+    tui-registry sync hub
+    tui-registry publish "$GITHUB_WORKSPACE/model.yaml" --to hub --token-file token --json
+
+'sync' comes first, so that records that are there are found again and changed: by their name, version and quantisation,
+or by the id that the file names (model_id: or agent_id:), which stays when the version changes."""
+
+
 def _export(parser: ArgumentParser) -> None:
     parser.add_argument(
         "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops an ID"
@@ -691,7 +754,9 @@ _TABLE = (
             "tui-registry list models",
             "tui-registry list models --sort=-params --limit 10",
             "tui-registry list agents --json | jq -r .record.name",
+            "tui-registry list models --node https://registry.example:8420",
         ),
+        asks_nodes=True,
     ),
     Command(
         "search",
@@ -699,7 +764,10 @@ _TABLE = (
         "find records by words and fields",
         _search,
         "look.search",
-        description=f"Find models and agents by words and fields.\n\n{_LIMITS}",
+        description=(
+            f"Find models and agents by words and fields.\n\n{_LIMITS}\n\n"
+            "With --node the models that a node finds come before its agents, and a field that there is not is refused."
+        ),
         examples=(
             "tui-registry search llama",
             "tui-registry search 'llama params:<=8b license:apache-2.0'",
@@ -708,6 +776,7 @@ _TABLE = (
             "tui-registry search --facets kind:model        (how many have which licence, size, tag and so on)",
             "tui-registry search --save small 'type:LLM params:<=8b'        (then: search @small llama)",
         ),
+        asks_nodes=True,
     ),
     Command(
         "show",
@@ -732,6 +801,7 @@ _TABLE = (
             "tui-registry show 3fa9c1 --at yesterday",
             "tui-registry show 3fa9c1 --at 1a2b3c4d5e6f --json | tui-registry update 3fa9c1 -",
         ),
+        asks_nodes=True,
     ),
     Command(
         "conflicts",
@@ -752,6 +822,7 @@ _TABLE = (
             "tui-registry conflicts",
             "tui-registry conflicts --json | jq 'select(.mine) | {id, differing}'",
         ),
+        asks_nodes=True,
     ),
     Command(
         "diff",
@@ -771,6 +842,7 @@ _TABLE = (
             "tui-registry diff 3fa9c1 1a2b3c4d",
             "tui-registry diff 3fa9c1 1a2b3c4d 5e6f7a8b --json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "compare",
@@ -808,6 +880,7 @@ _TABLE = (
             "tui-registry history --mine --limit 10",
             "tui-registry history --elsewhere --json | jq -r '[.source, .did, .name] | @tsv'",
         ),
+        asks_nodes=True,
     ),
     Command(
         "quarantine",
@@ -855,7 +928,9 @@ _TABLE = (
             "tui-registry register model my-finetune.yaml",
             "tui-registry register agent - < crew.json",
             "tui-registry register model my-finetune.yaml --json | jq -r .id",
+            "tui-registry register model my-finetune.yaml --node https://registry.example:8420 --token-file ci.token",
         ),
+        asks_nodes=True,
     ),
     Command(
         "update",
@@ -873,6 +948,7 @@ _TABLE = (
             "echo 'version: 1.0.1' | tui-registry update 3fa9c1 -",
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "apply",
@@ -917,6 +993,7 @@ _TABLE = (
             "tui-registry delete 3fa9c1",
             "tui-registry delete 3fa9c1 --yes --json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "undo",
@@ -965,6 +1042,7 @@ _TABLE = (
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; "
             "tui-registry resolve 3fa9c1 --merge record.json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "restore",
@@ -1087,6 +1165,30 @@ _TABLE = (
             "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
             "tui-registry import backup.ndjson --register --json | jq -r .status",
             "0 4 * * * tui-registry import /srv/models --update  # in a crontab: signs what is new and what changed",
+        ),
+    ),
+    Command(
+        "publish",
+        "Exchange",
+        "register what a file describes, and see that nodes have it",
+        _publish,
+        "importing.publish",
+        description=(
+            "Sign what SOURCE describes as 'import --update' does: what is new is registered, what changed there is\n"
+            "changed here, and what you edited or deleted here stays. Then each node is asked for the records,\n"
+            "offered the operations of those that it lacks, and asked again: it has them when it shows them.\n"
+            "Run it again whenever you like: what is there is neither signed nor offered twice.\n"
+            "\n"
+            "A node takes operations where it runs with 'serve --accept-ops'.\n"
+            "\n"
+            "Exits with 1 when a node does not show all of it, which is named then, or when a description has errors\n"
+            "or waits until you say what is meant; the others are published all the same."
+        ),
+        examples=(
+            "tui-registry publish model.yaml --dry-run",
+            "tui-registry publish models/ --to hub",
+            "tui-registry publish model.yaml --to hub --token-file hub.token --json",
+            "tui-registry publish https://huggingface.co/Qwen/Qwen2.5-7B-Instruct --set license=Apache-2.0",
         ),
     ),
     Command(
@@ -1278,12 +1380,14 @@ _TABLE = (
             "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
-            "elsewhere; 'help protocol' prints what replicas agree on: enough to write another one."
+            "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help protocol' prints what\n"
+            "replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
             "tui-registry help search",
             "tui-registry help trust",
+            "tui-registry help json",
             "tui-registry help protocol",
         ),
     ),

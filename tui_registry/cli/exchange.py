@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
     Column,
-    FileError,
     StatusLine,
     Table,
     UsageError,
+    error_json,
     note,
     on_terminal,
     out,
@@ -27,14 +27,14 @@ from tui_registry.cli.registry import (
     entry_json,
     open_registry,
     query_explained,
-    read_text,
     tell_elsewhere,
+    token_in,
     write_bytes,
     write_file,
 )
 from tui_registry.datastore import StoreError
 from tui_registry.settings import load_settings
-from tui_registry.text import age, exact, moment_utc, safe_text, size_bytes
+from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     import asyncio
@@ -82,7 +82,7 @@ def sync(args: Namespace) -> int:
     if args.token_file is not None:
         if not args.push or len(names) != 1:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
-        token = _token_in(args.token_file)
+        token = token_in(args.token_file)
     with open_registry(args) as datastore:
         datastore.expect_writable()  # before anything is fetched
         if args.source:
@@ -112,7 +112,8 @@ def serve(args: Namespace) -> int:
             out_json({"url": address.url, "host": address.host, "port": address.port, "node": datastore.address})
         else:
             out(f"serving {address.url}")
-            note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
+            writes = "" if datastore.why_read_only else ", programs write with a token of 'token add'"
+            note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
         if datastore.why_read_only:
@@ -247,6 +248,23 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
         "last_try": peer.last_try,
         "last_error": peer.last_error,
     }
+
+
+def nodes_named(datastore: Datastore, names: Sequence[str]) -> list[str]:
+    """The peers of these names that may be given operations; without a name all that are no folders.
+
+    Raises:
+        StoreError: `not_found`: there is no such peer, or none at all. UsageError: it is a folder.
+    """
+    from tui_registry.sync.transport import is_url
+
+    for name in names:
+        if not is_url(datastore.peers.get(name).address):
+            raise UsageError(f"{safe_text(name)} is a directory, which is given nothing: 'export --log' writes one")
+    found = list(dict.fromkeys(names)) or [peer.name for peer in datastore.peers.all() if is_url(peer.address)]
+    if not found:
+        raise StoreError("not_found", "there is no node to publish to: add one with 'peer add NAME URL'")
+    return found
 
 
 # Pulling and pushing
@@ -428,6 +446,7 @@ async def _push_in_round(
     import asyncio
 
     from tui_registry.errors import RegistryError
+    from tui_registry.present.pulls import PushResult
     from tui_registry.sync import push
 
     pushing = asyncio.ensure_future(push(datastore, name, bounds=bounds, token=token))
@@ -439,7 +458,10 @@ async def _push_in_round(
         result = await pushing
     except RegistryError as error:  # it may have been removed meanwhile
         if pushes.note(name, failed=True):
-            note(f"{moment_utc(int(time.time()))}  {_ended(error.sentence)} It is offered again, less and less often")
+            now = int(time.time())
+            note(f"{moment_utc(now)}  {_ended(error.sentence)} It is offered again, less and less often")
+            if as_json:
+                out_json({"at": now, **_push_json(PushResult(peer=name, offered=0), error)})
         return
     finally:
         stopping.cancel()
@@ -485,21 +507,16 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _token_in(file: str) -> str:
-    token = read_text(file, 4096).partition("\n")[0].strip()
-    if not token.isascii() or not token.isprintable() or not token or " " in token:
-        raise FileError(f"{safe_text(file)} holds no token: 'token add' on the node's machine prints one")
-    return token
-
-
 async def _push(datastore: Datastore, name: str, bounds: Bounds, token: str | None, *, as_json: bool) -> bool:
-    from tui_registry.present.pulls import SyncError
+    from tui_registry.present.pulls import PushResult, SyncError
     from tui_registry.sync import push
 
     try:
         result = await push(datastore, name, bounds=bounds, token=token)
     except SyncError as error:
         note(safe_text(error.sentence))
+        if as_json:
+            out_json(_push_json(PushResult(peer=name, offered=0), error))
         return False
     if as_json:
         out_json(_push_json(result))
@@ -530,8 +547,9 @@ class _Progress:
         self._line.show(" | ".join(self._at.values()))
 
 
-def _push_json(result: PushResult) -> dict[str, Json]:
-    return {"pushed_to": result.peer, "offered": result.offered, **result.counts()}
+def _push_json(result: PushResult, error: RegistryError | None = None) -> dict[str, Json]:
+    told: dict[str, Json] = {"pushed_to": result.peer, "offered": result.offered, **result.counts()}
+    return {**told, **({"error": None} if error is None else error_json(error))}
 
 
 def _pull_json(result: PullResult) -> dict[str, Json]:
@@ -550,7 +568,7 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         "still_spoilt": result.still_spoilt,
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
-        "error": None if result.error is None else {"code": result.error.code, "sentence": result.error.sentence},
+        **({"error": None} if result.error is None else error_json(result.error)),
     }
 
 
@@ -621,8 +639,8 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
             }
         )
     else:
-        now = f"{exact(done.tiles)} tiles, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(str(done.directory))} holds {exact(done.head.size)} operations: {now}")
+        now = f"{plural(done.tiles, 'tile')}, {size_bytes(done.bytes)} written now"
+        out(f"{safe_text(str(done.directory))} holds {plural(done.head.size, 'operation')}: {now}")
 
 
 def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
@@ -645,4 +663,4 @@ def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> No
         )
     else:
         now = f"{exact(done.written)} of {exact(len(done.files))} files, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(directory)} holds {exact(done.head.size)} operations: {now}")
+        out(f"{safe_text(directory)} holds {plural(done.head.size, 'operation')}: {now}")

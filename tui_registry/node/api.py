@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
+from tui_registry.datastore import Body, Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.browse import browse_routes
@@ -310,7 +310,10 @@ class _Records:
         """The name of the token that the request bears, before anything else of it is looked at."""
         name = self._tokens.allows(request.headers.get("authorization"), "write")
         if name is None:
-            raise NodeError("unauthorized", "a write needs a bearer token: the node's operator makes one ('token add')")
+            raise NodeError(
+                "unauthorized",
+                "a write needs a bearer token that this node knows: its operator makes one ('token add')",
+            )
         parameters(request)
         return name
 
@@ -407,10 +410,7 @@ class _Records:
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(
-            _with(_in_part(body.record, asked.fields), {"revision": body.revision, "conflict": body.live > 1})
-            for body in found
-        )
+        items = b",".join(_with(_in_part(body.record, asked.fields), _standing(body)) for body in found)
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         if asked.total:
             beside |= {"total": page.total, "total_is_exact": page.exact}
@@ -560,8 +560,7 @@ class _Records:
         if not found:
             raise self._no_record()
         body = found[0]
-        state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
-        return _tagged(_with(_in_part(body.record, fields), state), body.revision)
+        return _tagged(_with(_in_part(body.record, fields), _standing(body)), body.revision)
 
     def _heads(self, record_id: str) -> _Whole:
         whole_id = self._find(record_id, deleted=True)
@@ -772,6 +771,11 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
 
 
+def _standing(body: Body) -> Record:
+    """What a list tells of a record beside its fields."""
+    return {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+
+
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
     """A record as JSON, of some fields alone."""
     if fields is None:
@@ -819,6 +823,7 @@ def _conflict(found: Versions) -> dict[str, Json]:
     return {
         "differing": [difference.path for difference in differences],
         "ancestor": ancestor,
+        "mergeable": ancestor is not None and found.base is not None,
         "versions": [_version(version) for version in told],
         **({"more_versions": more} if more else {}),
     }

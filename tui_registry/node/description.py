@@ -251,6 +251,7 @@ def _kind(kind: Kind) -> _Kind:
     state: _Fields = {
         "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
         "conflict": (bool, Field(description="whether several versions are live")),
+        "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
     }
     listed = _made(f"Listed{name}", record, f"{_a(kind).capitalize()} as lists have it.", state)
     version = _made(
@@ -265,13 +266,13 @@ def _kind(kind: Kind) -> _Kind:
         },
     )
     conflict: _Fields = {
-        "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
         "differing": (_list_of(str), _left_out("in a conflict: the paths of the fields that are not equal")),
         "versions": (
             _list_of(version),
             _left_out("in a conflict: the live ones, the shown one first", MAX_VERSIONS),
         ),
         "ancestor": (version | None, _left_out("in a conflict: the nearest that all versions come from, if known")),
+        "mergeable": (bool, _left_out("whether `ancestor` is what to merge the versions from")),
         "more_versions": (int, _left_out("how many live versions are not told")),
     }
     versions = _made(
@@ -280,13 +281,13 @@ def _kind(kind: Kind) -> _Kind:
         f"The live versions of {_a(kind)}, and what they come from.",
         {
             **state,
-            "heads": conflict["heads"],
             "differing": (_list_of(str), Field(description="the paths of the fields that are not equal")),
             "versions": (
                 _list_of(version),
                 Field(description="the shown one first", max_length=MAX_VERSIONS),
             ),
             "ancestor": (version | None, Field(description="the nearest that all versions come from, if known")),
+            "mergeable": (bool, Field(description="whether that is what to merge the versions from")),
             "more_versions": conflict["more_versions"],
         },
     )
@@ -323,7 +324,6 @@ def _kind(kind: Kind) -> _Kind:
         {
             schema.ID_FIELD[kind]: (_HASH, Field()),
             **state,
-            "heads": (_list_of(_HASH), _left_out("of a record by itself: the operations that stand")),
             **{field.name: (_answered(field.type, needs).of, _left_out(field.label)) for field in fields[1:]},
         },
     )
@@ -481,19 +481,19 @@ _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
 EXAMPLES: dict[type[BaseModel], Json] = {}
 for _of in _TYPES.values():
     EXAMPLES[_of.shown] = _of.example
-    _item: Record = {name: value for name, value in _of.example.items() if name != "heads"}
-    _record: Record = {name: value for name, value in _item.items() if name not in ("revision", "conflict")}
+    _beside = ("revision", "conflict", "heads")
+    _record: Record = {name: value for name, value in _of.example.items() if name not in _beside}
     EXAMPLES[_of.validation] = {"valid": True, "problems": [], "record": _record}
     _heads = _of.example["heads"]
     _state: Record = {"revision": _of.example["revision"], "conflict": False, "heads": _heads}
     _version: Record = {"hash": _HEAD, "updated_at": _AT, "arrived_at": _AT, "record": _record}
     EXAMPLES[Heads] = {**_state, "live": _heads}
-    EXAMPLES[_of.versions] = {**_state, "differing": [], "ancestor": None, "versions": [_version]}
+    EXAMPLES[_of.versions] = {**_state, "differing": [], "ancestor": None, "mergeable": False, "versions": [_version]}
     _operation: Record = {
         **_version, "deed": "registered", "children": [], "is_head": True, "is_shown": True, "changed": [],
     }  # fmt: skip
     EXAMPLES[_of.history] = {"items": [_operation], "next": None, "notes": []}
-    EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
+    EXAMPLES[_of.page] = {"items": [_of.example], "next": None, "notes": []}
 
 
 class RecordEvent(_Answer):
@@ -671,7 +671,15 @@ _PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422
 _ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
 _READ_BODY = ("document", "bad_body", "too_slow", "too_large", "encoded", "media_type")
 _WITH_BODY = ("foreign_origin", *_READ_BODY, "invalid")
-_OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
+_OF_WRITES = (
+    "unauthorized",
+    "insufficient_scope",
+    "idempotency_key",
+    "in_flight",
+    "key_reused",
+    "disk_full",
+    "read_only",
+)
 _OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
 
@@ -1007,7 +1015,7 @@ class _Tables:
         given = (answer for status, answer in sorted(_object(said, "responses").items()) if status < "300")
         shown = next(filter(None, map(_shown_example, given)), "")
         return (
-            f"<h3><code>{operation.method} {escape(operation.path)}</code></h3><p>{escape(_text(said, 'summary'))}"
+            f"<h3><code>{operation.method} {escape(operation.path)}</code></h3><p>{_told(_text(said, 'summary'))}"
             f"{'; needs a token' if said.get('security') else ''}.</p>"
             + (f"<table><tr><th>parameter<th>in<th>holds<th></tr>{''.join(parameters)}</table>" if parameters else "")
             + (f"<p>Body: {self._linked(_contents(body))}</p>{_shown_example(body)}" if body else "")
@@ -1019,7 +1027,7 @@ class _Tables:
     def types(self) -> str:
         """What is sent and answered, by name."""
         return "".join(
-            f"<h3 id={escape(name)}>{escape(name)}</h3><p>{escape(_text(shape, 'description'))}</p>{self._type(shape)}"
+            f"<h3 id={escape(name)}>{escape(name)}</h3><p>{_told(_text(shape, 'description'))}</p>{self._type(shape)}"
             for name, shape in sorted(self._types.items())
         )
 
@@ -1045,7 +1053,12 @@ class _Tables:
 
     def _linked(self, words: str) -> str:
         """Text with a link at the name of each type."""
-        return self._name.sub(lambda name: f"<a href=#{name[0]}>{name[0]}</a>", escape(words))
+        return self._name.sub(lambda name: f"<a href=#{name[0]}>{name[0]}</a>", _told(words))
+
+
+def _told(words: str) -> str:
+    """Text in which code stands between backticks."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(words))
 
 
 def _contents(told: Json) -> str:

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -168,7 +169,7 @@ def _prepared(
     def make(bounds: NodeBounds) -> ASGIApp:
         return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
 
-    places = _Places(bounds, Proxies(here))
+    places, turns = _Places(bounds, Proxies(here)), _Turns()
     listener = _bound(host, port, allow_remote, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
@@ -178,7 +179,7 @@ def _prepared(
         raise
     config = uvicorn.Config(
         current,
-        http=_protocol(bounds, places),
+        http=_protocol(bounds, places, turns),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -199,7 +200,7 @@ def _prepared(
         queues.renew(bounds)
         current.app = make(bounds)
         places.bounds = bounds
-        config.http_protocol_class = _protocol(bounds, places)
+        config.http_protocol_class = _protocol(bounds, places, turns)
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
@@ -368,12 +369,13 @@ class _Connection(h11.Connection):
         refusal: the status and code of what the last error says.
         pieces: of a body that are still read before others have their turn; then NEED_DATA is answered, although there
             may be more. A body may come in chunks of a byte, each of which costs as much as a large one.
-        is_behind: that is so.
+        is_behind: that is so, or a request may not begin yet.
     """
 
-    def __init__(self, bounds: NodeBounds) -> None:
+    def __init__(self, bounds: NodeBounds, may_begin: Callable[[], bool]) -> None:
         super().__init__(h11.SERVER, bounds.header_bytes)
         self._bounds = bounds
+        self._may_begin = may_begin
         self.refusal = _UNREADABLE
         self.pieces = _PIECES
         self.is_behind = False
@@ -384,6 +386,9 @@ class _Connection(h11.Connection):
             return h11.NEED_DATA
         before = len(self._receive_buffer)
         if before and self.their_state is h11.IDLE:
+            if not self._may_begin():
+                self.is_behind = True
+                return h11.NEED_DATA
             # Before h11 takes them apart, which costs more for each than its bytes do.
             head = bytes(self._receive_buffer)
             end = _END_OF_HEAD.search(head)
@@ -469,6 +474,10 @@ class _Places:
             if not self._held[held.place]:
                 del self._held[held.place]
 
+    def is_of_many(self, host: str | None) -> bool:
+        """Whether it is a believed proxy."""
+        return self._proxies.believed(host or "")
+
     def silent(self, held: _Held) -> None:
         """It waits for another request."""
         self._half.pop(held, None)
@@ -498,7 +507,7 @@ class _Places:
         place = _place(host)
         own = self._held.get(place, 0)
         silent = [one for one in self._silent if one not in self._untaken]
-        if own >= self.bounds.client_connections and not self._proxies.believed(host or ""):
+        if own >= self.bounds.client_connections and not self.is_of_many(host):
             return [one for one in silent if one.place == place] or None
         if self._count < self.bounds.connections:
             return []
@@ -527,20 +536,58 @@ class _Held:
         self.is_counted = False
 
 
+class _Turns:
+    """How many requests of one address begin in one turn of the loop: what others wait for is not the number of its
+    connections, nor of the requests that it sends without waiting for answers."""
+
+    def __init__(self) -> None:
+        # In this turn. Where there is any, the next one is asked for.
+        self._begun: dict[str, int] = {}
+        self._waiting: dict[str, deque[Callable[[], None]]] = {}
+
+    def may_begin(self, place: str) -> bool:
+        """Whether another request of that place begins in this turn."""
+        begun = self._begun.get(place, 0)
+        if begun >= _REQUESTS:
+            return False
+        if not self._begun:
+            asyncio.get_running_loop().call_soon(self._next)
+        self._begun[place] = begun + 1
+        return True
+
+    def wait(self, place: str, go_on: Callable[[], None]) -> None:
+        """Go on in one of the next turns, after those of that place who wait already; once `may_begin` said no."""
+        self._waiting.setdefault(place, deque()).append(go_on)
+
+    def _next(self) -> None:
+        self._begun.clear()
+        for place, line in [*self._waiting.items()]:
+            for _ in range(min(_REQUESTS, len(line))):
+                line.popleft()()
+            if not line:
+                del self._waiting[place]
+        if self._waiting and not self._begun:  # those who waited longest have gone
+            asyncio.get_running_loop().call_soon(self._next)
+
+
+_REQUESTS = 4
+
+
 def _place(host: str | None) -> str:
     """All those whose address nobody knows are one."""
     return place_of(host) or ""
 
 
-def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
+def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
-    bound on connections, our errors, and what `_Connection` says."""
+    bound on connections, turns, our errors, and what `_Connection` says."""
 
     class Patient(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None
         _taking_due: asyncio.TimerHandle | None = None
         _held: _Held | None = None
-        _rest: asyncio.Handle | None = None
+        _is_behind = False
+        _has_said_all = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             peer = get_remote_addr(transport)
@@ -555,7 +602,7 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
                 # The system would take megabytes for a reader who takes none.
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
-            self.conn = self._connection = _Connection(bounds)
+            self.conn = self._connection = _Connection(bounds, self._may_begin)
             self.flow = self._flow = _Flow(transport)
             self._look()
 
@@ -563,18 +610,31 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
             super().data_received(data)
             self._look()
 
+        def eof_received(self) -> bool:  # type: ignore[override]
+            """Whether the connection stays open for a while: who asks and then says that there is no more (`nc -N`)
+            still waits for the answers."""
+            self._has_said_all = True
+            return self._owes_answers()
+
         def handle_events(self) -> None:
             self._connection.pieces, self._connection.is_behind = _PIECES, False
             super().handle_events()
-            if self._connection.is_behind and self._rest is None and not self.transport.is_closing():
-                self._flow.hold()
-                self._rest = self.loop.call_soon(self._go_on)
+            if not self._connection.is_behind or self._is_behind or self.transport.is_closing():
+                return
+            self._is_behind = True
+            self._flow.hold()
+            if self._connection.their_state is h11.IDLE and self._held is not None:
+                turns.wait(self._held.place, self._go_on)
+            else:
+                self.loop.call_soon(self._go_on)
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self.transport.is_closing() or self._held is None:
                 return
-            if self._is_answering():
+            if self._has_said_all and not self._owes_answers():
+                self.transport.close()
+            elif self._is_answering() or self._is_behind:
                 self._look()
             else:
                 places.silent(self._held)
@@ -603,13 +663,24 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
 
         def _go_on(self) -> None:
             """Read on in what came, and in what comes once that is read."""
-            self._rest = None
+            self._is_behind = False
             if self.transport.is_closing():
                 return
             self.handle_events()
+            if self._has_said_all and not self._owes_answers():
+                self.transport.close()
+                return
             self._look()
-            if self._rest is None:
+            if not self._is_behind:
                 self._flow.let_go()
+
+        def _owes_answers(self) -> bool:
+            """Whether something is asked for that can still be answered, as all of it came."""
+            return self._is_behind or (self._is_answering() and not self.cycle.more_body)
+
+        def _may_begin(self) -> bool:
+            held = self._held
+            return held is None or places.is_of_many(held.host) or turns.may_begin(held.place)
 
         def _look(self) -> None:
             """See what this connection waits for now."""
