@@ -36,7 +36,7 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import StoreError
 from tui_registry.settings import load_settings
-from tui_registry.text import age, exact, moment_utc, safe_text, size_bytes
+from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     import asyncio
@@ -114,7 +114,8 @@ def serve(args: Namespace) -> int:
             out_json({"url": address.url, "host": address.host, "port": address.port, "node": datastore.address})
         else:
             out(f"serving {address.url}")
-            note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
+            writes = "" if datastore.why_read_only else ", programs write with a token of 'token add'"
+            note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
         if datastore.why_read_only:
@@ -653,8 +654,8 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
             }
         )
     else:
-        now = f"{exact(done.tiles)} tiles, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(str(done.directory))} holds {exact(done.head.size)} operations: {now}")
+        now = f"{plural(done.tiles, 'tile')}, {size_bytes(done.bytes)} written now"
+        out(f"{safe_text(str(done.directory))} holds {plural(done.head.size, 'operation')}: {now}")
 
 
 def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
@@ -677,4 +678,4 @@ def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> No
         )
     else:
         now = f"{exact(done.written)} of {exact(len(done.files))} files, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(directory)} holds {exact(done.head.size)} operations: {now}")
+        out(f"{safe_text(directory)} holds {plural(done.head.size, 'operation')}: {now}")

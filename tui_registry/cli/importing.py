@@ -34,6 +34,7 @@ from tui_registry.datastore import Datastore, ImportRun, StoreError
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers import CutShortError, is_address, place_of, read_source
 from tui_registry.importers.formats import FILES
+from tui_registry.importers.others import FORMAT
 from tui_registry.present.imports import (
     LICENCE_ASSUMED,
     Candidate,
@@ -191,10 +192,10 @@ _AT_ONCE = 500
 # What is here, as it was found or as it stays for another reason; what was deleted is not.
 _HERE = frozenset({"registered", "here", "changed", "updated", "kept"})
 _SIGNED_ALREADY = Problem(
-    "", "error", "format", "holds signed operations: 'import --register' stores them, and 'sync --push' offers them"
+    "", "error", FORMAT, "holds signed operations: 'import --register' stores them, and 'sync --push' offers them"
 )
 _NOT_OURS = Problem(
-    "", "error", "format", "is no record in YAML or JSON, which says how it is to be: 'import --update' reads it"
+    "", "error", FORMAT, "is no record in YAML or JSON, which says how it is to be: 'import --update' reads it"
 )
 # A list of thousands is summed up after so many lines, and files that are passed over earlier.
 _MOST_LINES, _MOST_SKIPPED = 100, 20

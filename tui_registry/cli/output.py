@@ -265,7 +265,7 @@ def how_far(doing: str, done: int, of: int, seconds_left: float | None) -> str:
     if of <= 0:
         return f"{doing} {exact(done)}"
     share = min(1.0, done / of)
-    left = "" if seconds_left is None or done >= of else f"  {clock(seconds_left)} left"
+    left = "" if seconds_left is None or seconds_left < 0.5 or done >= of else f"  {clock(seconds_left)} left"
     return f"{doing} {exact(done)} of {exact(of)} {bar(share, _BAR_CELLS)} {percent(share)}{left}"
 
 
