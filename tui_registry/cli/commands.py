@@ -477,6 +477,8 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
     path = "what stands before the node's paths where a proxy offers it, such as /registry"
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
+    lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
+    parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
     older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
     parser.add_argument("--token", action="store_true", help=older)

@@ -16,6 +16,7 @@ from tui_registry.cli.output import (
     Table,
     UsageError,
     note,
+    noting,
     on_terminal,
     out,
     out_json,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
     from tui_registry.errors import Json, RegistryError
     from tui_registry.node import Address
+    from tui_registry.node.watch import Journal
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
 
@@ -107,11 +109,16 @@ def sync(args: Namespace) -> int:
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
 
+    journal: Journal | None = None
+
     def say(address: Address) -> None:
         if args.json:
             out_json({"url": address.url, "host": address.host, "port": address.port, "node": datastore.address})
         else:
             out(f"serving {address.url}")
+        if journal is not None:
+            journal.say("start", f"serving {address.url}", url=address.url, node=datastore.address)
+        elif not args.json:
             note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
@@ -131,32 +138,38 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
+        from contextlib import nullcontext
+
         from tui_registry.node import Whereabouts, serve as serve_node
         from tui_registry.node.limits import node_bounds_of
+        from tui_registry.node.watch import Journal
 
+        journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
-        before = datastore.elsewhere.count()
-        if before:
-            tell_elsewhere(datastore, before, in_full=False)
-        serve_node(
-            datastore,
-            args.host,
-            args.port,
-            allow_remote=args.allow_remote,
-            accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
-            bounds=node_bounds_of(load_settings()),
-            whereabouts=whereabouts,
-            new_epoch=args.new_epoch,
-            reread=lambda: node_bounds_of(load_settings()),
-            on_ready=say,
-            on_shared=_say_shared,
-            on_reread=_say_reread,
-        )
-        pushed = datastore.elsewhere.count() - before
-        if pushed > 0:
-            tell_elsewhere(datastore, pushed, in_full=not args.json)
+        with nullcontext() if journal is None else noting(journal.note):
+            before = datastore.elsewhere.count()
+            if before:
+                tell_elsewhere(datastore, before, in_full=False)
+            serve_node(
+                datastore,
+                args.host,
+                args.port,
+                allow_remote=args.allow_remote,
+                accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
+                bounds=node_bounds_of(load_settings()),
+                whereabouts=whereabouts,
+                new_epoch=args.new_epoch,
+                reread=lambda: node_bounds_of(load_settings()),
+                on_ready=say,
+                on_shared=_say_shared,
+                on_reread=_say_reread,
+                journal=journal,
+            )
+            pushed = datastore.elsewhere.count() - before
+            if pushed > 0:
+                tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
 
 

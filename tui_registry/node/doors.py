@@ -26,7 +26,7 @@ _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN_PATHS = frozenset(("models", "agents", "sync", "docs", "health", "openapi.json"))
+_OWN_PATHS = frozenset(("models", "agents", "sync", "docs", "health", "metrics", "openapi.json"))
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -58,6 +58,14 @@ class Whereabouts:
     names: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
     root_path: str = ""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody but this machine asks, as far as is known: what is listened on is loopback, and neither a name
+        nor a proxy nor a path says that it is offered elsewhere."""
+        address = _address(self.host)
+        is_here = self.host == "localhost" or (address is not None and address.is_loopback)
+        return is_here and not (self.names or self.proxies or self.root_path)
 
 
 def host_name(text: str) -> str:

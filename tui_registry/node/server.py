@@ -32,6 +32,7 @@ from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds, place_of
 from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.node.tokens import AcceptOps
+from tui_registry.node.watch import Journal, Watch
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def serve(
     on_ready: Callable[[Address], None] | None = None,
     on_shared: Callable[[Shared], None] | None = None,
     on_reread: Callable[[RegistryError | None], None] | None = None,
+    journal: Journal | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
 
@@ -84,15 +86,17 @@ def serve(
         new_epoch: give the log another epoch first, so that every reader begins anew. It gets one without that where
             others were given another log under the one it has.
         on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
+        journal: where each request is written down, and what the program has to complain of.
 
     Raises:
         NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
         StoreError: `bad_token_file`.
         ValueError: a name, a proxy or a path of the whereabouts is none.
     """
-    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, whereabouts, on_ready)
+    watch = Watch(journal)
+    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, whereabouts, on_ready, watch)
     server.reread, server.on_reread = reread, on_reread
-    with listener:
+    with listener, contextlib.nullcontext() if journal is None else journal.taking_logs():
         shared = datastore.mark.share(new_epoch=new_epoch)
         if on_shared is not None:
             on_shared(shared)
@@ -126,7 +130,7 @@ def running(
         found.append(address)
         ready.set()
 
-    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, whereabouts, announce)
+    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, whereabouts, announce, Watch())
 
     def work() -> None:
         try:
@@ -159,15 +163,16 @@ def _prepared(
     bounds: NodeBounds | None,
     whereabouts: Whereabouts | None,
     on_ready: Callable[[Address], None] | None,
+    watch: Watch,
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
     here = replace(whereabouts or Whereabouts(), host=host)
     queues = Queues(bounds)
 
     def make(bounds: NodeBounds) -> ASGIApp:
-        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
+        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues, watch=watch)
 
-    places = _Places(bounds, Proxies(here))
+    places = _Places(bounds, Proxies(here), watch)
     listener = _bound(host, port, allow_remote, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
@@ -177,7 +182,7 @@ def _prepared(
         raise
     config = uvicorn.Config(
         current,
-        http=_protocol(bounds, places),
+        http=_protocol(bounds, places, watch),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -198,11 +203,12 @@ def _prepared(
         queues.renew(bounds)
         current.app = make(bounds)
         places.bounds = bounds
-        config.http_protocol_class = _protocol(bounds, places)
+        config.http_protocol_class = _protocol(bounds, places, watch)
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
-    return _Server(config, bounds, queues, Address(host, listener.getsockname()[1]), on_ready, renew), listener
+    address = Address(host, listener.getsockname()[1])
+    return _Server(config, bounds, queues, address, on_ready, renew, watch), listener
 
 
 class _Current:
@@ -268,6 +274,7 @@ class _Listener(socket.socket):
                 raise
             if self._places.has_room(address[0]):
                 return taken, address
+            self._places.refuse()
             taken.close()
         self._looked_at = 0
         raise BlockingIOError
@@ -288,8 +295,10 @@ class _Server(uvicorn.Server):
         address: Address,
         on_ready: Callable[[Address], None] | None,
         renew: Callable[[NodeBounds], None],
+        watch: Watch,
     ) -> None:
         super().__init__(config)
+        self._watch = watch
         self._bounds = bounds
         self._queues = queues
         self._address = address
@@ -310,6 +319,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready(self._address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watch.is_closing = True
+        if self._watch.journal is not None:
+            self._watch.journal.say("closing", "told to end: what was begun is answered")
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -347,7 +362,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's interface
         self.force_exit = self.should_exit
-        self.should_exit = True
+        self._watch.is_closing = self.should_exit = True
 
 
 def _has_terminal() -> bool:
@@ -408,11 +423,11 @@ class _Places:
     share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
     of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds, proxies: Proxies) -> None:
+    def __init__(self, bounds: NodeBounds, proxies: Proxies, watch: Watch) -> None:
         self.bounds = bounds
+        self._counts = watch.counts
         self._proxies = proxies
         self._held: dict[str, int] = {}
-        self._count = 0
         # Those that wait for another request; those whose request is not whole, or was never begun; and those whose
         # client has not taken the last piece of an answer yet. Whoever waits for the longest stands first.
         self._silent: dict[_Held, None] = {}
@@ -427,11 +442,16 @@ class _Places:
         """Whether there is a place for a connection, which is counted from then on."""
         in_its_way = self._in_its_way(held.host)
         if in_its_way is None or (in_its_way and not self._end_one(in_its_way)):
+            self.refuse()
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
-        self._count += 1
+        self._counts.connections += 1
         held.is_counted = True
         return True
+
+    def refuse(self) -> None:
+        """Count one that there was no place for."""
+        self._counts.refused += 1
 
     def leave(self, held: _Held) -> None:
         """It is counted no longer, even where what closes it comes in the loop's next turn."""
@@ -439,7 +459,7 @@ class _Places:
         self.taken(held)
         if held.is_counted:
             held.is_counted = False
-            self._count -= 1
+            self._counts.connections -= 1
             self._held[held.place] -= 1
             if not self._held[held.place]:
                 del self._held[held.place]
@@ -475,7 +495,7 @@ class _Places:
         silent = [one for one in self._silent if one not in self._untaken]
         if own >= self.bounds.client_connections and not self._proxies.believed(host or ""):
             return [one for one in silent if one.place == place] or None
-        if self._count < self.bounds.connections:
+        if self._counts.connections < self.bounds.connections:
             return []
         # Of those who owe something, who holds most makes way, while that is more than the newcomer will: a crowd
         # drives out nobody of its own.
@@ -507,7 +527,7 @@ def _place(host: str | None) -> str:
     return place_of(host) or ""
 
 
-def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
+def _protocol(bounds: NodeBounds, places: _Places, watch: Watch) -> type[H11Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
     bound on connections, our errors, and what `_Connection` says."""
 
@@ -564,6 +584,7 @@ def _protocol(bounds: NodeBounds, places: _Places) -> type[H11Protocol]:
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
             said = self.conn.refusal if isinstance(self.conn, _Connection) else _UNREADABLE
+            watch.unreadable(said[0], said[1], self.client[0] if self.client else None)
             self._refuse(problem(*said))
 
         # How
