@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.certificates import Authority
 from tests.node.conftest import refused
 from tui_registry.datastore import TOKEN_FILE
 
@@ -179,3 +181,45 @@ def test_the_journal_of_a_node_begins_with_where_it_listens(tmp_path: Path) -> N
     assert (request["request_id"], request["route"], request["status"]) == ("of-a-proxy", "/models", 200)
     assert closing["event"] == "closing"
     assert "secret" not in written
+
+
+def test_a_hangup_shows_the_new_certificate_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    ours, others = Authority("ours"), Authority("another's")
+    file = tmp_path / "identity.pem"
+    file.write_text(ours.server("127.0.0.1"))
+
+    def is_by(authority: Authority) -> bool:
+        trusting = ssl.create_default_context(cadata=authority.certificate)
+        try:
+            with httpx.Client(base_url=node.caller.base_url, verify=trusting, trust_env=False, timeout=30) as caller:
+                return caller.get("/health/live").status_code == 200
+        except httpx.ConnectError:
+            return False
+
+    with serving(tmp_path / "data", "--tls-cert", str(file)) as node:
+        assert is_by(ours)
+        file.write_text("nothing")
+        assert "stay as they were" in node.hears(signal.SIGHUP, "SIGHUP")
+        assert is_by(ours)
+        file.write_text(others.server("127.0.0.1"))
+        assert "read anew" in node.hears(signal.SIGHUP, "SIGHUP")
+        assert is_by(others)
+        assert not is_by(ours)
+
+
+def test_the_command_listens_on_a_socket_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "node.sock"
+    command = [sys.executable, "-m", "tui_registry", "--data-dir", str(tmp_path / "data"), "serve", "--json"]
+    with subprocess.Popen(
+        [*command, "--uds", str(path), "--trust-proxy", "unix"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            assert (told["url"], told["uds"]) == (f"unix:{path}", str(path))
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(path), verify=False)) as caller:
+                assert caller.get("http://localhost/health/ready").status_code == 200
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert not path.exists()

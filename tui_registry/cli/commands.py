@@ -142,9 +142,9 @@ def _host_name(typed: str) -> str:
 
 
 def _proxy(typed: str) -> str:
-    from tui_registry.node.doors import proxy
+    from tui_registry.node.doors import UNIX, proxy
 
-    return _read_by(proxy, typed)
+    return typed if typed == UNIX else _read_by(proxy, typed)
 
 
 def _root_path(typed: str) -> str:
@@ -477,6 +477,11 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
     path = "what stands before the node's paths where a proxy offers it, such as /registry"
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
+    socket = "listen on this Unix socket instead, open as the umask says; '--trust-proxy unix' where a proxy does ask"
+    parser.add_argument("--uds", type=words, metavar="PATH", help=socket)
+    shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
+    parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
+    parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)

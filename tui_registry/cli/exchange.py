@@ -109,11 +109,23 @@ def sync(args: Namespace) -> int:
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
 
+    for option in ("uds", "tls_cert", "tls_key"):
+        if getattr(args, option) == "":
+            raise UsageError(f"--{option.replace('_', '-')} needs the path of a file")
+    if args.tls_key is not None and args.tls_cert is None:
+        raise UsageError("--tls-key is the key of a certificate: it goes with --tls-cert")
+    if args.uds is not None and args.tls_cert is not None:
+        raise UsageError("--uds is for what runs on this machine, which needs no certificate: leave one of the two out")
+    if args.uds is None and "unix" in args.trust_proxy:
+        raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
     journal: Journal | None = None
 
     def say(address: Address) -> None:
         if args.json:
-            out_json({"url": address.url, "host": address.host, "port": address.port, "node": datastore.address})
+            place: dict[str, Json] = {"host": address.host, "port": address.port}
+            if address.path:
+                place = {"uds": address.path}
+            out_json({"url": address.url, **place, "node": datastore.address})
         else:
             out(f"serving {address.url}")
         if journal is not None:
@@ -139,8 +151,9 @@ def serve(args: Namespace) -> int:
                 out(token)
             return 0
         from contextlib import nullcontext
+        from pathlib import Path
 
-        from tui_registry.node import Whereabouts, serve as serve_node
+        from tui_registry.node import Tls, Whereabouts, serve as serve_node
         from tui_registry.node.limits import node_bounds_of
         from tui_registry.node.watch import Journal
 
@@ -166,6 +179,8 @@ def serve(args: Namespace) -> int:
                 on_shared=_say_shared,
                 on_reread=_say_reread,
                 journal=journal,
+                uds=args.uds and Path(args.uds),
+                tls=args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
             )
             pushed = datastore.elsewhere.count() - before
             if pushed > 0:
@@ -599,9 +614,9 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
 
 def _say_reread(error: RegistryError | None) -> None:
     if error is None:
-        note("SIGHUP: the bounds were read anew. Key and tokens are followed without being asked")
+        note("SIGHUP: bounds and certificate were read anew. Key and tokens are followed without being asked")
     else:
-        note(f"SIGHUP: the bounds stay as they were. {safe_text(error.sentence)}")
+        note(f"SIGHUP: bounds and certificate stay as they were. {safe_text(error.sentence)}")
 
 
 def _say_shared(shared: Shared) -> None:

@@ -1,4 +1,4 @@
-"""Running a node: binding, announcing the real port, ending cleanly, and how long clients may take."""
+"""Running a node: binding, TLS, announcing the real port, ending cleanly, and how long clients may take."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import os
 import re
 import signal
 import socket
+import ssl
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -23,9 +26,11 @@ import uvicorn
 from fastapi.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
+from uvicorn.server import ServerState
 
 from tui_registry.datastore import Datastore, Shared
 from tui_registry.errors import RegistryError, system_reason
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.api import create_app
 from tui_registry.node.doors import Proxies, Whereabouts
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds, place_of
@@ -45,15 +50,31 @@ _TURN = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a node listens, `port` being the real one."""
+    """Where a node listens, `port` being the real one; `path` is that of a Unix socket, where it is one."""
 
     host: str
     port: int
+    scheme: str = "http"
+    path: str = ""
 
     @property
     def url(self) -> str:
+        """What others ask for; for a Unix socket `unix:` and its path, as there is no URL of one."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"unix:{self.path}" if self.path else f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files of a node's certificate, as PEM.
+
+    Attributes:
+        certificate: with those between it and the authority behind it.
+        key: None where it stands in the same file. It is not under a passphrase, as nobody is there to type one.
+    """
+
+    certificate: Path
+    key: Path | None = None
 
 
 def serve(
@@ -71,6 +92,8 @@ def serve(
     on_shared: Callable[[Shared], None] | None = None,
     on_reread: Callable[[RegistryError | None], None] | None = None,
     journal: Journal | None = None,
+    uds: Path | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
 
@@ -87,14 +110,18 @@ def serve(
             others were given another log under the one it has.
         on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
         journal: where each request is written down, and what the program has to complain of.
+        uds: the Unix socket to listen on, in place of host and port. Who may reach it, the umask decides; what was left
+            of one that ended is replaced.
+        tls: for HTTPS. SIGHUP reads its files anew.
 
     Raises:
-        NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
+        NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `bad_certificate`.
         StoreError: `bad_token_file`.
         ValueError: a name, a proxy or a path of the whereabouts is none.
     """
     watch = Watch(journal)
-    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, whereabouts, on_ready, watch)
+    door = _Door(host, port, allow_remote, uds, tls)
+    server, listener = _prepared(datastore, door, accept_ops, bounds, whereabouts, on_ready, watch)
     server.reread, server.on_reread = reread, on_reread
     with listener, contextlib.nullcontext() if journal is None else journal.taking_logs():
         shared = datastore.mark.share(new_epoch=new_epoch)
@@ -117,6 +144,8 @@ def running(
     accept_ops: AcceptOps = False,
     bounds: NodeBounds | None = None,
     whereabouts: Whereabouts | None = None,
+    uds: Path | None = None,
+    tls: Tls | None = None,
 ) -> Iterator[Address]:
     """A node in a thread of its own, ended with the block; for the demo and for tests. Loopback only.
 
@@ -130,7 +159,8 @@ def running(
         found.append(address)
         ready.set()
 
-    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, whereabouts, announce, Watch())
+    door = _Door(host, port, False, uds, tls)
+    server, listener = _prepared(datastore, door, accept_ops, bounds, whereabouts, announce, Watch())
 
     def work() -> None:
         try:
@@ -154,11 +184,19 @@ def running(
 # How
 
 
+class _Door(NamedTuple):
+    """What is to be listened on."""
+
+    host: str
+    port: int
+    allow_remote: bool
+    uds: Path | None
+    tls: Tls | None
+
+
 def _prepared(
     datastore: Datastore,
-    host: str,
-    port: int,
-    allow_remote: bool,
+    door: _Door,
     accept_ops: AcceptOps,
     bounds: NodeBounds | None,
     whereabouts: Whereabouts | None,
@@ -166,14 +204,16 @@ def _prepared(
     watch: Watch,
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
-    here = replace(whereabouts or Whereabouts(), host=host)
+    # Who asks over a Unix socket names any host, and most say localhost.
+    here = replace(whereabouts or Whereabouts(), host="localhost" if door.uds else door.host)
     queues = Queues(bounds)
 
     def make(bounds: NodeBounds) -> ASGIApp:
         return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues, watch=watch)
 
     places = _Places(bounds, Proxies(here), watch)
-    listener = _bound(host, port, allow_remote, places)
+    tls = None if door.tls is None else _Certificate(door.tls)
+    listener = _bound(door, places) if door.uds is None else _bound_to_path(door.uds, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
         current = _Current(make(bounds))
@@ -182,7 +222,7 @@ def _prepared(
         raise
     config = uvicorn.Config(
         current,
-        http=_protocol(bounds, places, watch),
+        http=_protocol(bounds, places, watch, tls),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -203,12 +243,15 @@ def _prepared(
         queues.renew(bounds)
         current.app = make(bounds)
         places.bounds = bounds
-        config.http_protocol_class = _protocol(bounds, places, watch)
+        config.http_protocol_class = _protocol(bounds, places, watch, tls)
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
-    address = Address(host, listener.getsockname()[1])
-    return _Server(config, bounds, queues, address, on_ready, renew, watch), listener
+    if door.uds is None:
+        address = Address(door.host, listener.getsockname()[1], "http" if tls is None else "https")
+    else:
+        address = Address("", 0, path=str(door.uds))
+    return _Server(config, bounds, queues, address, on_ready, renew, watch, tls), listener
 
 
 class _Current:
@@ -221,7 +264,92 @@ class _Current:
         await self.app(scope, receive, send)
 
 
-def _bound(host: str, port: int, allow_remote: bool, places: _Places) -> socket.socket:
+class _Certificate:
+    """The certificate that a node shows at the moment."""
+
+    def __init__(self, files: Tls) -> None:
+        """
+        Raises:
+            NodeError: `bad_certificate`.
+        """
+        self._files = files
+        self.context = self._read()
+
+    def renew(self) -> None:
+        """Take what is in the files now, for those who come from now on.
+
+        Raises:
+            NodeError: `bad_certificate`: the one before is shown still.
+        """
+        self.context = self._read()
+
+    def _read(self) -> ssl.SSLContext:
+        certificate, key = self._files.certificate, self._files.key
+        for file in filter(None, (certificate, key)):
+            try:
+                file.read_bytes()
+            except OSError as error:
+                shown = safe_text(str(file))
+                raise NodeError("bad_certificate", f"{shown} cannot be read: {system_reason(error)}") from None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            # With a passphrase given, be it an empty one, OpenSSL asks nobody for it.
+            context.load_cert_chain(certificate, key, password="")
+        except ssl.SSLError as error:
+            raise NodeError(
+                "bad_certificate",
+                f"{safe_text(str(certificate))} and {safe_text(str(key or 'the same file'))} are no certificate and "
+                f"its key, as PEM and without a passphrase ({safe_text(error.reason or 'it cannot be read', 80)})",
+            ) from None
+        return context
+
+
+def _bound_to_path(path: Path, places: _Places) -> socket.socket:
+    shown = safe_text(str(path))
+    listener = _Listener(socket.AF_UNIX, places)
+    try:
+        _clear(path, shown)
+        listener.bind(str(path))
+        listener.listen(128)
+    except (OSError, ValueError) as error:
+        listener.close()
+        reason = system_reason(error) if isinstance(error, OSError) and error.errno else str(error)
+        raise NodeError("cannot_bind", f"the socket {shown} cannot be made: {safe_text(reason, 200)}") from None
+    except NodeError:
+        listener.close()
+        raise
+    found = path.stat()
+    listener.path, listener.identity = path.absolute(), (found.st_dev, found.st_ino)
+    return listener
+
+
+def _clear(path: Path, shown: str) -> None:
+    """Take away a socket that nobody listens on any more.
+
+    Raises:
+        NodeError: `port_taken`: somebody does; `cannot_bind`: what is there is no socket.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise NodeError("cannot_bind", f"{shown} is there and is no socket: choose another path with --uds")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
+        asked.setblocking(False)  # one whose clients stand in a queue is not waited for
+        try:
+            asked.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:
+            pass
+    raise NodeError("port_taken", f"somebody listens on {shown} already: choose another path with --uds")
+
+
+def _bound(door: _Door, places: _Places) -> socket.socket:
+    host, port, allow_remote = door.host, door.port, door.allow_remote
     shown = safe_text(host, 80)
     if not 0 <= port <= 65_535:  # the system would take the number modulo 65,536
         raise NodeError("cannot_bind", f"{port} is no port: choose one from 0 to 65535")
@@ -253,13 +381,26 @@ class _Listener(socket.socket):
     """A socket that hangs up on those for whom there is no place before anything is made for them, and looks at a few
     at a time: a crowd at the door costs those who are inside little."""
 
+    path: Path | None = None
+    identity: tuple[int, int] | None = None
+
     def __init__(self, family: int, places: _Places) -> None:
         # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
-        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        super().__init__(family, socket.SOCK_STREAM, 0 if family == socket.AF_UNIX else socket.IPPROTO_TCP)
         self._places = places
         self._looked_at = 0
 
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+    def close(self) -> None:
+        """Close it; what a Unix socket is in its folder goes with it, unless it is another's by now."""
+        path, self.path = self.path, None
+        if path is not None:
+            with contextlib.suppress(OSError):
+                found = path.lstat()
+                if (found.st_dev, found.st_ino) == self.identity:
+                    path.unlink()
+        super().close()
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int] | str]:
         """The next one that there is a place for.
 
         Raises:
@@ -272,7 +413,8 @@ class _Listener(socket.socket):
             except OSError:
                 self._looked_at = 0
                 raise
-            if self._places.has_room(address[0]):
+            # One over a Unix socket comes from nowhere.
+            if self._places.has_room(address[0] if address else None):
                 return taken, address
             self._places.refuse()
             taken.close()
@@ -296,8 +438,10 @@ class _Server(uvicorn.Server):
         on_ready: Callable[[Address], None] | None,
         renew: Callable[[NodeBounds], None],
         watch: Watch,
+        tls: _Certificate | None,
     ) -> None:
         super().__init__(config)
+        self._tls = tls
         self._watch = watch
         self._bounds = bounds
         self._queues = queues
@@ -352,7 +496,10 @@ class _Server(uvicorn.Server):
     def _read_again(self) -> None:
         fault = None
         try:
-            if self.reread is not None and (bounds := self.reread()) != self._bounds:
+            bounds = self._bounds if self.reread is None else self.reread()
+            if self._tls is not None:
+                self._tls.renew()
+            if bounds != self._bounds:
                 self._renew(bounds)
                 self._bounds = bounds
         except RegistryError as error:
@@ -527,11 +674,16 @@ def _place(host: str | None) -> str:
     return place_of(host) or ""
 
 
-def _protocol(bounds: NodeBounds, places: _Places, watch: Watch) -> type[H11Protocol]:
+def _protocol(
+    bounds: NodeBounds, places: _Places, watch: Watch, tls: _Certificate | None = None
+) -> type[asyncio.Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
-    bound on connections, our errors, and what `_Connection` says."""
+    bound on connections, our errors, what `_Connection` says, and a place for connections before they have shaken hands
+    for TLS."""
 
     class Patient(H11Protocol):
+        # What TLS runs over.
+        below: asyncio.Transport | None = None
         _headers_due: asyncio.TimerHandle | None = None
         _taking_due: asyncio.TimerHandle | None = None
         _held: _Held | None = None
@@ -544,10 +696,12 @@ def _protocol(bounds: NodeBounds, places: _Places, watch: Watch) -> type[H11Prot
                 return
             self._held = held
             # Writing is paused as long as anything is unsent, be it a byte: even closing waits for that byte.
-            transport.set_write_buffer_limits(high=0)
-            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # TLS compares with `>=`: 0 would be paused when nothing is there, and never be resumed.
+            transport.set_write_buffer_limits(high=0 if self.below is None else 1)
+            listened_on = transport.get_extra_info("socket")
+            if hasattr(socket, "TCP_NOTSENT_LOWAT") and listened_on.family != socket.AF_UNIX:
                 # The system would take megabytes for a reader who takes none.
-                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
+                listened_on.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
             self.conn = _Connection(bounds.header_bytes)
             self._look()
@@ -581,6 +735,12 @@ def _protocol(bounds: NodeBounds, places: _Places, watch: Watch) -> type[H11Prot
             if self._held is not None:
                 places.leave(self._held)
                 super().connection_lost(exc)
+
+        def shutdown(self) -> None:
+            super().shutdown()
+            # Few clients answer that they have heard of the end of TLS, and a node that ends waits for none of them.
+            if self.below is not None and not self._is_answering() and not self.below.get_write_buffer_size():
+                self.transport.abort()
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
             said = self.conn.refusal if isinstance(self.conn, _Connection) else _UNREADABLE
@@ -657,7 +817,73 @@ def _protocol(bounds: NodeBounds, places: _Places, watch: Watch) -> type[H11Prot
             self._headers_due = None
             self.transport.abort()
 
-    return Patient
+    if tls is None:
+        return Patient
+    certificate = tls
+
+    class Secured(asyncio.Protocol):
+        """A connection until it has shaken hands, for which it has as long as for a request's headers."""
+
+        _held: _Held | None = None
+        _shaking: asyncio.Task[None] | None = None
+
+        def __init__(
+            self,
+            config: uvicorn.Config,
+            server_state: ServerState,
+            app_state: dict[str, object],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            self._patient = Patient(config, server_state, app_state, _loop)
+            self._early: list[bytes] = []
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            peer = get_remote_addr(transport)
+
+            def make_way() -> bool:
+                transport.abort()
+                return True
+
+            held = _Held(None if peer is None else peer[0], make_way)
+            if not places.take(held):
+                transport.abort()
+                return
+            self._held = held
+            places.half(held)
+            transport.set_write_buffer_limits(high=0)
+            self._shaking = asyncio.get_running_loop().create_task(
+                self._shake_hands(transport, held, certificate.context)
+            )
+
+        def data_received(self, data: bytes) -> None:
+            # What came together with the end of the handshake.
+            self._early.append(data)
+
+        def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
+            if self._held is not None:
+                places.leave(self._held)
+
+        async def _shake_hands(self, transport: asyncio.Transport, held: _Held, context: ssl.SSLContext) -> None:
+            loop = asyncio.get_running_loop()
+            try:
+                secured = await loop.start_tls(
+                    transport, self, context, server_side=True, ssl_handshake_timeout=bounds.header_seconds
+                )
+            except OSError:
+                watch.counts.handshakes += 1
+                secured = None
+            # From here on the other one holds its place.
+            places.leave(held)
+            if secured is None or transport.is_closing():
+                transport.abort()
+                return
+            self._patient.below = transport
+            self._patient.connection_made(secured)
+            secured.set_protocol(self._patient)
+            for data in self._early:
+                self._patient.data_received(data)
+
+    return Secured
 
 
 _CROWDED = NodeError("busy", "others need this connection, whose request came slowly: try again in a little while")
