@@ -22,7 +22,7 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {"protocol": "protocol.md", "trust": "trust.md", "operate": "operate.md"}
 
 
 class Command(NamedTuple):
@@ -1005,7 +1005,8 @@ _TABLE = (
             "The first line on stdout says where it listens, once it does. SIGHUP reads the bounds in settings.toml\n"
             "anew; a key or a token that other commands change is followed at once.\n\n"
             "It answers who asks by its address or by a name that it is known by, and no page of another site, so\n"
-            "that no page in a browser on this machine reads or writes what is here."
+            "that no page in a browser on this machine reads or writes what is here. 'help operate' says how it is\n"
+            "watched, and run behind a proxy, as a service or in a container."
         ),
         examples=(
             "tui-registry serve",
@@ -1194,13 +1195,15 @@ _TABLE = (
             "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
-            "elsewhere; 'help protocol' prints what replicas agree on: enough to write another one."
+            "elsewhere; 'help protocol' prints what replicas agree on: enough to write another one; 'help operate'\n"
+            "how a node is run that others rely on."
         ),
         examples=(
             "tui-registry help register",
             "tui-registry help search",
             "tui-registry help trust",
             "tui-registry help protocol",
+            "tui-registry help operate",
         ),
     ),
 )
