@@ -73,6 +73,7 @@ def test_four_marks_on_a_letter_stay_and_the_rest_of_the_stack_goes() -> None:
 
 def test_a_mark_without_a_letter_gets_a_circle_to_sit_on() -> None:
     assert safe_text("\u0301a") == "\u25cc\u0301a"
+    assert safe_text("x\n\u0301a\n", newlines=True) == "x\n\u25cc\u0301a\n"
 
 
 @pytest.mark.parametrize("emoji", ["👩‍💻", "👩🏽‍🚀", "🏳️‍🌈", "❤️", "1️⃣", "☎\ufe0e", "👨‍👩‍👧‍👦"])

@@ -552,6 +552,16 @@ class Datastore:
         _expect_record(kind, record)
         return self._catalogue.check(kind, record)
 
+    def would_add(self, kind: Kind, record: Record) -> Record:
+        """The record that `add` would sign just now, with its id, owner and times. Nothing is written, and no rule is
+        asked.
+
+        Raises:
+            StoreError: `already_registered`, `not_owner`, `bad_key`.
+        """
+        _expect_record(kind, record)
+        return self._local.would_add(kind, record)
+
     # Writing: durable when a call returns, and signed by this replica's key
 
     def done(self, once: Once) -> crdt.ModelOp | crdt.AgentOp | None:

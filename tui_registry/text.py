@@ -107,10 +107,12 @@ def _clean(text: str, newlines: bool) -> str:
         text = _compiled(_PIECES).sub(show, text)
     if _compiled(_NO_WORDS).search(text) is not None:
         text = _compiled(_NO_WORDS).sub(_thin_marks, text)
-    if text and _is_mark(text[0]):
-        # Without a letter of its own it would sit on whatever the screen shows before it.
-        text = "\u25cc" + text
-    return text
+    return "\n".join(map(_seated, text.split("\n")))
+
+
+def _seated(line: str) -> str:
+    """A line that begins with a mark, on a letter: it would sit on whatever the screen shows before it."""
+    return "\u25cc" + line if line and _is_mark(line[0]) else line
 
 
 def _thin_marks(match: re.Match[str]) -> str:

@@ -31,7 +31,7 @@ from tui_registry.node import running
 # Statuses that may be the answer to what is described as right: a licence or a query is a language of its own, and most
 # ids are of no record.
 _RIGHT = [200, 201, 204, 206, 304, 400, 403, 404, 409, 412, 416, 422]
-_WRONG = [400, 401, 403, 404, 409, 412, 415, 422]
+_WRONG = [400, 401, 403, 404, 409, 412, 415, 422, 431]
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -116,7 +116,11 @@ def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
         words[f"{kind}-revision"] = [revision(*contested.heads)]
         of_kinds += f"""
 [[operations]]
-include-operation-id = "replace_{kind}"
+include-operation-id = "validate_{kind}"
+# To be told what is wrong with it is what a body is sent there for.
+checks.negative_data_rejection.expected-statuses = {[200, *_WRONG]}
+[[operations]]
+include-operation-id = ["replace_{kind}", "patch_{kind}"]
 parameters = {{ "path.record_id" = "{written.root.key}" }}
 [[operations]]
 include-operation-id = "resolve_{kind}"

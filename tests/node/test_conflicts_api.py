@@ -120,7 +120,7 @@ ROWS = table(section("Error codes"), "| live versions |")
 
 
 def named(node: Node, record: Given, names: str) -> tuple[dict[str, str], dict[str, Json]]:
-    """What a request names: as headers of PUT and DELETE, and as members of what `resolve` is sent."""
+    """What a request names: as headers of PUT, PATCH and DELETE, and as members of what `resolve` is sent."""
     shown = node.reader.get(record.path)
     match names:
         case "nothing":
@@ -142,16 +142,18 @@ def asked(node: Node, deed: str, record: Given, names: str) -> httpx.Response:
         return node.writer.post(f"{record.path}/resolve", json={"record": new, **members}, headers={})
     if deed == "PUT":
         return node.writer.put(record.path, json=new, headers=headers)
+    if deed == "PATCH":
+        return node.writer.patch(record.path, json={"description": "new"}, headers=headers)
     return node.writer.delete(record.path, headers=headers)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[", ".join(row[:2]) for row in ROWS])
 def test_what_comes_of_a_write_is_what_the_table_says(node: Node, store: Overtaken, row: list[str]) -> None:
-    live, names, of_put_and_delete, of_resolve = row
+    live, names, of_others, of_resolve = row
     versions, _, overtaken = live.partition(", and ")
     assert (versions in ("one", "several"), overtaken) in ((True, ""), (True, "another write comes first"))
     for kind in KINDS:
-        for deed, outcome in (("PUT", of_put_and_delete), ("DELETE", of_put_and_delete), ("resolve", of_resolve)):
+        for deed, outcome in (*((deed, of_others) for deed in ("PUT", "PATCH", "DELETE")), ("resolve", of_resolve)):
             record = given(store, kind, 1 if versions == "one" else 3)
             if overtaken:
                 third = edit(record.live[0] if versions == "one" else record.root, "meanwhile")

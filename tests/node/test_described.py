@@ -41,7 +41,7 @@ def walked(tree: Json) -> Iterator[dict[str, Json]]:
 def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[str, Json]) -> None:
     described = list(operations(document))
     names = [operation.content["operationId"] for operation in described]
-    assert len({*names}) == len(names) == 23
+    assert len({*names}) == len(names) == 33
     for operation in described:
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
@@ -93,7 +93,7 @@ def test_examples_and_defaults_are_such_as_are_taken(busy: Node, kind: Kind) -> 
     assert {name: properties[name]["default"] for name in defaults} == defaults
     registered.body.model_validate({**defaults, "name": "x"})
     assert "default" not in str([of for name, of in properties.items() if name not in defaults])
-    for name in ("search", "update", "resolve"):
+    for name in ("search", "validate", "update", "patch", "resolve"):
         body = said[name].body
         assert body is not None
         body.model_validate(said[name].example)
@@ -119,6 +119,14 @@ def test_what_is_answered_is_of_its_type(busy: Node, kind: Kind) -> None:
     contested = given(busy.store, kind, 2)
     fits(said["show"].answer, busy.reader.get(contested.path))
     fits(said["browse"].answer, busy.reader.get(f"/{kind}s"))
+    for name in ("heads", "versions", "history"):
+        fits(said[name].answer, busy.reader.get(f"{contested.path}/{name}"))
+        fits(said[name].answer, busy.reader.get(f"{made.headers['location']}/{name}"))
+    fits(said["validate"].answer, busy.reader.post(f"/{kind}s/validate", json={"name": "x", "version": "1"}))
+    fits(said["patch"].answer, busy.writer.patch(made.headers["location"], json=said["patch"].example))
+    fits(said["browse"].answer, busy.reader.get(f"/{kind}s", params={"fields": "name", "total": "true"}))
+    fits(said["browse"].answer, busy.reader.get(f"/{kind}s", params={"q": "tpyed"}))
+    fits(said["show"].in_part, busy.reader.get(contested.path, params={"fields": "tags"}))
     fits(Problem, busy.reader.get(f"/{kind}s/ff"))
     body = {"record": contested.fields("settled"), "revision": revision(*contested.heads)}
     fits(said["resolve"].answer, busy.writer.post(f"{contested.path}/resolve", json=body))

@@ -16,6 +16,8 @@ from tests.node.test_conflicts_api import edit
 from tui_registry.crdt import parse_op
 from tui_registry.errors import KINDS, Kind
 
+_PACKAGE = "generated"
+
 pytest.importorskip("openapi_python_client", reason="the generator is not installed: it comes with `dev`")
 
 
@@ -23,7 +25,7 @@ class Generated:
     """The package as it was made for the node's document, and a client of it."""
 
     def __init__(self, node: Node) -> None:
-        package = import_module("generated")
+        package = import_module(_PACKAGE)
         token = bearer(node.store).removeprefix("Bearer ")
         self.client = package.AuthenticatedClient(base_url=node.address.url, token=token)
 
@@ -38,7 +40,7 @@ class Generated:
         return found
 
     def _module(self, path: str) -> ModuleType:
-        return import_module(f"generated.{path}")
+        return import_module(f"{_PACKAGE}.{path}")
 
 
 @pytest.fixture(scope="module")

@@ -431,13 +431,13 @@ def test_a_parameter_that_there_is_not_is_told_with_the_nearest_that_there_is(
 ) -> None:
     told = str(refused(untouched.reader.get("/models", params={"q": "x", name: "1"}), 400, "parameter")["detail"])
     assert told.startswith(f"there is no parameter '{name}'")
-    assert (f"did you mean '{near}'?" if near else "this path takes q, limit, cursor, sort") in told
+    assert (f"did you mean '{near}'?" if near else "this path takes q, limit, cursor, sort, fields, total") in told
 
 
 def test_every_route_of_records_refuses_what_it_does_not_know(untouched: Node) -> None:
     for method, path in (
-        ("POST", "/models"), ("POST", "/models/search"), ("GET", "/models/ab"), ("PUT", "/models/ab"),
-        ("DELETE", "/models/ab"), ("POST", "/models/ab/resolve"),
+        ("POST", "/models"), ("POST", "/models/search"), ("GET", "/models/ab/heads"), ("PUT", "/models/ab"),
+        ("DELETE", "/models/ab"), ("POST", "/models/ab/resolve"), ("PATCH", "/models/ab"), ("POST", "/models/validate"),
     ):  # fmt: skip
         answer = untouched.writer.request(method, path, params={"dry_run": "1"}, json={})
         assert "this path takes none" in str(refused(answer, 400, "parameter")["detail"])
@@ -536,9 +536,7 @@ def test_hostile_text_comes_back_as_data(busy: Node) -> None:
 # Paths
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/models/", "/nothing", "/models/a/b", "/../../etc/passwd", "/%2e%2e/x", "/sync"]
-)
+@pytest.mark.parametrize("path", ["/models/", "/nothing", "/models/a/b", "/../../etc/passwd", "/%2e%2e/x", "/sync"])
 def test_nothing_at_a_path(untouched: Node, path: str) -> None:
     refused(untouched.reader.get(path), 404, "no_route")
 
@@ -547,7 +545,8 @@ def test_a_refused_method_is_told_all_methods_of_the_path(untouched: Node) -> No
     for method, path, allow in (
         ("PATCH", "/models", "GET, HEAD, POST"),
         ("OPTIONS", "/models", "GET, HEAD, POST"),
-        ("PATCH", "/models/" + "0" * 64, "GET, HEAD, PUT, DELETE"),
+        ("POST", "/models/" + "0" * 64, "GET, HEAD, PUT, PATCH, DELETE"),
+        ("GET", "/models/validate", "POST"),
         ("GET", "/models/search", "POST"),
         ("GET", "/models/" + "0" * 64 + "/resolve", "POST"),
         ("DELETE", "/agents/search", "POST"),

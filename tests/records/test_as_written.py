@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tui_registry.errors import InvalidRecord, Json, Kind
-from tui_registry.records.as_written import read_record
+from tui_registry.records.as_written import read_as_far_as_it_goes, read_record
 from tui_registry.records.documents import MAX_DEPTH, MAX_DOCUMENT_BYTES, DocumentError, load_document
 from tui_registry.records.schema import defaults
 from tui_registry.records.wire import check_shape
@@ -54,6 +54,55 @@ def test_an_update_keeps_what_is_not_given_and_leaves_its_base_alone() -> None:
     assert record["resource_requirements"] == {**_dict(base["resource_requirements"]), "min_vcpus": 4}
     assert base == before
     assert record["tags"] is not base["tags"]
+
+
+def merged(target: Json, patch: Json) -> Json:
+    """A merge patch, as RFC 7396 (section 2) writes it down."""
+    if not isinstance(patch, dict):
+        return patch
+    result = {**target} if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+BASE: dict[Kind, dict[str, Json]] = {
+    "model": {
+        "name": "old", "version": "2.0.0", "tags": ["chat"], "model_type": {"Other": "odd"}, "quantization": "INT4",
+        "resource_requirements": {"min_vcpus": 4, "requires_gpu": True, "min_vram_gb": 8}, "parameters": 7,
+    },
+    "agent": {"name": "old", "tools": ["web"], "framework": "CrewAI", "resource_requirements": {"min_disk_gb": 9}},
+}  # fmt: skip
+NEW: dict[str, Json] = {
+    "name": "new", "description": "text", "tags": ["a", "b"], "tools": [], "parameters": "7b", "context_length": "32k",
+    "model_type": {"Other": "odder"}, "framework": {"Other": "own"}, "quantization": "fp16", "license": "MIT",
+    "capabilities": [],
+}  # fmt: skip
+NEEDS: dict[str, Json] = {"min_vcpus": 2, "min_disk_gb": "40GB", "min_memory_mb": "2GB"}
+
+
+@given(st.data(), st.sampled_from(["model", "agent"]))
+def test_a_merge_patch_gives_what_the_document_that_it_makes_gives(data: st.DataObject, kind: Kind) -> None:
+    def changed(new: dict[str, Json], known: dict[str, Json]) -> dict[str, Json]:
+        names = data.draw(st.sets(st.sampled_from(sorted(new.keys() & known.keys()))))
+        return {name: data.draw(st.sampled_from([new[name], None])) for name in names}
+
+    before = read_record(kind, BASE[kind])
+    patch = changed(NEW, before)
+    needs = changed(NEEDS, _dict(before["resource_requirements"]))
+    if data.draw(st.booleans()):
+        patch["resource_requirements"] = needs or None
+    record, problems = read_as_far_as_it_goes(kind, patch, base=before, is_patch=True)
+    assert problems == []
+    assert record == read_record(kind, merged(before, patch))
+
+
+def test_a_patch_of_what_there_is_not_is_refused_with_null_too() -> None:
+    _, problems = read_as_far_as_it_goes("model", {"licence": None}, base=defaults("model"), is_patch=True)
+    assert [(problem.path, problem.code) for problem in problems] == [("licence", "unknown_field")]
 
 
 def _dict(value: Json) -> dict[str, Json]:

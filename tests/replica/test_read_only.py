@@ -4,6 +4,7 @@ made. Disks and users are real, and so are the processes that write meanwhile.""
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -222,6 +223,36 @@ def test_a_replica_is_verified_there_and_nothing_is_repaired(folder: Path) -> No
         assert len(datastore.verify().repaired) == 2
 
 
+def test_an_older_copy_of_a_log_that_others_were_given_is_not_given_to_them(folder: Path, tmp_path: Path) -> None:
+    """It needs another epoch first, which cannot be written; it is read all the same."""
+    older = Path(shutil.copytree(folder, tmp_path / "older"))
+    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        datastore.add("model", make_record("model", "later"))
+        datastore.mark.share()
+    with read_only(older) as place, Datastore.open(place, clock=lambda: NOW) as datastore:
+        assert datastore.mark.restored() is not None
+        with pytest.raises(
+            StoreError, match=r"needs another epoch .* others were given another log .* can only be read"
+        ):
+            datastore.mark.share()
+        assert len(names(datastore)) == 7
+    with read_only(folder) as place, Datastore.open(place, clock=lambda: NOW) as datastore:
+        assert not datastore.mark.share().renewed
+
+
+def test_an_index_that_cannot_be_made_anew_is_told(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+        db.execute("UPDATE replica SET index_version = 1")
+    with read_only(folder) as place, Datastore.open(place, clock=lambda: NOW) as datastore:
+        assert names(datastore, "mine") == {"mine"}
+        assert any("another version" in note for note in datastore.search("mine").notes)
+        assert datastore.search().notes == ()
+    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+        db.execute("UPDATE search_state SET floor = 4, top = 8")
+    with read_only(folder.rename(folder.with_name("half"))) as place, Datastore.open(place) as datastore:
+        assert "search is not whole, and nothing can be written" in datastore.search("mine").notes[0]
+
+
 def test_who_asks_for_it_writes_nothing(folder: Path) -> None:
     with Datastore.open(folder, clock=lambda: NOW, read_only=True) as datastore:
         assert len(names(datastore)) == 7
@@ -229,9 +260,26 @@ def test_who_asks_for_it_writes_nothing(folder: Path) -> None:
         with Datastore.open(folder, clock=lambda: NOW) as other:
             other.add("model", make_record("model", "other"))
         assert "other" in names(datastore)
+    # Nothing is left beside it, as it would be of one who may not write.
+    assert {path.name for path in folder.iterdir()} == {DATABASE, "identity.key"}
     with pytest.raises(StoreError, match="there is no replica"):
         Datastore.open(folder / "none", read_only=True)
     assert not (folder / "none").exists()
+
+
+def test_a_file_of_another_user_beside_the_database_is_named(whole: Path) -> None:
+    """As `sudo` leaves one."""
+    with folder_for_all() as place:
+        folder = owned_by(ONE, Path(shutil.copytree(whole, place / "replica")))
+        with Process(ONE) as owner:
+            assert owner.do("open", folder) == ""
+            assert owner.do("names")
+            shared = Path(f"{folder / DATABASE}-shm")
+            os.chown(shared, 0, 0)
+            shared.chmod(0o644)
+            with Process(ONE) as second:
+                assert second.do("open", folder) == f"this user may not write {shared}"
+                assert second.do("names") == owner.do("names")
 
 
 # ---- others write --------------------------------------------------------------------------------------------------
@@ -301,6 +349,26 @@ def test_another_users_folder_is_read_along_with_its_owner_and_never_without(who
             assert reader.do("names") == listed
 
 
+def test_who_has_begun_to_read_along_reads_on_when_the_owner_has_gone(whole: Path) -> None:
+    """Also where nothing was asked before that."""
+    with folder_for_all() as place:
+        folder = owned_by(ONE, Path(shutil.copytree(whole, place / "replica")))
+        with Process(ONE) as owner, Process(OTHER) as reader:
+            assert owner.do("open", folder) == ""
+            assert owner.do("add", "first") == "added"
+            assert reader.do("open", folder) == "this user may not write the file"
+            owner.do("close")
+            listed = reader.do("names")
+            assert isinstance(listed, list)
+            assert "first" in listed
+            # And whoever comes back is seen.
+            assert owner.do("open", folder) == ""
+            assert owner.do("add", "second") == "added"
+            listed = reader.do("names")
+            assert isinstance(listed, list)
+            assert "second" in listed
+
+
 def test_who_may_not_write_a_database_leaves_no_files_beside_it(whole: Path) -> None:
     """They would belong to the reader, and keep its owner from writing."""
     with folder_for_all() as place:
@@ -356,3 +424,18 @@ def test_what_a_wal_holds_is_read_from_a_full_disk(folder: Path, tmp_path: Path)
         with Datastore.open(there, clock=lambda: NOW) as datastore:
             assert "hot" in names(datastore)
             assert refusal(datastore).code == "disk_full"
+
+
+def test_what_verifying_finds_on_a_full_disk_is_repaired_once_there_is_room(whole: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "2m") as disk:
+        folder = Path(shutil.copytree(whole, disk / "replica"))
+        with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+            db.execute("UPDATE replica SET conflicts = 5")
+        ballast = fill(disk)
+        with Datastore.open(folder, clock=lambda: NOW) as datastore:
+            report = datastore.verify()
+            assert (report.unrepaired, report.repaired) == (["the counters were wrong"], [])
+            assert report.unwritable == "its disk is full"
+            ballast.unlink()
+            assert datastore.verify().repaired == ["the counters were wrong and were counted anew"]
+            assert datastore.verify().sound

@@ -475,6 +475,8 @@ def _serve(parser: ArgumentParser) -> None:
     )
     proxies = "the address or network of a proxy in front, which is believed who asks; can be given several times"
     parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
+    reads = "write nothing, whoever asks for it: writes and pushes are refused, and no key is made"
+    parser.add_argument("--read-only", action="store_true", help=reads)
     path = "what stands before the node's paths where a proxy offers it, such as /registry"
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
     socket = "listen on this Unix socket instead, open as the umask says; '--trust-proxy unix' where a proxy does ask"

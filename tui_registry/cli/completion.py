@@ -58,9 +58,12 @@ def completion(args: Namespace) -> int:
     offered = Offer("words")
     with suppress(RegistryError, OSError, ValueError):
         offered = offer(words)
-    spelt = [(one.word, one.about) for one in offered.candidates if "\n" not in one.word and "\t" not in one.word]
+    # What strangers call their records goes to a terminal, too.
+    spelt = [(one.word, one.about) for one in offered.candidates if safe_text(one.word) == one.word]
     if args.breaks is not None:
-        spelt = [(_for_bash(word, words[-1], quote, args.breaks), about) for word, about in spelt]
+        # Within these quotes bash looks for commands of its history behind a "!", and nothing keeps it from that.
+        fit = ((word, about) for word, about in spelt if quote != '"' or "!" not in word)
+        spelt = [(_for_bash(word, words[-1], quote, args.breaks), about) for word, about in fit]
     lines = [f"{offered.kind} open" if offered.is_open else offered.kind]
     lines += [f"{word}\t{safe_text(about, _WIDEST)}" for word, about in spelt]
     sys.stdout.write("\n".join(lines) + "\n")

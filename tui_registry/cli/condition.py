@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -263,17 +263,30 @@ def _checks(folder: Path, args: Namespace, line: StatusLine) -> Iterator[Check]:
         return
     with datastore:
         line.show("reading the database")
-        yield from _database(datastore)
-        yield _key(datastore)
-        yield _clock(datastore)
-        yield from _peers(datastore, line, offline=args.offline)
+        database = _database(datastore)
+        yield database
+        if database.state == "wrong":
+            # What else it says may be wrong, too.
+            yield _clock(None)
+        else:
+            yield _told("key", lambda: _key(datastore))
+            yield _told("clock", lambda: _clock(datastore))
+            yield from _peers(datastore, line, offline=args.offline)
     yield _terminal()
 
 
-def _unread(error: StoreError) -> Check:
+def _told(name: str, look: Callable[[], Check]) -> Check:
+    """A check, also where looking fails."""
+    try:
+        return look()
+    except StoreError as error:
+        return _unread(error, name)
+
+
+def _unread(error: StoreError, name: str = "database") -> Check:
     # Such a sentence ends with what to do.
     sentence, _, remedy = error.sentence.partition(". ")
-    return Check("database", "wrong", safe_text(sentence), safe_text(remedy) or "try again")
+    return Check(name, "wrong", safe_text(sentence), safe_text(remedy) or "try again")
 
 
 _DAMAGED: Final = "keep a copy, then put a backup in its place, or move it away and pull from your peers again"
@@ -309,25 +322,22 @@ def _folder(folder: Path) -> Check:
     return Check("folder", "ok", where)
 
 
-def _database(datastore: Datastore) -> Iterator[Check]:
+def _database(datastore: Datastore) -> Check:
     try:
         faults = datastore.quick_check()
         stats, share = datastore.stats(), datastore.indexed_share()
     except StoreError as error:
-        yield _unread(error)
-        return
+        return _unread(error)
     if faults:
-        yield Check("database", "wrong", f"the file is damaged: {safe_text(faults[0], 200)}", _DAMAGED)
-        return
+        return Check("database", "wrong", f"the file is damaged: {safe_text(faults[0], 200)}", _DAMAGED)
     held = f"{plural(stats.records, 'record')}, {plural(stats.ops, 'operation')}; the file is sound"
     if datastore.why_read_only:
         sentence = f"{held}, and can only be read: {safe_text(datastore.why_read_only)}"
-        yield Check("database", "warning", sentence, "copy the folder to where you may write, to change something")
-    elif share < 1:
+        return Check("database", "warning", sentence, "copy the folder to where you may write, to change something")
+    if share < 1:
         sentence = f"{held}, and its search index is {int(share * 100)} % made"
-        yield Check("database", "warning", sentence, "leave the app or a node open for a while: it goes on by itself")
-    else:
-        yield Check("database", "ok", held)
+        return Check("database", "warning", sentence, "leave the app or a node open for a while: it goes on by itself")
+    return Check("database", "ok", held)
 
 
 def _key(datastore: Datastore) -> Check:
@@ -387,7 +397,11 @@ def _terminal() -> Check:
 
 
 def _peers(datastore: Datastore, line: StatusLine, *, offline: bool) -> Iterator[Check]:
-    peers = datastore.peers.all()
+    try:
+        peers = datastore.peers.all()
+    except StoreError as error:
+        yield _unread(error, "peers")
+        return
     if not peers:
         yield Check("peers", "ok", "there are none: 'peer add NAME URL|DIR' adds one")
         return

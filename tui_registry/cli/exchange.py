@@ -134,9 +134,13 @@ def serve(args: Namespace) -> int:
             note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
+        if datastore.why_read_only:
+            note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
         sys.stdout.flush()
 
-    with open_registry(args) as datastore:
+    if args.read_only and (args.accept_ops or args.new_epoch):
+        raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
+    with open_registry(args, read_only=args.read_only) as datastore:
         if args.token:
             token = datastore.tokens.file_token()
             if token is None:

@@ -26,10 +26,10 @@ _TOLD = 5
 _CANNOT_DRAW = ("", "dumb", "unknown")
 
 
-def open_registry(args: argparse.Namespace) -> Datastore:
+def open_registry(args: argparse.Namespace, *, read_only: bool = False) -> Datastore:
     """The replica that the line means, to be closed by the caller."""
     given: str | None = args.data_dir
-    return Datastore.open(given)
+    return Datastore.open(given, read_only=read_only)
 
 
 def open_to_write(args: argparse.Namespace) -> Datastore:

@@ -21,17 +21,10 @@ from tui_registry.crdt import AgentOp, ModelOp
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.node.browse import browse_routes
 from tui_registry.node.description import (
-    HEADERS,
-    Cursor,
-    IdempotencyKey,
-    IdOrPrefix,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
-    QueryText,
-    Sort,
-    WholeId,
+    MERGE_PATCH,
+    OWN_NAMES,
     add_deed,
     add_head,
     completed,
@@ -39,15 +32,17 @@ from tui_registry.node.description import (
     docs_page,
 )
 from tui_registry.node.doors import Doors, Whereabouts
-from tui_registry.node.limits import MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
+from tui_registry.node.limits import MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
+from tui_registry.node.pages import HEADERS
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
-    expect_parameters,
+    etag_of,
     idempotency_key as key_of,
     is_held,
     is_stale,
     members,
+    parameters,
     read_json,
     wrong,
 )
@@ -56,16 +51,24 @@ from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Watch, Watched
 from tui_registry.query import parse
 from tui_registry.query.nodes import quoted
-from tui_registry.records.as_written import read_record, revision_beside
+from tui_registry.records.as_written import read_as_far_as_it_goes, revision_beside
+from tui_registry.records.authoring import without_consequences
 from tui_registry.records.merging import differing
 from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH, Many, Struct
+from tui_registry.text import fewest_typos, safe_text
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
+_PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
+# What is told beside the fields of a record, whichever of them are asked for.
+_STATE = ("revision", "conflict", "heads")
+# So many operations of a history are read at once.
+_READ_AT_ONCE = 20
+_JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
 
 
 def create_app(
@@ -106,6 +109,7 @@ def create_app(
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
     app.include_router(_about(app, queues))
+    app.include_router(browse_routes(datastore, queues, bounds))
     log = LogRoutes(
         app,
         datastore,
@@ -123,17 +127,16 @@ def create_app(
 
 
 class _RecordId(StringConvertor):
-    """What stands for a record in a path: not `search`, which is a path of its own, and takes POST alone."""
+    """What stands for a record in a path: not what is a path of its own, and takes other methods."""
 
-    regex = "(?!search$)[^/]+"
+    regex = f"(?!(?:{'|'.join(OWN_NAMES)})$)[^/]+"
 
 
 register_url_convertor("record_id", _RecordId())
 
 
 def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
-    """`POST /models`, `GET /models`, `GET|PUT|DELETE /models/{id}`, `POST /models/{id}/resolve`, `POST /models/search`;
-    the same for agents.
+    """The routes of one kind, as `deeds` describes them.
 
     Reads are open. A write is signed by this replica's key and needs a bearer token.
     """
@@ -141,17 +144,27 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
     said = deeds(kind)
     for name, endpoint in (
         ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("show", routes.show),
-        ("update", routes.update), ("delete", routes.delete), ("resolve", routes.resolve),
+        ("validate", routes.validate), ("update", routes.update), ("patch", routes.patch), ("delete", routes.delete),
+        ("resolve", routes.resolve), ("history", routes.history), ("heads", routes.heads),
+        ("versions", routes.versions),
     ):  # fmt: skip
         add_deed(router, endpoint, said[name])
     return router
 
 
 class _Question(NamedTuple):
+    """What is asked of a list.
+
+    Attributes:
+        fields: of each record, None for all. total: whether it is to be said how many match.
+    """
+
     query: str
     limit: int
     cursor: str | None
     sort: str | None
+    fields: tuple[str, ...] | None = None
+    total: bool = False
 
 
 class _Whole(NamedTuple):
@@ -170,7 +183,7 @@ class _Asked(NamedTuple):
     """
 
     record_id: str
-    if_match: Sequence[str] | None
+    if_match: Sequence[str]
     root: str
     once: Once | None
 
@@ -189,82 +202,136 @@ class _Records:
         # Caller, route and key of what is being written.
         self._in_flight: set[tuple[str, str, str]] = set()
 
-    async def register(self, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+    async def register(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "POST", "", data, None, idempotency_key)
+        asked = self._asked(request, caller, "POST", data)
         op = await self._written(request, asked, partial(self._register, data))
         return _answer_with(op, 201, {"location": f"{asked.root}/{self._kind}s/{op.key}"})
 
-    async def browse(
-        self, request: Request, q: QueryText = None, limit: Limit = None, cursor: Cursor = None, sort: Sort = None
-    ) -> Response:
-        expect_parameters(request, "q", "limit", "cursor", "sort")
-        number: Json = int(limit) if limit is not None and _WHOLE_NUMBER.fullmatch(limit) else limit
-        asked = _question({"q": q, "limit": number, "cursor": cursor, "sort": sort}, "q")
-        return await self._queues.search(request.scope["client"], self._page, asked)
+    async def browse(self, request: Request) -> Response:
+        given = _typed(parameters(request, "q", "limit", "cursor", "sort", "fields", "total"))
+        asked = self._asked_of_list(given, "q", [])
+        page = await self._queues.search(request.scope["client"], self._page, asked)
+        headers = {"etag": etag_of(page), "cache-control": "no-cache"}
+        if is_held(request, headers["etag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(page, 200, headers, _JSON)
 
     async def search(self, request: Request) -> Response:
-        expect_parameters(request)
+        parameters(request)
         body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
-        known = {"query": "text", "limit": "a number", "cursor": "text", "sort": "text"}
-        asked = _question(members(body, known), "query")
-        return await self._queues.search(request.scope["client"], self._page, asked)
+        given, faults = members(body, ("query", "limit", "cursor", "sort", "fields", "total"))
+        asked = self._asked_of_list(given, "query", faults)
+        return Response(await self._queues.search(request.scope["client"], self._page, asked), 200, None, _JSON)
 
-    async def show(self, record_id: IdOrPrefix, request: Request, if_none_match: IfNoneMatch = None) -> Response:
-        expect_parameters(request)
-        whole = await self._queues.read(request.scope["client"], self._shown, record_id)
+    async def show(self, request: Request) -> Response:
+        given = _typed(parameters(request, "fields"))
+        faults: list[Problem] = []
+        fields = self._fields(given, faults)
+        if faults:
+            raise InvalidRecord(tuple(faults))
+        return await self._told_whole(request, self._shown if fields is None else partial(self._shown_in_part, fields))
+
+    async def heads(self, request: Request) -> Response:
+        parameters(request)
+        return await self._told_whole(request, self._heads)
+
+    async def versions(self, request: Request) -> Response:
+        parameters(request)
+        return await self._told_whole(request, self._versions)
+
+    async def history(self, request: Request) -> Response:
+        asked = _question(_typed(parameters(request, "limit", "cursor")), "")
+        return await self._queues.search(request.scope["client"], self._history, _id_in(request), asked)
+
+    async def _told_whole(self, request: Request, read: Callable[[str], _Whole]) -> Response:
+        """What is told of one record, unless the caller has it."""
+        whole = await self._queues.read(request.scope["client"], read, _id_in(request))
         # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
         headers = {"etag": whole.etag, "cache-control": "no-cache"}
-        if if_none_match is not None and is_held(request, whole.etag):
+        if is_held(request, whole.etag):
             return Response(status_code=304, headers=headers)
         return Response(whole.body, 200, headers, _JSON)
 
-    async def update(
-        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
-    ) -> Response:
+    async def update(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "PUT", record_id, data, if_match, idempotency_key)
+        asked = self._asked(request, caller, "PUT", data)
         return _answer_with(await self._written(request, asked, partial(self._update, data)))
 
-    async def delete(
-        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
-    ) -> Response:
+    async def patch(self, request: Request) -> Response:
         caller = self._caller(request)
-        asked = self._asked(request, caller, "DELETE", record_id, None, if_match, idempotency_key)
+        if _JSON_PATCH.match(request.headers.get("content-type", "")):
+            raise NodeError(
+                "media_type",
+                f"this node takes merge patches (RFC 7396), no lists of steps: send {MERGE_PATCH}",
+                headers={"accept-patch": f"{MERGE_PATCH}, {_JSON}"},
+            )
+        data = await self._record_body(request)
+        asked = self._asked(request, caller, "PATCH", data)
+        return _answer_with(await self._written(request, asked, partial(self._update, data, is_patch=True)))
+
+    async def validate(self, request: Request) -> Response:
+        parameters(request)
+        data = await self._record_body(request)
+        told = await self._queues.read(request.scope["client"], self._validated, data)
+        return Response(_spelt(told), 200, None, _JSON)
+
+    async def delete(self, request: Request) -> Response:
+        asked = self._asked(request, self._caller(request), "DELETE", None)
         return _answer_with(await self._written(request, asked, self._delete))
 
-    async def resolve(
-        self, record_id: WholeId, request: Request, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
-    ) -> Response:
+    async def resolve(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "POST resolve", record_id, data, if_match, idempotency_key)
+        asked = self._asked(request, caller, "POST resolve", data)
         return _answer_with(await self._written(request, asked, partial(self._resolve, data)))
+
+    def _asked_of_list(self, given: dict[str, Json], query_name: str, faults: list[Problem]) -> _Question:
+        """
+        Raises:
+            InvalidRecord: with all that is wrong with it, beside the faults that were found before.
+        """
+        fields = self._fields(given, faults)
+        total = given.get("total")
+        if not (total is None or isinstance(total, bool)):
+            faults.append(Problem("total", "error", "type", "must be true or false"))
+        return _question(given, query_name, faults)._replace(fields=fields, total=total is True)
+
+    def _fields(self, given: dict[str, Json], faults: list[Problem]) -> tuple[str, ...] | None:
+        """The fields of a record that are asked for, in its order; None for all."""
+        names = given.get("fields")
+        if names is None:
+            return None
+        if not isinstance(names, list) or len(names) > MAX_NAMES:
+            faults.append(Problem("fields", "error", "type", "must be the names of some fields of a record"))
+            return None
+        known = [field.name for field in FIELDS[self._kind]]
+        for name in map(str, names):
+            if name in known or name in _STATE:
+                continue
+            near = fewest_typos(name[:64], known, 2)
+            hint = f"did you mean '{near}'?" if near else f"there are {', '.join(known)}"
+            faults.append(Problem("fields", "error", "unknown_field", f"no field is '{safe_text(name, 40)}': {hint}"))
+        # By what would a record be asked for again, if not by its id?
+        return tuple(name for name in known if name in names or name == ID_FIELD[self._kind])
 
     def _caller(self, request: Request) -> str:
         """The name of the token that the request bears, before anything else of it is looked at."""
         name = self._tokens.allows(request.headers.get("authorization"), "write")
         if name is None:
             raise NodeError("unauthorized", "a write needs a bearer token: the node's operator makes one ('token add')")
-        expect_parameters(request)
+        parameters(request)
         return name
 
     async def _record_body(self, request: Request) -> Json:
         return await read_json(request, self._bounds.record_bytes, self._bounds, self._queues)
 
-    def _asked(
-        self,
-        request: Request,
-        caller: str,
-        deed: str,
-        record_id: str,
-        data: Json,
-        if_match: Sequence[str] | None,
-        given_key: Sequence[str] | None,
-    ) -> _Asked:
-        key, once = key_of(given_key), None
+    def _asked(self, request: Request, caller: str, deed: str, data: Json) -> _Asked:
+        record_id = _id_in(request)
+        if_match = request.headers.getlist("if-match")
+        key, once = key_of(request.headers.getlist("idempotency-key")), None
         if key is not None:
             # However its members are ordered and spelt, the same body is the same request.
-            said = json.dumps([record_id, [*(if_match or ())], data], sort_keys=True)
+            said = json.dumps([record_id, if_match, data], sort_keys=True)
             once = Once(caller, f"{deed} {self._kind}s", key, said.encode())
         return _Asked(record_id, if_match, request.scope.get("root_path", ""), once)
 
@@ -304,15 +371,35 @@ class _Records:
     def _register(self, data: Json, asked: _Asked) -> _Op:
         record = self._record(data)
         self._expect_own(record)
-        identifier = str(record[ID_FIELD[self._kind]])
-        if not _HASH.fullmatch(identifier):
-            raise _not_hex(ID_FIELD[self._kind], 64)
-        taken = None if identifier == NULL_HASH else self._datastore.entry(identifier)
-        if taken is not None and taken.kind != self._kind:
-            raise NodeError("already_registered", f"that is the id of {taken.kind} here: leave it out for a new one")
+        self._expect_of_kind(record)
         return self._datastore.add(self._kind, record, once=asked.once)
 
-    def _page(self, asked: _Question) -> Response:
+    def _validated(self, data: Json) -> Record:
+        """What would be registered, and all that is to be said of it."""
+        would_be: Record | None = None
+        try:
+            record, faults = self._read(data)
+        except InvalidRecord as error:
+            problems = [*error.problems]
+        else:
+            problems = without_consequences(self._kind, faults, self._datastore.check(self._kind, record))
+            at_fault = {fault.path for fault in faults}
+            try:
+                if "owner_id" not in at_fault:
+                    self._expect_own(record)
+                if ID_FIELD[self._kind] not in at_fault:
+                    self._expect_of_kind(record)
+                    would_be = self._datastore.would_add(self._kind, record)
+            except RegistryError as error:
+                if error.code not in _FIELD_AT_FAULT:
+                    raise
+                field = _FIELD_AT_FAULT[error.code] or ID_FIELD[self._kind]
+                problems.append(Problem(field, "error", error.code, error.sentence))
+        is_valid = all(problem.severity != "error" for problem in problems)
+        listed: list[Json] = [problem.to_json() for problem in problems]
+        return {"valid": is_valid, "problems": listed, "record": would_be if is_valid else None}
+
+    def _page(self, asked: _Question) -> bytes:
         order = _order(asked.sort) if asked.sort else None
         page = self._datastore.search(
             asked.query,
@@ -328,13 +415,22 @@ class _Records:
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(_with(body.record, {"revision": body.revision, "conflict": body.live > 1}) for body in found)
+        items = b",".join(
+            _with(_in_part(body.record, asked.fields), {"revision": body.revision, "conflict": body.live > 1})
+            for body in found
+        )
         beside: Record = {"next": page.next, "notes": [*page.notes]}
-        return Response(_with(b'{"items":[%b]}' % items, beside), 200, None, _JSON)
+        if asked.total:
+            beside |= {"total": page.total, "total_is_exact": page.exact}
+        if page.did_you_mean is not None:
+            beside["did_you_mean"] = page.did_you_mean
+        if page.near:
+            beside["near"] = [*page.near]
+        return _with(b'{"items":[%b]}' % items, beside)
 
-    def _update(self, data: Json, asked: _Asked) -> _Op:
+    def _update(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
         entry = self._entry_to_write(asked)
-        record = self._record_at(entry, data)
+        record = self._at(entry, self._record(data, entry, is_patch=is_patch))
         # Whoever sends back what was answered says which state was changed, with If-Match or without.
         if revision_beside(data) not in (None, entry.revision):
             raise self._refusal("changed", asked)
@@ -348,46 +444,93 @@ class _Records:
 
     def _resolve(self, data: Json, asked: _Asked) -> _Op:
         entry = self._entry_to_write(asked, settling=True)
-        body = members(data, {"record": "a record or null", "heads": "a list", "revision": "text"})
+        body, faults = members(data, ("record", "heads", "revision"))
+        faults += _faults_of_what_was_seen(body)
+        record: Record | None = None
         if "record" not in body:
-            raise wrong("record", "must be the record as it shall be, or null to delete all versions")
-        is_seen = _is_seen(body, entry)
-        record = None if body["record"] is None else self._record_at(entry, body["record"])
-        if not is_seen:
+            said = "must be the record as it shall be, or null to delete all versions"
+            faults.append(Problem("record", "error", "type", said))
+        elif body["record"] is not None:
+            try:
+                record = self._record(body["record"], entry)
+            except InvalidRecord as error:
+                faults += error.problems
+        if faults:
+            raise InvalidRecord(tuple(faults))
+        if record is not None:
+            record = self._at(entry, record)
+        if not _is_seen(body, entry):
             raise self._refusal("changed", asked)
         with self._refusals_told(asked):
             return self._datastore.resolve(self._kind, entry.id, record, entry.heads, once=asked.once)
 
-    def _record_at(self, entry: Entry, data: Json) -> Record:
-        record = self._record(data)
-        field = ID_FIELD[self._kind]
-        if record[field] not in (NULL_HASH, entry.id):
-            raise wrong(field, "must be the id in the path, or be left out")
+    def _at(self, entry: Entry, record: Record) -> Record:
         if entry.mine:  # another's is refused by the Datastore, which says whose it is
             self._expect_own(record)
-        return {**record, field: entry.id}
+        return {**record, ID_FIELD[self._kind]: entry.id}
 
-    def _record(self, data: Json) -> Record:
-        record = read_record(self._kind, data)
-        given = data if isinstance(data, dict) else {}
-        for field in FIELDS[self._kind]:
-            # In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake.
-            if isinstance(field.type, Many | Struct) and given.get(field.name) == "":
-                raise wrong(
-                    field.name, f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text"
-                )
+    def _record(self, data: Json, entry: Entry | None = None, *, is_patch: bool = False) -> Record:
+        """The record that a body means.
+
+        Args:
+            entry: what it is to take the place of; with `is_patch`, what it changes.
+
+        Raises:
+            InvalidRecord: something of it cannot be read; with all that is wrong with the rest.
+        """
+        record, faults = self._read(data, entry, is_patch=is_patch)
+        if faults:
+            found = self._datastore.check(self._kind, record)
+            raise InvalidRecord(tuple(without_consequences(self._kind, faults, found)))
         return record
+
+    def _read(self, data: Json, entry: Entry | None = None, *, is_patch: bool = False) -> tuple[Record, list[Problem]]:
+        """As far as a body can be read, and what cannot be.
+
+        Raises:
+            InvalidRecord: it is no object of fields.
+        """
+        base = entry.record if entry is not None and is_patch else None
+        record, faults = read_as_far_as_it_goes(self._kind, data, base=base, is_patch=is_patch)
+        faults += self._faults_of_json(data)
+        for field, digits in ((ID_FIELD[self._kind], 64), ("owner_id", 40)):
+            value = str(record[field])
+            if value != NULL_HASH and (len(value) != digits or not _HEX.fullmatch(value)):
+                said = f"must be {digits} lower-case hex digits, or be left out: the node sets it"
+                faults.append(Problem(field, "error", "not_hex", said))
+            elif entry is not None and digits == 64 and value not in (NULL_HASH, entry.id):
+                faults.append(Problem(field, "error", "type", "must be the id in the path, or be left out"))
+        return record, faults
+
+    def _faults_of_json(self, data: Json) -> list[Problem]:
+        """In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake."""
+        given = data if isinstance(data, dict) else {}
+        return [
+            Problem(
+                field.name,
+                "error",
+                "type",
+                f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text",
+            )
+            for field in FIELDS[self._kind]
+            if isinstance(field.type, Many | Struct) and given.get(field.name) == ""
+        ]
 
     def _expect_own(self, record: Record) -> None:
         """Refuse a record that names another owner than the node's key: it would be signed as another one's."""
         owner = str(record["owner_id"])
-        if owner in (NULL_HASH, self._datastore.address):
-            return
-        if not _ADDRESS.fullmatch(owner):
-            raise _not_hex("owner_id", 40)
-        raise NodeError(
-            "not_owner", f"owner_id names 0x{owner}, and this node signs by its own key: leave owner_id out to do so"
-        )
+        if owner not in (NULL_HASH, self._datastore.address):
+            raise NodeError(
+                "not_owner",
+                f"owner_id names 0x{owner}, and this node signs by its own key: leave owner_id out to do so",
+            )
+
+    def _expect_of_kind(self, record: Record) -> None:
+        """Refuse the id of a record of another kind."""
+        identifier = str(record[ID_FIELD[self._kind]])
+        taken = None if identifier == NULL_HASH else self._datastore.entry(identifier)
+        if taken is not None and taken.kind != self._kind:
+            raise NodeError("already_registered", f"that is the id of {taken.kind} here: leave it out for a new one")
 
     def _shown(self, record_id: str) -> _Whole:
         whole_id = record_id if _HASH.fullmatch(record_id) else self._find(record_id)
@@ -395,6 +538,53 @@ class _Records:
         if body is None or body.kind != self._kind or body.live > 1:
             return _whole(self._told(record_id))
         return _one_version(body.record, body.heads)
+
+    def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> _Whole:
+        found = self._datastore.bodies([self._find(record_id)])
+        if not found:
+            raise self._no_record()
+        body = found[0]
+        state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+        return _tagged(_with(_in_part(body.record, fields), state), body.revision)
+
+    def _heads(self, record_id: str) -> _Whole:
+        whole_id = self._find(record_id, deleted=True)
+        entry = self._datastore.entry(whole_id, self._kind)
+        heads = self._datastore.heads(whole_id) if entry is None else entry.heads
+        live = () if entry is None else entry.live_heads
+        told: Record = {"revision": revision_of(heads), "conflict": len(live) > 1, "heads": [*heads], "live": [*live]}
+        return _whole(told)
+
+    def _versions(self, record_id: str) -> _Whole:
+        found = self._datastore.versions(self._find(record_id))
+        if found is None:
+            raise self._no_record()
+        state: Record = {"revision": found.revision, "conflict": len(found.live) > 1, "heads": [*found.heads]}
+        return _whole({**state, **_conflict(found)})
+
+    def _history(self, record_id: str, asked: _Question) -> Response:
+        whole_id = self._find(record_id, deleted=True)
+        before = None
+        if asked.cursor:
+            if not _PLACE.fullmatch(asked.cursor):
+                raise wrong("cursor", "must be `next` of the page before")
+            before = int(asked.cursor)
+        told: list[bytes] = []
+        size, following = 0, None
+        for entry in self._operations(whole_id, before, min(asked.limit + 1, _READ_AT_ONCE)):
+            if len(told) == asked.limit or size > self._bounds.answer_bytes:
+                following = str(before)
+                break
+            told.append(_spelt(_operation(entry)))
+            size, before = size + len(told[-1]), entry.place
+        return Response(_with(b'{"items":[%b]}' % b",".join(told), {"next": following, "notes": []}), 200, None, _JSON)
+
+    def _operations(self, record_id: str, before: int | None, at_once: int) -> Iterator[HistoryEntry]:
+        """The operations of a record below a place, the last arrived first; so many are in memory at once, as a record
+        may take 64 KiB, and what was there before it as much again."""
+        while window := self._datastore.history(record_id, limit=at_once, before=before):
+            yield from window
+            before = window[-1].place
 
     def _told(self, record_id: str) -> Record:
         """What is told of a record, with each of its versions where there are several."""
@@ -414,17 +604,20 @@ class _Records:
             return None
         return _conflict(found)
 
-    def _find(self, record_id: str) -> str:
+    def _find(self, record_id: str, *, deleted: bool = False) -> str:
         if not _ID_OR_PREFIX.fullmatch(record_id):
             sentence = f"'{record_id[:80]}' is not an id: an id is up to 64 hex digits, GET /{self._kind}s lists them"
             raise NodeError("not_found", sentence)
-        return self._datastore.find(record_id, self._kind)[1]
+        return self._datastore.find(record_id, self._kind, deleted=deleted)[1]
 
     def _entry(self, record_id: str) -> Entry:
         entry = self._datastore.entry(self._find(record_id), self._kind)
         if entry is None:
-            raise NodeError("not_found", f"there is no {self._kind} with that id")
+            raise self._no_record()
         return entry
+
+    def _no_record(self) -> NodeError:
+        return NodeError("not_found", f"there is no {self._kind} with that id")
 
     def _entry_to_write(self, asked: _Asked, *, settling: bool = False) -> Entry:
         """The record that a caller wants to change, and may: another's is left to the Datastore, which refuses it.
@@ -459,9 +652,14 @@ class _Records:
         return NodeError(code, _SAID[code].format(kind=self._kind, path=path), status=status, told=now)
 
 
-def _not_hex(field: str, digits: int) -> InvalidRecord:
-    said = f"must be {digits} lower-case hex digits, or be left out: the node sets it"
-    return InvalidRecord((Problem(field, "error", "not_hex", said),))
+def _id_in(request: Request) -> str:
+    """What stands for a record in the path; empty where nothing does."""
+    found: str = request.path_params.get("record_id", "")
+    return found
+
+
+# Which field a record is refused for, by the code; empty for its id.
+_FIELD_AT_FAULT = {"not_owner": "owner_id", "already_registered": ""}
 
 
 def _order(sort: str) -> str | None:
@@ -470,20 +668,47 @@ def _order(sort: str) -> str | None:
     return None if order is None else f"{'-' if order.descending else ''}{order.key}"
 
 
-def _question(asked: dict[str, Json], query_name: str) -> _Question:
-    """What is asked, in whichever of its two spellings: the same is taken, and refused with the same words."""
-    query, limit, cursor, sort = (asked.get(name) for name in (query_name, "limit", "cursor", "sort"))
-    query = "" if query is None else query
+def _typed(given: dict[str, str]) -> dict[str, Json]:
+    """Parameters as a body would have them: numbers, names and yes or no."""
+    read: dict[str, Json] = {**given}
+    if "limit" in given and _WHOLE_NUMBER.fullmatch(given["limit"]):
+        read["limit"] = int(given["limit"])
+    if "total" in given:
+        read["total"] = {"true": True, "false": False, "": None}.get(given["total"], given["total"])
+    if "fields" in given:
+        read["fields"] = [name.strip() for name in given["fields"].split(",")] if given["fields"] else None
+    return read
+
+
+def _question(asked: dict[str, Json], query_name: str, faults: Sequence[Problem] = ()) -> _Question:
+    """What is asked, in whichever of its two spellings: the same is taken, and refused with the same words.
+
+    Raises:
+        InvalidRecord: with all that is wrong with it, beside the faults that were found before.
+    """
+    found = [*faults]
+    limit = asked.get("limit")
     limit = PAGE if limit is None else limit
-    if not isinstance(query, str) or len(query) > MAX_QUESTION_TEXT:
-        raise wrong(query_name, f"must be text of at most {MAX_QUESTION_TEXT:,} characters")
     if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
-        raise wrong("limit", f"must be a whole number from 1 to {MAX_PAGE}")
-    if not (cursor is None or isinstance(cursor, str)) or len(cursor or "") > MAX_QUESTION_TEXT:
-        raise wrong("cursor", "must be `next` of the page before")
-    if not (sort is None or isinstance(sort, str)) or len(sort or "") > MAX_SORT:
-        raise wrong("sort", "must be text, such as `-updated` or `name`")
-    return _Question(query, limit, cursor, sort)
+        found.append(Problem("limit", "error", "type", f"must be a whole number from 1 to {MAX_PAGE}"))
+        limit = PAGE
+
+    def text(name: str, most: int, said: str) -> str | None:
+        value = asked.get(name)
+        if value is None or (isinstance(value, str) and len(value) <= most):
+            return value
+        found.append(Problem(name, "error", "type", said))
+        return None
+
+    question = _Question(
+        text(query_name, MAX_QUESTION_TEXT, f"must be text of at most {MAX_QUESTION_TEXT:,} characters") or "",
+        limit,
+        text("cursor", MAX_QUESTION_TEXT, "must be `next` of the page before"),
+        text("sort", MAX_SORT, "must be text, such as `-updated` or `name`"),
+    )
+    if found:
+        raise InvalidRecord(tuple(found))
+    return question
 
 
 # Why a write was not done that would have been signed without what others wrote.
@@ -496,20 +721,23 @@ _SAID = {
 
 
 def _is_seen(body: dict[str, Json], entry: Entry) -> bool:
-    """Whether a body names the heads that a record has, one by one or by their revision.
-
-    Raises:
-        InvalidRecord: it names neither, or none that could be.
-    """
+    """Whether a body names the heads that a record has, one by one or by their revision."""
     heads, revision = body.get("heads"), body.get("revision")
-    if heads is None and revision is None:
-        raise wrong("heads", f"must be `heads` as GET gives them, or `revision` in their place: {_SEEN}")
-    if heads is not None and not (isinstance(heads, list) and heads and all(map(_is_hash, heads))):
-        raise wrong("heads", f"must be a list of hashes of 64 lower-case hex digits, as GET gives it: {_SEEN}")
-    if revision is not None and not _is_hash(revision):
-        raise wrong("revision", f"must be 64 lower-case hex digits, as GET gives it: {_SEEN}")
-    named = entry.heads if heads is None else tuple(sorted({*map(str, heads)}))
+    named = tuple(sorted({*map(str, heads)})) if isinstance(heads, list) else entry.heads
     return named == entry.heads and revision in (None, entry.revision)
+
+
+def _faults_of_what_was_seen(body: dict[str, Json]) -> list[Problem]:
+    """What is wrong with the heads that a body names, one by one or by their revision."""
+    heads, revision = body.get("heads"), body.get("revision")
+    found: list[tuple[str, str]] = []
+    if heads is None and revision is None:
+        found.append(("heads", "must be `heads` as GET gives them, or `revision` in their place"))
+    if heads is not None and not (isinstance(heads, list) and heads and all(map(_is_hash, heads))):
+        found.append(("heads", "must be a list of hashes of 64 lower-case hex digits, as GET gives it"))
+    if revision is not None and not _is_hash(revision):
+        found.append(("revision", "must be 64 lower-case hex digits, as GET gives it"))
+    return [Problem(path, "error", "type", f"{said}: {_SEEN}") for path, said in found]
 
 
 _SEEN = "it says which versions you were shown"
@@ -526,6 +754,14 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     # A write names all heads that there are, and so is the only one after.
     whole = _one_version(_spelt(op.record), (op.hash,))
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
+
+
+def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
+    """A record as JSON, of some fields alone."""
+    if fields is None:
+        return record
+    whole: Record = json.loads(record)
+    return _spelt({name: whole[name] for name in fields})
 
 
 def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:
@@ -561,6 +797,22 @@ def _conflict(found: Versions) -> dict[str, Json]:
         "ancestor": ancestor,
         "versions": [_version(version) for version in told],
         **({"more_versions": more} if more else {}),
+    }
+
+
+def _operation(entry: HistoryEntry) -> Record:
+    """What is told of an operation of a record."""
+    changed = differing(None, [entry.before, entry.record]) if entry.before and entry.record else []
+    return {
+        "hash": entry.hash,
+        "deed": entry.did,
+        "updated_at": entry.updated_at,
+        "arrived_at": entry.arrived_at,
+        "children": [*entry.children],
+        "is_head": entry.is_head,
+        "is_shown": entry.is_winner,
+        "changed": [difference.path for difference in changed],
+        "record": entry.record,
     }
 
 

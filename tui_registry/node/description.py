@@ -15,18 +15,19 @@ from html import escape
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
-from fastapi import APIRouter, Header, Path, Query, Security
+from fastapi import APIRouter, Security
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, conint, constr
+from pydantic import BaseModel, ConfigDict, Field, conint, constr
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.limits import KEY_PATTERN, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
+from tui_registry.node.limits import KEY_PATTERN, MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
+from tui_registry.node.pages import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
 from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema, types
@@ -34,6 +35,9 @@ from tui_registry.records.as_written import BESIDE
 from tui_registry.records.wire import derive_id
 
 _JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+# What stands in a path where others name a record.
+OWN_NAMES = ("search", "validate")
 _REF = "#/components/schemas/{model}"
 # As the annotation of a field has them.
 _Type: TypeAlias = type[object] | python_types.UnionType | python_types.GenericAlias
@@ -64,6 +68,25 @@ class OtherInput(_Sent):
     """What has no name in an enum."""
 
     Other: str = Field(min_length=schema.OTHER_TEXT.least, max_length=schema.OTHER_TEXT.most)
+
+
+class FieldProblem(_Answer):
+    """What is wrong with one field or member."""
+
+    path: str = Field(description="of the field; empty for the body as a whole")
+    severity: Literal["error", "warning"]
+    code: str = Field(description="for programs: see Error codes on the protocol page")
+    sentence: str = Field(description="for people: what would be right")
+
+
+class OperationDeed(StrEnum):
+    """What an operation did to its record; `settled`: it made several live versions one."""
+
+    REGISTERED = "registered"
+    EDITED = "edited"
+    SETTLED = "settled"
+    DELETED = "deleted"
+    BROUGHT_BACK = "brought back"
 
 
 _ENUMS: dict[tuple[str, ...], type[StrEnum]] = {
@@ -172,6 +195,24 @@ def _sent_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _F
     }
 
 
+def _patched_fields(fields: tuple[schema.Field, ...], needs: type[BaseModel]) -> _Fields:
+    """All may be left out, and those be null that a record may be registered without."""
+    spelt = [(field, _sent(field.type, needs)) for field in fields]
+    return {
+        field.name: (
+            of if _default(field) is ... else of | None,
+            Field(
+                None,
+                title=field.label,
+                description=_about(field),
+                max_length=most,
+                json_schema_extra=_without_default,
+            ),
+        )
+        for field, (of, most) in spelt
+    }
+
+
 def _about(field: schema.Field) -> str | None:
     return "; ".join(filter(None, (field.about, _UNITS.get(field.unit)))) or None
 
@@ -188,8 +229,13 @@ class _Kind(NamedTuple):
 
     page: type[BaseModel]
     shown: type[BaseModel]
+    in_part: type[BaseModel]
     sent: type[BaseModel]
+    patch: type[BaseModel]
     settling: type[BaseModel]
+    validation: type[BaseModel]
+    history: type[BaseModel]
+    versions: type[BaseModel]
     example: Record
 
 
@@ -226,15 +272,69 @@ def _kind(kind: Kind) -> _Kind:
         "ancestor": (version | None, _left_out("in a conflict: the nearest that all versions come from, if known")),
         "more_versions": (int, _left_out("how many live versions are not told")),
     }
+    versions = _made(
+        f"{name}Versions",
+        _Answer,
+        f"The live versions of {_a(kind)}, and what they come from.",
+        {
+            **state,
+            "heads": conflict["heads"],
+            "differing": (_list_of(str), Field(description="the paths of the fields that are not equal")),
+            "versions": (
+                _list_of(version),
+                Field(description="the shown one first", max_length=MAX_VERSIONS),
+            ),
+            "ancestor": (version | None, Field(description="the nearest that all versions come from, if known")),
+            "more_versions": conflict["more_versions"],
+        },
+    )
+    operation = _made(
+        f"{name}Operation",
+        _Answer,
+        f"What was done to {_a(kind)}.",
+        {
+            "hash": (_HASH, Field(description="of the operation")),
+            "deed": (
+                OperationDeed,
+                Field(description="what it did"),
+            ),
+            "updated_at": (int, Field(description="Unix seconds, as its author says")),
+            "arrived_at": (int | None, Field(description="Unix seconds: when it came to this node")),
+            "children": (_list_of(_HASH), Field(description="the operations that it builds upon")),
+            "is_head": (bool, Field(description="whether none builds upon it")),
+            "is_shown": (bool, Field(description="whether it is what is shown now")),
+            "changed": (_list_of(str), Field(description="the paths of the fields that it changed")),
+            "record": (record | None, Field(description="as it was written; null where it was deleted")),
+        },
+    )
+    history = _made(
+        f"{name}History",
+        _Answer,
+        f"What was done to {_a(kind)}, the last that came to this node first.",
+        _page_of(operation),
+    )
     shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", conflict)
+    in_part = _made(
+        f"Partial{name}",
+        _Answer,
+        f"{_a(kind).capitalize()} of which some fields were asked for.",
+        {
+            schema.ID_FIELD[kind]: (_HASH, Field()),
+            **state,
+            "heads": (_list_of(_HASH), _left_out("of a record by itself: the operations that stand")),
+            **{field.name: (_answered(field.type, needs).of, _left_out(field.label)) for field in fields[1:]},
+        },
+    )
     page = _made(
         f"{name}Page",
         _Answer,
         f"{name}s that match, in order.",
         {
-            "items": (_list_of(listed), Field(max_length=MAX_PAGE)),
-            "next": (str | None, Field(description="the `cursor` of the next page, null where this is the last")),
-            "notes": (_list_of(str), Field(description="what to know of the answer, a sentence each")),
+            **_page_of(listed | in_part),
+            "total": (int, _left_out("where `total` was asked for: how many match")),
+            "total_is_exact": (bool, _left_out("where `total` was asked for: whether not more than so many match")),
+            "did_you_mean": (str, _left_out("where nothing was found: a query that finds something")),
+            "near": (_list_of(str), _left_out("where nothing was found: the nearest names that there are")),
         },
     )
     needs_sent = _made(f"{name}RequirementsInput", _Sent, f"What {_a(kind)} needs.", _sent_fields(needs_of, _Sent))
@@ -249,6 +349,31 @@ def _kind(kind: Kind) -> _Kind:
         "enums be in any case. Owner and times are set by the node; what was answered may be sent back.",
         {**_sent_fields(fields, needs_sent), **beside},
     )
+    patch = _made(
+        f"{name}Patch",
+        _Sent,
+        f"What shall be another way in {_a(kind)} (RFC 7396): what is left out stays, null takes a value away, a list "
+        "takes the place of the former one. Spelt as for PUT.",
+        {
+            **_patched_fields(
+                fields,
+                _made(
+                    f"{name}RequirementsPatch", _Sent, "What shall be another way.", _patched_fields(needs_of, _Sent)
+                ),
+            ),
+            **beside,
+        },
+    )
+    validation = _made(
+        f"{name}Validation",
+        _Answer,
+        f"What is to be said of {_a(kind)} that might be registered.",
+        {
+            "valid": (bool, Field(description="whether it would be registered")),
+            "problems": (_list_of(FieldProblem), Field(description="all of them, warnings too")),
+            "record": (record | None, Field(description="as it would be registered just now; null where it would not")),
+        },
+    )
     settling = _made(
         f"{name}Resolution",
         _Sent,
@@ -259,7 +384,32 @@ def _kind(kind: Kind) -> _Kind:
             "revision": (_HASH | None, Field(None, description="in place of `heads`")),
         },
     )
-    return _Kind(page, shown, sent, settling, _example(kind))
+    return _Kind(page, shown, in_part, sent, patch, settling, validation, history, versions, _example(kind))
+
+
+def _page_of(item: _Type) -> _Fields:
+    """The members of every list."""
+    return {
+        "items": (_list_of(item), Field(max_length=MAX_PAGE)),
+        "next": (str | None, Field(description="the `cursor` of the next page, null where this is the last")),
+        "notes": (_list_of(str), Field(description="what to know of the answer, a sentence each")),
+    }
+
+
+Heads = _made(
+    "Heads",
+    _Answer,
+    "The operations of a record that stand; of one that is deleted as well.",
+    {
+        "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
+        "conflict": (bool, Field(description="whether several versions are live")),
+        "heads": (_list_of(_HASH), Field(description="the hashes of those upon which none builds, ascending")),
+        "live": (
+            _list_of(_HASH),
+            Field(description="those of them that are versions, the shown one first; none where it is deleted"),
+        ),
+    },
+)
 
 
 def _a(kind: Kind) -> str:
@@ -278,6 +428,7 @@ def _without_default(shape: JsonDict) -> None:
 # An example of each kind: what somebody sends, and what the node makes of it
 
 _AT = 1767225600
+_HEAD = "5e3b9a3c1f0d4e7f8a6b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f"
 _BY = "3b2d227260784ed8dcc34f5537c934456fda0bc7"
 _SENT: dict[Kind, Record] = {
     "model": {
@@ -302,11 +453,15 @@ _SENT: dict[Kind, Record] = {
     },
 }
 
+_PATCHES: dict[Kind, Record] = {
+    "model": {"description": "tuned again", "quantization": None, "resource_requirements": {"min_memory_mb": "2GB"}},
+    "agent": {"description": "searches twice", "tags": ["search", "web"]},
+}
+
 
 def _example(kind: Kind) -> Record:
     """The example as it is answered, signed and unedited."""
     sent = _SENT[kind]
-    head = "5e3b9a3c1f0d4e7f8a6b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f"
     signed: Record = {
         schema.ID_FIELD[kind]: derive_id(kind, _BY, str(sent["name"]), _AT),
         "owner_id": _BY,
@@ -314,7 +469,8 @@ def _example(kind: Kind) -> Record:
         "updated_at": _AT,
     }
     return {
-        **schema.defaults(kind), **sent, **signed, "revision": revision_of((head,)), "conflict": False, "heads": [head],
+        **schema.defaults(kind), **sent, **signed, "revision": revision_of((_HEAD,)), "conflict": False,
+        "heads": [_HEAD],
     }  # fmt: skip
 
 
@@ -323,7 +479,18 @@ _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
 EXAMPLES: dict[type[BaseModel], Json] = {}
 for _of in _TYPES.values():
     EXAMPLES[_of.shown] = _of.example
-    _item: Json = {name: value for name, value in _of.example.items() if name != "heads"}
+    _item: Record = {name: value for name, value in _of.example.items() if name != "heads"}
+    _record: Record = {name: value for name, value in _item.items() if name not in ("revision", "conflict")}
+    EXAMPLES[_of.validation] = {"valid": True, "problems": [], "record": _record}
+    _heads = _of.example["heads"]
+    _state: Record = {"revision": _of.example["revision"], "conflict": False, "heads": _heads}
+    _version: Record = {"hash": _HEAD, "updated_at": _AT, "arrived_at": _AT, "record": _record}
+    EXAMPLES[Heads] = {**_state, "live": _heads}
+    EXAMPLES[_of.versions] = {**_state, "differing": [], "ancestor": None, "versions": [_version]}
+    _operation: Record = {
+        **_version, "deed": "registered", "children": [], "is_head": True, "is_shown": True, "changed": [],
+    }  # fmt: skip
+    EXAMPLES[_of.history] = {"items": [_operation], "next": None, "notes": []}
     EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
 
 
@@ -336,15 +503,10 @@ class Question(_Sent):
         None, max_length=MAX_QUESTION_TEXT, description="`next` of the page before, for the same query and sort"
     )
     sort: str | None = Field(None, max_length=MAX_SORT, description="such as `-updated` or `name`")
-
-
-class FieldProblem(_Answer):
-    """What is wrong with one field or member."""
-
-    path: str = Field(description="of the field; empty for the body as a whole")
-    severity: Literal["error", "warning"]
-    code: str = Field(description="for programs: see Error codes on the protocol page")
-    sentence: str = Field(description="for people: what would be right")
+    fields: list[str] | None = Field(
+        None, max_length=MAX_NAMES, description="the names of those that are wanted; null for all"
+    )
+    total: bool | None = Field(False, description="whether to say how many match")
 
 
 class Problem(_Answer):
@@ -376,62 +538,79 @@ class StateProblem(Problem):
     )
 
 
-# What FastAPI hands to the routes: text, whatever is said of it here. They read it, and refuse it in their own words.
+# Parameters, described by hand: the routes read them, and refuse them in their own words. FastAPI would take a tenth of
+# what a whole answer costs for each that it reads.
 
 
-def _said(of: Json, **more: Json) -> WithJsonSchema:
-    return WithJsonSchema({"type": of, **more})
+class Parameter(NamedTuple):
+    """A parameter of a route.
+
+    Attributes:
+        place: `query`, `path` or `header`.
+        example: None for none.
+    """
+
+    name: str
+    place: Literal["query", "path", "header"]
+    what: str
+    shape: Mapping[str, Json]
+    example: Json = None
+
+    def described(self) -> dict[str, Json]:
+        """As OpenAPI has it."""
+        return {
+            "name": self.name,
+            "in": self.place,
+            "required": self.place == "path",
+            "description": self.what,
+            "schema": {**self.shape},
+            **({} if self.example is None else {"example": self.example}),
+        }
 
 
 _TAGS = "tags with commas between them, or `*`"
-QueryText: TypeAlias = Annotated[
-    str | None,
-    _said("string", maxLength=MAX_QUESTION_TEXT),
-    Query(
-        alias="q",
-        description="a query, in the language that /docs describes",
-        openapi_examples={"words": {"value": "llama license:apache-2.0 params:<=8b"}},
-    ),
-]
-Limit: TypeAlias = Annotated[
-    str | None,
-    _said("integer", minimum=1, maximum=MAX_PAGE),
-    Query(description="records in a page", json_schema_extra={"default": PAGE}),
-]
-Cursor: TypeAlias = Annotated[
-    str | None,
-    _said("string", maxLength=MAX_QUESTION_TEXT),
-    Query(description="`next` of the page before, for the same query and sort"),
-]
-Sort: TypeAlias = Annotated[
-    str | None,
-    _said("string", maxLength=MAX_SORT),
-    Query(description="such as `-updated` or `name`", openapi_examples={"by name": {"value": "name"}}),
-]
-IdOrPrefix: TypeAlias = Annotated[
-    str,
-    _said("string", pattern="^(0[xX])?[0-9a-fA-F]{1,64}$"),
-    Path(description="64 hex digits, or as many of the first as are unique"),
-]
-WholeId: TypeAlias = Annotated[str, _said("string", pattern="^[0-9a-f]{64}$"), Path(description="64 hex digits")]
-IfMatch: TypeAlias = Annotated[
-    list[str] | None,
-    _said("string"),
-    Header(alias="If-Match", description=f"the ETag of the record that you decided by: {_TAGS}"),
-]
-IfNoneMatch: TypeAlias = Annotated[
-    list[str] | None, _said("string"), Header(alias="If-None-Match", description=f"the ETag of what you have: {_TAGS}")
-]
-IdempotencyKey: TypeAlias = Annotated[
-    list[str] | None,
-    _said("string", pattern=KEY_PATTERN),
-    Header(
-        alias="Idempotency-Key",
-        description="yours for this request: sent again with it within 24 hours, it is answered as before and written "
-        "once. In quotes or without",
-        openapi_examples={"a UUID": {"value": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}},
-    ),
-]
+_QUERY = Parameter(
+    "q",
+    "query",
+    "a query, in the language that /docs describes",
+    {"type": "string", "maxLength": MAX_QUESTION_TEXT},
+    "llama license:apache-2.0 params:<=8b",
+)
+_LIMIT = Parameter(
+    "limit", "query", "how many in a page", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}
+)
+_CURSOR = Parameter(
+    "cursor",
+    "query",
+    "`next` of the page before, of a list for the same query and sort",
+    {"type": "string", "maxLength": MAX_QUESTION_TEXT},
+)
+_SORT = Parameter("sort", "query", "such as `-updated` or `name`", {"type": "string", "maxLength": MAX_SORT}, "name")
+_FIELDS = Parameter(
+    "fields",
+    "query",
+    "the names of the fields that are wanted, with commas between them; the id and the state are always told",
+    {"type": "string", "maxLength": MAX_QUESTION_TEXT},
+    "name,license",
+)
+_TOTAL = Parameter("total", "query", "whether to say how many match", {"type": "boolean", "default": False})
+_ID_OR_PREFIX = Parameter(
+    "record_id",
+    "path",
+    "64 hex digits, or as many of the first as are unique",
+    {"type": "string", "pattern": "^(0[xX])?[0-9a-fA-F]{1,64}$"},
+)
+_WHOLE_ID = Parameter("record_id", "path", "64 hex digits", {"type": "string", "pattern": "^[0-9a-f]{64}$"})
+_IF_MATCH = Parameter("If-Match", "header", f"the ETag of the record that you decided by: {_TAGS}", {"type": "string"})
+_IF_NONE_MATCH = Parameter("If-None-Match", "header", f"the ETag of what you have: {_TAGS}", {"type": "string"})
+_IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "header",
+    "yours for this request: sent again with it within 24 hours, it is answered as before and written once. In quotes "
+    "or without",
+    {"type": "string", "pattern": KEY_PATTERN},
+    '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+)
 _TOKEN = HTTPBearer(scheme_name="token", auto_error=False, description="what the node's operator made: `token add`")
 
 # The routes of records
@@ -446,7 +625,8 @@ _HEADERS: dict[str, Json] = {
 _TOLD_BY_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422: InvalidProblem}
 _ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
-_WITH_BODY = ("foreign_origin", "document", "bad_body", "too_slow", "too_large", "encoded", "media_type", "invalid")
+_READ_BODY = ("document", "bad_body", "too_slow", "too_large", "encoded", "media_type")
+_WITH_BODY = ("foreign_origin", *_READ_BODY, "invalid")
 _OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
 _OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
@@ -457,7 +637,8 @@ class Deed(NamedTuple):
     Attributes:
         answer: what it is answered with at best, None for nothing. body: what is sent, with an example.
         told: headers of the answer. refused: codes, those that any route may answer with left out.
-        others: answers beside those.
+        others: answers beside those. parameters: what it reads beside the body.
+        media_types: of the body. in_part: the answer where only some fields are asked for.
     """
 
     method: str
@@ -471,25 +652,32 @@ class Deed(NamedTuple):
     example: Json = None
     told: tuple[str, ...] = ()
     others: Mapping[int, dict[str, Json]] = MappingProxyType({})
+    parameters: tuple[Parameter, ...] = ()
+    media_types: tuple[str, ...] = (_JSON,)
+    in_part: type[BaseModel] | None = None
 
 
 def deeds(kind: Kind) -> dict[str, Deed]:
     """The routes of one kind, by the name of what they do."""
-    page, shown, sent, settling, example = _TYPES[kind]
+    page, shown, in_part, sent, patch, settling, validation, history, versions, example = _TYPES[kind]
+    held: dict[int, dict[str, Json]] = {304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}}
+    of_one = (_ID_OR_PREFIX, _IF_NONE_MATCH)
     one, many, a = kind, f"{kind}s", _a(kind)
     write = (*_OF_WRITES, *_OF_STATES)
     at = "/{record_id:record_id}"
     stale: dict[int, dict[str, Json]] = {412: {"description": "`changed`: If-Match names another state"}}
+    written_at = (_WHOLE_ID, _IF_MATCH, _IDEMPOTENCY_KEY)
     settled: Json = {"record": {**_SENT[kind]}, "revision": example["revision"]}
     return {
         "register": Deed(
             "POST", "", f"register_{one}", f"Register {a}", shown,
             (*_OF_WRITES, *_WITH_BODY, "limit", "not_owner", "already_registered"),
-            201, sent, {**_SENT[kind]}, ("ETag", "Location"),
+            201, sent, {**_SENT[kind]}, ("ETag", "Location"), parameters=(_IDEMPOTENCY_KEY,),
         ),
         "browse": Deed(
             "GET", "", f"list_{many}", f"List or search {many}, the last changed first", page,
-            ("query", "invalid", "interrupted"),
+            ("query", "invalid", "interrupted"), told=("ETag",), others=held,
+            parameters=(_QUERY, _LIMIT, _CURSOR, _SORT, _FIELDS, _TOTAL, _IF_NONE_MATCH),
         ),
         "search": Deed(
             "POST", "/search", f"search_{many}", f"Search {many}", page,
@@ -497,32 +685,54 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         ),
         "show": Deed(
             "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
-            ("ambiguous", "not_found"), told=("ETag",),
-            others={304: {"description": "you have it", "headers": {"ETag": _HEADERS["ETag"]}}},
+            ("ambiguous", "not_found", "invalid"), told=("ETag",), others=held,
+            parameters=(_ID_OR_PREFIX, _FIELDS, _IF_NONE_MATCH), in_part=in_part,
+        ),
+        "history": Deed(
+            "GET", f"{at}/history", f"get_{one}_history", f"What was done to {a}, deleted or not, the last first",
+            history, ("ambiguous", "not_found", "invalid"), parameters=(_ID_OR_PREFIX, _LIMIT, _CURSOR),
+        ),
+        "heads": Deed(
+            "GET", f"{at}/heads", f"get_{one}_heads", f"The operations of {a} that stand, deleted or not", Heads,
+            ("ambiguous", "not_found"), told=("ETag",), others=held, parameters=of_one,
+        ),
+        "versions": Deed(
+            "GET", f"{at}/versions", f"get_{one}_versions", f"The live versions of {a}, and what they come from",
+            versions, ("ambiguous", "not_found"), told=("ETag",), others=held, parameters=of_one,
+        ),
+        "validate": Deed(
+            "POST", "/validate", f"validate_{one}",
+            f"Say all that is wrong with {a}, and what would be registered; nothing is written", validation,
+            ("foreign_origin", *_READ_BODY), 200, sent, {**_SENT[kind]},
         ),
         "update": Deed(
             "PUT", at, f"replace_{one}", f"Replace {a}; If-Match guards against lost edits", shown,
-            (*write, *_WITH_BODY, "limit"), 200, sent, {**_SENT[kind]}, ("ETag",), stale,
+            (*write, *_WITH_BODY, "limit"), 200, sent, {**_SENT[kind]}, ("ETag",), stale, written_at,
+        ),
+        "patch": Deed(
+            "PATCH", at, f"patch_{one}", f"Change fields of {a}, by a merge patch (RFC 7396); else as PUT", shown,
+            (*write, *_WITH_BODY, "limit"), 200, patch, _PATCHES[kind], ("ETag",), stale, written_at,
+            (MERGE_PATCH, _JSON),
         ),
         "delete": Deed(
             "DELETE", at, f"delete_{one}", f"Delete {a}; If-Match guards against lost edits", None, write, 204,
-            others=stale,
+            others=stale, parameters=written_at,
         ),
         "resolve": Deed(
             "POST", f"{at}/resolve", f"resolve_{one}",
             f"Settle {a} of which several versions are live, naming all heads; null deletes it", shown,
             (*write, *_WITH_BODY, "limit", "no_conflict"), 200, settling, settled, ("ETag",),
-            {**stale, 204: {"description": "deleted"}},
+            {**stale, 204: {"description": "deleted"}}, written_at,
         ),
     }  # fmt: skip
 
 
 def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], deed: Deed) -> None:
-    """Add a route, described by its types. The endpoint makes its own answers; FastAPI makes and checks none."""
-    extra: dict[str, Json] = {}
+    """Add a route, described by its types. The endpoint reads its request and makes its answer, FastAPI neither."""
+    extra: dict[str, Json] = {"parameters": [given.described() for given in deed.parameters]}
     if deed.body is not None:
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
-        extra["requestBody"] = {"required": True, "content": {_JSON: content}}
+        extra["requestBody"] = {"required": True, "content": dict.fromkeys(deed.media_types, content)}
     told: dict[str, Json] = {"headers": {name: _HEADERS[name] for name in deed.told}} if deed.told else {}
     if deed.answer is not None:
         told["content"] = {_JSON: {"example": EXAMPLES[deed.answer]}}
@@ -538,7 +748,7 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         # FastAPI would show the docstring of a private method otherwise.
         description=deed.summary,
         status_code=deed.status,
-        response_model=deed.answer,
+        response_model=deed.answer if deed.in_part is None else deed.answer | deed.in_part,
         response_class=JSONResponse,
         response_description="deleted" if deed.answer is None else "done",
         responses={deed.status: told, **_refusals(deed.refused), **_others(deed.others)},
@@ -592,20 +802,15 @@ def _others(others: Mapping[int, dict[str, Json]]) -> dict[int | str, dict[str, 
 
 
 def completed(openapi: dict[str, Json]) -> dict[str, Json]:
-    """The document that FastAPI made, in place: problems under their media type, the types of bodies, nothing of
-    FastAPI's own refusals, which nobody is ever answered, and what is described by hand."""
+    """The document that FastAPI made, in place: problems under their media type, the types of bodies, and what is
+    described by hand."""
     for operation in operations(openapi):
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
-        for status, response in [*responses.items()]:
+        for status, response in responses.items():
             content = response.get("content") if isinstance(response, dict) else None
-            if not isinstance(content, dict) or status < "400":
-                continue
-            shape = content.pop(_JSON, None)
-            if shape == {"schema": {"$ref": _REF.format(model="HTTPValidationError")}}:
-                del responses[status]
-            elif shape is not None:
-                content[MEDIA_TYPE] = shape
+            if isinstance(content, dict) and status >= "400":
+                content[MEDIA_TYPE] = content.pop(_JSON)
     components = openapi.setdefault("components", {})
     schemas = components.setdefault("schemas", {}) if isinstance(components, dict) else {}
     if isinstance(schemas, dict):
@@ -623,7 +828,7 @@ def completed(openapi: dict[str, Json]) -> dict[str, Json]:
 def _described() -> list[type[BaseModel]]:
     """Every type that a route names."""
     done = [deed for kind in KINDS for deed in deeds(kind).values()]
-    named = [of for deed in done for of in (deed.body, deed.answer) if of is not None]
+    named = [of for deed in done for of in (deed.body, deed.answer, deed.in_part) if of is not None]
     return [*dict.fromkeys(named), Problem, *_PROBLEMS.values()]
 
 
@@ -646,28 +851,13 @@ def operations(openapi: Mapping[str, Json]) -> Iterator[Operation]:
 
 # The page
 
-# Styles stand in the page itself; scripts, images, frames and other hosts are not used, and so not allowed.
-HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "pre,code{font-family:ui-monospace,monospace;font-size:.9em}"
-    "pre{overflow-x:auto;padding:1rem;border:1px solid #8884}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid #8884;"
-    "vertical-align:top}summary{cursor:pointer}:root{color-scheme:light dark}"
-)
-
 
 def docs_page(openapi: Mapping[str, Json]) -> str:
     """The page for an OpenAPI document: its routes and types, and the query language."""
     tables = _Tables(openapi)
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>tui-registry node</title><style>{_STYLE}</style>"
-        "<h1>tui-registry node</h1>"
+    return page(
+        "The API of a tui-registry node",
+        "<h1>The API of this node</h1>"
         "<p>A registry of AI models and agents. Reads are open; a write is signed by the node's own key and needs "
         "<code>Authorization: Bearer TOKEN</code>. The same in a form for programs: "
         "<a href=openapi.json>openapi.json</a>. How replicas exchange signed operations, which are valid, and what the "
@@ -680,10 +870,11 @@ def docs_page(openapi: Mapping[str, Json]) -> str:
         "until <code>POST .../resolve</code> has settled it. A write that bears an <code>Idempotency-Key</code> is "
         "done once, however often it is sent.</p>"
         f"<h2>Routes</h2>{''.join(map(tables.route, operations(openapi)))}"
-        f"<h2>Types</h2>{tables.types()}<h2>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
+        f"<h2>Types</h2>{tables.types()}<h2 id=queries>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
         "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "
         "address.</p>"
-        f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre></html>"
+        f"<h3>Other spellings</h3><pre>{escape(spellings())}</pre>",
+        ".",
     )
 
 

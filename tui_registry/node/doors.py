@@ -28,7 +28,7 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # What stands for whoever comes over a Unix socket, where an address would name a proxy.
 UNIX = "unix"
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN_PATHS = frozenset(("models", "agents", "sync", "docs", "health", "metrics", "openapi.json"))
+_OWN_PATHS = frozenset(("models", "agents", "sync", "docs", "browse", "health", "metrics", "openapi.json"))
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -157,8 +157,9 @@ class Proxies:
 
 class Doors:
     """An ASGI app around the node's own: lets in who asks by a name of the node's, and no other site's page to change
-    anything. It writes into the scope who asks where a believed proxy says so (`client`, `scheme`), and `root_path`;
-    `path` is then without that, whether the proxy took it away or not."""
+    anything. It writes into the scope who asks, and by which name, where a believed proxy says so (`client`, `scheme`,
+    the Host among the `headers`), and `root_path`; `path` is then without that, whether the proxy took it away or not.
+    """
 
     def __init__(self, app: ASGIApp, whereabouts: Whereabouts) -> None:
         """
@@ -183,6 +184,9 @@ class Doors:
         await self._app(scope, receive, send)
 
     def _enter(self, scope: Scope) -> None:
+        # Before anything is refused: where a page is asked for, the refusal is one, and leads to others.
+        if self._root:
+            self._without_root(scope)
         headers = _Forwarded()
         hosts: list[bytes] = []
         origins: list[bytes] = []
@@ -203,7 +207,9 @@ class Doors:
             named = self._proxies.client(peer, headers)
             scope["client"] = (named, 0) if named else None
             scope["scheme"] = headers.scheme or scope["scheme"]
-            host = headers.host or host
+            if headers.host:
+                host = headers.host
+                scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
         self._expect_known(host)
         if scope["method"] not in _READING and not all(self._is_own(origin, host, proxied) for origin in origins):
             raise NodeError(
@@ -211,8 +217,6 @@ class Doors:
                 "a page of another site asks for this in somebody's browser: nothing was changed. Programs send no "
                 "Origin",
             )
-        if self._root:
-            self._without_root(scope)
 
     def _expect_known(self, host: bytes) -> None:
         known = self._known(host)

@@ -30,7 +30,7 @@ from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.queues import Client, Queues, Waiting
-from tui_registry.node.requests import etag_of, is_held, members, read_body, read_json, wanted_range, wrong
+from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Counts, Watch, add, name_route
@@ -451,7 +451,7 @@ class _ByHash:
     async def answer(self, request: Request) -> Response:
         bounds = self._bounds
         body = await read_json(request, bounds.question_bytes, bounds, self._queues)
-        hashes = members(body, {"hashes": "a list"}).get("hashes")
+        hashes = expect_members(body, "hashes").get("hashes")
         if not isinstance(hashes, list) or len(hashes) > bounds.hashes:
             raise wrong("hashes", f"must be a list of at most {bounds.hashes:,} hashes")
         wanted = [item for item in hashes if isinstance(item, str) and _HASH.fullmatch(item)]
@@ -639,8 +639,8 @@ class _Reconciling:
 
     async def answer(self, request: Request) -> Response:
         body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
-        known = {"epoch": "text", "size": "a number", "ranges": "a list"}
-        epoch, size, ranges = (members(body, known).get(name) for name in known)
+        known = ("epoch", "size", "ranges")
+        epoch, size, ranges = map(expect_members(body, *known).get, known)
         if not isinstance(epoch, str):
             raise wrong("epoch", "must be text")
         if size is not None and type(size) is not int:

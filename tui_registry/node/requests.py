@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import Request
 
@@ -104,19 +104,29 @@ async def read_json(request: Request, limit: int, bounds: NodeBounds, queues: Qu
         raise NodeError(error.code, f"the body{error.sentence.removeprefix(_NAME)}") from None
 
 
-def members(tree: Json, known: Mapping[str, str]) -> dict[str, Json]:
-    """The members of an object that may have these names and no others; `known` gives each name's type in words.
+def members(tree: Json, known: Sequence[str]) -> tuple[dict[str, Json], list[Problem]]:
+    """The members of an object that may have these names and no others, and a problem for each that has another.
 
     Raises:
-        InvalidRecord: with a problem for each unknown member.
+        InvalidRecord: it is no object.
     """
     if not isinstance(tree, dict):
         raise InvalidRecord((Problem("", "error", "type", f"must be an object of {', '.join(known)}"),))
-    unknown = [name for name in tree if name not in known]
+    said = f"must be one of {', '.join(known)}"
+    unknown = [name for name in tree if name not in known][:20]
+    return tree, [Problem(safe_text(name, 40), "error", "unknown_field", said) for name in unknown]
+
+
+def expect_members(tree: Json, *known: str) -> dict[str, Json]:
+    """As `members`, where one that there is not is refused at once.
+
+    Raises:
+        InvalidRecord: it is no object, or has a member that there is not.
+    """
+    found, unknown = members(tree, known)
     if unknown:
-        said = f"must be one of {', '.join(known)}"
-        raise InvalidRecord(tuple(Problem(name[:40], "error", "unknown_field", said) for name in unknown[:20]))
-    return tree
+        raise InvalidRecord(tuple(unknown))
+    return found
 
 
 def wrong(path: str, sentence: str) -> InvalidRecord:
@@ -124,25 +134,29 @@ def wrong(path: str, sentence: str) -> InvalidRecord:
     return InvalidRecord((Problem(path, "error", "type", sentence),))
 
 
-def expect_parameters(request: Request, *known: str) -> None:
-    """Refuse a parameter that there is not, rather than answer another question than was asked.
+def parameters(request: Request, *known: str) -> dict[str, str]:
+    """What the request gives of these parameters; one that there is not is refused, rather than another question
+    answered than was asked.
 
     Raises:
         NodeError: `parameter`: one is unknown, or given twice.
     """
-    seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
+    given: dict[str, str] = {}
+    if not request.scope["query_string"]:
+        return given
+    for name, value in request.query_params.multi_items():
         shown = safe_text(name, 40)
         if name not in known:
             near = fewest_typos(name, known, 2) if len(name) > 2 else None
             hint = f"did you mean '{near}'?" if near else f"this path takes {', '.join(known) or 'none'}"
             raise NodeError("parameter", f"there is no parameter '{shown}': {hint}")
-        if name in seen:
+        if name in given:
             raise NodeError("parameter", f"'{shown}' is given twice: say which one is meant")
-        seen.add(name)
+        given[name] = value
+    return given
 
 
-def idempotency_key(given: Sequence[str] | None) -> str | None:
+def idempotency_key(given: Sequence[str]) -> str | None:
     """The key that a request bears, in quotes or without, None where it bears none.
 
     Raises:
@@ -173,13 +187,13 @@ def is_held(request: Request, etag: str) -> bool:
     return any(tag in (_ANY, etag) for tag in tags)
 
 
-def is_stale(if_match: Sequence[str] | None, revision: str) -> bool:
+def is_stale(if_match: Sequence[str], revision: str) -> bool:
     """Whether the caller decided by other heads of a record than those of the revision (If-Match): 412.
 
     A tag's part after the dot is about the bytes of an answer, which a write does not care for; tags of 0.1 had none.
     A weak tag matches nothing.
     """
-    if if_match is None:
+    if not if_match:
         return False
     tags = _tags(if_match)
     return tags != [_ANY] and all(tag[1:-1].partition(".")[0] != revision for tag in tags)

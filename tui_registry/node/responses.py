@@ -15,13 +15,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
 from tui_registry.node.limits import PIECE, NodeBounds, place_of
+from tui_registry.node.pages import HEADERS, is_page, refusal_page
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,7 +75,7 @@ _STATUS = {
     "full": 507,
 }
 _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the node's own output"
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Seconds: the longest time that anybody is sent away for.
 _LATEST = 30
 _OPERATORS = frozenset(("locked", "disk_full", "read_only"))
@@ -122,7 +123,8 @@ def problem(
     headers: Mapping[str, str] | None = None,
     told: Mapping[str, Json] | None = None,
 ) -> Response:
-    """A problem+json answer (RFC 9457): `code`, `problems` and what is `told` are our members."""
+    """A problem+json answer (RFC 9457): `code`, `problems` and what is `told` are our members. Where a page was asked
+    for it is a page."""
     tree: dict[str, Json] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -134,7 +136,7 @@ def problem(
     listed: list[Json] = [found.to_json() for found in problems]
     if listed:
         tree["problems"] = listed
-    return Response(json.dumps(tree), status, dict(headers or {}), MEDIA_TYPE)
+    return _Refusal(tree, status, dict(headers or {}))
 
 
 def later(code: str, why: str, seconds: float) -> NodeError:
@@ -244,6 +246,20 @@ class PacedAnswers:
 
 
 # How: problems
+
+
+class _Refusal(Response):
+    def __init__(self, tree: dict[str, Json], status: int, headers: dict[str, str]) -> None:
+        super().__init__(json.dumps(tree), status, headers, MEDIA_TYPE)
+        self._tree = tree
+        self._told = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not is_page(scope):
+            await super().__call__(scope, receive, send)
+            return
+        html = refusal_page(self._tree, scope.get("root_path", ""))
+        await HTMLResponse(html, self.status_code, {**HEADERS, **self._told})(scope, receive, send)
 
 
 def _registry_error(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ What differs, `records.merging` finds; here it gets its labels and becomes text 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
@@ -15,6 +15,9 @@ from tui_registry.present.deeds import by_whom
 from tui_registry.present.record_rows import Row, value_row, variant
 from tui_registry.records.merging import Difference, Piece, Shape, Sign, changed_items, differing, marked
 from tui_registry.text import ELLIPSIS, NEWLINE_SIGN, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import HistoryEntry
 
 
 class Written(Protocol):
@@ -182,6 +185,16 @@ def change_lines(before: Record | None, after: Record | None, limit: int = 60, m
     if before is None or after is None:
         return []
     return [line for found in differing(None, [before, after]) for line in _change_lines(found, limit, most)]
+
+
+def what_changed(entry: HistoryEntry) -> list[str]:
+    """What an operation changed, a line a field as in `change_lines`; nothing where it registered the record."""
+    if entry.did == "deleted" and entry.before is not None:
+        return [f"took away version {safe_text(str(entry.before['version']), 64)}"]
+    changes = change_lines(entry.before, entry.record)
+    if not changes and entry.did in ("edited", "settled") and entry.before is not None:
+        return ["no field changed"]
+    return changes
 
 
 # How

@@ -36,12 +36,45 @@ def read_record(kind: Kind, data: Json, *, base: Record | None = None) -> Record
     Raises:
         InvalidRecord: with a problem for each unknown field, wrong type, number that does not fit or unknown variant.
     """
+    record, problems = read_as_far_as_it_goes(kind, data, base=base)
+    if problems:
+        raise InvalidRecord(tuple(problems))
+    return record
+
+
+def read_as_far_as_it_goes(
+    kind: Kind, data: Json, *, base: Record | None = None, is_patch: bool = False
+) -> tuple[Record, list[Problem]]:
+    """The record as for `read_record`, and what could not be read of it: something of the right type stands there, so
+    that the rules can be asked about the rest (`authoring.without_consequences`).
+
+    Args:
+        is_patch: `data` is a merge patch of `base` (RFC 7396): null takes a value away, so that the field is as if it
+            had never been written. A field that there is not is refused in a patch as well, where the RFC would pass
+            over it with null: it was meant to be another one.
+
+    Raises:
+        InvalidRecord: it is no object of fields at all, or one of another kind.
+    """
     problems: list[Problem] = []
     start = copy.deepcopy(base) if base is not None else defaults(kind)
-    record = _read_fields(FIELDS[kind], "", _unwrapped(kind, data), start, problems)
-    if problems:
-        raise InvalidRecord(tuple(problems[:_MOST_PROBLEMS]))
-    return record
+    fields = _unwrapped(kind, data)
+    if is_patch:
+        fields = _with_defaults_for_nulls(FIELDS[kind], fields)
+    record = _read_fields(FIELDS[kind], "", fields, start, problems)
+    return record, problems[:_MOST_PROBLEMS]
+
+
+def _with_defaults_for_nulls(fields: Sequence[Field], data: Mapping[str, Json]) -> dict[str, Json]:
+    by_name = {field.name: field for field in fields}
+    read = {**data}
+    for name in by_name.keys() & data.keys():
+        field, value = by_name[name], data[name]
+        if value is None:
+            read[name] = copy.deepcopy(field.default)
+        elif isinstance(field.type, schema.Struct) and isinstance(value, dict):
+            read[name] = _with_defaults_for_nulls(field.type.fields, value)
+    return read
 
 
 def revision_beside(data: Json) -> str | None:
@@ -109,7 +142,7 @@ def _item(of: FieldType, path: str, value: Json, problems: list[Problem]) -> Jso
     except _FaultError as fault:
         if len(problems) < _MOST_PROBLEMS:
             problems.append(_fault(path, fault.code, fault.sentence))
-        return None
+        return {"Other": ""} if isinstance(of, schema.Variant) else ""
 
 
 class _FaultError(Exception):

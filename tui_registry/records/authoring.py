@@ -59,6 +59,33 @@ def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None
     return problems
 
 
+def without_consequences(kind: Kind, faults: Iterable[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """All that is wrong with what somebody wrote, in the order of its fields: what could not be read of it, and what
+    the rules say of the rest.
+
+    Args:
+        faults: as `as_written.read_as_far_as_it_goes` gives them.
+        problems: of the record that it gives (`check`). One that is, or may be, about what stands there for a fault is
+            left out: it would be told again if it were one of what was meant.
+    """
+    found = [*faults]
+    if not found:
+        return [*problems]
+    paths = {fault.path for fault in found}
+
+    def is_of_its_own(problem: Problem) -> bool:
+        relied_on = {problem.path, *_RELIED_ON.get(problem.code, ()), *_MOST_BY_LEAST.get(problem.path, ())}
+        return problem.code not in _OF_ALL and not any(
+            path == other or path.startswith((f"{other}.", f"{other}[")) for path in relied_on for other in paths
+        )
+
+    places = _PLACES[kind]
+    return sorted(
+        (*found, *filter(is_of_its_own, problems)),
+        key=lambda problem: places.get(re.split(r"[.\[]", problem.path, maxsplit=1)[0], -1),
+    )
+
+
 def is_plainly_valid(kind: Kind, record: Record) -> bool:
     """Whether a glance tells that a record which keeps the wire limits has no error: where this is true `check` finds
     none, where it is false nothing is known. It costs a tenth of `check` and asks no library, so it is done for every
@@ -253,6 +280,15 @@ def _size(record: Record) -> Iterator[Problem]:
 _ENVELOPE_BYTES = 1_600
 MAX_RECORD_BYTES = MAX_OP_BYTES - _ENVELOPE_BYTES
 
+
+# Of what else than its own field a problem is: by its code, and by the path.
+_OF_ALL = frozenset(("too_big", "disagrees"))
+_RELIED_ON = {
+    "needs_gpu": ("resource_requirements.requires_gpu",),
+    "not_stated": ("model_type",),
+    "incompatible_model": ("compatible_model_types",),
+}
+_MOST_BY_LEAST = {f"resource_requirements.{most}": (f"resource_requirements.{least}",) for least, most, _ in _PAIRS}
 
 # ---- lists ---------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from tui_registry.crdt.key_state import heads, winner
@@ -85,6 +85,8 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
         progress: called with ops done and ops in all.
     """
     report = VerifyReport()
+    with suppress(StoreError):  # what kept it from being written may be gone by now
+        pool.expect_writable()
     with pool.read() as db:
         (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
         report.invalid = list(_check_log(db, report, progress))

@@ -229,8 +229,8 @@ class Tokens:
         self._pool = pool
         self._clock = clock
         self._guard = threading.Lock()
-        self._own: sqlite3.Connection | None = None
-        self._own_is_hindered = False
+        self._watcher: sqlite3.Connection | None = None
+        self._turn = 0
         self._seen: tuple[int, FileState | None] | None = None
         self._known: list[tuple[bytes, Token]] = []
 
@@ -326,25 +326,24 @@ class Tokens:
     def close(self) -> None:
         """Let go of the database."""
         with self._guard:
-            if self._own is not None:
-                self._own.close()
-                self._own = None
-
-    def _reader(self) -> sqlite3.Connection:
-        """A connection of its own: those of the pool may all be lent to searches, and who only brings a token waits for
-        none of them. Another one each time where the file cannot be written: it may be read in another way by now."""
-        hindered = self._pool.hindrance is not None
-        if self._own is None or hindered or self._own_is_hindered:
-            if self._own is not None:
-                self._own.close()
-            self._own, self._own_is_hindered = self._pool.connect(), hindered
-        return self._own
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
 
     def _current(self) -> list[tuple[bytes, Token]]:
         with self._guard, said_plainly(self._pool.path):
-            seen = (self._pool.data_version(), file_state(self._file))
+            turn = self._pool.turn()
+            if self._watcher is not None and turn != self._turn:
+                self._watcher.close()
+                self._watcher = self._seen = None
+            if self._watcher is None:
+                # Its own: those of the pool may all be lent to searches, and a write must not wait for these to be let
+                # in. And one that wrote would not see its own commits in the version.
+                self._watcher, self._turn = self._pool.connect(), turn
+            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+            seen = (int(version), file_state(self._file))
             if seen != self._seen:
-                self._known = _stored_tokens(self._reader())
+                self._known = _stored_tokens(self._watcher)
                 try:
                     token = self.file_token()
                 except StoreError:

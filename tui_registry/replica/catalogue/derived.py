@@ -239,6 +239,12 @@ def indexed_from(db: sqlite3.Connection) -> int:
     return int(floor)
 
 
+def index_version(db: sqlite3.Connection) -> int:
+    """The version of the program's making by which the index was made; `INDEX_VERSION` is the present one."""
+    (version,) = db.execute("SELECT index_version FROM replica").fetchone()
+    return int(version)
+
+
 def indexed_share(db: sqlite3.Connection) -> float:
     """How much of the word index is made, from 0 to 1."""
     floor, top = db.execute("SELECT floor, top FROM search_state").fetchone()

@@ -71,6 +71,16 @@ class LocalWrites:
         with self._turn() as turn:
             return turn.once(once, lambda: turn.add(kind, record))
 
+    def would_add(self, kind: Kind, record: Record) -> Record:
+        """The record that `add` would sign just now, with its id, owner and times. Nothing is written.
+
+        Raises:
+            StoreError: `already_registered`, `not_owner`, `bad_key`.
+        """
+        identity = self._key.identity()
+        with self._pool.read() as db:
+            return _Turn(db, identity, self._clock, None).would_add(kind, record)
+
     def add_all(
         self, records: Sequence[tuple[Kind, Record]], *, bulk: bool, together: Together | None = None
     ) -> list[Write | RegistryError]:
@@ -310,8 +320,17 @@ class _Turn:
             self.flush()
             known = _read_known(self._db, identifier)
             if known is not None and known.kind == kind:
-                return self._add_again(known, record)
+                self._expect_removed(known)
+                return self.write(known, record)
         return self._take(sign_up(self._identity, kind, self._as_new(kind, record), counter=self._counter))
+
+    def would_add(self, kind: Kind, record: Record) -> Record:
+        """The record that `add` would sign; nothing is taken."""
+        known = _read_known(self._db, str(record[ID_FIELD[kind]]))
+        if known is None or known.kind != kind:
+            return self._as_new(kind, record)
+        self._expect_removed(known)
+        return self._value_after(known, record)
 
     def add_or_refuse(self, kind: Kind, record: Record) -> Write | RegistryError:
         """`add` after the authoring rules, with the errors of this one record as a value."""
@@ -360,13 +379,7 @@ class _Turn:
 
     def write(self, known: _Known, record: Record) -> Write:
         """Sign and take a new value on top of all heads."""
-        value = {
-            **record,
-            ID_FIELD[known.kind]: known.id,
-            "owner_id": self._identity.address,
-            "created_at": known.heads[0].created_at,
-            "updated_at": self._time_after(known),
-        }
+        value = self._value_after(known, record)
         return self._take_chain(
             known,
             lambda children, clock: sign_up(
@@ -395,14 +408,22 @@ class _Turn:
         self._check_owner(known)
         return known
 
-    def _add_again(self, known: _Known, record: Record) -> Write:
+    def _value_after(self, known: _Known, record: Record) -> Record:
+        return {
+            **record,
+            ID_FIELD[known.kind]: known.id,
+            "owner_id": self._identity.address,
+            "created_at": known.heads[0].created_at,
+            "updated_at": self._time_after(known),
+        }
+
+    def _expect_removed(self, known: _Known) -> None:
         if known.live:
             raise StoreError(
                 "already_registered",
                 f"{known.words} is registered already: update it, or leave out the id for a new one",
             )
         self._check_owner(known)
-        return self.write(known, record)
 
     def _as_new(self, kind: Kind, record: Record) -> Record:
         address, name = self._identity.address, str(record["name"])

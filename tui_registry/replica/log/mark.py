@@ -25,7 +25,7 @@ from tui_registry.errors import system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.log.operations import Log, sum_at
-from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.settings import state_dir
 
 if TYPE_CHECKING:
@@ -114,7 +114,12 @@ class Mark:
         restored = self._differs()
         if restored is not None or new_epoch:
             # Before another epoch has its mark.
-            self._pool.expect_writable()
+            try:
+                self._pool.expect_writable()
+            except StoreError as error:
+                why = "others were given another log under its epoch" if restored is not None else "that was asked for"
+                needed = f"the log needs another epoch before others are given it, as {why}"
+                raise StoreError(error.code, f"{needed}: {error.sentence}") from error
         renewed = new_epoch or restored is not None
         before = self._untold() if restored is None else (restored.shared, restored.shared_at)
         if renewed:

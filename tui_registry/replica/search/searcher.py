@@ -19,7 +19,7 @@ from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page
-from tui_registry.replica.catalogue.derived import indexed_share
+from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query
@@ -102,7 +102,9 @@ class Searcher:
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
-                page = page._replace(notes=_notes(db, parsed, names, context))
+                page = page._replace(
+                    notes=_notes(db, parsed, names, context, is_fixed=self._pool.hindrance is not None)
+                )
             if not page.rows and cursor is None:
                 proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
                 page = page._replace(did_you_mean=proposal, near=near)
@@ -118,7 +120,7 @@ class Searcher:
             self._judge(parsed, unwanted)
         with self._looking(parsed, unwanted, names, work) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))
-            return facets._replace(notes=_notes(db, parsed, names, context))
+            return facets._replace(notes=_notes(db, parsed, names, context, is_fixed=self._pool.hindrance is not None))
 
     def known_values(self, field: str, prefix: str, limit: int) -> list[FacetValue]:
         """The values that records here have, the most frequent first."""
@@ -236,13 +238,25 @@ class Searcher:
 # How: one window
 
 
-def _notes(db: sqlite3.Connection, query: Query, names: Mapping[str, str], context: Context) -> tuple[str, ...]:
-    """What to know of an answer, a sentence each."""
+def _notes(
+    db: sqlite3.Connection, query: Query, names: Mapping[str, str], context: Context, *, is_fixed: bool
+) -> tuple[str, ...]:
+    """What to know of an answer, a sentence each.
+
+    Args:
+        is_fixed: nothing can be written, so that what lacks in the index lacks for good.
+    """
     if query.where is None:
         return query.notes
     making: tuple[str, ...] = ()
     if _is_partial(query, context):
-        making = (f"search is being made anew: {int(indexed_share(db) * 100)} % of the records are in it",)
+        state = "is not whole, and nothing can be written to go on with it" if is_fixed else "is being made anew"
+        making = (f"search {state}: {int(indexed_share(db) * 100)} % of the records are in it",)
+    elif is_fixed and index_version(db) != INDEX_VERSION:
+        making = (
+            "what is searched was made by another version of tui-registry, and nothing can be written to make it anew: "
+            "some records may be missed",
+        )
     return (*making, *context.judged.notes, *query.notes, *_models_meant(db, query, names))
 
 

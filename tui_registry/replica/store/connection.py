@@ -79,6 +79,8 @@ class Pool:
         self._hindrance: Hindrance | None = None
         self._still: _Look | None = None
         self._turn = 0
+        # Where it is read together with its owner: as long as a connection is there, so are the files that are shared.
+        self._holding: sqlite3.Connection | None = None
         self._settling = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
@@ -178,6 +180,12 @@ class Pool:
             raise StoreError("unusable", f"{self.path} has been closed")
         return _connected(self.path, self._way)
 
+    def turn(self) -> int:
+        """A number that changes when the file is read in another way: who keeps a connection of `connect` opens another
+        one then."""
+        self._follow()
+        return self._turn
+
     @property
     def hindrance(self) -> Hindrance | None:
         """What kept the file from being written when that was looked at last; None where nothing did."""
@@ -206,7 +214,8 @@ class Pool:
         try:
             if found is not None and _would_leave_files(self.path):
                 raise _NoFilesError
-            return self._settled(_ORDINARY if hindrance is None else _WITH_OTHERS, hindrance, None)
+            way = _WITH_OTHERS if found is not None else _ASKING if self._asked else _ORDINARY
+            return self._settled(way, hindrance, None)
         except sqlite3.Error as error:
             if not is_there:
                 raise
@@ -239,10 +248,10 @@ class Pool:
         """Close every idle connection; borrowed ones close when they are given back."""
         with self._guard:
             self._closed = True
-            for connection in (*self._idle, *filter(None, (self._watcher,))):
+            for connection in (*self._idle, *filter(None, (self._watcher, self._holding))):
                 connection.close()
             self._idle.clear()
-            self._watcher = None
+            self._watcher = self._holding = None
         with self._writing:
             if self._writer is not None:
                 self._writer.close()
@@ -275,19 +284,19 @@ class Pool:
         connection.close()
 
     def _settled(self, way: _Way, hindrance: Hindrance | None, still: _Look | None) -> sqlite3.Connection:
-        connection = _connected(self.path, way)
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except BaseException:
-            connection.close()
-            raise
+        connection = _reading(self.path, way)
+        holding = _reading(self.path, way) if way == _WITH_OTHERS else None
         with self._guard:
-            for former in (*self._idle, *filter(None, (self._watcher,))):
-                former.close()
-            self._idle.clear()
-            self._watcher = None
-            self._way, self._hindrance, self._still = way, hindrance, still
-            self._turn += 1
+            self._holding, holding = holding, self._holding
+            if holding is not None:
+                holding.close()
+            if (way, hindrance, still) != (self._way, self._hindrance, self._still):
+                for former in (*self._idle, *filter(None, (self._watcher,))):
+                    former.close()
+                self._idle.clear()
+                self._watcher = None
+                self._way, self._hindrance, self._still = way, hindrance, still
+                self._turn += 1
         return connection
 
     def _follow(self) -> None:
@@ -352,13 +361,17 @@ class _Way(NamedTuple):
     Attributes:
         options: of the file's URI; empty for SQLite's ordinary way.
         has_own_index: what a `-wal` holds is indexed in the connection's own memory, not in a file that all share.
+        only_asks: nothing is written by statements, where it could be.
     """
 
     options: str = ""
     has_own_index: bool = False
+    only_asks: bool = False
 
 
 _ORDINARY = _Way()
+# Not `mode=ro`: who could write, and opens it so, leaves the files beside it behind.
+_ASKING = _Way(only_asks=True)
 _WITH_OTHERS = _Way("mode=ro")
 # Without locks, for which no file could be opened either, and from which nobody is kept.
 _STILL = _Way("mode=ro&immutable=1")
@@ -400,23 +413,35 @@ def _connected(path: Path, way: _Way) -> sqlite3.Connection:
     # How it is locked is said before it is looked at for the first time, which some of the others do.
     for setting in ("locking_mode = EXCLUSIVE", *_POLICY) if way.has_own_index else _POLICY:
         connection.execute(f"PRAGMA {setting}")
+    if way.only_asks:
+        connection.execute("PRAGMA query_only = ON")
     return connection
 
 
 def _hindrance_of(path: Path) -> Hindrance | None:
-    is_new = not path.exists()
-    if (is_new or os.access(path, os.W_OK)) and all(
-        os.access(beside if beside.exists() else path.parent, os.W_OK)
-        for beside in (_beside(path, "-wal"), _beside(path, "-shm"))
-    ):
+    beside = (one if one.exists() else path.parent for one in (_beside(path, "-wal"), _beside(path, "-shm")))
+    places = (*beside, path) if path.exists() else (path.parent,)
+    closed = next((place for place in reversed(places) if not os.access(place, os.W_OK)), None)
+    if closed is None:
         return None
     if _is_mounted_read_only(path.parent):
         reason = "its disk is mounted read-only"
-    elif is_new or os.access(path, os.W_OK):
-        reason = f"this user may not write in {path.parent}"
-    else:
+    elif closed == path:
         reason = "this user may not write the file"
+    else:
+        reason = f"this user may not write {'in ' if closed == path.parent else ''}{closed}"
     return Hindrance("read_only", reason, _COPY)
+
+
+def _reading(path: Path, way: _Way) -> sqlite3.Connection:
+    """A connection that has read, and so has all that it needs to read."""
+    connection = _connected(path, way)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class _NoFilesError(sqlite3.OperationalError):

@@ -30,7 +30,7 @@ from tui_registry.present.record_rows import (
     time_rows,
     warnings,
 )
-from tui_registry.present.versions import came, change_lines
+from tui_registry.present.versions import came, what_changed
 from tui_registry.query import Text
 from tui_registry.text import address_short, count_words, exact, plural, safe_text
 from tui_registry.tui.kit.actions import action
@@ -447,12 +447,7 @@ def version_lines(entry: HistoryEntry, around: Surroundings, width: int, *, poin
     )
     lines = [*head.wrap(max(8, width))]
     lines += paragraph(came_in_full(entry, around), width, "$foreground-muted", 2)
-    changes = change_lines(entry.before, entry.record)
-    if entry.did == "deleted" and entry.before is not None:
-        changes = [f"took away version {safe_text(str(entry.before['version']), 64)}"]
-    elif entry.did in ("edited", "settled") and entry.before is not None and not changes:
-        changes = ["no field changed"]
-    for change in changes:
+    for change in what_changed(entry):
         lines += paragraph(change, width, indent=2)
     return lines
 

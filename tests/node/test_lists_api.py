@@ -1,0 +1,117 @@
+"""Lists over REST: some fields of records, how many there are, what else could be asked, and what is held already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.node.conftest import T0, Node, refused, serving
+from tests.node.test_conflicts_api import ME, given
+from tests.seeds import seed
+from tui_registry.datastore import Datastore
+from tui_registry.errors import KINDS, Json, Kind
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node of a dozen records, to which nothing is written over HTTP."""
+    with Datastore.open(tmp_path_factory.mktemp("seeded") / "node", clock=lambda: T0) as store:
+        seed(store, 12)
+        store.key.replace(ME)
+        for kind in KINDS:
+            given(store, kind, 2)
+        with serving(store) as started:
+            yield started
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_some_fields_are_told_with_the_id_and_the_state(seeded: Node, kind: Kind) -> None:
+    whole = seeded.reader.get(f"/{kind}s").json()["items"]
+    names = [f"{kind}_id", "name", "license", "revision", "conflict"]
+    wanted = [{name: item[name] for name in names} for item in whole]
+    for fields in ("license,name", " name , license,revision", f"name,license,{kind}_id,name"):
+        told = seeded.reader.get(f"/{kind}s", params={"fields": fields}).json()
+        assert told["items"] == wanted
+        assert [[*item] for item in told["items"]] == [names] * len(whole)
+    asked = {"query": "", "fields": ["name", "license"]}
+    assert seeded.reader.post(f"/{kind}s/search", json=asked).json()["items"] == wanted
+    # None at all, and what stands for all.
+    assert {*seeded.reader.get(f"/{kind}s", params={"fields": "conflict"}).json()["items"][0]} == {
+        f"{kind}_id", "revision", "conflict",
+    }  # fmt: skip
+    assert seeded.reader.get(f"/{kind}s", params={"fields": ""}).json()["items"] == whole
+    # One record, in conflict or not, as well.
+    for item in (whole[0], next(item for item in whole if item["conflict"])):
+        alone = seeded.reader.get(f"/{kind}s/{item[f'{kind}_id']}", params={"fields": "name,license"})
+        assert {name: value for name, value in alone.json().items() if name != "heads"} == wanted[whole.index(item)]
+        # Its tag is of what was told, and guards a write all the same.
+        assert alone.headers["etag"].startswith(f'"{item["revision"]}.')
+        etag = {"if-none-match": alone.headers["etag"]}
+        assert seeded.reader.get(f"/{kind}s/{item[f'{kind}_id']}", headers=etag).status_code == 200
+    refused(seeded.reader.get(f"/{kind}s/{'0' * 64}", params={"fields": "name"}), 404, "not_found")
+
+
+def test_a_field_that_there_is_not_is_told_with_the_nearest_that_there_is(seeded: Node) -> None:
+    for answer in (
+        seeded.reader.get("/models", params={"fields": "name,licence"}),
+        seeded.reader.get("/models/ab", params={"fields": "licence"}),
+        seeded.reader.post("/models/search", json={"fields": ["licence"]}),
+    ):
+        (problem,) = refused(answer, 422, "invalid")["problems"]
+        assert (problem["path"], problem["code"]) == ("fields", "unknown_field")
+        assert "did you mean 'license'?" in problem["sentence"]
+    bad: list[Json] = ["name", 7, ["name"] * 65, [["name"]], [None]]
+    for fields in bad:
+        refused(seeded.reader.post("/models/search", json={"fields": fields}), 422, "invalid")
+    hostile = seeded.reader.get("/models", params={"fields": "\x1b[31m\u202e"})
+    assert "\x1b" not in str(refused(hostile, 422, "invalid")["detail"])
+
+
+def test_how_many_there_are_is_told_where_it_is_asked_for(seeded: Node) -> None:
+    first = seeded.reader.get("/models", params={"limit": "2", "total": "true"}).json()
+    assert (first["total"], first["total_is_exact"]) == (seeded.store.stats().models, True)
+    # The pages behind know as well; and they are pages of the same list, asked for with it or not.
+    params = {"limit": "2", "total": "true", "cursor": first["next"]}
+    assert seeded.reader.get("/models", params=params).json()["total"] == first["total"]
+    assert "total" not in seeded.reader.get("/models", params={"limit": "2", "cursor": first["next"]}).json()
+    for params in ({}, {"total": "false"}, {"total": ""}):
+        assert "total" not in seeded.reader.get("/models", params=params).json()
+    assert seeded.reader.post("/models/search", json={"total": True}).json()["total"] == first["total"]
+    refused(seeded.reader.get("/models", params={"total": "yes"}), 422, "invalid")
+    for total in (0, 1, "", {}):
+        refused(seeded.reader.post("/models/search", json={"total": total}), 422, "invalid")
+
+
+def test_a_list_that_is_held_is_not_told_again(seeded: Node) -> None:
+    params = {"limit": "2", "sort": "name"}
+    first = seeded.reader.get("/models", params=params)
+    assert first.headers["cache-control"] == "no-cache"
+    for tags in (first.headers["etag"], f'"x", W/{first.headers["etag"]}', "*"):
+        held = seeded.reader.get("/models", params=params, headers={"if-none-match": tags})
+        assert (held.status_code, held.content, held.headers["etag"]) == (304, b"", first.headers["etag"])
+    for other in ({**params, "limit": "3"}, {**params, "fields": "name"}):
+        answer = seeded.reader.get("/models", params=other, headers={"if-none-match": first.headers["etag"]})
+        assert answer.status_code == 200
+
+
+def test_a_tag_of_a_list_changes_with_what_is_in_it(busy: Node) -> None:
+    made = busy.writer.post("/models", json={"name": "tagged", "license": "MIT"}).headers["location"]
+    before = busy.reader.get("/models", params={"q": "tagged"}).headers["etag"]
+    busy.writer.patch(made, json={"description": "new"}).raise_for_status()
+    again = busy.reader.get("/models", params={"q": "tagged"}, headers={"if-none-match": before})
+    assert again.status_code == 200
+
+
+def test_where_nothing_is_found_it_is_told_what_else_could_be_asked(seeded: Node) -> None:
+    for answer in (
+        seeded.reader.get("/models", params={"q": "mistrl"}),
+        seeded.reader.post("/models/search", json={"query": "mistrl"}),
+    ):
+        told = answer.json()
+        assert {name: told[name] for name in ("items", "next", "did_you_mean")} == {
+            "items": [], "next": None, "did_you_mean": "mistral",
+        }  # fmt: skip
+        assert told["near"]
+    assert seeded.reader.get("/models", params={"q": "mistral"}).json()["items"]
+    assert "did_you_mean" not in seeded.reader.get("/models", params={"q": "qqqqqqqq"}).json()
