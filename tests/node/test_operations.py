@@ -211,6 +211,18 @@ def test_metrics_are_open_on_loopback_alone_and_only_while_no_token_is_for_them(
     assert Asked(store, whereabouts=Whereabouts(host="0.0.0.0")).code("/metrics", authorization=token) == 200
 
 
+def test_no_name_of_a_path_client_or_peer_is_a_label(store: Datastore) -> None:
+    ask = Asked(store)
+    store.peers.add("hostile-peer", "http://hostile.example")
+    for number in range(50):
+        ask(f"/hostile/{number}", peer=f"192.0.2.{number}", method=f"HOSTILE{number}", user_agent="hostile")
+        ask(f"/models/{number:064x}/heads")
+    told = ask("/metrics").body.decode()
+    assert "hostile" not in told.lower()
+    assert "192.0.2" not in told
+    assert sum(name == "tui_registry_http_requests_total" for name, _ in samples(told)) == 2
+
+
 # The journal
 
 

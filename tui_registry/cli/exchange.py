@@ -108,7 +108,6 @@ def sync(args: Namespace) -> int:
 
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
-
     for option in ("uds", "tls_cert", "tls_key"):
         if getattr(args, option) == "":
             raise UsageError(f"--{option.replace('_', '-')} needs the path of a file")
@@ -130,6 +129,8 @@ def serve(args: Namespace) -> int:
             out(f"serving {address.url}")
         if journal is not None:
             journal.say("start", f"serving {address.url}", url=address.url, node=datastore.address)
+        elif address.path and not args.json:
+            note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
         elif not args.json:
             note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:

@@ -881,7 +881,8 @@ def _protocol(
             self._patient.connection_made(secured)
             secured.set_protocol(self._patient)
             for data in self._early:
-                self._patient.data_received(data)
+                if not secured.is_closing():
+                    self._patient.data_received(data)
 
     return Secured
 
