@@ -224,13 +224,30 @@ def test_over_tls_a_reader_who_takes_nothing_is_let_go(
                     line.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n" * 1000)
 
 
-def test_a_node_with_idle_lines_of_tls_ends_at_once(store: Datastore, identity: Path, trusting: ssl.SSLContext) -> None:
-    with running(store, tls=Tls(identity)) as address:
-        line = tls_line(address, trusting)
-        opened = line.__enter__()
-        opened.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        assert opened.recv(12) == b"HTTP/1.1 200"
-    opened.close()
+def test_who_does_not_hear_of_the_end_of_tls_holds_no_place(
+    store: Datastore, identity: Path, trusting: ssl.SSLContext
+) -> None:
+    """Nor a node that ends."""
+    asked = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n"
+    with ExitStack() as stack:
+        with running(store, tls=Tls(identity), bounds=NodeBounds(idle_seconds=0)) as address:
+            for more in (b"connection: close\r\n\r\n", b"no header\r\n\r\n", b"\r\n"):
+                line = stack.enter_context(tls_line(address, trusting))
+                line.sendall(asked + more)
+                while line.recv(65_536):
+                    pass
+            line = stack.enter_context(tls_line(address, trusting))
+            line.sendall(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            told = b""
+            while piece := line.recv(65_536):
+                told += piece
+            assert b"\ntui_registry_connections 1.0\n" in told
+        with running(store, tls=Tls(identity)) as address:
+            line = stack.enter_context(tls_line(address, trusting))
+            line.sendall(asked + b"\r\n")
+            assert line.recv(12) == b"HTTP/1.1 200"
+        while line.recv(65_536):
+            pass
 
 
 def test_files_that_are_no_certificate_are_told(

@@ -713,6 +713,7 @@ def _protocol(
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self.transport.is_closing() or self._held is None:
+                self._let_go()
                 return
             if self._is_answering():
                 self._look()
@@ -721,7 +722,7 @@ def _protocol(
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._taking_due = self.loop.call_later(bounds.send_seconds, self.transport.abort)
+            self._taking_due = self.loop.call_later(bounds.send_seconds, self._abort)
             if self._held is not None:
                 places.untaken(self._held)
 
@@ -738,9 +739,11 @@ def _protocol(
 
         def shutdown(self) -> None:
             super().shutdown()
-            # Few clients answer that they have heard of the end of TLS, and a node that ends waits for none of them.
-            if self.below is not None and not self._is_answering() and not self.below.get_write_buffer_size():
-                self.transport.abort()
+            self._let_go()
+
+        def timeout_keep_alive_handler(self) -> None:
+            super().timeout_keep_alive_handler()
+            self._let_go()
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
             said = self.conn.refusal if isinstance(self.conn, _Connection) else _UNREADABLE
@@ -768,7 +771,7 @@ def _protocol(
         def _make_way(self) -> bool:
             """Close it, unless it is closed already."""
             if self._taking_due is not None or self._headers_due is not None:
-                self.transport.abort()
+                self._abort()
             elif self.transport.is_closing():
                 return False
             elif self._is_answering():
@@ -791,6 +794,16 @@ def _protocol(
                 for event in (start, h11.Data(data=bytes(said.body)), h11.EndOfMessage()):
                     self.transport.write(self.conn.send(event))
             self.transport.close()
+            self._let_go()
+
+        def _let_go(self) -> None:
+            """Hang up where the end of TLS was said: it would wait for the client to say so too, and few do."""
+            if self.below is not None and self.transport.is_closing() and not self.below.get_write_buffer_size():
+                self.below.close()
+
+        def _abort(self) -> None:
+            # One of TLS that was closed twice does not hear any more.
+            (self.below or self.transport).abort()
 
         def _cycle(self) -> RequestResponseCycle | None:
             # None before the first request, whatever uvicorn's annotation says.
@@ -815,7 +828,7 @@ def _protocol(
 
         def _give_up(self) -> None:
             self._headers_due = None
-            self.transport.abort()
+            self._abort()
 
     if tls is None:
         return Patient
