@@ -10,6 +10,7 @@ import pytest
 
 from tests.certificates import Authority, proxy_to, serving_tls
 from tests.importers.test_a2a import CARD_1_0
+from tui_registry import RemoteError, connect
 from tui_registry.datastore import Datastore
 from tui_registry.importers import Finding, SourceError, read_source
 from tui_registry.sync import publish, pull
@@ -26,6 +27,8 @@ class World:
         self.authority.write_text(authority.certificate)
         (folder / "identity.pem").write_text(authority.server("localhost", "127.0.0.1", "registry.example"))
         (folder / "www").mkdir()
+        health = {"status": "ok", "version": "1", "node": "", "ops": 0}
+        (folder / "www" / "health").write_text(json.dumps(health))
         (folder / "www" / "card.json").write_text(json.dumps(CARD_1_0))
         self.port = 0
 
@@ -81,6 +84,18 @@ async def test_a_peer_with_a_certificate_of_a_private_authority_is_pulled_from(
         result = await pull(here, "them")
         assert result.error is not None
         assert "gone.pem, which cannot be read (No such file or directory)" in result.error.sentence
+
+
+def test_a_node_with_a_certificate_of_a_private_authority_is_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"https://localhost:{world.port}"
+    with connect(url) as remote, pytest.raises(RemoteError) as caught:
+        remote.health()
+    assert caught.value.code == "insecure"
+    monkeypatch.setenv("SSL_CERT_FILE", str(world.authority))
+    with connect(url) as remote:
+        assert remote.health().status == "ok"
 
 
 def test_without_it_nobody_vouches_for_the_server_and_the_sentence_says_what_to_do(world: World) -> None:

@@ -13,6 +13,7 @@ import pytest
 import tui_registry
 from tests.seeds import make_record, seed
 from tui_registry.datastore import Datastore
+from tui_registry.node import running
 
 SCREENS = {"textual", "rich"}
 NETWORK = {"httpx", "fastapi", "uvicorn", "starlette", "asyncio"}
@@ -27,10 +28,11 @@ sys.stderr.write("\\n" + __import__("json").dumps([code, sorted({name.partition(
 """
 
 
-def imported(data_dir: Path, *words: str, given: str = "") -> set[str]:
+def imported(data_dir: Path | None, *words: str, given: str = "") -> set[str]:
     """The top-level packages in `sys.modules` at the end of a command that did well."""
+    where = () if data_dir is None else ("--data-dir", str(data_dir))
     done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, "--data-dir", str(data_dir), *words],
+        [sys.executable, "-c", _SCRIPT, *where, *words],
         input=given, capture_output=True, text=True, check=True,
     )  # fmt: skip
     code, names = json.loads(done.stderr.rpartition("\n")[2])
@@ -83,6 +85,14 @@ def test_commands_that_read_import_no_screens_network_types_or_keys(
 ) -> None:
     line = [record_id if word == "ID" else word for word in words]
     assert not imported(replica, *line, *json_option) & (SCREENS | NETWORK | TYPES | KEYS | {"yaml", "platformdirs"})
+
+
+def test_a_node_is_asked_without_a_web_framework_screens_types_or_keys(replica: Path, record_id: str) -> None:
+    with Datastore.open(replica) as datastore, running(datastore) as node:
+        for words in (("list", "models"), ("show", record_id), ("history", record_id)):
+            names = imported(None, *words, "--node", node.url)
+            # What asks over HTTP brings `rich`, for a command line of its own.
+            assert not names & (TYPES | KEYS | {"textual", "fastapi", "uvicorn", "starlette", "yaml"})
 
 
 def test_how_a_replica_stands_is_told_without_screens_network_types_or_keys(replica: Path) -> None:

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
         Other,
         QuantizationType,
     )
+    from .sync.remote import Remote, RemoteError, connect
 
 __all__ = [
     "AIAgent", "AIModel", "AgentFramework", "AgentOp", "AgentResourceRequirements", "AgentType", "Datastore",
     "Identity", "InvalidRecord", "ModelFramework", "ModelOp", "ModelResourceRequirements", "ModelType", "OpError",
-    "Other", "Problem", "QuantizationType", "QueryError", "RegistryError", "StoreError", "check_op", "parse_op",
+    "Other", "Problem", "QuantizationType", "QueryError", "RegistryError", "Remote", "RemoteError", "StoreError",
+    "check_op", "connect", "parse_op",
 ]  # fmt: skip
 
 __version__ = "0.2.0.dev0"
@@ -43,6 +45,7 @@ _HOMES = {
     **dict.fromkeys(("Datastore", "StoreError"), ".datastore"),
     **dict.fromkeys(("InvalidRecord", "Problem", "RegistryError"), ".errors"),
     "QueryError": ".query",
+    **dict.fromkeys(("Remote", "RemoteError", "connect"), ".sync.remote"),
     **dict.fromkeys(
         (
             "AIAgent",

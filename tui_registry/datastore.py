@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
+    from tui_registry.replica.store.backup_file import Copied
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
     # `__getattr__` would take a misspelt name for one of these.
@@ -408,12 +409,15 @@ class Datastore:
         unwanted: Callable[[], bool] | None = None,
         whole: bool = False,
         strict: bool = False,
+        own_names: bool = True,
         work: int = SEARCH_WORK,
     ) -> Facets:
         """What the matches of a query have in common, counted; arguments and errors as for `search`."""
         _expect(query, str, "a query is text")
         _expect_kind_or_none(kind)
-        return self._searcher.facets(query, kind, unwanted=unwanted, whole=whole, strict=strict, work=work)
+        return self._searcher.facets(
+            query, kind, unwanted=unwanted, whole=whole, strict=strict, own_names=own_names, work=work
+        )
 
     def known_values(self, field: str, prefix: str = "", limit: int = 20) -> list[FacetValue]:
         """The values that records here have, the most frequent first, for completion.
@@ -791,6 +795,19 @@ class Datastore:
         """How much of the word index is made, from 0 to 1: below 1 searches find what is in it."""
         with self._pool.read() as db:
             return indexed_share(db)
+
+    def copy_to(self, path: Path, shown: Path) -> Copied:
+        """Copy the database as it is at one moment into a new file, while others write on; `backup` makes one of it.
+
+        Args:
+            shown: what the file is called in sentences.
+
+        Raises:
+            StoreError: also where the file cannot be written. OSError.
+        """
+        from tui_registry.replica.store.backup_file import copy_database
+
+        return copy_database(self._pool, path, shown)
 
     def stats(self) -> Stats:
         """Counts of what is here."""

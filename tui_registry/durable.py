@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,37 @@ def drafted(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600, *, on_
             draft.unlink(missing_ok=True)
 
 
+@contextmanager
+def drafted_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path`, this user's alone, in which that is made, whatever else its making leaves there;
+    what is whole is given its name from there, on the same disk.
+
+    It is locked while the block runs, so that `sweep` takes it for nobody's leftover, and gone afterwards.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    # It takes a while, and most commands make none.
+    import shutil
+
+    while True:
+        folder = path.parent / _draft_name(path)
+        folder.mkdir(mode=0o700)
+        handle = None
+        with suppress(FileNotFoundError):  # swept away between its making and its lock
+            handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            _lock(handle, wait=True)
+            if folder.exists():
+                break
+        if handle is not None:
+            os.close(handle)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
 def give_new_name(draft: Path, path: Path) -> None:
     """Let a draft have a name that no file has: of two that try at once, one does.
 
@@ -65,7 +97,8 @@ def give_new_name(draft: Path, path: Path) -> None:
 
 
 def sweep(folder: Path, *names: str) -> None:
-    """Remove the drafts that killed processes left in a folder, of files with these names, or of all.
+    """Remove the drafts that killed processes left in a folder, of files with these names, or of all; folders only by
+    name.
 
     By their own name alone, so that a file itself stays where a draft is a second name of it, and none that a process
     is still writing.
@@ -74,7 +107,7 @@ def sweep(folder: Path, *names: str) -> None:
         for draft in folder.iterdir():
             match = _DRAFT.fullmatch(draft.name)
             if match is not None and (not names or match[1] in names):
-                _remove_unless_held(draft)
+                _remove_unless_held(draft, folders=bool(names))
 
 
 def make_folder(folder: Path, mode: int = 0o700) -> None:
@@ -114,10 +147,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def _new_draft(path: Path, mode: int) -> tuple[Path, int]:
-    # Room for what is added: a name may be as long as the disk lets it be.
-    stem = os.fsencode(path.name)[: _NAME_BYTES - 18].decode("utf-8", "ignore")
     while True:
-        draft = path.parent / f".{stem}.{os.urandom(8).hex()}"
+        draft = path.parent / _draft_name(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(draft, flags, mode)
         _lock(handle, wait=True)
@@ -127,12 +158,23 @@ def _new_draft(path: Path, mode: int) -> tuple[Path, int]:
         os.close(handle)
 
 
-def _remove_unless_held(draft: Path) -> None:
+def _draft_name(path: Path) -> str:
+    # Room for what is added: a name may be as long as the disk lets it be.
+    stem = os.fsencode(path.name)[: _NAME_BYTES - 18].decode("utf-8", "ignore")
+    return f".{stem}.{os.urandom(8).hex()}"
+
+
+def _remove_unless_held(draft: Path, *, folders: bool) -> None:
     with suppress(OSError):
         handle = os.open(draft, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if _lock(handle, wait=False):
-                draft.unlink(missing_ok=True)
+                if not stat.S_ISDIR(os.fstat(handle).st_mode):
+                    draft.unlink(missing_ok=True)
+                elif folders:
+                    import shutil
+
+                    shutil.rmtree(draft, ignore_errors=True)
         finally:
             os.close(handle)
 

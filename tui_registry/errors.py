@@ -47,15 +47,17 @@ class RegistryError(Exception):
 
 
 class InvalidRecord(RegistryError):
-    """A record that cannot be signed as it is; `problems` says why, one by one."""
+    """A record that cannot be signed as it is; `problems` says why, one by one. `source` is the file that holds it,
+    where it came from one."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], source: str = "") -> None:
         errors = [problem for problem in problems if problem.severity == "error"] or list(problems)
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         first = errors[0]
-        where = f"{first.path}: " if first.path else ""
+        where = "".join(f"{part}: " for part in (source, first.path) if part)
         super().__init__("invalid", f"{where}{first.sentence}{more}")
         self.problems = problems
+        self.source = source
 
 
 def system_reason(error: OSError) -> str:

@@ -140,7 +140,7 @@ class Origin:
         self._redirects = redirects
         self._timeout = timeout
         self._moved = moved
-        self._trust_env = not _is_loopback(url.host)
+        self._trust_env = not is_loopback(url.host)
         self._verify, self._no_trust = _trust(url)
         self._connections = connections
         self._client = self._opened(connections)
@@ -170,19 +170,22 @@ class Origin:
         content: bytes,
         media_type: str,
         *,
+        method: str = "POST",
         answer_seconds: float | None = None,
         token: str | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """The answer to a POST. Redirects are not followed: the content is for this origin alone. Raises as `get`.
 
         Args:
+            method: another one that has content.
             answer_seconds: without a byte of the answer, where that is another time than for the rest.
-            token: what the request bears (RFC 6750).
+            token: what the request bears (RFC 6750). more: headers beside these.
         """
-        headers = {"content-type": media_type, "content-length": str(len(content))}
+        headers = {"content-type": media_type, "content-length": str(len(content)), **(more or {})}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        request = self._request("POST", url, headers, _Content(content, self._moved))
+        request = self._request(method, url, headers, _Content(content, self._moved))
         if answer_seconds is not None:
             request.extensions["timeout"]["read"] = answer_seconds
         async with self._sent(request) as response:
@@ -388,7 +391,8 @@ def _trust(url: httpx.URL) -> tuple[ssl.SSLContext | bool, str]:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), said  # it trusts nobody
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, and what goes there passes nobody."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

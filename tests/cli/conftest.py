@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli import shapes
 from tests.seeds import seed
 from tui_registry.__main__ import main
 from tui_registry.cli.care import _library as keystore_library
@@ -55,15 +56,20 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cli(data_dir: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Runs a command line in this process; `given` is what it finds on stdin."""
+    """Runs a command line in this process; `given` is what it finds on stdin. What it prints with `--json` has the shape
+    that `help json` tells."""
 
     def run(*words: str, given: str | bytes = b"") -> Said:
         raw = given.encode() if isinstance(given, str) else given
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8"))
         capfd.readouterr()
         code = main(words)
-        said = capfd.readouterr()
-        return Said(code, said.out, said.err)
+        captured = capfd.readouterr()
+        said = Said(code, captured.out, captured.err)
+        if shapes.row_of(words) is not None:
+            fault = shapes.fault_of(words, said.lines, code)
+            assert fault is None, f"'help json' says otherwise: {fault}"
+        return said
 
     return run
 
@@ -93,11 +99,12 @@ def own(cli: Cli) -> str:
 
 
 def is_one_sentence(said: Said, *parts: str) -> bool:
-    """Whether a command failed with exactly one line on stderr that holds all the parts, and no traceback."""
+    """Whether a command failed with exactly one line on stderr that holds all the parts, and no traceback; on stdout
+    there is nothing, or with `--json` the error."""
     lines: Sequence[str] = said.err.splitlines()
     return (
         said.code == 1
-        and said.out == ""
+        and (said.out == "" or list(said.json) == ["error"])
         and len(lines) == 1
         and lines[0].startswith("tui-registry: ")
         and "Traceback" not in said.err

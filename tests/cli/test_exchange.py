@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.cli import shapes
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.seeds import make_record, seed
 from tui_registry.cli.exchange import _sync_every
@@ -55,7 +56,9 @@ def serving(data_dir: Path, *options: str) -> Iterator[tuple[subprocess.Popen[st
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield process, json.loads(process.stdout.readline())
+            ready = json.loads(process.stdout.readline())
+            assert shapes.fault_of(("serve", "--json"), [ready], 0) is None
+            yield process, ready
         finally:
             process.terminate()
 
@@ -419,7 +422,7 @@ def test_sync_every_gives_programs_a_line_for_each_peer_with_news(
         every(datastore, 3, lambda _: None, as_json=True)
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["peer"], line["applied"], line["ok"]) for line in told] == [("gone", 0, False), ("stick", 30, True)]
-    assert all(isinstance(line["at"], int) for line in told)
+    assert shapes.fault_of(("sync", "--every", "1m", "--json"), told, 0) is None
 
 
 def test_what_is_pushed_in_rounds_is_told_and_a_node_that_takes_nothing_once(

@@ -16,12 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tests.crash.places import DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, REPLICA
+from tests.crash.places import BACKUP, DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, REPLICA
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
 from tui_registry import datastore as door
+from tui_registry.backup import back_up, put_back
 from tui_registry.cli.care import write_keystore
 from tui_registry.cli.registry import write_file
+from tui_registry.crdt import Identity
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.errors import RegistryError
@@ -165,6 +167,19 @@ def whole_files(home: Path, say: Say) -> None:
         say(f"file {NEW_LOG}/sync/head")
 
 
+def write_backup(home: Path, say: Say) -> None:
+    """Write everything into one file, over an earlier one."""
+    with opened(home) as datastore:
+        back_up(datastore, home / BACKUP, lambda identity: identity.secret().hex(), replace=True)
+    say("backed up")
+
+
+def put_backup_back(home: Path, say: Say) -> None:
+    """Make a replica of a backup."""
+    put_back(home / BACKUP, home / REPLICA, lambda text: Identity(bytes.fromhex(text)), lambda *_: None)
+    say("put back")
+
+
 def read_log(home: Path, say: Say) -> None:
     """Another replica pulls all that was published: no interrupted program, but the test of one."""
     reader = home.parent / "reader"
@@ -180,7 +195,8 @@ def read_log(home: Path, say: Say) -> None:
 
 _WRITING = (first_start, neighbours_key, local_writes, pull_log, import_records, upgrade, repair, new_key)
 PROGRAMS: dict[str, Callable[[Path, Say], None]] = {
-    program.__name__: program for program in (*_WRITING, publish_log, whole_files, read_log)
+    program.__name__: program
+    for program in (*_WRITING, publish_log, whole_files, write_backup, put_backup_back, read_log)
 }
 
 
@@ -201,6 +217,10 @@ def prepare(name: str, base: Path) -> None:
             datastore.peers.add("stick", str(base / LOG))
     if name == "whole_files":
         (home / FORMFILE).write_bytes(b"FROM the/old\n")
+    if name in ("write_backup", "put_backup_back"):
+        write_backup(home, lambda _: None)
+    if name == "put_backup_back":
+        shutil.rmtree(home / REPLICA)
     if name == "upgrade":
         _spoil(home, "UPDATE replica SET index_version = 0, rules_version = 0", "DELETE FROM vocabulary")
     if name == "repair":

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.conftest import Fresh
+from tests.crash.disk import read_journal, said
+from tests.crash.nursery import ENDED_BY_SHIM, REFUSED, Nursery
+from tests.crash.places import BACKUP, REPLICA
 from tests.replica.replicas import rows
 from tests.seeds import NOW, make_record, seed
-from tui_registry.datastore import Datastore
+from tui_registry.backup import put_back
+from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import publish, pull
 
 BEFORE, LOST = 10, 4
+# What the programs of the nursery begin with.
+SEEDED = 10
 
 
 def opened(place: Path, name: str) -> Datastore:
@@ -109,3 +116,34 @@ async def test_a_copied_replica_that_is_written_on_both_machines_converges_with_
         assert state(a) == state(twin)
         assert [row.id for row in a.conflicts()] == [shared.key]
         assert a.stats().records == 5
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["killed", "disk full"])
+@pytest.mark.parametrize("program", ["write_backup", "put_backup_back"])
+def test_a_backup_is_written_or_put_back_whole_or_not_at_all(
+    nursery: Nursery, fresh: Fresh, program: str, full: bool
+) -> None:
+    base = fresh(program)
+    assert nursery.run(program, base / "home", base / "journal").status == 0
+    changes = sum(event.what != "!" for event in read_journal(base / "journal"))
+    # A few places spread over the whole of it, and the last ones, where things get their names.
+    for at in sorted({*range(1, changes, changes // 6 + 1), *range(max(1, changes - 8), changes + 1)}):
+        base = fresh(program)
+        home, replica = base / "home", base / "home" / REPLICA
+        ended = nursery.run(program, home, base / "journal", at=at, full=full)
+        assert ended.status in (0, REFUSED if full else ENDED_BY_SHIM), f"at={at}"
+        if ended.status == REFUSED:
+            assert "full" in said(read_journal(base / "journal"))[-1]
+            assert not [path for path in (*home.iterdir(), *replica.glob("*")) if path.name.startswith(".")]
+        if program == "write_backup":
+            assert put_back(home / BACKUP, base / "back", None, lambda *_: None).report.sound
+        elif (replica / DATABASE).exists():
+            # It got its name: then all of it is there, and nobody needs to begin again.
+            with opened(home, REPLICA) as datastore:
+                assert datastore.stats().ops == SEEDED
+                assert datastore.verify().sound
+                datastore.key.identity()
+            continue
+        # The next one does not mind what was left, and takes it away.
+        assert nursery.run(program, home, base / "again").status == 0, f"at={at}"
+        assert not [path for path in (*home.iterdir(), *replica.iterdir()) if path.name.startswith(".")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tui_registry.datastore import TOKEN_SCOPES, Datastore, TokenScope
 from tui_registry.node import Address, running
@@ -67,6 +69,20 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         serving(store) as started,
     ):
         yield started
+
+
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Is released once for each connection that the node has given up or lost."""
+    ended = threading.Semaphore(0)
+    handled = H11Protocol.connection_lost
+
+    def watched(self: H11Protocol, exc: Exception | None) -> None:
+        handled(self, exc)
+        ended.release()
+
+    monkeypatch.setattr(H11Protocol, "connection_lost", watched)
+    return ended
 
 
 def bearer(store: Datastore, *scopes: TokenScope) -> str:

@@ -1,6 +1,6 @@
 """Asks a node all that its description allows, and much that it does not (schemathesis): nothing that it answers is a
 fault of its own, or a status, a header, a media type or a body that is not described, and nothing is taken that is
-described as wrong.
+described as wrong. Events are left out, as their answer has no end (`test_events`).
 
     python -m tests.node.described [SEED [CASES]]
 
@@ -27,6 +27,7 @@ from tests.seeds import stranger_ops
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Kind
 from tui_registry.node import running
+from tui_registry.node.description import EVENTS
 
 # Statuses that may be the answer to what is described as right: a licence or a query is a language of its own, and most
 # ids are of no record.
@@ -68,7 +69,7 @@ def main(seed: int = 1, cases: int = 15) -> int:
             arguments = [
                 "--no-color", "--config-file", str(config), "run", f"{address.url}/openapi.json",
                 "--header", f"Authorization: {bearer(store)}", "--checks", "all", "--seed", str(seed),
-                "--max-examples", str(cases), "--continue-on-failure", "--generation-database", "none",
+                "--max-examples", str(cases), "--exclude-path", EVENTS, "--continue-on-failure", "--generation-database", "none",
             ]  # fmt: skip
             try:
                 command(arguments)

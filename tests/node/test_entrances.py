@@ -102,15 +102,18 @@ def test_over_a_socket_a_proxy_is_believed_only_where_that_was_said(store: Datas
     """And those who come through it are told apart."""
     path = tmp_path / "node.sock"
     bounds = NodeBounds(client_connections=2)
-    asked = {"host": "upstream", "x-forwarded-host": "registry.example", "x-forwarded-for": "192.0.2.1"}
+    asked = {"host": "localhost", "x-forwarded-host": "registry.example", "x-forwarded-for": "192.0.2.1"}
     names = ("registry.example",)
     with running(store, uds=path, bounds=bounds, whereabouts=Whereabouts(names=names)), over(path) as caller:
-        refused(caller.get("/health", headers=asked), 421, "unknown_host")
+        assert caller.get("/health", headers={**asked, "x-forwarded-host": "evil.example"}).status_code == 200
+        refused(caller.get("/health", headers={**asked, "host": "upstream"}), 421, "unknown_host")
     proxied = Whereabouts(names=names, proxies=("unix",))
     with running(store, uds=path, bounds=bounds, whereabouts=proxied), ExitStack() as stack:
         for _ in range(5):
             caller = stack.enter_context(over(path))
             assert caller.get("/health", headers=asked).status_code == 200
+        forged = {**asked, "x-forwarded-host": "evil.example"}
+        refused(caller.get("/health", headers=forged), 421, "unknown_host")
         refused(caller.get("/metrics", headers=asked), 401, "unauthorized")
         assert caller.get("/health").status_code == 200
 

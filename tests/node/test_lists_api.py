@@ -28,7 +28,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_some_fields_are_told_with_the_id_and_the_state(seeded: Node, kind: Kind) -> None:
     whole = seeded.reader.get(f"/{kind}s").json()["items"]
-    names = [f"{kind}_id", "name", "license", "revision", "conflict"]
+    names = [f"{kind}_id", "name", "license", "revision", "conflict", "heads"]
     wanted = [{name: item[name] for name in names} for item in whole]
     for fields in ("license,name", " name , license,revision", f"name,license,{kind}_id,name"):
         told = seeded.reader.get(f"/{kind}s", params={"fields": fields}).json()
@@ -38,13 +38,13 @@ def test_some_fields_are_told_with_the_id_and_the_state(seeded: Node, kind: Kind
     assert seeded.reader.post(f"/{kind}s/search", json=asked).json()["items"] == wanted
     # None at all, and what stands for all.
     assert {*seeded.reader.get(f"/{kind}s", params={"fields": "conflict"}).json()["items"][0]} == {
-        f"{kind}_id", "revision", "conflict",
+        f"{kind}_id", "revision", "conflict", "heads",
     }  # fmt: skip
     assert seeded.reader.get(f"/{kind}s", params={"fields": ""}).json()["items"] == whole
     # One record, in conflict or not, as well.
     for item in (whole[0], next(item for item in whole if item["conflict"])):
         alone = seeded.reader.get(f"/{kind}s/{item[f'{kind}_id']}", params={"fields": "name,license"})
-        assert {name: value for name, value in alone.json().items() if name != "heads"} == wanted[whole.index(item)]
+        assert alone.json() == wanted[whole.index(item)]
         # Its tag is of what was told, and guards a write all the same.
         assert alone.headers["etag"].startswith(f'"{item["revision"]}.')
         etag = {"if-none-match": alone.headers["etag"]}
@@ -115,3 +115,30 @@ def test_where_nothing_is_found_it_is_told_what_else_could_be_asked(seeded: Node
         assert told["near"]
     assert seeded.reader.get("/models", params={"q": "mistral"}).json()["items"]
     assert "did_you_mean" not in seeded.reader.get("/models", params={"q": "qqqqqqqq"}).json()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_records_have_in_common_is_counted_and_narrows_a_list_down(seeded: Node, kind: Kind) -> None:
+    told = seeded.reader.get(f"/{kind}s/facets")
+    page = told.json()
+    assert (page["next"], page["notes"], page["is_exact"]) == (None, [], True)
+    counts = {(item["field"], item["value"]): item for item in page["items"]}
+    assert counts
+    for field, value in [*counts][:8]:
+        item = counts[field, value]
+        found = seeded.reader.get(f"/{kind}s", params={"q": item["term"], "total": "true", "limit": "1"}).json()
+        assert found["total"] == item["records"], item
+    narrowed = seeded.reader.get(f"/{kind}s/facets", params={"q": "mistral"}).json()["items"]
+    assert sum(item["records"] for item in narrowed) < sum(item["records"] for item in page["items"])
+    held = seeded.reader.get(f"/{kind}s/facets", headers={"if-none-match": told.headers["etag"]})
+    assert held.status_code == 304
+    refused(seeded.reader.get(f"/{kind}s/facets", params={"q": "licence:"}), 400, "query")
+    refused(seeded.reader.get(f"/{kind}s/facets", params={"limit": "1"}), 400, "parameter")
+    refused(seeded.reader.get(f"/{kind}s/facets", params={"q": "a" * 5000}), 422, "invalid")
+
+
+def test_a_stranger_counts_by_no_saved_search_and_no_name_of_an_owner(busy: Node) -> None:
+    busy.store.searches.save("mine", "license:mit")
+    busy.store.names.set("1" * 40, "somebody")
+    refused(busy.reader.get("/models/facets", params={"q": "@mine"}), 400, "query")
+    assert busy.reader.get("/models/facets", params={"q": "owner:somebody"}).json()["items"] == []

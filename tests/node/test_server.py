@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 
 import h11
@@ -24,7 +25,7 @@ import tui_registry
 from tests.node.conftest import Node, bearer, client, refused
 from tui_registry.datastore import Datastore
 from tui_registry.node import Address, NodeBounds, NodeError, running, serve
-from tui_registry.node.server import _in_origin_form
+from tui_registry.node.server import _Connection, _in_origin_form, _Turns
 
 HASTY = NodeBounds(
     header_seconds=0.3, body_seconds=0.3, request_seconds=5, idle_seconds=1, connections=4, record_bytes=10_000
@@ -256,6 +257,73 @@ def test_a_request_behind_another_has_the_whole_bound_of_headers(untouched: Node
     request = request_of(NodeBounds().header_bytes)
     said = asked(untouched.address, request.replace(b"connection: close", b"connection: keepy") + request)
     assert said.count(b"HTTP/1.1 200 ") == 2
+
+
+def test_headers_are_bounded_in_number_and_what_follows_them_is_not(untouched: Node) -> None:
+    """Each costs a reader as much as a long one."""
+    most = NodeBounds().header_lines
+    start = b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: 1002\r\n"
+    for lines, status in ((most - 4, b"200"), (most + 1, b"431"), (3000, b"431")):
+        said = asked(untouched.address, start + lines * b"a:\r\n" + b"\r\n{" + 1000 * b"\n" + b"}")
+        assert said.startswith(b"HTTP/1.1 " + status)
+        assert said.count(b"HTTP/1.1") == 1
+    assert b'"header_too_large"' in said
+
+
+def test_what_comes_in_the_smallest_chunks_is_read_a_few_at_a_time() -> None:
+    """Each costs as much as a large one: who sends thousands at once waits for others in between."""
+    connection = _Connection(NodeBounds(), lambda: True)
+    connection.receive_data(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+    connection.receive_data(b"1\r\na\r\n" * 1000 + b"0\r\n\r\n")
+    turns = []
+    while not turns or connection.is_behind:
+        connection.pieces, connection.is_behind = 8, False
+        turns.append(0)
+        while (event := connection.next_event()) is not h11.NEED_DATA and event is not h11.PAUSED:
+            turns[-1] += isinstance(event, h11.Data)
+    assert sum(turns) == 1000
+    assert max(turns) == 8
+
+
+def test_a_body_in_the_smallest_chunks_is_read_whole_and_so_is_what_nobody_wants_of_it(untouched: Node) -> None:
+    start = b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n"
+    body = b"1\r\n{\r\n" + 3000 * b"1\r\n \r\n" + b"1\r\n}\r\n0\r\n\r\n"
+    unwanted = start.replace(b"/models/search", b"/sync/ops") + body  # refused before its body is read
+    last = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
+    said = asked(untouched.address, start + body + unwanted + start + body + last)
+    assert re.findall(rb"HTTP/1.1 ([0-9]{3})", said) == [b"200", b"403", b"200", b"200"]
+
+
+async def test_few_requests_of_one_place_begin_before_others_have_their_turn() -> None:
+    turns, began = _Turns(), list[int]()
+
+    def begin(number: int) -> None:
+        if number % 3 and turns.may_begin("here"):  # every third has gone meanwhile
+            began.append(number)
+        elif number % 3:
+            turns.wait("here", lambda: begin(number))
+
+    for number in range(100, 136):
+        begin(number)
+        assert turns.may_begin("there") is (number < 104)
+    counts = []
+    while len(began) < 24:
+        counts.append(len(began))
+        await asyncio.sleep(0)
+    assert began == [number for number in range(100, 136) if number % 3]
+    assert max(after - before for before, after in pairwise(counts)) == 4
+
+
+def test_whoever_has_many_connections_and_asks_ahead_is_answered_in_order(store: Datastore) -> None:
+    paths = [b"/health", b"/nothing", b"/models", b"/sync/head"] * 5
+    requests = [b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" % path for path in paths]
+    requests[-1] = requests[-1][:-2] + b"connection: close\r\n\r\n"
+    with running(store) as address, ExitStack() as opened:
+        callers = [opened.enter_context(connected(address)) for _ in range(16)]
+        for raw in callers:
+            raw.sendall(b"".join(requests))
+        for raw in callers:
+            assert re.findall(rb"HTTP/1.1 ([0-9]{3})", everything(raw)) == [b"200", b"404", b"200", b"200"] * 5
 
 
 @pytest.mark.parametrize(

@@ -40,20 +40,6 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastore]:
         yield opened
 
 
-@pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
-    """Is released once for each connection that the node has given up or lost."""
-    ended = threading.Semaphore(0)
-    handled = H11Protocol.connection_lost
-
-    def watched(self: H11Protocol, exc: Exception | None) -> None:
-        handled(self, exc)
-        ended.release()
-
-    monkeypatch.setattr(H11Protocol, "connection_lost", watched)
-    return ended
-
-
 def tile(store: Datastore) -> str:
     head = store.log.head()
     return f"/sync/{head.epoch}/entries/0.{head.size}.ndjson.gz"

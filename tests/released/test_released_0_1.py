@@ -20,8 +20,10 @@ from tests.released.make import FOLDER
 from tests.replica.replicas import database
 from tests.seeds import NOW, make_record, owner
 from tests.sync.lines import line_to
+from tui_registry import RemoteError, connect
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
+from tui_registry.errors import KINDS
 from tui_registry.node import running
 from tui_registry.sync import Bounds, publish, pull, push
 
@@ -211,6 +213,25 @@ async def test_its_node_is_pulled_from_by_this_program(
         assert (pushed.applied, pushed.rejected) == (1, 0)
         assert (await pull(here, "old")).error is None
         assert here.peers.all()[0].identical
+
+
+def test_its_node_is_read_by_this_programs_client(released: Path, replica: Path, said: dict[str, Any]) -> None:
+    """Its lists tell neither heads nor totals, and it has no histories."""
+    with served(released, replica) as url, connect(url, "token") as remote:
+        for kind in KINDS:
+            here = {entry["id"]: entry["record"] for entry in said["entries"] if entry["kind"] == kind}
+            assert {row.id: row.name for row in remote.search(kind=kind).rows} == {
+                identifier: record["name"] for identifier, record in here.items()
+            }
+            told = remote.models() if kind == "model" else remote.agents()
+            assert {one.id: one.to_plain() for one in told} == here
+            # What a write needs to know, it does not tell; and a write that is sent again it would do again.
+            with pytest.raises(RemoteError, match="older than this one"):
+                remote.entry(next(iter(here)))
+            with pytest.raises(RemoteError, match="older than this one"):
+                remote.history(next(iter(here)))
+        with pytest.raises(RemoteError, match="write on its own machine"):
+            remote.add("model", make_record("model", "from-afar"))
 
 
 def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ def test_the_same_request_writes_once_and_is_given_the_same_operation(datastore:
     assert datastore.log.head().size == 3
 
 
+def test_a_long_record_that_is_kept_packed_is_given_again_too(datastore: Datastore) -> None:
+    op = datastore.add("model", {**RECORD, "description": "long " * 1500}, once=ONCE)
+    ((kept,),) = rows(datastore, "SELECT body FROM ops")
+    assert isinstance(kept, bytes)
+    assert not kept.startswith(b"{")
+    assert datastore.add("model", RECORD, once=ONCE) == op == datastore.done(ONCE)
+
+
 def test_a_key_stands_for_one_request_of_one_caller_and_route(datastore: Datastore) -> None:
     op = datastore.add("model", RECORD, once=ONCE)
     for again in (lambda once: datastore.add("model", RECORD, once=once), datastore.done):

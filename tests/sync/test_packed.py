@@ -135,6 +135,35 @@ def test_a_file_that_is_spoilt_is_not_there(store: Datastore, spoil: Callable[[b
     assert (kept.read_at_once(epoch, 0), kept.read(epoch, 0), file_of(store).exists()) == (None, None, False)
 
 
+def test_a_file_that_took_the_place_of_another_is_not_there(store: Datastore) -> None:
+    epoch, tile = epoch_of(store), tile_of(store)
+    kept = PackedTiles(store, LIMIT)
+    for number in (0, 1, 2):  # the last one is looked at more closely
+        kept.keep(epoch, number, tile if number == 2 else b"%d" % number)
+    file_of(store).replace(file_of(store).with_name("1.tile"))
+    assert (kept.read(epoch, 1), kept.read(epoch, 0)) == (None, None)
+    assert not file_of(store).with_name("1.tile").exists()
+
+
+@pytest.mark.parametrize("linked", ["tiles", "epoch"])
+def test_behind_a_link_nothing_is_deleted_or_kept(store: Datastore, tmp_path: Path, linked: str) -> None:
+    """A folder that came from somebody else may lead anywhere."""
+    tile, folder = tile_of(store), file_of(store).parent
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / ("a" * 32)).mkdir(parents=True)
+    for name in ("0.tile", ".0.tile.0123456789abcdef", f"{'a' * 32}/precious"):
+        (elsewhere / name).write_text("mine")
+    before = sorted(elsewhere.rglob("*"))
+    link = folder.parent if linked == "tiles" else folder
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(elsewhere)
+    try:
+        assert served(store) == tile
+        assert sorted(elsewhere.rglob("*")) == before
+    finally:
+        link.unlink()
+
+
 def test_a_node_makes_what_is_spoilt_or_gone_anew(store: Datastore) -> None:
     tile = tile_of(store)
     for spoil in (cut, None):

@@ -24,6 +24,7 @@ from tui_registry.cli.output import (
     out,
     out_json,
     progress_bar,
+    report,
     terminal_width,
 )
 from tui_registry.cli.registry import open_registry, read_lines, read_text, shown_name
@@ -41,28 +42,28 @@ def verify(args: Namespace) -> int:
     if args.ops is not None:
         return _verify_file(args.ops, as_json=args.json)
     with open_registry(args) as datastore, progress_bar("checking operation") as show:
-        report = datastore.verify(show)
+        found = datastore.verify(show)
     if args.json:
         out_json(
             {
-                "sound": report.sound,
-                "operations": report.ops,
-                "records": report.records,
-                "invalid": [rejection_json(found) for found in report.invalid],
-                "repaired": list(report.repaired),
-                "unrepaired": list(report.unrepaired),
+                "sound": found.sound,
+                "operations": found.ops,
+                "records": found.records,
+                "invalid": [rejection_json(each) for each in found.invalid],
+                "repaired": list(found.repaired),
+                "unrepaired": list(found.unrepaired),
             }
         )
     else:
-        state = "all is sound" if report.sound else "not all was sound"
-        out(f"{exact(report.ops)} operations checked, {exact(report.records)} records: {state}")
-        for found in report.invalid:
-            note(f"operation {found.place}: {found.code}: {safe_text(found.sentence)}")
-        for repair in (*report.repaired, *report.unrepaired):
+        state = "all is sound" if found.sound else "not all was sound"
+        out(f"{exact(found.ops)} operations checked, {exact(found.records)} records: {state}")
+        for each in found.invalid:
+            note(f"operation {each.place}: {each.code}: {safe_text(each.sentence)}")
+        for repair in (*found.repaired, *found.unrepaired):
             note(safe_text(repair))
-        if report.unwritable and not report.sound:
-            note(safe_text(f"nothing was repaired: {report.unwritable}. Copy the replica, and verify the copy"))
-    return 0 if report.sound else 1
+        if found.unwritable and not found.sound:
+            note(safe_text(f"nothing was repaired: {found.unwritable}. Copy the replica, and verify the copy"))
+    return 0 if found.sound else 1
 
 
 def identity(args: Namespace) -> int:
@@ -177,9 +178,11 @@ def _verify_file(file: str, *, as_json: bool) -> int:
     try:
         chains = _checked(file, name)
     except OperationsError as error:
-        if as_json:
-            out_json({"file": name, "sound": False, "line": error.line, "code": error.code, "sentence": error.sentence})
-        raise
+        if not as_json:
+            raise
+        out_json({"file": name, "sound": False, "line": error.line, "code": error.code, "sentence": error.sentence})
+        report(error)
+        return 1
     if as_json:
         records: list[Json] = [_chain_json(chain) for chain in chains]
         count = sum(len(chain.ops) for chain in chains)
@@ -392,15 +395,19 @@ def write_keystore(path: Path, identity: crdt.Identity, passphrase: bytes) -> No
     Raises:
         FileError: the file is there already, or cannot be written.
     """
-    text = json.dumps(_library().create_keyfile_json(identity.secret(), passphrase, version=3, kdf="scrypt")) + "\n"
     try:
-        with drafted(path, text.encode("ascii")) as draft:
+        with drafted(path, locked(identity, passphrase).encode("ascii")) as draft:
             give_new_name(draft, path)
         sync_folder(path.parent)
     except FileExistsError:
         raise FileError(f"{safe_text(str(path))} is there already: name another file") from None
     except OSError as error:
         raise FileError(f"{safe_text(str(path))} cannot be written: {error.strerror}") from error
+
+
+def locked(identity: crdt.Identity, passphrase: bytes) -> str:
+    """The key as a keystore, in ASCII."""
+    return json.dumps(_library().create_keyfile_json(identity.secret(), passphrase, version=3, kdf="scrypt")) + "\n"
 
 
 def read_keystore(text: str, passphrase: bytes) -> crdt.Identity:

@@ -22,7 +22,7 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"protocol": "protocol.md", "trust": "trust.md", "operate": "operate.md"}
+PAGES = {"json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "trust": "trust.md"}
 
 
 class Command(NamedTuple):
@@ -35,6 +35,7 @@ class Command(NamedTuple):
         place: the module of `cli/` and the function in it, imported once the command is run.
         description: what its help says first.
         examples: lines of it.
+        asks_nodes: with `--node` it asks a node in place of the replica on this machine.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Command(NamedTuple):
     place: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    asks_nodes: bool = False
 
     def declare(self, parser: ArgumentParser) -> None:
         """Give its parser all that it takes, and its help."""
@@ -76,6 +78,13 @@ def directory(typed: str) -> str:
     if not typed:
         raise ArgumentTypeError("needs a directory: the word is empty, as of a variable that is not set")
     return typed
+
+
+def node_address(typed: str) -> str:
+    """The address of a node; an empty word is a variable that is not set, and must not mean the replica here."""
+    if not typed:
+        raise ArgumentTypeError("needs the address of a node: the word is empty, as of a variable that is not set")
+    return words(typed)
 
 
 def _count(typed: str) -> int:
@@ -177,6 +186,12 @@ def _yes(parser: ArgumentParser, about: str = "do not ask (needed where nobody c
 
 def _json(parser: ArgumentParser, about: str = "a JSON object") -> None:
     parser.add_argument("--json", action="store_true", help=about)
+
+
+def _token_file(parser: ArgumentParser) -> None:
+    # Never the token itself: other users can see the words of a command.
+    bears = "with --node: its first line is the token that opens the node to writes (default: $TUI_REGISTRY_TOKEN)"
+    parser.add_argument("--token-file", metavar="FILE", help=bears)
 
 
 _LINES = "one JSON object a line"
@@ -298,18 +313,42 @@ def _register(parser: ArgumentParser) -> None:
     parser.add_argument("kind", choices=("model", "agent"), metavar="model|agent")
     _file(parser)
     parser.add_argument("--new", action="store_true", help="register another record, also where it is here already")
+    _token_file(parser)
     _json(parser, "print the record as a JSON object, with its status: registered, or here")
 
 
 def _update(parser: ArgumentParser) -> None:
     _id(parser)
     _file(parser)
+    _token_file(parser)
     _json(parser, "print the record as it is now as a JSON object")
+
+
+def _apply(parser: ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog}\n\n{_APPLIED}"
+    files = "a JSON or YAML file of one or more records, a folder of such files, or - for stdin"
+    parser.add_argument("file", metavar="FILE", help=files)
+    parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, and sign nothing")
+    _json(parser, "one JSON object a line, with status, changes and problems")
+
+
+_APPLIED = """\
+several records in one file (of YAML; in JSON, a list or an object a line):
+
+  - kind: model
+    name: my-finetune
+    version: 1.0.0
+    license: Apache-2.0
+  - kind: agent
+    agent_id: 77b0e2...        (all 64 digits: the record, whatever it is called)
+    name: my-crew"""
 
 
 def _delete(parser: ArgumentParser) -> None:
     _id(parser)
     _yes(parser)
+    _token_file(parser)
     _json(parser, "print what was deleted as a JSON object")
 
 
@@ -337,6 +376,7 @@ def _resolve(parser: ArgumentParser) -> None:
     parser.add_argument("--revision", type=words, metavar="REVISION", help=seen)
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
     _yes(parser, "do not ask; needs --revision, or a FILE that names the versions")
+    _token_file(parser)
     _json(parser, "print the settled record as a JSON object")
 
 
@@ -635,6 +675,18 @@ _EDIT = (
 _SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
 
 
+def _backup(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry backup [options] FILE"
+    parser.add_argument("file", metavar="FILE", help="the backup: a new file, or with --restore one that is there")
+    parser.add_argument("--restore", action="store_true", help="make a replica of FILE, where there is none yet")
+    parser.add_argument("--force", action="store_true", help="write FILE in the place of the file that is there")
+    without = "leave the key out; with --restore, leave it in the backup"
+    parser.add_argument("--without-key", action="store_true", help=without)
+    phrase = "its first line is the passphrase of the key in the backup (default: ask)"
+    parser.add_argument("--passphrase-file", metavar="FILE", help=phrase)
+    _json(parser, "print what was written, or put back, as a JSON object")
+
+
 def _completion(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry completion [options] bash|zsh|fish"
     parser.add_argument("shell", choices=[*SHELLS, "words"], metavar="bash|zsh|fish")
@@ -665,7 +717,9 @@ _TABLE = (
             "tui-registry list models",
             "tui-registry list models --sort=-params --limit 10",
             "tui-registry list agents --json | jq -r .record.name",
+            "tui-registry list models --node https://registry.example:8420",
         ),
+        asks_nodes=True,
     ),
     Command(
         "search",
@@ -673,7 +727,10 @@ _TABLE = (
         "find records by words and fields",
         _search,
         "look.search",
-        description=f"Find models and agents by words and fields.\n\n{_LIMITS}",
+        description=(
+            f"Find models and agents by words and fields.\n\n{_LIMITS}\n\n"
+            "With --node the models that a node finds come before its agents, and a field that there is not is refused."
+        ),
         examples=(
             "tui-registry search llama",
             "tui-registry search 'llama params:<=8b license:apache-2.0'",
@@ -682,6 +739,7 @@ _TABLE = (
             "tui-registry search --facets kind:model        (how many have which licence, size, tag and so on)",
             "tui-registry search --save small 'type:LLM params:<=8b'        (then: search @small llama)",
         ),
+        asks_nodes=True,
     ),
     Command(
         "show",
@@ -706,6 +764,7 @@ _TABLE = (
             "tui-registry show 3fa9c1 --at yesterday",
             "tui-registry show 3fa9c1 --at 1a2b3c4d5e6f --json | tui-registry update 3fa9c1 -",
         ),
+        asks_nodes=True,
     ),
     Command(
         "conflicts",
@@ -726,6 +785,7 @@ _TABLE = (
             "tui-registry conflicts",
             "tui-registry conflicts --json | jq 'select(.mine) | {id, differing}'",
         ),
+        asks_nodes=True,
     ),
     Command(
         "diff",
@@ -745,6 +805,7 @@ _TABLE = (
             "tui-registry diff 3fa9c1 1a2b3c4d",
             "tui-registry diff 3fa9c1 1a2b3c4d 5e6f7a8b --json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "compare",
@@ -782,6 +843,7 @@ _TABLE = (
             "tui-registry history --mine --limit 10",
             "tui-registry history --elsewhere --json | jq -r '[.source, .did, .name] | @tsv'",
         ),
+        asks_nodes=True,
     ),
     Command(
         "quarantine",
@@ -829,7 +891,9 @@ _TABLE = (
             "tui-registry register model my-finetune.yaml",
             "tui-registry register agent - < crew.json",
             "tui-registry register model my-finetune.yaml --json | jq -r .id",
+            "tui-registry register model my-finetune.yaml --node https://registry.example:8420 --token-file ci.token",
         ),
+        asks_nodes=True,
     ),
     Command(
         "update",
@@ -847,6 +911,36 @@ _TABLE = (
             "echo 'version: 1.0.1' | tui-registry update 3fa9c1 -",
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
         ),
+        asks_nodes=True,
+    ),
+    Command(
+        "apply",
+        "Write",
+        "make records what a file says: create them, or change them",
+        _apply,
+        "importing.apply",
+        description=(
+            "Make records what a file says they are: those that are not here are registered, those that say something\n"
+            "else are changed, and applying it once more does nothing. --dry-run tells the changes field by field.\n"
+            "\n"
+            "What the file states is how it is to be, also where it was edited here meanwhile; fields that it does\n"
+            "not name stay as they are. What was deleted here comes back; a record that is not in the file is never\n"
+            "deleted. (With 'import --update' it is the other way round: what was edited or deleted here stays.)\n"
+            "\n"
+            "A description is the record whose id it names (model_id, agent_id), else the one that it was applied to\n"
+            "before from this place, else the one of yours that has its kind, name, version and quantisation. So name\n"
+            "the id where another machine or folder applies it, and its version is to change. What 'show ID --json'\n"
+            "printed carries the heads that you were shown, and is refused where the record has changed since.\n"
+            "\n"
+            "Exits with 0 where all is as the file says, or would be without --dry-run, and with 1 where something\n"
+            "has errors, is another's or is in conflict; the others are signed all the same."
+        ),
+        examples=(
+            "tui-registry apply models.yaml --dry-run",
+            "tui-registry apply models/",
+            "tui-registry show 3fa9c1 --json | jq '.record.license = \"MIT\"' | tui-registry apply -",
+            "tui-registry apply models.yaml --json | jq -r 'select(.status != \"here\") | [.status, .name] | @tsv'",
+        ),
     ),
     Command(
         "delete",
@@ -862,6 +956,7 @@ _TABLE = (
             "tui-registry delete 3fa9c1",
             "tui-registry delete 3fa9c1 --yes --json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "undo",
@@ -910,6 +1005,7 @@ _TABLE = (
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; "
             "tui-registry resolve 3fa9c1 --merge record.json",
         ),
+        asks_nodes=True,
     ),
     Command(
         "restore",
@@ -1083,6 +1179,33 @@ _TABLE = (
         ),
     ),
     Command(
+        "backup",
+        "Care",
+        "write everything into one file, or make a replica of one",
+        _backup,
+        "backups.backup",
+        description=(
+            "Write everything of this replica into one file that only you can read: operations, peers, names, drafts,\n"
+            "saved searches, what was imported, tokens, the settings file, and the key locked with a passphrase. The\n"
+            "app and a node may run and write meanwhile. Tiles that a node keeps packed are made anew.\n"
+            "\n"
+            "With --restore it makes a replica of such a file, where there is none yet (--data-dir names another\n"
+            "folder). Whoever the file is from, nothing in it is believed: its tables are looked through, and every\n"
+            "operation is checked, which takes a while for many; what does not pass is left out, and the exit code\n"
+            "is 1 then. Settings that are there stay.\n"
+            "\n"
+            "A replica that was put back has forgotten what came since: its log gets a new epoch. Before you write\n"
+            "with it, pull from every peer that has operations of yours ('sync'); 'help trust' says why, and what it\n"
+            "means when you go on with the one that the backup was made of as well."
+        ),
+        examples=(
+            "tui-registry backup /media/stick/registry.backup",
+            "tui-registry backup nightly.backup --force --passphrase-file phrase --json",
+            "tui-registry backup --restore /media/stick/registry.backup",
+            "tui-registry backup --restore nightly.backup --data-dir ~/registry-2 --without-key",
+        ),
+    ),
+    Command(
         "identity",
         "Care",
         "the key that signs your records, and your names for those of others",
@@ -1197,13 +1320,14 @@ _TABLE = (
             "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
-            "elsewhere; 'help protocol' prints what replicas agree on: enough to write another one; 'help operate'\n"
-            "how a node is run that others rely on."
+            "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help operate' how a node is run\n"
+            "that others rely on; 'help protocol' prints what replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
             "tui-registry help search",
             "tui-registry help trust",
+            "tui-registry help json",
             "tui-registry help protocol",
             "tui-registry help operate",
         ),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
     Column,
-    FileError,
     StatusLine,
     Table,
     UsageError,
+    error_json,
     note,
     noting,
     on_terminal,
@@ -28,8 +28,8 @@ from tui_registry.cli.registry import (
     entry_json,
     open_registry,
     query_explained,
-    read_text,
     tell_elsewhere,
+    token_in,
     write_bytes,
     write_file,
 )
@@ -84,7 +84,7 @@ def sync(args: Namespace) -> int:
     if args.token_file is not None:
         if not args.push or len(names) != 1:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
-        token = _token_in(args.token_file)
+        token = token_in(args.token_file)
     with open_registry(args) as datastore:
         datastore.expect_writable()  # before anything is fetched
         if args.source:
@@ -457,6 +457,7 @@ async def _push_in_round(
     import asyncio
 
     from tui_registry.errors import RegistryError
+    from tui_registry.present.pulls import PushResult
     from tui_registry.sync import push
 
     pushing = asyncio.ensure_future(push(datastore, name, bounds=bounds, token=token))
@@ -468,7 +469,10 @@ async def _push_in_round(
         result = await pushing
     except RegistryError as error:  # it may have been removed meanwhile
         if pushes.note(name, failed=True):
-            note(f"{moment_utc(int(time.time()))}  {_ended(error.sentence)} It is offered again, less and less often")
+            now = int(time.time())
+            note(f"{moment_utc(now)}  {_ended(error.sentence)} It is offered again, less and less often")
+            if as_json:
+                out_json({"at": now, **_push_json(PushResult(peer=name, offered=0), error)})
         return
     finally:
         stopping.cancel()
@@ -514,21 +518,16 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _token_in(file: str) -> str:
-    token = read_text(file, 4096).partition("\n")[0].strip()
-    if not token.isascii() or not token.isprintable() or not token or " " in token:
-        raise FileError(f"{safe_text(file)} holds no token: 'token add' on the node's machine prints one")
-    return token
-
-
 async def _push(datastore: Datastore, name: str, bounds: Bounds, token: str | None, *, as_json: bool) -> bool:
-    from tui_registry.present.pulls import SyncError
+    from tui_registry.present.pulls import PushResult, SyncError
     from tui_registry.sync import push
 
     try:
         result = await push(datastore, name, bounds=bounds, token=token)
     except SyncError as error:
         note(safe_text(error.sentence))
+        if as_json:
+            out_json(_push_json(PushResult(peer=name, offered=0), error))
         return False
     if as_json:
         out_json(_push_json(result))
@@ -559,8 +558,9 @@ class _Progress:
         self._line.show(" | ".join(self._at.values()))
 
 
-def _push_json(result: PushResult) -> dict[str, Json]:
-    return {"pushed_to": result.peer, "offered": result.offered, **result.counts()}
+def _push_json(result: PushResult, error: RegistryError | None = None) -> dict[str, Json]:
+    told: dict[str, Json] = {"pushed_to": result.peer, "offered": result.offered, **result.counts()}
+    return {**told, **({"error": None} if error is None else error_json(error))}
 
 
 def _pull_json(result: PullResult) -> dict[str, Json]:
@@ -579,7 +579,7 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         "still_spoilt": result.still_spoilt,
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
-        "error": None if result.error is None else {"code": result.error.code, "sentence": result.error.sentence},
+        **({"error": None} if result.error is None else error_json(result.error)),
     }
 
 

@@ -1,17 +1,22 @@
-"""`import`: findings are compared with what is here, signed in few transactions, and printed one by one, in order."""
+"""`import` and `apply`: findings are compared with what is here, signed in few transactions, and printed one by one, in
+order."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePath
+from tempfile import NamedTemporaryFile
 
 from tui_registry.cli.output import (
     Column,
     FileError,
     StatusLine,
     Table,
+    UsageError,
     cell_width,
     note,
     out,
@@ -19,11 +24,11 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import open_registry, open_to_write, tell_elsewhere
+from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, ImportRun, StoreError
-from tui_registry.errors import InvalidRecord, Json, Record
-from tui_registry.importers import CutShortError, place_of, read_source
+from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.importers import CutShortError, is_address, place_of, read_source
 from tui_registry.importers.formats import FILES
 from tui_registry.present.imports import (
     LICENCE_ASSUMED,
@@ -73,7 +78,7 @@ def import_drafts(args: Namespace) -> int:
                 progress.clear()
             work.finish()
         except StoreError as error:
-            raise error.after(work.outcome.counts["registered"] + work.outcome.counts["updated"]) from error
+            raise error.after(work.signed) from error
         if work.elsewhere:
             tell_elsewhere(datastore, work.elsewhere, in_full=not args.json)
     if cut_short is not None and not work.outcome.counts:
@@ -83,16 +88,57 @@ def import_drafts(args: Namespace) -> int:
     note(work.summary())
     if work.conflicts:
         note(WHERE_CONFLICTS_ARE)
-    if work.outcome.counts["registered"] + work.outcome.counts["updated"] > 1:
+    if work.signed > 1:
         note(f"to take it back: tui-registry undo --batch {work.run.together.number}")
     if cut_short is not None:
         raise cut_short
     return 1 if work.outcome.failed(registering=args.register, updating=args.update) else 0
 
 
+def apply(args: Namespace) -> int:
+    """Make records what a file says they are, or tell what that would change."""
+    source: str = args.file
+    if is_address(source):
+        raise UsageError(f"apply reads files: 'import {safe_text(source, 200)} --update' signs what changed there")
+    dry: bool = args.dry_run
+    with (open_registry if dry else open_to_write)(args) as datastore, key_explained(datastore):
+        work = _Import(
+            datastore,
+            source,
+            register=not dry,
+            update=not dry,
+            settings=(),
+            as_json=args.json,
+            explain=False,
+            wins=True,
+        )
+        try:
+            for found in _found_in(source, args.kind):
+                work.take(found)
+            work.finish()
+        except StoreError as error:
+            raise error.after(work.signed) from error
+    counts = work.outcome.counts
+    if not counts:
+        raise FileError(f"there are no descriptions in {shown_name(source)}: 'help apply' shows what one looks like")
+    said = work.summary()
+    if dry and counts["ready"] + counts["changed"]:
+        said += ": without --dry-run this is signed"
+    elif set(counts) <= {"here", "skipped"}:
+        said = f"nothing to do: {said}"
+    note(said)
+    if work.signed > 1:
+        note(f"to take it back: tui-registry undo --batch {work.run.together.number}")
+    # What stays as it is is not what the file says.
+    return 1 if work.outcome.failed(registering=True, updating=True) or counts["kept"] else 0
+
+
 # How
 
 _AT_ONCE = 500
+_NOT_OURS = Problem(
+    "", "error", "format", "is no record in YAML or JSON, which says how it is to be: 'import --update' reads it"
+)
 # A list of thousands is summed up after so many lines, and files that are passed over earlier.
 _MOST_LINES, _MOST_SKIPPED = 100, 20
 _WIDE = 80
@@ -109,6 +155,22 @@ def _columns(width: int) -> tuple[Column, ...]:
     )
 
 
+def _found_in(source: str, kind: Kind | None) -> Iterator[Found]:
+    """What a file, a folder, or stdin for `-`, holds."""
+    if source != STDIN:
+        yield from read_source(source, kind)
+        return
+    # What it is, its content tells, to those who read files.
+    with NamedTemporaryFile(prefix="tui-registry-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        for found in read_source(file.name, kind):
+            if isinstance(found, Finding):
+                yield replace(found, source=found.source.replace(file.name, "stdin"), place="")
+            else:
+                yield found
+
+
 class _Import:
     """Takes findings one after the other; `finish` must follow the last."""
 
@@ -122,11 +184,19 @@ class _Import:
         settings: Sequence[tuple[str, str]],
         as_json: bool,
         explain: bool,
+        wins: bool = False,
     ) -> None:
-        """`explain` prints each value with its origin; the only draft of an import is explained in any case."""
+        """
+        Args:
+            explain: print each value with its origin; the only draft of an import is explained in any case.
+            wins: what is stated is how it is to be, whatever was edited here, and what was deleted here comes back.
+                Only our own descriptions may say so.
+        """
         self.outcome = ImportOutcome()
         self.conflicts = self.elsewhere = 0
-        self.run = ImportRun(place_of(source), f"import of {source}")
+        place = "" if source == STDIN else place_of(source)
+        self.run = ImportRun(place, f"{'apply' if wins else 'import'} of {shown_name(source)}")
+        self._wins = wins
         self._datastore = datastore
         self._register = register
         self._update = update
@@ -146,6 +216,8 @@ class _Import:
         match found:
             case Skipped():
                 self._waiting.append(passed_over(found))
+            case Operations() if self._wins:
+                self._waiting.append(judged(Finding(str(found.path), None, None, (_NOT_OURS,))))
             case Operations():
                 self.finish()
                 self._waiting.append(self._take_operations(found))
@@ -166,22 +238,33 @@ class _Import:
         else:
             for (one, _), comparison in zip(entries, self._datastore.imports.compare(self.run, described), strict=True):
                 one.compared(comparison)
-        alone = len(found) == 1 and not self.outcome.counts
+                if self._wins and one.status == "deleted":
+                    one.status = "invalid" if one.errors else "ready"
+        alone = len(found) == 1 and not self.outcome.counts and not self._wins
         for one in found:
             self.outcome.add(one)
             self._tell(one, explained=self._explain or alone)
+
+    @property
+    def signed(self) -> int:
+        """How many records were registered or changed."""
+        return self.outcome.counts["registered"] + self.outcome.counts["updated"]
 
     def summary(self) -> str:
         """What was not told line by line, and the last line, for people."""
         for said in self._untold.lines():
             out(said)
-        return self.outcome.summary(registering=self._register or self._update)
+        return (
+            self.outcome.counted() if self._wins else self.outcome.summary(registering=self._register or self._update)
+        )
 
     def _judge(self, finding: Finding) -> Candidate:
         """A finding with what the line sets, and as the replica is to be asked about it."""
         kind, record = finding.kind, finding.record
         if kind is None or record is None:
             return judged(finding)
+        if self._wins and finding.stated is None:
+            return judged(replace(finding, record=None, problems=(_NOT_OURS,)))
         chosen = {path for path, _ in self._settings}
         if self._settings:
             try:
@@ -189,7 +272,7 @@ class _Import:
             except InvalidRecord as error:
                 return judged(finding, error.problems)
         finding = finding.settled(chosen)
-        described = describe(finding, self.run, record, chosen)
+        described = describe(finding, self.run, record, (finding.stated or ()) if self._wins else chosen)
         set_here = dict.fromkeys(chosen, "--set") if finding.origins else {}
         notes = [one for one in finding.notes if one != LICENCE_ASSUMED or "license" not in chosen]
         candidate = judged(replace(finding, record=record, origins={**finding.origins, **set_here}, notes=tuple(notes)))

@@ -27,14 +27,23 @@ from tui_registry.cli.output import (
     progress_bar,
     terminal_width,
 )
-from tui_registry.cli.registry import entry_json, find, open_registry, query_explained, shown_json
-from tui_registry.datastore import StoreError, revision_of
+from tui_registry.cli.registry import (
+    asking,
+    entry_json,
+    find,
+    names_in,
+    open_either,
+    open_registry,
+    query_explained,
+    shown_json,
+)
+from tui_registry.datastore import Datastore, StoreError, revision_of
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
+    from tui_registry.cli.registry import Registry
     from tui_registry.datastore import (
-        Datastore,
         Entry,
         Facets,
         HistoryEntry,
@@ -58,6 +67,8 @@ def list_records(args: Namespace) -> int:
 def search(args: Namespace) -> int:
     """List what the query finds, best first, or count its facets; or save it, or list or forget saved searches."""
     query = " ".join(args.query)
+    if args.node is not None and (args.saved or args.forget is not None or args.save is not None):
+        raise UsageError("searches are saved in the replica on this machine: leave --node out")
     if args.saved or args.forget is not None:
         if query:
             raise UsageError("--saved and --forget take no query")
@@ -73,24 +84,24 @@ def search(args: Namespace) -> int:
 
 def show(args: Namespace) -> int:
     """Show the record, or as it was."""
-    with open_registry(args) as datastore:
+    with open_either(args) as registry:
         if args.at is not None:
-            _show_as_it_was(datastore, args)
+            _show_as_it_was(registry, args)
             return 0
-        entry = find(datastore, args.id)
-        versions = datastore.versions(entry.id) if len(entry.live_heads) > 1 else None
-        names = {} if versions is None else datastore.names.all()
+        entry = find(registry, args.id)
+        versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
+        names = {} if versions is None else names_in(registry)
     if args.json:
         out_json({**shown_json(entry), **_versions_json(versions)})
         return 0
-    for line in _described(entry):
+    for line in _described(entry, "your key" if args.node is None else "the node's key"):
         out(line)
     if versions is not None:
         from tui_registry.cli.versions import conflict_lines
 
         out()
         for line in conflict_lines(versions, int(time.time()), names):
-            out(line)
+            out(asking(registry, line))
     return 0
 
 
@@ -102,13 +113,17 @@ def history(args: Namespace) -> int:
         raise UsageError("--elsewhere lists what your key signed elsewhere, of all records: it goes without an ID")
     if args.acknowledge and not args.elsewhere:
         raise UsageError("--acknowledge goes with --elsewhere: 'history --elsewhere' lists what it is about")
+    if args.id is not None:
+        with open_either(args) as registry:
+            _list_history(registry, args)
+        return 0
+    if args.node is not None:
+        raise UsageError("a node tells the operations of one record: give its ID, or leave --node out")
     with open_registry(args) as datastore:
         if args.elsewhere:
             _list_elsewhere(datastore, args)
-        elif args.id is None:
-            _list_operations(datastore, args)
         else:
-            _list_history(datastore, args)
+            _list_operations(datastore, args)
     return 0
 
 
@@ -148,8 +163,9 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
     if limit is None:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
     strict: bool = kind is None and args.strict
-    with query_explained(query), open_registry(args) as datastore:
-        _await_index(datastore, query, strict)
+    with query_explained(query), open_either(args) as datastore:
+        if isinstance(datastore, Datastore):
+            _await_index(datastore, query, strict)
         if args.json:
             found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
             for entry in islice(found, limit or None):
@@ -172,7 +188,7 @@ def _await_index(datastore: Datastore, query: str, strict: bool) -> None:
 
 
 def _print_records(
-    datastore: Datastore, query: str, kind: Kind | None, sort: str | None, limit: int, strict: bool
+    datastore: Registry, query: str, kind: Kind | None, sort: str | None, limit: int, strict: bool
 ) -> None:
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
@@ -220,12 +236,14 @@ def _remarks(row: Row) -> Iterator[str]:
         yield "dated in the future"
 
 
-def _nothing(datastore: Datastore, query: str, page: Page) -> str:
+def _nothing(datastore: Registry, query: str, page: Page) -> str:
     near = f". The nearest names: {', '.join(safe_text(name, 80) for name in page.near)}" if page.near else ""
     if page.did_you_mean is not None:
         return f"nothing found. Did you mean: {safe_text(page.did_you_mean)}{near}"
     if query:
         return f"nothing found{near}"
+    if not isinstance(datastore, Datastore):
+        return "no records of this kind there"
     if datastore.stats().records:
         return "no records of this kind here"
     return "this replica is empty: 'register' a record, 'sync' with a peer, or look around in the 'demo'"
@@ -249,6 +267,8 @@ class _Count(NamedTuple):
 def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
+    if args.node is not None:
+        raise UsageError("--facets counts what is in the replica on this machine: leave --node out")
     with query_explained(query), open_registry(args) as datastore:
         _await_index(datastore, query, args.strict)
         facets = datastore.facets(query, whole=True, strict=args.strict)
@@ -320,11 +340,11 @@ def _list_saved(args: Namespace) -> int:
 _LABEL = 14
 
 
-def _described(entry: Entry) -> Iterator[str]:
+def _described(entry: Entry, key: str) -> Iterator[str]:
     from tui_registry.present.record_rows import signature_rows, warnings
 
     yield from _titled(entry.kind, entry.record)
-    yield from _rows(signature_rows(entry), entry.record)
+    yield from _rows(signature_rows(entry, key), entry.record)
     for warning in warnings(entry, int(time.time())):
         yield f"  ! {warning}"
     yield from _below(entry.record, entry.problems)
@@ -374,20 +394,25 @@ def _versions_json(versions: Versions | None) -> dict[str, Json]:
 # A record as it was
 
 
-def _show_as_it_was(datastore: Datastore, args: Namespace) -> None:
+def _show_as_it_was(datastore: Registry, args: Namespace) -> None:
     """
     Raises:
         StoreError: it was not there yet, or was deleted then; or there is no such record or operation.
     """
     kind, identifier = datastore.find(args.id, deleted=True)
     moment = _moment(args.at, int(time.time()))
-    op = datastore.record_at(identifier, args.at if moment is None else moment)
+    if moment is None:
+        op = datastore.record_at(identifier, args.at)
+    elif isinstance(datastore, Datastore):
+        op = datastore.record_at(identifier, moment)
+    else:
+        raise UsageError("a node tells a record as one of its operations wrote it, not by a time: see 'history ID'")
     if op.record is None:
-        raise StoreError("not_found", _was_deleted(datastore, kind, identifier, op, moment))
+        raise StoreError("not_found", asking(datastore, _was_deleted(datastore, kind, identifier, op, moment)))
     if args.json:
         out_json(_as_it_was_json(datastore, kind, identifier, op, op.record))
         return
-    for line in _as_it_was(kind, identifier, op, op.record, moment, datastore.names.all()):
+    for line in _as_it_was(kind, identifier, op, op.record, moment, names_in(datastore)):
         out(line)
 
 
@@ -455,16 +480,16 @@ def _as_it_was(
     yield from _below(record, ())
 
 
-def _was_deleted(datastore: Datastore, kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
+def _was_deleted(datastore: Registry, kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
     from tui_registry.cli.versions import as_it_was_before
 
     when = "by that operation" if moment is None else "then"
-    before = as_it_was_before(identifier, op, (datastore.log.version(child, identifier) for child in op.children))
+    before = as_it_was_before(identifier, op, (datastore.record_at(identifier, child) for child in op.children))
     return f"{kind} {identifier[:12]} was deleted {when} (operation {op.hash[:12]}): {before}"
 
 
 def _as_it_was_json(
-    datastore: Datastore, kind: Kind, identifier: str, op: HistoryEntry, record: Record
+    datastore: Registry, kind: Kind, identifier: str, op: HistoryEntry, record: Record
 ) -> dict[str, Json]:
     """As `show --json`, with the heads of now: given to `update`, it brings this version back."""
     from tui_registry.present.settling import version_json
@@ -592,30 +617,48 @@ def _print_operations(datastore: Datastore, found: Iterable[Operation], title: s
     return shown
 
 
-def _list_history(datastore: Datastore, args: Namespace) -> None:
+def _list_history(datastore: Registry, args: Namespace) -> None:
     kind, identifier = datastore.find(args.id, deleted=True)
-    entries = _of_record(datastore, identifier, args.limit or 0)
+    columns: Sequence[Column] = _HISTORY
+    untold: dict[str, Json] = {}
+    if isinstance(datastore, Datastore):
+        entries = _of_record(datastore, identifier, args.limit or 0)
+    else:
+        entries = datastore.history(identifier, limit=args.limit or None)
+        # What a node does not tell of an operation.
+        columns = tuple(column for column in _HISTORY if column.title not in ("CLOCK", "FROM"))
+        untold = dict.fromkeys(("clock", "source", "index"))
     if args.json:
         for entry in entries:
-            told = _operation_json(kind, identifier, entry)
+            told = _operation_json(kind, identifier, entry) | untold
             out_json(told | {"record": entry.record, "did": entry.did, "changed": [*_changed(entry)]})
         return
     out(f"{kind} {identifier}")
     out(f"its operations, {_ORDER}")
-    _print_history(entries, terminal_width())
+    _print_history(entries, columns, terminal_width())
 
 
-def _print_history(entries: Iterator[HistoryEntry], width: int) -> None:
+def _print_history(entries: Iterator[HistoryEntry], columns: Sequence[Column], width: int) -> None:
     from tui_registry.present.deeds import standing
     from tui_registry.present.versions import change_lines
 
-    table = Table(_HISTORY, width)
+    table = Table(columns, width)
     now = int(time.time())
     out(table.header())
     for entry in entries:
         after = ", ".join(child[:12] for child in entry.children) or "-"
-        came = (moment_utc(entry.updated_at), *_arrival(entry, now))
-        out(table.line((entry.hash[:12], str(entry.clock), entry.did, standing(entry), *came, after)))
+        arrived, source = _arrival(entry, now)
+        cells = {
+            "OPERATION": entry.hash[:12],
+            "CLOCK": str(entry.clock),
+            "DID": entry.did,
+            "NOW": standing(entry),
+            "WRITTEN": moment_utc(entry.updated_at),
+            "ARRIVED": arrived,
+            "FROM": source,
+            "AFTER": after,
+        }
+        out(table.line([cells[column.title] for column in columns]))
         changes = change_lines(entry.before, entry.record, _CHANGE, 1)
         if changes:
             out(fitted(f"  {'; '.join(changes)}", width))

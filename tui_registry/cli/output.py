@@ -83,14 +83,24 @@ def report(error: RegistryError) -> None:
     if isinstance(error, InvalidRecord):
         # What keeps the record from being signed comes first
         for problem in sorted(error.problems, key=lambda problem: problem.severity):
-            note(problem_line(problem))
+            note(problem_line(problem, error.source))
     elif error.sentence:
         note(safe_text(error.sentence))
 
 
-def problem_line(problem: Problem) -> str:
-    """A problem as one line: the field, then the sentence."""
-    where = f"{problem.path}: " if problem.path else ""
+def error_json(error: RegistryError) -> dict[str, Json]:
+    """What `--json` prints last where a command fails; of a record that cannot be signed with its problems, those
+    first that keep it from being signed."""
+    told: dict[str, Json] = {"code": error.code, "sentence": error.sentence}
+    if isinstance(error, InvalidRecord):
+        problems = sorted(error.problems, key=lambda problem: problem.severity)
+        told["problems"] = [problem.to_json() for problem in problems]
+    return {"error": told}
+
+
+def problem_line(problem: Problem, source: str = "") -> str:
+    """A problem as one line: the file, where one is named, the field, then the sentence."""
+    where = "".join(f"{part}: " for part in (source, problem.path) if part)
     mild = "warning: " if problem.severity == "warning" else ""
     return safe_text(f"{mild}{where}{problem.sentence}")
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import IO, NoReturn
 
 from tui_registry import __version__
-from tui_registry.cli.commands import COMMANDS, PAGES, directory, words
+from tui_registry.cli.commands import COMMANDS, PAGES, directory, node_address, words
 
 PROGRAM = "tui-registry"
 
@@ -25,11 +25,12 @@ def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser = _TopParser(prog=PROGRAM, allow_abbrev=False, add_help=True, formatter_class=_HelpFormatter)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.add_argument("--data-dir", type=directory, metavar="DIR")
+    parser.add_argument("--node", type=node_address, metavar="URL")
     parser.add_argument("--query", type=words, metavar="QUERY", dest="open_on")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandParser)
     for name, command in COMMANDS.items():
         if line is None or name in line:
-            commands.add_parser(name, arguments=command.declare)
+            commands.add_parser(name, arguments=command.declare, asks_nodes=command.asks_nodes)
     return parser
 
 
@@ -67,13 +68,16 @@ class _Parser(argparse.ArgumentParser):
     """argparse's, with errors as one sentence and a hint where to look."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the line, and leave with 2."""
+        """
+        Raises:
+            RegistryError: `usage`: what is wrong with the line.
+        """
+        from tui_registry.errors import RegistryError
         from tui_registry.text import safe_text
 
         # argparse quotes what was typed, and what was typed may be anything.
         stop = "" if message.endswith("?") else "."
-        sys.stderr.write(f"{PROGRAM}: {safe_text(message, 400)}{stop} Try '{self.prog} --help'\n")
-        raise SystemExit(2)
+        raise RegistryError("usage", f"{safe_text(message, 400)}{stop} Try '{self.prog} --help'")
 
 
 class _CommandParser(_Parser):
@@ -86,6 +90,7 @@ class _CommandParser(_Parser):
         prog: str | None = None,
         description: str | None = None,
         arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+        asks_nodes: bool = False,
     ) -> None:
         super().__init__(prog=prog, description=description, allow_abbrev=False, formatter_class=_HelpFormatter)
         self._arguments = arguments
@@ -95,6 +100,16 @@ class _CommandParser(_Parser):
             metavar="DIR",
             default=argparse.SUPPRESS,
             help="the replica's directory (default: $TUI_REGISTRY_DATA_DIR, else the user data directory)",
+        )
+        self.add_argument(
+            "--node",
+            type=node_address,
+            metavar="URL",
+            default=argparse.SUPPRESS,
+            # Taken by each command, so that those that ask no node can say so.
+            help="ask this node in place of the replica here; it signs what is written, by its own key"
+            if asks_nodes
+            else argparse.SUPPRESS,
         )
 
     def parse_known_args(  # type: ignore[override]
@@ -137,11 +152,13 @@ class _TopParser(_Parser):
             "",
             "options:",
             "  --data-dir DIR   the replica's directory (default: $TUI_REGISTRY_DATA_DIR, or the user data directory)",
+            "  --node URL       ask a node in place of a replica on this machine (list, show, register and others)",
             "  --query QUERY    open the terminal interface on this search",
             "  --version        print the version",
             "  -h, --help       print this",
             "",
             f"'{PROGRAM} help COMMAND' explains a command, '{PROGRAM} help search' the query language.",
+            f"'{PROGRAM} help json' says in which shape --json prints.",
             "Exit codes: 0 done, 1 failed (not found, invalid, unreachable), 2 the line cannot be read.",
             "",
         ]

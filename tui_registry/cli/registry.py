@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.cli.output import FileError, NoTerminalError, UsageError, note, on_terminal
+from tui_registry.cli.parser import PROGRAM
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
 from tui_registry.query.nodes import QueryError
@@ -19,7 +20,15 @@ from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.errors import Kind
+    from tui_registry.sync.remote import Remote
 
+# What a command is about: the replica here, or with `--node` a node, which has the same verbs. What only a replica has,
+# such as names and saved searches, is asked for where it is one.
+Registry: TypeAlias = Union[Datastore, "Remote"]
+
+# How a text begins to name a command.
+_COMMAND = f"'{PROGRAM} "
+TOKEN_VARIABLE = "TUI_REGISTRY_TOKEN"  # noqa: S105 - the name of it
 STDIN = STDOUT = "-"
 # So many operations by one's own key from elsewhere are told before a list of them all is named.
 _TOLD = 5
@@ -30,6 +39,55 @@ def open_registry(args: argparse.Namespace, *, read_only: bool = False) -> Datas
     """The replica that the line means, to be closed by the caller."""
     given: str | None = args.data_dir
     return Datastore.open(given, read_only=read_only)
+
+
+def open_either(args: argparse.Namespace) -> Registry:
+    """The node that the line names, or the replica that it means, to be closed by the caller."""
+    return open_registry(args) if args.node is None else _reached(args, None)
+
+
+def open_either_to_write(args: argparse.Namespace) -> Registry:
+    """`open_either` for what signs.
+
+    Raises:
+        UsageError: there is no token for the node.
+    """
+    if args.node is None:
+        return open_to_write(args)
+    token = token_in(args.token_file) if args.token_file is not None else os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not token:
+        raise UsageError(
+            f"the node asks for a token before it writes: name a file that holds it with --token-file, or set "
+            f"{TOKEN_VARIABLE}; 'token add' on the node's machine prints one"
+        )
+    node = _reached(args, token)
+    if node.is_exposed:
+        note(f"warning: others on the way to {node.name} can read the token: use https where they may be strangers")
+    return node
+
+
+def _reached(args: argparse.Namespace, token: str | None) -> Remote:
+    from tui_registry.settings import load_settings
+    from tui_registry.sync.bounds import bounds_of
+    from tui_registry.sync.remote import connect
+
+    return connect(args.node, token, bounds=bounds_of(load_settings()))
+
+
+def say_who_signed(registry: Registry) -> None:
+    """Say whose key signed what was written, where it is not the one here."""
+    if not isinstance(registry, Datastore):
+        note(f"signed by the node {registry.name} with its own key, 0x{registry.address}")
+
+
+def asking(registry: Registry, text: str) -> str:
+    """A text whose commands ask what this one asked."""
+    return text if isinstance(registry, Datastore) else text.replace(_COMMAND, f"{_COMMAND}--node {registry.name} ")
+
+
+def names_in(registry: Registry) -> dict[str, str]:
+    """What owners are called, by address: names are local, and of a node's it is known which is its own."""
+    return registry.names.all() if isinstance(registry, Datastore) else {registry.address: "the node"}
 
 
 def open_to_write(args: argparse.Namespace) -> Datastore:
@@ -74,7 +132,7 @@ def tell_elsewhere(datastore: Datastore, count: int, *, in_full: bool) -> None:
         note(f"  {elsewhere.touched(record)}")
 
 
-def find(datastore: Datastore, prefix: str, kind: Kind | None = None) -> Entry:
+def find(datastore: Registry, prefix: str, kind: Kind | None = None) -> Entry:
     """The current record whose id begins so.
 
     Raises:
@@ -186,6 +244,18 @@ def read_text(name: str, most: int) -> str:
     except UnicodeDecodeError as error:
         place = f"byte {error.start:,}"
         raise FileError(f"{shown_name(name)} is not UTF-8 text ({place}): save it as UTF-8") from None
+
+
+def token_in(file: str) -> str:
+    """The token in the first line of a file, or of stdin for `-`.
+
+    Raises:
+        FileError: it cannot be read, or holds none.
+    """
+    token = read_text(file, 4096).partition("\n")[0].strip()
+    if not token.isascii() or not token.isprintable() or not token or " " in token:
+        raise FileError(f"{safe_text(file)} holds no token: 'token add' on the node's machine prints one")
+    return token
 
 
 def write_text(text: str) -> None:

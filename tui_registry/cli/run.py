@@ -56,7 +56,7 @@ def run(argv: Sequence[str], screens: Screens) -> int:
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        code = _explain(error)
+        code = _explain(error, as_json=_asks_for_json(argv))
     return code
 
 
@@ -64,6 +64,8 @@ def _run(argv: Sequence[str], screens: Screens) -> int:
     _prepare_streams()
     args = build_parser(argv).parse_args(argv)
     args.screens = screens
+    if args.node is not None:
+        _expect_to_ask_nodes(args)
     if args.command is None:
         return _open_screens(args, screens)
     if args.open_on is not None:
@@ -75,6 +77,22 @@ def _run(argv: Sequence[str], screens: Screens) -> int:
     return run_command(args)
 
 
+def _expect_to_ask_nodes(args: argparse.Namespace) -> None:
+    """Refuse a line with `--node` that would do something else than ask a node.
+
+    Raises:
+        UsageError: it would.
+    """
+    from tui_registry.cli.output import UsageError
+
+    if args.command is None or not COMMANDS[args.command].asks_nodes:
+        doing = "the terminal interface shows" if args.command is None else f"'{args.command}' is about"
+        able = ", ".join(name for name, command in COMMANDS.items() if command.asks_nodes)
+        raise UsageError(f"{doing} a replica on this machine, and asks no node: --node goes with {able}")
+    if args.data_dir is not None:
+        raise UsageError("--node asks a node and --data-dir a replica on this machine: leave one of them out")
+
+
 def _open_screens(args: argparse.Namespace, screens: Screens) -> int:
     from tui_registry.cli.registry import need_terminal, open_registry
 
@@ -84,24 +102,42 @@ def _open_screens(args: argparse.Namespace, screens: Screens) -> int:
     return OK
 
 
-def _explain(error: Exception) -> int:
-    from tui_registry.cli.output import UsageError, note, report
+def _asks_for_json(argv: Sequence[str]) -> bool:
+    """Whether a line has `--json`, also one that cannot be read: abbreviations are refused."""
+    words = list(argv)
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def _explain(error: Exception, *, as_json: bool) -> int:
+    """Say an error on stderr, for who reads it; with `--json` on stdout too, as the last line there."""
+    from tui_registry.cli.output import error_json, note, out_json, report
     from tui_registry.errors import RegistryError
     from tui_registry.text import safe_text
 
+    code = FAILED
     if isinstance(error, RegistryError):
-        report(error)
-        return USAGE if isinstance(error, UsageError) else FAILED
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        note("the disk is full: make room and try again")
-        return FAILED
-    if isinstance(error, OSError) and error.errno == errno.EBADF:
+        declared = error
+        report(declared)
+        code = USAGE if declared.code == "usage" else FAILED
+    elif isinstance(error, OSError) and error.errno == errno.EBADF:
         _close_quietly()
         note("stdout is closed, and there was something to write to it")
         return FAILED
-    what = safe_text(f"{type(error).__name__}: {error}", 300)
-    note(f"this should not happen ({what}). Please report it; {DEBUG_VARIABLE}=1 shows where it came from")
-    return FAILED
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        declared = RegistryError("disk_full", "the disk is full: make room and try again")
+        report(declared)
+    else:
+        what = safe_text(f"{type(error).__name__}: {error}", 300)
+        hint = f"Please report it; {DEBUG_VARIABLE}=1 shows where it came from"
+        declared = RegistryError("unexpected", f"this should not happen ({what}). {hint}")
+        report(declared)
+    if as_json:
+        try:
+            out_json(error_json(declared))
+            sys.stdout.flush()
+        except OSError:
+            _close_quietly()  # the exit code says it, and stderr
+    return code
 
 
 def _prepare_streams() -> None:

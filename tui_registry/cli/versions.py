@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import RECORDS_SHOWN
 from tui_registry.cli.output import Column, Table, note, on_terminal, out, out_json, terminal_width
-from tui_registry.cli.registry import open_registry
-from tui_registry.datastore import StoreError
+from tui_registry.cli.registry import asking, names_in, open_either
+from tui_registry.datastore import Datastore, StoreError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import settling
 from tui_registry.present.versions import ancestor_line, came, change_lines
@@ -20,7 +20,8 @@ from tui_registry.text import exact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_registry.datastore import Datastore, HistoryEntry, Versions
+    from tui_registry.cli.registry import Registry
+    from tui_registry.datastore import HistoryEntry, Versions
     from tui_registry.errors import Json, Kind, Record
 
 
@@ -29,7 +30,7 @@ def conflicts(args: Namespace) -> int:
     limit: int | None = args.limit
     if limit is None:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
-    with open_registry(args) as datastore:
+    with open_either(args) as datastore:
         if args.json:
             for versions in _all_in_conflict(datastore, limit):
                 out_json(settling.conflict_json(versions))
@@ -40,9 +41,9 @@ def conflicts(args: Namespace) -> int:
 
 def diff(args: Namespace) -> int:
     """Tell what differs between versions of a record."""
-    with open_registry(args) as datastore:
+    with open_either(args) as datastore:
         kind, identifier = datastore.find(args.id, deleted=True)
-        names = datastore.names.all()
+        names = names_in(datastore)
         compared = _compared(datastore, kind, identifier, [op for op in (args.op, args.other) if op is not None])
     if args.json:
         out_json(_compared_json(compared))
@@ -50,7 +51,7 @@ def diff(args: Namespace) -> int:
     for line in _compared_lines(compared, int(time.time()), names):
         out(line)
     if compared.conflict is not None:
-        note(settling.how_to_settle(compared.conflict, names))
+        note(asking(datastore, settling.how_to_settle(compared.conflict, names)))
     return 0
 
 
@@ -87,16 +88,16 @@ _CONFLICTS = (
 )
 
 
-def _all_in_conflict(datastore: Datastore, limit: int) -> Iterator[Versions]:
+def _all_in_conflict(datastore: Registry, limit: int) -> Iterator[Versions]:
     for row in datastore.conflicts(limit or _ALL):
         versions = datastore.versions(row.id)
         if versions is not None and len(versions.live) > 1:  # settled by another process since
             yield versions
 
 
-def _print_conflicts(datastore: Datastore, limit: int) -> None:
+def _print_conflicts(datastore: Registry, limit: int) -> None:
     table = Table(_CONFLICTS, terminal_width())
-    names = datastore.names.all()
+    names = names_in(datastore)
     shown = 0
     for versions in _all_in_conflict(datastore, limit):
         if not shown:
@@ -105,13 +106,14 @@ def _print_conflicts(datastore: Datastore, limit: int) -> None:
         name = str(settling.records_of(versions)[0]["name"])
         who, what = settling.who_settles(versions, names), settling.differ_in(versions)
         out(table.line((versions.id[:12], name, versions.kind, exact(len(versions.live)), who, what)))
-    total = datastore.stats().conflicts
+    total = (datastore.stats() if isinstance(datastore, Datastore) else datastore.health()).conflicts
     if not shown:
         note("no record is in conflict")
         return
     if limit and shown < total:
         note(f"{exact(shown)} of {exact(total)} shown: --limit 0 lists all")
-    note("'tui-registry diff ID' shows what differs, 'tui-registry resolve ID' settles one of yours")
+    how = "'tui-registry diff ID' shows what differs, 'tui-registry resolve ID' settles one of yours"
+    note(asking(datastore, how))
 
 
 # Differences
@@ -136,26 +138,36 @@ class _Compared(NamedTuple):
     conflict: Versions | None = None
 
 
-def _compared(datastore: Datastore, kind: Kind, identifier: str, ops: Sequence[str]) -> _Compared:
+def _compared(datastore: Registry, kind: Kind, identifier: str, ops: Sequence[str]) -> _Compared:
     """What the line asks to compare.
 
     Raises:
         StoreError: an operation is unknown, ambiguous, or one of another record.
     """
-    found = [datastore.log.version(op, identifier) for op in ops]
-    if len(found) == 2:
-        return _Compared(kind, identifier, found[0], found[0].record, found[1:])
-    versions = datastore.versions(identifier) if not found else None
+    versions = datastore.versions(identifier) if not ops else None
     if versions is not None and len(versions.live) > 1:
         ancestor = versions.ancestor
         return _Compared(kind, identifier, ancestor, ancestor and ancestor.record, versions.live, conflict=versions)
+    found = [datastore.record_at(identifier, op) for op in ops]
+    if len(found) == 2:
+        return _Compared(kind, identifier, found[0], found[0].record, found[1:])
     if not found:
-        last = datastore.log.last_operation(identifier)
-        if last is None:  # never: `find` found it
-            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here")
-        found = [datastore.log.version(last.hash, identifier)]
-    replaced = [datastore.log.version(child, identifier) for child in found[0].children]
+        found = [_last(datastore, kind, identifier)]
+    replaced = [datastore.record_at(identifier, child) for child in found[0].children]
     return _Compared(kind, identifier, None, found[0].before, found, [op for op in replaced if not op.is_rm])
+
+
+def _last(datastore: Registry, kind: Kind, identifier: str) -> HistoryEntry:
+    """The operation that is shown; where all are removals the last that arrived."""
+    if isinstance(datastore, Datastore):
+        last = datastore.log.last_operation(identifier)
+        if last is not None:
+            return datastore.record_at(identifier, last.hash)
+    else:
+        standing = [op for op in datastore.history(identifier) if op.is_head]
+        if standing:
+            return next((op for op in standing if op.is_winner), standing[0])
+    raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here")  # never: `find` found it
 
 
 # Nothing is cut that a person asked to see.

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import KEEP_A_COPY
@@ -21,7 +22,19 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import STDIN, find, open_registry, open_to_write, read_text, shown_json
+from tui_registry.cli.registry import (
+    STDIN,
+    asking,
+    find,
+    names_in,
+    open_either,
+    open_either_to_write,
+    open_registry,
+    open_to_write,
+    read_text,
+    say_who_signed,
+    shown_json,
+)
 from tui_registry.cli.versions import conflict_diff
 from tui_registry.datastore import (
     Datastore,
@@ -33,7 +46,7 @@ from tui_registry.datastore import (
     carry_out_reverse,
     plan_undo,
 )
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.errors import InvalidRecord, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
@@ -41,15 +54,18 @@ from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
+from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.merging import Merged, merge, paths, shape_of, value_at
-from tui_registry.records.schema import ID_FIELD
+from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.text import exact, moment_utc, safe_text
 
 if TYPE_CHECKING:
+    from tui_registry.cli.registry import Registry
     from tui_registry.crdt import AgentOp, ModelOp
     from tui_registry.datastore import Comparison, Undo, Versions
+    from tui_registry.sync.remote import Remote, Written
 
 
 _BATCH_COLUMNS = (
@@ -68,6 +84,8 @@ def register(args: Namespace) -> int:
     place = "" if args.file == STDIN else place_of(args.file)
     run = ImportRun(place)
     entry = describe(replace(finding, place=place), run)
+    if args.node is not None:
+        return _register_there(args, finding, kind, record)
     with open_to_write(args) as datastore, key_explained(datastore), _in_file(finding.source):
         if args.new or entry is None:
             identifier = datastore.add(kind, record).key
@@ -90,8 +108,45 @@ def register(args: Namespace) -> int:
     return 0
 
 
-def _remember(datastore: Datastore, finding: Finding, file: str, identifier: str) -> None:
-    """Keep that a file is a record, for the next import of it; a file without a name only says what to change."""
+def _register_there(args: Namespace, finding: Finding, kind: Kind, record: Record) -> int:
+    """`register` at a node, which keeps no sources: what is there already is found by its name, version and
+    quantisation, among the records of the node's key."""
+    with open_either_to_write(args) as node, _in_file(finding.source):
+        assert not isinstance(node, Datastore)
+        there = None if args.new else _there_already(node, kind, record)
+        if there is not None:
+            edited = [
+                path
+                for path in paths(kind)
+                if path in (finding.stated or ()) and value_at(record, path) != value_at(there.record, path)
+            ]
+            if edited:
+                told = merge(None, [there.record], {path: value_at(record, path) for path in edited}).record
+                raise _says_something_else(kind, there.id, there.record, told, args.file)
+            _tell_status(node, "here", there.id, as_json=args.json)
+            return 0
+        written = node.add(kind, record)
+        _tell_registered(node, finding, written.key, as_json=args.json)
+        say_who_signed(node)
+    return 0
+
+
+def _there_already(node: Remote, kind: Kind, record: Record) -> Entry | None:
+    identifier = str(record[ID_FIELD[kind]])
+    if identifier != NULL_HASH:
+        return node.entry(identifier, kind)
+    if not node.address:
+        return None
+    same = ("name", "version", "quantization")
+    found = islice(node.entries(f"owner:{node.address} name:{quoted(str(record['name']))}", kind=kind), _MOST_NAMESAKES)
+    return next((one for one in found if all(one.record.get(name) == record.get(name) for name in same)), None)
+
+
+def _remember(datastore: Registry, finding: Finding, file: str, identifier: str) -> None:
+    """Keep that a file is a record, for the next import of it; a file without a name only says what to change. A node
+    keeps no files of others."""
+    if not isinstance(datastore, Datastore):
+        return
     run = ImportRun("" if file == STDIN else place_of(file))
     entry = describe(replace(finding, place=run.source), run)
     if entry is not None and "name" in entry.stated:
@@ -101,12 +156,19 @@ def _remember(datastore: Datastore, finding: Finding, file: str, identifier: str
 def _differs(kind: Kind, found: Comparison, draft: Record, file: str) -> StoreError:
     """What is said of a file whose record is here and says something else."""
     assert found.before is not None
-    name, short = safe_text(str(found.before["name"]), 60), (found.id or "")[:12]
     told = merge(None, [found.record or found.before], {path: value_at(draft, path) for path in found.edited}).record
-    lines = change_lines(found.before, told, most=1)
-    more = f"; and {exact(len(lines) - _MOST_CHANGES)} more" if len(lines) > _MOST_CHANGES else ""
     # What names the record that is here cannot be another one
-    without = "without its id " if draft[ID_FIELD[kind]] == found.id else ""
+    is_named = draft[ID_FIELD[kind]] == found.id
+    return _says_something_else(kind, found.id or "", found.before, told, file, is_named=is_named)
+
+
+def _says_something_else(
+    kind: Kind, identifier: str, before: Record, told: Record, file: str, *, is_named: bool = False
+) -> StoreError:
+    name, short = safe_text(str(before["name"]), 60), identifier[:12]
+    lines = change_lines(before, told, most=1)
+    more = f"; and {exact(len(lines) - _MOST_CHANGES)} more" if len(lines) > _MOST_CHANGES else ""
+    without = "without its id " if is_named else ""
     return StoreError(
         "differs",
         f"{kind} {name} ({short}) is here already and the file says something else (nothing was signed): "
@@ -116,15 +178,17 @@ def _differs(kind: Kind, found: Comparison, draft: Record, file: str) -> StoreEr
 
 
 _MOST_CHANGES = 6
+# Records of a node with a name like that of a file that is to be registered: so many are looked at.
+_MOST_NAMESAKES = 1_000
 
 
-def _tell_registered(datastore: Datastore, finding: Finding, identifier: str, *, as_json: bool) -> None:
+def _tell_registered(datastore: Registry, finding: Finding, identifier: str, *, as_json: bool) -> None:
     _tell_status(datastore, "registered", identifier, as_json=as_json)
     if LICENCE_ASSUMED in finding.notes:
         note(f"note: {LICENCE_ASSUMED}")
 
 
-def _tell_status(datastore: Datastore, status: str, identifier: str, *, as_json: bool) -> None:
+def _tell_status(datastore: Registry, status: str, identifier: str, *, as_json: bool) -> None:
     """Print what `register` found or made: `registered` with its warnings, or `here`."""
     entry = datastore.entry(identifier)
     if entry is None:  # another process deleted it since
@@ -140,7 +204,7 @@ def _tell_status(datastore: Datastore, status: str, identifier: str, *, as_json:
 
 def update(args: Namespace) -> int:
     """Change the record."""
-    with open_to_write(args) as datastore:
+    with open_either_to_write(args) as datastore:
         entry = find(datastore, args.id)
         _need_own(entry, "updated")
         _need_settled(datastore, entry.id)
@@ -152,12 +216,13 @@ def update(args: Namespace) -> int:
             op = datastore.update(kind, entry.id, record, finding.heads or entry.heads)
             _remember(datastore, finding, args.file, entry.id)
             _tell(datastore, "edited", op, as_json=args.json)
+            say_who_signed(datastore)
     return 0
 
 
 def delete(args: Namespace) -> int:
     """Delete the record, after asking."""
-    with open_to_write(args) as datastore:
+    with open_either_to_write(args) as datastore:
         entry = find(datastore, args.id)
         _need_own(entry, "deleted")
         _need_settled(datastore, entry.id)
@@ -165,6 +230,7 @@ def delete(args: Namespace) -> int:
         if not args.yes:
             confirm(f"Delete {entry.kind} {name} ({entry.id[:12]})?", f"delete {name}", "nothing was deleted")
         op = datastore.delete(entry.kind, entry.id, entry.heads)
+        say_who_signed(datastore)
     if args.json:
         out_json(_deleted_json(op))
     else:
@@ -270,7 +336,8 @@ def resolve(args: Namespace) -> int:
     decided = args.take is not None or args.merge is not None or bool(args.set)
     if args.delete and decided:
         raise UsageError("--delete settles by deleting the record, and goes with no --take, --merge or --set")
-    with open_registry(args) as datastore:
+    opened = open_either(args) if args.dry_run or args.node is None else open_either_to_write(args)
+    with opened as datastore:
         versions = _in_conflict(datastore, find(datastore, args.id))
         _need_revision(versions, args.revision)
         if args.delete:
@@ -278,7 +345,7 @@ def resolve(args: Namespace) -> int:
         edit = None if args.merge is None else _read_edit(versions, args.merge)
         merged = _merged(datastore, versions, args, edit)
         if merged.open:
-            raise StoreError("conflict", settling.undecided(versions, merged))
+            raise StoreError("conflict", asking(datastore, settling.undecided(versions, merged)))
         seen = args.revision is not None or (edit is not None and edit.names_versions)
         return _settle(datastore, versions, merged, args, seen=seen, decided=decided)
 
@@ -286,7 +353,7 @@ def resolve(args: Namespace) -> int:
 # How a conflict is settled
 
 
-def _in_conflict(datastore: Datastore, entry: Entry) -> Versions:
+def _in_conflict(datastore: Registry, entry: Entry) -> Versions:
     """The versions of a record of this key's.
 
     Raises:
@@ -337,7 +404,7 @@ def _read_edit(versions: Versions, file: str) -> _Edit:
     return _Edit(name, document, draft, names_versions, names_versions and not chosen)
 
 
-def _merged(datastore: Datastore, versions: Versions, args: Namespace, edit: _Edit | None) -> Merged:
+def _merged(datastore: Registry, versions: Versions, args: Namespace, edit: _Edit | None) -> Merged:
     """The merge with what `--take`, `--merge` and `--set` decide.
 
     What they say goes on top of each version alike: a field that is the same in all of them then is decided.
@@ -360,11 +427,17 @@ def _merged(datastore: Datastore, versions: Versions, args: Namespace, edit: _Ed
     return merge(versions.ancestor and versions.ancestor.record, settling.records_of(versions), decided)
 
 
-def _taken(datastore: Datastore, versions: Versions, prefix: str) -> Record:
-    op = datastore.log.version(prefix, versions.id)
+def _taken(datastore: Registry, versions: Versions, prefix: str) -> Record:
+    # Most often one of the live ones, as they were shown.
+    shown = (entry for entry in versions.live if len(prefix) >= _SURE and entry.hash.startswith(prefix.strip().lower()))
+    op = next(shown, None) or datastore.record_at(versions.id, prefix)
     if op.record is None:
         raise StoreError("not_found", f"operation {op.hash[:12]} is a removal: --delete settles by deleting the record")
     return op.record
+
+
+# No two operations of a record begin with the same digits, where they are so many: 48 bits.
+_SURE = 12
 
 
 def _with_edit(versions: Versions, edit: _Edit, bases: Sequence[Record]) -> list[Record]:
@@ -392,7 +465,7 @@ def _changed(versions: Versions, edit: _Edit, bases: Sequence[Record]) -> Mappin
 
 
 def _settle(
-    datastore: Datastore, versions: Versions, merged: Merged, args: Namespace, *, seen: bool, decided: bool
+    datastore: Registry, versions: Versions, merged: Merged, args: Namespace, *, seen: bool, decided: bool
 ) -> int:
     source = "" if args.merge is None else "stdin" if args.merge == STDIN else args.merge
     problems = datastore.check(versions.kind, merged.record)
@@ -408,9 +481,10 @@ def _settle(
         _confirm(datastore, versions, question, "settle", args, seen=seen, needs_yes=not decided)
     op = datastore.resolve(versions.kind, versions.id, merged.record, versions.heads)
     _tell(datastore, "settled", op, as_json=args.json)
+    say_who_signed(datastore)
     for line in () if args.json or ask else lines:
         out(f"  {line}")
-    note(_where_versions_stay(versions))
+    note(asking(datastore, _where_versions_stay(versions)))
     return 0
 
 
@@ -426,7 +500,7 @@ def _would_settle(versions: Versions, merged: Merged, lines: Sequence[str], *, a
     return 0
 
 
-def _settle_by_removal(datastore: Datastore, versions: Versions, args: Namespace) -> int:
+def _settle_by_removal(datastore: Registry, versions: Versions, args: Namespace) -> int:
     called = settling.called(versions)
     if args.dry_run and args.json:
         out_json({"kind": versions.kind, "id": versions.id, "deleted": True, "written": False})
@@ -440,16 +514,17 @@ def _settle_by_removal(datastore: Datastore, versions: Versions, args: Namespace
         question = f"Delete {called}, all {len(versions.live)} versions of it?"
         _confirm(datastore, versions, question, "delete", args, seen=seen, needs_yes=True)
     op = datastore.resolve(versions.kind, versions.id, None, versions.heads)
+    say_who_signed(datastore)
     if args.json:
         out_json(_deleted_json(op))
     else:
         out(f"deleted {called}, id {versions.id}")
-    note(_where_versions_stay(versions))
+    note(asking(datastore, _where_versions_stay(versions)))
     return 0
 
 
 def _confirm(
-    datastore: Datastore, versions: Versions, question: str, deed: str, args: Namespace, *, seen: bool, needs_yes: bool
+    datastore: Registry, versions: Versions, question: str, deed: str, args: Namespace, *, seen: bool, needs_yes: bool
 ) -> None:
     """Ask before a conflict is settled, and show its versions where the line does not say that they were seen.
 
@@ -468,7 +543,7 @@ def _confirm(
     missing = f"add --revision REVISION{' --yes' if needs_yes and not args.yes else ''}, {_WHERE_REVISIONS_ARE}"
     if args.yes:
         raise UsageError(f"--yes alone would {doing} whatever versions it has by now: {missing}")
-    shown = conflict_diff(versions, int(time.time()), datastore.names.all())
+    shown = conflict_diff(versions, int(time.time()), names_in(datastore))
     confirm("\n".join([*shown, "", question]), doing, _UNSETTLED, missing)
 
 
@@ -515,7 +590,7 @@ def _draft_of(finding: Finding) -> tuple[Kind, Record]:
         InvalidRecord: there is none; each problem names the file.
     """
     if finding.record is None or finding.kind is None:
-        raise _at(finding.source, finding.problems)
+        raise InvalidRecord(finding.problems, finding.source)
     for remark in finding.notes:
         note(f"note: {safe_text(remark)}")
     return finding.kind, finding.record
@@ -523,20 +598,11 @@ def _draft_of(finding: Finding) -> tuple[Kind, Record]:
 
 @contextmanager
 def _in_file(source: str) -> Iterator[None]:
-    """Add the name of the file to the problems of the record that it holds; empty for no file."""
+    """Add the name of the file to an error of the record that it holds; empty for no file."""
     try:
         yield
     except InvalidRecord as error:
-        raise (_at(source, error.problems) if source else error) from error
-
-
-def _at(source: str, problems: tuple[Problem, ...]) -> InvalidRecord:
-    return InvalidRecord(
-        tuple(
-            Problem(f"{source}: {path}" if path else source, severity, code, sentence)
-            for path, severity, code, sentence in problems
-        )
-    )
+        raise InvalidRecord(error.problems, source) from error
 
 
 def with_settings(kind: Kind, record: Record, settings: list[tuple[str, str]]) -> Record:
@@ -601,7 +667,7 @@ def _need_own(entry: Entry, done: str) -> None:
         )
 
 
-def _need_settled(datastore: Datastore, identifier: str) -> None:
+def _need_settled(datastore: Registry, identifier: str) -> None:
     """Refuse, before anything is asked or read, what cannot be done to a record of this key's in conflict.
 
     Raises:
@@ -609,7 +675,7 @@ def _need_settled(datastore: Datastore, identifier: str) -> None:
     """
     versions = datastore.versions(identifier)
     if versions is not None and versions.mine and len(versions.live) > 1:
-        raise StoreError("conflict", settling.refused(versions))
+        raise StoreError("conflict", asking(datastore, settling.refused(versions)))
 
 
 def _need_revision(now: Entry | Versions, revision: str | None) -> None:
@@ -647,7 +713,7 @@ def _question(plan: Undo) -> str:
     return f"{asked.removesuffix('?')}: {', '.join(changed) or 'only the time'}?"
 
 
-def _tell(datastore: Datastore, did: str, op: ModelOp | AgentOp, *, as_json: bool) -> None:
+def _tell(datastore: Registry, did: str, op: ModelOp | AgentOp | Written, *, as_json: bool) -> None:
     """Print what was written, and the warnings of the authoring rules about it."""
     entry = datastore.entry(op.key, op.kind)
     if entry is None:  # another process deleted it since
@@ -664,5 +730,5 @@ def _advise(entry: Entry | None) -> None:
         note(problem_line(problem))
 
 
-def _deleted_json(op: ModelOp | AgentOp) -> dict[str, Json]:
+def _deleted_json(op: ModelOp | AgentOp | Written) -> dict[str, Json]:
     return {"kind": op.kind, "id": op.key, "deleted": True, "hash": op.hash}

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 import tui_registry
 from tui_registry.crdt import AgentOp, ModelOp
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
+from tui_registry.datastore import Body, Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.browse import browse_routes
@@ -32,6 +32,7 @@ from tui_registry.node.description import (
     docs_page,
 )
 from tui_registry.node.doors import Doors, Whereabouts
+from tui_registry.node.events import Events
 from tui_registry.node.limits import MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.pages import HEADERS
@@ -50,6 +51,8 @@ from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_pro
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Watch, Watched
 from tui_registry.query import parse
+from tui_registry.query.editing import with_term
+from tui_registry.query.fields import FACETS
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import read_as_far_as_it_goes, revision_beside
 from tui_registry.records.authoring import without_consequences
@@ -108,7 +111,7 @@ def create_app(
     answer_with_problems(app)
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
-    app.include_router(_about(app, queues))
+    app.include_router(_about(app, queues, Events(datastore, queues, bounds)))
     app.include_router(browse_routes(datastore, queues, bounds))
     log = LogRoutes(
         app,
@@ -143,7 +146,8 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
     router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
     said = deeds(kind)
     for name, endpoint in (
-        ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("show", routes.show),
+        ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("facets", routes.facets),
+        ("show", routes.show),
         ("validate", routes.validate), ("update", routes.update), ("patch", routes.patch), ("delete", routes.delete),
         ("resolve", routes.resolve), ("history", routes.history), ("heads", routes.heads),
         ("versions", routes.versions),
@@ -211,11 +215,7 @@ class _Records:
     async def browse(self, request: Request) -> Response:
         given = _typed(parameters(request, "q", "limit", "cursor", "sort", "fields", "total"))
         asked = self._asked_of_list(given, "q", [])
-        page = await self._queues.search(request.scope["client"], self._page, asked)
-        headers = {"etag": etag_of(page), "cache-control": "no-cache"}
-        if is_held(request, headers["etag"]):
-            return Response(status_code=304, headers=headers)
-        return Response(page, 200, headers, _JSON)
+        return _unless_held(request, await self._queues.search(request.scope["client"], self._page, asked))
 
     async def search(self, request: Request) -> Response:
         parameters(request)
@@ -223,6 +223,10 @@ class _Records:
         given, faults = members(body, ("query", "limit", "cursor", "sort", "fields", "total"))
         asked = self._asked_of_list(given, "query", faults)
         return Response(await self._queues.search(request.scope["client"], self._page, asked), 200, None, _JSON)
+
+    async def facets(self, request: Request) -> Response:
+        asked = _question({**parameters(request, "q")}, "q")
+        return _unless_held(request, await self._queues.search(request.scope["client"], self._facets, asked))
 
     async def show(self, request: Request) -> Response:
         given = _typed(parameters(request, "fields"))
@@ -415,10 +419,7 @@ class _Records:
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(
-            _with(_in_part(body.record, asked.fields), {"revision": body.revision, "conflict": body.live > 1})
-            for body in found
-        )
+        items = b",".join(_with(_in_part(body.record, asked.fields), _standing(body)) for body in found)
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         if asked.total:
             beside |= {"total": page.total, "total_is_exact": page.exact}
@@ -427,6 +428,23 @@ class _Records:
         if page.near:
             beside["near"] = [*page.near]
         return _with(b'{"items":[%b]}' % items, beside)
+
+    def _facets(self, asked: _Question) -> bytes:
+        found = self._datastore.facets(
+            asked.query, kind=self._kind, whole=True, strict=True, own_names=False, work=self._bounds.search_work
+        )
+        items: list[Json] = [
+            {
+                "field": field,
+                "value": one.value,
+                "label": one.label,
+                "term": with_term("", FACETS[field].term, one.value),
+                "records": one.records,
+            }
+            for field, values in found.values.items()
+            for one in values
+        ]
+        return _spelt({"items": items, "next": None, "notes": [*found.notes], "is_exact": found.exact})
 
     def _update(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
         entry = self._entry_to_write(asked)
@@ -544,8 +562,7 @@ class _Records:
         if not found:
             raise self._no_record()
         body = found[0]
-        state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
-        return _tagged(_with(_in_part(body.record, fields), state), body.revision)
+        return _tagged(_with(_in_part(body.record, fields), _standing(body)), body.revision)
 
     def _heads(self, record_id: str) -> _Whole:
         whole_id = self._find(record_id, deleted=True)
@@ -756,12 +773,25 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
 
 
+def _standing(body: Body) -> Record:
+    """What a list tells of a record beside its fields."""
+    return {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+
+
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
     """A record as JSON, of some fields alone."""
     if fields is None:
         return record
     whole: Record = json.loads(record)
     return _spelt({name: whole[name] for name in fields})
+
+
+def _unless_held(request: Request, body: bytes) -> Response:
+    """A list, unless the caller has it."""
+    headers = {"etag": etag_of(body), "cache-control": "no-cache"}
+    if is_held(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, _JSON)
 
 
 def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:
@@ -795,6 +825,7 @@ def _conflict(found: Versions) -> dict[str, Json]:
     return {
         "differing": [difference.path for difference in differences],
         "ancestor": ancestor,
+        "mergeable": ancestor is not None and found.base is not None,
         "versions": [_version(version) for version in told],
         **({"more_versions": more} if more else {}),
     }
@@ -832,7 +863,7 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(app: FastAPI, queues: Queues) -> APIRouter:
+def _about(app: FastAPI, queues: Queues, events: Events) -> APIRouter:
     router = APIRouter(tags=["about"])
 
     @cache
@@ -856,7 +887,9 @@ def _about(app: FastAPI, queues: Queues) -> APIRouter:
         text = await queues.read(request.scope["client"], _PROTOCOL.read_bytes)
         return PlainTextResponse(text, headers=HEADERS)
 
-    for path, endpoint in (("/openapi.json", openapi), ("/docs", docs), ("/docs/protocol", protocol)):
+    for path, endpoint in (
+        ("/openapi.json", openapi), ("/docs", docs), ("/docs/protocol", protocol), ("/events", events.answer),
+    ):  # fmt: skip
         router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
         add_head(router, path, endpoint)
     return router

@@ -36,8 +36,9 @@ from tui_registry.records.wire import derive_id
 
 _JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+EVENTS = "/events"
 # What stands in a path where others name a record.
-OWN_NAMES = ("search", "validate")
+OWN_NAMES = ("search", "validate", "facets")
 _REF = "#/components/schemas/{model}"
 # As the annotation of a field has them.
 _Type: TypeAlias = type[object] | python_types.UnionType | python_types.GenericAlias
@@ -249,6 +250,7 @@ def _kind(kind: Kind) -> _Kind:
     state: _Fields = {
         "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
         "conflict": (bool, Field(description="whether several versions are live")),
+        "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
     }
     listed = _made(f"Listed{name}", record, f"{_a(kind).capitalize()} as lists have it.", state)
     version = _made(
@@ -263,13 +265,13 @@ def _kind(kind: Kind) -> _Kind:
         },
     )
     conflict: _Fields = {
-        "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
         "differing": (_list_of(str), _left_out("in a conflict: the paths of the fields that are not equal")),
         "versions": (
             _list_of(version),
             _left_out("in a conflict: the live ones, the shown one first", MAX_VERSIONS),
         ),
         "ancestor": (version | None, _left_out("in a conflict: the nearest that all versions come from, if known")),
+        "mergeable": (bool, _left_out("whether `ancestor` is what to merge the versions from")),
         "more_versions": (int, _left_out("how many live versions are not told")),
     }
     versions = _made(
@@ -278,13 +280,13 @@ def _kind(kind: Kind) -> _Kind:
         f"The live versions of {_a(kind)}, and what they come from.",
         {
             **state,
-            "heads": conflict["heads"],
             "differing": (_list_of(str), Field(description="the paths of the fields that are not equal")),
             "versions": (
                 _list_of(version),
                 Field(description="the shown one first", max_length=MAX_VERSIONS),
             ),
             "ancestor": (version | None, Field(description="the nearest that all versions come from, if known")),
+            "mergeable": (bool, Field(description="whether that is what to merge the versions from")),
             "more_versions": conflict["more_versions"],
         },
     )
@@ -321,7 +323,6 @@ def _kind(kind: Kind) -> _Kind:
         {
             schema.ID_FIELD[kind]: (_HASH, Field()),
             **state,
-            "heads": (_list_of(_HASH), _left_out("of a record by itself: the operations that stand")),
             **{field.name: (_answered(field.type, needs).of, _left_out(field.label)) for field in fields[1:]},
         },
     )
@@ -387,10 +388,10 @@ def _kind(kind: Kind) -> _Kind:
     return _Kind(page, shown, in_part, sent, patch, settling, validation, history, versions, _example(kind))
 
 
-def _page_of(item: _Type) -> _Fields:
+def _page_of(item: _Type, most: int | None = MAX_PAGE) -> _Fields:
     """The members of every list."""
     return {
-        "items": (_list_of(item), Field(max_length=MAX_PAGE)),
+        "items": (_list_of(item), Field(max_length=most)),
         "next": (str | None, Field(description="the `cursor` of the next page, null where this is the last")),
         "notes": (_list_of(str), Field(description="what to know of the answer, a sentence each")),
     }
@@ -479,19 +480,61 @@ _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
 EXAMPLES: dict[type[BaseModel], Json] = {}
 for _of in _TYPES.values():
     EXAMPLES[_of.shown] = _of.example
-    _item: Record = {name: value for name, value in _of.example.items() if name != "heads"}
-    _record: Record = {name: value for name, value in _item.items() if name not in ("revision", "conflict")}
+    _beside = ("revision", "conflict", "heads")
+    _record: Record = {name: value for name, value in _of.example.items() if name not in _beside}
     EXAMPLES[_of.validation] = {"valid": True, "problems": [], "record": _record}
     _heads = _of.example["heads"]
     _state: Record = {"revision": _of.example["revision"], "conflict": False, "heads": _heads}
     _version: Record = {"hash": _HEAD, "updated_at": _AT, "arrived_at": _AT, "record": _record}
     EXAMPLES[Heads] = {**_state, "live": _heads}
-    EXAMPLES[_of.versions] = {**_state, "differing": [], "ancestor": None, "versions": [_version]}
+    EXAMPLES[_of.versions] = {**_state, "differing": [], "ancestor": None, "mergeable": False, "versions": [_version]}
     _operation: Record = {
         **_version, "deed": "registered", "children": [], "is_head": True, "is_shown": True, "changed": [],
     }  # fmt: skip
     EXAMPLES[_of.history] = {"items": [_operation], "next": None, "notes": []}
-    EXAMPLES[_of.page] = {"items": [_item], "next": None, "notes": []}
+    EXAMPLES[_of.page] = {"items": [_of.example], "next": None, "notes": []}
+
+
+class RecordEvent(_Answer):
+    """The `data` of an event: an operation that was appended to this node's log."""
+
+    kind: Literal["model", "agent"]
+    id: str = Field(description="of the record", pattern="^[0-9a-f]{64}$")
+    hash: str = Field(description="of the operation", pattern="^[0-9a-f]{64}$")
+    deed: OperationDeed = Field(description="what it did")
+    name: str = Field(
+        description="of the record as it was written, or as it was before it was deleted; empty if unknown"
+    )
+    owner_id: str = Field(description="who signed it", pattern="^[0-9a-f]{40}$")
+
+
+class Facet(_Answer):
+    """A value that records have in common."""
+
+    field: str
+    value: str
+    label: str = Field(description="the value, for people")
+    term: str = Field(description="what a query narrows down to these by")
+    records: int = Field(description="how many have it")
+
+
+FacetPage = _made(
+    "FacetPage",
+    _Answer,
+    "Values that records have in common, field by field, the most frequent first.",
+    {
+        **_page_of(Facet, None),
+        "is_exact": (bool, Field(description="whether all were counted; else those that came last stand for all")),
+    },
+)
+
+
+EXAMPLES[FacetPage] = {
+    "items": [{"field": "license", "value": "MIT", "label": "MIT", "term": "license:MIT", "records": 7}],
+    "next": None,
+    "notes": [],
+    "is_exact": True,
+}
 
 
 class Question(_Sent):
@@ -683,6 +726,11 @@ def deeds(kind: Kind) -> dict[str, Deed]:
             "POST", "/search", f"search_{many}", f"Search {many}", page,
             ("query", *_WITH_BODY, "interrupted"), 200, Question, {"query": "tag:chat", "limit": 10},
         ),
+        "facets": Deed(
+            "GET", "/facets", f"count_{many}", f"What {many} have in common, or those that a query finds, counted",
+            FacetPage, ("query", "invalid", "interrupted"), told=("ETag",), others=held,
+            parameters=(_QUERY, _IF_NONE_MATCH),
+        ),
         "show": Deed(
             "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
             ("ambiguous", "not_found", "invalid"), told=("ETag",), others=held,
@@ -821,6 +869,7 @@ def completed(openapi: dict[str, Json]) -> dict[str, Json]:
         schemas.update(SYNC_SCHEMAS)
     paths = openapi["paths"]
     if isinstance(paths, dict):
+        paths[EVENTS] = _events()
         paths.update(SYNC_PATHS)
     return openapi
 
@@ -829,7 +878,45 @@ def _described() -> list[type[BaseModel]]:
     """Every type that a route names."""
     done = [deed for kind in KINDS for deed in deeds(kind).values()]
     named = [of for deed in done for of in (deed.body, deed.answer, deed.in_part) if of is not None]
-    return [*dict.fromkeys(named), Problem, *_PROBLEMS.values()]
+    return [*dict.fromkeys(named), RecordEvent, Problem, *_PROBLEMS.values()]
+
+
+def _events() -> Json:
+    """`GET /events`: FastAPI describes no answers that do not end."""
+    place: dict[str, Json] = {"type": "string", "pattern": "^[0-9a-f]{32}:[0-9]{1,15}$"}
+    given = (
+        Parameter("after", "query", "the same, for whoever cannot send a header; the header counts more", place),
+        Parameter("Last-Event-ID", "header", "the `id` of the last event that you were told: what came since", place),
+    )
+    of: Record = {"kind": "model", "id": derive_id("model", _BY, "tiny-llama-ft", _AT), "hash": _HEAD}
+    data = json.dumps({**of, "deed": "registered", "name": "tiny-llama-ft", "owner_id": _BY})
+    told: dict[str, Json] = {
+        "text/event-stream": {
+            "schema": {
+                "type": "string",
+                "description": "server-sent events; the `data` of one that is called `operation` is a RecordEvent",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": _REF.format(model=RecordEvent.__name__)},
+            },
+            "example": f"id: {'0' * 32}:1\nevent: operation\ndata: {data}\n\n",
+        }
+    }
+    problems = _refusals(("event_id",))
+    refused: dict[str, Json] = {
+        str(status): {
+            "description": str(said["description"]),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}},
+        }
+        for status, said in problems.items()
+    }
+    operation: dict[str, Json] = {
+        "tags": ["about"],
+        "operationId": "read_events",
+        "summary": "What is appended to the log, told as it comes; `reset` where the place named is of another log",
+        "parameters": [one.described() for one in given],
+        "responses": {"200": {"description": "the events, without end", "content": told}, **refused},
+    }
+    return {"get": operation}
 
 
 class Operation(NamedTuple):

@@ -28,7 +28,7 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # What stands for whoever comes over a Unix socket, where an address would name a proxy.
 UNIX = "unix"
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN_PATHS = frozenset(("models", "agents", "sync", "docs", "browse", "health", "metrics", "openapi.json"))
+_OWN_PATHS = frozenset(("models", "agents", "events", "sync", "docs", "browse", "health", "metrics", "openapi.json"))
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -207,6 +207,8 @@ class Doors:
             named = self._proxies.client(peer, headers)
             scope["client"] = (named, 0) if named else None
             scope["scheme"] = headers.scheme or scope["scheme"]
+            # Both: a proxy that writes one of them may let pass what a page wrote into the other.
+            self._expect_known(host)
             if headers.host:
                 host = headers.host
                 scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]

@@ -44,7 +44,7 @@ class NodeBounds:
         pushers: told apart by where they push from; all others count as one.
         reconcile_ops: of a log that is compared by ranges: its keys, 40 bytes each, are kept in memory.
         hashes, answer_bytes: asked for at once, and the size at which the answer becomes a prefix.
-        header_bytes: of a request's line and headers. header_seconds: until they are complete.
+        header_bytes, header_lines: of a request's line and headers. header_seconds: until they are complete.
         body_rate: bytes a second that a request's body comes at, at least. body_seconds: how long it may stay behind.
         request_seconds: until the answer begins, once the body is in.
         send_seconds: until the next piece of 64 KiB of it is taken. unsent_bytes: of larger answers that wait for
@@ -58,6 +58,8 @@ class NodeBounds:
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
             their thread; a quarter of each for one client. wait_seconds: for a thread.
+        event_streams: told to readers at once; a quarter of them to one client. heartbeat_seconds: until one that has
+            nothing to tell gives a sign of life.
         search_work: steps of SQLite's machine in one search, as in `Datastore.search`: 0.4 s of one core.
     """
 
@@ -75,6 +77,7 @@ class NodeBounds:
     hashes: int = 1024
     answer_bytes: int = 4 * 1024**2
     header_bytes: int = 16 * 1024
+    header_lines: int = 128
     header_seconds: float = 10.0
     body_rate: int = 4096
     body_seconds: float = 30.0
@@ -92,6 +95,8 @@ class NodeBounds:
     write_threads: int = 2
     waiting: int = 128
     wait_seconds: float = 30.0
+    event_streams: int = 64
+    heartbeat_seconds: float = 15.0
     search_work: int = 10_000_000
 
 

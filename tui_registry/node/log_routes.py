@@ -53,6 +53,8 @@ _REJECTIONS_TOLD = 100
 _TILE_ROUTE = "/sync/{epoch}/entries/{name}"
 # Bytes free on the disk below which a node that writes is not ready: it could soon not write any more.
 _SPARE = 64 * 1024**2
+# Before they are read, which takes long where they are thousands. The most that a path has is four.
+_MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
 # No peer's name has a colon.
 _PUSH = "push:"
@@ -110,8 +112,7 @@ class LogRoutes:
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         if scope["type"] != "http":
             return self._other
-        # Behind a proxy, paths begin with what leads here.
-        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        path = str(scope["path"])  # without the root path, which the doors have taken away
         if path in self._asking:
             name_route(scope, path)
             if scope["method"] != "POST":
@@ -119,6 +120,8 @@ class LogRoutes:
             return await self._asking[path](Request(scope, receive))
         tile = None
         if path not in self._reading and (tile := _tile_in(path)) is None:
+            if scope["query_string"].count(b"&") >= _MOST_PARAMETERS:
+                raise NodeError("parameter", f"no path takes more than {_MOST_PARAMETERS} parameters")
             return self._other
         name_route(scope, path if tile is None else _TILE_ROUTE)
         if scope["method"] not in ("GET", "HEAD"):

@@ -57,6 +57,8 @@ class Queues:
     def __init__(self, bounds: NodeBounds) -> None:
         self._reads, self._searches = _Line("reading"), _Line("searching")
         self._writes, self._pushes = _Line("writing"), _Line("pushing")
+        # Set once the server ends: whoever waits for what is still to come gives up then.
+        self.ending = asyncio.Event()
         self.renew(bounds)
 
     def renew(self, bounds: NodeBounds) -> None:

@@ -26,6 +26,8 @@ _TAG = re.compile(r'(?:W/)?"[^"]*"')
 # Tags with commas between them; a comma too many is allowed (RFC 9110, section 5.6.1).
 _LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,15})-([0-9]{0,15})[ \t]*", re.ASCII | re.IGNORECASE)
+# Characters of tags that are looked at: some fifty of ours. More is written to keep a node busy.
+_MOST_TAGS = 4096
 # Stands for whatever is there, alone.
 _ANY = "*"
 # JSON in any of its media types (RFC 6839, section 3.1), in the one encoding that it has.
@@ -228,8 +230,9 @@ def wanted_range(request: Request, etag: str, size: int) -> tuple[int, int] | No
 
 
 def _tags(lines: Sequence[str]) -> list[str]:
-    """What stands in a header; nothing in one that is malformed, as a guess could delete what its caller would keep."""
+    """What stands in a header; nothing in one that is malformed or endless, as a guess could delete what its caller
+    would keep."""
     text = ",".join(lines)
     if text.strip() == _ANY:
         return [_ANY]
-    return _TAG.findall(text) if _LIST.fullmatch(text) else []
+    return _TAG.findall(text) if len(text) <= _MOST_TAGS and _LIST.fullmatch(text) else []

@@ -58,6 +58,7 @@ _STATUS = {
     "in_flight": 409,
     "key_reused": 422,
     "bad_id": 400,
+    "event_id": 400,
     "bad_body": 400,
     "no_operations": 400,
     "no_tile": 404,

@@ -14,6 +14,7 @@ import ssl
 import stat
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 import h11
 import uvicorn
 from fastapi.responses import Response
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
@@ -211,7 +213,7 @@ def _prepared(
     def make(bounds: NodeBounds) -> ASGIApp:
         return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues, watch=watch)
 
-    places = _Places(bounds, Proxies(here), watch)
+    places, turns = _Places(bounds, Proxies(here), watch), _Turns()
     tls = None if door.tls is None else _Certificate(door.tls)
     listener = _bound(door, places) if door.uds is None else _bound_to_path(door.uds, places)
     try:
@@ -222,7 +224,7 @@ def _prepared(
         raise
     config = uvicorn.Config(
         current,
-        http=_protocol(bounds, places, watch, tls),
+        http=_protocol(bounds, places, turns, watch, tls),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -243,7 +245,7 @@ def _prepared(
         queues.renew(bounds)
         current.app = make(bounds)
         places.bounds = bounds
-        config.http_protocol_class = _protocol(bounds, places, watch, tls)
+        config.http_protocol_class = _protocol(bounds, places, turns, watch, tls)
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
@@ -468,6 +470,7 @@ class _Server(uvicorn.Server):
         self._watch.is_closing = True
         if self._watch.journal is not None:
             self._watch.journal.say("closing", "told to end: what was begun is answered")
+        self._queues.ending.set()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -517,20 +520,40 @@ def _has_terminal() -> bool:
 
 
 class _Connection(h11.Connection):
-    """What h11 leaves to a server: a bound on headers that come in one piece, bodies whose end can be read in two ways
-    (RFC 9112, section 6.1: whoever relays them may read the other one), and targets in absolute form (section 3.2.2).
+    """What h11 leaves to a server: bounds on headers that come in one piece, or are many; bodies whose end can be read
+    in two ways (RFC 9112, section 6.1: whoever relays them may read the other one); targets in absolute form (section
+    3.2.2); and how much is read at once.
 
     Attributes:
         refusal: the status and code of what the last error says.
+        pieces: of a body that are still read before others have their turn; then NEED_DATA is answered, although there
+            may be more. A body may come in chunks of a byte, each of which costs as much as a large one.
+        is_behind: that is so, or a request may not begin yet.
     """
 
-    def __init__(self, header_bytes: int) -> None:
-        super().__init__(h11.SERVER, header_bytes)
-        self._header_bytes = header_bytes
+    def __init__(self, bounds: NodeBounds, may_begin: Callable[[], bool]) -> None:
+        super().__init__(h11.SERVER, bounds.header_bytes)
+        self._bounds = bounds
+        self._may_begin = may_begin
         self.refusal = _UNREADABLE
+        self.pieces = _PIECES
+        self.is_behind = False
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        if self.pieces == 0:
+            self.is_behind = True
+            return h11.NEED_DATA
         before = len(self._receive_buffer)
+        if before and self.their_state is h11.IDLE:
+            if not self._may_begin():
+                self.is_behind = True
+                return h11.NEED_DATA
+            # Before h11 takes them apart, which costs more for each than its bytes do.
+            head = bytes(self._receive_buffer)
+            end = _END_OF_HEAD.search(head)
+            if head.count(b"\n", 0, end.start() if end else len(head)) > self._bounds.header_lines:
+                self.refusal = _HEADERS
+                raise h11.RemoteProtocolError("too many headers")
         try:
             event = super().next_event()
         except h11.RemoteProtocolError as error:
@@ -538,8 +561,9 @@ class _Connection(h11.Connection):
                 self.refusal = _HEADERS
             raise
         if not isinstance(event, h11.Request):
+            self.pieces -= isinstance(event, h11.Data)
             return event
-        if before - len(self._receive_buffer) > self._header_bytes:
+        if before - len(self._receive_buffer) > self._bounds.header_bytes:
             self.refusal = _HEADERS
             raise h11.RemoteProtocolError("headers too large")
         names = {name for name, _ in event.headers}
@@ -548,8 +572,11 @@ class _Connection(h11.Connection):
         return event if event.target.startswith(b"/") else _in_origin_form(event)
 
 
+# Of each connection in each of its turns: together they are what one address can make others wait for.
+_PIECES = 8
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
 _UNREADABLE = (400, "http", "that is not an HTTP request that this node understands")
-_HEADERS = (431, "header_too_large", "the request's line and headers are larger than this node reads")
+_HEADERS = (431, "header_too_large", "the request's line and headers are larger, or more, than this node reads")
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^#]*)?(\?[^#]*)?", re.IGNORECASE)
 
 
@@ -611,6 +638,10 @@ class _Places:
             if not self._held[held.place]:
                 del self._held[held.place]
 
+    def is_of_many(self, host: str | None) -> bool:
+        """Whether it is a believed proxy."""
+        return self._proxies.believed(host or "")
+
     def silent(self, held: _Held) -> None:
         """It waits for another request."""
         self._half.pop(held, None)
@@ -640,7 +671,7 @@ class _Places:
         place = _place(host)
         own = self._held.get(place, 0)
         silent = [one for one in self._silent if one not in self._untaken]
-        if own >= self.bounds.client_connections and not self._proxies.believed(host or ""):
+        if own >= self.bounds.client_connections and not self.is_of_many(host):
             return [one for one in silent if one.place == place] or None
         if self._counts.connections < self.bounds.connections:
             return []
@@ -669,17 +700,54 @@ class _Held:
         self.is_counted = False
 
 
+class _Turns:
+    """How many requests of one address begin in one turn of the loop: what others wait for is not the number of its
+    connections, nor of the requests that it sends without waiting for answers."""
+
+    def __init__(self) -> None:
+        # In this turn. Where there is any, the next one is asked for.
+        self._begun: dict[str, int] = {}
+        self._waiting: dict[str, deque[Callable[[], None]]] = {}
+
+    def may_begin(self, place: str) -> bool:
+        """Whether another request of that place begins in this turn."""
+        begun = self._begun.get(place, 0)
+        if begun >= _REQUESTS:
+            return False
+        if not self._begun:
+            asyncio.get_running_loop().call_soon(self._next)
+        self._begun[place] = begun + 1
+        return True
+
+    def wait(self, place: str, go_on: Callable[[], None]) -> None:
+        """Go on in one of the next turns, after those of that place who wait already; once `may_begin` said no."""
+        self._waiting.setdefault(place, deque()).append(go_on)
+
+    def _next(self) -> None:
+        self._begun.clear()
+        for place, line in [*self._waiting.items()]:
+            for _ in range(min(_REQUESTS, len(line))):
+                line.popleft()()
+            if not line:
+                del self._waiting[place]
+        if self._waiting and not self._begun:  # those who waited longest have gone
+            asyncio.get_running_loop().call_soon(self._next)
+
+
+_REQUESTS = 4
+
+
 def _place(host: str | None) -> str:
     """All those whose address nobody knows are one."""
     return place_of(host) or ""
 
 
 def _protocol(
-    bounds: NodeBounds, places: _Places, watch: Watch, tls: _Certificate | None = None
+    bounds: NodeBounds, places: _Places, turns: _Turns, watch: Watch, tls: _Certificate | None = None
 ) -> type[asyncio.Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
-    bound on connections, our errors, what `_Connection` says, and a place for connections before they have shaken hands
-    for TLS."""
+    bound on connections, turns, our errors, what `_Connection` says, and a place for connections that have not shaken
+    hands for TLS yet."""
 
     class Patient(H11Protocol):
         # What TLS runs over.
@@ -687,6 +755,7 @@ def _protocol(
         _headers_due: asyncio.TimerHandle | None = None
         _taking_due: asyncio.TimerHandle | None = None
         _held: _Held | None = None
+        _is_behind = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             peer = get_remote_addr(transport)
@@ -703,19 +772,32 @@ def _protocol(
                 # The system would take megabytes for a reader who takes none.
                 listened_on.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
-            self.conn = _Connection(bounds.header_bytes)
+            self.conn = self._connection = _Connection(bounds, self._may_begin)
+            self.flow = self._flow = _Flow(transport)
             self._look()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             self._look()
 
+        def handle_events(self) -> None:
+            self._connection.pieces, self._connection.is_behind = _PIECES, False
+            super().handle_events()
+            if not self._connection.is_behind or self._is_behind or self.transport.is_closing():
+                return
+            self._is_behind = True
+            self._flow.hold()
+            if self._connection.their_state is h11.IDLE and self._held is not None:
+                turns.wait(self._held.place, self._go_on)
+            else:
+                self.loop.call_soon(self._go_on)
+
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self.transport.is_closing() or self._held is None:
                 self._let_go()
                 return
-            if self._is_answering():
+            if self._is_answering() or self._is_behind:
                 self._look()
             else:
                 places.silent(self._held)
@@ -746,11 +828,25 @@ def _protocol(
             self._let_go()
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
-            said = self.conn.refusal if isinstance(self.conn, _Connection) else _UNREADABLE
+            said = self._connection.refusal
             watch.unreadable(said[0], said[1], self.client[0] if self.client else None)
             self._refuse(problem(*said))
 
         # How
+
+        def _go_on(self) -> None:
+            """Read on in what came, and in what comes once that is read."""
+            self._is_behind = False
+            if self.transport.is_closing():
+                return
+            self.handle_events()
+            self._look()
+            if not self._is_behind:
+                self._flow.let_go()
+
+        def _may_begin(self) -> bool:
+            held = self._held
+            return held is None or places.is_of_many(held.host) or turns.may_begin(held.place)
 
         def _look(self) -> None:
             """See what this connection waits for now."""
@@ -898,6 +994,27 @@ def _protocol(
                     self._patient.data_received(data)
 
     return Secured
+
+
+class _Flow(FlowControl):
+    """uvicorn's, which may be held: nothing more is read meanwhile, whoever waits for it."""
+
+    _is_held = False
+
+    def hold(self) -> None:
+        self._is_held = True
+        self._transport.pause_reading()
+
+    def let_go(self) -> None:
+        self._is_held = False
+        if not self.read_paused:
+            self._transport.resume_reading()
+
+    def resume_reading(self) -> None:
+        if self._is_held:
+            self.read_paused = False
+        else:
+            super().resume_reading()
 
 
 _CROWDED = NodeError("busy", "others need this connection, whose request came slowly: try again in a little while")

@@ -65,26 +65,31 @@ def time_rows(record: Record, now: int) -> list[Row]:
     ]
 
 
-def signature_rows(entry: Entry) -> list[Row]:
-    """The id, who signed it, and the operations whose versions are live, the current one first."""
+def signature_rows(entry: Entry, key: str = "your key") -> list[Row]:
+    """The id, who signed it, and the operations whose versions are live, the current one first.
+
+    Args:
+        key: what the key that signs there is called.
+    """
     owner = safe_text(str(entry.record["owner_id"]))
     heads = [Row("", "Rival" if place else "Current", head) for place, head in enumerate(entry.live_heads)]
     return [
         Row("", "Id", entry.id),
-        Row("owner_id", "Owner", f"0x{owner}, {signed_by(entry)}"),
-        Row("", "Operation", size_bytes(entry.size)),
+        Row("owner_id", "Owner", f"0x{owner}, {signed_by(entry, key=key)}"),
+        *([Row("", "Operation", size_bytes(entry.size))] if entry.size else []),
         *heads,
     ]
 
 
-def signed_by(entry: Entry, keys_so_called: int = 1) -> str:
+def signed_by(entry: Entry, keys_so_called: int = 1, key: str = "your key") -> str:
     """Whose signature it carries, as far as this replica knows: names are local, never from the wire.
 
     Args:
         keys_so_called: to how many keys this replica gave the owner's name.
+        key: as for `signature_rows`.
     """
     if entry.mine:
-        return "signed by your key"
+        return f"signed by {key}"
     if entry.owner_name is None:
         return "signed by a key you have not named"
     twins = f", as {keys_so_called - 1} more" if keys_so_called > 1 else ""

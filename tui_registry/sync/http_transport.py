@@ -15,7 +15,7 @@ import os
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -36,6 +36,8 @@ from tui_registry.text import exact, safe_text
 T = TypeVar("T")
 
 _NDJSON = "application/x-ndjson"
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
 # The peer, or what stands before it, cannot answer now (RFC 9110, section 15.6; RFC 6585, section 4).
 _BUSY = frozenset((429, 502, 503, 504))
 # Who has not answered yet may be no node at all.
@@ -70,22 +72,42 @@ class Waits:
     spread: Callable[[], float] = random.random
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a node answers to a request for records: `tree` is its JSON, None where it has no content."""
+
+    status: int
+    tree: Json
+
+
 class HttpTransport:
     """Reads a peer's log below `address`, an http(s) URL that may have a path of its own."""
 
     answers = True
 
     def __init__(
-        self, peer: str, address: str, bounds: Bounds, incoming: Path | None = None, waits: Waits | None = None
+        self,
+        peer: str,
+        address: str,
+        bounds: Bounds,
+        incoming: Path | None = None,
+        waits: Waits | None = None,
+        *,
+        if_trusted: str = "add it as a peer",
+        next_time: str = "The next sync goes on from here",
     ) -> None:
         """
         Args:
             incoming: the folder where tiles are kept until they are stored; None to keep them nowhere.
+            if_trusted: what to do about a redirect to a place that one trusts.
+            next_time: what comes of it where the peer is too slow.
         """
         self.past_caches = False
         self._peer = peer
         self._bounds = bounds
         self._waits = waits or Waits()
+        self._if_trusted = if_trusted
+        self._next_time = next_time
         self._pace = _Pace(bounds.least_rate)
         self._incoming = _Incoming(incoming, address, bounds.incoming_bytes)
         self._answered = False
@@ -214,6 +236,40 @@ class HttpTransport:
 
         return self._json(await self._again(ask), "took the operations and answered with something that is not JSON")
 
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: Json = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+    ) -> Answer:
+        """The answer to a request of the REST API: what was asked for, or why it is refused (problem+json).
+
+        A write bears an Idempotency-Key in its headers, as it may be sent again; see protocol.md, Error codes.
+
+        Args:
+            path: below the address, with its query; in ASCII.
+            content: JSON of a request that is no GET, None for none.
+
+        Raises:
+            SyncError: there is no answer that a node would give, however often it was asked.
+        """
+        body = b"" if content is None else json.dumps(content).encode()
+        url = self._base.join(path)
+
+        async def once() -> Answer:
+            if method == "GET":
+                asked = self._origin.get(url, headers)
+            else:
+                asked = self._origin.post(url, body, _JSON, method=method, token=token, more=headers)
+            # Of a line that died unnoticed nothing came: one more try.
+            async with self._asking(grew=lambda: False), self._heard(asked) as response:
+                return await self._read_answer(response)
+
+        return await self._again(once)
+
     async def __aenter__(self) -> HttpTransport:
         await self._origin.__aenter__()
         return self
@@ -226,6 +282,21 @@ class HttpTransport:
         await asyncio.to_thread(self._incoming.close, is_done=is_done)
 
     # How: one request
+
+    async def _read_answer(self, response: httpx.Response) -> Answer:
+        status, kind = response.status_code, response.headers.get("content-type", "").partition(";")[0].strip()
+        if status == 421 or not (200 <= status < 300 or kind == _PROBLEM):
+            self._expect_ok(response)
+        data = await self._whole(response, self._bounds.tile_bytes, "its answer")
+        tree = self._json(data, "answers with something that is not JSON. Check the address") if data else None
+        code = tree.get("code") if isinstance(tree, dict) else None
+        # A search that took too long would take as long again.
+        if status in _BUSY and code != "interrupted":
+            self._expect_ok(response)
+        if status == 409 and code == "in_flight":
+            after = _retry_after(response.headers.get("retry-after"), self._waits.now())
+            raise _PassingError(self._peer, "in_flight", "is still at this write. Ask again with the same key", after)
+        return Answer(status, tree)
 
     async def _head(self, etag: str | None) -> RemoteHead | None:
         extra = {"if-none-match": etag} if etag is not None else {}
@@ -314,13 +385,13 @@ class HttpTransport:
             if whole.expired():
                 raise self._fail("timeout", f"did not finish one answer within {seconds or 0:g} s") from None
             said = f"gave less than {self._bounds.least_rate:,} bytes a second for {grace:g} s"
-            raise self._fail("timeout", f"{said}. The next sync goes on from here") from None
+            raise self._fail("timeout", f"{said}. {self._next_time}") from None
         except FAILURES as error:
             failure = self._origin.failure(
                 error,
                 server="a node",
                 if_refused="Is `serve` running there?",
-                if_trusted="add it as a peer",
+                if_trusted=self._if_trusted,
             )
             may_pass = (
                 is_hang_up(error)

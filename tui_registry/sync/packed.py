@@ -1,9 +1,10 @@
 """Full tiles, packed once and kept beside the replica: they never change within their epoch, and packing one takes a
 hundred times as long as reading it.
 
-They lie in `tiles/EPOCH/` of the replica's folder, each as its gzip bytes and the SHA-256 of these, so that a file that
-a kill or a power cut left spoilt is seen and made anew. Everything here may be deleted at any time, and where nothing
-can be written, nothing is kept. Any number of processes share the folder.
+They lie in `tiles/EPOCH/` of the replica's folder, each as its gzip bytes and a seal: the SHA-256 of the SHA-256 of
+these, the epoch and the number, so that a file that a kill or a power cut left spoilt, or that took another's place, is
+seen and made anew. Everything here may be deleted at any time, and where nothing can be written, nothing is kept; nor
+where the folder is a link, as what lies behind one is not ours to delete. Any number of processes share the folder.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class PackedTiles:
                 if size <= _MOST_AT_ONCE:
                     data = bytearray(size)
                     if os.preadv(handle, [data], 0, _AT_ONCE) == size:
-                        return _sound(data)
+                        return _sound(data, epoch, tile)
             finally:
                 os.close(handle)
         return None
@@ -104,7 +105,7 @@ class PackedTiles:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if shutil.disk_usage(path.parent).free < _SPARE_BYTES + size:
                 return
-            with drafted(path, (data, hashlib.sha256(data).digest()), on_disk=False) as draft:
+            with drafted(path, (data, _seal(hashlib.sha256(data).digest(), epoch, tile)), on_disk=False) as draft:
                 draft.replace(path)
 
     # How
@@ -124,6 +125,9 @@ class PackedTiles:
         if epoch == self._foreign or not _EPOCH.fullmatch(epoch):
             return False
         folder = self._folder / epoch
+        if self._folder.is_symlink() or folder.is_symlink():
+            self._foreign = epoch
+            return False
         if not self._datastore.why_read_only:
             with suppress(OSError):
                 for other in self._folder.iterdir():
@@ -157,7 +161,7 @@ class PackedTiles:
         path = self._path(epoch, tile)
         try:
             with open(path, "rb", opener=lambda name, _: os.open(name, _FLAGS)) as file:
-                sound = _sound(file.read(_MOST + 1))
+                sound = _sound(file.read(_MOST + 1), epoch, tile)
         except OSError:
             return None
         if sound is None and not self._datastore.why_read_only:
@@ -166,10 +170,15 @@ class PackedTiles:
         return sound
 
 
-def _sound(data: bytes | bytearray) -> tuple[bytes, bytes] | None:
-    """A file's tile and its SHA-256, None where they do not fit."""
-    tile, digest = bytes(memoryview(data)[:-_DIGEST]), bytes(data[-_DIGEST:])
-    return (tile, digest) if hashlib.sha256(tile).digest() == digest else None
+def _sound(data: bytes | bytearray, epoch: str, number: int) -> tuple[bytes, bytes] | None:
+    """A file's tile and its SHA-256, None where the seal is not that of this tile."""
+    tile = bytes(memoryview(data)[:-_DIGEST])
+    digest = hashlib.sha256(tile).digest()
+    return (tile, digest) if data[-_DIGEST:] == _seal(digest, epoch, number) else None
+
+
+def _seal(digest: bytes, epoch: str, number: int) -> bytes:
+    return hashlib.sha256(digest + f"{epoch}/{number}".encode()).digest()
 
 
 def _tiles_in(folder: Path) -> list[int]:

@@ -12,6 +12,7 @@ import sqlite3
 from tui_registry.crdt.op import AgentOp, ModelOp, parse_op
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import StoreError
+from tui_registry.replica.store.stored import unpacked
 
 KEPT_SECONDS = 86_400
 # Of all callers together, the last ones: some 12 MB.
@@ -50,7 +51,7 @@ def what_came_of(db: sqlite3.Connection, once: Once, now: int) -> ModelOp | Agen
         raise StoreError(
             "key_reused", "this idempotency key stands for another request, which was done: take another key"
         )
-    return parse_op(body)
+    return parse_op(unpacked(body))
 
 
 def note_done(db: sqlite3.Connection, once: Once, op: ModelOp | AgentOp, now: int) -> None:

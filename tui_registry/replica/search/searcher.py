@@ -111,12 +111,20 @@ class Searcher:
         return page
 
     def facets(
-        self, query: str, kind: Kind | None, *, unwanted: Unwanted, whole: bool, strict: bool, work: int
+        self,
+        query: str,
+        kind: Kind | None,
+        *,
+        unwanted: Unwanted,
+        whole: bool,
+        strict: bool,
+        own_names: bool,
+        work: int,
     ) -> Facets:
         """What the matches of a query have in common, counted."""
-        parsed = self._parse(query, self._searches.named_in(query), whole, strict)
-        names = self._names_for(parsed)
-        if whole:
+        parsed = self._parse(query, self._searches.named_in(query) if own_names else None, whole, strict)
+        names = self._names_for(parsed) if own_names else {}
+        if whole and own_names:
             self._judge(parsed, unwanted)
         with self._looking(parsed, unwanted, names, work) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))

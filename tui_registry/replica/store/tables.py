@@ -15,6 +15,8 @@ from tui_registry.records.schema import AUTHORING_VERSION, RULES_VERSION
 from tui_registry.replica.store.connection import BUSY_SECONDS, Pool, StoreError, damaged, said_plainly
 
 APPLICATION_ID = 0x74756972  # "tuir"
+# Of a backup (`store.backup_file`).
+BACKUP_ID = 0x74756962  # "tuib"
 # An op takes a kilobyte or two: on SQLite's own 4,096 bytes a page, an eighth of the file would be gaps.
 _PAGE_BYTES = 8_192
 
@@ -102,6 +104,11 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> int:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application == 0 and version == 0 and tables == 0:
         return 0
+    if application == BACKUP_ID:
+        raise StoreError(
+            "not_a_replica",
+            f"{path} is a backup: move it out of there, and 'tui-registry backup --restore FILE' makes a replica of it",
+        )
     if application != APPLICATION_ID:
         raise StoreError(
             "not_a_replica", f"{path} is a database of another program. Move it away, or name another --data-dir"

@@ -1,0 +1,306 @@
+"""`--node`: the commands that ask a node in place of the replica on this machine, and those that say they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
+from tests.node.conftest import T0
+from tests.seeds import make_record, owner, seed
+from tests.sync.test_remote import in_conflict
+from tui_registry.cli.commands import COMMANDS
+from tui_registry.datastore import Datastore
+from tui_registry.errors import Json
+from tui_registry.node import running
+
+ME = owner("me")
+
+
+@dataclass(frozen=True)
+class There:
+    """A node to which a module writes, its replica, and a file with a token for it."""
+
+    store: Datastore
+    url: str
+    token_file: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
+    seconds = count(T0)
+    folder = tmp_path_factory.mktemp("there")
+    with Datastore.open(folder / "node", clock=lambda: next(seconds)) as store:
+        store.key.replace(ME)
+        seed(store, 12)
+        token = store.tokens.add("ci", ("write",))
+        (folder / "ci.token").write_text(f"{token}\n")
+        with running(store) as node:
+            yield There(store, node.url, str(folder / "ci.token"), token)
+
+
+class Asked:
+    """The command line with `--node`, which never makes a replica here."""
+
+    def __init__(self, cli: Cli, there: There, data_dir: Path) -> None:
+        self._cli = cli
+        self._there = there
+        self._data_dir = data_dir
+
+    def __call__(self, *words: str, given: str = "") -> Said:
+        said = self._cli(*words, "--node", self._there.url, given=given)
+        assert not self._data_dir.exists()
+        return said
+
+    def writes(self, *words: str, given: str = "") -> Said:
+        return self(*words, "--token-file", self._there.token_file, given=given)
+
+
+@pytest.fixture
+def ask(cli: Cli, there: There, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    monkeypatch.delenv("TUI_REGISTRY_TOKEN", raising=False)
+    return Asked(cli, there, data_dir)
+
+
+@pytest.fixture
+def local(cli: Cli, there: There) -> Cli:
+    """The same command lines on the node's own replica."""
+
+    def run(*words: str, given: str = "") -> Said:
+        return cli("--data-dir", str(there.store.data_dir), *words, given=given)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "models"),
+        ("list", "agents", "--json"),
+        ("list", "models", "--limit", "3", "--json", "--sort", "name"),
+        ("search", "kind:model", "llama"),
+        ("search", "kind:agent", "--json"),
+        ("search", "nothing-of-that-name", "kind:model"),
+    ],
+)
+def test_what_is_listed_is_as_on_the_nodes_own_machine(ask: Asked, local: Cli, words: tuple[str, ...]) -> None:
+    here, asked = local(*words), ask(*words)
+    assert (asked.code, asked.out) == (here.code, here.out)
+
+
+def test_a_list_that_is_cut_says_so(ask: Asked, local: Cli) -> None:
+    here, asked = (run("list", "models", "--limit", "2") for run in (local, ask))
+    assert (len(asked.out.splitlines()), asked) == (3, here)
+    assert "--limit 0 lists all" in asked.err
+    assert "--limit 0 lists all" in ask("search", "made for tests", "--limit", "2").err
+
+
+def test_what_was_meant_is_told_where_nothing_is_found(ask: Asked, local: Cli) -> None:
+    for query in ("liama kind:model", "mistrlal kind:model", "name:llma kind:model", "nothing-at-all"):
+        here, asked = local("search", query), ask("search", query)
+        assert asked == here
+
+
+def test_a_record_is_shown_as_on_the_nodes_own_machine(ask: Asked, local: Cli, there: There) -> None:
+    row = there.store.list_agents(limit=1).rows[0]
+    assert ask("show", row.id[:12], "--json").out == local("show", row.id[:12], "--json").out
+    here, asked = local("show", row.id).out.splitlines(), ask("show", row.id).out.splitlines()
+    # But for the size of its operation, which a node does not tell.
+    assert [line for line in here if "Operation" not in line and "operation" not in line] == asked
+
+
+def test_a_record_lives_by_its_node(ask: Asked, there: There) -> None:
+    made = ask.writes("register", "model", "-", "--json", given=MODEL)
+    assert made.code == 0, made.err
+    assert made.json["status"] == "registered"
+    assert f"signed by the node {there.url} with its own key, 0x{ME.address}" in made.err
+    key = made.json["id"]
+    again = ask.writes("register", "model", "-", given=MODEL)
+    assert (again.code, again.out) == (0, f"already here: model my-finetune, id {key}\n")
+    other = ask.writes("register", "model", "-", given=MODEL + "description: another\n")
+    assert is_one_sentence(other, "is here already and the file says something else", "nothing was signed")
+
+    shown = ask("show", key, "--json")
+    edited = ask.writes("update", key, "-", "--json", given="description: changed\n")
+    assert (edited.code, edited.json["record"]["description"]) == (0, "changed")
+    stale = ask.writes("update", key, "-", given=shown.out)
+    assert is_one_sentence(stale, "has changed since")
+    wrong = ask.writes("register", "model", "-", "--new", given="name: x\nversion: '1'\n")
+    assert (wrong.code, wrong.err.splitlines()[0]) == (
+        1,
+        "tui-registry: stdin: version: 1 is not SemVer: write 1.0.0",
+    )
+
+    unasked = ask.writes("delete", key)
+    assert (unasked.code, "say --yes" in unasked.err) == (2, True)
+    deleted = ask.writes("delete", key, "--yes", "--json")
+    assert (deleted.code, deleted.json["deleted"]) == (0, True)
+    gone = ask("show", key)
+    assert is_one_sentence(gone, there.url, "there is no record there")
+    assert there.store.entry(key) is None
+
+
+def test_a_conflict_is_looked_at_and_settled_by_its_node(ask: Asked, there: There) -> None:
+    key = in_conflict(there.store, "contested")
+    assert key[:12] in ask("conflicts").out
+    (listed,) = [line for line in ask("conflicts", "--json").lines if line["id"] == key]
+    shown = ask("show", key)
+    assert "2 versions" in ask("list", "models").out
+    assert "by the node" in shown.out
+    assert len(ask("show", key, "--json").json["versions"]) == 2
+    # The commands that are named ask the node as well.
+    settles = f"'tui-registry --node {there.url} resolve {key[:12]}' settles it"
+    assert settles in shown.out
+    assert is_one_sentence(ask.writes("update", key, "-", given="version: 2.0.0\n"), "is in conflict", settles)
+    diff = ask("diff", key, "--json").json
+    assert (diff["differing"][0]["path"], diff["revision"]) == ("description", listed["revision"])
+    take = listed["versions"][1]["hash"][:12]
+    dry = ask("resolve", key, "--take", take, "--dry-run", "--json")
+    assert dry.json["written"] is False
+    settled = ask.writes("resolve", key, "--take", take, "--revision", listed["revision"], "--json")
+    assert settled.code == 0, settled.err
+    assert settled.json["record"]["description"] == listed["versions"][1]["record"]["description"]
+    assert len(there.store.heads(key)) == 1
+
+
+@pytest.fixture
+def lived(there: There) -> str:
+    """A model that was registered, edited, deleted, brought back and edited on two devices."""
+    store = there.store
+    op = store.add("model", make_record("model", f"lived-{store.log.head().size}"))
+    key, record = op.key, op.record
+    assert record is not None
+    store.update("model", key, {**record, "description": "edited"}, store.heads(key))
+    store.delete("model", key, store.heads(key))
+    store.add("model", {**record, "description": "back"})
+    return key
+
+
+def test_a_history_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, lived: str) -> None:
+    for words in (("history", lived), ("history", lived[:20], "--limit", "2")):
+        here, asked = local(*words, "--json").lines, ask(*words, "--json").lines
+        untold: dict[str, Json] = dict.fromkeys(("clock", "source", "index"))
+        assert asked == [line | untold for line in here]
+    table = ask("history", lived).out
+    assert [word in table for word in ("registered", "edited", "deleted", "brought back")] == [True] * 4
+    assert "CLOCK" not in table
+
+
+def test_what_an_operation_did_and_left_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, lived: str) -> None:
+    ops = [line["hash"][:12] for line in local("history", lived, "--json").lines]
+    for words in (
+        ("diff", lived, "--json"),
+        ("diff", lived, ops[2], "--json"),
+        ("diff", lived, ops[3], ops[0], "--json"),
+        ("show", lived, "--at", ops[3], "--json"),
+    ):
+        here, asked = local(*words).json, ask(*words).json
+        for told in (*here.get("versions", ()), *([here["at"]] if "at" in here else ())):
+            told["source"] = ""
+        assert asked == here
+    assert is_one_sentence(ask("show", lived, "--at", ops[1]), "was deleted by that operation")
+    assert "by an operation" not in ask("show", lived, "--at", "today").err
+    assert ask("show", lived, "--at", "today").code == 2
+
+
+def test_a_deleted_record_has_its_history_there(ask: Asked, there: There, lived: str) -> None:
+    there.store.delete("model", lived, there.store.heads(lived))
+    assert ask("history", lived[:16], "--json").lines[0]["deletes"] is True
+    deleted = ask.writes("register", "model", "-", "--json", given="name: to-delete\n").json["id"]
+    said = ask.writes("delete", deleted, "--yes", "--json").json
+    assert (said["hash"],) == there.store.heads(deleted)
+
+
+def test_a_conflict_is_settled_by_a_removal_of_all_versions(ask: Asked, there: There) -> None:
+    key = in_conflict(there.store, "unwanted")
+    revision = ask("diff", key, "--json").json["revision"]
+    said = ask.writes("resolve", key, "--delete", "--yes", "--revision", revision)
+    assert (said.code, there.store.entry(key)) == (0, None)
+
+
+def test_the_record_of_another_is_refused_before_anything_is_asked(ask: Asked, there: There) -> None:
+    row = there.store.list_agents(limit=1).rows[0]
+    assert is_one_sentence(ask.writes("delete", row.id), "can only be deleted with that key")
+
+
+def test_the_token_comes_from_the_environment_as_well(
+    ask: Asked, there: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_REGISTRY_TOKEN", f"{there.token}\n")
+    assert ask("register", "model", "-", given="name: by-the-environment\n").code == 0
+
+
+def test_a_token_that_others_can_read_on_the_way_is_warned_of(
+    cli: Cli, there: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_REGISTRY_TOKEN", there.token)
+    said = cli("delete", "abc", "--node", "http://0.0.0.0:1", "--yes")
+    assert (said.code, "can read the token: use https" in said.err) == (1, True)
+    assert "can read the token" not in cli("delete", "abc", "--node", there.url, "--yes").err
+
+
+def test_a_write_without_a_token_says_where_it_goes(ask: Asked) -> None:
+    said = ask("register", "model", "-", given=MODEL)
+    assert said.code == 2
+    assert "--token-file" in said.err
+    assert "TUI_REGISTRY_TOKEN" in said.err
+
+
+def test_a_token_that_opens_nothing_is_refused_by_the_node(
+    ask: Asked, there: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_REGISTRY_TOKEN", "wrong")
+    assert is_one_sentence(ask("register", "model", "-", given="name: never\n"), there.url, "bearer token")
+
+
+# What else a line needs to be one, where it is not any word.
+ELSE = {
+    "completion": ("bash",),
+    "peer": ("list",),
+    "formfile": ("language",),
+    "identity": ("show",),
+    "token": ("list",),
+    "config": ("path",),
+}
+
+
+@pytest.mark.parametrize("command", [name for name, command in COMMANDS.items() if not command.asks_nodes])
+def test_every_other_command_refuses_in_words(cli: Cli, data_dir: Path, command: str) -> None:
+    node = ("--node", "http://127.0.0.1:1")
+    said = cli(command, *ELSE.get(command, ()), *node)
+    for words in ("x",), ("x", "x"):
+        if "arguments are required" in said.err:
+            said = cli(command, *words, *node)
+    assert (said.code, said.out) == (2, ""), said.err
+    assert f"'{command}' is about a replica on this machine" in said.err
+    assert not data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--node", "http://127.0.0.1:1"), "the terminal interface shows a replica on this machine"),
+        (("list", "models", "--node", ""), "the word is empty"),
+        (("list", "models", "--node", "http://x", "--data-dir", "d"), "leave one of them out"),
+        (("search", "--saved", "--node", "http://x"), "leave --node out"),
+        (("search", "--facets", "--node", "http://x"), "leave --node out"),
+        (("history", "--node", "http://x"), "give its ID"),
+    ],
+)
+def test_a_line_that_asks_for_both_is_refused(cli: Cli, words: tuple[str, ...], sentence: str) -> None:
+    said = cli(*words)
+    assert said.code == 2
+    assert sentence in said.err
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8420", "http://me:secret@127.0.0.1:1", "http://127.0.0.1:1"])
+def test_what_is_no_node_is_said_in_one_sentence(cli: Cli, data_dir: Path, url: str) -> None:
+    said = cli("--node", url, "list", "models")
+    assert is_one_sentence(said)
+    assert "secret" not in said.err
+    assert not data_dir.exists()
