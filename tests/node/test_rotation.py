@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.certificates import Authority
+from tests.cli import shapes
 from tests.node.conftest import refused
 from tui_registry.datastore import TOKEN_FILE
 
@@ -217,6 +218,7 @@ def test_the_command_listens_on_a_socket_and_says_so(tmp_path: Path) -> None:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
             assert (told["url"], told["uds"]) == (f"unix:{path}", str(path))
+            assert shapes.fault_of(("serve", "--json"), [told], 0) is None
             with httpx.Client(transport=httpx.HTTPTransport(uds=str(path), verify=False)) as caller:
                 assert caller.get("http://localhost/health/ready").status_code == 200
         finally:
