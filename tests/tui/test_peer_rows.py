@@ -12,12 +12,12 @@ from rich.style import Style
 from tests.seeds import NOW
 from tests.trust.strings import STRINGS
 from tui_registry.datastore import Peer
+from tui_registry.present.amounts import bar
 from tui_registry.sync import Progress, PullResult, Started, SyncError
 from tui_registry.tui.kit.lists import GUTTER, RowStyles
 from tui_registry.tui.sync.peer_table import (
     PeerView,
     address_text,
-    bar,
     no_peers,
     peer_columns,
     peer_detail,

@@ -41,7 +41,7 @@ def verify(args: Namespace) -> int:
     """Verify the replica, or a file of operations by itself."""
     if args.ops is not None:
         return _verify_file(args.ops, as_json=args.json)
-    with open_registry(args) as datastore, progress_bar("checking operation") as show:
+    with open_registry(args) as datastore, progress_bar("checked") as show:
         found = datastore.verify(show)
     if args.json:
         out_json(

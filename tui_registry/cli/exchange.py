@@ -10,11 +10,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
+    CALM_SECONDS,
     Column,
     StatusLine,
     Table,
     UsageError,
     error_json,
+    how_far,
     note,
     noting,
     on_terminal,
@@ -558,7 +560,7 @@ class _Progress:
     """The pulls that run, on one line."""
 
     def __init__(self) -> None:
-        self._line = StatusLine()
+        self._line = StatusLine(CALM_SECONDS)
         self._at: dict[str, str] = {}
         self.clear = self._line.clear
 
@@ -566,11 +568,9 @@ class _Progress:
         from tui_registry.present.pulls import Progress, Started
 
         if isinstance(event, Started):
-            self._at[event.peer] = f"{event.peer} {exact(event.start)} of {exact(event.theirs)}"
+            self._at[event.peer] = how_far(event.peer, event.start, event.theirs, None)
         elif isinstance(event, Progress):
-            percent = f" {100 * event.done // event.of}%" if event.of else ""
-            rate = f", {exact(round(event.rate))} op/s" if event.rate else ""
-            self._at[event.peer] = f"{event.peer} {exact(event.done)} of {exact(event.of)}{percent}{rate}"
+            self._at[event.peer] = how_far(event.peer, event.done, event.of, event.seconds_left)
         else:
             self._at.pop(event.peer, None)
         self._line.show(" | ".join(self._at.values()))
@@ -607,8 +607,11 @@ _LINES_AT_ONCE = 1_000
 
 
 def _write_records(datastore: Datastore, query: str) -> None:
-    with query_explained(query):
-        for entry in datastore.entries(query, whole=True, strict=True):
+    # How many a query finds is known once all are found.
+    of = 0 if query else datastore.stats().records
+    with query_explained(query), _writing() as show:
+        for number, entry in enumerate(datastore.entries(query, whole=True, strict=True)):
+            show(number, of)
             out_json(entry_json(entry))
 
 
@@ -617,10 +620,22 @@ def _write_operations(datastore: Datastore) -> None:
     sys.stdout.flush()
     stream = sys.stdout.buffer
     size = datastore.log.head().size
-    for start in range(0, size, _LINES_AT_ONCE):
-        for line in datastore.log.lines(start, min(start + _LINES_AT_ONCE, size)):
-            stream.write(line + b"\n")
+    with _writing() as show:
+        for start in range(0, size, _LINES_AT_ONCE):
+            show(start, size)
+            for line in datastore.log.lines(start, min(start + _LINES_AT_ONCE, size)):
+                stream.write(line + b"\n")
     stream.flush()
+
+
+@contextmanager
+def _writing() -> Iterator[Callable[[int, int], None]]:
+    """A bar for what goes to stdout; none where that is the terminal, which shows how far it is."""
+    if on_terminal():
+        yield lambda _done, _of: None
+        return
+    with progress_bar("written") as show:
+        yield show
 
 
 def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None:
@@ -652,7 +667,7 @@ def _say_shared(shared: Shared) -> None:
 def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json: bool) -> None:
     from tui_registry.sync import publish
 
-    with progress_bar("writing") as show:
+    with progress_bar("written") as show:
         done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
     _say_shared(done.shared)
     if as_json:
@@ -675,7 +690,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
 def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
     from tui_registry.sync import write_bundles
 
-    with progress_bar("writing") as show:
+    with progress_bar("written") as show:
         done = write_bundles(datastore, directory, progress=show)
     _say_shared(done.shared)
     if as_json:

@@ -13,6 +13,7 @@ from tempfile import NamedTemporaryFile
 
 from tui_registry.cli.exchange import nodes_named
 from tui_registry.cli.output import (
+    CALM_SECONDS,
     Column,
     FileError,
     StatusLine,
@@ -20,6 +21,7 @@ from tui_registry.cli.output import (
     UsageError,
     cell_width,
     error_json,
+    how_far,
     note,
     out,
     out_json,
@@ -302,12 +304,16 @@ class _Import:
         self._source = source.strip()
         self._columns = _columns(terminal_width())
         self._table = Table(self._columns, terminal_width())
-        self._lines = self._skipped = 0
+        self._lines = self._skipped = self._read = 0
+        self._count = StatusLine(CALM_SECONDS)
         self._untold = Untold()
         self._titled = as_json
 
     def take(self, found: Found) -> None:
         """Check a finding. It is registered and printed with the next batch."""
+        self._read += 1
+        # How many there are nobody knows before the last.
+        self._count.show(how_far("read", self._read, 0, None))
         match found:
             case Skipped():
                 self._waiting.append(passed_over(found))
@@ -323,6 +329,7 @@ class _Import:
 
     def finish(self) -> None:
         """Compare what was taken since the last batch with what is here, sign what is to be signed, and print it."""
+        self._count.clear()
         found, self._waiting = self._waiting, []
         entries = [(one, one.described) for one in found if one.described is not None]
         described = [entry for _, entry in entries]

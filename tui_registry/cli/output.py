@@ -222,14 +222,16 @@ def fitted(text: str, width: int) -> str:
 class StatusLine:
     """One line that is written over; call `clear` before anything else is written."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """`after` so many seconds it is first seen: what is done before needs none."""
+        self._clock = clock
         self._shown = 0
-        self._next = 0.0
+        self._next = clock() + after if after else 0.0
         self._visible = sys.stderr.isatty()
 
     def show(self, text: str) -> None:
         """Show safe text in place of the former one, some times a second at most."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._visible or now < self._next:
             return
         self._next = now + _SECONDS_BETWEEN
@@ -248,13 +250,18 @@ class StatusLine:
 
 
 @contextmanager
-def progress_bar(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """A callback `(done, of)` that shows how far it is."""
-    line = StatusLine()
+def progress_bar(doing: str, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[int, int], None]]:
+    """A callback `(done, of)` that shows how far it is, and how long it will take, to whoever waits for a second."""
+    line, began, first = StatusLine(CALM_SECONDS, clock), clock(), -1
 
     def show(done: int, of: int) -> None:
-        percent = f" {100 * done // of}%" if of else ""
-        line.show(f"{doing} {exact(done)} of {exact(of)}{percent}")
+        nonlocal began, first
+        now = clock()
+        if first < 0:
+            # What goes on where an earlier run ended was not done in this time.
+            began, first = now, done
+        made, spent = done - first, now - began
+        line.show(how_far(doing, done, of, (of - done) * spent / made if made > 0 else None))
 
     try:
         yield show
@@ -262,11 +269,30 @@ def progress_bar(doing: str) -> Iterator[Callable[[int, int], None]]:
         line.clear()
 
 
+def how_far(doing: str, done: int, of: int, seconds_left: float | None) -> str:
+    """How far something is: numbers, a bar, and the time left where it is known; a number alone where the end is not.
+
+    Args:
+        doing: what is done or whose it is, safe to show.
+        of: how much there is to do, 0 where nobody knows.
+    """
+    from tui_registry.present.amounts import bar, clock, percent
+
+    if of <= 0:
+        return f"{doing} {exact(done)}"
+    share = min(1.0, done / of)
+    left = "" if seconds_left is None or done >= of else f"  {clock(seconds_left)} left"
+    return f"{doing} {exact(done)} of {exact(of)} {bar(share, _BAR_CELLS)} {percent(share)}{left}"
+
+
 # How
 
 _ROOMY = 120
 _GAP = 2
 _SECONDS_BETWEEN = 0.1
+# Whoever waits for less is not told that it takes time.
+CALM_SECONDS = 1.0
+_BAR_CELLS = 22
 
 
 def _needed(columns: Sequence[Column], shown: Sequence[int]) -> int:

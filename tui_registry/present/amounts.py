@@ -49,3 +49,23 @@ def ago(seconds: int) -> str:
     """How long ago something was: `now`, `3 d ago`, `in 3 d`."""
     since = age(seconds)
     return since if since == "now" or since.startswith("in ") else f"{since} ago"
+
+
+def bar(share: float, width: int) -> str:
+    """`[=====>    ]` in so many cells, at least 5 of them."""
+    inner = max(3, width - 2)
+    done = round(share * inner)
+    return "[" + ("=" * inner if done >= inner else ("=" * done + ">").ljust(inner)) + "]"
+
+
+def percent(share: float) -> str:
+    """Rounded down: 100% is said when it is done, and not before."""
+    return f"{int(100 * share)}%"
+
+
+def clock(seconds: float) -> str:
+    """`0:04`, `12:30`, `3:05:00`; nobody waits longer than 99 hours for a number."""
+    whole = min(int(seconds + 0.5), 359_999)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

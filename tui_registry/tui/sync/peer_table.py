@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.strip import Strip
 
 from tui_registry.datastore import Peer
-from tui_registry.present.amounts import moment
+from tui_registry.present.amounts import bar, clock, moment, percent
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.pulls import PullResult, Tally, kept_out
 from tui_registry.text import ELLIPSIS, address_short, age, count_words, exact, plural, safe_text, size_bytes
@@ -150,25 +150,13 @@ def state_text(view: PeerView, width: int) -> str:
     return "never pulled" if peer.last_sync is None else "up to date"
 
 
-def bar(share: float, width: int) -> str:
-    """`[=====>    ]` in so many cells, at least 5 of them."""
-    inner = max(3, width - 2)
-    done = round(share * inner)
-    return "[" + ("=" * inner if done >= inner else ("=" * done + ">").ljust(inner)) + "]"
-
-
-def percent(share: float) -> str:
-    """Rounded down: 100% is said when it is done, and not before."""
-    return f"{int(100 * share)}%"
-
-
 def rate_text(pulling: Pulling | None) -> str:
     """`5,900 op/s  0:04 left`, or `-`."""
     progress = None if pulling is None or pulling.ended else pulling.progress
     if progress is None or not progress.rate:
         return "-"
     left = progress.seconds_left
-    return f"{exact(round(progress.rate))} op/s" + (f"  {_clock(left)} left" if left else "")
+    return f"{exact(round(progress.rate))} op/s" + (f"  {clock(left)} left" if left else "")
 
 
 def address_text(address: str, width: int) -> str:
@@ -239,14 +227,6 @@ def _failure_text(word: str, reason: str, width: int) -> str:
         if cell_len(text) <= width:
             return text
     return set_cell_size(whole, max(0, width - 1)).rstrip() + ELLIPSIS
-
-
-def _clock(seconds: float) -> str:
-    """`0:04`, `12:30`, `3:05:00`; nobody waits longer than 99 hours for a number."""
-    whole = min(int(seconds + 0.5), 359_999)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 # All of them, and one in full
