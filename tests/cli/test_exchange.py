@@ -601,3 +601,19 @@ def test_a_node_tells_what_its_own_key_signed_and_somebody_pushed(
         assert process.wait(60) == 0
         assert process.stderr is not None
         assert "3 operations by your key that this replica did not write" in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--tls-key x.pem", "--tls-cert"),
+        ("--uds x.sock --tls-cert x.pem", "needs no certificate"),
+        ("--trust-proxy unix", "--uds"),
+        ("--uds=", "path"),
+        ("--tls-cert=", "path"),
+    ],
+)
+def test_serve_says_which_ways_in_go_together(cli: Cli, line: str, words: str) -> None:
+    answer = cli("serve", *line.split())
+    assert answer.code == 2
+    assert words in answer.err

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.certificates import Authority
+from tests.cli import shapes
 from tests.node.conftest import refused
 from tui_registry.datastore import TOKEN_FILE
 
@@ -155,3 +158,70 @@ def test_a_node_whose_terminal_was_closed_ends(tmp_path: Path) -> None:
         said += os.read(terminal, 4096)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_journal_holds_all_that_is_said_on_stderr(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--log-format", "json", "--allow-remote") as node:
+        answer = node.caller.get("/models?q=secret", headers={"x-request-id": "of-a-proxy"})
+        assert answer.headers["x-request-id"] == "of-a-proxy"
+        lines = [json.loads(node.hears(signal.SIGHUP, "SIGHUP"))]
+        node.process.send_signal(signal.SIGTERM)
+        assert node.process.stderr is not None
+        lines += map(json.loads, node.process.stderr)
+        assert node.process.wait() == 0
+    assert [line["event"] for line in lines] == ["note", "closing"]
+
+
+def test_the_journal_of_a_node_begins_with_where_it_listens(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--log-format=json") as node:
+        node.caller.get("/models?q=secret", headers={"x-request-id": "of-a-proxy"})
+        node.process.send_signal(signal.SIGTERM)
+        written = node.process.communicate()[1]
+    start, request, closing = map(json.loads, written.splitlines())
+    assert (start["event"], start["url"]) == ("start", str(node.caller.base_url).rstrip("/"))
+    assert (request["request_id"], request["route"], request["status"]) == ("of-a-proxy", "/models", 200)
+    assert closing["event"] == "closing"
+    assert "secret" not in written
+
+
+def test_a_hangup_shows_the_new_certificate_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    ours, others = Authority("ours"), Authority("another's")
+    file = tmp_path / "identity.pem"
+    file.write_text(ours.server("127.0.0.1"))
+
+    def is_by(authority: Authority) -> bool:
+        trusting = ssl.create_default_context(cadata=authority.certificate)
+        try:
+            with httpx.Client(base_url=node.caller.base_url, verify=trusting, trust_env=False, timeout=30) as caller:
+                return caller.get("/health/live").status_code == 200
+        except httpx.ConnectError:
+            return False
+
+    with serving(tmp_path / "data", "--tls-cert", str(file)) as node:
+        assert is_by(ours)
+        file.write_text("nothing")
+        assert "stay as they were" in node.hears(signal.SIGHUP, "SIGHUP")
+        assert is_by(ours)
+        file.write_text(others.server("127.0.0.1"))
+        assert "read anew" in node.hears(signal.SIGHUP, "SIGHUP")
+        assert is_by(others)
+        assert not is_by(ours)
+
+
+def test_the_command_listens_on_a_socket_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "node.sock"
+    command = [sys.executable, "-m", "tui_registry", "--data-dir", str(tmp_path / "data"), "serve", "--json"]
+    with subprocess.Popen(
+        [*command, "--uds", str(path), "--trust-proxy", "unix"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            assert (told["url"], told["uds"]) == (f"unix:{path}", str(path))
+            assert shapes.fault_of(("serve", "--json"), [told], 0) is None
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(path), verify=False)) as caller:
+                assert caller.get("http://localhost/health/ready").status_code == 200
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert not path.exists()

@@ -22,7 +22,7 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"json": "json.md", "protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {"json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "trust": "trust.md"}
 
 
 class Command(NamedTuple):
@@ -151,9 +151,9 @@ def _host_name(typed: str) -> str:
 
 
 def _proxy(typed: str) -> str:
-    from tui_registry.node.doors import proxy
+    from tui_registry.node.doors import UNIX, proxy
 
-    return _read_by(proxy, typed)
+    return typed if typed == UNIX else _read_by(proxy, typed)
 
 
 def _root_path(typed: str) -> str:
@@ -519,6 +519,13 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--read-only", action="store_true", help=reads)
     path = "what stands before the node's paths where a proxy offers it, such as /registry"
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
+    socket = "listen on this Unix socket instead, open as the umask says; '--trust-proxy unix' where a proxy does ask"
+    parser.add_argument("--uds", type=words, metavar="PATH", help=socket)
+    shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
+    parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
+    parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
+    lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
+    parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
     older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
     parser.add_argument("--token", action="store_true", help=older)
@@ -1140,7 +1147,8 @@ _TABLE = (
             "The first line on stdout says where it listens, once it does. SIGHUP reads the bounds in settings.toml\n"
             "anew; a key or a token that other commands change is followed at once.\n\n"
             "It answers who asks by its address or by a name that it is known by, and no page of another site, so\n"
-            "that no page in a browser on this machine reads or writes what is here."
+            "that no page in a browser on this machine reads or writes what is here. 'help operate' says how it is\n"
+            "watched, and run behind a proxy, as a service or in a container."
         ),
         examples=(
             "tui-registry serve",
@@ -1380,8 +1388,8 @@ _TABLE = (
             "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
-            "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help protocol' prints what\n"
-            "replicas agree on: enough to write another one."
+            "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help operate' how a node is run\n"
+            "that others rely on; 'help protocol' prints what replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
@@ -1389,6 +1397,7 @@ _TABLE = (
             "tui-registry help trust",
             "tui-registry help json",
             "tui-registry help protocol",
+            "tui-registry help operate",
         ),
     ),
 )

@@ -18,6 +18,7 @@ from tui_registry.cli.output import (
     error_json,
     how_far,
     note,
+    noting,
     on_terminal,
     out,
     out_json,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
     from tui_registry.errors import Json, RegistryError
     from tui_registry.node import Address
+    from tui_registry.node.watch import Journal
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
 
@@ -108,12 +110,30 @@ def sync(args: Namespace) -> int:
 
 def serve(args: Namespace) -> int:
     """Serve until told to end."""
+    for option in ("uds", "tls_cert", "tls_key"):
+        if getattr(args, option) == "":
+            raise UsageError(f"--{option.replace('_', '-')} needs the path of a file")
+    if args.tls_key is not None and args.tls_cert is None:
+        raise UsageError("--tls-key is the key of a certificate: it goes with --tls-cert")
+    if args.uds is not None and args.tls_cert is not None:
+        raise UsageError("--uds is for what runs on this machine, which needs no certificate: leave one of the two out")
+    if args.uds is None and "unix" in args.trust_proxy:
+        raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
+    journal: Journal | None = None
 
     def say(address: Address) -> None:
         if args.json:
-            out_json({"url": address.url, "host": address.host, "port": address.port, "node": datastore.address})
+            place: dict[str, Json] = {"host": address.host, "port": address.port}
+            if address.path:
+                place = {"uds": address.path}
+            out_json({"url": address.url, **place, "node": datastore.address})
         else:
             out(f"serving {address.url}")
+        if journal is not None:
+            journal.say("start", f"serving {address.url}", url=address.url, node=datastore.address)
+        elif address.path and not args.json:
+            note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
+        elif not args.json:
             writes = "" if datastore.why_read_only else ", programs write with a token of 'token add'"
             note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
@@ -138,32 +158,41 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
-        from tui_registry.node import Whereabouts, serve as serve_node
-        from tui_registry.node.limits import node_bounds_of
+        from contextlib import nullcontext
+        from pathlib import Path
 
+        from tui_registry.node import Tls, Whereabouts, serve as serve_node
+        from tui_registry.node.limits import node_bounds_of
+        from tui_registry.node.watch import Journal
+
+        journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
-        before = datastore.elsewhere.count()
-        if before:
-            tell_elsewhere(datastore, before, in_full=False)
-        serve_node(
-            datastore,
-            args.host,
-            args.port,
-            allow_remote=args.allow_remote,
-            accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
-            bounds=node_bounds_of(load_settings()),
-            whereabouts=whereabouts,
-            new_epoch=args.new_epoch,
-            reread=lambda: node_bounds_of(load_settings()),
-            on_ready=say,
-            on_shared=_say_shared,
-            on_reread=_say_reread,
-        )
-        pushed = datastore.elsewhere.count() - before
-        if pushed > 0:
-            tell_elsewhere(datastore, pushed, in_full=not args.json)
+        with nullcontext() if journal is None else noting(journal.note):
+            before = datastore.elsewhere.count()
+            if before:
+                tell_elsewhere(datastore, before, in_full=False)
+            serve_node(
+                datastore,
+                args.host,
+                args.port,
+                allow_remote=args.allow_remote,
+                accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
+                bounds=node_bounds_of(load_settings()),
+                whereabouts=whereabouts,
+                new_epoch=args.new_epoch,
+                reread=lambda: node_bounds_of(load_settings()),
+                on_ready=say,
+                on_shared=_say_shared,
+                on_reread=_say_reread,
+                journal=journal,
+                uds=args.uds and Path(args.uds),
+                tls=args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
+            )
+            pushed = datastore.elsewhere.count() - before
+            if pushed > 0:
+                tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
 
 
@@ -623,9 +652,9 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
 
 def _say_reread(error: RegistryError | None) -> None:
     if error is None:
-        note("SIGHUP: the bounds were read anew. Key and tokens are followed without being asked")
+        note("SIGHUP: bounds and certificate were read anew. Key and tokens are followed without being asked")
     else:
-        note(f"SIGHUP: the bounds stay as they were. {safe_text(error.sentence)}")
+        note(f"SIGHUP: bounds and certificate stay as they were. {safe_text(error.sentence)}")
 
 
 def _say_shared(shared: Shared) -> None:

@@ -59,7 +59,23 @@ def out_json(value: Mapping[str, Json]) -> None:
 
 def note(text: str) -> None:
     """A message for the person who runs the command."""
-    sys.stderr.write(f"{PROGRAM}: {text}\n")
+    if _noted:
+        _noted[-1](text)
+    else:
+        sys.stderr.write(f"{PROGRAM}: {text}\n")
+
+
+@contextmanager
+def noting(write: Callable[[str], None]) -> Iterator[None]:
+    """Let messages be written by that until the block ends: where stderr is lines for another program."""
+    _noted.append(write)
+    try:
+        yield
+    finally:
+        _noted.pop()
+
+
+_noted: list[Callable[[str], None]] = []
 
 
 def report(error: RegistryError) -> None:

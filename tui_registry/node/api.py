@@ -49,6 +49,7 @@ from tui_registry.node.requests import (
 )
 from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
 from tui_registry.node.tokens import AcceptOps, Tokens
+from tui_registry.node.watch import Watch, Watched
 from tui_registry.query import parse
 from tui_registry.query.editing import with_term
 from tui_registry.query.fields import FACETS
@@ -82,6 +83,7 @@ def create_app(
     bounds: NodeBounds | None = None,
     whereabouts: Whereabouts | None = None,
     queues: Queues | None = None,
+    watch: Watch | None = None,
 ) -> ASGIApp:
     """The app of a node over one replica.
 
@@ -90,9 +92,12 @@ def create_app(
         accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
         whereabouts: where it is reached; on loopback unless said.
         queues: where its work waits for threads; the caller closes them after the app.
+        watch: where requests are counted and written down.
     """
     bounds = bounds or NodeBounds()
     queues = queues or Queues(bounds)
+    whereabouts = whereabouts or Whereabouts()
+    watch = watch or Watch()
     tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
@@ -110,8 +115,17 @@ def create_app(
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
     app.include_router(_about(app, queues, Events(datastore, queues, bounds)))
     app.include_router(browse_routes(datastore, queues, bounds))
-    log = LogRoutes(app, datastore, tokens, queues, accept_ops=accept_ops, bounds=bounds)
-    return Doors(PacedAnswers(log, bounds), whereabouts or Whereabouts())
+    log = LogRoutes(
+        app,
+        datastore,
+        tokens,
+        queues,
+        accept_ops=accept_ops,
+        bounds=bounds,
+        watch=watch,
+        metrics_are_open=whereabouts.is_private,
+    )
+    return Watched(Doors(PacedAnswers(log, bounds), whereabouts), watch)
 
 
 # Records

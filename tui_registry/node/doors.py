@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# What stands for whoever comes over a Unix socket, where an address would name a proxy.
+UNIX = "unix"
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN_PATHS = frozenset(("models", "agents", "events", "sync", "docs", "browse", "health", "openapi.json"))
+_OWN_PATHS = frozenset(("models", "agents", "events", "sync", "docs", "browse", "health", "metrics", "openapi.json"))
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -50,7 +52,8 @@ class Whereabouts:
     Attributes:
         host: what it listens on: an address, or a name of this machine.
         names: by which it is known beside that (`host_name`).
-        proxies: addresses and networks whose word on who asks is believed (`proxy`).
+        proxies: addresses and networks whose word on who asks is believed (`proxy`); `unix` for who comes over the Unix
+            socket.
         root_path: what stands before its paths where a proxy offers it (`root_path`); empty for nothing.
     """
 
@@ -58,6 +61,14 @@ class Whereabouts:
     names: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
     root_path: str = ""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody but this machine asks, as far as is known: what is listened on is loopback, and neither a name
+        nor a proxy nor a path says that it is offered elsewhere."""
+        address = _address(self.host)
+        is_here = self.host == "localhost" or (address is not None and address.is_loopback)
+        return is_here and not (self.names or self.proxies or self.root_path)
 
 
 def host_name(text: str) -> str:
@@ -103,14 +114,18 @@ class Proxies:
     """The proxies of a node."""
 
     def __init__(self, whereabouts: Whereabouts) -> None:
-        self._networks = tuple(proxy(text) for text in whereabouts.proxies)
+        self._networks = tuple(proxy(text) for text in whereabouts.proxies if text != UNIX)
+        self._unix = UNIX in whereabouts.proxies
         # Asked for each request, and always about the same few.
         self.believed = lru_cache(1024)(self._are)
 
     def __bool__(self) -> bool:
-        return bool(self._networks)
+        return self._unix or bool(self._networks)
 
     def _are(self, host: str) -> bool:
+        """Whether who has that address, or none, is a proxy."""
+        if not host:
+            return self._unix
         address = _address(host)
         return address is not None and any(address in network for network in self._networks)
 
@@ -185,10 +200,12 @@ class Doors:
         if len(hosts) != 1:
             raise NodeError("bad_host", "a request names one Host (RFC 9112, section 3.2)")
         client = scope["client"]
-        proxied = bool(self._proxies) and client is not None and self._proxies.believed(client[0])
+        peer = client[0] if client else ""
+        proxied = bool(self._proxies) and self._proxies.believed(peer)
         host = hosts[0]
         if proxied:
-            scope["client"] = (self._proxies.client(client[0], headers), 0)
+            named = self._proxies.client(peer, headers)
+            scope["client"] = (named, 0) if named else None
             scope["scheme"] = headers.scheme or scope["scheme"]
             # Both: a proxy that writes one of them may let pass what a page wrote into the other.
             self._expect_known(host)

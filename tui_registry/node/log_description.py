@@ -74,6 +74,10 @@ _NDJSON: Json = {
         }
     }
 }
+_METRICS: Json = {
+    name: {"schema": {"type": "string", "contentMediaType": name}}
+    for name in ("text/plain", "application/openmetrics-text")
+}
 _GZIP: Json = {
     "application/gzip": {
         "schema": {
@@ -137,6 +141,8 @@ SYNC_SCHEMAS: dict[str, Json] = {
             "conflicts": _COUNT,
         }
     ),
+    "Liveness": _object({"status": {"const": "alive"}}),
+    "Readiness": _object({"status": {"const": "ready"}}),
 }
 
 
@@ -306,6 +312,37 @@ SYNC_PATHS: dict[str, Json] = {
             "Whether the node answers",
             {200: _given("it does", _json("Health"))},
             tag="about",
+        )
+    },
+    "/health/live": {
+        "get": _operation(
+            "read_liveness",
+            "Whether the process answers: the replica is not looked at",
+            {200: _given("it does", _json("Liveness"))},
+            tag="about",
+        )
+    },
+    "/health/ready": {
+        "get": _operation(
+            "read_readiness",
+            "Whether the node should be asked",
+            {200: _given("it should", _json("Readiness"))},
+            {503: "it should not: `not_ready`, and `reasons`; or `busy`"},
+            tag="about",
+        )
+    },
+    "/metrics": {
+        "get": _operation(
+            "read_metrics",
+            "What the node counts, for Prometheus; OpenMetrics where `Accept` asks for it",
+            {200: _given("the metrics", _METRICS)},
+            {
+                401: "the metrics need a bearer token for `metrics`: `unauthorized`",
+                403: "the token is for something else: `insufficient_scope`",
+            },
+            tag="about",
+            # Without one on a node that nobody else reaches, while no token is for that.
+            security=[{}, {"token": []}],
         )
     },
 }

@@ -1,5 +1,5 @@
 """The sync endpoints (see protocol.md, Sync): head, tiles, operations by hash, the log as digests of ranges, and pushes
-where they are allowed; and the node's health.
+where they are allowed; and the node's health and metrics.
 
 They are bare ASGI, as other replicas ask for them all the time. What was told of the head is told again until something
 is committed, and tiles lie packed, so that most answers cost no look into the database but whether it has changed.
@@ -8,7 +8,10 @@ is committed, and tiles lie packed, so that most answers cost no look into the d
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
+import logging
+import os
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,32 +20,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakValueDictionary
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
 import tui_registry
-from tui_registry.datastore import Datastore, Head
+from tui_registry.datastore import ApplyReport, Datastore, Head, StoreError
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
-from tui_registry.node.queues import Client, Queues
+from tui_registry.node.queues import Client, Queues, Waiting
 from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import AcceptOps, Tokens
-from tui_registry.present.pulls import report_json
+from tui_registry.node.watch import Counts, Watch, add, name_route
+from tui_registry.present.pulls import report_json, tally_of
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 from tui_registry.sync.packed import PackedTiles
 from tui_registry.sync.tiles import LogError, Span, etag_of_head, pack, spell_head, split
+from tui_registry.text import size_bytes
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+_log = logging.getLogger("tui_registry.node")
 _Fields: TypeAlias = list[tuple[bytes, bytes]]
 _FOREVER = b"public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _REJECTIONS_TOLD = 100
+_TILE_ROUTE = "/sync/{epoch}/entries/{name}"
+# Bytes free on the disk below which a node that writes is not ready: it could soon not write any more.
+_SPARE = 64 * 1024**2
 # Before they are read, which takes long where they are thousands. The most that a path has is four.
 _MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
@@ -53,7 +63,7 @@ OTHERS = f"{_PUSH}others"
 
 class LogRoutes:
     """An ASGI app: `/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, `/sync/ops`, which answers 403 unless
-    `accept_ops`, and `/health`. Everything else is the other app's."""
+    `accept_ops`, `/health`, `/health/live`, `/health/ready` and `/metrics`. Everything else is the other app's."""
 
     def __init__(
         self,
@@ -64,15 +74,27 @@ class LogRoutes:
         *,
         accept_ops: AcceptOps,
         bounds: NodeBounds,
+        watch: Watch,
+        metrics_are_open: bool,
     ) -> None:
+        """
+        Args:
+            metrics_are_open: to whoever comes without a token, as long as there is none for them.
+        """
         self._other = other
         heads = _Kept(datastore, queues, _read_head)
         health = _Kept(datastore, queues, _read_health)
         self._tiles = _Tiles(datastore, heads, queues, bounds)
-        self._reading: dict[str, _Kept] = {"/sync/head": heads, "/health": health}
+        self._reading: dict[str, Callable[[Scope], Awaitable[ASGIApp]]] = {
+            "/sync/head": heads.answer,
+            "/health": health.answer,
+            "/health/live": _alive,
+            "/health/ready": _Readiness(datastore, queues, watch).answer,
+            "/metrics": _Metrics(datastore, tokens, queues, watch, metrics_are_open).answer,
+        }
         self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/sync/ops/get": _ByHash(datastore, queues, bounds).answer,
-            "/sync/ops": _Pushes(datastore, tokens, queues, accept_ops, bounds).answer,
+            "/sync/ops": _Pushes(datastore, tokens, queues, accept_ops, bounds, watch).answer,
             "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds).answer,
         }
 
@@ -92,6 +114,7 @@ class LogRoutes:
             return self._other
         path = str(scope["path"])  # without the root path, which the doors have taken away
         if path in self._asking:
+            name_route(scope, path)
             if scope["method"] != "POST":
                 return wrong_method(["POST"])
             return await self._asking[path](Request(scope, receive))
@@ -100,10 +123,11 @@ class LogRoutes:
             if scope["query_string"].count(b"&") >= _MOST_PARAMETERS:
                 raise NodeError("parameter", f"no path takes more than {_MOST_PARAMETERS} parameters")
             return self._other
+        name_route(scope, path if tile is None else _TILE_ROUTE)
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_method(["GET", "HEAD"])
         if tile is None:
-            return _as_asked(scope, await self._reading[path].now(scope["client"]))
+            return await self._reading[path](scope)
         return _as_asked(scope, await self._tiles.find(scope["client"], *tile))
 
 
@@ -205,9 +229,9 @@ class _Kept:
         self._read = read
         self._last: tuple[int, _Of] | None = None
 
-    async def now(self, client: Client) -> _Known:
+    async def answer(self, scope: Scope) -> ASGIApp:
         """The answer as it is now."""
-        return (await self._now(client)).known
+        return _as_asked(scope, (await self._now(scope["client"])).known)
 
     async def head(self, client: Client) -> Head:
         """The head that the answer is of."""
@@ -225,6 +249,115 @@ class _Kept:
         if told.is_marked:
             self._last = changes, told
         return told
+
+
+async def _alive(_scope: Scope) -> ASGIApp:
+    """That the process answers, and nothing of its replica."""
+    return _Known(b'{"status":"alive"}', [_UNKEPT], _JSON)
+
+
+class _Readiness:
+    """Whether the node should be asked, with the reasons why not: 200 or 503."""
+
+    def __init__(self, datastore: Datastore, queues: Queues, watch: Watch) -> None:
+        self._datastore = datastore
+        self._queues = queues
+        self._watch = watch
+
+    async def answer(self, scope: Scope) -> ASGIApp:
+        """
+        Raises:
+            NodeError: `not_ready`, with all reasons; or as `Queues`, whose places being taken is a reason as well.
+        """
+        hindrances = [_CLOSING] if self._watch.is_closing else await self._queues.read(scope["client"], self._look)
+        if hindrances:
+            told: list[Json] = [{"code": one.code, "sentence": one.sentence} for one in hindrances]
+            said = "; ".join(one.sentence for one in hindrances)
+            raise NodeError("not_ready", said, told={"reasons": told}, headers={"cache-control": "no-store"})
+        return _Known(b'{"status":"ready"}', [_UNKEPT], _JSON)
+
+    def _look(self) -> list[_Hindrance]:
+        found = []
+        try:
+            self._datastore.stats()
+            share = self._datastore.indexed_share()
+        except StoreError as error:
+            # Its sentence may name files, so that it is the operator's alone.
+            _log.error("%s: %s", error.code, error.sentence)
+            found.append(_Hindrance(error.code, f"the replica cannot be read ({error.code})"))
+        else:
+            if share < 1:
+                found.append(_Hindrance("index", f"the word index is made to {share:.0%}: searches find what is in it"))
+        room = _room(self._datastore.data_dir)
+        if room < _SPARE and not self._datastore.why_read_only:
+            found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))
+        return found
+
+
+class _Hindrance(NamedTuple):
+    code: str
+    sentence: str
+
+
+_UNKEPT = (b"cache-control", b"no-store")
+_CLOSING = _Hindrance("closing", "the node was told to end")
+
+
+def _room(folder: Path) -> int:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
+
+
+class _Metrics:
+    """What is counted, for those who may know how much is asked here."""
+
+    def __init__(self, datastore: Datastore, tokens: Tokens, queues: Queues, watch: Watch, are_open: bool) -> None:
+        self._datastore = datastore
+        self._tokens = tokens
+        self._queues = queues
+        self._watch = watch
+        self._are_open = are_open
+
+    async def answer(self, scope: Scope) -> ASGIApp:
+        """
+        Raises:
+            NodeError: `unauthorized`, `insufficient_scope`.
+        """
+        headers = Headers(scope=scope)
+        client: Client = scope["client"]
+        if self._tokens.allows(headers.get("authorization"), "metrics") is None:
+            is_open = self._are_open and _is_here(client) and not await self._queues.read(client, self._has_token)
+            if not is_open:
+                raise NodeError(
+                    "unauthorized",
+                    "the metrics of this node need a bearer token: its operator makes one "
+                    "('token add NAME --scope metrics')",
+                )
+        # The copy is made here, where nothing is counted meanwhile.
+        counts, waiting = self._watch.counts.copy(), self._queues.counts()
+        spelt, media_type = await self._queues.read(client, self._told, counts, waiting, headers.get("accept", ""))
+        return _Known(spelt, [_UNKEPT], media_type)
+
+    def _has_token(self) -> bool:
+        return any("metrics" in token.scopes for token in self._datastore.tokens.all())
+
+    def _told(self, counts: Counts, waiting: dict[str, Waiting], accept: str) -> tuple[bytes, str]:
+        from tui_registry.node.metrics import exposition  # for most nodes nobody asks
+
+        return exposition(self._datastore, counts, waiting, accept)
+
+
+def _is_here(client: Client) -> bool:
+    """Whether somebody on this machine asks, as far as one can see."""
+    if client is None:
+        return True
+    try:
+        return ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
 
 
 # Tiles
@@ -337,8 +470,15 @@ class _ByHash:
 
 class _Pushes:
     def __init__(
-        self, datastore: Datastore, tokens: Tokens, queues: Queues, accept_ops: AcceptOps, bounds: NodeBounds
+        self,
+        datastore: Datastore,
+        tokens: Tokens,
+        queues: Queues,
+        accept_ops: AcceptOps,
+        bounds: NodeBounds,
+        watch: Watch,
     ) -> None:
+        self._watch = watch
         self._datastore = datastore
         self._tokens = tokens
         self._queues = queues
@@ -362,9 +502,14 @@ class _Pushes:
         with self._unchecked.coming(source) as coming:
             # Its turn comes after its body: who sends slowly keeps nobody waiting.
             body = await coming.whole(request)
-            return await self._queues.push(client, self._push, body, source)
+            report = await self._queues.push(client, self._push, body, source)
+        for outcome, number in tally_of(report).counts().items():
+            if outcome != "conflicts":
+                add(self._watch.counts.pushed, outcome, number)
+        told = report_json(report, _REJECTIONS_TOLD, self._bounds.hashes)
+        return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, _JSON)
 
-    def _push(self, body: bytes, source: str) -> Response:
+    def _push(self, body: bytes, source: str) -> ApplyReport:
         bounds = self._bounds
         # Not left to `split`, as too many lines are not malformed: the caller can send them in two pushes.
         if body.count(b"\n") > bounds.push_lines:
@@ -377,9 +522,7 @@ class _Pushes:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         if _disk_use(self._datastore.data_dir) >= bounds.push_store_bytes:
             raise NodeError("full", "this node has no room for more operations from others")
-        report = self._datastore.apply(lines, source=source)
-        told = report_json(report, _REJECTIONS_TOLD, bounds.hashes)
-        return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, _JSON)
+        return self._datastore.apply(lines, source=source)
 
 
 class _Unchecked:

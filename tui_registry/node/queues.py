@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.responses import later
 
@@ -22,6 +23,21 @@ Client = tuple[str, int] | None
 # Of the threads of a kind, and of the places to wait for one, nobody has more than these parts.
 _SHARE_OF_THREADS = 2
 _SHARE_OF_PLACES = 4
+
+
+class Waiting(NamedTuple):
+    """How a line stands, and what came of those who waited in it since the node began.
+
+    Attributes:
+        running, waiting: now. waited: how many had to wait and got their turn, for so many seconds together.
+        refused: those who did not, by code.
+    """
+
+    running: int
+    waiting: int
+    waited: int
+    seconds: float
+    refused: dict[str, int]
 
 
 class Queues:
@@ -69,6 +85,11 @@ class Queues:
         """Do what checks and stores operations of others."""
         return await self._pushes.run(client, lambda: work(*args, **named))
 
+    def counts(self) -> dict[str, Waiting]:
+        """What each line has to tell, by what it does."""
+        lines = (self._reads, self._searches, self._writes, self._pushes)
+        return {line.doing: line.counts() for line in lines}
+
     def close(self) -> None:
         """Wait for what has begun, and let the threads end. Nothing can be done after."""
         for line in (self._reads, self._searches, self._writes, self._pushes):
@@ -82,7 +103,7 @@ class _Line:
     """The line of one kind."""
 
     def __init__(self, doing: str) -> None:
-        self._doing = doing
+        self.doing = doing
         self._threads = self._free = 0
         # The last one is in use; in those before, what had begun comes to its end.
         self._pools: list[ThreadPoolExecutor] = []
@@ -93,6 +114,12 @@ class _Line:
         self._count = 0
         # Seconds that one takes, the last ones counting most.
         self._usual = 1.0
+        self._waited = 0
+        self._waited_seconds = 0.0
+        self._refused = {"too_many": 0, "busy": 0}
+
+    def counts(self) -> Waiting:
+        return Waiting(self._threads - self._free, self._count, self._waited, self._waited_seconds, dict(self._refused))
 
     def renew(self, threads: int, places: int, seconds: float) -> None:
         self._share = max(threads // _SHARE_OF_THREADS, 1)
@@ -106,7 +133,7 @@ class _Line:
         self._threads = threads
         for pool in self._pools:
             pool.shutdown(wait=False)
-        self._pools.append(ThreadPoolExecutor(threads, f"node-{self._doing}"))
+        self._pools.append(ThreadPoolExecutor(threads, f"node-{self.doing}"))
         self._let_in()
 
     async def run(self, client: Client, work: Callable[[], _T]) -> _T:
@@ -145,12 +172,14 @@ class _Line:
         """Wait until a thread is this client's."""
         own = self._waiting.get(place, ())
         if len(own) >= self._places_of_one:
-            raise later("too_many", f"you are {self._doing} too much at once", len(own) * self._usual / self._share)
+            self._refused["too_many"] += 1
+            raise later("too_many", f"you are {self.doing} too much at once", len(own) * self._usual / self._share)
         if self._count >= self._places and not self._make_way(len(own)):
             raise self._busy()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(place, deque()).append(turn)
         self._count += 1
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._seconds) as timeout:
                 await turn
@@ -162,6 +191,8 @@ class _Line:
             if isinstance(error, TimeoutError) and timeout.expired():
                 raise self._busy() from None
             raise
+        self._waited += 1
+        self._waited_seconds += time.monotonic() - began
 
     def _make_way(self, own: int) -> bool:
         """Whether a place became free for a client that has so many: the last who came of those who have most goes."""
@@ -206,4 +237,5 @@ class _Line:
                 turn.set_result(None)
 
     def _busy(self) -> Exception:
-        return later("busy", f"others are {self._doing} just now", self._count * self._usual / self._threads)
+        self._refused["busy"] += 1
+        return later("busy", f"others are {self.doing} just now", self._count * self._usual / self._threads)

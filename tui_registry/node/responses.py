@@ -66,6 +66,7 @@ _STATUS = {
     "no_range": 416,
     "not_offered": 501,
     "interrupted": 503,
+    "not_ready": 503,
     "locked": 503,
     "busy": 503,
     "too_many": 429,

@@ -1,4 +1,4 @@
-"""Running a node: binding, announcing the real port, ending cleanly, and how long clients may take."""
+"""Running a node: binding, TLS, announcing the real port, ending cleanly, and how long clients may take."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import os
 import re
 import signal
 import socket
+import ssl
+import stat
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -25,15 +28,18 @@ from fastapi.responses import Response
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
+from uvicorn.server import ServerState
 
 from tui_registry.datastore import Datastore, Shared
 from tui_registry.errors import RegistryError, system_reason
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.api import create_app
 from tui_registry.node.doors import Proxies, Whereabouts
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds, place_of
 from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError, of_error, problem
 from tui_registry.node.tokens import AcceptOps
+from tui_registry.node.watch import Journal, Watch
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
@@ -46,15 +52,31 @@ _TURN = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a node listens, `port` being the real one."""
+    """Where a node listens, `port` being the real one; `path` is that of a Unix socket, where it is one."""
 
     host: str
     port: int
+    scheme: str = "http"
+    path: str = ""
 
     @property
     def url(self) -> str:
+        """What others ask for; for a Unix socket `unix:` and its path, as there is no URL of one."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"unix:{self.path}" if self.path else f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files of a node's certificate, as PEM.
+
+    Attributes:
+        certificate: with those between it and the authority behind it.
+        key: None where it stands in the same file. It is not under a passphrase, as nobody is there to type one.
+    """
+
+    certificate: Path
+    key: Path | None = None
 
 
 def serve(
@@ -71,6 +93,9 @@ def serve(
     on_ready: Callable[[Address], None] | None = None,
     on_shared: Callable[[Shared], None] | None = None,
     on_reread: Callable[[RegistryError | None], None] | None = None,
+    journal: Journal | None = None,
+    uds: Path | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
 
@@ -86,15 +111,21 @@ def serve(
         new_epoch: give the log another epoch first, so that every reader begins anew. It gets one without that where
             others were given another log under the one it has.
         on_ready: called once connections are taken; on_shared: before, with what came of the epoch.
+        journal: where each request is written down, and what the program has to complain of.
+        uds: the Unix socket to listen on, in place of host and port. Who may reach it, the umask decides; what was left
+            of one that ended is replaced.
+        tls: for HTTPS. SIGHUP reads its files anew.
 
     Raises:
-        NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
+        NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `bad_certificate`.
         StoreError: `bad_token_file`.
         ValueError: a name, a proxy or a path of the whereabouts is none.
     """
-    server, listener = _prepared(datastore, host, port, allow_remote, accept_ops, bounds, whereabouts, on_ready)
+    watch = Watch(journal)
+    door = _Door(host, port, allow_remote, uds, tls)
+    server, listener = _prepared(datastore, door, accept_ops, bounds, whereabouts, on_ready, watch)
     server.reread, server.on_reread = reread, on_reread
-    with listener:
+    with listener, contextlib.nullcontext() if journal is None else journal.taking_logs():
         shared = datastore.mark.share(new_epoch=new_epoch)
         if on_shared is not None:
             on_shared(shared)
@@ -115,6 +146,8 @@ def running(
     accept_ops: AcceptOps = False,
     bounds: NodeBounds | None = None,
     whereabouts: Whereabouts | None = None,
+    uds: Path | None = None,
+    tls: Tls | None = None,
 ) -> Iterator[Address]:
     """A node in a thread of its own, ended with the block; for the demo and for tests. Loopback only.
 
@@ -128,7 +161,8 @@ def running(
         found.append(address)
         ready.set()
 
-    server, listener = _prepared(datastore, host, port, False, accept_ops, bounds, whereabouts, announce)
+    door = _Door(host, port, False, uds, tls)
+    server, listener = _prepared(datastore, door, accept_ops, bounds, whereabouts, announce, Watch())
 
     def work() -> None:
         try:
@@ -152,25 +186,36 @@ def running(
 # How
 
 
+class _Door(NamedTuple):
+    """What is to be listened on."""
+
+    host: str
+    port: int
+    allow_remote: bool
+    uds: Path | None
+    tls: Tls | None
+
+
 def _prepared(
     datastore: Datastore,
-    host: str,
-    port: int,
-    allow_remote: bool,
+    door: _Door,
     accept_ops: AcceptOps,
     bounds: NodeBounds | None,
     whereabouts: Whereabouts | None,
     on_ready: Callable[[Address], None] | None,
+    watch: Watch,
 ) -> tuple[_Server, socket.socket]:
     bounds = bounds or NodeBounds()
-    here = replace(whereabouts or Whereabouts(), host=host)
+    # Who asks over a Unix socket names any host, and most say localhost.
+    here = replace(whereabouts or Whereabouts(), host="localhost" if door.uds else door.host)
     queues = Queues(bounds)
 
     def make(bounds: NodeBounds) -> ASGIApp:
-        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues)
+        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues, watch=watch)
 
-    places, turns = _Places(bounds, Proxies(here)), _Turns()
-    listener = _bound(host, port, allow_remote, places)
+    places, turns = _Places(bounds, Proxies(here), watch), _Turns()
+    tls = None if door.tls is None else _Certificate(door.tls)
+    listener = _bound(door, places) if door.uds is None else _bound_to_path(door.uds, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
         current = _Current(make(bounds))
@@ -179,7 +224,7 @@ def _prepared(
         raise
     config = uvicorn.Config(
         current,
-        http=_protocol(bounds, places, turns),
+        http=_protocol(bounds, places, turns, watch, tls),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -200,11 +245,15 @@ def _prepared(
         queues.renew(bounds)
         current.app = make(bounds)
         places.bounds = bounds
-        config.http_protocol_class = _protocol(bounds, places, turns)
+        config.http_protocol_class = _protocol(bounds, places, turns, watch, tls)
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
-    return _Server(config, bounds, queues, Address(host, listener.getsockname()[1]), on_ready, renew), listener
+    if door.uds is None:
+        address = Address(door.host, listener.getsockname()[1], "http" if tls is None else "https")
+    else:
+        address = Address("", 0, path=str(door.uds))
+    return _Server(config, bounds, queues, address, on_ready, renew, watch, tls), listener
 
 
 class _Current:
@@ -217,7 +266,92 @@ class _Current:
         await self.app(scope, receive, send)
 
 
-def _bound(host: str, port: int, allow_remote: bool, places: _Places) -> socket.socket:
+class _Certificate:
+    """The certificate that a node shows at the moment."""
+
+    def __init__(self, files: Tls) -> None:
+        """
+        Raises:
+            NodeError: `bad_certificate`.
+        """
+        self._files = files
+        self.context = self._read()
+
+    def renew(self) -> None:
+        """Take what is in the files now, for those who come from now on.
+
+        Raises:
+            NodeError: `bad_certificate`: the one before is shown still.
+        """
+        self.context = self._read()
+
+    def _read(self) -> ssl.SSLContext:
+        certificate, key = self._files.certificate, self._files.key
+        for file in filter(None, (certificate, key)):
+            try:
+                file.read_bytes()
+            except OSError as error:
+                shown = safe_text(str(file))
+                raise NodeError("bad_certificate", f"{shown} cannot be read: {system_reason(error)}") from None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            # With a passphrase given, be it an empty one, OpenSSL asks nobody for it.
+            context.load_cert_chain(certificate, key, password="")
+        except ssl.SSLError as error:
+            raise NodeError(
+                "bad_certificate",
+                f"{safe_text(str(certificate))} and {safe_text(str(key or 'the same file'))} are no certificate and "
+                f"its key, as PEM and without a passphrase ({safe_text(error.reason or 'it cannot be read', 80)})",
+            ) from None
+        return context
+
+
+def _bound_to_path(path: Path, places: _Places) -> socket.socket:
+    shown = safe_text(str(path))
+    listener = _Listener(socket.AF_UNIX, places)
+    try:
+        _clear(path, shown)
+        listener.bind(str(path))
+        listener.listen(128)
+    except (OSError, ValueError) as error:
+        listener.close()
+        reason = system_reason(error) if isinstance(error, OSError) and error.errno else str(error)
+        raise NodeError("cannot_bind", f"the socket {shown} cannot be made: {safe_text(reason, 200)}") from None
+    except NodeError:
+        listener.close()
+        raise
+    found = path.stat()
+    listener.path, listener.identity = path.absolute(), (found.st_dev, found.st_ino)
+    return listener
+
+
+def _clear(path: Path, shown: str) -> None:
+    """Take away a socket that nobody listens on any more.
+
+    Raises:
+        NodeError: `port_taken`: somebody does; `cannot_bind`: what is there is no socket.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise NodeError("cannot_bind", f"{shown} is there and is no socket: choose another path with --uds")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
+        asked.setblocking(False)  # one whose clients stand in a queue is not waited for
+        try:
+            asked.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:
+            pass
+    raise NodeError("port_taken", f"somebody listens on {shown} already: choose another path with --uds")
+
+
+def _bound(door: _Door, places: _Places) -> socket.socket:
+    host, port, allow_remote = door.host, door.port, door.allow_remote
     shown = safe_text(host, 80)
     if not 0 <= port <= 65_535:  # the system would take the number modulo 65,536
         raise NodeError("cannot_bind", f"{port} is no port: choose one from 0 to 65535")
@@ -249,13 +383,26 @@ class _Listener(socket.socket):
     """A socket that hangs up on those for whom there is no place before anything is made for them, and looks at a few
     at a time: a crowd at the door costs those who are inside little."""
 
+    path: Path | None = None
+    identity: tuple[int, int] | None = None
+
     def __init__(self, family: int, places: _Places) -> None:
         # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
-        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        super().__init__(family, socket.SOCK_STREAM, 0 if family == socket.AF_UNIX else socket.IPPROTO_TCP)
         self._places = places
         self._looked_at = 0
 
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+    def close(self) -> None:
+        """Close it; what a Unix socket is in its folder goes with it, unless it is another's by now."""
+        path, self.path = self.path, None
+        if path is not None:
+            with contextlib.suppress(OSError):
+                found = path.lstat()
+                if (found.st_dev, found.st_ino) == self.identity:
+                    path.unlink()
+        super().close()
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int] | str]:
         """The next one that there is a place for.
 
         Raises:
@@ -268,8 +415,10 @@ class _Listener(socket.socket):
             except OSError:
                 self._looked_at = 0
                 raise
-            if self._places.has_room(address[0]):
+            # One over a Unix socket comes from nowhere.
+            if self._places.has_room(address[0] if address else None):
                 return taken, address
+            self._places.refuse()
             taken.close()
         self._looked_at = 0
         raise BlockingIOError
@@ -290,8 +439,12 @@ class _Server(uvicorn.Server):
         address: Address,
         on_ready: Callable[[Address], None] | None,
         renew: Callable[[NodeBounds], None],
+        watch: Watch,
+        tls: _Certificate | None,
     ) -> None:
         super().__init__(config)
+        self._tls = tls
+        self._watch = watch
         self._bounds = bounds
         self._queues = queues
         self._address = address
@@ -314,6 +467,9 @@ class _Server(uvicorn.Server):
             self._on_ready(self._address)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watch.is_closing = True
+        if self._watch.journal is not None:
+            self._watch.journal.say("closing", "told to end: what was begun is answered")
         self._queues.ending.set()
         await super().shutdown(sockets)
 
@@ -343,7 +499,10 @@ class _Server(uvicorn.Server):
     def _read_again(self) -> None:
         fault = None
         try:
-            if self.reread is not None and (bounds := self.reread()) != self._bounds:
+            bounds = self._bounds if self.reread is None else self.reread()
+            if self._tls is not None:
+                self._tls.renew()
+            if bounds != self._bounds:
                 self._renew(bounds)
                 self._bounds = bounds
         except RegistryError as error:
@@ -353,7 +512,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's interface
         self.force_exit = self.should_exit
-        self.should_exit = True
+        self._watch.is_closing = self.should_exit = True
 
 
 def _has_terminal() -> bool:
@@ -438,11 +597,11 @@ class _Places:
     share, and where all places are taken, a newcomer gets the one of who needs his least. A believed proxy holds those
     of all who come through it, and has no share."""
 
-    def __init__(self, bounds: NodeBounds, proxies: Proxies) -> None:
+    def __init__(self, bounds: NodeBounds, proxies: Proxies, watch: Watch) -> None:
         self.bounds = bounds
+        self._counts = watch.counts
         self._proxies = proxies
         self._held: dict[str, int] = {}
-        self._count = 0
         # Those that wait for another request; those whose request is not whole, or was never begun; and those whose
         # client has not taken the last piece of an answer yet. Whoever waits for the longest stands first.
         self._silent: dict[_Held, None] = {}
@@ -457,11 +616,16 @@ class _Places:
         """Whether there is a place for a connection, which is counted from then on."""
         in_its_way = self._in_its_way(held.host)
         if in_its_way is None or (in_its_way and not self._end_one(in_its_way)):
+            self.refuse()
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
-        self._count += 1
+        self._counts.connections += 1
         held.is_counted = True
         return True
+
+    def refuse(self) -> None:
+        """Count one that there was no place for."""
+        self._counts.refused += 1
 
     def leave(self, held: _Held) -> None:
         """It is counted no longer, even where what closes it comes in the loop's next turn."""
@@ -469,7 +633,7 @@ class _Places:
         self.taken(held)
         if held.is_counted:
             held.is_counted = False
-            self._count -= 1
+            self._counts.connections -= 1
             self._held[held.place] -= 1
             if not self._held[held.place]:
                 del self._held[held.place]
@@ -509,7 +673,7 @@ class _Places:
         silent = [one for one in self._silent if one not in self._untaken]
         if own >= self.bounds.client_connections and not self.is_of_many(host):
             return [one for one in silent if one.place == place] or None
-        if self._count < self.bounds.connections:
+        if self._counts.connections < self.bounds.connections:
             return []
         # Of those who owe something, who holds most makes way, while that is more than the newcomer will: a crowd
         # drives out nobody of its own.
@@ -578,11 +742,16 @@ def _place(host: str | None) -> str:
     return place_of(host) or ""
 
 
-def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Protocol]:
+def _protocol(
+    bounds: NodeBounds, places: _Places, turns: _Turns, watch: Watch, tls: _Certificate | None = None
+) -> type[asyncio.Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
-    bound on connections, turns, our errors, and what `_Connection` says."""
+    bound on connections, turns, our errors, what `_Connection` says, and a place for connections that have not shaken
+    hands for TLS yet."""
 
     class Patient(H11Protocol):
+        # What TLS runs over.
+        below: asyncio.Transport | None = None
         _headers_due: asyncio.TimerHandle | None = None
         _taking_due: asyncio.TimerHandle | None = None
         _held: _Held | None = None
@@ -597,10 +766,12 @@ def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Pro
                 return
             self._held = held
             # Writing is paused as long as anything is unsent, be it a byte: even closing waits for that byte.
-            transport.set_write_buffer_limits(high=0)
-            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # TLS compares with `>=`: 0 would be paused when nothing is there, and never be resumed.
+            transport.set_write_buffer_limits(high=0 if self.below is None else 1)
+            listened_on = transport.get_extra_info("socket")
+            if hasattr(socket, "TCP_NOTSENT_LOWAT") and listened_on.family != socket.AF_UNIX:
                 # The system would take megabytes for a reader who takes none.
-                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
+                listened_on.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             super().connection_made(transport)
             self.conn = self._connection = _Connection(bounds, self._may_begin)
             self.flow = self._flow = _Flow(transport)
@@ -631,6 +802,7 @@ def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Pro
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self.transport.is_closing() or self._held is None:
+                self._let_go()
                 return
             if self._has_said_all and not self._owes_answers():
                 self.transport.close()
@@ -641,7 +813,7 @@ def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Pro
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._taking_due = self.loop.call_later(bounds.send_seconds, self.transport.abort)
+            self._taking_due = self.loop.call_later(bounds.send_seconds, self._abort)
             if self._held is not None:
                 places.untaken(self._held)
 
@@ -656,8 +828,18 @@ def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Pro
                 places.leave(self._held)
                 super().connection_lost(exc)
 
+        def shutdown(self) -> None:
+            super().shutdown()
+            self._let_go()
+
+        def timeout_keep_alive_handler(self) -> None:
+            super().timeout_keep_alive_handler()
+            self._let_go()
+
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's interface
-            self._refuse(problem(*self._connection.refusal))
+            said = self._connection.refusal
+            watch.unreadable(said[0], said[1], self.client[0] if self.client else None)
+            self._refuse(problem(*said))
 
         # How
 
@@ -701,7 +883,7 @@ def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Pro
         def _make_way(self) -> bool:
             """Close it, unless it is closed already."""
             if self._taking_due is not None or self._headers_due is not None:
-                self.transport.abort()
+                self._abort()
             elif self.transport.is_closing():
                 return False
             elif self._is_answering():
@@ -724,6 +906,16 @@ def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Pro
                 for event in (start, h11.Data(data=bytes(said.body)), h11.EndOfMessage()):
                     self.transport.write(self.conn.send(event))
             self.transport.close()
+            self._let_go()
+
+        def _let_go(self) -> None:
+            """Hang up where the end of TLS was said: it would wait for the client to say so too, and few do."""
+            if self.below is not None and self.transport.is_closing() and not self.below.get_write_buffer_size():
+                self.below.close()
+
+        def _abort(self) -> None:
+            # One of TLS that was closed twice does not hear any more.
+            (self.below or self.transport).abort()
 
         def _cycle(self) -> RequestResponseCycle | None:
             # None before the first request, whatever uvicorn's annotation says.
@@ -748,9 +940,76 @@ def _protocol(bounds: NodeBounds, places: _Places, turns: _Turns) -> type[H11Pro
 
         def _give_up(self) -> None:
             self._headers_due = None
-            self.transport.abort()
+            self._abort()
 
-    return Patient
+    if tls is None:
+        return Patient
+    certificate = tls
+
+    class Secured(asyncio.Protocol):
+        """A connection until it has shaken hands, for which it has as long as for a request's headers."""
+
+        _held: _Held | None = None
+        _shaking: asyncio.Task[None] | None = None
+
+        def __init__(
+            self,
+            config: uvicorn.Config,
+            server_state: ServerState,
+            app_state: dict[str, object],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            self._patient = Patient(config, server_state, app_state, _loop)
+            self._early: list[bytes] = []
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            peer = get_remote_addr(transport)
+
+            def make_way() -> bool:
+                transport.abort()
+                return True
+
+            held = _Held(None if peer is None else peer[0], make_way)
+            if not places.take(held):
+                transport.abort()
+                return
+            self._held = held
+            places.half(held)
+            transport.set_write_buffer_limits(high=0)
+            self._shaking = asyncio.get_running_loop().create_task(
+                self._shake_hands(transport, held, certificate.context)
+            )
+
+        def data_received(self, data: bytes) -> None:
+            # What came together with the end of the handshake.
+            self._early.append(data)
+
+        def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
+            if self._held is not None:
+                places.leave(self._held)
+
+        async def _shake_hands(self, transport: asyncio.Transport, held: _Held, context: ssl.SSLContext) -> None:
+            loop = asyncio.get_running_loop()
+            try:
+                secured = await loop.start_tls(
+                    transport, self, context, server_side=True, ssl_handshake_timeout=bounds.header_seconds
+                )
+            except OSError:
+                watch.counts.handshakes += 1
+                secured = None
+            # From here on the other one holds its place.
+            places.leave(held)
+            if secured is None or transport.is_closing():
+                transport.abort()
+                return
+            self._patient.below = transport
+            self._patient.connection_made(secured)
+            secured.set_protocol(self._patient)
+            for data in self._early:
+                if not secured.is_closing():
+                    self._patient.data_received(data)
+
+    return Secured
 
 
 class _Flow(FlowControl):
