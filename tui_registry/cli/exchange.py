@@ -232,7 +232,7 @@ _PEERS = (
     Column("THEIRS", 9, right=True, spare=2),
     Column("READ", 9, right=True, spare=1),
     Column("LAST SYNC", 9),
-    Column("STATE", 12),
+    Column("STATE", 12, told=True),
 )
 
 

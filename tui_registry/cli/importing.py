@@ -205,7 +205,7 @@ _WIDE = 80
 def _columns(width: int) -> tuple[Column, ...]:
     """The source stays at any width: it says which file a line is about."""
     return (
-        Column("STATUS", 10),
+        Column("STATUS", 10, told=True),
         Column("KIND", 5, spare=1),
         Column("NAME", 20, grows=True, most=40),
         Column("ID", 12, spare=2),

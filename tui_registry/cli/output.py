@@ -154,6 +154,7 @@ class Column(NamedTuple):
         right: numbers align right.
         grows: takes what the line has left, up to `most` cells.
         spare: left out on narrow terminals, the highest first; 0 always stays.
+        told: how something stands: where there are colours, what is well or wrong with it has its own.
     """
 
     title: str
@@ -162,6 +163,14 @@ class Column(NamedTuple):
     grows: bool = False
     most: int = 60
     spare: int = 0
+    told: bool = False
+
+
+def colours() -> bool:
+    """Whether stdout takes colours: a terminal that can, and nobody who set NO_COLOR (https://no-color.org)."""
+    return (
+        on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    )
 
 
 class Table:
@@ -179,20 +188,29 @@ class Table:
         left = max(0, width - _needed(columns, shown))
         self._columns = [(index, _width(columns[index], left)) for index in shown]
         self._all = columns
+        self._colours = colours()
 
     def header(self) -> str:
         """The titles."""
-        return self.line([column.title for column in self._all])
+        titles = self._line([column.title for column in self._all]).rstrip()
+        return f"{_BOLD}{titles}{_PLAIN}" if self._colours else titles
 
     def line(self, cells: Sequence[str], note: str = "") -> str:
-        """One row. Cells may be foreign text; `note` follows the last column."""
+        """One row. Cells may be foreign text; `note`, which is safe, follows the last column."""
+        if note and self._colours:
+            note = f"{_YELLOW}{note}{_PLAIN}"
+        return (self._line(cells) + (" " * _GAP + note if note else "")).rstrip()
+
+    def _line(self, cells: Sequence[str]) -> str:
         parts = []
         for index, width in self._columns:
+            column = self._all[index]
             text = fitted(safe_text(cells[index]), width)
             space = " " * (width - cell_width(text))
-            parts.append(space + text if self._all[index].right else text + space)
-        parts += [note] if note else []
-        return (" " * _GAP).join(parts).rstrip()
+            if self._colours and column.told and text in _TONES:
+                text = f"{_TONES[text]}{text}{_PLAIN}"
+            parts.append(space + text if column.right else text + space)
+        return (" " * _GAP).join(parts)
 
 
 def cell_width(text: str) -> int:
@@ -292,6 +310,14 @@ _GAP = 2
 _SECONDS_BETWEEN = 0.1
 # Whoever waits for less is not told that it takes time.
 CALM_SECONDS = 1.0
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+_RED, _GREEN, _YELLOW = "\x1b[31m", "\x1b[32m", "\x1b[33m"
+# What becomes of what is imported, and how peers stand; what is as ever has no colour.
+_TONES = {
+    **dict.fromkeys(("failed", "invalid"), _RED),
+    **dict.fromkeys(("registered", "updated", "stored", "identical"), _GREEN),
+    **dict.fromkeys(("changed", "kept", "deleted"), _YELLOW),
+}
 _BAR_CELLS = 22
 
 
