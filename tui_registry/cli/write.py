@@ -191,7 +191,9 @@ def _tell_registered(datastore: Registry, finding: Finding, identifier: str, *, 
 def _tell_status(datastore: Registry, status: str, identifier: str, *, as_json: bool) -> None:
     """Print what `register` found or made: `registered` with its warnings, or `here`."""
     entry = datastore.entry(identifier)
-    if entry is None:  # another process deleted it since
+    if entry is None and as_json:
+        raise StoreError("not_found", f"{identifier} was {status}, and another process deleted it since")
+    if entry is None:
         out(f"{status} {identifier}")
     elif as_json:
         out_json({**shown_json(entry), "status": status})
@@ -716,7 +718,9 @@ def _question(plan: Undo) -> str:
 def _tell(datastore: Registry, did: str, op: ModelOp | AgentOp | Written, *, as_json: bool) -> None:
     """Print what was written, and the warnings of the authoring rules about it."""
     entry = datastore.entry(op.key, op.kind)
-    if entry is None:  # another process deleted it since
+    if entry is None and as_json:
+        raise StoreError("not_found", f"{op.kind} {op.key} was {did}, and another process deleted it since")
+    if entry is None:
         out(f"{did} {op.kind} {op.key}")
     elif as_json:
         out_json(shown_json(entry))
