@@ -195,6 +195,30 @@ async def _held(node: Node, count: int, start: bytes) -> None:
     await _crowd(count, hold)
 
 
+async def _ahead(node: Node, request: bytes) -> None:
+    """64 who ask again and again, without waiting for the answers."""
+
+    async def ask(_: int) -> None:
+        while True:
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", node.port, local_addr=(_ATTACKER, 0))
+                answers = asyncio.ensure_future(_taken(reader))
+                while not answers.done():
+                    writer.write(request * 20)
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+                writer.close()
+            await asyncio.sleep(0.1)
+
+    await _crowd(64, ask)
+
+
+async def _taken(reader: asyncio.StreamReader) -> None:
+    with suppress(OSError):
+        while await reader.read(65_536):
+            pass
+
+
 async def _takers(node: Node) -> None:
     """64 who ask for a long list, and take no more of it than the system does for them."""
 
@@ -311,6 +335,11 @@ async def _crowd(count: int, one: Callable[[int], Coroutine[None, None, None]]) 
 _BODY = (
     b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\ncontent-type: application/json\r\n\r\n{"
 )
+_CHUNKS = (
+    b"POST /models/search HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    + b"1\r\n \r\n" * 120_000
+)
+_AHEAD = b"GET /nothing HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 _LARGE = json.dumps({"query": [{"a": [0] * 500, "b": {}}] * 60}).encode()
 _LIST = b"GET /models?limit=200 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
 ATTACKS: dict[str, Callable[[Node], Coroutine[None, None, None]]] = {
@@ -318,6 +347,9 @@ ATTACKS: dict[str, Callable[[Node], Coroutine[None, None, None]]] = {
     "16 expensive searches": lambda node: _searches(node, "(a OR e OR i OR o) (b OR c OR d) -(f g)"),
     "256 half requests": lambda node: _held(node, 256, b"GET /health HTTP/1.1\r\nhost: localhost\r\n"),
     "256 half bodies": lambda node: _held(node, 256, _BODY),
+    "16 bodies in tiny chunks": lambda node: _held(node, 16, _CHUNKS),
+    "64 who ask ahead": lambda node: _ahead(node, _AHEAD + b"\r\n"),
+    "64 with 3,000 headers": lambda node: _ahead(node, _AHEAD + b"a:\r\n" * 3000 + b"\r\n"),
     "1,000 silent connections": lambda node: _held(node, 1000, b""),
     "8 writers behind a lock": _writers,
     "4 pushers": _pushers,

@@ -166,7 +166,9 @@ def test_doctor_finds_a_damaged_page_wherever_it_is(cli: Cli, here: Path) -> Non
     content = path.read_bytes()
     for page in range(0, len(content), 8_192):
         path.write_bytes(content[:page] + b"\xff" * 8_192 + content[page + 8_192 :])
-        assert checks(cli, "--offline")["database"]["state"] == "wrong", page
+        told = checks(cli, "--offline")["database"]
+        assert told["state"] == "wrong", page
+        assert not {"*", "↵"} & {*told["sentence"]}, told  # one fault is enough to see which it is
 
 
 def test_doctor_finds_a_key_that_is_gone_spoilt_or_not_for_its_owner_alone(cli: Cli, here: Path) -> None:

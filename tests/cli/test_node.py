@@ -184,7 +184,7 @@ def lived(there: There) -> str:
 def test_a_history_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, lived: str) -> None:
     for words in (("history", lived), ("history", lived[:20], "--limit", "2")):
         here, asked = local(*words, "--json").lines, ask(*words, "--json").lines
-        untold: dict[str, Json] = dict.fromkeys(("clock", "source", "index"))
+        untold: dict[str, Json] = {"clock": None, "index": None, "source": ""}
         assert asked == [line | untold for line in here]
     table = ask("history", lived).out
     assert [word in table for word in ("registered", "edited", "deleted", "brought back")] == [True] * 4

@@ -3,6 +3,7 @@ why it does not, before anything is asked, fetched or changed elsewhere."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,4 +114,7 @@ def test_on_a_full_disk_too(cli: Cli, whole: Path, tmp_path: Path) -> None:
         for line in (("list", "models"), ("search", "is:mine"), ("export",), ("verify",)):
             assert cli("--data-dir", str(folder), *line) == cli("--data-dir", str(whole), *line)
         said = cli("--data-dir", str(folder), "peer", "add", "other", "http://127.0.0.1:1")
-        assert is_one_sentence(said, str(folder / DATABASE), "its disk is full. Make room and try again")
+        assert is_one_sentence(said, f"its disk is full ({folder / DATABASE}). Make room and try again")
+        # Not to copy the folder: nothing is wrong with where it lies.
+        told = json.loads(cli("--data-dir", str(folder), "doctor", "--offline", "--json").out)["checks"]
+        assert {one["name"]: one["remedy"] for one in told}["database"] == "Make room and try again"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,17 @@ def test_a_token_is_shown_once_and_listed_without_what_it_is(cli: Cli) -> None:
     ]
     for secret in (token, other["token"]):
         assert str(secret) not in listed.out + listed.err + as_json.out
+
+
+def test_a_token_that_could_not_be_shown_is_none(cli: Cli, data_dir: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    command = [sys.executable, "-m", "tui_registry", "--data-dir", str(data_dir), "token", "add", "ci"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "tui-registry: the disk is full: make room and try again\n")
+    assert cli("token", "list").out == ""
+    assert cli("token", "add", "ci").code == 0
 
 
 def test_a_revoked_token_is_gone_and_its_name_is_free_for_another(cli: Cli, data_dir: Path) -> None:

@@ -131,6 +131,15 @@ def test_types_and_rules_are_told_together_and_nothing_that_only_follows(busy: N
     assert problems(busy.writer.patch(made, json=WRONG)) == named
 
 
+def test_a_list_without_end_is_one_problem(busy: Node) -> None:
+    for items in (["A B"] * 1_001, [7] * 1_001):
+        found = problems(busy.reader.post("/models/validate", json={**MODEL, "tags": items, "version": "1"}))
+        assert found[0] == ("version", "semver")
+        assert ("tags", "too_many") in found
+        assert len(found) <= 102
+    assert len(problems(busy.reader.post("/models/validate", json={**MODEL, "tags": ["A B"] * 70}))) == 71
+
+
 # Dry runs
 
 

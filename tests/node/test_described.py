@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from html import escape
 
@@ -10,12 +13,12 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from tests.node.conftest import Node
+from tests.node.conftest import Node, bearer
 from tests.node.test_conflicts_api import given, revision
 from tests.seeds import owner
 from tests.test_protocol_page import section, table
 from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node.description import EVENTS, EXAMPLES, Problem, deeds, operations
+from tui_registry.node.description import EVENTS, EXAMPLES, Problem, curl_line, deeds, operations
 from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.query import GRAMMAR
 from tui_registry.records.schema import FIELDS
@@ -49,6 +52,8 @@ def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[
         assert {"429", "500", "503"} <= responses.keys()
         if operation.path in SYNC_PATHS:
             continue
+        if "401" in responses:
+            assert "`read_only`" in str(responses["403"]), operation
         # A status has the codes that the protocol page gives it, and no others.
         for status, answer in responses.items():
             assert isinstance(answer, dict)
@@ -61,6 +66,14 @@ def test_each_operation_has_a_name_and_each_status_that_may_come(document: dict[
             if status < "300" and content:
                 assert {*content[media_type]} == {"schema", "example"}
             assert [*content] in ([media_type], [media_type] if status >= "400" else [])
+
+
+def test_examples_are_whole(document: dict[str, Json]) -> None:
+    named = {one.content["operationId"]: one.content for one in operations(document)}
+    for deed in (deed for kind in KINDS for deed in deeds(kind).values()):
+        found = [tree["example"] for tree in walked(named[deed.name]) if "example" in tree and "schema" in tree]
+        for example in (deed.example, deed.answer and EXAMPLES[deed.answer]):
+            assert example is None or example in found, deed.name
 
 
 def test_every_type_is_named_and_every_name_is_there(document: dict[str, Json]) -> None:
@@ -137,6 +150,27 @@ def test_what_is_answered_is_of_its_type(busy: Node, kind: Kind) -> None:
 # The page
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_lines_for_a_shell_do_what_they_say(busy: Node, document: dict[str, Json]) -> None:
+    lines = {f"{one.method} {one.path}": curl_line(one) for one in operations(document)}
+    assert all(line.startswith("curl ") for line in lines.values())
+    busy.store.key.replace(owner("me"))
+    given = {"NODE": busy.address.url, "TOKEN": bearer(busy.store).removeprefix("Bearer ")}
+    mine = busy.writer.post("/models", json={"name": "by-curl", "license": "MIT"})
+    record_id = mine.json()["model_id"]
+    for name in (
+        "GET /models", "POST /models", "POST /models/search", "POST /models/validate", "GET /models/facets",
+        "GET /models/{record_id}", "PATCH /models/{record_id}", "PUT /models/{record_id}", "GET /health",
+        "GET /models/{record_id}/history", "POST /sync/ops/get", "DELETE /models/{record_id}",
+    ):  # fmt: skip
+        asked = subprocess.run(
+            ["sh", "-c", f"{lines[name]} --silent --show-error --fail-with-body --noproxy '*'"],
+            env={"PATH": os.environ["PATH"], **given, "RECORD_ID": record_id},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert asked.returncode == 0, (name, lines[name], asked.stdout, asked.stderr)
+
+
 def test_the_page_shows_all_that_is_described_and_loads_nothing_from_elsewhere(
     untouched: Node, document: dict[str, Json]
 ) -> None:
@@ -146,10 +180,11 @@ def test_the_page_shows_all_that_is_described_and_loads_nothing_from_elsewhere(
     assert "://" not in page.text
     assert "<script" not in page.text
     for operation in operations(document):
+        assert escape(curl_line(operation)) in page.text
         assert f"{operation.method} {escape(operation.path)}" in page.text
         for shown in walked(operation.content.get("parameters", [])):
             assert escape(str(shown.get("name", ""))) in page.text
-            assert escape(str(shown.get("description", ""))) in page.text
+            assert re.sub("`(.+?)`", r"<code>\1</code>", escape(str(shown.get("description", "")))) in page.text
     components = document["components"]
     assert isinstance(components, dict)
     schemas = components["schemas"]
@@ -161,3 +196,4 @@ def test_the_page_shows_all_that_is_described_and_loads_nothing_from_elsewhere(
     # The same text as `--help search` and the help screen have.
     assert escape(GRAMMAR) in page.text
     assert "min_vram_gb" in page.text
+    assert "`" not in page.text.partition("<h2 id=queries>")[0]

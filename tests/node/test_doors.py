@@ -277,11 +277,13 @@ def test_a_path_in_front_is_taken_away_where_the_proxy_left_it(path: str, inside
     assert (scope["path"], scope["raw_path"], scope["root_path"]) == (inside, inside.encode(), "/registry")
 
 
-@pytest.mark.parametrize("front", ["/s", "/syn", "/h", "/m"])
+@pytest.mark.parametrize("front", ["/s", "/syn", "/h", "/m", "/b"])
 def test_a_path_in_front_may_begin_as_the_nodes_own_do(store: Datastore, front: str) -> None:
     with running(store, whereabouts=Whereabouts(root_path=front)) as address, client(address) as reader:
         for path in ("/sync/head", "/health", "/models"):
             assert [reader.get(at).status_code for at in (path, front + path)] == [200, 200]
+        # What is refused of a page is a page.
+        assert reader.get(f"{front}/browse/models/none").headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize(

@@ -314,6 +314,26 @@ async def test_few_requests_of_one_place_begin_before_others_have_their_turn() -
     assert max(after - before for before, after in pairwise(counts)) == 4
 
 
+@pytest.mark.parametrize(
+    ("requests", "statuses"),
+    [
+        ([b"GET /models HTTP/1.1"], [b"200"]),
+        ([b"GET /nothing HTTP/1.0"], [b"404"]),
+        ([b"POST /models/search HTTP/1.1\r\ncontent-length: 0"], [b"400"]),
+        ([b"GET /models HTTP/1.1", b"GET /health HTTP/1.1"] * 6, [b"200"] * 12),
+        ([b"GET /models HTTP/1.1", b"POST /models/search HTTP/1.1\r\ncontent-length: 2"], [b"200"]),
+    ],
+    ids=["thread", "none", "body", "ahead", "half"],
+)
+def test_who_asks_and_then_closes_their_own_side_is_answered(
+    untouched: Node, requests: list[bytes], statuses: list[bytes]
+) -> None:
+    with connected(untouched.address) as raw:
+        raw.sendall(b"".join(request + b"\r\nhost: 127.0.0.1\r\n\r\n" for request in requests))
+        raw.shutdown(socket.SHUT_WR)
+        assert re.findall(rb"HTTP/1.1 ([0-9]{3})", everything(raw)) == statuses
+
+
 def test_whoever_has_many_connections_and_asks_ahead_is_answered_in_order(store: Datastore) -> None:
     paths = [b"/health", b"/nothing", b"/models", b"/sync/head"] * 5
     requests = [b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" % path for path in paths]

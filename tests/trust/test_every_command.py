@@ -18,6 +18,7 @@ from tui_registry.cli.parser import build_parser
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore, revision_of
 from tui_registry.errors import Record
+from tui_registry.node import running
 
 Words = tuple[str, ...]
 
@@ -44,7 +45,14 @@ COMMANDS = dict(leaves(build_parser()))
 
 def lines_of(words: Words, text: str, name: str) -> Iterator[list[str]]:
     """Command lines of one command with this text in every place that takes a word."""
-    actions = [action for action in COMMANDS[words]._actions if action.nargs != 0 and action.dest != "data_dir"]
+    # Commands that ask no node refuse `--node` all alike.
+    actions = [
+        action
+        for action in COMMANDS[words]._actions
+        if action.nargs != 0
+        and action.dest != "data_dir"
+        and not (action.dest == "node" and action.help == argparse.SUPPRESS)
+    ]
     positional = [action for action in actions if not action.option_strings]
     plain = [action.choices[0] if isinstance(action.choices, (list, tuple)) else "x" for action in positional]
     as_json = ["--json"] if "--json" in COMMANDS[words]._option_string_actions and name in _FEW else []
@@ -142,6 +150,13 @@ ANSWERS: dict[str, list[Words]] = {
     "verify": [("verify",)],
     "quarantine": [("quarantine", "--limit", "100000")],
     "identity": [("identity", "show"), ("identity", "new", "--yes"), ("identity", "name")],
+    "apply": [("apply", "-", "--dry-run")],
+    "publish": [("publish", "-", "--kind", "model", "--dry-run")],
+    "backup": [("backup", "kept.backup", "--without-key", "--force")],
+    "status": [("status",)],
+    "doctor": [("doctor", "--offline")],
+    "config": [("config", "show"), ("config", "path")],
+    "completion": [("completion", "words", "show", ""), ("completion", "words", "search", "")],
     "help": [("help",), ("help", "search")],
 }
 
@@ -162,6 +177,30 @@ def test_what_every_command_says_of_a_replica_that_strangers_filled(
             assert said.code != 2, (line, said.err)
             assert said.code == 0 or line == asked, (line, said.err)
             expect_harmless(said, line)
+
+
+def test_what_is_said_of_a_node_that_strangers_filled(
+    cli: Cli, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "copy"
+    shutil.copytree(filled, here)
+    forked = own_record(here, FORKED)
+    no_node = ("--facets", "--at")
+    lines = [
+        tuple(forked if word == FORKED else word for word in words)
+        for name, command in commands.COMMANDS.items()
+        for words in (ANSWERS[name] if command.asks_nodes else ())
+        if words != ("history",) and SEEN not in words and not any(word in words for word in no_node)
+    ]
+    with Datastore.open(here) as store, running(store) as node:
+        monkeypatch.setenv("TUI_REGISTRY_TOKEN", store.tokens.add("test", ("write",)))
+        lines.append(("resolve", forked, "--yes", "--revision", revision_of(store.heads(forked))))
+        for words in lines:
+            for asked in ([*words], [*words, "--json"]):
+                said = cli("--node", node.url, *asked)
+                assert said.code != 2, (asked, said.err)
+                expect_harmless(said, asked)
+    assert {words[0] for words in lines} == {name for name, one in commands.COMMANDS.items() if one.asks_nodes}
 
 
 def revision_in(folder: Path, identifier: str) -> str:

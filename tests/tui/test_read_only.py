@@ -57,7 +57,8 @@ async def test_a_key_that_would_write_says_why_not_and_opens_nothing(fixed: Data
             await press(pilot, key)
             assert isinstance(app.screen, BrowseScreen), key
             assert SENTENCE in status(app), key
-            assert fixed.why_read_only in status(app)
+            # First of all: on a narrow screen the rest is cut off.
+            assert status(app).startswith(f"this replica can only be read: {fixed.why_read_only}"), key
         await press(pilot, "3")
         assert "lab" in screen_text(app)
         peers = app.screen

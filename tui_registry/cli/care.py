@@ -92,10 +92,16 @@ def token(args: Namespace) -> int:
                 asked: list[TokenScope] = args.scope or ["write"]
                 scopes = [scope for scope in TOKEN_SCOPES if scope in asked]
                 made = datastore.tokens.add(args.name, scopes)
-                if args.json:
-                    out_json({"name": args.name, "scopes": [*scopes], "token": made})
-                else:
-                    out(made)
+                try:
+                    if args.json:
+                        out_json({"name": args.name, "scopes": [*scopes], "token": made})
+                    else:
+                        out(made)
+                    sys.stdout.flush()
+                except OSError:  # nobody has seen it, and its name is free again
+                    datastore.tokens.revoke(args.name)
+                    raise
+                if not args.json:
                     note(f"this is the token '{args.name}': keep it now, it is not shown again")
             case "revoke":
                 datastore.tokens.revoke(args.name)

@@ -568,6 +568,50 @@ def _import(parser: ArgumentParser) -> None:
     _json(parser, "one JSON object a line, with status and problems")
 
 
+def _publish(parser: ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog}\n\n{IN_CI}"
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a file, a folder, an address, or - for stdin, as for 'import'"
+    )
+    to = "a peer that is to have it; can be given several times (default: every peer with a URL)"
+    parser.add_argument("--to", action="append", default=[], type=words, metavar="NAME", help=to)
+    parser.add_argument("--kind", choices=("model", "agent"), help="for descriptions that do not say what they are")
+    setting = _setting("FIELD=VALUE", "license=Apache-2.0")
+    value = "a value for every draft, in place of its own; can be given several times"
+    parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    bears = "with one node: its first line is what opens the node to pushes, where it asks for that"
+    parser.add_argument("--token-file", metavar="FILE", help=bears)
+    ends = "give a node at most so many seconds"
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help=ends)
+    dry = "say what would be signed, and which records the nodes lack; sign and offer nothing"
+    parser.add_argument("--dry-run", action="store_true", help=dry)
+    _json(parser, "one JSON object a line: for each description, then for each node")
+
+
+IN_CI = """\
+in CI, such as GitHub Actions (GitLab: the same lines as 'script'); the secrets are what 'identity export' wrote, its
+passphrase, and what 'token add ci --scope push' printed on the node's machine:
+
+  env:
+    KEY: ${{ secrets.REGISTRY_KEY }}
+    PHRASE: ${{ secrets.REGISTRY_PHRASE }}
+    TOKEN: ${{ secrets.REGISTRY_TOKEN }}
+  run: |
+    umask 077
+    cd "$(mktemp -d)"
+    printf %s "$KEY" > key.json
+    printf %s "$PHRASE" > phrase
+    printf %s "$TOKEN" > token
+    export TUI_REGISTRY_DATA_DIR="$PWD/replica"
+    tui-registry identity import key.json --passphrase-file phrase
+    tui-registry peer add hub https://registry.example
+    tui-registry sync hub
+    tui-registry publish "$GITHUB_WORKSPACE/model.yaml" --to hub --token-file token --json
+
+'sync' comes first, so that records that are there are found again and changed: by their name, version and quantisation,
+or by the id that the file names (model_id: or agent_id:), which stays when the version changes."""
+
+
 def _export(parser: ArgumentParser) -> None:
     parser.add_argument(
         "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops an ID"
@@ -1129,6 +1173,30 @@ _TABLE = (
             "tui-registry import card.yaml --set license=Apache-2.0 --set tags=chat,code --register",
             "tui-registry import backup.ndjson --register --json | jq -r .status",
             "0 4 * * * tui-registry import /srv/models --update  # in a crontab: signs what is new and what changed",
+        ),
+    ),
+    Command(
+        "publish",
+        "Exchange",
+        "register what a file describes, and see that nodes have it",
+        _publish,
+        "importing.publish",
+        description=(
+            "Sign what SOURCE describes as 'import --update' does: what is new is registered, what changed there is\n"
+            "changed here, and what you edited or deleted here stays. Then each node is asked for the records,\n"
+            "offered the operations of those that it lacks, and asked again: it has them when it shows them.\n"
+            "Run it again whenever you like: what is there is neither signed nor offered twice.\n"
+            "\n"
+            "A node takes operations where it runs with 'serve --accept-ops'.\n"
+            "\n"
+            "Exits with 1 when a node does not show all of it, which is named then, or when a description has errors\n"
+            "or waits until you say what is meant; the others are published all the same."
+        ),
+        examples=(
+            "tui-registry publish model.yaml --dry-run",
+            "tui-registry publish models/ --to hub",
+            "tui-registry publish model.yaml --to hub --token-file hub.token --json",
+            "tui-registry publish https://huggingface.co/Qwen/Qwen2.5-7B-Instruct --set license=Apache-2.0",
         ),
     ),
     Command(

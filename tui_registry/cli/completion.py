@@ -342,6 +342,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("export", "query"): _Line.query,
     ("", "open_on"): _Line.query,
     ("sync", "peers"): _Line.peers,
+    ("publish", "to"): _Line.peers,
     ("peer remove", "name"): _Line.peers,
     ("identity name", "address"): _Line.owners,
     ("undo", "batch"): _Line.batches,

@@ -333,7 +333,10 @@ def _database(datastore: Datastore) -> Check:
     held = f"{plural(stats.records, 'record')}, {plural(stats.ops, 'operation')}; the file is sound"
     if datastore.why_read_only:
         sentence = f"{held}, and can only be read: {safe_text(datastore.why_read_only)}"
-        return Check("database", "warning", sentence, "copy the folder to where you may write, to change something")
+        try:
+            datastore.expect_writable()
+        except StoreError as error:
+            return Check("database", "warning", sentence, _unread(error).remedy)
     if share < 1:
         sentence = f"{held}, and its search index is {int(share * 100)} % made"
         return Check("database", "warning", sentence, "leave the app or a node open for a while: it goes on by itself")

@@ -35,7 +35,7 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import StoreError
 from tui_registry.settings import load_settings
-from tui_registry.text import age, exact, moment_utc, safe_text, size_bytes
+from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     import asyncio
@@ -132,7 +132,8 @@ def serve(args: Namespace) -> int:
         elif address.path and not args.json:
             note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
         elif not args.json:
-            note("others pull with 'peer add NAME URL', programs write with a token of 'token add'; Ctrl+C ends this")
+            writes = "" if datastore.why_read_only else ", programs write with a token of 'token add'"
+            note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
         if datastore.why_read_only:
@@ -276,6 +277,23 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
         "last_try": peer.last_try,
         "last_error": peer.last_error,
     }
+
+
+def nodes_named(datastore: Datastore, names: Sequence[str]) -> list[str]:
+    """The peers of these names that may be given operations; without a name all that are no folders.
+
+    Raises:
+        StoreError: `not_found`: there is no such peer, or none at all. UsageError: it is a folder.
+    """
+    from tui_registry.sync.transport import is_url
+
+    for name in names:
+        if not is_url(datastore.peers.get(name).address):
+            raise UsageError(f"{safe_text(name)} is a directory, which is given nothing: 'export --log' writes one")
+    found = list(dict.fromkeys(names)) or [peer.name for peer in datastore.peers.all() if is_url(peer.address)]
+    if not found:
+        raise StoreError("not_found", "there is no node to publish to: add one with 'peer add NAME URL'")
+    return found
 
 
 # Pulling and pushing
@@ -650,8 +668,8 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
             }
         )
     else:
-        now = f"{exact(done.tiles)} tiles, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(str(done.directory))} holds {exact(done.head.size)} operations: {now}")
+        now = f"{plural(done.tiles, 'tile')}, {size_bytes(done.bytes)} written now"
+        out(f"{safe_text(str(done.directory))} holds {plural(done.head.size, 'operation')}: {now}")
 
 
 def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
@@ -674,4 +692,4 @@ def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> No
         )
     else:
         now = f"{exact(done.written)} of {exact(len(done.files))} files, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(directory)} holds {exact(done.head.size)} operations: {now}")
+        out(f"{safe_text(directory)} holds {plural(done.head.size, 'operation')}: {now}")

@@ -1,5 +1,5 @@
-"""`import` and `apply`: findings are compared with what is here, signed in few transactions, and printed one by one, in
-order."""
+"""`import`, `apply` and `publish`: findings are compared with what is here, signed in few transactions, and printed one
+by one, in order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from tempfile import NamedTemporaryFile
 
+from tui_registry.cli.exchange import nodes_named
 from tui_registry.cli.output import (
     Column,
     FileError,
@@ -18,18 +19,20 @@ from tui_registry.cli.output import (
     Table,
     UsageError,
     cell_width,
+    error_json,
     note,
     out,
     out_json,
     problem_line,
     terminal_width,
 )
-from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere
+from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere, token_in
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, ImportRun, StoreError
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers import CutShortError, is_address, place_of, read_source
 from tui_registry.importers.formats import FILES
+from tui_registry.importers.others import FORMAT
 from tui_registry.present.imports import (
     LICENCE_ASSUMED,
     Candidate,
@@ -45,9 +48,10 @@ from tui_registry.present.imports import (
     passed_over,
     taken,
 )
+from tui_registry.present.pulls import Delivery
 from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 from tui_registry.present.versions import change_lines
-from tui_registry.text import ELLIPSIS, exact, safe_text
+from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 
 
 def import_drafts(args: Namespace) -> int:
@@ -133,11 +137,63 @@ def apply(args: Namespace) -> int:
     return 1 if work.outcome.failed(registering=True, updating=True) or counts["kept"] else 0
 
 
+def publish(args: Namespace) -> int:
+    """Sign what is new or changed, hand it to the nodes, and see that they have it."""
+    import asyncio
+
+    source: str = args.source
+    dry: bool = args.dry_run
+    with (open_registry if dry else open_to_write)(args) as datastore, key_explained(datastore):
+        nodes = nodes_named(datastore, args.to)
+        if args.token_file is not None and len(nodes) > 1:
+            raise UsageError("--token-file goes with one node, which alone is shown the token: name it with --to")
+        token = None if args.token_file is None else token_in(args.token_file)
+        work = _Import(
+            datastore,
+            source,
+            register=False,
+            update=not dry,
+            settings=args.set,
+            as_json=args.json,
+            explain=False,
+            no_operations=_SIGNED_ALREADY,
+        )
+        cut_short = None
+        try:
+            try:
+                for found in _found_in(source, args.kind):
+                    work.take(found)
+            except CutShortError as error:
+                cut_short = error
+            work.finish()
+        except StoreError as error:
+            raise error.after(work.signed) from error
+        counts = work.outcome.counts
+        if not counts and cut_short is None:
+            raise FileError(f"there are no descriptions in {shown_name(source)}: {FILES} are read")
+        note(work.summary() if counts else "nothing was read")
+        if work.signed > 1:
+            note(f"to take it back: tui-registry undo --batch {work.run.together.number}")
+        given = asyncio.run(_given(datastore, nodes, [*dict.fromkeys(work.ids)], token, args.timeout, dry_run=dry))
+    for delivery in given:
+        _tell_delivery(delivery, counts["ready"] + counts["changed"] if dry else 0, dry_run=dry, as_json=args.json)
+    if cut_short is not None:
+        raise cut_short
+    failed = work.outcome.failed(registering=True, updating=True)
+    undone = any(found.error is not None if dry else not found.ok for found in given)
+    return 1 if failed or undone else 0
+
+
 # How
 
 _AT_ONCE = 500
+# What is here, as it was found or as it stays for another reason; what was deleted is not.
+_HERE = frozenset({"registered", "here", "changed", "updated", "kept"})
+_SIGNED_ALREADY = Problem(
+    "", "error", FORMAT, "holds signed operations: 'import --register' stores them, and 'sync --push' offers them"
+)
 _NOT_OURS = Problem(
-    "", "error", "format", "is no record in YAML or JSON, which says how it is to be: 'import --update' reads it"
+    "", "error", FORMAT, "is no record in YAML or JSON, which says how it is to be: 'import --update' reads it"
 )
 # A list of thousands is summed up after so many lines, and files that are passed over earlier.
 _MOST_LINES, _MOST_SKIPPED = 100, 20
@@ -171,6 +227,41 @@ def _found_in(source: str, kind: Kind | None) -> Iterator[Found]:
                 yield found
 
 
+async def _given(
+    datastore: Datastore,
+    nodes: Sequence[str],
+    identifiers: Sequence[str],
+    token: str | None,
+    seconds: float | None,
+    *,
+    dry_run: bool,
+) -> list[Delivery]:
+    """What became of the records at each node; all are asked at once."""
+    import asyncio
+
+    from tui_registry.settings import load_settings
+    from tui_registry.sync import bounds_of, deliver
+
+    bounds = bounds_of(load_settings())
+    if seconds is not None:
+        bounds = replace(bounds, pull_seconds=seconds)
+    each = (deliver(datastore, name, identifiers, bounds=bounds, token=token, dry_run=dry_run) for name in nodes)
+    return await asyncio.gather(*each)
+
+
+def _tell_delivery(found: Delivery, unsigned: int, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        told: dict[str, Json] = {"published_to": found.peer, "ok": found.ok, "dry_run": dry_run}
+        told |= {"records": found.records, "offered": found.offered, **found.counts(), "missing": [*found.missing]}
+        out_json({**told, **({"error": None} if found.error is None else error_json(found.error))})
+    if found.error is not None or not (found.ok or dry_run):
+        note(safe_text(found.sentence))
+    elif dry_run and not as_json:
+        out(f"{found.peer}: would get {plural(len(found.missing) + unsigned, 'record')}")
+    elif not as_json:
+        out(safe_text(found.sentence))
+
+
 class _Import:
     """Takes findings one after the other; `finish` must follow the last."""
 
@@ -185,18 +276,22 @@ class _Import:
         as_json: bool,
         explain: bool,
         wins: bool = False,
+        no_operations: Problem | None = None,
     ) -> None:
         """
         Args:
             explain: print each value with its origin; the only draft of an import is explained in any case.
             wins: what is stated is how it is to be, whatever was edited here, and what was deleted here comes back.
                 Only our own descriptions may say so.
+            no_operations: why signed operations are not taken; None where they are.
         """
         self.outcome = ImportOutcome()
         self.conflicts = self.elsewhere = 0
         place = "" if source == STDIN else place_of(source)
         self.run = ImportRun(place, f"{'apply' if wins else 'import'} of {shown_name(source)}")
+        self.ids: list[str] = []  # of the records that are here, as they were found
         self._wins = wins
+        self._no_operations = _NOT_OURS if wins else no_operations
         self._datastore = datastore
         self._register = register
         self._update = update
@@ -216,8 +311,8 @@ class _Import:
         match found:
             case Skipped():
                 self._waiting.append(passed_over(found))
-            case Operations() if self._wins:
-                self._waiting.append(judged(Finding(str(found.path), None, None, (_NOT_OURS,))))
+            case Operations() if self._no_operations is not None:
+                self._waiting.append(judged(Finding(str(found.path), None, None, (self._no_operations,))))
             case Operations():
                 self.finish()
                 self._waiting.append(self._take_operations(found))
@@ -243,6 +338,8 @@ class _Import:
         alone = len(found) == 1 and not self.outcome.counts and not self._wins
         for one in found:
             self.outcome.add(one)
+            if one.id is not None and one.status in _HERE:
+                self.ids.append(one.id)
             self._tell(one, explained=self._explain or alone)
 
     @property

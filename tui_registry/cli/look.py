@@ -627,7 +627,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
         entries = datastore.history(identifier, limit=args.limit or None)
         # What a node does not tell of an operation.
         columns = tuple(column for column in _HISTORY if column.title not in ("CLOCK", "FROM"))
-        untold = dict.fromkeys(("clock", "source", "index"))
+        untold = dict.fromkeys(("clock", "index"))
     if args.json:
         for entry in entries:
             told = _operation_json(kind, identifier, entry) | untold

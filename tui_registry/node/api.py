@@ -69,6 +69,8 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
 # What is told beside the fields of a record, whichever of them are asked for.
 _STATE = ("revision", "conflict", "heads")
+# Longer lists of a record are refused as they are, and their items not looked at.
+_MOST_JUDGED = 1_000
 # So many operations of a history are read at once.
 _READ_AT_ONCE = 20
 _JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
@@ -322,7 +324,10 @@ class _Records:
         """The name of the token that the request bears, before anything else of it is looked at."""
         name = self._tokens.allows(request.headers.get("authorization"), "write")
         if name is None:
-            raise NodeError("unauthorized", "a write needs a bearer token: the node's operator makes one ('token add')")
+            raise NodeError(
+                "unauthorized",
+                "a write needs a bearer token that this node knows: its operator makes one ('token add')",
+            )
         parameters(request)
         return name
 
@@ -518,6 +523,13 @@ class _Records:
                 faults.append(Problem(field, "error", "not_hex", said))
             elif entry is not None and digits == 64 and value not in (NULL_HASH, entry.id):
                 faults.append(Problem(field, "error", "type", "must be the id in the path, or be left out"))
+        for one in FIELDS[self._kind]:
+            items = record[one.name]
+            if isinstance(one.type, Many) and isinstance(items, list) and len(items) > _MOST_JUDGED:
+                # Anybody may ask what is wrong with a body, and each item has its own problems.
+                said = f"has {len(items):,} items, at most {one.type.most} are allowed"
+                faults.append(Problem(one.name, "error", "too_many", said))
+                record[one.name] = []
         return record, faults
 
     def _faults_of_json(self, data: Json) -> list[Problem]:

@@ -12,6 +12,7 @@ import types as python_types
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from html import escape
+from shlex import quote
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
@@ -670,7 +671,15 @@ _PROBLEMS: dict[int, type[Problem]] = {409: StateProblem, 412: StateProblem, 422
 _ANYWHERE = ("bad_host", "unknown_host", "parameter", "header_too_large", "too_many", "busy", "locked", "internal")
 _READ_BODY = ("document", "bad_body", "too_slow", "too_large", "encoded", "media_type")
 _WITH_BODY = ("foreign_origin", *_READ_BODY, "invalid")
-_OF_WRITES = ("unauthorized", "insufficient_scope", "idempotency_key", "in_flight", "key_reused", "disk_full")
+_OF_WRITES = (
+    "unauthorized",
+    "insufficient_scope",
+    "idempotency_key",
+    "in_flight",
+    "key_reused",
+    "disk_full",
+    "read_only",
+)
 _OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 
 
@@ -850,9 +859,20 @@ def _others(others: Mapping[int, dict[str, Json]]) -> dict[int | str, dict[str, 
 
 
 def completed(openapi: dict[str, Json]) -> dict[str, Json]:
-    """The document that FastAPI made, in place: problems under their media type, the types of bodies, and what is
-    described by hand."""
+    """The document that FastAPI made, in place: problems under their media type, examples with their nulls, which
+    FastAPI leaves out, the types of bodies, and what is described by hand."""
+    by_name = {deed.name: deed for kind in KINDS for deed in deeds(kind).values()}
     for operation in operations(openapi):
+        deed = by_name.get(_text(operation.content, "operationId"))
+        if deed is not None:
+            given: list[tuple[Json, Json]] = [(_member(operation.content, "requestBody"), deed.example)]
+            if deed.answer is not None:
+                answers = _object(operation.content, "responses")
+                given.append((_member(answers, str(deed.status)), EXAMPLES[deed.answer]))
+            for told, example in given:
+                for content in _object(told, "content").values():
+                    if isinstance(content, dict) and "example" in content:
+                        content["example"] = example
         responses = operation.content["responses"]
         assert isinstance(responses, dict)
         for status, response in responses.items():
@@ -949,13 +969,15 @@ def docs_page(openapi: Mapping[str, Json]) -> str:
         "<code>Authorization: Bearer TOKEN</code>. The same in a form for programs: "
         "<a href=openapi.json>openapi.json</a>. How replicas exchange signed operations, which are valid, and what the "
         "codes of problems mean: <a href=docs/protocol>the protocol</a>.</p>"
-        '<p>Lists answer <code>{"items": [...], "next": cursor or null}</code>. Errors are problem+json (RFC 9457) '
-        "with a <code>code</code>, a <code>detail</code> for people and, where a record is at fault, "
-        "<code>problems</code>. A record's ETag in <code>If-Match</code> guards PUT and DELETE: 412 says that it has "
-        "changed; in <code>If-None-Match</code> it spares an answer that you have: 304. A record with "
-        '<code>"conflict": true</code> has several live versions, which GET shows beside it: PUT and DELETE answer 409 '
-        "until <code>POST .../resolve</code> has settled it. A write that bears an <code>Idempotency-Key</code> is "
-        "done once, however often it is sent.</p>"
+        "<p>In the lines for a shell, <code>NODE</code> is the address of this node, <code>TOKEN</code> a token of it "
+        "and <code>RECORD_ID</code> the id of a record.</p>"
+        '<p>Lists answer <code>{"items": [...], "next": cursor or null, "notes": [...]}</code>. Errors are '
+        "problem+json (RFC 9457) with a <code>code</code>, a <code>detail</code> for people and, where a body is at "
+        "fault, all its <code>problems</code>. A record's ETag in <code>If-Match</code> guards PUT, PATCH and DELETE: "
+        "412 says that it has changed; in <code>If-None-Match</code> it spares an answer that you have: 304. A record "
+        'with <code>"conflict": true</code> has several live versions, which GET shows beside it: PUT, PATCH and '
+        "DELETE answer 409 until <code>POST .../resolve</code> has settled it. A write that bears an "
+        "<code>Idempotency-Key</code> is done once, however often it is sent.</p>"
         f"<h2>Routes</h2>{''.join(map(tables.route, operations(openapi)))}"
         f"<h2>Types</h2>{tables.types()}<h2 id=queries>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
         "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "
@@ -990,18 +1012,22 @@ class _Tables:
             for status, answer in sorted(_object(said, "responses").items())
         ]
         body = _member(said, "requestBody")
+        given = (answer for status, answer in sorted(_object(said, "responses").items()) if status < "300")
+        shown = next(filter(None, map(_shown_example, given)), "")
         return (
-            f"<h3><code>{operation.method} {escape(operation.path)}</code></h3><p>{escape(_text(said, 'summary'))}"
+            f"<h3><code>{operation.method} {escape(operation.path)}</code></h3><p>{_told(_text(said, 'summary'))}"
             f"{'; needs a token' if said.get('security') else ''}.</p>"
             + (f"<table><tr><th>parameter<th>in<th>holds<th></tr>{''.join(parameters)}</table>" if parameters else "")
             + (f"<p>Body: {self._linked(_contents(body))}</p>{_shown_example(body)}" if body else "")
+            + f"<pre>{escape(curl_line(operation))}</pre>"
             + f"<table><tr><th>status<th>when<th>answer</tr>{''.join(answers)}</table>"
+            + (f"<details><summary>such as</summary>{shown}</details>" if shown else "")
         )
 
     def types(self) -> str:
         """What is sent and answered, by name."""
         return "".join(
-            f"<h3 id={escape(name)}>{escape(name)}</h3><p>{escape(_text(shape, 'description'))}</p>{self._type(shape)}"
+            f"<h3 id={escape(name)}>{escape(name)}</h3><p>{_told(_text(shape, 'description'))}</p>{self._type(shape)}"
             for name, shape in sorted(self._types.items())
         )
 
@@ -1027,7 +1053,12 @@ class _Tables:
 
     def _linked(self, words: str) -> str:
         """Text with a link at the name of each type."""
-        return self._name.sub(lambda name: f"<a href=#{name[0]}>{name[0]}</a>", escape(words))
+        return self._name.sub(lambda name: f"<a href=#{name[0]}>{name[0]}</a>", _told(words))
+
+
+def _told(words: str) -> str:
+    """Text in which code stands between backticks."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(words))
 
 
 def _contents(told: Json) -> str:
@@ -1036,10 +1067,41 @@ def _contents(told: Json) -> str:
     return ", ".join(f"{_words(_member(content, 'schema'))} ({media})" for media, content in contents.items())
 
 
-def _shown_example(body: Json) -> str:
-    for content in _object(body, "content").values():
+def curl_line(operation: Operation) -> str:
+    """How one asks for it in a shell, of the node whose address stands in `NODE`."""
+    said, path = operation.content, operation.path
+    line = ["curl", *([] if operation.method == "GET" else ["-X", operation.method])]
+    more: list[str] = []
+    if said.get("security"):
+        more += ["-H", '"Authorization: Bearer $TOKEN"']
+    for given in _list(said, "parameters"):
+        name, example = _text(given, "name"), _member(given, "example")
+        match _text(given, "in"):
+            case "path":
+                path = path.replace(f"{{{name}}}", str(example or f"${name.upper()}"))
+            case "query" if example is not None:
+                more += ["--data-urlencode", quote(f"{name}={example}")]
+    if "--data-urlencode" in more:
+        line.append("-G")
+    for media_type, content in _object(_member(said, "requestBody"), "content").items():
+        example = _member(content, "example")
+        if example is not None:
+            spelt = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
+            more += ["-H", quote(f"Content-Type: {media_type}"), "--data-binary", quote(spelt)]
+            break
+    answers = _object(said, "responses")
+    if any("text/event-stream" in _object(answer, "content") for answer in answers.values()):
+        line.append("-N")
+    return " ".join((*line, f'"$NODE{path}"', *more))
+
+
+def _shown_example(told: Json) -> str:
+    """The example of a body or an answer."""
+    for content in _object(told, "content").values():
         if isinstance(content, dict) and "example" in content:
-            return f"<pre>{escape(json.dumps(content['example'], ensure_ascii=False, indent=2))}</pre>"
+            example = content["example"]
+            text = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False, indent=2)
+            return f"<pre>{escape(text)}</pre>"
     return ""
 
 

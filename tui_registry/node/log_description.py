@@ -298,7 +298,8 @@ SYNC_PATHS: dict[str, Json] = {
             {200: _given("what came of them", _json("PushReport"))},
             {
                 401: "this node takes operations from those who bear a token for that: `unauthorized`",
-                403: "this node takes no operations (`push_off`), or not by this token; or another page's `Origin`",
+                403: "this node takes no operations (`push_off`, `read_only`), or not by this token; or another page's "
+                "`Origin`",
             },
             body=_NDJSON,
             # With a token or, as the operator chose, without.

@@ -494,7 +494,8 @@ class _Pushes:
             )
         if self._accept_ops == "token" and self._tokens.allows(request.headers.get("authorization"), "push") is None:
             raise NodeError(
-                "unauthorized", "a push to this node needs a bearer token: its operator makes one ('token add')"
+                "unauthorized",
+                "a push to this node needs a bearer token that it knows: its operator makes one ('token add')",
             )
         client: Client = request.scope["client"]
         source = self._pushers.name(None if client is None else client[0])

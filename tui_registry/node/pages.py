@@ -110,7 +110,7 @@ def shown(text: str, limit: int | None = None, *, newlines: bool = False) -> str
 
 def is_page(scope: Scope) -> bool:
     """Whether a request is for a page for people, so that its refusal is one too."""
-    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    path = str(scope["path"])
     return path == BROWSE or path.startswith(f"{BROWSE}/")
 
 

@@ -756,6 +756,7 @@ def _protocol(
         _taking_due: asyncio.TimerHandle | None = None
         _held: _Held | None = None
         _is_behind = False
+        _has_said_all = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             peer = get_remote_addr(transport)
@@ -780,6 +781,12 @@ def _protocol(
             super().data_received(data)
             self._look()
 
+        def eof_received(self) -> bool:  # type: ignore[override]
+            """Whether the connection stays open for a while: who asks and then says that there is no more (`nc -N`)
+            still waits for the answers."""
+            self._has_said_all = True
+            return self._owes_answers()
+
         def handle_events(self) -> None:
             self._connection.pieces, self._connection.is_behind = _PIECES, False
             super().handle_events()
@@ -797,7 +804,9 @@ def _protocol(
             if self.transport.is_closing() or self._held is None:
                 self._let_go()
                 return
-            if self._is_answering() or self._is_behind:
+            if self._has_said_all and not self._owes_answers():
+                self.transport.close()
+            elif self._is_answering() or self._is_behind:
                 self._look()
             else:
                 places.silent(self._held)
@@ -840,9 +849,16 @@ def _protocol(
             if self.transport.is_closing():
                 return
             self.handle_events()
+            if self._has_said_all and not self._owes_answers():
+                self.transport.close()
+                return
             self._look()
             if not self._is_behind:
                 self._flow.let_go()
+
+        def _owes_answers(self) -> bool:
+            """Whether something is asked for that can still be answered, as all of it came."""
+            return self._is_behind or (self._is_answering() and not self.cycle.more_body)
 
         def _may_begin(self) -> bool:
             held = self._held

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from tui_registry.errors import Json, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
-from tui_registry.text import exact, safe_text
+from tui_registry.text import exact, plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import ApplyReport, Head, Peer, Rejection
@@ -194,6 +194,47 @@ class PushResult(Tally):
             return f"{self.peer}: has everything that is here"
         came = f"{exact(self.applied)} new to it, {exact(self.rejected)} rejected"
         return f"{self.peer}: offered {exact(self.offered)}, {came}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Tally):
+    """What became of records that a node is to have as they are here; the counts are what it says of their operations.
+
+    Attributes:
+        records: how many. offered: how many operations it was offered, none where it had the records.
+        missing: ids of those that it was not seen to have, at the end.
+        error: why it could not be asked or given all of it.
+    """
+
+    peer: str
+    records: int
+    offered: int = 0
+    missing: tuple[str, ...] = ()
+    error: RegistryError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """The node showed that it has every one."""
+        return self.error is None and not self.missing
+
+    @property
+    def sentence(self) -> str:
+        """What happened, for people; it names the peer."""
+        if self.error is not None:
+            return self.error.sentence
+        if self.missing:
+            named = ", ".join(identifier[:12] for identifier in self.missing[:_MOST_MISSING])
+            more = len(self.missing) - _MOST_MISSING
+            named += f" and {exact(more)} more" if more > 0 else ""
+            why = {"rejected": self.rejected, "pending": self.pending}
+            told = ", ".join(f"{exact(count)} {name}" for name, count in why.items() if count)
+            said = f" (of {exact(self.offered)} operations: {told})" if told else ""
+            return f"{self.peer}: does not have {named}{said}"
+        new = f", {plural(self.applied, 'operation')} new to it" if self.offered else ""
+        return f"{self.peer}: has {plural(self.records, 'record')} as here{new}"
+
+
+_MOST_MISSING = 5
 
 
 # What a pull tells while it runs

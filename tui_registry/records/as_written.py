@@ -137,12 +137,12 @@ def _read(field: Field, path: str, value: Json, start: Json, problems: list[Prob
 
 
 def _item(of: FieldType, path: str, value: Json, problems: list[Problem]) -> Json:
-    try:
-        return _scalar(of, "", value)
-    except _FaultError as fault:
-        if len(problems) < _MOST_PROBLEMS:
+    if len(problems) < _MOST_PROBLEMS:  # to say what was meant takes its time
+        try:
+            return _scalar(of, "", value)
+        except _FaultError as fault:
             problems.append(_fault(path, fault.code, fault.sentence))
-        return {"Other": ""} if isinstance(of, schema.Variant) else ""
+    return {"Other": ""} if isinstance(of, schema.Variant) else ""
 
 
 class _FaultError(Exception):

@@ -75,9 +75,7 @@ def without_consequences(kind: Kind, faults: Iterable[Problem], problems: Iterab
 
     def is_of_its_own(problem: Problem) -> bool:
         relied_on = {problem.path, *_RELIED_ON.get(problem.code, ()), *_MOST_BY_LEAST.get(problem.path, ())}
-        return problem.code not in _OF_ALL and not any(
-            path == other or path.startswith((f"{other}.", f"{other}[")) for path in relied_on for other in paths
-        )
+        return problem.code not in _OF_ALL and paths.isdisjoint(path[:end] for path in relied_on for end in _ends(path))
 
     places = _PLACES[kind]
     return sorted(
@@ -279,6 +277,13 @@ def _size(record: Record) -> Iterator[Problem]:
 # What an operation with sixteen children adds around its record: one that fits can also be edited in any conflict.
 _ENVELOPE_BYTES = 1_600
 MAX_RECORD_BYTES = MAX_OP_BYTES - _ENVELOPE_BYTES
+
+
+def _ends(path: str) -> Iterator[int]:
+    """Where a path ends, and those of all that it lies in."""
+    yield len(path)
+    for found in re.finditer(r"[.\[]", path):
+        yield found.start()
 
 
 # Of what else than its own field a problem is: by its code, and by the path.

@@ -119,7 +119,10 @@ def quick_check(pool: Pool) -> list[str]:
     """What SQLite finds wrong with the pages and rows of the database file; empty where it finds nothing."""
     with pool.read() as db:
         found = [str(said) for (said,) in db.execute(f"PRAGMA quick_check({_MOST_FAULTS})")]
-    return [] if found == ["ok"] else found
+    if found == ["ok"]:
+        return []
+    # What is wrong with a tree comes as many lines in one, the first of which names the database.
+    return [line for said in found for line in said.splitlines() if not line.startswith("*** in database")] or found
 
 
 def refresh_versions(pool: Pool) -> None:

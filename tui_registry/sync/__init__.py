@@ -6,6 +6,7 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from tui_registry.present.pulls import (
+        Delivery,
         Event,
         Failed,
         Finished,
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
     from .concurrency import Turns
     from .publishing import Published, publish
     from .pulling import pull, pull_all
-    from .pushing import push
+    from .pushing import deliver, push
     from .rounds import Rounds
     from .transport import open_transport
 
 __all__ = [
-    "Bounds", "Bundle", "Bundled", "Event", "Failed", "Finished", "Progress", "Published", "PullResult",
-    "PushResult", "Rounds", "Started", "SyncError", "Turns", "bounds_of", "open_transport", "publish", "pull",
-    "pull_all", "push", "write_bundles",
+    "Bounds", "Bundle", "Bundled", "Delivery", "Event", "Failed", "Finished", "Progress", "Published", "PullResult",
+    "PushResult", "Rounds", "Started", "SyncError", "Turns", "bounds_of", "deliver", "open_transport", "publish",
+    "pull", "pull_all", "push", "write_bundles",
 ]  # fmt: skip
-_OUTCOMES = ("Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
+_OUTCOMES = ("Delivery", "Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
     **dict.fromkeys(_OUTCOMES, "tui_registry.present.pulls"),
     **dict.fromkeys(("Bounds", "bounds_of"), ".bounds"),
@@ -38,7 +39,7 @@ _HOMES = {
     "Turns": ".concurrency",
     **dict.fromkeys(("Published", "publish"), ".publishing"),
     **dict.fromkeys(("pull", "pull_all"), ".pulling"),
-    "push": ".pushing",
+    **dict.fromkeys(("deliver", "push"), ".pushing"),
     "Rounds": ".rounds",
     "open_transport": ".transport",
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tui_registry.crdt import claimed_hash
 from tui_registry.datastore import Datastore
-from tui_registry.present.pulls import PushResult, SyncError, Tally, out_of_time, read_report
+from tui_registry.present.pulls import Delivery, PushResult, SyncError, Tally, out_of_time, read_report
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
 from tui_registry.sync.transport import is_url
@@ -41,6 +43,104 @@ async def push(
         if not given.expired():
             raise
         raise out_of_time(peer_name) from None
+
+
+async def deliver(
+    datastore: Datastore,
+    peer_name: str,
+    identifiers: Sequence[str],
+    *,
+    bounds: Bounds | None = None,
+    token: str | None = None,
+    dry_run: bool = False,
+) -> Delivery:
+    """See to it that a node has records as they are here: ask for their heads, offer all operations of those whose
+    heads it lacks, and ask for them again. The same twice offers nothing.
+
+    Args:
+        identifiers: of the records, each once.
+        token: as for `push`.
+        dry_run: only ask.
+
+    Raises:
+        StoreError: code `not_found`: there is no such peer.
+    """
+    bounds, start = bounds or Bounds(), 0
+    done = Delivery(peer=peer_name, records=len(identifiers))
+    try:
+        async with asyncio.timeout(bounds.pull_seconds) as given:
+            peer = await in_thread(datastore.peers.get, peer_name)
+            if not is_url(peer.address):
+                raise SyncError(
+                    peer.name, "not_accepted", "a directory takes no operations. Write one with `export --log`"
+                )
+            from tui_registry.sync.http_transport import HttpTransport
+
+            async with HttpTransport(peer.name, peer.address, bounds) as transport:
+                for start in range(0, len(identifiers), bounds.missing_hashes):
+                    asked = identifiers[start : start + bounds.missing_hashes]
+                    done = await _delivered(datastore, transport, asked, done, bounds, token, dry_run=dry_run)
+    except TimeoutError:
+        if not given.expired():
+            raise
+        error: SyncError = out_of_time(peer_name)
+    except SyncError as failed:
+        error = failed
+    else:
+        return done
+    return replace(done, missing=(*done.missing, *identifiers[start:]), error=error)
+
+
+async def _delivered(
+    datastore: Datastore,
+    transport: HttpTransport,
+    identifiers: Sequence[str],
+    done: Delivery,
+    bounds: Bounds,
+    token: str | None,
+    *,
+    dry_run: bool,
+) -> Delivery:
+    """What was done before, and with these records."""
+    heads: dict[str, list[bytes]] = {}
+    for identifier in identifiers:
+        heads[identifier] = await in_thread(_heads_of, datastore, identifier)
+    lacking = await _lacking(transport, heads, bounds)
+    if lacking and not dry_run:
+        # As for `push`.
+        await in_thread(datastore.mark.note, await in_thread(datastore.log.head))
+        for identifier in lacking:
+            for part in _parts(await in_thread(datastore.log.ops_of, identifier), bounds):
+                tally = Tally(**done.counts()).plus(await _offered(transport, part, token))
+                done = Delivery(
+                    peer=done.peer,
+                    records=done.records,
+                    offered=done.offered + len(part),
+                    missing=done.missing,
+                    error=None,
+                    **tally.counts(),
+                )
+        lacking = await _lacking(transport, {identifier: heads[identifier] for identifier in lacking}, bounds)
+    return replace(done, missing=(*done.missing, *lacking))
+
+
+def _heads_of(datastore: Datastore, identifier: str) -> list[bytes]:
+    heads = set(datastore.heads(identifier))
+    return [line for line in datastore.log.ops_of(identifier) if claimed_hash(line) in heads]
+
+
+async def _lacking(transport: HttpTransport, heads: Mapping[str, list[bytes]], bounds: Bounds) -> list[str]:
+    """The records of which the node does not show every head, byte by byte."""
+    ours = {claimed_hash(line) or "": line for lines in heads.values() for line in lines}
+    lacking, asked = dict(ours), sorted(ours)
+    while asked:
+        question, asked = asked[: bounds.missing_hashes], asked[bounds.missing_hashes :]
+        shown = [line for line in await transport.missing(question) if lacking.get(claimed_hash(line) or "") == line]
+        for line in shown:
+            lacking.pop(claimed_hash(line) or "", None)
+        if shown:  # it may answer a part of what it has
+            asked = [found for found in question if found in lacking] + asked
+    return [identifier for identifier, lines in heads.items() if any(claimed_hash(line) in lacking for line in lines)]
 
 
 async def _push(datastore: Datastore, peer_name: str, bounds: Bounds, token: str | None) -> PushResult:

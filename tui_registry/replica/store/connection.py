@@ -242,7 +242,8 @@ class Pool:
             with self._settling, said_plainly(self.path):
                 self.settle().close()
         if self._hindrance is not None:
-            raise self._hindrance.error(f"{self.path} can only be read")
+            # What a narrow screen cuts off is the path, not the reason.
+            raise self._hindrance.error("this replica can only be read", f" ({self.path})")
 
     def close(self) -> None:
         """Close every idle connection; borrowed ones close when they are given back."""
@@ -344,12 +345,12 @@ class Hindrance(NamedTuple):
     reason: str
     remedy: str
 
-    def error(self, what: str) -> StoreError:
+    def error(self, what: str, where: str = "") -> StoreError:
         """
         Args:
-            what: the beginning of the sentence, such as that the file can only be read.
+            what: the beginning of the sentence, such as that the replica can only be read. where: what its end names.
         """
-        return StoreError(self.code, f"{what}: {self.reason}. {self.remedy}")
+        return StoreError(self.code, f"{what}: {self.reason}{where}. {self.remedy}")
 
 
 # How: a file that cannot be written
