@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.node.conftest import T0, Node, client, refused, serving
 from tests.node.test_conflicts_api import ME, given
@@ -206,8 +207,18 @@ def _status(of: httpx.Client) -> int:
 
 
 def test_a_reader_who_takes_nothing_is_cut_off_and_comes_back_to_where_it_was(
-    told: Node, lost: threading.Semaphore
+    told: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hung_up: set[int] = set()
+    one_more = threading.Semaphore(0)
+    handled = H11Protocol.connection_lost
+
+    def watched(self: H11Protocol, exc: Exception | None) -> None:
+        hung_up.add(self.client[1] if self.client else 0)
+        handled(self, exc)
+        one_more.release()
+
+    monkeypatch.setattr(H11Protocol, "connection_lost", watched)
     told.store.apply([op.to_json() for op in stranger_ops(700, by="many")], source="pulled")
     head = told.store.log.head()
     with running(told.store, bounds=NodeBounds(send_seconds=0.2)) as address, socket.socket() as slow:
@@ -216,7 +227,8 @@ def test_a_reader_who_takes_nothing_is_cut_off_and_comes_back_to_where_it_was(
         slow.sendall(f"GET /events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {head.epoch}:0\r\n\r\n".encode())
         with client(address) as other:
             assert other.get("/health").status_code == 200
-            assert lost.acquire(timeout=30)
+            while slow.getsockname()[1] not in hung_up:
+                assert one_more.acquire(timeout=30)
             taken = b""
             with suppress(ConnectionResetError):
                 while piece := slow.recv(65536):
