@@ -203,6 +203,9 @@ def test_metrics_are_open_on_loopback_alone_and_only_while_no_token_is_for_them(
         assert Asked(store, whereabouts=reached).code("/metrics") == "unauthorized"
     ask = Asked(store)
     assert ask.code("/metrics", peer="192.0.2.9") == "unauthorized"
+    # A proxy on this machine that the node was not told of.
+    for name in ("x-forwarded-for", "forwarded", "x-real-ip", "via"):
+        assert ask.code("/metrics", **{name: "for=192.0.2.9"}) == "unauthorized"
     assert ask.code("/metrics", authorization=bearer(store, "write")) == "insufficient_scope"
     assert ask.code("/metrics") == 200
     token = bearer(store, "metrics")
