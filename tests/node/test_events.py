@@ -183,6 +183,16 @@ def test_a_stream_with_nothing_to_tell_gives_signs_of_life(told: Node) -> None:
         assert [reader.next().name for _ in range(3)] == [":"] * 3
 
 
+def test_a_reader_who_sends_a_body_is_told_nothing_more(told: Node) -> None:
+    with socket.create_connection((told.address.host, told.address.port), timeout=10) as raw:
+        # It would be read for as long as the stream is told, without an end.
+        raw.sendall(b"GET /events HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n")
+        answer = b""
+        while not answer.endswith(b"0\r\n\r\n"):
+            answer += raw.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 def test_streams_are_bounded_and_a_place_is_free_again_when_its_reader_goes(told: Node) -> None:
     with running(told.store, bounds=NodeBounds(event_streams=8, heartbeat_seconds=0.01)) as address:
         with ExitStack() as stack, client(address) as third:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +204,9 @@ def test_metrics_are_open_on_loopback_alone_and_only_while_no_token_is_for_them(
         assert Asked(store, whereabouts=reached).code("/metrics") == "unauthorized"
     ask = Asked(store)
     assert ask.code("/metrics", peer="192.0.2.9") == "unauthorized"
+    # A proxy on this machine that the node was not told of.
+    for name in ("x-forwarded-for", "forwarded", "x-real-ip", "via"):
+        assert ask.code("/metrics", **{name: "for=192.0.2.9"}) == "unauthorized"
     assert ask.code("/metrics", authorization=bearer(store, "write")) == "insufficient_scope"
     assert ask.code("/metrics") == 200
     token = bearer(store, "metrics")
@@ -292,6 +296,26 @@ def test_lines_of_text_are_for_a_terminal() -> None:
     assert "\x9b" not in text
     assert "warning 503 G�[2J /models 12.3 ms 45 B - abc\n" in text
     assert "broken" in text
+
+
+def test_a_reader_of_lines_who_stands_still_holds_nobody_up() -> None:
+    reader, writer = os.pipe()
+
+    def read() -> list[dict[str, object]]:
+        return [json.loads(line) for line in os.read(reader, 2_000_000).splitlines()]
+
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        journal = Journal("json", stream)
+        # More than a pipe holds, be it one of 1 MiB.
+        for number in range(500):
+            journal.say("note", "x" * 4000, number=number)
+        taken = read()
+        assert [line["number"] for line in taken] == [*range(len(taken))]
+        assert 0 < len(taken) < 500
+        journal.say("note", "they read again")
+        note, lost = read()
+    os.close(reader)
+    assert (note["event"], lost["event"], lost["lines"]) == ("note", "lost", 500 - len(taken))
 
 
 def test_what_the_program_logs_is_a_line_of_json_as_well() -> None:

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import pytest
+from fastapi import Request
+from starlette.types import Message
 
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.queues import Queues
+from tui_registry.node.requests import read_json
 from tui_registry.node.responses import NodeError
 
 ONE, TWO, THREE = ("192.0.2.1", 1), ("192.0.2.2", 1), ("192.0.2.3", 1)
@@ -242,3 +245,30 @@ async def test_without_places_there_is_work_but_no_waiting(places: int) -> None:
 )
 def test_a_subscriber_is_one_client_however_many_addresses_it_has(host: str | None, place: str | None) -> None:
     assert place_of(host) == place
+
+
+# Bodies
+
+
+async def test_a_body_of_many_values_is_read_in_a_thread_however_short_it_is() -> None:
+    bounds = NodeBounds(search_threads=1, waiting=64, wait_seconds=1000)
+
+    async def read(body: bytes) -> object:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        request = Request({"type": "http", "method": "POST", "headers": [], "client": ONE}, receive)
+        return await read_json(request, 4096, bounds, queues)
+
+    async with lines(bounds) as (queues, gate):
+        gate.hold(queues.search, TWO)
+        await begun(gate, 1)
+        # While no thread is free: each of them takes half a millisecond, in which nobody else is answered.
+        many = [b'{"query": [%b[]]}' % (b"[], " * 500), b'{"query": %b%b}' % (b"[" * 200, b"]" * 200)]
+        many.append(b"{%b}" % b", ".join(b'"%d": 1' % number for number in range(200)))
+        waiting = [asyncio.ensure_future(read(body)) for body in many]
+        assert await read(b'{"query": "%b"}' % (b"a " * 900)) == {"query": "a " * 900}
+        await settled()
+        assert not any(body.done() for body in waiting)
+        gate.open.set()
+        await asyncio.gather(*waiting, return_exceptions=True)

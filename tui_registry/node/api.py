@@ -210,8 +210,8 @@ class _Records:
 
     async def register(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "POST", data)
-        op = await self._written(request, asked, partial(self._register, data))
+        asked = self._asked(request, caller, "POST")
+        op = await self._written(request, asked, data, partial(self._register, data))
         return _answer_with(op, 201, {"location": f"{asked.root}/{self._kind}s/{op.key}"})
 
     async def browse(self, request: Request) -> Response:
@@ -261,8 +261,8 @@ class _Records:
 
     async def update(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "PUT", data)
-        return _answer_with(await self._written(request, asked, partial(self._update, data)))
+        asked = self._asked(request, caller, "PUT")
+        return _answer_with(await self._written(request, asked, data, partial(self._update, data)))
 
     async def patch(self, request: Request) -> Response:
         caller = self._caller(request)
@@ -273,8 +273,8 @@ class _Records:
                 headers={"accept-patch": f"{MERGE_PATCH}, {_JSON}"},
             )
         data = await self._record_body(request)
-        asked = self._asked(request, caller, "PATCH", data)
-        return _answer_with(await self._written(request, asked, partial(self._update, data, is_patch=True)))
+        asked = self._asked(request, caller, "PATCH")
+        return _answer_with(await self._written(request, asked, data, partial(self._update, data, is_patch=True)))
 
     async def validate(self, request: Request) -> Response:
         parameters(request)
@@ -283,13 +283,13 @@ class _Records:
         return Response(_spelt(told), 200, None, _JSON)
 
     async def delete(self, request: Request) -> Response:
-        asked = self._asked(request, self._caller(request), "DELETE", None)
-        return _answer_with(await self._written(request, asked, self._delete))
+        asked = self._asked(request, self._caller(request), "DELETE")
+        return _answer_with(await self._written(request, asked, None, self._delete))
 
     async def resolve(self, request: Request) -> Response:
         caller, data = self._caller(request), await self._record_body(request)
-        asked = self._asked(request, caller, "POST resolve", data)
-        return _answer_with(await self._written(request, asked, partial(self._resolve, data)))
+        asked = self._asked(request, caller, "POST resolve")
+        return _answer_with(await self._written(request, asked, data, partial(self._resolve, data)))
 
     def _asked_of_list(self, given: dict[str, Json], query_name: str, faults: list[Problem]) -> _Question:
         """
@@ -334,18 +334,20 @@ class _Records:
     async def _record_body(self, request: Request) -> Json:
         return await read_json(request, self._bounds.record_bytes, self._bounds, self._queues)
 
-    def _asked(self, request: Request, caller: str, deed: str, data: Json) -> _Asked:
+    def _asked(self, request: Request, caller: str, deed: str) -> _Asked:
         record_id = _id_in(request)
         if_match = request.headers.getlist("if-match")
-        key, once = key_of(request.headers.getlist("idempotency-key")), None
-        if key is not None:
-            # However its members are ordered and spelt, the same body is the same request.
-            said = json.dumps([record_id, if_match, data], sort_keys=True)
-            once = Once(caller, f"{deed} {self._kind}s", key, said.encode())
+        key = key_of(request.headers.getlist("idempotency-key"))
+        # What the request says is spelt in the thread that writes: a large body takes its time.
+        once = None if key is None else Once(caller, f"{deed} {self._kind}s", key, b"")
         return _Asked(record_id, if_match, request.scope.get("root_path", ""), once)
 
-    async def _written(self, request: Request, asked: _Asked, write: _Write) -> _Op:
-        """Do a write, once where it bears a key."""
+    async def _written(self, request: Request, asked: _Asked, data: Json, write: _Write) -> _Op:
+        """Do a write, once where it bears a key.
+
+        Args:
+            data: the body that it came with.
+        """
         client = request.scope["client"]
         if asked.once is None:
             return await self._queues.write(client, write, asked)
@@ -358,13 +360,17 @@ class _Records:
             )
         self._in_flight.add(flight)
         try:
-            return await self._queues.write(client, self._write_once, asked, asked.once, write)
+            return await self._queues.write(client, self._write_once, asked, asked.once, data, write)
         finally:
             self._in_flight.remove(flight)
 
     # How: in a thread, on plain data
 
-    def _write_once(self, asked: _Asked, once: Once, write: _Write) -> _Op:
+    def _write_once(self, asked: _Asked, once: Once, data: Json, write: _Write) -> _Op:
+        # However its members are ordered and spelt, the same body is the same request.
+        said = json.dumps([asked.record_id, asked.if_match, data], sort_keys=True)
+        once = once._replace(request=said.encode())
+        asked = asked._replace(once=once)
         done = self._datastore.done(once)
         if done is not None:
             return done

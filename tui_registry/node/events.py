@@ -270,6 +270,6 @@ def _piece(text: bytes) -> dict[str, object]:
 
 
 async def _gone(receive: Receive) -> None:
-    """Ends when the reader has gone."""
-    while (await receive())["type"] != "http.disconnect":
+    """Ends when the reader has gone, or sends a body: one without an end would be read for as long as it is told."""
+    while (message := await receive())["type"] != "http.disconnect" and not message.get("body"):
         pass

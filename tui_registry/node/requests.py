@@ -20,8 +20,10 @@ from tui_registry.text import fewest_typos, safe_text
 
 # As a file of this name a body is read, because a name decides the format; a caller has sent no file.
 _NAME = "body.json"
-# Bytes of a body that is read in less time than it takes to wait for a thread.
+# Bytes of a body that is read in less time than it takes to wait for a thread, and values in it: each of them takes as
+# long as a hundred bytes of text.
 _SMALL = 2048
+_FEW = 100
 _TAG = re.compile(r'(?:W/)?"[^"]*"')
 # Tags with commas between them; a comma too many is allowed (RFC 9110, section 5.6.1).
 _LIST = re.compile(rf"[\s,]*(?:{_TAG.pattern}\s*(?:,[\s,]*|$))*")
@@ -98,9 +100,9 @@ async def read_json(request: Request, limit: int, bounds: NodeBounds, queues: Qu
     except UnicodeDecodeError:
         raise NodeError("bad_body", "the body is not UTF-8") from None
     try:
-        if len(body) <= _SMALL:
+        if len(body) <= _SMALL and sum(map(body.count, (b"[", b"{", b","))) <= _FEW:
             return load_document(text, _NAME)
-        # A large one takes its time, and whoever sends many waits for himself.
+        # Another one takes its time, and whoever sends many waits for himself.
         return await queues.search(request.scope["client"], load_document, text, _NAME)
     except DocumentError as error:
         raise NodeError(error.code, f"the body{error.sentence.removeprefix(_NAME)}") from None

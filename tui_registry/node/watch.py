@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import select
 import time
 import traceback
 from bisect import bisect_left
@@ -37,6 +38,8 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 # Whoever asks may name any method; as labels there are so many.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _ROUTE = "tui_registry.route"
+# What a burst of lines may wait for its reader.
+_PATIENCE_MS = 100
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -115,7 +118,8 @@ def add(counts: MutableMapping[_Key, int], key: _Key, number: int = 1) -> None:
 
 
 class Journal:
-    """Lines for whoever operates the node, one for each event. A line that cannot be written is lost, and nothing else.
+    """Lines for whoever operates the node, one for each event. A line that cannot be written is lost, and nothing else:
+    a reader who stands still (a terminal at Ctrl-S, a pipe) is waited for once, and told how many he missed.
 
     What strangers wrote stands in them escaped (JSON) or as `safe_text` has it. Neither what they asked for nor what
     they showed to be let in stands in them at all.
@@ -124,6 +128,7 @@ class Journal:
     def __init__(self, form: LogFormat, stream: TextIO) -> None:
         self._form = form
         self._stream = stream
+        self._lost = 0
 
     def request(self, seen: Seen) -> None:
         """Write that a request was answered."""
@@ -184,8 +189,15 @@ class Journal:
 
     def _write(self, line: str) -> None:
         with suppress(OSError, ValueError):  # its reader has gone, or the disk is full
+            # The loop writes, in which all are answered.
+            if not _takes(self._stream, 0 if self._lost else _PATIENCE_MS):
+                self._lost += 1
+                return
+            lost, self._lost = self._lost, 0
             self._stream.write(line)
             self._stream.flush()
+            if lost:
+                self.say("lost", f"whoever reads these lines stood still: {lost:,} are lost", "warning", lines=lost)
 
 
 class Watch:
@@ -262,6 +274,17 @@ class _Handler(logging.Handler):
         trace = "".join(traceback.format_exception(record.exc_info[1])) if record.exc_info else ""
         level: Level = "error" if record.levelno >= logging.ERROR else "warning"
         self._journal.fault(level, record.getMessage(), trace)
+
+
+def _takes(stream: TextIO, patience: int) -> bool:
+    """Whether a stream takes a line within so many milliseconds."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return True  # in memory
+    asked = select.poll()
+    asked.register(number, select.POLLOUT)
+    return bool(asked.poll(patience))
 
 
 def _route_of(scope: Scope) -> str:

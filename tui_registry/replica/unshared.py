@@ -6,8 +6,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import re
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -373,14 +375,30 @@ def _stored_tokens(db: sqlite3.Connection) -> list[tuple[bytes, Token]]:
 
 
 def _closed_to_others(path: Path) -> bytes:
-    """The beginning of a file, without white space around it; others can read it no longer, where it can be written."""
-    if path.stat().st_mode & 0o077:
-        try:
-            path.chmod(0o600)
-        except OSError as error:
-            if error.errno != errno.EROFS:
-                raise
-    with path.open("rb") as file:
+    """The beginning of a file, without white space around it; others can read it no longer, where it can be written.
+
+    Neither a symbolic link is followed, whose target would be closed in its place, nor is a pipe waited for: it is read
+    where a node answers, which would stand still.
+
+    Raises:
+        OSError: also where it is no plain file.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a symbolic link") from None
+        raise
+    with os.fdopen(handle, "rb") as file:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        if mode & 0o077:
+            try:
+                os.fchmod(handle, 0o600)
+            except OSError as error:
+                if error.errno != errno.EROFS:
+                    raise
         return file.read(256).strip()
 
 
