@@ -114,6 +114,14 @@ def test_an_id_names_the_record_from_anywhere(cli: Cli, own: str) -> None:
     assert cli("apply", "-", given=given).err == "tui-registry: nothing to do: 1 here already\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "said"), [("kind: model\nname: [\n", "line 3, column 1: is not YAML"), (" \n", "is empty")]
+)
+def test_what_is_wrong_with_a_text_from_a_pipe_is_told_with_its_place(cli: Cli, given: str, said: str) -> None:
+    (problem,) = cli("apply", "-", "--json", given=given).json["problems"]
+    assert said in problem["sentence"]
+
+
 def test_without_an_id_it_is_the_one_of_that_name_and_version(cli: Cli, own: str) -> None:
     given = f"kind: model\n{MODEL}description: from a pipe\n"
     said = cli("apply", "-", "--json", given=given)

@@ -740,7 +740,8 @@ def _completion(parser: ArgumentParser) -> None:
     # What the scripts ask: the line up to the cursor, as it is typed or as words.
     parser.add_argument("--line", type=words, help=SUPPRESS)
     parser.add_argument("--breaks", help=SUPPRESS)
-    parser.add_argument("words", nargs="*", type=words, help=SUPPRESS)
+    # With a default, so that nobody is told that it is missing
+    parser.add_argument("words", nargs="*", type=words, default=[], help=SUPPRESS)
 
 
 def _demo(parser: ArgumentParser) -> None:
