@@ -87,6 +87,9 @@ def test_a_node_that_does_not_take_it_is_named_and_the_others_get_it(
     cli: Cli, card: str, hub: tuple[Datastore, str], tmp_path: Path
 ) -> None:
     cli("peer", "add", "down", "http://127.0.0.1:1")
+    dry = cli("publish", card, "--dry-run")
+    assert (dry.code, "down: would get" in dry.out, "down: connection refused" in dry.err) == (1, False, True)
+    assert "hub: would get 1 record\n" in dry.out
     with Datastore.open(tmp_path / "shut") as shut, running(shut) as address:
         cli("peer", "add", "shut", address.url)
         said = cli("publish", card, "--json")

@@ -60,7 +60,7 @@ async def deliver(
     Args:
         identifiers: of the records, each once.
         token: as for `push`.
-        dry_run: only ask.
+        dry_run: only ask; without identifiers, whether the node answers.
 
     Raises:
         StoreError: code `not_found`: there is no such peer.
@@ -77,6 +77,9 @@ async def deliver(
             from tui_registry.sync.http_transport import HttpTransport
 
             async with HttpTransport(peer.name, peer.address, bounds) as transport:
+                if dry_run and not identifiers:
+                    # What is not signed yet cannot be asked for; whether there is a node can.
+                    await transport.head()
                 for start in range(0, len(identifiers), bounds.missing_hashes):
                     asked = identifiers[start : start + bounds.missing_hashes]
                     done = await _delivered(datastore, transport, asked, done, bounds, token, dry_run=dry_run)
