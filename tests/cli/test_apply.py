@@ -99,7 +99,11 @@ def test_what_was_deleted_comes_back_as_the_same_record(cli: Cli, file: Path) ->
     model = cli("apply", "records.yaml", "--json").lines[0]["id"]
     cli("delete", model, "--yes")
     assert statuses(cli("import", "records.yaml", "--update", "--json")) == ["deleted", "here"]
-    assert statuses(cli("apply", "records.yaml", "--dry-run", "--json")) == ["ready", "here"]
+    dry = cli("apply", "records.yaml", "--dry-run", "--json")
+    assert statuses(dry) == ["ready", "here"]
+    first = dry.lines[0]
+    assert "deleted" not in [problem["code"] for problem in first["problems"]]
+    assert "it was deleted here, and comes back" in first["notes"]
     said = cli("apply", "records.yaml", "--json")
     assert (said.code, statuses(said)) == (0, ["registered", "here"])
     assert cli("apply", "records.yaml").err == "tui-registry: nothing to do: 2 here already\n"

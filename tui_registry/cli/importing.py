@@ -345,6 +345,9 @@ class _Import:
             for (one, _), comparison in zip(entries, self._datastore.imports.compare(self.run, described), strict=True):
                 one.compared(comparison)
                 if self._wins and one.status == "deleted":
+                    # Not what helps an import: it comes back by itself
+                    one.problems = tuple(problem for problem in one.problems if problem.code != "deleted")
+                    one.notes = (*one.notes, "it was deleted here, and comes back")
                     one.status = "invalid" if one.errors else "ready"
         alone = len(found) == 1 and not self.outcome.counts and not self._wins
         for one in found:
