@@ -104,6 +104,13 @@ def test_a_node_that_does_not_take_it_is_named_and_the_others_get_it(
     assert cli("publish", card, "--to", "hub").code == 0
 
 
+def test_what_does_not_end_in_time_is_to_be_published_again(cli: Cli, card: str) -> None:
+    said = cli("publish", card, "--timeout", "0.001")
+    assert said.code == 1
+    assert "hub: did not end within the time that it was given. Publish it again to go on from here\n" in said.err
+    assert cli("publish", card).code == 0
+
+
 class _Liar(BaseHTTPRequestHandler):
     """Says of all operations that they are new to it, and shows others that claim their hashes."""
 

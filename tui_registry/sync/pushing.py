@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Nodes of 0.1 give a body 60 s, however large it is.
 _TOO_MUCH = frozenset(("http_408", "http_413"))
+# Of a delivery: no sync goes on with it.
+_AGAIN = "Publish it again to go on from here"
 
 
 async def push(
@@ -76,7 +78,7 @@ async def deliver(
                 )
             from tui_registry.sync.http_transport import HttpTransport
 
-            async with HttpTransport(peer.name, peer.address, bounds) as transport:
+            async with HttpTransport(peer.name, peer.address, bounds, next_time=_AGAIN) as transport:
                 if dry_run and not identifiers:
                     # What is not signed yet cannot be asked for; whether there is a node can.
                     await transport.head()
@@ -86,7 +88,7 @@ async def deliver(
     except TimeoutError:
         if not given.expired():
             raise
-        error: SyncError = out_of_time(peer_name)
+        error: SyncError = out_of_time(peer_name, _AGAIN)
     except SyncError as failed:
         error = failed
     else:
