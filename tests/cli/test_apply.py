@@ -99,7 +99,11 @@ def test_what_was_deleted_comes_back_as_the_same_record(cli: Cli, file: Path) ->
     model = cli("apply", "records.yaml", "--json").lines[0]["id"]
     cli("delete", model, "--yes")
     assert statuses(cli("import", "records.yaml", "--update", "--json")) == ["deleted", "here"]
-    assert statuses(cli("apply", "records.yaml", "--dry-run", "--json")) == ["ready", "here"]
+    dry = cli("apply", "records.yaml", "--dry-run", "--json")
+    assert statuses(dry) == ["ready", "here"]
+    first = dry.lines[0]
+    assert "deleted" not in [problem["code"] for problem in first["problems"]]
+    assert "it was deleted here, and comes back" in first["notes"]
     said = cli("apply", "records.yaml", "--json")
     assert (said.code, statuses(said)) == (0, ["registered", "here"])
     assert cli("apply", "records.yaml").err == "tui-registry: nothing to do: 2 here already\n"
@@ -112,6 +116,14 @@ def test_an_id_names_the_record_from_anywhere(cli: Cli, own: str) -> None:
     record = cli("show", own, "--json").json["record"]
     assert (record["name"], record["version"], record["license"]) == ("renamed", "3.0.0", "Apache-2.0")
     assert cli("apply", "-", given=given).err == "tui-registry: nothing to do: 1 here already\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("kind: model\nname: [\n", "line 3, column 1: is not YAML"), (" \n", "is empty")]
+)
+def test_what_is_wrong_with_a_text_from_a_pipe_is_told_with_its_place(cli: Cli, given: str, said: str) -> None:
+    (problem,) = cli("apply", "-", "--json", given=given).json["problems"]
+    assert said in problem["sentence"]
 
 
 def test_without_an_id_it_is_the_one_of_that_name_and_version(cli: Cli, own: str) -> None:

@@ -33,7 +33,7 @@ def test_a_replica_moves_to_another_folder_whole(cli: Cli, own: str, phrase: str
     cli("search", "--save", "small", "params:<=8b")
     made = cli("backup", "saved", "--passphrase-file", phrase)
     assert (made.code, made.err) == (0, "")
-    assert made.out.startswith("wrote 1 operations, 1 records to ")
+    assert made.out.startswith("wrote 1 operation, 1 record to ")
     assert "locked with the passphrase" in made.out
     assert stat.S_IMODE((tmp_path / "saved").stat().st_mode) == 0o600
     config.unlink()

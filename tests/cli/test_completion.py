@@ -155,6 +155,7 @@ def test_there_is_a_script_for_every_shell_that_is_named(cli: Cli) -> None:
     assert {*SHELLS} == {*SCRIPTS}
     for shell in SHELLS:
         assert cli("completion", shell).out == SCRIPTS[shell]
+    assert "are required: bash|zsh|fish. Try" in cli("completion").err
 
 
 # ---- in real shells ------------------------------------------------------------------------------------------------

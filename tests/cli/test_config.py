@@ -59,6 +59,7 @@ def test_what_is_set_is_shown_and_on_demand_everything(cli: Cli, written: Path) 
     assert len(whole) > 40
     assert "node.connections = 64" in whole
     assert "node.header_seconds = 10.0  (not set)" in whole
+    assert not any("None" in line for line in whole)
     told = cli("config", "show", "--json").json
     assert (told["path"], told["exists"], told["theme"], told["name"]) == (str(written), True, "nord", "")
     assert (told["sync"], told["node"]) == ({"pull_seconds": 600, "requests_at_once": 2}, {"connections": 64})

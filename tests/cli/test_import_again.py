@@ -143,7 +143,7 @@ def test_what_was_deleted_here_is_registered_anew_only_when_asked(cli: Cli, file
         left = cli("import", str(file), *words, "--json")
         assert (left.code, left.json["status"], left.json["id"]) == (0, "deleted", first)
         assert left.json["problems"][0]["code"] == "deleted"
-        assert "was deleted here: --register registers it anew" in left.json["problems"][0]["sentence"]
+        assert "was deleted here: 'import --register' registers it anew" in left.json["problems"][0]["sentence"]
         assert left.err == "tui-registry: 1 deleted here\n"
     anew = cli("import", str(file), "--register", "--json")
     assert (anew.code, anew.json["status"]) == (0, "registered")

@@ -124,6 +124,9 @@ def test_a_record_lives_by_its_node(ask: Asked, there: There) -> None:
     assert (again.code, again.out) == (0, f"already here: model my-finetune, id {key}\n")
     other = ask.writes("register", "model", "-", given=MODEL + "description: another\n")
     assert is_one_sentence(other, "is here already and the file says something else", "nothing was signed")
+    # What helps goes to the node as well
+    assert f"'tui-registry --node {there.url} update {key[:12]} " in other.err
+    assert f"'tui-registry --node {there.url} register --new'" in other.err
 
     shown = ask("show", key, "--json")
     edited = ask.writes("update", key, "-", "--json", given="description: changed\n")

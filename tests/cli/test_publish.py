@@ -73,6 +73,7 @@ def test_a_dry_run_signs_and_offers_nothing(cli: Cli, card: str, hub: tuple[Data
     found, (node,) = published(cli("publish", card, "--dry-run", "--json"))
     assert (found["status"], node["dry_run"], node["records"], node["missing"]) == ("ready", True, 0, [])
     said = cli("publish", card, "--dry-run")
+    assert said.err == "tui-registry: 1 ready: without --dry-run this is signed and offered\n"
     assert (said.code, said.out.splitlines()[-1]) == (0, "hub: would get 1 record")
     assert not (data_dir / "identity.key").exists()
     cli("import", card, "--register")
@@ -86,6 +87,9 @@ def test_a_node_that_does_not_take_it_is_named_and_the_others_get_it(
     cli: Cli, card: str, hub: tuple[Datastore, str], tmp_path: Path
 ) -> None:
     cli("peer", "add", "down", "http://127.0.0.1:1")
+    dry = cli("publish", card, "--dry-run")
+    assert (dry.code, "down: would get" in dry.out, "down: connection refused" in dry.err) == (1, False, True)
+    assert "hub: would get 1 record\n" in dry.out
     with Datastore.open(tmp_path / "shut") as shut, running(shut) as address:
         cli("peer", "add", "shut", address.url)
         said = cli("publish", card, "--json")
@@ -98,6 +102,13 @@ def test_a_node_that_does_not_take_it_is_named_and_the_others_get_it(
     assert "shut: does not take operations from others" in said.err
     assert "down: " in said.err
     assert cli("publish", card, "--to", "hub").code == 0
+
+
+def test_what_does_not_end_in_time_is_to_be_published_again(cli: Cli, card: str) -> None:
+    said = cli("publish", card, "--timeout", "0.001")
+    assert said.code == 1
+    assert "hub: did not end within the time that it was given. Publish it again to go on from here\n" in said.err
+    assert cli("publish", card).code == 0
 
 
 class _Liar(BaseHTTPRequestHandler):
@@ -179,9 +190,12 @@ def test_the_recipe_for_ci_publishes_and_finds_its_record_again(cli: Cli, tmp_pa
         (tmp_path / "model.yaml").write_text(f"kind: model\n{CARD.format('1.0.0')}")
         cli("peer", "add", "hub", address.url)
         (tmp_path / "token").write_text(environment["TOKEN"])
-        assert cli("publish", "model.yaml", "--token-file", "token").code == 0
-        (tmp_path / "model.yaml").write_text(f"kind: model\n{CARD.format('1.0.0').replace('MIT', 'Apache-2.0')}")
+        # A field that was changed before is changed again, by a machine that does not remember what the file said then.
+        for licence in ("MIT", "Apache-2.0"):
+            (tmp_path / "model.yaml").write_text(f"kind: model\n{CARD.format('1.0.0').replace('MIT', licence)}")
+            assert cli("publish", "model.yaml", "--token-file", "token").code == 0
+        (tmp_path / "model.yaml").write_text(f"kind: model\n{CARD.format('1.0.0').replace('MIT', 'BSD-3-Clause')}")
         done = subprocess.run(["bash", "-ec", script], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         (row,) = hub.search("").rows
-        assert (row.license, hub.stats().ops) == ("Apache-2.0", 2)
+        assert (row.license, hub.stats().ops) == ("BSD-3-Clause", 3)

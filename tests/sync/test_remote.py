@@ -566,6 +566,15 @@ def test_what_is_no_address_of_a_node_is_refused(url: str) -> None:
     assert "secret" not in caught.value.sentence
 
 
+def test_what_was_closed_says_so(recwarn: pytest.WarningsRecorder) -> None:
+    with connect("http://127.0.0.1:1") as registry:
+        pass
+    registry.close()
+    with pytest.raises(RemoteError, match="has been closed") as told:
+        registry.health()
+    assert (told.value.code, [*recwarn]) == ("unusable", [])
+
+
 def test_what_is_no_token_is_refused_unseen() -> None:
     with pytest.raises(RemoteError) as caught:
         connect("http://127.0.0.1:1", "two\nlines")

@@ -14,7 +14,7 @@ from tui_registry.datastore import DATABASE, TOKEN_FILE, StoreError
 from tui_registry.present.elsewhere import what_was_restored
 from tui_registry.present.pulls import rejection_json
 from tui_registry.settings import data_dir
-from tui_registry.text import exact, moment_utc, safe_text
+from tui_registry.text import moment_utc, plural, safe_text
 
 SYNC_FIRST = (
     "pull from every peer before you write ('tui-registry sync'): what you wrote since then, others may still have"
@@ -56,7 +56,8 @@ def _back_up(args: Namespace) -> int:
             }
         )
         return 0
-    out(f"wrote {exact(made.operations)} operations, {exact(made.records)} records to {safe_text(str(made.path))}")
+    counts = f"{plural(made.operations, 'operation')}, {plural(made.records, 'record')}"
+    out(f"wrote {counts} to {safe_text(str(made.path))}")
     if made.has_key:
         out(f"the key of 0x{made.address} is in it, locked with the passphrase: without that nobody can use it")
     elif made.address:
@@ -68,7 +69,8 @@ def _back_up(args: Namespace) -> int:
         note(f"the token in {TOKEN_FILE} is not in it: programs need another one then ('token add')")
     kept = sum(1 for _ in folder.glob("identity.key.*.old*"))
     if kept:
-        note(f"{exact(kept)} former keys ({safe_text(str(folder / 'identity.key.*.old'))}) are not in it")
+        left = "is not" if kept == 1 else "are not"
+        note(f"{plural(kept, 'former key')} ({safe_text(str(folder / 'identity.key.*.old'))}) {left} in it")
     return 0
 
 
@@ -99,7 +101,7 @@ def _put_back(args: Namespace) -> int:
         )
     else:
         made = "" if done.made_at is None else f", as of {moment_utc(done.made_at)}"
-        counts = f"{exact(done.operations)} operations, {exact(done.records)} records"
+        counts = f"{plural(done.operations, 'operation')}, {plural(done.records, 'record')}"
         out(f"put {counts} back into {safe_text(str(done.data_dir))}{made}")
         for line in _told(done):
             out(line)
@@ -130,5 +132,6 @@ def _told(done: archive.PutBack) -> list[str]:
         case _:
             pass
     if done.tokens:
-        lines.append(f"{exact(done.tokens)} tokens open its node: 'token list' names them")
+        opens = "opens" if done.tokens == 1 else "open"
+        lines.append(f"{plural(done.tokens, 'token')} {opens} its node: 'token list' tells more")
     return lines

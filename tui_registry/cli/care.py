@@ -34,7 +34,7 @@ from tui_registry.errors import Json, Kind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import rejection_json
 from tui_registry.records.schema import MAX_OP_BYTES
-from tui_registry.text import exact, moment_utc, safe_text
+from tui_registry.text import exact, moment_utc, plural, safe_text
 
 
 def verify(args: Namespace) -> int:
@@ -56,7 +56,7 @@ def verify(args: Namespace) -> int:
         )
     else:
         state = "all is sound" if found.sound else "not all was sound"
-        out(f"{exact(found.ops)} operations checked, {exact(found.records)} records: {state}")
+        out(f"{plural(found.ops, 'operation')} checked, {plural(found.records, 'record')}: {state}")
         for each in found.invalid:
             note(f"operation {each.place}: {each.code}: {safe_text(each.sentence)}")
         for repair in (*found.repaired, *found.unrepaired):

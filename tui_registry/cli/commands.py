@@ -606,10 +606,13 @@ passphrase, and what 'token add ci --scope push' printed on the node's machine:
     tui-registry identity import key.json --passphrase-file phrase
     tui-registry peer add hub https://registry.example
     tui-registry sync hub
+    tui-registry apply "$GITHUB_WORKSPACE/model.yaml" --json
     tui-registry publish "$GITHUB_WORKSPACE/model.yaml" --to hub --token-file token --json
 
 'sync' comes first, so that records that are there are found again and changed: by their name, version and quantisation,
-or by the id that the file names (model_id: or agent_id:), which stays when the version changes."""
+or by the id that the file names (model_id: or agent_id:), which stays when the version changes. 'apply' makes them what
+the file says: such a machine does not remember what the file said before, and 'publish' alone would take what was
+changed since they were registered for edits of yours, and leave it."""
 
 
 def _export(parser: ArgumentParser) -> None:
@@ -737,7 +740,8 @@ def _completion(parser: ArgumentParser) -> None:
     # What the scripts ask: the line up to the cursor, as it is typed or as words.
     parser.add_argument("--line", type=words, help=SUPPRESS)
     parser.add_argument("--breaks", help=SUPPRESS)
-    parser.add_argument("words", nargs="*", type=words, help=SUPPRESS)
+    # With a default, so that nobody is told that it is missing
+    parser.add_argument("words", nargs="*", type=words, default=[], help=SUPPRESS)
 
 
 def _demo(parser: ArgumentParser) -> None:

@@ -92,7 +92,8 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
         out(f"{name} = {safe_text(str(value))}" if value else f"{name} = (not set)")
     for table, numbers in bounds.items():
         for name, number in numbers.items():
-            out(f"{table}.{name} = {number}" + ("" if name in here[table] else "  (not set)"))
+            shown = "" if number is None else f"{number}"
+            out(f"{table}.{name} = " + (shown if name in here[table] else f"{shown}  (not set)".lstrip()))
 
 
 def _set(path: Path, name: str, typed: str) -> Settings:

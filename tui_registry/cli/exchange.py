@@ -647,7 +647,7 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
         write_bytes(data)
         return
     write_file(output, data, 0o666)
-    note(f"wrote {exact(len(ops))} operations of {kind} {identifier[:12]} to {safe_text(output)}")
+    note(f"wrote {plural(len(ops), 'operation')} of {kind} {identifier[:12]} to {safe_text(output)}")
 
 
 def _say_reread(error: RegistryError | None) -> None:

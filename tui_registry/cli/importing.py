@@ -173,7 +173,11 @@ def publish(args: Namespace) -> int:
         counts = work.outcome.counts
         if not counts and cut_short is None:
             raise FileError(f"there are no descriptions in {shown_name(source)}: {FILES} are read")
-        note(work.summary() if counts else "nothing was read")
+        said = work.summary() if counts else "nothing was read"
+        if dry and counts["ready"] + counts["changed"]:
+            # Not `import`'s way to go on: here is no --register and no --update
+            said = f"{work.outcome.counted()}: without --dry-run this is signed and offered"
+        note(said)
         if work.signed > 1:
             note(f"to take it back: tui-registry undo --batch {work.run.together.number}")
         given = asyncio.run(_given(datastore, nodes, [*dict.fromkeys(work.ids)], token, args.timeout, dry_run=dry))
@@ -341,6 +345,9 @@ class _Import:
             for (one, _), comparison in zip(entries, self._datastore.imports.compare(self.run, described), strict=True):
                 one.compared(comparison)
                 if self._wins and one.status == "deleted":
+                    # Not what helps an import: it comes back by itself
+                    one.problems = tuple(problem for problem in one.problems if problem.code != "deleted")
+                    one.notes = (*one.notes, "it was deleted here, and comes back")
                     one.status = "invalid" if one.errors else "ready"
         alone = len(found) == 1 and not self.outcome.counts and not self._wins
         for one in found:

@@ -22,6 +22,7 @@ from tui_registry.cli.output import (
     problem_line,
     terminal_width,
 )
+from tui_registry.cli.parser import PROGRAM
 from tui_registry.cli.registry import (
     STDIN,
     asking,
@@ -122,7 +123,8 @@ def _register_there(args: Namespace, finding: Finding, kind: Kind, record: Recor
             ]
             if edited:
                 told = merge(None, [there.record], {path: value_at(record, path) for path in edited}).record
-                raise _says_something_else(kind, there.id, there.record, told, args.file)
+                at = f"{PROGRAM} --node {node.name} "
+                raise _says_something_else(kind, there.id, there.record, told, args.file, at=at)
             _tell_status(node, "here", there.id, as_json=args.json)
             return 0
         written = node.add(kind, record)
@@ -163,8 +165,9 @@ def _differs(kind: Kind, found: Comparison, draft: Record, file: str) -> StoreEr
 
 
 def _says_something_else(
-    kind: Kind, identifier: str, before: Record, told: Record, file: str, *, is_named: bool = False
+    kind: Kind, identifier: str, before: Record, told: Record, file: str, *, is_named: bool = False, at: str = ""
 ) -> StoreError:
+    """`at` is what stands before the commands that help."""
     name, short = safe_text(str(before["name"]), 60), identifier[:12]
     lines = change_lines(before, told, most=1)
     more = f"; and {exact(len(lines) - _MOST_CHANGES)} more" if len(lines) > _MOST_CHANGES else ""
@@ -172,8 +175,8 @@ def _says_something_else(
     return StoreError(
         "differs",
         f"{kind} {name} ({short}) is here already and the file says something else (nothing was signed): "
-        f"{'; '.join(lines[:_MOST_CHANGES])}{more}: 'update {short} {safe_text(file, 200)}' changes it, "
-        f"{without}'register --new' registers another one",
+        f"{'; '.join(lines[:_MOST_CHANGES])}{more}: '{at}update {short} {safe_text(file, 200)}' changes it, "
+        f"{without}'{at}register --new' registers another one",
     )
 
 

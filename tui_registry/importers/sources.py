@@ -215,7 +215,8 @@ def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding
     try:
         document = load_document(text, source)
     except DocumentError:
-        if suffix not in _NAMED and not text.lstrip().startswith(("{", "[")):
+        told = not text.strip() or says_ours(text) or text.lstrip().startswith(("{", "["))
+        if suffix not in _NAMED and not told:
             return [Finding(source, kind, None, (_UNKNOWN,))]
         # What is ours is said in words, with the place
         found = _read_as_written(text, path, kind, notes)

@@ -114,7 +114,7 @@ _BECAME: Final = {
 
 def what_was_restored(restored: Restored) -> str:
     """That it was put back, and by how much, for people."""
-    then = f"others were given {exact(restored.shared)} operations of it ({moment_utc(restored.shared_at)})"
+    then = f"others were given {plural(restored.shared, 'operation')} of it ({moment_utc(restored.shared_at)})"
     if restored.size < restored.shared:
         return f"{PUT_BACK}: it has {exact(restored.size)}, and {then}"
     # What was missing may have come back: all that is known is that it stands at other places.

@@ -108,10 +108,9 @@ class SyncError(RegistryError):
         self.reason = reason
 
 
-def out_of_time(peer: str) -> SyncError:
-    """A pull or push that did not end within the time that it was given."""
-    said = "did not end within the time that it was given. The next sync goes on from here"
-    return SyncError(peer, "out_of_time", said)
+def out_of_time(peer: str, next_time: str = "The next sync goes on from here") -> SyncError:
+    """A pull, a push or a delivery that did not end within the time that it was given, and what comes of it."""
+    return SyncError(peer, "out_of_time", f"did not end within the time that it was given. {next_time}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Nodes of 0.1 give a body 60 s, however large it is.
 _TOO_MUCH = frozenset(("http_408", "http_413"))
+# Of a delivery: no sync goes on with it.
+_AGAIN = "Publish it again to go on from here"
 
 
 async def push(
@@ -60,7 +62,7 @@ async def deliver(
     Args:
         identifiers: of the records, each once.
         token: as for `push`.
-        dry_run: only ask.
+        dry_run: only ask; without identifiers, whether the node answers.
 
     Raises:
         StoreError: code `not_found`: there is no such peer.
@@ -76,14 +78,17 @@ async def deliver(
                 )
             from tui_registry.sync.http_transport import HttpTransport
 
-            async with HttpTransport(peer.name, peer.address, bounds) as transport:
+            async with HttpTransport(peer.name, peer.address, bounds, next_time=_AGAIN) as transport:
+                if dry_run and not identifiers:
+                    # What is not signed yet cannot be asked for; whether there is a node can.
+                    await transport.head()
                 for start in range(0, len(identifiers), bounds.missing_hashes):
                     asked = identifiers[start : start + bounds.missing_hashes]
                     done = await _delivered(datastore, transport, asked, done, bounds, token, dry_run=dry_run)
     except TimeoutError:
         if not given.expired():
             raise
-        error: SyncError = out_of_time(peer_name)
+        error: SyncError = out_of_time(peer_name, _AGAIN)
     except SyncError as failed:
         error = failed
     else:

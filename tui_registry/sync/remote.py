@@ -531,6 +531,8 @@ class Remote:
         Raises:
             InvalidRecord, RemoteError: the node refuses.
         """
+        if self._thread.is_closed:
+            raise RemoteError("unusable", f"{self.name}: the connection has been closed: connect anew")
         token = None if method == "GET" else self._token
         try:
             answer = self._thread.run(self._transport.ask(method, path, content=content, headers=headers, token=token))

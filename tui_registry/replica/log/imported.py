@@ -707,7 +707,8 @@ def _as_draft(kind: Kind, said: Record) -> Record | None:
 def _deleted(kind: Kind, identifier: str) -> StoreError:
     return StoreError(
         "deleted",
-        f"{kind} {identifier[:12]}, which it was registered as, was deleted here: --register registers it anew",
+        f"{kind} {identifier[:12]}, which it was registered as, was deleted here: 'import --register' registers it "
+        "anew",
     )
 
 
