@@ -11,7 +11,7 @@ import pytest
 from tests.importers.made import at
 from tui_registry.importers import Finding, Found, Skipped, read_source
 
-CASES = Path("/work/shared/cases/import")
+CASES = Path(__file__).parents[3] / "shared" / "cases" / "import"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not here")
 
 
