@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tui_registry import settings
 from tui_registry.datastore import DATABASE, TOKEN_FILE, Datastore, Shared, StoreError, VerifyReport
-from tui_registry.durable import drafted, drafted_folder, give_new_name, make_folder, sweep, sync_folder
+from tui_registry.durable import drafted, drafted_folder, free_bytes, give_new_name, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.backup_file import MOST_BESIDE_BYTES, expect_backup, held_if_blank, seal, unseal
@@ -153,8 +153,8 @@ def put_back(
         _expect_nothing(folder)
         make_folder(folder)
         sweep(folder, DATABASE)
-        room = os.statvfs(folder)
-        if os.fstat(file).st_size > room.f_bavail * room.f_frsize:
+        free = free_bytes(folder)
+        if free is not None and os.fstat(file).st_size > free:
             raise _full(folder)
         draft = stack.enter_context(drafted_folder(database))
         _copy(file, draft / DATABASE, path)

@@ -122,6 +122,25 @@ def make_folder(folder: Path, mode: int = 0o700) -> None:
         sync_folder(made.parent)
 
 
+def free_bytes(folder: Path) -> int | None:
+    """Bytes that this user may still write on the disk of a folder; None where that cannot be known."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files that lie in a folder take, in bytes; of folders in it nothing. One that goes meanwhile is none."""
+    size = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                size += entry.stat().st_size if entry.is_file() else 0
+    return size
+
+
 def sync_folder(folder: Path) -> None:
     """Have the names of what lies in a folder on disk, as far as it lets us.
 

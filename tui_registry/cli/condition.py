@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from tui_registry.cli.output import StatusLine, note, out, out_json
 from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import DATABASE, Datastore, StoreError
+from tui_registry.durable import free_bytes
 from tui_registry.frozen import NamedTuple
 from tui_registry.settings import data_dir
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
@@ -61,7 +62,7 @@ class _Found:
         self.drafts = len(datastore.drafts.all())
         self.searches = len(datastore.searches.saved())
         self.size = _bytes_of(self.folder)
-        self.free = _room(self.folder)
+        self.free = free_bytes(self.folder)
 
     def to_json(self) -> dict[str, Json]:
         stats = self.stats
@@ -183,15 +184,6 @@ def _bytes_of(folder: Path) -> int:
     return size
 
 
-def _room(folder: Path) -> int | None:
-    """Bytes that this user may still write there; None where that cannot be known."""
-    try:
-        found = os.statvfs(folder)
-    except OSError:
-        return None
-    return found.f_bavail * found.f_frsize
-
-
 # What is wrong
 
 State: TypeAlias = Literal["ok", "warning", "wrong"]
@@ -311,7 +303,7 @@ def _folder(folder: Path) -> Check:
         return Check("folder", "ok", f"{where} is not there yet: the first command makes it")
     if not folder.is_dir():
         return Check("folder", "wrong", f"{where} is no folder", "move that file away, or name another --data-dir")
-    free = _room(folder)
+    free = free_bytes(folder)
     if free is not None and free < _LITTLE_ROOM:
         state: State = "warning" if free else "wrong"
         return Check("folder", state, f"{where} has {size_bytes(free)} left on its disk", "make room there")

@@ -11,12 +11,10 @@ import asyncio
 import ipaddress
 import json
 import logging
-import os
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -26,6 +24,7 @@ from starlette.responses import Response
 
 import tui_registry
 from tui_registry.datastore import ApplyReport, Datastore, Head, StoreError
+from tui_registry.durable import bytes_in, free_bytes
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
@@ -288,7 +287,7 @@ class _Readiness:
         else:
             if share < 1:
                 found.append(_Hindrance("index", f"the word index is made to {share:.0%}: searches find what is in it"))
-        room = _room(self._datastore.data_dir)
+        room = free_bytes(self._datastore.data_dir) or 0
         if room < _SPARE and not self._datastore.why_read_only:
             found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))
         return found
@@ -301,14 +300,6 @@ class _Hindrance(NamedTuple):
 
 _UNKEPT = (b"cache-control", b"no-store")
 _CLOSING = _Hindrance("closing", "the node was told to end")
-
-
-def _room(folder: Path) -> int:
-    try:
-        found = os.statvfs(folder)
-    except OSError:
-        return 0
-    return found.f_bavail * found.f_frsize
 
 
 class _Metrics:
@@ -526,7 +517,7 @@ class _Pushes:
             lines = split(body, bounds.push_lines)
         except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
-        if _disk_use(self._datastore.data_dir) >= bounds.push_store_bytes:
+        if bytes_in(self._datastore.data_dir) >= bounds.push_store_bytes:
             raise NodeError("full", "this node has no room for more operations from others")
         return self._datastore.apply(lines, source=source)
 
@@ -704,10 +695,6 @@ def _described(keys: Keys, asked: list[tuple[bytes, bytes | None]]) -> Response:
         "ranges": [describe(keys, low, high) for low, high in asked],
     }
     return Response(_spelt(told), 200, None, _JSON)
-
-
-def _disk_use(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.glob("*") if path.is_file())
 
 
 def _spelt(tree: Json) -> bytes:

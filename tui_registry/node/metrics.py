@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 
@@ -19,6 +18,7 @@ from prometheus_client.registry import Collector
 
 import tui_registry
 from tui_registry.datastore import Datastore, StoreError
+from tui_registry.durable import bytes_in, free_bytes
 from tui_registry.node.queues import Waiting
 from tui_registry.node.watch import BUCKETS, Counts
 
@@ -141,18 +141,10 @@ def _of_replica(datastore: Datastore) -> Iterator[Metric]:
 
 
 def _of_disk(datastore: Datastore) -> Iterator[Metric]:
-    size = 0
-    for file in datastore.data_dir.glob("*"):
-        try:
-            size += file.stat().st_size if file.is_file() else 0
-        except OSError:
-            continue  # it has gone meanwhile
-    yield _gauge("replica_bytes", "The replica's files.", size)
-    try:
-        found = os.statvfs(datastore.data_dir)
-    except OSError:
-        return
-    yield _gauge("disk_free_bytes", "Room on the replica's disk.", found.f_bavail * found.f_frsize)
+    yield _gauge("replica_bytes", "The replica's files.", bytes_in(datastore.data_dir))
+    free = free_bytes(datastore.data_dir)
+    if free is not None:
+        yield _gauge("disk_free_bytes", "Room on the replica's disk.", free)
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

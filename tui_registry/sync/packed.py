@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tui_registry.datastore import Datastore, StoreError
-from tui_registry.durable import drafted, sweep
+from tui_registry.durable import bytes_in, drafted, free_bytes, sweep
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 from tui_registry.sync.tiles import LogError, Unpacker
 
@@ -96,14 +96,14 @@ class PackedTiles:
                 return
             self._kept += 1
             if self._kept % _COUNTED_EACH == 0:
-                self._size = _size_of(self._folder / epoch)
+                self._size = bytes_in(self._folder / epoch)
             if self._size + size > self._limit or self._datastore.why_read_only:
                 return
             self._size += size
         path = self._path(epoch, tile)
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if shutil.disk_usage(path.parent).free < _SPARE_BYTES + size:
+            if (free_bytes(path.parent) or 0) < _SPARE_BYTES + size:
                 return
             with drafted(path, (data, _seal(hashlib.sha256(data).digest(), epoch, tile)), on_disk=False) as draft:
                 draft.replace(path)
@@ -140,7 +140,7 @@ class PackedTiles:
             if _tiles_in(folder):
                 self._foreign = epoch
                 return False
-        self._size = _size_of(folder)
+        self._size = bytes_in(folder)
         self._epoch = epoch
         return True
 
@@ -185,12 +185,3 @@ def _tiles_in(folder: Path) -> list[int]:
     with suppress(OSError):
         return [int(found[1]) for file in folder.iterdir() if (found := _NAME.fullmatch(file.name))]
     return []
-
-
-def _size_of(folder: Path) -> int:
-    size = 0
-    with suppress(OSError), os.scandir(folder) as files:
-        for file in files:
-            with suppress(OSError):
-                size += file.stat(follow_symlinks=False).st_size
-    return size
