@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
 from tui_registry.datastore import Head
 from tui_registry.errors import Json
 from tui_registry.sync.bounds import TILE_OPS
@@ -20,6 +21,8 @@ _NUMBER = "(0|[1-9][0-9]{0,15})"
 _NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}(?:-{_NUMBER})?)?\.ndjson\.gz", re.ASCII)
 _GZIP = 31  # zlib's wbits for one gzip member with its header and checksum
 _LEVEL = 6
+# The last second of the year 9999, as for times of records; no version of the rules is as large.
+_MOST_SECONDS = 253_402_300_799
 
 
 class LogError(ValueError):
@@ -54,6 +57,14 @@ def spell_head(head: Head, *, ranges: bool) -> bytes:
     }
     if ranges:
         tree["ranges"] = True
+    later: dict[str, Json] = {
+        "rules": head.rules,
+        "set": head.set,
+        "root": head.root,
+        "signed_at": head.signed_at,
+        "sig": head.sig,
+    }
+    tree.update((member, value) for member, value in later.items() if value is not None)
     return json.dumps(tree, separators=(",", ":")).encode()
 
 
@@ -82,7 +93,10 @@ def parse_head(data: bytes) -> RemoteHead:
         raise _wrong("size", f"a whole number from 0 to {MAX_SIZE}")
     fingerprint = _digits(tree, "fingerprint", 64)
     node = _digits(tree, "node", 40, "an address of ")
-    return RemoteHead(Head(epoch, size, fingerprint, node), tree.get("ranges") is True)
+    head = Head(epoch, size, fingerprint, node, *_later(tree))
+    if head.sig is not None:
+        _check_signature(head)
+    return RemoteHead(head, tree.get("ranges") is True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +240,34 @@ def _digits(tree: dict[str, Json], member: str, count: int, of: str = "") -> str
     if not isinstance(value, str) or len(value) != count or not _HEX.fullmatch(value):
         raise _wrong(member, f"{of}{count} lower-case hex digits")
     return value
+
+
+def _later(tree: dict[str, Json]) -> tuple[int | None, str | None, str | None, int | None, str | None]:
+    """The members that version 0.1 does not know: rules, set, root, signed_at and sig."""
+    numbers: dict[str, int | None] = {"rules": None, "signed_at": None}
+    for member in numbers:
+        value = tree.get(member)
+        if member in tree and (type(value) is not int or not 0 <= value <= _MOST_SECONDS):
+            raise _wrong(member, f"a whole number from 0 to {_MOST_SECONDS}")
+        numbers[member] = value if isinstance(value, int) else None
+    digits = {
+        member: _digits(tree, member, count) if member in tree else None
+        for member, count in (("set", 64), ("root", 64), ("sig", SIGNATURE_DIGITS))
+    }
+    return numbers["rules"], digits["set"], digits["root"], numbers["signed_at"], digits["sig"]
+
+
+def _check_signature(head: Head) -> None:
+    """Refuse a head whose signature is not of its node's key."""
+    digest = head.digest
+    if digest is None:
+        raise LogError("bad_head", "sends a head with a signature, and without the set, root and signed_at that it is of")
+    if head_signer(digest, head.sig or "") != head.node:
+        raise LogError(
+            "bad_head",
+            "sends a head whose signature is not one of its node's key: it was changed on the way, or somebody else "
+            "made it",
+        )
 
 
 def _wrong(member: str, right: str) -> LogError:

@@ -33,7 +33,7 @@ from tui_registry.replica.log.versions import (
     read_last,
 )
 from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.key import NO_ADDRESS, Key
 from tui_registry.replica.store.stored import (
     children_in,
     chunks,
@@ -60,12 +60,41 @@ _SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9
 
 
 class Head(NamedTuple):
-    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key."""
+    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key; and what newer
+    ones say beside that, None where it is not said. See protocol.md, Heads.
+
+    Attributes:
+        rules: the least version of the rules that reads all of the log.
+        set: the digest of the set of its hashes; root: of its tree of hashes. 64 hex digits each.
+        signed_at: when its last op came, Unix seconds.
+        sig: the node's signature of all that, 130 hex digits.
+    """
 
     epoch: str
     size: int
     fingerprint: str
     node: str
+    rules: int | None = None
+    set: str | None = None
+    root: str | None = None
+    signed_at: int | None = None
+    sig: str | None = None
+
+    @property
+    def digest(self) -> bytes | None:
+        """What its signature is of; None where it does not say enough to be signed."""
+        if self.set is None or self.root is None or self.signed_at is None:
+            return None
+        from tui_registry.crdt.signed_heads import head_digest
+
+        return head_digest(
+            epoch=self.epoch,
+            size=self.size,
+            fingerprint=self.fingerprint,
+            set_hash=self.set,
+            root=self.root,
+            signed_at=self.signed_at,
+        )
 
 
 class Operation(NamedTuple):
@@ -165,6 +194,7 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._signed: tuple[Head, str] | None = None
 
     # As other replicas copy it
 
@@ -177,6 +207,45 @@ class Log:
         with self._pool.read() as db:
             head = _read_head(db)
         return head._replace(node=self._key.address) if make_key and not head.node else head
+
+    def signed_head(self) -> Head:
+        """The head as others are given it: signed, where there is a key that can be read and the head says enough.
+
+        One head is signed once, however often it is asked for.
+        """
+        head = self.head()
+        held = self._signed
+        if held is not None and held[0] == head:
+            return head._replace(sig=held[1])
+        digest = head.digest
+        if digest is None or head.node == NO_ADDRESS:
+            return head
+        try:
+            identity = self._key.identity()
+        except StoreError:
+            # It is as good a log without: `why_unsigned` tells.
+            return head
+        if identity.address != head.node:
+            # Another process put another key in place just now: the next head bears its address.
+            return head
+        from tui_registry.crdt.signed_heads import sign_head
+
+        sig = sign_head(identity, digest)
+        self._signed = head, sig
+        return head._replace(sig=sig)
+
+    def why_unsigned(self) -> str | None:
+        """Why the head that others are given bears no signature, to end a sentence; None where it bears one."""
+        head = self.signed_head()
+        if head.sig is not None:
+            return None
+        if head.digest is None:
+            return "what it would sign is still being made from the log"
+        try:
+            self._key.identity()
+        except StoreError as error:
+            return error.sentence
+        return "the key is being replaced"
 
     def begins_as(self, head: Head) -> bool:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
