@@ -261,7 +261,9 @@ def _check_signature(head: Head) -> None:
     """Refuse a head whose signature is not of its node's key."""
     digest = head.digest
     if digest is None:
-        raise LogError("bad_head", "sends a head with a signature, and without the set, root and signed_at that it is of")
+        raise LogError(
+            "bad_head", "sends a head with a signature, and without the set, root and signed_at that it is of"
+        )
     if head_signer(digest, head.sig or "") != head.node:
         raise LogError(
             "bad_head",

@@ -60,8 +60,8 @@ _SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9
 
 
 class Head(NamedTuple):
-    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key; and what newer
-    ones say beside that, None where it is not said. See protocol.md, Heads.
+    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key; and what
+    newer ones say beside that, None where it is not said. See protocol.md, Heads.
 
     Attributes:
         rules: the least version of the rules that reads all of the log.
