@@ -153,6 +153,30 @@ def concerns_of(peer: Peer) -> tuple[Concern, ...]:
     return tuple(found)
 
 
+def concern_json(concern: Concern) -> dict[str, Json]:
+    """A concern as `--json` tells it."""
+    return {"code": concern.code, "sentence": concern.sentence, "remedy": concern.remedy}
+
+
+def key_words(peer: Peer) -> str:
+    """By which key a peer's heads are known, and whether its last one bears that; safe to show."""
+    known, signed = safe_text(peer.pinned or "", 40), safe_text(peer.signed_by or "", 40)
+    if not known:
+        return "none yet: no head of it that was read bears a signature"
+    if signed == known:
+        return f"0x{known}, which signed its last head"
+    if signed:
+        return f"0x{known}; its last head is signed by 0x{signed}"
+    return f"0x{known}" if peer.their_size is None else f"0x{known}; its last head bears no signature"
+
+
+def root_words(peer: Peer) -> str:
+    """Whether what a peer signed of its log fits what it sent."""
+    if peer.root_fits is None:
+        return "not checked: not all of its log was read one by one, or it signs none"
+    return "fits all that was read" if peer.root_fits else "does not fit what was read"
+
+
 _STAYS = "What came from it stays: each operation is signed by its owner"
 ANOTHER_KEY = f"Ask whoever runs it. 'peer trust {{}}' accepts the new key. {_STAYS}"
 NOT_SIGNED = (
