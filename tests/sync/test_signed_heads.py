@@ -84,6 +84,7 @@ GOOD = signed(OPS).head()
         ("signed_at", True, "whose signed_at is not"),
         ("signed_at", 2**63, "whose signed_at is not"),
         ("rules", 1.5, "whose rules is not"),
+        ("rules", True, "whose rules is not"),
     ],
 )
 def test_a_head_that_was_changed_after_it_was_signed_is_none(member: str, value: object, said: str) -> None:
@@ -288,7 +289,7 @@ def test_what_is_kept_of_heads_and_proofs_is_bounded() -> None:
 
         def show(name: str, key: Identity, size: int, root: str) -> None:
             # Signatures are checked before a head comes here.
-            here.peers.see_head(name, Head(EPOCH, size, "ab" * 32, key.address, 1, "cd" * 32, root * 64, AT, "s"))
+            here.peers.see_head(name, Head(EPOCH, size, "ab" * 32, key.address, 1, "cd" * 32, root * 64, AT, "ab" * 65))
 
         for number in range(1, 301):
             show("liar", Identity(number.to_bytes(32, "big")), 7, "a")

@@ -268,7 +268,7 @@ def _proof(line: bytes, name: str, number: int) -> _Proof:
         one, other = (parse_head(json.dumps(head).encode()).head for head in heads)
     except LogError as error:
         raise OperationsError("no_proof", name, number, f"it {error.reason}") from None
-    if one.sig is None or other.sig is None:
+    if not (one.sig and other.sig):
         raise OperationsError("no_proof", name, number, "one of its heads bears no signature, and so anybody made it")
     for what in ("node", "epoch", "size"):
         if getattr(one, what) != getattr(other, what):
@@ -276,8 +276,6 @@ def _proof(line: bytes, name: str, number: int) -> _Proof:
             raise OperationsError("no_proof", name, number, said)
     if one.root == other.root:
         raise OperationsError("no_proof", name, number, "its heads name the same root, and so both may be true")
-    assert one.root is not None
-    assert other.root is not None
     return _Proof(one.node, one.epoch, one.size, (one.root, other.root))
 
 

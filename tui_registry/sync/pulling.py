@@ -629,7 +629,7 @@ async def _ask_for_children(transport: Transport, missing: set[str], keep: Keep,
 
 
 def _signer(head: Head) -> str | None:
-    return head.node if head.sig is not None else None
+    return head.node if head.sig else None
 
 
 def _placed(rejection: Rejection, start: int | None) -> Rejection:

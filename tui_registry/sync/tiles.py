@@ -21,8 +21,6 @@ _NUMBER = "(0|[1-9][0-9]{0,15})"
 _NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}(?:-{_NUMBER})?)?\.ndjson\.gz", re.ASCII)
 _GZIP = 31  # zlib's wbits for one gzip member with its header and checksum
 _LEVEL = 6
-# The last second of the year 9999, as for times of records; no version of the rules is as large.
-_MOST_SECONDS = 253_402_300_799
 
 
 class LogError(ValueError):
@@ -55,16 +53,17 @@ def spell_head(head: Head, *, ranges: bool) -> bytes:
         "fingerprint": head.fingerprint,
         "node": head.node,
     }
+    if head.rules:
+        tree["rules"] = head.rules
+    if head.rules or head.sig:
+        tree["signed_at"] = head.signed_at
+    if head.set:
+        tree["set"] = head.set
+        tree["root"] = head.root
     if ranges:
         tree["ranges"] = True
-    later: dict[str, Json] = {
-        "rules": head.rules,
-        "set": head.set,
-        "root": head.root,
-        "signed_at": head.signed_at,
-        "sig": head.sig,
-    }
-    tree.update((member, value) for member, value in later.items() if value is not None)
+    if head.sig:
+        tree["sig"] = head.sig
     return json.dumps(tree, separators=(",", ":")).encode()
 
 
@@ -93,9 +92,13 @@ def parse_head(data: bytes) -> RemoteHead:
         raise _wrong("size", f"a whole number from 0 to {MAX_SIZE}")
     fingerprint = _digits(tree, "fingerprint", 64)
     node = _digits(tree, "node", 40, "an address of ")
-    head = Head(epoch, size, fingerprint, node, *_later(tree))
-    if head.sig is not None:
-        _check_signature(head)
+    # As programs of 0.2 tell; no other ones have members of these names.
+    rules, signed_at = _number(tree, "rules"), _number(tree, "signed_at")
+    whole, root = (_digits(tree, member, 64) if member in tree else "" for member in ("set", "root"))
+    signature = _digits(tree, "sig", SIGNATURE_DIGITS) if "sig" in tree else ""
+    head = Head(epoch, size, fingerprint, node, rules, whole, root, signed_at, signature)
+    if head.sig:
+        _check_signature(head, whole_told="signed_at" in tree)
     return RemoteHead(head, tree.get("ranges") is True)
 
 
@@ -242,29 +245,21 @@ def _digits(tree: dict[str, Json], member: str, count: int, of: str = "") -> str
     return value
 
 
-def _later(tree: dict[str, Json]) -> tuple[int | None, str | None, str | None, int | None, str | None]:
-    """The members that version 0.1 does not know: rules, set, root, signed_at and sig."""
-    numbers: dict[str, int | None] = {"rules": None, "signed_at": None}
-    for member in numbers:
-        value = tree.get(member)
-        if member in tree and (type(value) is not int or not 0 <= value <= _MOST_SECONDS):
-            raise _wrong(member, f"a whole number from 0 to {_MOST_SECONDS}")
-        numbers[member] = value if isinstance(value, int) else None
-    digits = {
-        member: _digits(tree, member, count) if member in tree else None
-        for member, count in (("set", 64), ("root", 64), ("sig", SIGNATURE_DIGITS))
-    }
-    return numbers["rules"], digits["set"], digits["root"], numbers["signed_at"], digits["sig"]
+def _number(tree: dict[str, Json], member: str) -> int:
+    value = tree.get(member, 0)
+    if type(value) is not int or not 0 <= value <= MAX_SIZE:
+        raise _wrong(member, f"a whole number from 0 to {MAX_SIZE}")
+    return value
 
 
-def _check_signature(head: Head) -> None:
+def _check_signature(head: Head, *, whole_told: bool) -> None:
     """Refuse a head whose signature is not of its node's key."""
     digest = head.digest
-    if digest is None:
+    if digest is None or not whole_told:
         raise LogError(
             "bad_head", "sends a head with a signature, and without the set, root and signed_at that it is of"
         )
-    if head_signer(digest, head.sig or "") != head.node:
+    if head_signer(digest, head.sig) != head.node:
         raise LogError(
             "bad_head",
             "sends a head whose signature is not one of its node's key: it was changed on the way, or somebody else "

@@ -229,10 +229,10 @@ class Peers:
         with self._pool.write() as db:
             if db.execute("SELECT 1 FROM peers WHERE name = ?", (name,)).fetchone() is None:
                 return  # removed meanwhile
-            if head.sig is not None:
+            if head.sig:
                 _keep_head(db, name, head, self._clock())
             if is_last:
-                signer = head.node if head.sig is not None else None
+                signer = head.node if head.sig else None
                 db.execute(
                     "UPDATE peers SET pinned = coalesce(pinned, :signer), signed_by = :signer WHERE name = :name",
                     {"signer": signer, "name": name},
@@ -601,7 +601,7 @@ def _address(key: str) -> str:
 
 def _is_news(db: sqlite3.Connection, peer: str, head: Head, is_last: bool) -> bool:
     """Whether a head says anything that is not written down yet."""
-    signer = head.node if head.sig is not None else None
+    signer = head.node if head.sig else None
     row = db.execute("SELECT pinned, signed_by FROM peers WHERE name = ?", (peer,)).fetchone()
     if is_last and row is not None and (row[1] != signer or (row[0] is None and signer is not None)):
         return True
@@ -698,7 +698,7 @@ def _read_edge(db: sqlite3.Connection, peer: str, epoch: str) -> tuple[RightEdge
 
 def _check_root(db: sqlite3.Connection, peer: str, head: Head) -> None:
     """Write down whether the root that a signed head names is that of the entries that were read up to its size."""
-    if head.root is None or head.sig is None:
+    if not head.sig:
         # Of one that is remembered because nothing has changed, what was found of it stays.
         db.execute("UPDATE peers SET root_fits = NULL WHERE name = ? AND signed_by IS NULL", (peer,))
         return
