@@ -317,7 +317,14 @@ def test_health(node: Node) -> None:
 
 
 def test_the_head_is_one_small_json_object(node: Node) -> None:
-    assert set(json.loads(node.reader.get("/sync/head").content)) == {"epoch", "size", "fingerprint", "node", "ranges"}
+    of_0_1 = {"epoch", "size", "fingerprint", "node", "ranges"}
+    assert set(json.loads(node.reader.get("/sync/head").content)) == of_0_1 | {
+        "rules",
+        "set",
+        "root",
+        "signed_at",
+        "sig",
+    }
 
 
 # What is said of them

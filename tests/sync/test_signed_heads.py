@@ -11,26 +11,22 @@ import pytest
 
 from tests.replica.replicas import replica
 from tests.sync.hostile import Ask, Reply, honest, hostile
-from tests.sync.logs import ALICE, BOB, EPOCH, MALLORY, FakeLog, roots
+from tests.sync.logs import ALICE, AT, BOB, EPOCH, MALLORY, FakeLog, roots, signed_head
 from tui_registry.crdt import Identity
 from tui_registry.crdt.op import Op
-from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import Datastore, Head
 from tui_registry.sync import PullResult, pull
 from tui_registry.sync.tiles import LogError, parse_head, spell_head
 
 OPS = roots(ALICE, 3)
-AT = 1_750_000_000
 
 
 def signed(ops: Sequence[Op], key: Identity = MALLORY, *, root: bytes | None = None, at: int = AT) -> FakeLog:
     """A log whose head the key has signed, with another root than its own if one is given."""
     log = FakeLog.of(ops)
     tree = root or RightEdge().extended(bytes.fromhex(op.hash) for op in ops).root()
-    head = Head(log.epoch, len(ops), log.fingerprint, key.address, 1, "5e" * 32, tree.hex(), at)
-    assert head.digest is not None
-    extra = json.loads(spell_head(head._replace(sig=sign_head(key, head.digest)), ranges=False))
+    extra = json.loads(spell_head(signed_head(log, len(ops), tree, key, at=at), ranges=False))
     return replace(log, node=key.address, extra=extra)
 
 

@@ -129,27 +129,32 @@ class Concern(NamedTuple):
     remedy: str
 
 
-def concerns_of(peer: Peer) -> tuple[Concern, ...]:
+def concerns_of(peer: Peer, accept: str | None = None) -> tuple[Concern, ...]:
     """What is to be told of a peer's key and heads, the worst first; nothing where all is as it was, and nothing of a
-    peer that has never signed a head, as those of version 0.1."""
+    peer that has never signed a head, as those of version 0.1.
+
+    Args:
+        accept: what accepts a key, a key of the app; None for the command.
+    """
     found = []
+    accept = accept or f"'peer trust {safe_text(peer.name, 40)}'"
     if peer.faces:
         key = peer.signed_by or peer.pinned or ""
         said = (
             f"0x{safe_text(key, 40)} has signed two heads of one log that cannot both be true: others may be shown "
             "another log than you"
         )
-        found.append(Concern("two_faces", "two faces", said, TWO_FACES))
+        found.append(Concern("two_faces", "two faces", said, _TWO_FACES.format(accept)))
     if peer.pinned is not None and peer.signed_by is None and peer.their_size is not None:
         said = f"its head bears no signature, and it is known by that of 0x{safe_text(peer.pinned, 40)}"
-        found.append(Concern("unsigned", "not signed", said, NOT_SIGNED.format(safe_text(peer.name, 40))))
+        found.append(Concern("unsigned", "not signed", said, _NOT_SIGNED.format(accept)))
     elif peer.pinned is not None and peer.signed_by not in (None, peer.pinned):
         new, old = safe_text(peer.signed_by or "", 40), safe_text(peer.pinned, 40)
         said = f"its head is signed by another key than it is known by: by 0x{new}, and not by 0x{old}"
-        found.append(Concern("another_key", "another key", said, ANOTHER_KEY.format(safe_text(peer.name, 40))))
+        found.append(Concern("another_key", "another key", said, _ANOTHER_KEY.format(accept)))
     if peer.root_fits is False:
         said = "the root that its head names is not that of the entries that it sent"
-        found.append(Concern("other_root", "other root", said, OTHER_ROOT))
+        found.append(Concern("other_root", "other root", said, _OTHER_ROOT))
     return tuple(found)
 
 
@@ -178,16 +183,16 @@ def root_words(peer: Peer) -> str:
 
 
 _STAYS = "What came from it stays: each operation is signed by its owner"
-ANOTHER_KEY = f"Ask whoever runs it. 'peer trust {{}}' accepts the new key. {_STAYS}"
-NOT_SIGNED = (
+_ANOTHER_KEY = f"Ask whoever runs it. {{}} accepts the new key. {_STAYS}"
+_NOT_SIGNED = (
     "A node signs none while it has no key that can be read, or makes its index anew; version 0.1 never does. Ask "
-    f"whoever runs it. 'peer trust {{}}' accepts it so. {_STAYS}"
+    f"whoever runs it. {{}} accepts it so. {_STAYS}"
 )
-TWO_FACES = (
+_TWO_FACES = (
     "It deceives somebody, or goes on from a backup under the old name of its log. 'peer faces' shows the proof, which "
-    "anybody can check"
+    "anybody can check; {} says that you know"
 )
-OTHER_ROOT = f"Tell whoever runs it: what it signed is not what it gives. {_STAYS}"
+_OTHER_ROOT = f"Tell whoever runs it: what it signed is not what it gives. {_STAYS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
