@@ -144,6 +144,9 @@ def serve(args: Namespace) -> int:
             note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
+        unsigned = datastore.log.why_unsigned()
+        if unsigned is not None:
+            note(f"the head of its log bears no signature: {safe_text(unsigned)}")
         if datastore.why_read_only:
             note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
         sys.stdout.flush()
@@ -777,6 +780,9 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
     with progress_bar("written") as show:
         done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
     _say_shared(done.shared)
+    unsigned = None if done.head.sig else datastore.log.why_unsigned()
+    if unsigned is not None:
+        note(f"its head bears no signature: {safe_text(unsigned)}")
     if as_json:
         out_json(
             {
@@ -785,6 +791,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
                 "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
                 "fingerprint": done.head.fingerprint,
+                "signed": bool(done.head.sig),
                 "tiles_written": done.tiles,
                 "bytes_written": done.bytes,
             }
