@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from tui_registry.crdt import claimed_hash, digest_of
+from tui_registry.crdt.sets import LtHash
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, Rejection, Spoilt, Standing
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
@@ -30,6 +31,7 @@ from tui_registry.present.pulls import (
 from tui_registry.sync.bounds import TILE_OPS, Bounds, Endless
 from tui_registry.sync.comparing import Keep, is_worth_it, reconcile
 from tui_registry.sync.concurrency import Turns, check_ahead, fetch_ahead, in_batches, in_thread
+from tui_registry.sync.difference import Compared, compare, fetch, is_worth_asking, listed, read_ours, settle
 from tui_registry.sync.tiles import RemoteHead, Span, spans
 from tui_registry.sync.transport import Transport, answered, open_transport
 from tui_registry.text import safe_text
@@ -264,6 +266,7 @@ class _Pull:
         self._missing: set[str] = set()
         self._spoilt = _Spoilt(bounds.missing_hashes)
         self._compared = False
+        self._difference: Compared | None = None
         self._stale = False
         self._still_spoilt = 0
         self._endless = Endless(bounds)
@@ -345,6 +348,11 @@ class _Pull:
     async def _first_look(self, transport: Transport) -> RemoteHead:
         """The head, or the one remembered where the peer says that nothing changed."""
         peer = self._peer
+        if peer.epoch is None and transport.answers:
+            # Nothing is known of it: the question that may spare us its log brings the head as well.
+            asked = await self._ask_first(transport)
+            if asked is not None:
+                return asked
         remembered: RemoteHead | None = None
         if peer.etag and peer.epoch and peer.their_size is not None and peer.their_fingerprint and peer.node:
             head = Head(peer.epoch, peer.their_size, peer.their_fingerprint, peer.node)
@@ -434,9 +442,76 @@ class _Pull:
         ours = (await in_thread(self._datastore.log.head)).size
         self._emit(Started(self._peer.name, head.size, ours, cursor.start, cursor.restarted))
 
+    async def _ask_first(self, transport: Transport) -> RemoteHead | None:
+        """The head of a peer that nothing is known of, and what its log differs in; None where it does not tell so."""
+        ours = await in_thread(self._datastore.log.head, make_key=False)
+        if not is_worth_asking(ours.size, ours.size, 0):
+            return None
+        found = await compare(self._datastore, self._peer.name, transport, self._bounds)
+        self._compared = found is not None
+        if isinstance(found, Compared):
+            self._difference = found
+            return found.remote
+        return found
+
     async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
         """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
-        if self._compared or not transport.answers:
+        difference, self._difference = self._difference, None
+        if difference is None and not self._compared and cursor.start == cursor.next_index < remote.head.size:
+            difference = await self._differing(transport, remote, cursor)
+        if difference is not None:
+            moved = await self._settled(transport, difference)
+            return remote, moved or cursor
+        if remote.lists and cursor.next_index == 0 and not self._compared:
+            return remote, await self._listed(transport, remote) or cursor
+        return await self._by_ranges(transport, remote, cursor)
+
+    async def _differing(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> Compared | None:
+        """What the peer's log differs in, where that is seen here, or is worth asking for."""
+        ours = await in_thread(read_ours, self._datastore) if remote.head.set else None
+        if ours is None:
+            return None
+        if LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
+            return Compared(remote, ours)
+        if not remote.differs or not is_worth_asking(ours.size, remote.head.size, cursor.start):
+            return None
+        self._compared = True
+        found = await compare(
+            self._datastore, self._peer.name, transport, self._bounds, remote=remote, start=cursor.start
+        )
+        return found if isinstance(found, Compared) else None
+
+    async def _settled(self, transport: Transport, difference: Compared) -> Cursor | None:
+        """Fetch what only the peer has, and pass over its log; None where that comes to another set than it names."""
+        before = self._report.unsupported
+
+        async def keep(lines: list[bytes]) -> ApplyReport:
+            report = await self._keep(lines)
+            self._missing.update(report.missing)
+            return report
+
+        claimed = await fetch(transport, self._peer.name, difference.theirs_only, keep, self._bounds)
+        missing = await in_thread(self._datastore.log.unknown, sorted(self._missing))
+        await _ask_for_children(transport, set(missing), self._keep, self._bounds)
+        unread = self._report.unsupported - before
+        moved = await in_thread(settle, self._datastore, self._peer.name, difference, claimed, unread)
+        if moved is not None:
+            self._tell(moved.next_index, difference.remote.head)
+        return moved
+
+    async def _listed(self, transport: Transport, remote: RemoteHead) -> Cursor | None:
+        ours = await in_thread(self._datastore.log.head, make_key=False)
+        if not is_worth_asking(ours.size, remote.head.size, 0):
+            return None
+        self._compared = True
+        moved = await listed(self._datastore, self._peer.name, transport, remote, self._bounds, self._keep)
+        if moved is not None:
+            self._tell(moved.next_index, remote.head)
+        return moved
+
+    async def _by_ranges(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
+        """As `_reconciled`, the way of nodes of 0.1."""
+        if self._compared or remote.differs or not transport.answers:
             return remote, cursor
         ours = await in_thread(self._datastore.log.head)
         if not is_worth_it(cursor, remote.head, ours, self._bounds):

@@ -338,6 +338,12 @@ class Log:
             rows = db.execute("SELECT body FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
             return [unpacked(kept) for (kept,) in rows]
 
+    def hashes(self, start: int, stop: int) -> list[bytes]:
+        """The hashes of ops start..stop of the log."""
+        with self._pool.read() as db:
+            rows = db.execute("SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
+            return [digest for (digest,) in rows]
+
     def keys(self) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
         ascending. It reads the whole log."""
@@ -356,17 +362,45 @@ class Log:
 
     def by_hash(self, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
         """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` (but one)."""
-        found: list[bytes] = []
-        size = 0
         with self._pool.read() as db:
-            # The log's own order has children first.
-            for idx in sorted(_indices(db, hashes).values()):
-                (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (idx,)).fetchone()
-                body = unpacked(kept)
-                size += len(body) + 1
-                if found and size > max_bytes:
+            return _bodies(db, sorted(_indices(db, hashes).values()), max_bytes)
+
+    def beginning(self, starts: Sequence[bytes], max_bytes: int) -> list[bytes]:
+        """The ops whose hashes begin with these bytes, all of one length, children first; of each at most one, without
+        unknown ones, and no more than `max_bytes` (but one)."""
+        found: set[int] = set()
+        with self._pool.read() as db:
+            for start in starts:
+                row = db.execute(
+                    "SELECT idx FROM ops WHERE hash BETWEEN ? AND ? LIMIT 1", (start, start.ljust(32, b"\xff"))
+                ).fetchone()
+                found.update(row or ())
+            return _bodies(db, sorted(found), max_bytes)
+
+    def in_order(self, hashes: Iterable[bytes]) -> list[bytes]:
+        """Those of the hashes that are here, children first."""
+        places: dict[bytes, int] = {}
+        with self._pool.read() as db:
+            for chunk in chunks([*hashes]):
+                places.update(db.execute(f"SELECT hash, idx FROM ops WHERE hash IN ({marks(chunk)})", chunk))
+        return sorted(places, key=places.__getitem__)
+
+    def last_of_others(self, source: str, count: int, size: int) -> list[bytes]:
+        """The hashes of the last `count` of the log's first `size` ops that did not come first from this source."""
+        found: list[bytes] = []
+        stop = size
+        with self._pool.read() as db:
+            runs = db.execute("SELECT idx, source FROM arrivals WHERE idx < ? ORDER BY idx DESC", (size,))
+            for start, came_from in runs:
+                if len(found) == count:
                     break
-                found.append(body)
+                if came_from != source:
+                    rows = db.execute(
+                        "SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx DESC LIMIT ?",
+                        (start, stop, count - len(found)),
+                    )
+                    found.extend(digest for (digest,) in rows)
+                stop = start
         return found
 
     @property
@@ -676,6 +710,20 @@ def _indices(db: sqlite3.Connection, hashes: Sequence[str]) -> dict[str, int]:
     for chunk in chunks([bytes.fromhex(item) for item in hashes]):
         rows = db.execute(f"SELECT hash, idx FROM ops WHERE hash IN ({marks(chunk)})", chunk)
         found.update((digest.hex(), idx) for digest, idx in rows)
+    return found
+
+
+def _bodies(db: sqlite3.Connection, places: Iterable[int], max_bytes: int) -> list[bytes]:
+    """The ops at these places, in the log's own order, which has children first: no more than `max_bytes` (but one)."""
+    found: list[bytes] = []
+    size = 0
+    for place in places:
+        (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (place,)).fetchone()
+        body = unpacked(kept)
+        size += len(body) + 1
+        if found and size > max_bytes:
+            break
+        found.append(body)
     return found
 
 

@@ -15,6 +15,7 @@ from tui_registry.errors import Problem
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.stored import chunks, marks
 
 if TYPE_CHECKING:
     from tui_registry.crdt.tree import RightEdge
@@ -384,6 +385,55 @@ class Peers:
             _write_sum(db, name, epoch, size, int(fingerprint, 16))
         return moved
 
+    def pass_over(
+        self,
+        name: str,
+        their_epoch: str,
+        size: int,
+        total: str,
+        *,
+        epoch: str,
+        hashes: Sequence[bytes],
+        unread: int = 0,
+    ) -> Cursor | None:
+        """Move a peer's cursor behind entries that were compared with this log, as long as that is the one that was
+        compared, and all that was fetched for it is here.
+
+        Args:
+            size, total: how many entries, and the sum of their hashes. epoch: of this log. hashes: what must be here,
+                but for so many that are `unread`, as they are of a later version.
+        """
+        moved = Cursor(their_epoch, size, size, total)
+        with self._pool.write() as db:
+            if db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
+                return None
+            here = 0
+            for chunk in chunks(hashes):
+                (found,) = db.execute(f"SELECT count(*) FROM ops WHERE hash IN ({marks(chunk)})", chunk).fetchone()
+                here += found
+            if here + unread != len(hashes):
+                return None
+            if unread:
+                _mark_unsupported(db, name, their_epoch, 0)
+            _move_cursor(db, name, moved, self._clock())
+            _write_sum(db, name, their_epoch, size, int(total, 16))
+        return moved
+
+    def note_pushed(self, name: str, their_epoch: str, start: int, hashes: Sequence[bytes]) -> None:
+        """Move a peer's cursor behind what it has just appended of ours, where it stands at the first of it: what we
+        gave away need not come back."""
+        with self._pool.write() as db:
+            row = _read_cursor(db, name, their_epoch)
+            if row is None or row[0] != start:
+                return
+            total = int(row[1], 16) + sum(int.from_bytes(digest, "big") for digest in hashes)
+            stop = start + len(hashes)
+            edge, doubtful = _read_edge(db, name, their_epoch) or (None, False)
+            if edge is not None and edge.size == start:
+                _write_edge(db, name, their_epoch, edge.extended(hashes), doubtful)
+            _move_cursor(db, name, Cursor(their_epoch, stop, stop, f"{total % _MODULUS:064x}"), self._clock())
+            _write_sum(db, name, their_epoch, stop, total)
+
     def spoilt(self, name: str, epoch: str) -> list[Spoilt]:
         """The entries of a peer's log that were refused for their bytes and whose operations are not here, those first
         that were looked at least often."""
@@ -673,10 +723,14 @@ def _grow_edge(
         or any(arrival.claimed is None for arrival in fresh)
         or any(rejection.is_spoilt and rejection.place >= first for rejection in outcome.report.rejected)
     )
-    edge = edge.extended(bytes.fromhex(arrival.claimed or _NO_SUM) for arrival in fresh)
+    hashes = (bytes.fromhex(arrival.claimed or _NO_SUM) for arrival in fresh)
+    _write_edge(db, peer, cursor.epoch, edge.extended(hashes), doubtful)
+
+
+def _write_edge(db: sqlite3.Connection, peer: str, epoch: str, edge: RightEdge, doubtful: bool) -> None:
     db.execute(
         "UPDATE cursors SET edge = ?, edge_size = ?, edge_doubtful = ? WHERE peer = ? AND epoch = ?",
-        (edge.to_bytes(), edge.size, doubtful, peer, cursor.epoch),
+        (edge.to_bytes(), edge.size, doubtful, peer, epoch),
     )
 
 
