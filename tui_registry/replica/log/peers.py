@@ -395,13 +395,15 @@ class Peers:
         epoch: str,
         hashes: Sequence[bytes],
         unread: int = 0,
+        edge: RightEdge | None = None,
     ) -> Cursor | None:
         """Move a peer's cursor behind entries that were compared with this log, as long as that is the one that was
         compared, and all that was fetched for it is here.
 
         Args:
             size, total: how many entries, and the sum of their hashes. epoch: of this log. hashes: what must be here,
-                but for so many that are `unread`, as they are of a later version.
+                but for so many that are `unread`, as they are of a later version. edge: of the tree over those entries,
+                where their order is known.
         """
         moved = Cursor(their_epoch, size, size, total)
         with self._pool.write() as db:
@@ -417,6 +419,8 @@ class Peers:
                 _mark_unsupported(db, name, their_epoch, 0)
             _move_cursor(db, name, moved, self._clock())
             _write_sum(db, name, their_epoch, size, int(total, 16))
+            if edge is not None:
+                _write_edge(db, name, their_epoch, edge, doubtful=False)
         return moved
 
     def note_pushed(self, name: str, their_epoch: str, start: int, hashes: Sequence[bytes]) -> None:
