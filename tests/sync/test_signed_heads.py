@@ -4,8 +4,9 @@ pull, a root is held against the entries, and two faces leave a proof."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,11 @@ from tests.sync.hostile import Ask, Reply, honest, hostile
 from tests.sync.logs import ALICE, AT, BOB, EPOCH, MALLORY, FakeLog, roots, signed_head
 from tui_registry.crdt import Identity
 from tui_registry.crdt.op import Op
+from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import Datastore, Head
-from tui_registry.sync import PullResult, pull
+from tui_registry.node import running
+from tui_registry.sync import PullResult, publish, pull
 from tui_registry.sync.tiles import LogError, parse_head, spell_head
 
 OPS = roots(ALICE, 3)
@@ -306,3 +309,58 @@ def test_what_is_kept_of_heads_and_proofs_is_bounded() -> None:
         show("hub", MALLORY, 30, "b")
         of_mallory = [face.known for face in here.peers.faces() if face.key == MALLORY.address]
         assert of_mallory == [False, *[True] * 4]
+
+
+# Ours
+
+
+@pytest.fixture
+def there() -> Iterator[Datastore]:
+    with replica() as datastore:
+        datastore.apply(op.to_json() for op in OPS)
+        yield datastore
+
+
+def test_a_head_is_signed_once_however_often_it_is_asked_for(there: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(identity: Identity, digest: bytes) -> str:
+        made.append(sign_head(identity, digest))
+        return made[-1]
+
+    monkeypatch.setattr("tui_registry.crdt.signed_heads.sign_head", counted)
+    heads = {there.log.signed_head() for _ in range(3)}
+    there.tokens.add("x", ("write",))  # nothing of the log
+    heads.add(there.log.signed_head())
+    assert [head.sig for head in heads] == made
+    assert parse_head(spell_head(there.log.signed_head(), ranges=True)).head == there.log.signed_head()
+    assert there.log.why_unsigned() is None
+    there.key.replace()
+    assert there.log.signed_head().node == there.address
+    assert parse_head(spell_head(there.log.signed_head(), ranges=True)).head.sig == made[1]
+
+
+def test_a_replica_without_its_key_shows_its_head_unsigned_and_says_why(there: Datastore) -> None:
+    assert there.log.signed_head().sig
+    there.key.file.unlink()
+    there.key._held = None
+    there.log._signed = None
+    head = there.log.signed_head()
+    assert (head.sig, head.root != "") == ("", True)
+    assert "the key file" in (there.log.why_unsigned() or "")
+
+
+async def test_a_node_and_a_folder_are_known_by_the_key_of_their_replica(
+    there: Datastore, here: Datastore, tmp_path: Path
+) -> None:
+    publish(there, tmp_path / "log")
+    here.peers.add("stick", str(tmp_path / "log"))
+    assert (await pull(here, "stick")).concerns == ()
+    with running(there) as node:
+        here.peers.add("node", node.url)
+        assert (await pull(here, "node")).concerns == ()
+    for name in ("stick", "node"):
+        peer = here.peers.get(name)
+        assert peer.pinned == peer.signed_by == there.address
+    assert here.peers.get("stick").root_fits is True
+    assert here.peers.faces() == []
