@@ -229,15 +229,16 @@ class SyncScreen(FrameScreen[None]):
             odd = "".join(f". But {concern.sentence}" for concern in view.concerns)
             self.say(f"{view.name}: its key is {key_words(peer)}{odd}", "problem" if odd else "note")
             return
-        told = "\n\n".join(f"{concern.sentence[0].upper()}{concern.sentence[1:]}." for concern in view.concerns)
+        told = "\n\n".join(f"{concern.sentence[0].upper()}{concern.sentence[1:]}." for concern in acceptable)
         if peer.signed_by is not None:
             then = f"From now on {view.name} is known by the key 0x{peer.signed_by}, and this is not told again."
         else:
             then = f"From now on {view.name} is taken without a signature, and this is not told again."
+        proofs = " The proofs stay: 'peer faces' lists them." if peer.faces else ""
         # Whoever types ahead must not accept it by that.
         question = kit.ConfirmScreen(
             f"Accept the key of {view.name} as it is?",
-            f"{told}\n\n{then} Ask whoever runs it first. Proofs stay: 'peer faces' lists them.",
+            f"{told}\n\n{then} Ask whoever runs it first.{proofs}",
             yes="Accept",
             no="Not now",
             for_good=True,
