@@ -176,24 +176,14 @@ class Sets:
         """The epoch, and what the whole log is; None while that is being made."""
         epoch, size, fingerprint, kept = db.execute("SELECT epoch, size, fingerprint, kept FROM replica").fetchone()
         total = int(fingerprint, 16)
-        last = self._last
-        if last is None or last[0] != epoch or last[1].size > size or (with_symbols and not last[1].symbols):
-            if not 0 <= size - kept <= MOST_BEHIND:
-                return None
+        last, values = self._last, None
+        if last is not None and last[0] == epoch and last[1].size <= size and (last[1].symbols or not with_symbols):
+            values = _followed(db, last[1], size, total)
+        if values is None and 0 <= size - kept <= MOST_BEHIND:
             values = _read(db, kept, with_symbols=with_symbols)
-            if values is None:
-                return None
-        else:
-            values = last[1]
-        if (values.size, values.total) != (size, total):
-            adding = _Adding(values, with_symbols=bool(values.symbols))
-            for hashes in _hashes(db, values.size, size):
-                adding.add(hashes)
-            values = adding.values()
-            if values.total != total:  # what is kept is not of this log, or what was told last is not
-                self._last = None
-                return None
-        self._last = epoch, values
+            if values is not None:
+                values = _followed(db, values, size, total)
+        self._last = None if values is None else (epoch, values)
         return self._last
 
 
@@ -255,6 +245,18 @@ def _way(size: int, have: int, most: int | None) -> _Way | None:
 
 def _nothing() -> _Values:
     return _Values(0, 0, LtHash().to_bytes(), RightEdge(), Symbols().to_bytes(0, SYMBOLS))
+
+
+def _followed(db: sqlite3.Connection, values: _Values, size: int, total: int) -> _Values | None:
+    """What becomes of a set as the log goes on to that size; None where its hashes do not sum up to that: then it was
+    not the set of this log."""
+    if values.size == size:
+        return values if values.total == total else None
+    adding = _Adding(values, with_symbols=bool(values.symbols))
+    for hashes in _hashes(db, values.size, size):
+        adding.add(hashes)
+    values = adding.values()
+    return values if values.total == total else None
 
 
 def _hashes(db: sqlite3.Connection, start: int, stop: int) -> Iterator[list[bytes]]:
