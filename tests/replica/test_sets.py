@@ -274,8 +274,11 @@ def test_two_processes_that_write_keep_one_set(ten: Datastore) -> None:
         "UPDATE log_set SET edge = x'00'",
         "UPDATE log_set SET total = zeroblob(32)",
         "DELETE FROM log_set",
+        "UPDATE log_set SET lanes = printf('%02048d', 0)",
+        "UPDATE log_symbols SET symbols = 'text' WHERE start = 256",
         "UPDATE log_symbols SET symbols = zeroblob(length(symbols)) WHERE start = 0",
         "DELETE FROM log_symbols WHERE start > 0",
+        "INSERT INTO log_symbols SELECT 100, symbols FROM log_symbols WHERE start = 0",
         "UPDATE replica SET kept = 7",
         "UPDATE replica SET kept = -1",
         "UPDATE replica SET kept = 99",
@@ -295,6 +298,24 @@ def test_what_does_not_fit_the_log_is_found_and_set_right(ten: Datastore, statem
     ten.apply(op.body for op in islice(stranger_ops(20), 10, 20))
     ten.log.finish_sets(60)
     ten.verify()
+    assert_told(ten)
+
+
+@pytest.mark.parametrize("place", [2, 9])
+def test_where_operations_are_missing_nothing_is_told_and_nobody_goes_on_for_ever(ten: Datastore, place: int) -> None:
+    spoil(
+        ten,
+        "DELETE FROM log_set",
+        "DELETE FROM log_symbols",
+        "UPDATE replica SET kept = 0",
+        f"DELETE FROM ops WHERE idx = {place}",
+    )
+    while keep_some(ten._pool):
+        pass
+    assert_making(ten)
+    ten.apply(op.body for op in islice(stranger_ops(20), 10, 20))
+    assert_making(ten)
+    assert not ten.verify().sound
     assert_told(ten)
 
 
