@@ -69,6 +69,20 @@ def bytes_of(name: str) -> bytes:
 
 # ---- A second implementation ----------------------------------------------------------------------------------------
 
+
+def set_of(hashes: list[bytes]) -> str:
+    expanded = [hashlib.shake_256(one).digest(2048) for one in hashes]
+    lanes = [sum(int.from_bytes(one[at : at + 2], "little") for one in expanded) for at in range(0, 2048, 2)]
+    return hashlib.sha3_256(b"".join((lane % 2**16).to_bytes(2, "little") for lane in lanes)).hexdigest()
+
+
+def tree_of(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1  # the largest power of two below their number
+    return hashlib.sha256(b"\1" + tree_of(leaves[:half]) + tree_of(leaves[half:])).digest()
+
+
 ENUMS = {name: re.findall(r"`(\w+)`", names) for name, names in table(section("Records"), "| enum |")}
 STRUCTS = {
     name: [(field.strip("`"), of) for field, of, *_ in table(section("Records"), f"**{name}**")]
@@ -230,6 +244,8 @@ def test_the_states_are_these() -> None:
 def test_the_head_and_the_tile_are_of_the_operations() -> None:
     head = json.loads(EXAMPLES["head"])
     assert (head["size"], head["fingerprint"]) == (5, sum_of([signed(line)["hash"] for line in LOG]))
+    hashes = [bytes.fromhex(signed(line)["hash"]) for line in LOG]
+    assert (head["set"], head["root"]) == (set_of(hashes), tree_of(hashes).hex())
     assert gzip.decompress(bytes_of("tile")) == b"".join(line + b"\n" for line in LOG)
     assert f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"' in section("Heads")
 
