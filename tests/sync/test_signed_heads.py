@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.replica.replicas import replica
+from tests.replica.replicas import database, replica, rows
 from tests.sync.hostile import Ask, Reply, honest, hostile
-from tests.sync.logs import ALICE, AT, BOB, EPOCH, MALLORY, FakeLog, roots, signed_head
+from tests.sync.logs import ALICE, AT, BOB, EPOCH, MALLORY, FakeLog, roots, show_two_faces, signed_head
 from tui_registry.crdt import Identity
 from tui_registry.crdt.op import Op
 from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.crdt.tree import RightEdge
-from tui_registry.datastore import Datastore, Head
+from tui_registry.datastore import Datastore
 from tui_registry.node import running
 from tui_registry.sync import PullResult, publish, pull
 from tui_registry.sync.tiles import LogError, parse_head, spell_head
@@ -287,8 +288,7 @@ def test_what_is_kept_of_heads_and_proofs_is_bounded() -> None:
             here.peers.add(name, f"http://{name}.example")
 
         def show(name: str, key: Identity, size: int, root: str) -> None:
-            # Signatures are checked before a head comes here.
-            here.peers.see_head(name, Head(EPOCH, size, "ab" * 32, key.address, 1, "cd" * 32, root * 64, AT, "ab" * 65))
+            here.peers.see_head(name, signed_head(FakeLog.of([]), size, bytes.fromhex(root * 64), key))
 
         for number in range(1, 301):
             show("liar", Identity(number.to_bytes(32, "big")), 7, "a")
@@ -309,6 +309,21 @@ def test_what_is_kept_of_heads_and_proofs_is_bounded() -> None:
         show("hub", MALLORY, 30, "b")
         of_mallory = [face.known for face in here.peers.faces() if face.key == MALLORY.address]
         assert of_mallory == [False, *[True] * 4]
+
+
+def test_what_a_backup_of_a_stranger_calls_a_proof_is_looked_at() -> None:
+    with replica() as here:
+        here.peers.add("hub", "http://hub.example")
+        show_two_faces(here, "hub")
+        ((one, other),) = rows(here, "SELECT one, other FROM faces")
+        changed = json.dumps({**json.loads(str(other)), "root": "03" * 32})
+        bad = [changed, one, "{}", "[]", "no", '{"epoch": 1, "size": 2, "fingerprint": [], "node": {}, "sig": "ab"}']
+        with closing(database(here)) as db:
+            for found in bad:
+                db.execute("UPDATE faces SET other = ?", (found,))
+                assert here.peers.faces() == []
+            db.execute("UPDATE faces SET other = ?", (other,))
+        assert len(here.peers.faces()) == 1
 
 
 # Ours

@@ -401,6 +401,7 @@ class _Pull:
             transport.past_caches = False
             if await self._verdict(transport, looked) == "on":
                 return looked
+            await self._see(looked.head, is_last=False)
         return remote
 
     async def _see(self, head: Head, *, is_last: bool = True) -> None:

@@ -259,16 +259,19 @@ class Peers:
         return self.get(name)
 
     def faces(self) -> list[Faces]:
-        """The proofs of two faces, the last ones found first."""
+        """The proofs of two faces, the last ones found first. Each is checked once more: a replica may have been made
+        of somebody else's backup."""
         with self._pool.read() as db:
             rows = db.execute(
                 "SELECT key, epoch, size, one, other, one_from, other_from, found_at, known "
                 "FROM faces ORDER BY seq DESC"
             ).fetchall()
-        return [
-            Faces(key, epoch, size, (_read_shown(one), _read_shown(other)), (first, second), at, bool(known))
-            for key, epoch, size, one, other, first, second, at, known in rows
-        ]
+        found = []
+        for key, epoch, size, one, other, first, second, at, known in rows:
+            heads = _read_shown(one), _read_shown(other)
+            if heads[0] is not None and heads[1] is not None:
+                found.append(Faces(key, epoch, size, (heads[0], heads[1]), (first, second), at, bool(known)))
+        return [faces for faces in found if _is_proof(faces)]
 
     def standing(self, name: str, head: Head) -> Standing:
         """How a peer's head stands to what was read of its log; nothing is changed.
@@ -706,10 +709,36 @@ def _shown(head: Head) -> str:
     return json.dumps(head._asdict(), separators=(",", ":"))
 
 
-def _read_shown(kept: str) -> Head:
+def _read_shown(kept: str) -> Head | None:
     from tui_registry.replica.log.operations import Head
 
-    return Head(**json.loads(kept))
+    try:
+        return Head(**json.loads(kept))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _is_proof(faces: Faces) -> bool:
+    """Whether its key signed both heads, and they are of one log and size with different roots."""
+    one, other = faces.heads
+    said = (faces.key, faces.epoch, faces.size)
+    return (
+        (one.node, one.epoch, one.size) == (other.node, other.epoch, other.size) == said
+        and one.root != other.root
+        and _signer(one) == _signer(other) == faces.key
+    )
+
+
+def _signer(head: Head) -> str | None:
+    """The address whose key signed it; None where that is none, or it is no head at all."""
+    from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
+
+    try:
+        digest = head.digest
+        is_spelt = len(head.sig) == SIGNATURE_DIGITS
+        return head_signer(digest, head.sig) if digest is not None and is_spelt else None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _grow_edge(
@@ -751,7 +780,9 @@ def _read_edge(db: sqlite3.Connection, peer: str, epoch: str) -> tuple[RightEdge
     next_index, data, size, doubtful = row
     if next_index == 0:
         return RightEdge(), False
-    return None if data is None else (RightEdge.from_bytes(size, data), bool(doubtful))
+    with suppress(ValueError):  # of a backup that came from somebody else
+        return None if data is None else (RightEdge.from_bytes(size, data), bool(doubtful))
+    return None
 
 
 def _check_root(db: sqlite3.Connection, peer: str, head: Head) -> None:
