@@ -19,7 +19,7 @@ from tui_registry.node import NodeBounds, running
 from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import SyncError, publish, pull, push
-from tui_registry.sync.tiles import pack
+from tui_registry.sync.tiles import pack, parse_head
 
 
 @pytest.fixture
@@ -318,7 +318,9 @@ def test_health(node: Node) -> None:
 
 def test_the_head_is_one_small_json_object(node: Node) -> None:
     told = json.loads(node.reader.get("/sync/head").content)
-    assert {"epoch", "size", "fingerprint", "node", "ranges", "difference", "set"} <= set(told)
+    of_0_1 = {"epoch", "size", "fingerprint", "node", "ranges"}
+    assert set(told) == of_0_1 | {"rules", "signed_at", "set", "root", "sig", "difference"}
+    assert parse_head(node.reader.get("/sync/head").content).head == node.store.log.signed_head()
 
 
 # What is said of them

@@ -207,7 +207,7 @@ class _Of(NamedTuple):
 
 
 def _read_head(datastore: Datastore) -> _Of:
-    head = datastore.log.head()
+    head = datastore.log.signed_head()
     # Before anybody is told: a backup that is put back later must not be served under this epoch.
     unmarked = datastore.mark.note(head)
     fields = [(b"cache-control", b"max-age=2")]

@@ -18,6 +18,7 @@ from itertools import groupby
 
 from tui_registry.crdt import claimed_hash
 from tui_registry.crdt.sets import HASH_BYTES, SYMBOL_BYTES, SYMBOLS, LtHash, Symbols, decode, estimate
+from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
@@ -376,11 +377,12 @@ async def listed(
     """
     head = remote.head
     ours = await in_thread(datastore.log.head, make_key=False)
-    lanes, total, missing = LtHash(), 0, dict[int, bytes]()
+    lanes, total, edge, missing = LtHash(), 0, RightEdge(), dict[int, bytes]()
     for stretch in hash_spans(head.size):
         data = await transport.hashes(head.epoch, stretch)
         hashes = [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
         await in_thread(lanes.add_all, hashes)
+        edge = await in_thread(edge.extended, hashes)
         total += sum(_number(digest) for digest in hashes)
         unknown = {*await in_thread(datastore.log.unknown, [digest.hex() for digest in hashes])}
         missing.update((stretch.start + at, digest) for at, digest in enumerate(hashes) if digest.hex() in unknown)
@@ -400,6 +402,7 @@ async def listed(
         head.fingerprint,
         epoch=ours.epoch,
         hashes=fetched_hashes,
+        edge=edge,
     )
 
 

@@ -76,7 +76,7 @@ def publish(
 
 
 def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Published:
-    head = datastore.log.head()
+    head = datastore.log.signed_head()
     before = _head_before(root)
     _refuse_foreign(head, before, root)
     if before is not None and before.epoch == head.epoch and not datastore.log.begins_as(before):

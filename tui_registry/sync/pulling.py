@@ -15,6 +15,7 @@ from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, R
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import (
+    Concern,
     Event,
     Failed,
     Finished,
@@ -23,6 +24,7 @@ from tui_registry.present.pulls import (
     Started,
     SyncError,
     Tally,
+    concerns_of,
     out_of_time,
     tally_of,
 )
@@ -147,7 +149,7 @@ def _given(bounds: Bounds) -> Iterator[asyncio.Event | None]:
 async def _pull(
     datastore: Datastore, peer: Peer, emit: Emit, ends: _Ends, bounds: Bounds, through: Transport | None = None
 ) -> PullResult:
-    running = _Pull(datastore, peer, bounds, emit)
+    running = _Pull(datastore, peer, bounds, emit, is_its_own=through is None)
     error: RegistryError | None = None
     try:
         await _until(_read(datastore, running, peer, bounds, through), _reasons(peer, bounds, ends))
@@ -161,6 +163,8 @@ async def _pull(
         await _close(datastore, running, peer, error, now=through is None)
     except Exception as failure:
         error = error or _in_words(peer, failure)
+    with suppress(RegistryError):  # removed meanwhile
+        running.concerns = concerns_of(await in_thread(datastore.peers.get, peer.name))
     result = running.result(error)
     emit(Finished(peer.name, result) if error is None else Failed(peer.name, error.code, result.sentence, result))
     return result
@@ -234,15 +238,25 @@ class _Pull:
 
     Attributes:
         head, etag: the peer's, once known.
+        concerns: what is to be told of its key, once it has ended.
     """
 
-    def __init__(self, datastore: Datastore, peer: Peer, bounds: Bounds, emit: Emit) -> None:
+    def __init__(
+        self, datastore: Datastore, peer: Peer, bounds: Bounds, emit: Emit, *, is_its_own: bool = True
+    ) -> None:
+        """
+        Args:
+            is_its_own: what is read is the peer's own answer, and no file that stands for it.
+        """
         self.head: Head | None = None
         self.etag: str | None = None
+        self.concerns: tuple[Concern, ...] = ()
         self._datastore = datastore
         self._peer = peer
         self._bounds = bounds
         self._emit = emit
+        self._is_its_own = is_its_own
+        self._remembered: RemoteHead | None = None
         self._transport: Transport | None = None
         self._began = time.monotonic()
         self._report = ApplyReport()
@@ -265,6 +279,8 @@ class _Pull:
         """
         self._transport = transport
         found = await self._believed(transport, await self._first_look(transport))
+        if found is not None:
+            found = await self._known_by_key(transport, found)
         if found is None:
             self._stale = True
             return
@@ -274,6 +290,7 @@ class _Pull:
         looked_from = -1
         while True:
             self.head, self.etag = remote.head, remote.etag
+            await self._see(remote.head)
             cursor = await in_thread(self._begin, remote.head, anew)
             await self._announce(cursor, remote.head)
             remote, cursor = await self._reconciled(transport, remote, cursor)
@@ -319,6 +336,7 @@ class _Pull:
             still_spoilt=self._still_spoilt,
             error=error,
             elsewhere=self._report.elsewhere,
+            concerns=self.concerns,
             **self._tally.counts(),
         )
 
@@ -335,10 +353,10 @@ class _Pull:
             asked = await self._ask_first(transport)
             if asked is not None:
                 return asked
-        remembered = None
+        remembered: RemoteHead | None = None
         if peer.etag and peer.epoch and peer.their_size is not None and peer.their_fingerprint and peer.node:
             head = Head(peer.epoch, peer.their_size, peer.their_fingerprint, peer.node)
-            remembered = RemoteHead(head, ranges=False, etag=peer.etag)
+            remembered = self._remembered = RemoteHead(head, ranges=False, etag=peer.etag)
         read = await transport.head(remembered.etag if remembered is not None else None)
         if read is not None:
             return read
@@ -359,6 +377,8 @@ class _Pull:
         """The head to go by: this one where it goes on from what was read, else the peer's own. None where it is an
         older one of the same log, as a cache may keep it."""
         verdict = await self._verdict(transport, remote)
+        if verdict != "on":
+            await self._see(remote.head, is_last=False)
         if verdict == "other":
             past_caches = transport.past_caches
             remote = await self._look_past_caches(transport)
@@ -368,6 +388,28 @@ class _Pull:
                 # what caches are for.
                 transport.past_caches = past_caches
         return None if verdict == "stale" else remote
+
+    async def _known_by_key(self, transport: Transport, remote: RemoteHead) -> RemoteHead:
+        """The head to go by, once more the peer's own where the key that this peer is known by has not signed it: a
+        cache may have one of before. What it is signed by is written down; the pull goes on in any case, as each
+        operation proves its own author."""
+        pinned = self._peer.pinned
+        if remote is self._remembered:
+            return remote
+        if pinned is not None and _signer(remote.head) != pinned and not transport.past_caches:
+            looked = await self._look_past_caches(transport)
+            transport.past_caches = False
+            if await self._verdict(transport, looked) == "on":
+                return looked
+            await self._see(looked.head, is_last=False)
+        return remote
+
+    async def _see(self, head: Head, *, is_last: bool = True) -> None:
+        """Write down whose head it is; of a bundle it is not the peer's own answer, and one that is remembered as it
+        was is none that was read."""
+        is_remembered = self._remembered is not None and head is self._remembered.head
+        if self._is_its_own and not is_remembered:
+            await in_thread(self._datastore.peers.see_head, self._peer.name, head, is_last=is_last)
 
     async def _verdict(self, transport: Transport, remote: RemoteHead) -> str:
         standing = await in_thread(self._datastore.peers.standing, self._peer.name, remote.head)
@@ -485,6 +527,7 @@ class _Pull:
             if looked.head.epoch == remote.head.epoch:
                 remote = looked
                 self.head, self.etag = remote.head, remote.etag
+                await self._see(remote.head)
         self._tell(moved.next_index, remote.head)
         return remote, moved
 
@@ -659,6 +702,10 @@ async def _ask_for_children(transport: Transport, missing: set[str], keep: Keep,
         report = await keep(lines)
         settled |= useful
         wanted = (wanted | set(report.missing)) - settled
+
+
+def _signer(head: Head) -> str | None:
+    return head.node if head.sig else None
 
 
 def _placed(rejection: Rejection, start: int | None) -> Rejection:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
 from tui_registry.datastore import Head
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
@@ -77,6 +78,7 @@ def spell_head(head: Head, *, ranges: bool, lists: bool = False) -> bytes:
     }
     if head.rules:
         tree["rules"] = head.rules
+    if head.rules or head.sig:
         tree["signed_at"] = head.signed_at
     if head.set:
         tree["set"] = head.set
@@ -86,6 +88,8 @@ def spell_head(head: Head, *, ranges: bool, lists: bool = False) -> bytes:
         tree["difference"] = 1
     if lists:
         tree["hashes"] = True
+    if head.sig:
+        tree["sig"] = head.sig
     return json.dumps(tree, separators=(",", ":")).encode()
 
 
@@ -117,7 +121,10 @@ def parse_head(data: bytes) -> RemoteHead:
     # As programs of 0.2 tell; no other ones have members of these names.
     rules, signed_at = _number(tree, "rules"), _number(tree, "signed_at")
     whole, root = (_digits(tree, member, 64) if member in tree else "" for member in ("set", "root"))
-    head = Head(epoch, size, fingerprint, node, rules, whole, root, signed_at)
+    signature = _digits(tree, "sig", SIGNATURE_DIGITS) if "sig" in tree else ""
+    head = Head(epoch, size, fingerprint, node, rules, whole, root, signed_at, signature)
+    if head.sig:
+        _check_signature(head, whole_told="signed_at" in tree)
     return RemoteHead(
         head,
         tree.get("ranges") is True,
@@ -333,6 +340,21 @@ def _number(tree: dict[str, Json], member: str) -> int:
     if type(value) is not int or not 0 <= value <= MAX_SIZE:
         raise _wrong(member, f"a whole number from 0 to {MAX_SIZE}")
     return value
+
+
+def _check_signature(head: Head, *, whole_told: bool) -> None:
+    """Refuse a head whose signature is not of its node's key."""
+    digest = head.digest
+    if digest is None or not whole_told:
+        raise LogError(
+            "bad_head", "sends a head with a signature, and without the set, root and signed_at that it is of"
+        )
+    if head_signer(digest, head.sig) != head.node:
+        raise LogError(
+            "bad_head",
+            "sends a head whose signature is not one of its node's key: it was changed on the way, or somebody else "
+            "made it",
+        )
 
 
 def _wrong(member: str, right: str) -> LogError:

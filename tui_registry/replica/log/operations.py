@@ -36,7 +36,7 @@ from tui_registry.replica.log.versions import (
     read_last,
 )
 from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.key import NO_ADDRESS, Key
 from tui_registry.replica.store.stored import (
     children_in,
     chunks,
@@ -76,6 +76,7 @@ class Head(NamedTuple):
         set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
             where it is not told, as long as it is made.
         signed_at: Unix seconds: when the last operation came there; 0 where that is not known.
+        sig: the node's signature of what precedes it but for `rules`, 130 hex digits; empty where it bears none.
     """
 
     epoch: str
@@ -86,6 +87,23 @@ class Head(NamedTuple):
     set: str = ""
     root: str = ""
     signed_at: int = 0
+    sig: str = ""
+
+    @property
+    def digest(self) -> bytes | None:
+        """What its signature is of; None where it does not say enough to be signed."""
+        if not self.set or not self.root:
+            return None
+        from tui_registry.crdt.signed_heads import head_digest
+
+        return head_digest(
+            epoch=self.epoch,
+            size=self.size,
+            fingerprint=self.fingerprint,
+            set_hash=self.set,
+            root=self.root,
+            signed_at=self.signed_at,
+        )
 
 
 class Operation(NamedTuple):
@@ -185,6 +203,7 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._signed: tuple[Head, str] | None = None
         self._kept_sets: Sets | None = None
 
     # As other replicas copy it
@@ -201,6 +220,45 @@ class Log:
             if make_key:
                 head = self._with_set(db, head)
         return head._replace(node=self._key.address) if make_key and not head.node else head
+
+    def signed_head(self) -> Head:
+        """The head as others are given it: signed, where there is a key that can be read and the head says enough.
+
+        One head is signed once, however often it is asked for.
+        """
+        head = self.head()
+        held = self._signed
+        if held is not None and held[0] == head:
+            return head._replace(sig=held[1])
+        digest = head.digest
+        if digest is None or head.node == NO_ADDRESS:
+            return head
+        try:
+            identity = self._key.identity()
+        except StoreError:
+            # It is as good a log without: `why_unsigned` tells.
+            return head
+        if identity.address != head.node:
+            # Another process put another key in place just now: the next head bears its address.
+            return head
+        from tui_registry.crdt.signed_heads import sign_head
+
+        sig = sign_head(identity, digest)
+        self._signed = head, sig
+        return head._replace(sig=sig)
+
+    def why_unsigned(self) -> str | None:
+        """Why the head that others are given bears no signature, to end a sentence; None where it bears one."""
+        head = self.signed_head()
+        if head.sig:
+            return None
+        if head.digest is None:
+            return "what it would sign is still being made from the log"
+        try:
+            self._key.identity()
+        except StoreError as error:
+            return error.sentence
+        return "the key is being replaced"
 
     def set_of(self, epoch: str, size: int | None = None, *, most: int | None = MOST_LOOKED_AT) -> SetState | None:
         """What the log's first operations are as a set.

@@ -68,6 +68,8 @@ def keep(db: sqlite3.Connection, kept: int, before: int, appended: Sequence[byte
     for hashes in _hashes(db, kept, before):
         adding.add(hashes)
     adding.add(appended)
+    if adding.size != size:  # operations are missing, which is for `audit` to tell
+        return kept
     _write(db, adding.values())
     return size
 
@@ -93,8 +95,11 @@ def keep_some(pool: Pool) -> bool:
             return False
         values = _read(db, kept) if kept <= size else None
         adding = _Adding(_nothing() if values is None else values)
-        for hashes in _hashes(db, adding.size, min(size, adding.size + _AT_ONCE)):
+        stop = min(size, adding.size + _AT_ONCE)
+        for hashes in _hashes(db, adding.size, stop):
             adding.add(hashes)
+    if adding.size != stop:  # operations are missing, which is for `audit` to tell
+        return False
     with pool.write(patience=_PATIENCE_SECONDS) as db:
         # Another process may have done as much meanwhile, or written the log anew.
         if db.execute("SELECT epoch, kept FROM replica").fetchone() == (epoch, kept):
@@ -118,6 +123,7 @@ def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
     if mend and (is_wrong or size - kept > MOST_BEHIND):
         for hashes in _hashes(db, right.size, size):
             right.add(hashes)
+        forget_sets(db)
         _write(db, right.values())
     return is_wrong
 
@@ -129,14 +135,14 @@ class Sets:
     """What a log is as a set. Safe to use from any thread; it remembers what it told last, and goes on from there."""
 
     def __init__(self) -> None:
-        self._last: tuple[str, _Values] | None = None
+        # With symbols and without: to read and spell them takes as long as three hundred operations.
+        self._last: dict[bool, tuple[str, _Values]] = {}
 
-    def state(self, db: sqlite3.Connection, epoch: str | None, size: int | None, most: int | None) -> SetState | None:
-        """What the log was, as `Log.set_of` says; without an epoch, of the one that it has."""
-        found = self._now(db, with_symbols=False)
-        if found is None or epoch not in (None, found[0]):
+    def state(self, db: sqlite3.Connection, epoch: str, size: int | None, most: int | None) -> SetState | None:
+        """What the log was, as `Log.set_of` says."""
+        values = self._now(db, epoch, with_symbols=False)
+        if values is None:
             return None
-        epoch, values = found
         if size is None or size == values.size:
             lanes = LtHash.from_bytes(values.lanes)
             return SetState(epoch, values.size, lanes.digest(), lanes, values.edge.root())
@@ -157,10 +163,9 @@ class Sets:
         self, db: sqlite3.Connection, epoch: str, size: int, start: int, stop: int, most: int | None
     ) -> bytes | None:
         """The symbols of what the log was, as `Log.symbols` says."""
-        found = self._now(db, with_symbols=True)
-        if found is None or found[0] != epoch:
+        values = self._now(db, epoch, with_symbols=True)
+        if values is None:
             return None
-        _, values = found
         if size == values.size:
             return values.symbols[start * SYMBOL_BYTES : stop * SYMBOL_BYTES]
         way = _way(size, values.size, most)
@@ -172,29 +177,24 @@ class Sets:
             change(hashes)
         return symbols.to_bytes(start, stop)
 
-    def _now(self, db: sqlite3.Connection, *, with_symbols: bool) -> tuple[str, _Values] | None:
-        """The epoch, and what the whole log is; None while that is being made."""
-        epoch, size, fingerprint, kept = db.execute("SELECT epoch, size, fingerprint, kept FROM replica").fetchone()
+    def _now(self, db: sqlite3.Connection, epoch: str, *, with_symbols: bool) -> _Values | None:
+        """What the whole log is; None where it is of another epoch, and while that is being made."""
+        its, size, fingerprint, kept = db.execute("SELECT epoch, size, fingerprint, kept FROM replica").fetchone()
+        if its != epoch:
+            return None
         total = int(fingerprint, 16)
-        last = self._last
-        if last is None or last[0] != epoch or last[1].size > size or (with_symbols and not last[1].symbols):
-            if not 0 <= size - kept <= MOST_BEHIND:
-                return None
+        last, values = self._last.get(with_symbols), None
+        if last is not None and last[0] == epoch and min(kept, size) <= last[1].size <= size:
+            values = _followed(db, last[1], size, total)
+        if values is None and 0 <= size - kept <= MOST_BEHIND:
             values = _read(db, kept, with_symbols=with_symbols)
-            if values is None:
-                return None
-        else:
-            values = last[1]
-        if (values.size, values.total) != (size, total):
-            adding = _Adding(values, with_symbols=bool(values.symbols))
-            for hashes in _hashes(db, values.size, size):
-                adding.add(hashes)
-            values = adding.values()
-            if values.total != total:  # what is kept is not of this log, or what was told last is not
-                self._last = None
-                return None
-        self._last = epoch, values
-        return self._last
+            if values is not None:
+                values = _followed(db, values, size, total)
+        if values is None:
+            self._last.clear()
+            return None
+        self._last[with_symbols] = epoch, values
+        return values
 
 
 # How
@@ -257,6 +257,18 @@ def _nothing() -> _Values:
     return _Values(0, 0, LtHash().to_bytes(), RightEdge(), Symbols().to_bytes(0, SYMBOLS))
 
 
+def _followed(db: sqlite3.Connection, values: _Values, size: int, total: int) -> _Values | None:
+    """What becomes of a set as the log goes on to that size; None where its hashes do not sum up to that: then it was
+    not the set of this log."""
+    if values.size == size:
+        return values if values.total == total else None
+    adding = _Adding(values, with_symbols=bool(values.symbols))
+    for hashes in _hashes(db, values.size, size):
+        adding.add(hashes)
+    values = adding.values()
+    return values if values.total == total else None
+
+
 def _hashes(db: sqlite3.Connection, start: int, stop: int) -> Iterator[list[bytes]]:
     """The hashes of the operations from one place of the log up to another, a bounded number at a time."""
     for first in range(start, stop, _AT_ONCE):
@@ -269,14 +281,20 @@ def _hashes(db: sqlite3.Connection, start: int, stop: int) -> Iterator[list[byte
 def _read(db: sqlite3.Connection, kept: int, *, with_symbols: bool = True) -> _Values | None:
     """What is kept, without a look at whether it fits the log; None where it is spoilt."""
     if not kept:
-        return _nothing()
+        return _nothing() if with_symbols else _nothing()._replace(symbols=b"")
     row = db.execute("SELECT total, lanes, edge FROM log_set").fetchone()
-    if row is None:
+    if row is None or any(type(part) is not bytes for part in row):
         return None
     total, lanes, nodes = row
     symbols = b""
     if with_symbols:
-        symbols = b"".join(part for (part,) in db.execute("SELECT symbols FROM log_symbols ORDER BY start"))
+        # Whatever else stands there.
+        parts = db.execute(
+            "SELECT symbols FROM log_symbols WHERE typeof(symbols) = 'blob' AND length(symbols) = ? ORDER BY start "
+            "LIMIT ?",
+            (_SYMBOLS_A_ROW * SYMBOL_BYTES, SYMBOLS // _SYMBOLS_A_ROW),
+        )
+        symbols = b"".join(part for (part,) in parts)
         if len(symbols) != SYMBOLS * SYMBOL_BYTES:
             return None
     if (len(total), len(lanes)) != (_TOTAL_BYTES, LANES_BYTES):
