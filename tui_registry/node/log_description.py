@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from tui_registry.crdt.sets import HASH_BYTES, SYMBOLS
 from tui_registry.errors import Json
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.responses import MEDIA_TYPE
 from tui_registry.present.pulls import Tally
 from tui_registry.sync.comparing import MAX_RANGES
+from tui_registry.sync.difference import MAX_BITS
 from tui_registry.sync.tiles import MAX_SIZE
 
 _USUAL = NodeBounds()
@@ -42,7 +44,7 @@ _WITH_A_BODY = {
 }
 
 
-def _hex(digits: int, example: str = "") -> Json:
+def _hex(digits: int, example: str = "") -> dict[str, Json]:
     return {"type": "string", "pattern": f"^[0-9a-f]{{{digits}}}$", **({"example": example} if example else {})}
 
 
@@ -67,7 +69,7 @@ _COUNT: dict[str, Json] = {"type": "integer", "minimum": 0, "maximum": MAX_SIZE}
 _TEXT: Json = {"type": "string"}
 _HASH = _hex(64)
 _KEY: Json = {"type": ["string", "null"], "pattern": "^[0-9a-f]{80}$"}
-_NDJSON: Json = {
+_NDJSON: dict[str, Json] = {
     "application/x-ndjson": {
         "schema": {
             "type": "string",
@@ -80,7 +82,7 @@ _METRICS: Json = {
     name: {"schema": {"type": "string", "contentMediaType": name}}
     for name in ("text/plain", "application/openmetrics-text")
 }
-_GZIP: Json = {
+_GZIP: dict[str, Json] = {
     "application/gzip": {
         "schema": {
             "type": "string",
@@ -88,6 +90,13 @@ _GZIP: Json = {
             "contentMediaType": "application/gzip",
             "description": "operations, one a line, as one gzip member",
         }
+    }
+}
+
+_PUSHED: dict[str, Json] = {**_NDJSON, **_GZIP}
+_BYTES: dict[str, Json] = {
+    "application/octet-stream": {
+        "schema": {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     }
 }
 
@@ -104,6 +113,10 @@ SYNC_SCHEMAS: dict[str, Json] = {
             "set": _hex(64, _SET),
             "root": _hex(64, _ROOT),
             "ranges": {"type": "boolean", "description": "tiles may begin in their middle"},
+            "difference": {
+                "const": 1,
+                "description": "logs are compared by their differences, and pushes may be packed",
+            },
         },
         # While they are being made for a log of before version 0.2, it has neither.
         optional=("set", "root", "ranges"),
@@ -114,7 +127,35 @@ SYNC_SCHEMAS: dict[str, Json] = {
             **{name: _COUNT for name in Tally().counts() if name != "rejected"},
             "rejected": _list(_object({"index": _COUNT, "code": _TEXT, "sentence": _TEXT})),
             "missing": _list(_HASH, _USUAL.hashes),
+            "appended": _object(
+                {
+                    "epoch": _hex(32, _EPOCH),
+                    "ranges": _list({"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}),
+                }
+            ),
         }
+    ),
+    "DifferenceQuestion": _object(
+        {
+            "epoch": {**_hex(32, _EPOCH), "description": "of the log; without it, and a size, the log as it is now"},
+            "size": _COUNT,
+            "have": _object({"size": _COUNT, "set": _HASH}),
+            "symbols": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 0, "maximum": SYMBOLS},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+            "prefixes": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 0, "maximum": 1 << MAX_BITS},
+                "minItems": 3,
+                "maxItems": 3,
+            },
+            "listed": {"type": "integer", "minimum": 0, "maximum": HASH_BYTES},
+        },
+        optional=("epoch", "size", "have", "symbols", "prefixes", "listed"),
+        closed=True,
     ),
     "LogQuestion": _object(
         {
@@ -187,7 +228,7 @@ def _given(what: str, content: Json = None, headers: Mapping[str, Json] | None =
     return given
 
 
-def _json(name: str, example: Json = None) -> Json:
+def _json(name: str, example: Json = None) -> dict[str, Json]:
     return {"application/json": {"schema": _ref(name), **({} if example is None else {"example": example})}}
 
 
@@ -210,7 +251,7 @@ def _operation(
         security: who may ask, where not everybody may.
     """
     problems = {**_ALWAYS, **(_WITH_A_BODY if body is not None else {}), **(refused or {})}
-    if body is _NDJSON:
+    if body is _PUSHED:
         del problems[422]  # lines have no members
     responses = {**answers, **{status: _problem(status, what) for status, what in problems.items()}}
     entry: dict[str, Json] = {
@@ -223,7 +264,7 @@ def _operation(
         entry["parameters"] = [*parameters]
     if body is not None:
         # No lines at all are a push of no operations.
-        entry["requestBody"] = {"required": body is not _NDJSON, "content": body}
+        entry["requestBody"] = {"required": body is not _PUSHED, "content": body}
     if security is not None:
         entry["security"] = security
     return entry
@@ -280,9 +321,21 @@ SYNC_PATHS: dict[str, Json] = {
     "/sync/ops/get": {
         "post": _operation(
             "read_operations",
-            "Operations by hash, children first; the answer may be a prefix",
-            {200: _given("those that are here", _NDJSON)},
-            body=_json("OperationsQuestion", {"hashes": [_OP_HASH]}),
+            "Operations by hash, or by what their hashes begin with, children first; the answer may be a prefix",
+            {200: _given("those that are here; packed where the question was bytes", {**_NDJSON, **_GZIP})},
+            body={**_json("OperationsQuestion", {"hashes": [_OP_HASH]}), **_BYTES},
+        )
+    },
+    "/sync/difference": {
+        "post": _operation(
+            "compare_sets",
+            "What two logs differ in: symbols of the log, or hashes, of all of it or of what begins with some bits",
+            {200: _given("a line of JSON, and the bytes that were asked for", _BYTES)},
+            {
+                404: "the epoch or the size is another by now: `no_log`",
+                501: "this log cannot be compared now: `not_offered`",
+            },
+            body=_json("DifferenceQuestion", {"symbols": [0, 8]}),
         )
     },
     "/sync/reconcile": {
@@ -308,7 +361,7 @@ SYNC_PATHS: dict[str, Json] = {
                 403: "this node takes no operations (`push_off`, `read_only`), or not by this token; or another page's "
                 "`Origin`",
             },
-            body=_NDJSON,
+            body=_PUSHED,
             # With a token or, as the operator chose, without.
             security=[{}, {"token": []}],
         )
