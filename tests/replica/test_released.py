@@ -78,6 +78,11 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "spoilt": [],
         "retries": [],
         "tokens": [],
+        "shown_heads": [],
+        "faces": [],
+        # By which key it is known, and the tree over its log.
+        "peers": [(*row[:-3], None, None, None) for row in found["peers"]],
+        "cursors": [(*row[:-3], None, None, 0) for row in found["cursors"]],
         "log_set": [],
         "log_symbols": [],
     }

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner, stranger_ops
+from tests.sync.logs import show_two_faces
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once
 from tui_registry.replica.log import sets
@@ -32,7 +33,7 @@ def kept_soon() -> Iterator[None]:
 @kept_soon()
 def fill(datastore: Datastore) -> None:
     """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an operation that
-    waits, two that were refused, an import, a peer half read, drafts, searches, names, a token."""
+    waits, two that were refused, an import, a peer half read and with two faces, drafts, searches, names, a token."""
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -40,6 +41,7 @@ def fill(datastore: Datastore) -> None:
     arrivals = datastore.log.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0)
     _, moved = datastore.peers.store_entries("lab", cursor, arrivals)
     datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, moved.running_sum)
+    show_two_faces(datastore, "lab")
     datastore.peers.add("stick", "/media/stick")
 
     record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")
