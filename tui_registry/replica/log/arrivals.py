@@ -20,7 +20,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, Verdict, judge, judge_claim
-from tui_registry.replica.log.left_out import Admission, Ration, Reason, blocked_owners, claimed_owner
+from tui_registry.replica.log.left_out import DEFERRED, Admission, Ration, Reason, blocked_owners, claimed_owner
 from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, unpacked
@@ -90,6 +90,11 @@ class ApplyReport:
     def conflicts(self) -> int:
         """How many records these ops brought into conflict."""
         return len(self.conflicted)
+
+    @property
+    def deferred(self) -> int:
+        """How many were left out for want of room."""
+        return sum(self.left_out[reason] for reason in DEFERRED)
 
     @property
     def total(self) -> int:
