@@ -310,15 +310,7 @@ def block(db: sqlite3.Connection, address: bytes, now: int) -> None:
     db.executemany("DELETE FROM pending WHERE seq = ?", theirs)
 
 
-# What reads the log: the records of muted owners, and what counts where logs are compared
-
-
-def muted_owners(db: sqlite3.Connection) -> list[str]:
-    """The addresses of the owners that are muted, but for this replica's own."""
-    rows = db.execute(
-        "SELECT owner FROM kept_out, replica WHERE muted_at IS NOT NULL AND lower(hex(owner)) <> address ORDER BY owner"
-    )
-    return [owner.hex() for (owner,) in rows]
+# What reads the log: what counts where logs are compared
 
 
 def hashes_left_out(db: sqlite3.Connection, source: str | None = None) -> list[bytes]:
