@@ -80,6 +80,12 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "tokens": [],
         "log_set": [],
         "log_symbols": [],
+        "sources": [],
+        "kept_out": [],
+        "rations": [],
+        "left_out": [],
+        "left_at": [],
+        "owners": [(address, ops, None) for address, ops, _ in found["owners"]],
     }
     return {**found, **none, **learnt, "arrivals": [(0, None, None, None)], "pending": pending}
 

@@ -323,6 +323,19 @@ def test_what_is_kept_follows_where_operations_are_taken_out_of_the_log(ten: Dat
         assert_told(fresh)
 
 
+def test_what_is_kept_is_there_right_after_a_purge(ten: Datastore) -> None:
+    """Else the head that others are given would bear no signature for a while."""
+    others = stranger_ops(9, by="flood")
+    ten.apply(op.body for op in islice(others, 5))
+    ten.add("model", make_record("model", "mine"))
+    ten.apply(op.body for op in others)
+    assert_told(ten)
+    ten.purge(owner=owner("flood").address)
+    assert (len(hashes_of(ten)), kept(ten)) == (11, 11)
+    assert_told(ten)
+    assert ten.verify().sound
+
+
 @pytest.mark.parametrize("place", [2, 9])
 def test_where_operations_are_missing_nothing_is_told_and_nobody_goes_on_for_ever(ten: Datastore, place: int) -> None:
     spoil(
