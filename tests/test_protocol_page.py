@@ -250,6 +250,44 @@ def test_the_head_and_the_tile_are_of_the_operations() -> None:
     assert f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"' in section("Heads")
 
 
+def tree_root(hashes: list[str]) -> bytes:
+    """By the definition of RFC 6962, section 2.1."""
+    if not hashes:
+        return hashlib.sha256().digest()
+    if len(hashes) == 1:
+        return hashlib.sha256(b"\0" + bytes.fromhex(hashes[0])).digest()
+    left = 1 << (len(hashes) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + tree_root(hashes[:left]) + tree_root(hashes[left:])).digest()
+
+
+def head_preimage(head: dict[str, Any]) -> bytes:
+    start = b"tui_registry/head/1\0" + bytes.fromhex(head["epoch"]) + head["size"].to_bytes(8, "big")
+    hashes = bytes.fromhex(head["fingerprint"] + head["set"] + head["root"])
+    return start + hashes + head["signed_at"].to_bytes(8, "big", signed=True)
+
+
+def head_signer(head: dict[str, Any]) -> str | None:
+    sig = bytes.fromhex(head["sig"])
+    return recover(hashlib.sha3_256(head_preimage(head)).digest(), sig[:64], sig[64])
+
+
+def test_the_head_is_signed_by_its_key_and_the_root_is_of_the_operations() -> None:
+    head = json.loads(EXAMPLES["head"])
+    assert head_preimage(head) == bytes_of("head-preimage")
+    assert f"{len(bytes_of('head-preimage'))}\nbytes" in section("Signed heads")
+    assert head_signer(head) == head["node"] == EXAMPLES["key"].split()[-1]
+    assert head["root"] == tree_root([signed(line)["hash"] for line in LOG]).hex()
+
+
+def test_the_proof_has_two_heads_that_cannot_both_be_true() -> None:
+    proof = json.loads(EXAMPLES["faces"])
+    one, other = proof["heads"]
+    assert head_signer(one) == head_signer(other) == one["node"] == other["node"] == proof["key"]
+    for member in ("epoch", "size"):
+        assert one[member] == other[member] == proof[member]
+    assert one["root"] != other["root"]
+
+
 def test_the_answer_by_hash_has_children_first_and_nothing_unknown() -> None:
     asked = json.loads(EXAMPLES["get-question"])["hashes"]
     answer = EXAMPLES["get-answer"].encode().split(b"\n")
@@ -321,8 +359,9 @@ def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:
 
 def test_this_program_spells_and_reads_the_head_and_the_tile() -> None:
     told = json.loads(EXAMPLES["head"])
-    head = Head(**{member: value for member, value in told.items() if member != "ranges"})
-    assert spell_head(head, ranges=True).decode() == EXAMPLES["head"]
+    ranges = told.pop("ranges")
+    head = Head(**told)
+    assert spell_head(head, ranges=ranges).decode() == EXAMPLES["head"]
     assert parse_head(EXAMPLES["head"].encode()).head == head
     assert etag_of_head(head) in section("Heads")
     unpacker = Unpacker(2**20)
@@ -354,7 +393,7 @@ def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> N
 
 HEADINGS = (
     "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
-    "State of a key", "Sync", "Heads", "Tiles", "Bundles", "Pulling", "Reconciliation", "Limits", "Error codes",
+    "State of a key", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Reconciliation", "Limits", "Error codes",
 )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ from tui_registry.replica.log.left_out import (
     Wanted,
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
-from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
+from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -119,6 +119,7 @@ __all__ = [
     "Draft",
     "Elsewhere",
     "Entry",
+    "Faces",
     "Facets",
     "FieldChange",
     "Head",

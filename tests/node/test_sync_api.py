@@ -322,8 +322,8 @@ def test_health(node: Node) -> None:
 def test_the_head_is_one_small_json_object(node: Node) -> None:
     told = json.loads(node.reader.get("/sync/head").content)
     of_0_1 = {"epoch", "size", "fingerprint", "node", "ranges"}
-    assert set(told) == of_0_1 | {"rules", "signed_at", "set", "root"}
-    assert parse_head(node.reader.get("/sync/head").content).head == node.store.log.head()
+    assert set(told) == of_0_1 | {"rules", "signed_at", "set", "root", "sig"}
+    assert parse_head(node.reader.get("/sync/head").content).head == node.store.log.signed_head()
 
 
 def test_a_head_is_told_again_once_its_set_is_made(node: Node) -> None:

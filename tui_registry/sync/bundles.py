@@ -20,7 +20,18 @@ from tui_registry.errors import Json, system_reason
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.publishing import PublishError
-from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, pack, parse_head, spans, spell_head
+from tui_registry.sync.tiles import (
+    Answered,
+    HashSpan,
+    LogError,
+    RemoteHead,
+    Span,
+    Unpacker,
+    pack,
+    parse_head,
+    spans,
+    spell_head,
+)
 from tui_registry.text import exact, safe_text
 
 BUNDLE_TILES = 256
@@ -229,6 +240,18 @@ class Bundle:
     async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:  # noqa: ARG002 - Transport's interface
         """None: a file answers no questions."""
         return None
+
+    async def difference(self, question: dict[str, Json], most: int) -> Answered | None:  # noqa: ARG002 - Transport's interface
+        """None: a file answers no questions."""
+        return None
+
+    async def beginning(self, starts: Sequence[bytes]) -> list[bytes]:  # noqa: ARG002 - Transport's interface
+        """Nothing: a file answers no questions."""
+        return []
+
+    async def hashes(self, epoch: str, span: HashSpan) -> bytes:  # noqa: ARG002 - Transport's interface
+        """Nothing: a bundle has none."""
+        return b""
 
     async def __aenter__(self) -> Bundle:
         return self

@@ -87,6 +87,11 @@ class Batch:
         # How many of what was flushed this replica's key signed elsewhere.
         self.elsewhere = 0
 
+    @property
+    def size(self) -> int:
+        """Of the log, with what was appended."""
+        return self._size
+
     def load(self, ops: Iterable[Checked]) -> None:
         """Read what is known of these ops, of their children and of their keys."""
         hashes: set[str] = set()

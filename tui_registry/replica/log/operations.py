@@ -37,7 +37,7 @@ from tui_registry.replica.log.versions import (
     read_last,
 )
 from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.key import NO_ADDRESS, Key
 from tui_registry.replica.store.stored import (
     children_in,
     chunks,
@@ -77,6 +77,7 @@ class Head(NamedTuple):
         set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
             where it is not told, as long as it is made.
         signed_at: Unix seconds: when the last operation came there; 0 where that is not known.
+        sig: the node's signature of what precedes it but for `rules`, 130 hex digits; empty where it bears none.
     """
 
     epoch: str
@@ -87,6 +88,23 @@ class Head(NamedTuple):
     set: str = ""
     root: str = ""
     signed_at: int = 0
+    sig: str = ""
+
+    @property
+    def digest(self) -> bytes | None:
+        """What its signature is of; None where it does not say enough to be signed."""
+        if not self.set or not self.root:
+            return None
+        from tui_registry.crdt.signed_heads import head_digest
+
+        return head_digest(
+            epoch=self.epoch,
+            size=self.size,
+            fingerprint=self.fingerprint,
+            set_hash=self.set,
+            root=self.root,
+            signed_at=self.signed_at,
+        )
 
 
 class Operation(NamedTuple):
@@ -186,6 +204,7 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._signed: tuple[Head, str] | None = None
         self._kept_sets: Sets | None = None
 
     # As other replicas copy it
@@ -202,6 +221,45 @@ class Log:
             if make_key:
                 head = self._with_set(db, head)
         return head._replace(node=self._key.address) if make_key and not head.node else head
+
+    def signed_head(self) -> Head:
+        """The head as others are given it: signed, where there is a key that can be read and the head says enough.
+
+        One head is signed once, however often it is asked for.
+        """
+        head = self.head()
+        held = self._signed
+        if held is not None and held[0] == head:
+            return head._replace(sig=held[1])
+        digest = head.digest
+        if digest is None or head.node == NO_ADDRESS:
+            return head
+        try:
+            identity = self._key.identity()
+        except StoreError:
+            # It is as good a log without: `why_unsigned` tells.
+            return head
+        if identity.address != head.node:
+            # Another process put another key in place just now: the next head bears its address.
+            return head
+        from tui_registry.crdt.signed_heads import sign_head
+
+        sig = sign_head(identity, digest)
+        self._signed = head, sig
+        return head._replace(sig=sig)
+
+    def why_unsigned(self) -> str | None:
+        """Why the head that others are given bears no signature, to end a sentence; None where it bears one."""
+        head = self.signed_head()
+        if head.sig:
+            return None
+        if head.digest is None:
+            return "what it would sign is still being made from the log"
+        try:
+            self._key.identity()
+        except StoreError as error:
+            return error.sentence
+        return "the key is being replaced"
 
     def set_of(self, epoch: str, size: int | None = None, *, most: int | None = MOST_LOOKED_AT) -> SetState | None:
         """What the log's first operations are as a set.
@@ -281,6 +339,12 @@ class Log:
             rows = db.execute("SELECT body FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
             return [unpacked(kept) for (kept,) in rows]
 
+    def hashes(self, start: int, stop: int) -> list[bytes]:
+        """The hashes of ops start..stop of the log."""
+        with self._pool.read() as db:
+            rows = db.execute("SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
+            return [digest for (digest,) in rows]
+
     def keys(self) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
         ascending. It reads the whole log."""
@@ -300,17 +364,45 @@ class Log:
 
     def by_hash(self, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
         """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` (but one)."""
-        found: list[bytes] = []
-        size = 0
         with self._pool.read() as db:
-            # The log's own order has children first.
-            for idx in sorted(_indices(db, hashes).values()):
-                (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (idx,)).fetchone()
-                body = unpacked(kept)
-                size += len(body) + 1
-                if found and size > max_bytes:
+            return _bodies(db, sorted(_indices(db, hashes).values()), max_bytes)
+
+    def beginning(self, starts: Sequence[bytes], max_bytes: int) -> list[bytes]:
+        """The ops whose hashes begin with these bytes, all of one length, children first; of each at most one, without
+        unknown ones, and no more than `max_bytes` (but one)."""
+        found: set[int] = set()
+        with self._pool.read() as db:
+            for start in starts:
+                row = db.execute(
+                    "SELECT idx FROM ops WHERE hash BETWEEN ? AND ? LIMIT 1", (start, start.ljust(32, b"\xff"))
+                ).fetchone()
+                found.update(row or ())
+            return _bodies(db, sorted(found), max_bytes)
+
+    def in_order(self, hashes: Iterable[bytes]) -> list[bytes]:
+        """Those of the hashes that are here, children first."""
+        places: dict[bytes, int] = {}
+        with self._pool.read() as db:
+            for chunk in chunks([*hashes]):
+                places.update(db.execute(f"SELECT hash, idx FROM ops WHERE hash IN ({marks(chunk)})", chunk))
+        return sorted(places, key=places.__getitem__)
+
+    def last_of_others(self, source: str, count: int, size: int) -> list[bytes]:
+        """The hashes of the last `count` of the log's first `size` ops that did not come first from this source."""
+        found: list[bytes] = []
+        stop = size
+        with self._pool.read() as db:
+            runs = db.execute("SELECT idx, source FROM arrivals WHERE idx < ? ORDER BY idx DESC", (size,))
+            for start, came_from in runs:
+                if len(found) == count:
                     break
-                found.append(body)
+                if came_from != source:
+                    rows = db.execute(
+                        "SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx DESC LIMIT ?",
+                        (start, stop, count - len(found)),
+                    )
+                    found.extend(digest for (digest,) in rows)
+                stop = start
         return found
 
     @property
@@ -630,6 +722,20 @@ def _indices(db: sqlite3.Connection, hashes: Sequence[str]) -> dict[str, int]:
     for chunk in chunks([bytes.fromhex(item) for item in hashes]):
         rows = db.execute(f"SELECT hash, idx FROM ops WHERE hash IN ({marks(chunk)})", chunk)
         found.update((digest.hex(), idx) for digest, idx in rows)
+    return found
+
+
+def _bodies(db: sqlite3.Connection, places: Iterable[int], max_bytes: int) -> list[bytes]:
+    """The ops at these places, in the log's own order, which has children first: no more than `max_bytes` (but one)."""
+    found: list[bytes] = []
+    size = 0
+    for place in places:
+        (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (place,)).fetchone()
+        body = unpacked(kept)
+        size += len(body) + 1
+        if found and size > max_bytes:
+            break
+        found.append(body)
     return found
 
 

@@ -572,6 +572,49 @@ _VERSION_2 = (
     "ALTER TABLE peers ADD COLUMN to_ask INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE cursors ADD COLUMN left_index INTEGER",
     "ALTER TABLE cursors ADD COLUMN left_beyond INTEGER NOT NULL DEFAULT 0",
+    # The key by which a peer's heads are known, the first one that signed any; the key of the head that was read last,
+    # null where it bears no signature; and whether the root that it names fits the entries that were read, null where
+    # that cannot be told.
+    "ALTER TABLE peers ADD COLUMN pinned TEXT",
+    "ALTER TABLE peers ADD COLUMN signed_by TEXT",
+    "ALTER TABLE peers ADD COLUMN root_fits INTEGER",
+    # The right edge of the tree (`crdt.tree`) over the hashes that the first `edge_size` entries of a peer's log claim.
+    # It is not of what was read where the two sizes differ. `edge_doubtful`: an entry may have another hash in the
+    # peer's own tree.
+    "ALTER TABLE cursors ADD COLUMN edge BLOB",
+    "ALTER TABLE cursors ADD COLUMN edge_size INTEGER",
+    "ALTER TABLE cursors ADD COLUMN edge_doubtful INTEGER NOT NULL DEFAULT 0",
+    # Signed heads that peers showed, the last ones of each, as JSON: what else a key says of the same size is compared.
+    """
+    CREATE TABLE shown_heads (
+        seq INTEGER PRIMARY KEY,
+        peer TEXT NOT NULL,
+        key TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        root TEXT NOT NULL,
+        head TEXT NOT NULL,
+        UNIQUE (peer, key, epoch, size)
+    )
+    """,
+    "CREATE INDEX shown_heads_said ON shown_heads (key, epoch, size)",
+    # Proofs that a key signed two heads of the same log and size with different roots, and whom each came from.
+    # `known`: the person was told and said so.
+    """
+    CREATE TABLE faces (
+        seq INTEGER PRIMARY KEY,
+        key TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        one TEXT NOT NULL,
+        one_from TEXT NOT NULL,
+        other TEXT NOT NULL,
+        other_from TEXT NOT NULL,
+        found_at INTEGER NOT NULL,
+        known INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (key, epoch, size)
+    )
+    """,
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
