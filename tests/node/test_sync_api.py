@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import pytest
 
 from tests.node.conftest import T0, Node, client, refused, serving
 from tests.node.wire import counted
+from tests.replica.replicas import database
+from tests.seeds import stranger_ops
 from tests.sync.logs import ALICE, BOB, bodies, edit, root, roots
 from tui_registry.datastore import Datastore, Head
 from tui_registry.node import NodeBounds, running
 from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import SyncError, publish, pull, push
-from tui_registry.sync.tiles import pack, parse_head
+from tui_registry.sync.tiles import etag_of_head, pack, parse_head
 
 
 @pytest.fixture
@@ -321,6 +324,21 @@ def test_the_head_is_one_small_json_object(node: Node) -> None:
     of_0_1 = {"epoch", "size", "fingerprint", "node", "ranges"}
     assert set(told) == of_0_1 | {"rules", "signed_at", "set", "root", "sig", "difference"}
     assert parse_head(node.reader.get("/sync/head").content).head == node.store.log.signed_head()
+
+
+def test_a_head_is_told_again_once_its_set_is_made(node: Node) -> None:
+    """As of a log of version 0.1, whose set is made behind."""
+    node.store.apply(op.body for op in stranger_ops(3))
+    with closing(database(node.store)) as db:
+        db.execute("UPDATE replica SET kept = -9999")
+    head = node.store.log.head()
+    told = node.reader.get("/sync/head", headers={"if-none-match": etag_of_head(head)})
+    assert (told.status_code, told.headers.get("etag")) == (200, None)
+    assert not {"set", "root"} & set(told.json())
+    assert node.store.log.finish_sets(60)
+    told = node.reader.get("/sync/head", headers={"if-none-match": "W/x"})
+    assert (told.headers["etag"], len(told.json()["set"])) == (etag_of_head(head), 64)
+    assert node.reader.get("/sync/head", headers={"if-none-match": etag_of_head(head)}).status_code == 304
 
 
 # What is said of them

@@ -78,13 +78,19 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "spoilt": [],
         "retries": [],
         "tokens": [],
-        "shown_heads": [],
-        "faces": [],
-        # By which key it is known, and the tree over its log.
-        "peers": [(*row[:-3], None, None, None) for row in found["peers"]],
-        "cursors": [(*row[:-3], None, None, 0) for row in found["cursors"]],
         "log_set": [],
         "log_symbols": [],
+        "shown_heads": [],
+        "faces": [],
+        # Nothing was said of the key and the root of a peer's head.
+        "peers": [(*row[:-3], None, None, None) for row in found["peers"]],
+        "cursors": [(*row[:-3], None, None, 0) for row in found["cursors"]],
+        "sources": [],
+        "kept_out": [],
+        "rations": [],
+        "left_out": [],
+        "left_at": [],
+        "owners": [(address, ops, None) for address, ops, _ in found["owners"]],
     }
     return {**found, **none, **learnt, "arrivals": [(0, None, None, None)], "pending": pending}
 

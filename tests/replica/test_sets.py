@@ -301,6 +301,41 @@ def test_what_does_not_fit_the_log_is_found_and_set_right(ten: Datastore, statem
     assert_told(ten)
 
 
+@pytest.mark.parametrize(
+    "places", [[], [0], [3, 4, 9], [11], [9, 10, 11], [*range(11)], [0, 1, 2, 4, 5, 6, 8, 11], [*range(12)]]
+)
+def test_what_is_kept_follows_where_operations_are_taken_out_of_the_log(ten: Datastore, places: list[int]) -> None:
+    for op in islice(stranger_ops(12), 10, 12):  # the last two are not kept yet
+        ten.apply([op.body])
+    assert_told(ten)
+    hashes = hashes_of(ten)
+    left = [digest for place, digest in enumerate(hashes) if place not in places]
+    total = sum(int.from_bytes(digest, "big") for digest in left) % 2**256
+    with ten._pool.write() as db:
+        sets.take_out(db, places)
+        db.executemany("DELETE FROM ops WHERE idx = ?", ((place,) for place in places))
+        for place, digest in enumerate(left):
+            db.execute("UPDATE ops SET idx = ? WHERE hash = ?", (place, digest))
+        db.execute("UPDATE replica SET epoch = ?, size = ?, fingerprint = ?", ("ab" * 16, len(left), f"{total:064x}"))
+    assert (kept(ten), hashes_of(ten)) == (len(left), left)
+    assert_told(ten)
+    with Datastore.open(ten.data_dir, clock=lambda: NOW) as fresh:
+        assert_told(fresh)
+
+
+def test_what_is_kept_is_there_right_after_a_purge(ten: Datastore) -> None:
+    """Else the head that others are given would bear no signature for a while."""
+    others = stranger_ops(9, by="flood")
+    ten.apply(op.body for op in islice(others, 5))
+    ten.add("model", make_record("model", "mine"))
+    ten.apply(op.body for op in others)
+    assert_told(ten)
+    ten.purge(owner=owner("flood").address)
+    assert (len(hashes_of(ten)), kept(ten)) == (11, 11)
+    assert_told(ten)
+    assert ten.verify().sound
+
+
 @pytest.mark.parametrize("place", [2, 9])
 def test_where_operations_are_missing_nothing_is_told_and_nobody_goes_on_for_ever(ten: Datastore, place: int) -> None:
     spoil(

@@ -211,7 +211,9 @@ def _read_head(datastore: Datastore) -> _Of:
     # Before anybody is told: a backup that is put back later must not be served under this epoch.
     unmarked = datastore.mark.note(head)
     fields = [(b"cache-control", b"max-age=2")]
-    return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag_of_head(head)), unmarked is None)
+    # As long as something of it is being made it is told anew each time: by the tag nobody would hear of the rest.
+    etag = etag_of_head(head) if head.set else None
+    return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag), unmarked is None)
 
 
 def _read_health(datastore: Datastore) -> _Of:

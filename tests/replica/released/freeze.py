@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.seeds import NOW, make_record, owner, stranger_ops
-from tests.sync.logs import show_two_faces
+from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once
+from tui_registry.crdt.signed_heads import sign_head
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once, Ration
 from tui_registry.replica.log import sets
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
@@ -32,8 +32,9 @@ def kept_soon() -> Iterator[None]:
 
 @kept_soon()
 def fill(datastore: Datastore) -> None:
-    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an operation that
-    waits, two that were refused, an import, a peer half read and with two faces, drafts, searches, names, a token."""
+    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an
+    operation that waits, two that were refused, an import, a peer half read, drafts, searches, names, a token, owners
+    that are muted or blocked, what was left out, and two faces of a key."""
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -41,8 +42,12 @@ def fill(datastore: Datastore) -> None:
     arrivals = datastore.log.check_lines([*lines, b'{"Dataset":{}}', b"nonsense"], 0)
     _, moved = datastore.peers.store_entries("lab", cursor, arrivals)
     datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, moved.running_sum)
-    show_two_faces(datastore, "lab")
     datastore.peers.add("stick", "/media/stick")
+    # A key that shows one log to some and another to others.
+    for name, root in (("lab", "1" * 64), ("stick", "2" * 64)):
+        head = Head(_EPOCH, 40, "0" * 64, owner("stranger").address, 1, "3" * 64, root, NOW)
+        assert head.digest is not None
+        datastore.peers.see_head(name, head._replace(sig=sign_head(owner("stranger"), head.digest)))
 
     record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")
     run = ImportRun("/models", "import of a folder")
@@ -72,6 +77,14 @@ def fill(datastore: Datastore) -> None:
     datastore.searches.remember("llama")
     datastore.names.set(owner("stranger").address, "my-lab")
     datastore.tokens.add("laptop", ["write", "push"])
+
+    datastore.rations.mute(owner("twin").address)
+    datastore.rations.block(owner("flood").address)
+    datastore.rations.set_ration("lab", Ration(source_ops=1_000_000))
+    flood = signed(owner("flood"), "model", "flood")
+    datastore.apply([flood.to_json()], source="lab")
+    total, of_flood = moved.running_sum, [(0, flood.hash, owner("flood").address)]
+    datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, total, left_out=of_flood)
 
 
 def freeze(folder: Path = FOLDER) -> Path:

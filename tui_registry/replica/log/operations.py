@@ -23,6 +23,7 @@ from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.left_out import hashes_left_out, left_among
 from tui_registry.replica.log.versions import (
     Child,
     Deed,
@@ -355,10 +356,11 @@ class Log:
         return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
     def unknown(self, hashes: Sequence[str]) -> list[str]:
-        """Those of the hashes that no op of the log has, in their order."""
+        """Those of the hashes that no op of the log has, and none that is left out for good, in their order."""
         with self._pool.read() as db:
             known = _indices(db, hashes)
-        return [item for item in hashes if item not in known]
+            known_out = left_among(db, [item for item in hashes if item not in known])
+        return [item for item in hashes if item not in known and item not in known_out]
 
     def by_hash(self, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
         """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` (but one)."""
@@ -419,6 +421,16 @@ class Log:
         if found is None or found.root is None:
             return head
         return head._replace(set=found.set_hash.hex(), root=found.root.hex())
+
+    def left_out(self, source: str | None = None) -> list[bytes]:
+        """The raw hashes of what was left out of this log (`registry.rations`) and not asked for again since: they
+        count where logs are compared, and in no head of ours. At most 200,000 are remembered.
+
+        Args:
+            source: only what this one sent last, such as the peer that is compared with.
+        """
+        with self._pool.read() as db:
+            return hashes_left_out(db, source)
 
     # As it takes lines from elsewhere
 

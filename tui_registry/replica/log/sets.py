@@ -7,7 +7,8 @@ symbols all over their table, and to write these pages for every single write wo
 from what it told last. A log that is farther ahead is one of before these tables: they are made behind, piece by piece
 (`keep_some`), and nobody is told anything until then.
 
-A log only grows under its epoch, so nothing else has to be undone; whoever writes the log anew calls `forget_sets`.
+A log only grows under its epoch, so nothing else has to be undone. Whoever writes the log anew calls `forget_sets`, and
+`take_out` who takes some operations out of it.
 """
 
 from __future__ import annotations
@@ -79,6 +80,35 @@ def forget_sets(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM log_set")
     db.execute("DELETE FROM log_symbols")
     db.execute("UPDATE replica SET kept = 0")
+
+
+def take_out(db: sqlite3.Connection, places: Sequence[int]) -> None:
+    """Let what is kept be of the log without some of its operations, before these are taken out of it and what is left
+    is closed up, in the same transaction. It costs a look at every operation, and reckoning for those that go or for
+    those that stay, whichever are fewer.
+
+    Args:
+        places: of what goes, in the log as it is.
+    """
+    size, kept = db.execute("SELECT size, kept FROM replica").fetchone()
+    values = _read(db, kept) if 0 <= size - kept <= MOST_BEHIND else None
+    if values is None:
+        forget_sets(db)
+        return
+    gone = frozenset(places)
+    is_anew = 2 * len(gone) > size
+    adding, edge = _Adding(_nothing() if is_anew else values), RightEdge()
+    for first, hashes in zip(range(0, size, _AT_ONCE), _hashes(db, 0, size), strict=True):
+        stays = [digest for place, digest in enumerate(hashes, first) if place not in gone]
+        if is_anew:
+            adding.add(stays)
+        else:
+            goes = [digest for place, digest in enumerate(hashes, first) if place in gone and place < kept]
+            comes = [digest for place, digest in enumerate(hashes, first) if place not in gone and place >= kept]
+            adding.take(goes)
+            adding.add(comes)
+            edge = edge.extended(stays)
+    _write(db, adding.values() if is_anew else adding.values()._replace(size=edge.size, edge=edge))
 
 
 def keep_some(pool: Pool) -> bool:
@@ -232,6 +262,13 @@ class _Adding:
         self.edge = self.edge.extended(hashes)
         if self._symbols is not None:
             self._symbols.add_all(hashes)
+
+    def take(self, hashes: Sequence[bytes]) -> None:
+        """Take operations out, wherever they stand: the tree is for the caller to make anew."""
+        self._total -= sum(int.from_bytes(digest, "big") for digest in hashes)
+        self.lanes.take_all(hashes)
+        if self._symbols is not None:
+            self._symbols.take_all(hashes)
 
     def values(self) -> _Values:
         symbols = b"" if self._symbols is None else self._symbols.to_bytes(0, SYMBOLS)
