@@ -35,6 +35,7 @@ from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, Reg
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
+from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         Imports,
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
+    from tui_registry.replica.log.manifests import Manifests
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
@@ -568,7 +570,7 @@ class Datastore:
 
     # Writing: durable when a call returns, and signed by this replica's key
 
-    def done(self, once: Once) -> crdt.ModelOp | crdt.AgentOp | None:
+    def done(self, once: Once) -> crdt.AnyOp | None:
         """What came of a request of the last 24 hours (`once` of the methods below), None where nothing did.
 
         Raises:
@@ -576,7 +578,7 @@ class Datastore:
         """
         return self._local.done(once)
 
-    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.ModelOp | crdt.AgentOp:
+    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.AnyOp:
         """Register a plain record; id, owner and times are set here, `op.key` tells the id.
 
         Args:
@@ -592,7 +594,7 @@ class Datastore:
 
     def add_all(
         self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
-    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+    ) -> Iterator[crdt.AnyOp | RegistryError]:
         """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
 
         A record that is refused does not stop the others. Records of one name take one second each.
@@ -638,7 +640,7 @@ class Datastore:
 
     def change_all(
         self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
-    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+    ) -> Iterator[crdt.AnyOp | RegistryError]:
         """Edit, delete or bring back many records, a thousand to a transaction; gives the op or the error of each.
 
         Args:
@@ -663,7 +665,7 @@ class Datastore:
 
     def update(
         self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    ) -> crdt.AnyOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
 
         Args:
@@ -678,9 +680,7 @@ class Datastore:
         self._refuse_errors(kind, record)
         return self._local.update(kind, identifier, record, seen, once)
 
-    def delete(
-        self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None) -> crdt.AnyOp:
         """Remove the record as the caller was shown it.
 
         Args:
@@ -695,7 +695,7 @@ class Datastore:
 
     def resolve(
         self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    ) -> crdt.AnyOp:
         """Settle a conflict by one write that names every head, or with None by a removal of all versions.
 
         It is for those who were shown what each version says (`versions`): nothing else settles a conflict.
@@ -847,6 +847,14 @@ class Datastore:
 
         return LocalWrites(self._pool, self._clock, self.key)
 
+    @cached_property
+    def manifests(self) -> Manifests:
+        """What stands behind the records: where their bytes are, what they were made from, whether they are still to
+        be used."""
+        from tui_registry.replica.log.manifests import Manifests
+
+        return Manifests(self._pool, lambda: self._local)
+
     def _refuse_errors(self, kind: Kind, record: Record) -> None:
         problems = self.check(kind, record)
         if any(problem.severity == "error" for problem in problems):
@@ -899,12 +907,12 @@ def _line(op: bytes | crdt.Op) -> bytes:
     return op.to_json()
 
 
-def _model_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.ModelOp:
+def _model_op(op: crdt.AnyOp) -> crdt.ModelOp:
     assert isinstance(op, crdt.ModelOp)
     return op
 
 
-def _agent_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.AgentOp:
+def _agent_op(op: crdt.AnyOp) -> crdt.AgentOp:
     assert isinstance(op, crdt.AgentOp)
     return op
 
@@ -974,7 +982,7 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
     return Undo(kind, record_id, last.record, last.before, last.heads, name, batch if several else None)
 
 
-def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:
+def carry_out(datastore: Datastore, undo: Undo) -> crdt.AnyOp:
     """Sign and store what was planned.
 
     Raises:

@@ -64,7 +64,7 @@ from tui_registry.text import exact, moment_utc, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
-    from tui_registry.crdt import AgentOp, ModelOp
+    from tui_registry.crdt import AnyOp
     from tui_registry.datastore import Comparison, Undo, Versions
     from tui_registry.sync.remote import Remote, Written
 
@@ -718,9 +718,9 @@ def _question(plan: Undo) -> str:
     return f"{asked.removesuffix('?')}: {', '.join(changed) or 'only the time'}?"
 
 
-def _tell(datastore: Registry, did: str, op: ModelOp | AgentOp | Written, *, as_json: bool) -> None:
+def _tell(datastore: Registry, did: str, op: AnyOp | Written, *, as_json: bool) -> None:
     """Print what was written, and the warnings of the authoring rules about it."""
-    entry = datastore.entry(op.key, op.kind)
+    entry = None if op.kind == "manifest" else datastore.entry(op.key, op.kind)
     if entry is None and as_json:
         raise StoreError("not_found", f"{op.kind} {op.key} was {did}, and another process deleted it since")
     if entry is None:
@@ -737,5 +737,5 @@ def _advise(entry: Entry | None) -> None:
         note(problem_line(problem))
 
 
-def _deleted_json(op: ModelOp | AgentOp | Written) -> dict[str, Json]:
+def _deleted_json(op: AnyOp | Written) -> dict[str, Json]:
     return {"kind": op.kind, "id": op.key, "deleted": True, "hash": op.hash}

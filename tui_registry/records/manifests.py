@@ -21,7 +21,9 @@ _ADDRESS = re.compile(r"(?:https?|git\+https|hf|ollama|oci|ipfs)://[^/?#@]{1,255
 # A file within the repository: no segment climbs or stays.
 _RELATIVE = re.compile(r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._~+=,-]+(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~+=,-]+)*", re.ASCII)
 _SCHEMES = "https, http, git+https, hf, ollama, oci or ipfs"
-_WEIGHTS = tuple(".safetensors .gguf .ggml .bin .pt .pth .ckpt .onnx .h5 .npz .mlmodel .tflite".split())
+_WEIGHTS = (
+    ".safetensors", ".gguf", ".ggml", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".npz", ".mlmodel", ".tflite",
+)  # fmt: skip
 # RFC 5646, section 2.1: language, script, region, variants, extensions, private use; or one of the irregular tags.
 _WELL_FORMED = re.compile(
     r"(?:(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
