@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from tests.replica.programs import Program
+from tests.replica.released.freeze import kept_soon
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, edit, removal, roots
 from tui_registry.backup import BackupError, PutBack, back_up, put_back
@@ -68,7 +69,7 @@ def contents(folder: Path) -> Rows:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A replica that has something in every table."""
     folder = tmp_path_factory.mktemp("full")
-    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+    with kept_soon(), Datastore.open(folder, clock=lambda: NOW) as datastore:
         seed(datastore, 8)
         op = datastore.add("model", make_record("model", "mine", tags=["llama"]))
         datastore.update("model", op.key, {**make_record("model", "mine"), "version": "2.0.0"}, [op.hash])

@@ -19,7 +19,7 @@ from tui_registry.node import NodeBounds, running
 from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import SyncError, publish, pull, push
-from tui_registry.sync.tiles import pack
+from tui_registry.sync.tiles import pack, parse_head
 
 
 @pytest.fixture
@@ -317,7 +317,10 @@ def test_health(node: Node) -> None:
 
 
 def test_the_head_is_one_small_json_object(node: Node) -> None:
-    assert set(json.loads(node.reader.get("/sync/head").content)) == {"epoch", "size", "fingerprint", "node", "ranges"}
+    told = json.loads(node.reader.get("/sync/head").content)
+    of_0_1 = {"epoch", "size", "fingerprint", "node", "ranges"}
+    assert set(told) == of_0_1 | {"rules", "signed_at", "set", "root"}
+    assert parse_head(node.reader.get("/sync/head").content).head == node.store.log.head()
 
 
 # What is said of them

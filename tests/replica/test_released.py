@@ -40,7 +40,8 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table but the index's own, as a multiset; the epoch and the token are each replica's own."""
     with closing(database(datastore)) as db:
         db.execute("CREATE TEMP TABLE masked AS SELECT * FROM replica")
-        db.execute("UPDATE temp.masked SET epoch = ''")
+        # What of the log is kept as a set is compared by itself.
+        db.execute("UPDATE temp.masked SET epoch = '', kept = 0")
         names = [
             name
             for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
@@ -77,6 +78,8 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "spoilt": [],
         "retries": [],
         "tokens": [],
+        "log_set": [],
+        "log_symbols": [],
     }
     return {**found, **none, **learnt, "arrivals": [(0, None, None, None)], "pending": pending}
 

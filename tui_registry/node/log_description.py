@@ -16,6 +16,8 @@ from tui_registry.sync.tiles import MAX_SIZE
 _USUAL = NodeBounds()
 _EPOCH = "486ccbd94061b7803d4c8869a6f2e3c6"
 _FINGERPRINT = "8dc77aea0ec92ea3608c25e840dab41b7f6a8aabbec6868fb711a6a2710765a6"
+_SET = "1c4667cf2e06a274e5c6383fc9390dd5480f5bef1d6320cb143e8f1b23d71b2a"
+_ROOT = "d00e4ad30ce058875ad411749251e75457eb7e5e65ce447b770c8e2efcd0425a"
 _ADDRESS = "3b2d227260784ed8dcc34f5537c934456fda0bc7"
 _OP_HASH = "45491877592c6f371d2c1724585a0383bc5a18e5b0c4dc4a68f30c40e4ab12cf"
 _TILE_NAME = r"^(0|[1-9][0-9]{0,15})(\.(0|[1-9][0-9]{0,15})(-(0|[1-9][0-9]{0,15}))?)?\.ndjson\.gz$"
@@ -97,9 +99,14 @@ SYNC_SCHEMAS: dict[str, Json] = {
             "size": {**_COUNT, "example": 5},
             "fingerprint": _hex(64, _FINGERPRINT),
             "node": _hex(40, _ADDRESS),
+            "rules": {**_COUNT, "description": "the least version of the validity rules that reads all of the log"},
+            "signed_at": {**_COUNT, "description": "Unix seconds: when its last operation came here; 0: not known"},
+            "set": _hex(64, _SET),
+            "root": _hex(64, _ROOT),
             "ranges": {"type": "boolean", "description": "tiles may begin in their middle"},
         },
-        optional=("ranges",),
+        # While they are being made for a log of before version 0.2, it has neither.
+        optional=("set", "root", "ranges"),
     ),
     "OperationsQuestion": _object({"hashes": _list(_HASH, _USUAL.hashes)}, closed=True),
     "PushReport": _object(

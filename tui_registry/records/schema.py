@@ -19,6 +19,8 @@ MAX_OP_BYTES = 65_536
 MAX_CHILDREN = 16  # heads that one operation names
 # Of all rules that decide what is valid: remembered rejections fall when this number changes.
 RULES_VERSION = 2
+# The first of them that knows manifests.
+MANIFEST_RULES = 2
 # Of the authoring rules, the table of licences and the linter of templates, as far as they find errors in a record that
 # keeps the wire limits: replicas remember which records have some, and judge them anew when this number changes.
 AUTHORING_VERSION = 1

@@ -52,6 +52,12 @@ def spell_head(head: Head, *, ranges: bool) -> bytes:
         "fingerprint": head.fingerprint,
         "node": head.node,
     }
+    if head.rules:
+        tree["rules"] = head.rules
+        tree["signed_at"] = head.signed_at
+    if head.set:
+        tree["set"] = head.set
+        tree["root"] = head.root
     if ranges:
         tree["ranges"] = True
     return json.dumps(tree, separators=(",", ":")).encode()
@@ -82,7 +88,11 @@ def parse_head(data: bytes) -> RemoteHead:
         raise _wrong("size", f"a whole number from 0 to {MAX_SIZE}")
     fingerprint = _digits(tree, "fingerprint", 64)
     node = _digits(tree, "node", 40, "an address of ")
-    return RemoteHead(Head(epoch, size, fingerprint, node), tree.get("ranges") is True)
+    # As programs of 0.2 tell; no other ones have members of these names.
+    rules, signed_at = _number(tree, "rules"), _number(tree, "signed_at")
+    whole, root = (_digits(tree, member, 64) if member in tree else "" for member in ("set", "root"))
+    head = Head(epoch, size, fingerprint, node, rules, whole, root, signed_at)
+    return RemoteHead(head, tree.get("ranges") is True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +235,13 @@ def _digits(tree: dict[str, Json], member: str, count: int, of: str = "") -> str
     value = tree.get(member)
     if not isinstance(value, str) or len(value) != count or not _HEX.fullmatch(value):
         raise _wrong(member, f"{of}{count} lower-case hex digits")
+    return value
+
+
+def _number(tree: dict[str, Json], member: str) -> int:
+    value = tree.get(member, 0)
+    if type(value) is not int or not 0 <= value <= MAX_SIZE:
+        raise _wrong(member, f"a whole number from 0 to {MAX_SIZE}")
     return value
 
 

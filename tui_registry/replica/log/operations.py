@@ -9,14 +9,17 @@ import json
 import os
 import re
 import sqlite3
+import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from tui_registry.errors import Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import words as folded_words
+from tui_registry.records.schema import MANIFEST_RULES
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import first_seen
@@ -48,8 +51,12 @@ from tui_registry.replica.store.stored import (
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
+    from tui_registry.replica.log.sets import Sets, SetState
     from tui_registry.replica.log.verifier import Verifier
 
+# To tell what the log was at an earlier size, the operations behind it are taken away, or those before it added: so
+# many of them in about a second.
+MOST_LOOKED_AT: Final = 65_536
 # One owner's operations are looked for among so many at the near end first: those of a busy owner all lie there.
 _NEAR = 2_000
 # Of so many deleted records, the last that came here first, the names are looked at: they stand in the log only.
@@ -61,12 +68,25 @@ _SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9
 
 
 class Head(NamedTuple):
-    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key."""
+    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key.
+
+    What follows is not in the head of a program of 0.1, and of this replica's only where it is given to others.
+
+    Attributes:
+        rules: the least version of the validity rules that reads all of the log; 0 where it is not told.
+        set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
+            where it is not told, as long as it is made.
+        signed_at: Unix seconds: when the last operation came there; 0 where that is not known.
+    """
 
     epoch: str
     size: int
     fingerprint: str
     node: str
+    rules: int = 0
+    set: str = ""
+    root: str = ""
+    signed_at: int = 0
 
 
 class Operation(NamedTuple):
@@ -170,6 +190,7 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._kept_sets: Sets | None = None
 
     # As other replicas copy it
 
@@ -177,11 +198,67 @@ class Log:
         """Size, fingerprint and epoch of the log, as of one moment.
 
         Args:
-            make_key: False where it is not given to others: `node` is empty then before there is a key.
+            make_key: False where it is not given to others: `node` is empty then before there is a key, and what takes
+                a look at the log's end is not told.
         """
         with self._pool.read() as db:
             head = _read_head(db)
+            if make_key:
+                head = self._with_set(db, head)
         return head._replace(node=self._key.address) if make_key and not head.node else head
+
+    def set_of(self, epoch: str, size: int | None = None, *, most: int | None = MOST_LOOKED_AT) -> SetState | None:
+        """What the log's first operations are as a set.
+
+        Args:
+            epoch: the log's. size: how many operations; None for all.
+            most: so many operations may be looked at, those behind that size or those before it; None for any number.
+
+        Returns:
+            None where the log is of another epoch or shorter, where too many would have to be looked at, and while what
+            is kept of the log is being made.
+        """
+        with self._pool.read() as db:
+            return self._sets.state(db, epoch, size, most)
+
+    def symbols(
+        self, epoch: str, size: int, start: int, stop: int, *, most: int | None = MOST_LOOKED_AT
+    ) -> bytes | None:
+        """The symbols `start` up to `stop` of the log's first `size` operations (`crdt.sets`); None as for `set_of`."""
+        with self._pool.read() as db:
+            return self._sets.symbols(db, epoch, size, start, stop, most)
+
+    def hashes_under(self, prefix: bytes, bits: int, size: int, limit: int | None = None) -> list[bytes]:
+        """The hashes, ascending, of those of the log's first `size` operations whose hashes begin with these bits.
+
+        Args:
+            prefix: its first `bits` bits count. limit: at most so many.
+        """
+        first = int.from_bytes(prefix.ljust(32, b"\0")[:32], "big") >> 256 - bits << 256 - bits
+        last = first | (1 << 256 - bits) - 1
+        with self._pool.read() as db:
+            rows = db.execute(
+                "SELECT hash FROM ops WHERE hash BETWEEN ? AND ? AND idx < ? ORDER BY hash LIMIT ?",
+                (first.to_bytes(32, "big"), last.to_bytes(32, "big"), size, -1 if limit is None else limit),
+            )
+            return [digest for (digest,) in rows]
+
+    def finish_sets(self, seconds: float) -> bool:
+        """Make what is kept of the log as a set, where that is not done yet; whether it is done. It is made behind
+        while a replica is open, but who has to tell it to others may not be there for long.
+
+        Args:
+            seconds: the longest to take. A million operations take half a minute.
+        """
+        from tui_registry.replica.log.sets import keep_some
+
+        until = time.monotonic() + seconds
+        with suppress(StoreError):
+            while keep_some(self._pool):
+                if time.monotonic() > until:
+                    return False
+            return True
+        return False
 
     def begins_as(self, head: Head) -> bool:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
@@ -213,7 +290,7 @@ class Log:
         ascending. It reads the whole log."""
         keys = bytearray()
         with self._pool.read() as db:
-            head = _read_head(db)
+            head = self._with_set(db, _read_head(db))
             for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
                 keys += updated_at.to_bytes(8, "big") + digest
         return head if head.node else head._replace(node=self._key.address), bytes(keys)
@@ -238,6 +315,24 @@ class Log:
                     break
                 found.append(body)
         return found
+
+    @property
+    def _sets(self) -> Sets:
+        from tui_registry.replica.log.sets import Sets
+
+        if self._kept_sets is None:
+            self._kept_sets = Sets()
+        return self._kept_sets
+
+    def _with_set(self, db: sqlite3.Connection, head: Head) -> Head:
+        found = self._sets.state(db, head.epoch, None, None)
+        last = head.size - 1
+        came = first_seen(db, [last])[last].arrived_at if head.size else None
+        (has_manifests,) = db.execute("SELECT EXISTS (SELECT 1 FROM manifests)").fetchone()
+        head = head._replace(rules=MANIFEST_RULES if has_manifests else 1, signed_at=came or 0)
+        if found is None or found.root is None:
+            return head
+        return head._replace(set=found.set_hash.hex(), root=found.root.hex())
 
     # As it takes lines from elsewhere
 
