@@ -31,8 +31,9 @@ from typing import TYPE_CHECKING, Self
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
-from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
@@ -40,7 +41,15 @@ from tui_registry.replica.log.batches import RecordChange, Reverse, Together, Wr
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
-from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
+from tui_registry.replica.log.versions import (
+    HistoryEntry,
+    LastOperation,
+    Versions,
+    find_key,
+    read_versions,
+    same_content,
+    version_at,
+)
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
@@ -666,6 +675,15 @@ class Datastore:
         if undoes is not None and written:
             self._local.mark_undone(undoes)
 
+    def restore(self, kind: Kind, record: Record, manifest: Record | None) -> crdt.AnyOp:
+        """Bring back a deleted record, and in the same transaction the manifest that went with it.
+
+        Raises:
+            InvalidRecord, StoreError: as for `add`; of the manifest as for `manifests.set`.
+        """
+        self._refuse_errors(kind, record)
+        return self._local.restore(kind, record, manifest)
+
     def update(
         self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
     ) -> crdt.AnyOp:
@@ -931,20 +949,24 @@ class NothingToUndo(RegistryError):
 
 
 class Undo(NamedTuple):
-    """What undoing the last operation on a record would do.
+    """What undoing the last operation on a record, or on its manifest where that came later, would do.
 
     Attributes:
-        now: the value that is there, None where the record is deleted.
-        then: the value that comes back, None where the record goes.
-        seen: the heads that are there now.
+        kind, id: of the record. of: what the operation wrote: the record, or its manifest.
+        now: the value that is there, None where it is deleted.
+        then: the value that comes back, None where it goes.
+        manifest: what comes back with a record, as it was deleted with it; None for nothing.
+        seen: the heads that are there now, of what was written.
         name: safe and short.
         batch: the writes that the last operation was part of, where there were several that are not undone yet.
     """
 
     kind: Kind
     id: str
+    of: OpKind
     now: Record | None
     then: Record | None
+    manifest: Record | None
     seen: tuple[str, ...]
     name: str
     batch: WriteBatch | None
@@ -966,11 +988,16 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         raise NothingToUndo(f"there is no {kind} {record_id[:12]} here")
     if not last.mine:
         raise NothingToUndo("only the key that signed the last operation can undo it")
-    if last.live_heads > 1:
-        raise NothingToUndo(
-            f"the {kind} is in conflict, {last.live_heads} versions of it are live: settle that first "
-            f"(`resolve {record_id[:12]}`)"
+    record = last.record or last.before
+    name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
+    behind = datastore.log.last_operation(derive_manifest_id(record_id))
+    if behind is not None and behind.place > last.place and last.record is not None:
+        _expect_one_version(behind, f"manifest of the {kind}", f"manifest resolve {record_id[:12]}")
+        before = behind.before
+        return Undo(
+            kind, record_id, "manifest", behind.record, before, None, behind.heads, name, _batch(datastore, behind)
         )
+    _expect_one_version(last, kind, f"resolve {record_id[:12]}")
     if last.did == "settled" and same_content(last.record, last.before):
         raise NothingToUndo(
             "the last operation settled a conflict and kept the version that was shown: the others stand in the "
@@ -978,11 +1005,23 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         )
     if last.record is None and last.before is None:
         raise NothingToUndo("what was deleted is not in this replica's history")
-    record = last.record or last.before
-    name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
+    # A record takes its manifest with it, in one transaction and so of one time.
+    went_too = last.record is None and behind is not None and behind.record is None
+    manifest = behind.before if went_too and behind is not None and behind.updated_at == last.updated_at else None
+    batch = _batch(datastore, last)
+    return Undo(kind, record_id, kind, last.record, last.before, manifest, last.heads, name, batch)
+
+
+def _expect_one_version(last: LastOperation, what: str, settle: str) -> None:
+    if last.live_heads > 1:
+        raise NothingToUndo(
+            f"the {what} is in conflict, {last.live_heads} versions of it are live: settle that first (`{settle}`)"
+        )
+
+
+def _batch(datastore: Datastore, last: LastOperation) -> WriteBatch | None:
     batch = datastore.log.batch_of(last.place)
-    several = batch is not None and batch.ops > 1 and not batch.undone
-    return Undo(kind, record_id, last.record, last.before, last.heads, name, batch if several else None)
+    return batch if batch is not None and batch.ops > 1 and not batch.undone else None
 
 
 def carry_out(datastore: Datastore, undo: Undo) -> crdt.AnyOp:
@@ -991,10 +1030,14 @@ def carry_out(datastore: Datastore, undo: Undo) -> crdt.AnyOp:
     Raises:
         RegistryError: the record changed meanwhile, or what comes back breaks a rule of today.
     """
+    if undo.of == "manifest":
+        if undo.then is None:
+            return datastore.manifests.delete(undo.id, undo.seen)
+        return datastore.manifests.set(undo.id, undo.then, undo.seen)
     if undo.then is None:
         return datastore.delete(undo.kind, undo.id, undo.seen)
     if undo.now is None:
-        return datastore.add(undo.kind, undo.then)
+        return datastore.restore(undo.kind, undo.then, undo.manifest)
     return datastore.update(undo.kind, undo.id, undo.then, undo.seen)
 
 

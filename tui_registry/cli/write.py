@@ -53,6 +53,7 @@ from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
+from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
 from tui_registry.query.nodes import quoted
@@ -259,7 +260,7 @@ def undo(args: Namespace) -> int:
         op = carry_out(datastore, plan)
         entry = datastore.entry(plan.id, plan.kind)
     if args.json:
-        out_json(_deleted_json(op) if plan.then is None or entry is None else shown_json(entry))
+        out_json(_deleted_json(op) if entry is None else shown_json(entry))
     else:
         out(f"{undone.done(plan)}, id {plan.id}")
     _advise(entry)
@@ -714,7 +715,8 @@ def _question(plan: Undo) -> str:
     asked = undone.question(plan, f" ({plan.id[:12]})")
     if plan.now is None or plan.then is None:
         return asked
-    changed = [row.plain for row, _ in changed_rows(plan.now, plan.then)]
+    rows = (changed_manifest_rows if plan.of == "manifest" else changed_rows)(plan.now, plan.then)
+    changed = [row.plain for row, _ in rows]
     return f"{asked.removesuffix('?')}: {', '.join(changed) or 'only the time'}?"
 
 

@@ -152,6 +152,18 @@ class LocalWrites:
         with self._pool.write() as db:
             mark_undone(db, batch)
 
+    def restore(self, kind: Kind, record: Record, manifest: Record | None) -> Write:
+        """Bring back a deleted record, and the manifest that went with it; gives the record's operation.
+
+        Raises:
+            InvalidRecord: the manifest breaks an authoring rule of today. StoreError: as for `add`.
+        """
+        with self._turn() as turn:
+            op = turn.add(kind, record)
+            if manifest is not None:
+                turn.bring_back_manifest(op.key, manifest)
+            return op
+
     def update(
         self, kind: Kind, identifier: str, record: Record, seen: Collection[str], once: Once | None = None
     ) -> Write:
@@ -442,6 +454,14 @@ class _Turn:
         if known is not None:
             return self.write(known, value)
         return self._take(sign_up(self._identity, "manifest", value, counter=self._counter))
+
+    def bring_back_manifest(self, record_id: str, manifest: Record) -> None:
+        """Take the manifest of a record that was just taken."""
+        self.flush()
+        problems = check_manifest_among(self._db, manifest)
+        if any(problem.severity == "error" for problem in problems):
+            raise InvalidRecord(tuple(problems))
+        self.set_manifest(record_id, manifest, ())
 
     def delete(self, known: _Known) -> Write:
         """Sign and take the removal of a record and its manifest, whatever versions that has; gives the record's."""

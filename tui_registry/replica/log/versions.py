@@ -115,7 +115,7 @@ class Versions(NamedTuple):
 
 
 class LastOperation(NamedTuple):
-    """The last operation on a record, whether it is there or deleted.
+    """The last operation on a record or a manifest, whether it is there or deleted.
 
     Attributes:
         place, hash, size: of this operation; place in the log, size in bytes.
@@ -126,7 +126,7 @@ class LastOperation(NamedTuple):
         actor: who signed, 40 hex digits; mine: it was this replica's key. updated_at: Unix seconds, as the actor says.
     """
 
-    kind: Kind
+    kind: OpKind
     id: str
     place: int
     hash: str
@@ -264,9 +264,7 @@ def read_versions(db: sqlite3.Connection, key: LoggedKey) -> Versions | None:
 
 
 def read_last(db: sqlite3.Connection, key: LoggedKey) -> LastOperation | None:
-    """The last operation on a record; see `Log.last_operation`."""
-    if key.kind == "manifest":
-        return None
+    """The last operation on a key; see `Log.last_operation`."""
     found = [head for _, head in read_heads(db, [key.rid])]
     if not found:
         return None
