@@ -151,8 +151,8 @@ def _architecture(value: Json) -> str:
 
 def _evaluation(value: Json) -> str:
     said = _members(value)
-    source = _text(said["source"])
-    return f"{_text(said['benchmark'])} {_text(said['metric'])} {_text(said['value'])}{f', from {source}' if source else ''}"
+    result = " ".join(_text(said[name]) for name in ("benchmark", "metric", "value"))
+    return f"{result}, from {_text(said['source'])}" if said["source"] else result
 
 
 _SAYS: dict[str, _Say] = {
