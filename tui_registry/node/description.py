@@ -501,6 +501,7 @@ class RecordEvent(_Answer):
 
     kind: Literal["model", "agent"]
     id: str = Field(description="of the record", pattern="^[0-9a-f]{64}$")
+    of: Literal["model", "agent", "manifest"] = Field(description="what was written: that record, or its manifest")
     hash: str = Field(description="of the operation", pattern="^[0-9a-f]{64}$")
     deed: OperationDeed = Field(description="what it did")
     name: str = Field(
