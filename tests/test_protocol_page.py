@@ -84,12 +84,25 @@ def tree_of(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\1" + tree_of(leaves[:half]) + tree_of(leaves[half:])).digest()
 
 
-ENUMS = {name: re.findall(r"`(\w+)`", names) for name, names in table(section("Records"), "| enum |")}
-STRUCTS = {
-    name: [(field.strip("`"), of) for field, of, *_ in table(section("Records"), f"**{name}**")]
-    for name in ("AIModel", "AIAgent", "ModelResourceRequirements", "AgentResourceRequirements")
+# Of a manifest, what lies in a field that holds structs.
+PARTS = {
+    "artifacts": "Artifact", "interfaces": "Interface", "derived_from": "Derivation", "architecture": "Architecture",
+    "evaluations": "Evaluation",
+}  # fmt: skip
+ENUMS = {
+    name: re.findall(r"`(\w+)`", names.partition("without")[0])
+    for heading in ("Records", "Manifests")
+    for name, names in table(section(heading), "| enum |")
 }
-STRUCT_OF = {"Model": "AIModel", "Agent": "AIAgent"}
+STRUCTS = {
+    name: [(field.strip("`"), of) for field, of, *_ in table(section(heading), f"**{name}**")]
+    for heading, names in (
+        ("Records", ("AIModel", "AIAgent", "ModelResourceRequirements", "AgentResourceRequirements")),
+        ("Manifests", ("Manifest", *PARTS.values())),
+    )
+    for name in names
+}
+STRUCT_OF = {"Model": "AIModel", "Agent": "AIAgent", "Manifest": "Manifest"}
 SIZES = {"u8": 1, "u32": 4, "u64": 8, "i64": 8}
 
 
@@ -99,7 +112,7 @@ def encoded(of: str, value: Any) -> bytes:
         return b"\0" if value is None else b"\1" + encoded(of.removesuffix(" or null"), value)
     if match := re.fullmatch(r"list of (.+), \d+", of):
         return u64(len(value)) + b"".join(encoded(match[1], item) for item in value)
-    if of.startswith(("text", "hex")):
+    if of.startswith(("text", "hex", "URI")):
         return u64(len(value.encode())) + value.encode()
     if of in SIZES:
         return int(value).to_bytes(SIZES[of], "little", signed=of == "i64")
@@ -428,7 +441,8 @@ def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> N
 
 HEADINGS = (
     "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
-    "State of a key", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences", "Reconciliation", "Limits", "Error codes",
+    "State of a key", "Manifests", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences",
+    "Reconciliation", "Limits", "Error codes",
 )  # fmt: skip
 
 
@@ -446,6 +460,8 @@ def type_of(of: schema.FieldType, needs: str) -> str:
     """A field's type in the page's words."""
     match of:
         case schema.Text():
+            if of.form is schema.URI:
+                return "URI" if of.least else "URI or empty"
             return f"hex {of.hex_digits}" if of.hex_digits else f"text {of.least}..{of.most:,}"
         case schema.Integer():
             bits, is_signed = of.most.bit_length(), of.least < 0
@@ -491,6 +507,65 @@ def test_the_page_has_every_field_with_its_type_and_default(kind: Any) -> None:
     assert rows == said(schema.FIELDS[kind])
     (inner,) = [field.type for field in schema.FIELDS[kind] if isinstance(field.type, schema.Struct)]
     assert of_needs == said(inner.fields)
+
+
+def test_the_page_has_every_field_of_a_manifest_with_its_type_and_default() -> None:
+    def said(fields: tuple[schema.Field, ...]) -> list[list[str]]:
+        return [
+            [f"`{field.name}`", type_of(field.type, PARTS.get(field.name, "")), default_of(field.default)]
+            for field in fields
+        ]
+
+    def rows(name: str) -> list[list[str]]:
+        return [row[:3] for row in table(section("Manifests"), f"**{name}**")]
+
+    assert rows("Manifest") == said(schema.MANIFEST_FIELDS)
+    inner = {
+        field.name: field.type.of
+        for field in schema.MANIFEST_FIELDS
+        if isinstance(field.type, schema.Many | schema.Optional)
+    }
+    parts = {name: of for name, of in inner.items() if isinstance(of, schema.Struct)}
+    assert {PARTS[name]: said(of.fields) for name, of in parts.items()} == {name: rows(name) for name in PARTS.values()}
+    without = next(row for row in table(section("Manifests"), "| enum |") if row[0] == "SubjectKind")
+    assert "without `Other`" in without[1]
+
+
+def formed(fields: tuple[schema.Field, ...]) -> Iterator[schema.Text]:
+    for field in fields:
+        of = field.type.of if isinstance(field.type, schema.Many | schema.Optional) else field.type
+        if isinstance(of, schema.Struct):
+            yield from formed(of.fields)
+        elif isinstance(of, schema.Text) and of.form is not None:
+            yield of
+
+
+def test_the_manifest_has_these_bytes_ids_and_signature() -> None:
+    manifest = json.loads(EXAMPLES["manifest"])
+    assert encoded("Manifest", manifest) == bytes_of("manifest-bytes")
+    assert manifest["subject_id"] == json.loads(EXAMPLES["model"])["model_id"]
+    assert manifest["manifest_id"] == sha3(b"manifest\0" + manifest["subject_id"].encode())
+    line = EXAMPLES["manifest-op"].strip().encode()
+    assert read(line)[2]["op"]["op"]["value"] == manifest
+    assert sha3(preimage(line)) == signed(line)["hash"]
+    signature = signed(line)["signature"]
+    assert (
+        curve.recover(bytes.fromhex(signed(line)["hash"]), bytes.fromhex(signature["sig"]), signature["rec"])
+        == (manifest["owner_id"])
+    )
+    check_op(parse_op(line), [])
+
+
+def test_this_program_gives_the_manifest_the_same_bytes() -> None:
+    manifest = json.loads(EXAMPLES["manifest"])
+    assert wire.canonical_bytes("manifest", manifest) == bytes_of("manifest-bytes")
+
+
+def test_the_page_states_the_forms_that_texts_of_a_manifest_have() -> None:
+    forms = {text.form.pattern for text in formed(schema.MANIFEST_FIELDS) if text.form is not None}
+    stated = re.findall(r"`(-\?\(0[^`]+|\[A-Za-z0-9\]\{1,8\}\([^`]+)`", section("Manifests"))
+    assert {form.replace("(?:", "(") for form in forms - {schema.URI.pattern}} == {*stated}
+    assert len(stated) == 2
 
 
 @pytest.mark.parametrize(("title", "bounds"), [("| of a reader |", Bounds), ("| of a node |", NodeBounds)])

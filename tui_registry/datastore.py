@@ -32,10 +32,12 @@ from typing import TYPE_CHECKING, Self
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
-from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
+from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.left_out import (
@@ -52,7 +54,15 @@ from tui_registry.replica.log.left_out import (
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
-from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
+from tui_registry.replica.log.versions import (
+    HistoryEntry,
+    LastOperation,
+    Versions,
+    find_key,
+    read_versions,
+    same_content,
+    version_at,
+)
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
@@ -82,6 +92,7 @@ if TYPE_CHECKING:
         Imports,
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
+    from tui_registry.replica.log.manifests import Manifests
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
@@ -594,7 +605,7 @@ class Datastore:
 
     # Writing: durable when a call returns, and signed by this replica's key
 
-    def done(self, once: Once) -> crdt.ModelOp | crdt.AgentOp | None:
+    def done(self, once: Once) -> crdt.AnyOp | None:
         """What came of a request of the last 24 hours (`once` of the methods below), None where nothing did.
 
         Raises:
@@ -602,7 +613,7 @@ class Datastore:
         """
         return self._local.done(once)
 
-    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.ModelOp | crdt.AgentOp:
+    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.AnyOp:
         """Register a plain record; id, owner and times are set here, `op.key` tells the id.
 
         Args:
@@ -618,7 +629,7 @@ class Datastore:
 
     def add_all(
         self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
-    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+    ) -> Iterator[crdt.AnyOp | RegistryError]:
         """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
 
         A record that is refused does not stop the others. Records of one name take one second each.
@@ -664,7 +675,7 @@ class Datastore:
 
     def change_all(
         self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
-    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+    ) -> Iterator[crdt.AnyOp | RegistryError]:
         """Edit, delete or bring back many records, a thousand to a transaction; gives the op or the error of each.
 
         Args:
@@ -687,9 +698,18 @@ class Datastore:
         if undoes is not None and written:
             self._local.mark_undone(undoes)
 
+    def restore(self, kind: Kind, record: Record, manifest: Record | None) -> crdt.AnyOp:
+        """Bring back a deleted record, and in the same transaction the manifest that went with it.
+
+        Raises:
+            InvalidRecord, StoreError: as for `add`; of the manifest as for `manifests.set`.
+        """
+        self._refuse_errors(kind, record)
+        return self._local.restore(kind, record, manifest)
+
     def update(
         self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    ) -> crdt.AnyOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
 
         Args:
@@ -704,9 +724,7 @@ class Datastore:
         self._refuse_errors(kind, record)
         return self._local.update(kind, identifier, record, seen, once)
 
-    def delete(
-        self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None) -> crdt.AnyOp:
         """Remove the record as the caller was shown it.
 
         Args:
@@ -721,7 +739,7 @@ class Datastore:
 
     def resolve(
         self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    ) -> crdt.AnyOp:
         """Settle a conflict by one write that names every head, or with None by a removal of all versions.
 
         It is for those who were shown what each version says (`versions`): nothing else settles a conflict.
@@ -912,6 +930,14 @@ class Datastore:
 
         return LocalWrites(self._pool, self._clock, self.key)
 
+    @cached_property
+    def manifests(self) -> Manifests:
+        """What stands behind the records: where their bytes are, what they were made from, whether they are still to
+        be used."""
+        from tui_registry.replica.log.manifests import Manifests
+
+        return Manifests(self._pool, lambda: self._local)
+
     def _refuse_errors(self, kind: Kind, record: Record) -> None:
         problems = self.check(kind, record)
         if any(problem.severity == "error" for problem in problems):
@@ -964,12 +990,12 @@ def _line(op: bytes | crdt.Op) -> bytes:
     return op.to_json()
 
 
-def _model_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.ModelOp:
+def _model_op(op: crdt.AnyOp) -> crdt.ModelOp:
     assert isinstance(op, crdt.ModelOp)
     return op
 
 
-def _agent_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.AgentOp:
+def _agent_op(op: crdt.AnyOp) -> crdt.AgentOp:
     assert isinstance(op, crdt.AgentOp)
     return op
 
@@ -985,20 +1011,24 @@ class NothingToUndo(RegistryError):
 
 
 class Undo(NamedTuple):
-    """What undoing the last operation on a record would do.
+    """What undoing the last operation on a record, or on its manifest where that came later, would do.
 
     Attributes:
-        now: the value that is there, None where the record is deleted.
-        then: the value that comes back, None where the record goes.
-        seen: the heads that are there now.
+        kind, id: of the record. of: what the operation wrote: the record, or its manifest.
+        now: the value that is there, None where it is deleted.
+        then: the value that comes back, None where it goes.
+        manifest: what comes back with a record, as it was deleted with it; None for nothing.
+        seen: the heads that are there now, of what was written.
         name: safe and short.
         batch: the writes that the last operation was part of, where there were several that are not undone yet.
     """
 
     kind: Kind
     id: str
+    of: OpKind
     now: Record | None
     then: Record | None
+    manifest: Record | None
     seen: tuple[str, ...]
     name: str
     batch: WriteBatch | None
@@ -1020,11 +1050,16 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         raise NothingToUndo(f"there is no {kind} {record_id[:12]} here")
     if not last.mine:
         raise NothingToUndo("only the key that signed the last operation can undo it")
-    if last.live_heads > 1:
-        raise NothingToUndo(
-            f"the {kind} is in conflict, {last.live_heads} versions of it are live: settle that first "
-            f"(`resolve {record_id[:12]}`)"
+    record = last.record or last.before
+    name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
+    behind = datastore.log.last_operation(derive_manifest_id(record_id))
+    if behind is not None and behind.place > last.place and last.record is not None:
+        _expect_one_version(behind, f"manifest of the {kind}", f"manifest resolve {record_id[:12]}")
+        before = behind.before
+        return Undo(
+            kind, record_id, "manifest", behind.record, before, None, behind.heads, name, _batch(datastore, behind)
         )
+    _expect_one_version(last, kind, f"resolve {record_id[:12]}")
     if last.did == "settled" and same_content(last.record, last.before):
         raise NothingToUndo(
             "the last operation settled a conflict and kept the version that was shown: the others stand in the "
@@ -1032,23 +1067,39 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         )
     if last.record is None and last.before is None:
         raise NothingToUndo("what was deleted is not in this replica's history")
-    record = last.record or last.before
-    name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
+    # A record takes its manifest with it, in one transaction and so of one time.
+    went_too = last.record is None and behind is not None and behind.record is None
+    manifest = behind.before if went_too and behind is not None and behind.updated_at == last.updated_at else None
+    batch = _batch(datastore, last)
+    return Undo(kind, record_id, kind, last.record, last.before, manifest, last.heads, name, batch)
+
+
+def _expect_one_version(last: LastOperation, what: str, settle: str) -> None:
+    if last.live_heads > 1:
+        raise NothingToUndo(
+            f"the {what} is in conflict, {last.live_heads} versions of it are live: settle that first (`{settle}`)"
+        )
+
+
+def _batch(datastore: Datastore, last: LastOperation) -> WriteBatch | None:
     batch = datastore.log.batch_of(last.place)
-    several = batch is not None and batch.ops > 1 and not batch.undone
-    return Undo(kind, record_id, last.record, last.before, last.heads, name, batch if several else None)
+    return batch if batch is not None and batch.ops > 1 and not batch.undone else None
 
 
-def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:
+def carry_out(datastore: Datastore, undo: Undo) -> crdt.AnyOp:
     """Sign and store what was planned.
 
     Raises:
         RegistryError: the record changed meanwhile, or what comes back breaks a rule of today.
     """
+    if undo.of == "manifest":
+        if undo.then is None:
+            return datastore.manifests.delete(undo.id, undo.seen)
+        return datastore.manifests.set(undo.id, undo.then, undo.seen)
     if undo.then is None:
         return datastore.delete(undo.kind, undo.id, undo.seen)
     if undo.now is None:
-        return datastore.add(undo.kind, undo.then)
+        return datastore.restore(undo.kind, undo.then, undo.manifest)
     return datastore.update(undo.kind, undo.id, undo.then, undo.seen)
 
 

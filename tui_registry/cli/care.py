@@ -30,7 +30,7 @@ from tui_registry.cli.output import (
 from tui_registry.cli.registry import open_registry, read_lines, read_text, shown_name
 from tui_registry.datastore import TOKEN_SCOPES, Datastore, StoreError, Token, TokenScope
 from tui_registry.durable import drafted, give_new_name, sync_folder
-from tui_registry.errors import Json, Kind, RegistryError
+from tui_registry.errors import Json, OpKind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import rejection_json
 from tui_registry.records.schema import MAX_OP_BYTES
@@ -167,7 +167,7 @@ class _Operation(NamedTuple):
 class _Chain:
     """A record by its operations in a file."""
 
-    kind: Kind
+    kind: OpKind
     id: str
     owner: str
     ops: list[_Operation] = field(default_factory=list)
@@ -307,7 +307,7 @@ def _checked(file: str, name: str) -> list[_Chain]:
     return list(chains.values())
 
 
-def _passes(line: bytes, passed: Mapping[str, crdt.Ancestor]) -> tuple[crdt.ModelOp | crdt.AgentOp, crdt.Ancestor]:
+def _passes(line: bytes, passed: Mapping[str, crdt.Ancestor]) -> tuple[crdt.AnyOp, crdt.Ancestor]:
     """An operation that keeps every rule; what `crdt.check_op` asks, without keeping the operations before it.
 
     Raises:
@@ -324,9 +324,9 @@ def _passes(line: bytes, passed: Mapping[str, crdt.Ancestor]) -> tuple[crdt.Mode
     return op, crdt.check_against(crdt.claim_of(op), [passed[child] for child in op.children])
 
 
-def _kept(op: crdt.ModelOp | crdt.AgentOp, claim: crdt.Ancestor) -> _Operation:
-    record = op.record or {"name": "", "version": ""}
-    name, version = str(record["name"]), str(record["version"])
+def _kept(op: crdt.AnyOp, claim: crdt.Ancestor) -> _Operation:
+    record = op.record or {}
+    name, version = str(record.get("name", record.get("subject_name", ""))), str(record.get("version", ""))
     return _Operation(op.hash, op.children, op.record is None, claim.clock, op.updated_at, name, version)
 
 

@@ -13,6 +13,7 @@ from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tui_registry.crdt import sign_up
 from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once, Ration
+from tui_registry.records import defaults
 from tui_registry.replica.log import sets
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
@@ -31,10 +32,14 @@ def kept_soon() -> Iterator[None]:
 
 
 @kept_soon()
-def fill(datastore: Datastore) -> None:
+def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
     """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an
     operation that waits, two that were refused, an import, a peer half read, drafts, searches, names, a token, owners
-    that are muted or blocked, what was left out, and two faces of a key."""
+    that are muted or blocked, what was left out, two faces of a key, and a manifest.
+
+    Args:
+        version: of the schema: no operations that a program of that version had no place for.
+    """
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -64,6 +69,9 @@ def fill(datastore: Datastore) -> None:
         once=Once("laptop", "POST /agents", "1", b"gone"),
     )
     datastore.delete("agent", gone.key, datastore.heads(gone.key))
+
+    if version > 1:
+        datastore.manifests.set(kept.key, defaults("manifest") | {"status": "Deprecated", "status_message": "alt"})
 
     # The same key on another machine, on top of the same root; and one write of it that is not here.
     twin = sign_up(owner("released"), "model", {**kept.record, "name": "twin"}, children=[kept.hash], clock=2)

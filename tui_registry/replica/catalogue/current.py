@@ -200,7 +200,7 @@ class Catalogue:
         if match is None:
             raise StoreError("not_found", f"'{prefix[:80]}' is not an id: an id is up to 64 hex digits, see `list`")
         join = "" if deleted else "JOIN catalogue c USING (rid)"
-        condition = "" if kind is None else f"AND k.kind = {KIND_CODES[kind]}"
+        condition = "AND k.rid > 0" if kind is None else f"AND k.kind = {KIND_CODES[kind]}"
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT k.kind, k.id FROM keys k {join} WHERE k.id BETWEEN ? AND ? {condition} ORDER BY k.id LIMIT ?",
@@ -239,7 +239,7 @@ class Catalogue:
                 id=identifier,
                 record=record,
                 heads=tuple(sorted(head.hash for head in heads)),
-                live_heads=_live(heads),
+                live_heads=live_of(heads),
                 problems=tuple(check_among(db, found, record)),
                 mine=owner.hex() == self._key.known_address(db),
                 owner_name=owner_name,
@@ -349,6 +349,20 @@ def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Prob
     return check(kind, record, model_type=model_type)
 
 
-def _live(heads: Sequence[Stored]) -> tuple[str, ...]:
+def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Problem]:
+    """The authoring rules of a manifest, with the records that are here."""
+    from tui_registry.records.manifests import check_manifest  # a list is read without them
+
+    def kind_of(identifier: str) -> Kind | None:
+        row = db.execute(
+            "SELECT c.kind FROM keys k JOIN catalogue c USING (rid) WHERE k.id = ?", (stored_id(identifier),)
+        ).fetchone()
+        return None if row is None else KINDS_BY_CODE[row[0]]
+
+    return check_manifest(manifest, kind_of=kind_of)
+
+
+def live_of(heads: Sequence[Stored]) -> tuple[str, ...]:
+    """The live ones of a key's heads, the one that is shown first."""
     live = sorted((head for head in heads if not head.is_rm), key=lambda head: (-head.counter, head.hash))
     return tuple(head.hash for head in live)

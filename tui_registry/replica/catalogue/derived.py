@@ -19,7 +19,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
-from tui_registry.errors import Json, Kind, Record
+from tui_registry.errors import KINDS, OP_KINDS, Json, Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
@@ -354,9 +354,11 @@ def _time_class(seconds: int) -> int:
 
 # ---- the row, and the values that are counted ------------------------------------------------------------------------
 
-KIND_CODES: dict[Kind, int] = {"model": 0, "agent": 1}
-KIND_CODES_BY_NAME: dict[str, int] = {str(kind): code for kind, code in KIND_CODES.items()}
-KINDS_BY_CODE: tuple[Kind, Kind] = ("model", "agent")
+KIND_CODES: dict[OpKind, int] = {"model": 0, "agent": 1, "manifest": 2}
+KIND_CODES_BY_NAME: dict[str, int] = {kind: KIND_CODES[kind] for kind in KINDS}
+# Of what stands in the catalogue, and of all that the log has keys for.
+KINDS_BY_CODE: tuple[Kind, ...] = KINDS
+OP_KINDS_BY_CODE: tuple[OpKind, ...] = OP_KINDS
 
 RECORD_COLUMNS = (
     "name, version, type, framework, license, quantization, parameters, context_length, output_tps, min_vcpus, "

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.rules import Ancestor, check_against
-from tui_registry.errors import Kind
+from tui_registry.errors import Kind, OpKind
 from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
-    KINDS_BY_CODE,
+    OP_KINDS_BY_CODE,
     RECORD_COLUMNS,
     Derived,
     count_values,
@@ -24,6 +24,12 @@ from tui_registry.replica.catalogue.derived import (
     indexed_from,
     learn,
     vocabulary_of,
+)
+from tui_registry.replica.catalogue.manifests import (
+    ManifestColumns,
+    ManifestRow,
+    manifest_columns,
+    write_manifests,
 )
 from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
@@ -71,8 +77,9 @@ class Batch:
         self._conflicts: int = conflicts
         self._own: str = address
         self._kept: int = kept
-        (last_rid,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
-        self._last_rid: int = last_rid
+        first_rid, last_rid = db.execute("SELECT coalesce(min(rid), 0), coalesce(max(rid), 0) FROM keys").fetchone()
+        self._last_rid: int = max(last_rid, 0)
+        self._last_manifest: int = min(first_rid, 0)
         # What is older than this comes into the word index when that is made anew so far.
         self._indexed_from = indexed_from(db)
         self._known: dict[str, tuple[Ancestor, int, int]] = {}  # hash -> ancestor, rid, idx
@@ -110,7 +117,7 @@ class Batch:
             )
             for digest, kind, key, owner, clock, created_at, updated_at, rid, idx in rows:
                 ancestor = Ancestor(
-                    digest.hex(), KINDS_BY_CODE[kind], key.hex(), owner.hex(), clock, created_at, updated_at
+                    digest.hex(), OP_KINDS_BY_CODE[kind], key.hex(), owner.hex(), clock, created_at, updated_at
                 )
                 self._known[ancestor.hash] = ancestor, rid, idx
         for chunk in chunks([bytes.fromhex(item) for item in keys]):
@@ -157,8 +164,7 @@ class Batch:
         key = ancestor.key
         rid = self._rids.get(key)
         if rid is None:
-            self._last_rid += 1
-            rid = self._rids[key] = self._new_keys[key] = self._last_rid
+            rid = self._rids[key] = self._new_keys[key] = self._take_rid(ancestor.kind)
         new = _New(self._take_index(), rid, op, ancestor, body, seen)
         self._sum += int(ancestor.hash, 16)
         self._known[ancestor.hash] = ancestor, rid, new.idx
@@ -202,6 +208,14 @@ class Batch:
         index = self._size
         self._size += 1
         return index
+
+    def _take_rid(self, kind: OpKind) -> int:
+        """The next row of a key: see `manifests` in `store.tables`."""
+        if kind == "manifest":
+            self._last_manifest -= 1
+            return self._last_manifest
+        self._last_rid += 1
+        return self._last_rid
 
     def _write_log(self) -> None:
         db = self._db
@@ -260,10 +274,39 @@ class Batch:
 
     # How: the derived tables
 
+    def _write_manifests(self, manifests: set[int]) -> None:
+        """The rows of these manifests, by their keys' rids."""
+        fresh = manifests.intersection(self._new_keys.values())
+        rows: list[ManifestRow] = []
+        for rid, heads in self._heads(sorted(manifests - fresh), fresh).items():
+            best, live = _state(heads)
+            last = self._last_write(rid) if best is None else best.idx
+            rows.append(ManifestRow(rid, None if best is None else last, live, self._said(last)))
+        write_manifests(self._db, rows)
+
+    def _last_write(self, rid: int) -> int:
+        """The place of the last version of a deleted manifest: there is one, as a removal names what it removes."""
+        written = self._db.execute("SELECT max(idx) FROM ops WHERE rid = ? AND is_rm = 0", (rid,)).fetchone()
+        return int(written[0])
+
+    def _said(self, place: int) -> ManifestColumns:
+        """What is derived from a version of a manifest: at hand for an operation of this batch."""
+        new = self._new_by_idx.get(place)
+        at_hand = None if new is None else new.checked.derived
+        return at_hand if isinstance(at_hand, ManifestColumns) else manifest_columns(read_record(self._db, place))
+
     def _write_catalogue(self) -> None:
         db = self._db
-        touched = {new.rid: new for new in self._new}
-        fresh = set(self._new_keys.values())
+        touched: dict[int, tuple[_New, Kind]] = {}
+        manifests: set[int] = set()
+        for new in self._new:
+            if new.ancestor.kind == "manifest":
+                manifests.add(new.rid)
+            else:
+                touched[new.rid] = new, new.ancestor.kind
+        if manifests:
+            self._write_manifests(manifests)
+        fresh = {rid for rid in self._new_keys.values() if rid in touched}
         older = [rid for rid in touched if rid not in fresh]
         heads = self._heads(older, fresh)
         shown = dict(_read_shown(db, older))
@@ -273,8 +316,7 @@ class Batch:
         rows: list[tuple[str | int | bytes | None, ...]] = []
         words: list[tuple[int, tuple[str, ...]]] = []
         more: list[str] = []
-        for rid, new in touched.items():
-            kind = new.ancestor.kind
+        for rid, (new, kind) in touched.items():
             before = shown.get(rid)
             best, live = _state(heads[rid])
             self._count(rid, kind, before, best is not None, live)
@@ -323,7 +365,7 @@ class Batch:
         """What is derived from a winner: at hand for an operation of this batch."""
         new = self._new_by_idx.get(best.idx)
         at_hand = None if new is None else new.checked.derived
-        return derive(kind, read_record(self._db, best.idx)) if at_hand is None else at_hand
+        return at_hand if isinstance(at_hand, Derived) else derive(kind, read_record(self._db, best.idx))
 
     def _count(self, rid: int, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
         self._counts[kind] += is_live - (before is not None)

@@ -19,6 +19,7 @@ from tui_registry.crdt.rules import Ancestor, check_alone, claim_of
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.replica.catalogue.derived import Derived, derive
+from tui_registry.replica.catalogue.manifests import ManifestColumns, manifest_columns
 
 
 class Checked(NamedTuple):
@@ -26,12 +27,12 @@ class Checked(NamedTuple):
 
     Attributes:
         claim: what rules 6 to 8 ask of it.
-        derived: from its record, None for an Rm.
+        derived: from its record or manifest, None for an Rm.
     """
 
     claim: Ancestor
     children: tuple[str, ...]
-    derived: Derived | None
+    derived: Derived | ManifestColumns | None
 
     @property
     def is_rm(self) -> bool:
@@ -51,7 +52,13 @@ def check(op: Op) -> Checked:
         OpError: the code of the lowest-numbered broken rule.
     """
     check_alone(op)
-    return Checked(claim_of(op), op.children, None if op.record is None else derive(op.kind, op.record))
+    return Checked(claim_of(op), op.children, _derived(op))
+
+
+def _derived(op: Op) -> Derived | ManifestColumns | None:
+    if op.record is None:
+        return None
+    return manifest_columns(op.record) if op.kind == "manifest" else derive(op.kind, op.record)
 
 
 def check_bytes(body: bytes) -> Checked:
@@ -140,7 +147,9 @@ def _plain(op: Checked) -> _Plain:
 
 
 def _checked(claim: Sequence[str], children: tuple[str, ...], derived: Sequence[tuple[str, ...]] | None) -> Checked:
-    return Checked(Ancestor._make(claim), children, None if derived is None else Derived._make(derived))
+    ancestor = Ancestor._make(claim)
+    made = ManifestColumns if ancestor.kind == "manifest" else Derived
+    return Checked(ancestor, children, None if derived is None else made._make(derived))
 
 
 def main() -> None:

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import words as folded_words
-from tui_registry.records.schema import RULES_VERSION
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.records.schema import MANIFEST_RULES
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.log.left_out import hashes_left_out, left_among
@@ -43,6 +43,7 @@ from tui_registry.replica.store.stored import (
     chunks,
     hex_range,
     marks,
+    name_of,
     parts_of,
     record_of,
     stored_id,
@@ -112,9 +113,12 @@ class Operation(NamedTuple):
 
     Attributes:
         place: where it stands in this replica's log, from 0.
+        kind, id: of the record that it concerns.
+        of: what it writes: that record, or its manifest.
         did: `settled` is a write on several versions that were live at once, `brought back` one on a removal.
-        name, version: of the record as the operation wrote it; of a removal, as it was before, and where it had been
-            deleted already, as the newest of its last writes says. Empty if unknown.
+        name, version: of the record as the operation wrote it (of a manifest, the first name of its record); of a
+            removal, as it was before, and where it had been deleted already, as the newest of its last writes says.
+            Empty if unknown.
         actor: the address that signed, 40 hex digits; mine: it is this replica's.
         updated_at: Unix seconds, as the actor says.
         arrived_at, source: when and from whom it first came here, as for `HistoryEntry`.
@@ -124,6 +128,7 @@ class Operation(NamedTuple):
     place: int
     kind: Kind
     id: str
+    of: OpKind
     did: Deed
     name: str
     version: str
@@ -417,7 +422,8 @@ class Log:
         found = self._sets.state(db, head.epoch, None, None)
         last = head.size - 1
         came = first_seen(db, [last])[last].arrived_at if head.size else None
-        head = head._replace(rules=RULES_VERSION, signed_at=came or 0)
+        (has_manifests,) = db.execute("SELECT EXISTS (SELECT 1 FROM manifests)").fetchone()
+        head = head._replace(rules=MANIFEST_RULES if has_manifests else 1, signed_at=came or 0)
         if found is None or found.root is None:
             return head
         return head._replace(set=found.set_hash.hex(), root=found.root.hex())
@@ -688,7 +694,7 @@ class Log:
             # (https://sqlite.org/lang_select.html#bareagg).
             digest, _ = db.execute(
                 "SELECT k.id, max(o.idx) FROM keys k CROSS JOIN ops o ON o.rid = k.rid AND o.is_head = 1 "
-                "WHERE k.owner = ? AND NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid)",
+                "WHERE k.owner = ? AND k.rid > 0 AND NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid)",
                 (bytes.fromhex(self._key.known_address(db)),),
             ).fetchone()
         return None if digest is None else digest.hex()
@@ -778,11 +784,12 @@ def _places_of_owners(db: sqlite3.Connection, owners: Sequence[bytes], since: in
 
 
 def _places_of_records(db: sqlite3.Connection, rids: Iterable[int], owners: Sequence[bytes] | None) -> array[int]:
-    """The places of the operations on these records, in no order; with `owners` of theirs only."""
+    """The places of the operations on these records and their manifests, in no order; with `owners` of theirs only."""
     rows = db.execute(
-        "SELECT o.idx, k.owner FROM json_each(?) j CROSS JOIN keys k ON k.rid = j.value "
-        "CROSS JOIN ops o ON o.rid = k.rid",
-        (json.dumps(sorted(rids)),),
+        "WITH wanted (rid) AS (SELECT value FROM json_each(:rids) UNION ALL SELECT m.rid FROM json_each(:rids) j "
+        "CROSS JOIN keys k ON k.rid = j.value CROSS JOIN manifests m ON m.subject = k.id) "
+        "SELECT o.idx, k.owner FROM wanted CROSS JOIN keys k USING (rid) CROSS JOIN ops o USING (rid)",
+        {"rids": json.dumps(sorted(rids))},
     )
     return array("q", [place for place, owner in rows if owners is None or owner in owners])
 
@@ -822,7 +829,7 @@ def _names_of_deleted(db: sqlite3.Connection) -> dict[int, list[str]]:
     rows = db.execute(
         "SELECT k.rid, o.body FROM keys k CROSS JOIN ops o ON o.idx = "
         "(SELECT max(idx) FROM ops WHERE rid = k.rid AND is_head = 0 AND is_rm = 0) "
-        "WHERE NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY k.rid DESC LIMIT ?",
+        "WHERE k.rid > 0 AND NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY k.rid DESC LIMIT ?",
         (_MOST_DELETED,),
     )
     records = ((rid, record_of(body)) for rid, body in rows)
@@ -863,58 +870,87 @@ def _in_order_of_time(db: sqlite3.Connection, found: array[int], known: Places |
 
 def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation]:
     (address,) = db.execute("SELECT address FROM replica").fetchone()
-    read: dict[
-        int, tuple[Kind, str, str, str, int, int, bool, int | None, tuple[str, str] | None, tuple[str, ...]]
-    ] = {}
+    read: dict[int, _Read] = {}
     for chunk in chunks(places):
         rows = db.execute(
-            "SELECT o.idx, k.kind, k.id, k.owner, o.hash, o.clock, o.updated_at, o.is_head, c.idx, o.body "
-            "FROM ops o JOIN keys k USING (rid) LEFT JOIN catalogue c USING (rid) "
-            f"WHERE o.idx IN ({marks(chunk)})",
+            "SELECT o.idx, k.kind, k.id, m.kind, m.subject, k.owner, o.hash, o.clock, o.updated_at, o.is_head, "
+            "coalesce(c.idx, m.idx), o.body FROM ops o JOIN keys k USING (rid) LEFT JOIN catalogue c USING (rid) "
+            f"LEFT JOIN manifests m USING (rid) WHERE o.idx IN ({marks(chunk)})",
             chunk,
         )
-        for place, kind, key, owner, digest, clock, updated_at, is_head, shown, body in rows:
+        for place, code, key, subjects, subject, owner, digest, clock, updated_at, is_head, shown, body in rows:
             # A record may be large, and a window holds hundreds: no more of it is kept than what is shown.
             record, children = parts_of(body)
-            told = None if record is None else _shown(record)
-            names = key.hex(), owner.hex(), digest.hex()
-            read[place] = (KINDS_BY_CODE[kind], *names, clock, updated_at, bool(is_head), shown, told, children)
+            of = OP_KINDS_BY_CODE[code]
+            read[place] = _Read(
+                key=key.hex(),
+                of=of,
+                kind=KINDS_BY_CODE[subjects if of == "manifest" else code],
+                id=(subject if of == "manifest" else key).hex(),
+                owner=owner.hex(),
+                hash=digest.hex(),
+                clock=clock,
+                updated_at=updated_at,
+                is_head=bool(is_head),
+                shown=shown,
+                told=None if record is None else _shown(record),
+                children=children,
+            )
     seen = first_seen(db, places)
-    named = read_children(db, {child for *_, children in read.values() for child in children})
+    named = read_children(db, {child for op in read.values() for child in op.children})
     taken = _taken_away(
         db,
         {
-            place: (key, updated_at, [named[child] for child in children])
-            for place, (_, key, _, _, _, updated_at, _, _, told, children) in read.items()
-            if told is None
+            place: (op.key, op.updated_at, [named[child] for child in op.children])
+            for place, op in read.items()
+            if op.told is None
         },
     )
     found = []
     for place in sorted(read, reverse=True):
-        kind, key, owner, digest, clock, updated_at, is_head, shown, told, children = read[place]
-        name, version = told or taken.get(place, ("", ""))
+        op = read[place]
+        name, version = op.told or taken.get(place, ("", ""))
         found.append(
             Operation(
                 place=place,
-                kind=kind,
-                id=key,
-                did=deed_of(told is None, [named[child] for child in children]),
+                kind=op.kind,
+                id=op.id,
+                of=op.of,
+                did=deed_of(op.told is None, [named[child] for child in op.children]),
                 name=name,
                 version=version,
-                hash=digest,
-                actor=owner,
-                clock=clock,
-                updated_at=updated_at,
+                hash=op.hash,
+                actor=op.owner,
+                clock=op.clock,
+                updated_at=op.updated_at,
                 arrived_at=seen[place].arrived_at,
                 source=seen[place].source,
-                is_head=is_head,
-                is_winner=shown == place,
-                is_gone=shown is None,
-                mine=owner == address,
-                children=children,
+                is_head=op.is_head,
+                is_winner=op.shown == place,
+                is_gone=op.shown is None,
+                mine=op.owner == address,
+                children=op.children,
             )
         )
     return found
+
+
+class _Read(NamedTuple):
+    """What is read of one operation: `key` is what it writes, `kind` and `id` are of the record that it concerns,
+    `told` is what a write says of it."""
+
+    key: str
+    of: OpKind
+    kind: Kind
+    id: str
+    owner: str
+    hash: str
+    clock: int
+    updated_at: int
+    is_head: bool
+    shown: int | None
+    told: tuple[str, str] | None
+    children: tuple[str, ...]
 
 
 def _taken_away(
@@ -960,4 +996,4 @@ def _last_writes(db: sqlite3.Connection, key: str, before: int) -> list[Child]:
 
 
 def _shown(record: Record) -> tuple[str, str]:
-    return str(record["name"]), str(record["version"])
+    return name_of(record), str(record.get("version", ""))

@@ -499,6 +499,20 @@ _VERSION_2 = (
     )
     """,
     "CREATE INDEX retries_at ON retries (at)",
+    # Every manifest ever seen, by its key: the kind and id of its record, which need not be here, and the winner, null
+    # where it is deleted. `status` is null for `Active`. Keys of manifests have rids below zero, so that those of
+    # records stay one behind the other: the word index counts by them.
+    """
+    CREATE TABLE manifests (
+        rid INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        subject BLOB NOT NULL UNIQUE,
+        idx INTEGER,
+        live_heads INTEGER NOT NULL,
+        status TEXT
+    )
+    """,
+    "CREATE INDEX manifests_status ON manifests (status) WHERE status IS NOT NULL",
     # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
     """
     CREATE TABLE tokens (
