@@ -221,6 +221,22 @@ def test_the_head_says_which_rules_read_the_log(datastore: Datastore) -> None:
     assert datastore.log.head().rules == 2
 
 
+def test_a_purge_takes_an_owners_manifests_and_leaves_those_of_others(datastore: Datastore) -> None:
+    theirs = [root().to_json(), model.spell(model.up_tree(ADA, "manifest", fresh("manifest")))]
+    datastore.apply(theirs, source="hub")
+    record = registered(datastore)
+    op = datastore.manifests.set(record, manifest(status_message="stays"))
+    taken = datastore.purge(owner=ADA.address)
+    assert (taken.records, taken.ops) == (1, 2)
+    found = datastore.manifests.get(record)
+    assert found is not None
+    assert found.heads == (op.hash,)
+    assert found.manifest is not None
+    assert found.manifest["status_message"] == "stays"
+    assert datastore.manifests.get(parse_op(theirs[0]).key) is None
+    assert datastore.verify().sound
+
+
 def test_what_is_kept_of_manifests_is_made_anew_from_the_log(datastore: Datastore) -> None:
     records = [registered(datastore, f"m{number}") for number in range(3)]
     for record in records:

@@ -87,7 +87,7 @@ def plan_purge(pool: Pool, *, owner: str | None = None, peer: str | None = None)
             "SELECT count(*), coalesce(sum(length(o.body)), 0) FROM json_each(?) j CROSS JOIN ops o ON o.rid = j.value",
             (listed,),
         ).fetchone()
-    return PurgeAmounts(owners, len(rids), ops, size + ops * OVERHEAD_BYTES)
+    return PurgeAmounts(owners, _records(rids), ops, size + ops * OVERHEAD_BYTES)
 
 
 def purge(pool: Pool, now: int, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
@@ -143,6 +143,11 @@ def _told(db: sqlite3.Connection, name: str) -> int:
 # How: which records
 
 
+def _records(rids: Sequence[int]) -> int:
+    """How many of these keys are records: a manifest goes with its record."""
+    return sum(rid > 0 for rid in rids)
+
+
 def _of_owner(db: sqlite3.Connection, address: bytes) -> list[int]:
     """What an owner has."""
     return [rid for (rid,) in db.execute("SELECT rid FROM keys WHERE owner = ?", (address,))]
@@ -184,7 +189,7 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     gone = _forget_derived(db)
     if gone > _MANY * before:
         tidy_words(db)
-    for table in ("ops", "catalogue", "keys"):
+    for table in ("ops", "catalogue", "manifests", "keys"):
         db.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM purged)")
     _close_up(db, places)
     recount(db)
@@ -194,7 +199,7 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
         (secrets.token_hex(16), len(places), f"{(int(fingerprint, 16) - total) % _MODULUS:064x}"),
     )
     db.execute("DROP TABLE temp.purged")
-    return PurgeAmounts(owners, len(rids), len(places), size + len(places) * OVERHEAD_BYTES)
+    return PurgeAmounts(owners, _records(rids), len(places), size + len(places) * OVERHEAD_BYTES)
 
 
 def _remember(
@@ -272,7 +277,7 @@ def _close_up(db: sqlite3.Connection, gone: Sequence[int]) -> None:
     try:
         db.execute("DELETE FROM elsewhere WHERE idx NOT IN (SELECT idx FROM ops)")
         # Upwards, as SQLite reads a table: each place is free before it is taken.
-        for table in ("ops", "elsewhere", "catalogue"):
+        for table in ("ops", "elsewhere", "catalogue", "manifests"):
             db.execute(f"UPDATE {table} SET idx = moved(idx) WHERE idx > ?", (first,))
         (stop,) = db.execute("SELECT size FROM replica").fetchone()
         runs = db.execute("SELECT idx, arrived_at, source, batch FROM arrivals ORDER BY idx").fetchall()
