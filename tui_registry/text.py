@@ -261,6 +261,15 @@ def parse_gb(text: str) -> int:
     return _parsed(text, _SIZE_UNITS | {"": _GB}, _GB, "a size in GB", "20, 20GB or 1TB")
 
 
+def parse_bytes(text: str) -> int:
+    """A size in bytes: `4,920,739,232`, `1.5 GB`, `512k`; k, m, g and t are powers of 1024, a bare number is bytes.
+
+    Raises:
+        ValueError: with a sentence, when the text is no size or no whole number of bytes.
+    """
+    return _parsed(text, _SIZE_UNITS | {"": 1, "b": 1}, 1, "a size", "4,920,739,232 or 4.5GB")
+
+
 def _parsed(text: str, units: dict[str, int], one: int, what: str, examples: str) -> int:
     stripped = text.strip()
     match = _compiled(_NUMBER).fullmatch(stripped.lower()) if len(stripped) <= _LONGEST_NUMBER else None

@@ -285,7 +285,11 @@ async def test_every_section_is_reached_by_keys(datastore: Datastore) -> None:
     app = FormApp(datastore, RegisterScreen("model"))
     async with app.run_test(size=(60, 16), notifications=True) as pilot:
         await settled(pilot)
-        for path in ("model_type", "resource_requirements.min_vcpus", "formfile_template", "tags", "description"):
+        for path in (
+            "model_type", "resource_requirements.min_vcpus", "formfile_template", "tags", "description",
+            "manifest.repository_url", "manifest.derived_from", "manifest.interfaces", "manifest.evaluations",
+            "manifest.status",
+        ):  # fmt: skip
             await pilot.press("ctrl+down")
             await settled(pilot)
             row = app.form.query_one("#field-" + path.replace(".", "-"))

@@ -212,7 +212,7 @@ class _FullDisk(Datastore):
         super().__init__(data_dir, pool, clock)
         self.drafts = _NoDrafts(pool, clock)
 
-    def add(self, kind, record):  # type: ignore[no-untyped-def]
+    def add(self, kind, record, **beside):  # type: ignore[no-untyped-def]
         raise StoreError("disk_full", "the disk of /data is full. Nothing was written: make room and try again")
 
 

@@ -170,4 +170,6 @@ _SAYS: dict[str, _Say] = {
     "repository_url": _text,
     "documentation_url": _text,
 }
+# What an author fills in, in the order of the manifest.
+SAID: Final = tuple(_SAYS)
 _LABELS: dict[str, str] = {field.name: field.label for field in MANIFEST_FIELDS}

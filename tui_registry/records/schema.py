@@ -259,42 +259,43 @@ URI = Form(
 )
 _NUMBER = Form(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,12})?", "must be a plain decimal number, such as 0.713 or -12")
 _LANGUAGE = Form(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*", "must be a language tag, such as en, pt-BR or zh-Hans")
+_LANGUAGES = Many(Text(64, least=1, form=_LANGUAGE), 64)
 _URI = Text(2048, least=1, form=URI)
 _URI_OR_EMPTY = Text(2048, form=URI)
 _DIGEST = Optional(Text(64, hex_digits=64))
 
 _ARTIFACT = Struct((
     Field("uri", _URI, "", "Where", "", "hf://org/model/model.safetensors", "An address, or a path in the repository"),
-    Field("media_type", Text(128), "", "Media type"),
-    Field("sha256", _DIGEST, None, "SHA-256"),
-    Field("size_bytes", Optional(U64), None, "Bytes"),
-    Field("quantization", Optional(Variant(QUANTIZATION_TYPES)), None, "Quantisation"),
+    Field("media_type", Text(128), "", "Media type", "", "application/gguf", "What kind of file it is"),
+    Field("sha256", _DIGEST, None, "SHA-256", about="Tells everybody whether they got this file"),
+    Field("size_bytes", Optional(U64), None, "Bytes", "", "4,920,739,232", "How large it is"),
+    Field("quantization", Optional(Variant(QUANTIZATION_TYPES)), None, "Quantisation", about="Of this file"),
 ))  # fmt: skip
 _INTERFACE = Struct((
     Field("url", _URI, "", "Address", "", "https://example.org/mcp", "Where it answers"),
     Field("protocol", Variant(INTERFACE_PROTOCOLS), "MCP", "Protocol", about="What it speaks there"),
-    Field("version", Text(64), "", "Protocol version"),
+    Field("version", Text(64), "", "Protocol version", "", "2025-06-18", "Of what it speaks"),
 ))  # fmt: skip
 _DERIVATION = Struct((
     Field("relation", Variant(RELATIONS), "Finetune", "Relation", about="How it was made from that"),
     Field("model_id", Optional(_HASH), None, "Model", about="The id of a record, where there is one"),
     Field("name", Text(256), "", "Name", "", "org/base-model", "What people call it"),
-    Field("sha256", _DIGEST, None, "SHA-256"),
+    Field("sha256", _DIGEST, None, "SHA-256", about="Of the file that it was made from"),
 ))  # fmt: skip
 _ARCHITECTURE = Struct((
-    Field("layers", U32, 0, "Layers"),
-    Field("kv_heads", U32, 0, "Key and value heads", about="Heads that keys and values are kept for"),
-    Field("head_dim", U32, 0, "Head size", about="Numbers to a head"),
-    Field("experts", Optional(U32), None, "Experts"),
+    Field("layers", U32, 0, "Layers", "", "32", "How many there are"),
+    Field("kv_heads", U32, 0, "Key and value heads", "", "8", "Heads that keys and values are kept for"),
+    Field("head_dim", U32, 0, "Head size", "", "128", "Numbers to a head"),
+    Field("experts", Optional(U32), None, "Experts", "", "8", "How many a layer has"),
     Field("active_parameters", Optional(U64), None, "Active parameters", "count", "3.3b", "Used for each token"),
-    Field("kv_token_bytes", Optional(U32), None, "Cache to a token", about="Bytes at 16 bits to a value"),
-    Field("kv_constant_bytes", Optional(U64), None, "Cache besides", about="Bytes that do not grow with the tokens"),
+    Field("kv_token_bytes", Optional(U32), None, "Cache to a token", "", "131,072", "Bytes at 16 bits to a value"),
+    Field("kv_constant_bytes", Optional(U64), None, "Cache besides", "", "64 MB", "Bytes that stay as they are"),
 ))  # fmt: skip
 _EVALUATION = Struct((
-    Field("benchmark", Text(128, least=1), "", "Benchmark", "", "MMLU"),
-    Field("metric", Text(64, least=1), "", "Metric", "", "accuracy"),
-    Field("value", Text(32, least=1, form=_NUMBER), "", "Value", "", "0.713"),
-    Field("source", _URI_OR_EMPTY, "", "Source", about="Where that is shown"),
+    Field("benchmark", Text(128, least=1), "", "Benchmark", "", "MMLU", "What it was measured with"),
+    Field("metric", Text(64, least=1), "", "Metric", "", "accuracy", "What was measured"),
+    Field("value", Text(32, least=1, form=_NUMBER), "", "Value", "", "0.713", "A decimal number"),
+    Field("source", _URI_OR_EMPTY, "", "Source", "", "https://example.org/results", "Where that is shown"),
 ))  # fmt: skip
 
 MANIFEST_FIELDS: tuple[Field, ...] = (
@@ -313,9 +314,9 @@ MANIFEST_FIELDS: tuple[Field, ...] = (
     Field("architecture", Optional(_ARCHITECTURE), None, "Architecture"),
     Field("evaluations", Many(_EVALUATION, 64), [], "Evaluations", about="What it was measured at"),
     Field("datasets", Many(Text(256, least=1), 64), [], "Datasets", "", "HuggingFaceFW/fineweb", "Trained on"),
-    Field("languages", Many(Text(64, least=1, form=_LANGUAGE), 64), [], "Languages", "", "en, zh-Hans"),
-    Field("repository_url", _URI_OR_EMPTY, "", "Repository", "", "https://github.com/org/repo"),
-    Field("documentation_url", _URI_OR_EMPTY, "", "Documentation", "", "https://example.org/docs"),
+    Field("languages", _LANGUAGES, [], "Languages", "", "en, zh-Hans", "What it reads and writes, as tags of BCP 47"),
+    Field("repository_url", _URI_OR_EMPTY, "", "Repository", "", "https://github.com/org/repo", "Where its files lie"),
+    Field("documentation_url", _URI_OR_EMPTY, "", "Documentation", "", "https://example.org/docs", "What explains it"),
     _CREATED,
     _UPDATED,
 )  # fmt: skip

@@ -13,8 +13,8 @@ from tui_registry.frozen import NamedTuple
 
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
-    "conflict", "writing", "register", "items", "template", "drafts", "merge", "import", "findings", "mending", "sync",
-    "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
+    "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
+    "mending", "sync", "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -32,6 +32,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "writing": "When a long text is written for one",
     "register": "Register and edit",
     "items": "In a list of a form, such as its tags",
+    "entries": "In a list of files, interfaces or results of a form",
     "template": "In the Formfile of a form",
     "drafts": "In the list of drafts",
     "merge": "When a record changed while you edited it",
@@ -268,6 +269,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
         for name, title in (
             ("identity", "Identity"), ("technical", "Technical"), ("requirements", "Requirements"),
             ("template", "Template"), ("tags", "Tags & capabilities"), ("description", "Description"),
+            ("sources", "Sources"), ("lineage", "Lineage"), ("interfaces", "Interfaces"),
+            ("evaluations", "Evaluations"), ("status", "Status"),
         )
     ),
     Action("register.generate", ("f3",), "generate", "Write the Formfile from what the record needs", "register",
@@ -289,6 +292,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "cursor_right_word"),
     Action("items.undo", ("ctrl+z",), "undo", "Bring the items back as they were before", "items", "undo"),
     Action("items.complete", ("f2", "ctrl+@"), "in use", "Show what records here say most often", "items", "complete"),
+    Action("entries.add", ("a", "insert"), "add", "Add an entry at the end of the list", "entries", "add"),
+    Action("entries.remove", ("delete", "d"), "remove", "Remove the entry under the cursor", "entries", "remove"),
+    Action("entries.forward", ("ctrl+left",), "forwards", "Move the entry under the cursor forwards", "entries",
+           "forward"),
+    Action("entries.backward", ("ctrl+right",), "backwards", "Move the entry under the cursor backwards", "entries",
+           "backward"),
+    Action("entries.undo", ("ctrl+z",), "undo", "Bring the entries back as they were before", "entries", "undo"),
     Action("template.complete", ("f2", "ctrl+@"), "complete", "Offer what could stand here", "template", "complete"),
     Action("drafts.discard", ("delete", "ctrl+d"), "discard", "Discard the draft under the cursor, after a question",
            "drafts", "discard"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from tui_registry.datastore import Datastore, Draft, Entry
-from tui_registry.errors import KINDS, Kind, Problem, Record, RegistryError
+from tui_registry.datastore import Datastore, Draft, Entry, ManifestEntry
+from tui_registry.errors import ABSENT, KINDS, GivenManifest, Kind, Problem, Record, RegistryError
 from tui_registry.present.imports import NOT_STATED, Candidate
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import safe_text
@@ -94,7 +95,7 @@ class Desk:
             return self._import(wanted.kind, wanted.imported, wanted.imported.record)
         if wanted.duplicate_of is not None:
             entry = self._entry(wanted.kind, wanted.duplicate_of)
-            return Opened(FormState.duplicating(entry.kind, entry.record), new_key(), f"Copy of {_name(entry)}")
+            return self._copy(entry)
         drafts = [draft for draft in self._datastore.drafts.all() if draft.kind in KINDS]
         others = tuple(
             draft for draft in drafts if wanted.any_draft or (draft.kind == wanted.kind and draft.record_id is None)
@@ -102,16 +103,17 @@ class Desk:
         heading, elsewhere = f"Register {_a(wanted.kind)}", len(drafts) - len(others)
         return Opened(FormState.blank(wanted.kind), new_key(), heading, others=others, elsewhere=elsewhere)
 
-    def check(self, kind: Kind, record: Record) -> tuple[tuple[Problem, ...], dict[str, str]]:
-        """What the authoring rules say, and the names of the preferred models that are known here, by id."""
-        problems = tuple(self._datastore.check(kind, record))
+    def check(self, state: FormState) -> tuple[tuple[Problem, ...], dict[str, str]]:
+        """What the authoring rules say of the record and of what stands behind it, and the names of the records here
+        that they name, by id."""
+        record, _ = state.record()
+        manifest, _ = state.manifest()
+        problems = tuple(self._datastore.check(state.kind, record, manifest))
         names: dict[str, str] = {}
-        preferred = record.get("preferred_models")
-        for model_id in preferred if isinstance(preferred, list) else ():
-            if isinstance(model_id, str) and len(model_id) == 64:
-                entry = self._datastore.entry(model_id, "model")
-                if entry is not None:
-                    names[model_id] = _name(entry)
+        for identifier in _named(record, manifest):
+            entry = self._datastore.entry(identifier)
+            if entry is not None:
+                names[identifier] = _name(entry)
         return problems, names
 
     def known_words(self, path: str, prefix: str) -> list[Known]:
@@ -162,9 +164,17 @@ class Desk:
             if self._stored is not None:
                 self._datastore.drafts.drop(key, self._stored)
 
-    def sign(self, kind: Kind, record: Record, record_id: str | None, seen: tuple[str, ...]) -> str:
-        """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`. No
-        draft is kept from here on.
+    def sign(
+        self,
+        kind: Kind,
+        record: Record,
+        record_id: str | None,
+        seen: tuple[str, ...],
+        manifest: GivenManifest = ABSENT,
+        manifest_seen: tuple[str, ...] = (),
+    ) -> str:
+        """Sign and store the record: a new one, or an edit of `record_id` as it was shown with the heads `seen`; and in
+        the same transaction what stands behind it, as that was shown. No draft is kept from here on.
 
         Returns:
             The record's id, 64 hex digits.
@@ -176,16 +186,31 @@ class Desk:
         """
         with self._writing:
             if record_id is None:
-                op = self._datastore.add(kind, record)
+                op = self._datastore.add(kind, record, manifest=manifest)
             else:
-                op = self._datastore.update(kind, record_id, record, seen)
+                op = self._datastore.update(
+                    kind, record_id, record, seen, manifest=manifest, manifest_seen=manifest_seen
+                )
             self._closed = True
             return op.key
 
-    def overtaken(self, kind: Kind, record_id: str, seen: tuple[str, ...]) -> bool:
-        """Whether the record has other heads by now."""
-        entry = self._datastore.entry(record_id, kind)
-        return entry is None or set(entry.heads) != set(seen)
+    def overtaken(self, state: FormState) -> bool:
+        """Whether the record that is edited, or what stands behind it, has other heads by now."""
+        assert state.record_id is not None
+        entry = self._datastore.entry(state.record_id, state.kind)
+        behind = self.behind(state.record_id)
+        return entry is None or set(entry.heads) != set(state.seen) or set(behind.heads) != set(state.behind_seen)
+
+    def behind(self, record_id: str) -> ManifestEntry:
+        """What stands behind a record that is here.
+
+        Raises:
+            RegistryError: the record was never here, or nothing can be read.
+        """
+        found = self._datastore.manifests.get(record_id)
+        if found is None:
+            raise RegistryError("not_found", f"there is no record {record_id[:12]} here any more")
+        return found
 
     # ---- how
 
@@ -195,13 +220,17 @@ class Desk:
             raise RegistryError("not_found", f"there is no {kind} {record_id[:12]} here any more")
         return entry
 
+    def _copy(self, entry: Entry) -> Opened:
+        state = FormState.duplicating(entry.kind, entry.record, self.behind(entry.id).manifest)
+        return Opened(state, new_key(), f"Copy of {_name(entry)}")
+
     def _edit(self, kind: Kind, record_id: str, draft: Draft | None = None) -> Opened:
         entry = self._entry(kind, record_id)
         if not entry.mine:
-            state = FormState.duplicating(entry.kind, entry.record)
             notice = "this record is signed by another key: what you see is a copy to register as new"
-            return Opened(state, new_key(), f"Copy of {_name(entry)}", notice=notice)
-        state = FormState.editing(kind, record_id, entry.record, entry.heads)
+            return replace(self._copy(entry), notice=notice)
+        behind = self.behind(record_id)
+        state = FormState.editing(kind, record_id, entry.record, entry.heads, behind.manifest, behind.heads)
         notice = ""
         if draft is None:
             kept = [
@@ -227,8 +256,11 @@ class Desk:
             state = FormState.importing(kind, record, found.origins, notes, unstated)
             return Opened(state, new_key(), f"Import {_a(kind)}")
         # A description of a record of one's own: what it says becomes an edit of what was compared with it
-        state = FormState.editing(kind, identifier, found.before or entry.record, found.heads or entry.heads)
-        state.texts = to_texts(kind, record)
+        behind = self.behind(identifier)
+        state = FormState.editing(
+            kind, identifier, found.before or entry.record, found.heads or entry.heads, behind.manifest, behind.heads
+        )
+        state.texts = to_texts(kind, record, behind.manifest)
         state.bring(found.origins, notes)
         notice, key = "this record is registered here: saving changes it to what was read", edit_key(kind, identifier)
         if self._datastore.drafts.get(key) is not None:
@@ -268,6 +300,20 @@ def beside(key: str) -> str:
     """A key for a second draft of the same: the first one stays what it is."""
     kind, _, rest = key.partition(":")
     return new_key() if kind == "new" else f"{kind}:{rest}:{secrets.token_hex(4)}"
+
+
+def _named(record: Record, manifest: Record | None) -> Iterator[str]:
+    """The ids of records that a record and what stands behind it name."""
+    said = [record.get("preferred_models")]
+    if manifest is not None:
+        made_from = manifest["derived_from"]
+        each = made_from if isinstance(made_from, list) else []
+        said += [manifest["required_models"], [manifest["superseded_by"]]]
+        said += [[one["model_id"] for one in each if isinstance(one, dict)]]
+    for identifiers in said:
+        for identifier in identifiers if isinstance(identifiers, list) else ():
+            if isinstance(identifier, str) and len(identifier) == 64:
+                yield identifier
 
 
 def _name(entry: Entry) -> str:

@@ -168,8 +168,14 @@ class FieldRow(Vertical):
             self._echo = words
             self.query_one(".echo", Static).update(Content(words), layout=False)
 
+    @property
+    def is_entered(self) -> bool:
+        """Whether the focus that is somewhere in the row is on the row itself."""
+        return True
+
     def on_descendant_focus(self) -> None:
-        self.post_message(self.Entered(self))
+        if self.is_entered:
+            self.post_message(self.Entered(self))
 
     def on_descendant_blur(self) -> None:
         # A choice hands the focus to its own menu and back: the field is not left by that

@@ -16,12 +16,13 @@ from textual.widgets.option_list import Option
 from tui_registry.errors import KINDS, Kind, Problem
 from tui_registry.text import safe_text
 from tui_registry.tui.register.area_rows import DescriptionRow, TemplateRow
+from tui_registry.tui.register.entry_rows import EntriesRow
 from tui_registry.tui.register.field_rows import ChoiceRow, ChoicesRow, FieldRow, FlagRow, LineRow
 from tui_registry.tui.register.form_fields import RAIL_WORDS, SECTIONS, FormField, SectionId, field_at, form_fields
 from tui_registry.tui.register.form_state import FormState, SectionStatus
 from tui_registry.tui.register.item_rows import ItemsRow
 from tui_registry.tui.register.known_words import COMPLETED, Ask
-from tui_registry.tui.register.model_rows import ModelsRow
+from tui_registry.tui.register.model_rows import ModelsRow, RecordRow
 
 _WORD_WIDTH = 13
 
@@ -83,9 +84,10 @@ class Form(Horizontal):
             rail.show_status(section, self.state.section(section))
 
     def show_names(self, names: Mapping[str, str]) -> None:
-        """Read models by these names, by id."""
-        for row in self.query(ModelsRow):
-            row.show_names(names)
+        """Read records by these names, by id."""
+        for row in self.body.rows.values():
+            if isinstance(row, ModelsRow | RecordRow | EntriesRow):
+                row.show_names(names)
 
     def go_to(self, problem: Problem) -> None:
         """Put the cursor into the field of a problem, which from then on shows it."""
@@ -172,7 +174,7 @@ class FormBody(VerticalScroll, can_focus=False):
             return
         if row is next(iter(self._rows_of(row.field.section))):
             self._bring_into_view(self.query_one(f"#section-{row.field.section}"))
-        self._bring_into_view(row)
+        self._bring_into_view(row.focused_part if isinstance(row, EntriesRow) else row)
 
     @on(Input.Submitted)
     def _next_field(self, event: Input.Submitted) -> None:
@@ -190,9 +192,16 @@ class FormBody(VerticalScroll, can_focus=False):
 
 def row_for(field: FormField, text: str) -> FieldRow:
     """The row of a field, showing that text."""
+    if field.control == "entries":
+        return EntriesRow(field, text, row_for)
     rows = {"choice": ChoiceRow, "choices": ChoicesRow, "flag": FlagRow, "items": ItemsRow}
-    own = {"preferred_models": ModelsRow, "formfile_template": TemplateRow, "description": DescriptionRow}
-    return (own.get(field.path) or rows.get(field.control, LineRow))(field, text)
+    own = {
+        "preferred_models": ModelsRow,
+        "manifest.required_models": ModelsRow,
+        "formfile_template": TemplateRow,
+        "description": DescriptionRow,
+    }
+    return (own.get(field.path) or (RecordRow if field.is_id else rows.get(field.control, LineRow)))(field, text)
 
 
 class KindRow(Vertical):
@@ -225,7 +234,7 @@ class KindRow(Vertical):
 
 
 class Rail(Vertical):
-    """Six sections, each with `ok`, `✗` and the number of its problems, `!` and the number of its warnings, or nothing
+    """The sections, each with `ok`, `✗` and the number of its problems, `!` and the number of its warnings, or nothing
     while no field of it was left; below, a word on the field with the focus."""
 
     def compose(self) -> ComposeResult:

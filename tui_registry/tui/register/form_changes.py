@@ -18,12 +18,13 @@ from textual.widgets.option_list import Option
 from tui_registry.crdt.op import VARIANTS
 from tui_registry.crdt.spelling import spell
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES
+from tui_registry.present.manifests import SAID
+from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES, defaults
 from tui_registry.records.wire import canonical_bytes, derive_id
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.dialogs import Dialog, back_or_accept
-from tui_registry.tui.register.form_fields import FormField, Texts, differing, same_value
+from tui_registry.tui.register.form_fields import FormField, Texts, differing, same_value, shown_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Preview:
         id: of the record; a new one's depends on the second in which it is saved.
         canonical: bytes that the hash is made of; size: bytes of the operation on the wire.
         changes: of an edit, (label, before, after) for each field that differs.
+        manifest: what it says of what stands behind the record, None where there is nothing.
     """
 
     record: Record
@@ -42,10 +44,12 @@ class Preview:
     canonical: int
     size: int
     changes: tuple[tuple[str, str, str], ...]
+    manifest: Record | None = None
 
     def document(self) -> str:
-        """The record as JSON for people: indented, other scripts as they are."""
-        return json.dumps(self.record, indent=2, ensure_ascii=False)
+        """The record as JSON for people, with its manifest: indented, other scripts as they are."""
+        whole = self.record if self.manifest is None else {**self.record, "manifest": self.manifest}
+        return json.dumps(whole, indent=2, ensure_ascii=False)
 
     def size_words(self) -> str:
         """`1,204 bytes of 65,536`."""
@@ -60,6 +64,7 @@ def preview(
     owner: str,
     now: int,
     children: int = 0,
+    manifest: Record | None = None,
     base: Mapping[str, str] | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> Preview:
@@ -69,6 +74,7 @@ def preview(
         record: plain and of the right shape; id, owner and times may be at their defaults.
         owner: address, 40 hex digits. now: Unix seconds.
         children: the number of heads that the operation will name.
+        manifest: what will stand behind it.
         base, texts: of an edit, what the form began with and what it says now.
     """
     complete = dict(record)
@@ -81,10 +87,21 @@ def preview(
     changes: list[tuple[str, str, str]] = []
     if base is not None and texts is not None:
         fields = differing(kind, base, texts)
-        changes = [(field.title, base[field.path], texts[field.path]) for field in fields]
+        changes = [
+            (field.title, shown_text(field, base[field.path]), shown_text(field, texts[field.path])) for field in fields
+        ]
     record_id = str(complete[ID_FIELD[kind]])
     size = len(spell(_unsigned(kind, complete, record_id, owner, children)))
-    return Preview(complete, record_id, new, len(canonical_bytes(kind, complete)), size, tuple(changes))
+    canonical = len(canonical_bytes(kind, complete))
+    return Preview(complete, record_id, new, canonical, size, tuple(changes), _stated(manifest))
+
+
+def _stated(manifest: Record | None) -> Record | None:
+    """What a manifest says, without what is set when it is signed and what it leaves open."""
+    if manifest is None:
+        return None
+    fresh = defaults("manifest")
+    return {name: manifest[name] for name in SAID if manifest[name] != fresh[name]}
 
 
 def _unsigned(kind: Kind, record: Record, record_id: str, owner: str, children: int) -> Json:
@@ -237,11 +254,11 @@ def _words(difference: Difference, choice: Side) -> Content:
     )
     return Content.assemble(
         Content.styled(difference.field.title, "bold"),
-        (f"  {who}; it was {_shown(difference.base)}\n", "$text-muted"),
-        (f"{mine[0]}keep mine    {_shown(difference.mine)}\n", mine[1]),
-        (f"{theirs[0]}take theirs  {_shown(difference.theirs)}\n", theirs[1]),
+        (f"  {who}; it was {_shown(difference, difference.base)}\n", "$text-muted"),
+        (f"{mine[0]}keep mine    {_shown(difference, difference.mine)}\n", mine[1]),
+        (f"{theirs[0]}take theirs  {_shown(difference, difference.theirs)}\n", theirs[1]),
     )
 
 
-def _shown(text: str) -> str:
-    return safe_text(text, _LIMIT) or "empty"
+def _shown(difference: Difference, text: str) -> str:
+    return safe_text(shown_text(difference.field, text), _LIMIT) or "empty"

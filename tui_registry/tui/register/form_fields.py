@@ -4,23 +4,42 @@ What there is to know of a field stands in `records.schema`; here it gets its se
 keys. A record becomes one text for each field, by path: a number as people write it, a list on one line
 (`chat, code, "a, b"`), a flag `yes` or `no`, a choice by its name and any other choice as `Other:` and its text.
 Lossless: `to_record(kind, to_texts(kind, record))` is the record.
+
+What stands behind the record, its manifest, is filled in with it, at paths that begin with `manifest.`; a list of
+files, say, is the text of a JSON list with a text for each member of each, as typed.
 """
 
 from __future__ import annotations
 
+import copy
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.records import schema
 from tui_registry.records.merging import value_at
 from tui_registry.records.schema import FieldType, Unit, defaults, leaves
-from tui_registry.text import count_words, exact, parse_count, parse_gb, parse_mb, parse_tokens, safe_text, size_mb
+from tui_registry.text import (
+    count_words,
+    exact,
+    parse_bytes,
+    parse_count,
+    parse_gb,
+    parse_mb,
+    parse_tokens,
+    safe_text,
+    size_bytes,
+    size_mb,
+)
 
-SectionId: TypeAlias = Literal["identity", "technical", "requirements", "template", "tags", "description"]
-Control: TypeAlias = Literal["text", "number", "flag", "choice", "choices", "items", "prose"]
+SectionId: TypeAlias = Literal[
+    "identity", "technical", "requirements", "template", "tags", "description",
+    "sources", "lineage", "interfaces", "evaluations", "status",
+]  # fmt: skip
+Control: TypeAlias = Literal["text", "number", "flag", "choice", "choices", "items", "prose", "entries"]
 
 SECTIONS: dict[SectionId, str] = {
     "identity": "Identity",
@@ -29,6 +48,11 @@ SECTIONS: dict[SectionId, str] = {
     "template": "Template",
     "tags": "Tags & capabilities",
     "description": "Description",
+    "sources": "Sources",
+    "lineage": "Lineage",
+    "interfaces": "Interfaces",
+    "evaluations": "Evaluations",
+    "status": "Status",
 }
 RAIL_WORDS: dict[SectionId, str] = {**SECTIONS, "tags": "Tags"}
 
@@ -36,6 +60,7 @@ RAIL_WORDS: dict[SectionId, str] = {**SECTIONS, "tags": "Tags"}
 Texts: TypeAlias = dict[str, str]
 
 OTHER = "Other:"
+MANIFEST = "manifest."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +72,7 @@ class FormField:
         type, default, unit, title: from the table of the record; the title stands alone.
         hint: shown in the empty field.
         about: one sentence of help, shown while the field has the focus.
+        members: of a list of entries, the fields of each one.
     """
 
     path: str
@@ -58,6 +84,7 @@ class FormField:
     unit: Unit
     hint: str
     about: str
+    members: tuple[FormField, ...] = ()
 
     @property
     def widget_id(self) -> str:
@@ -67,7 +94,7 @@ class FormField:
     @property
     def label(self) -> str:
         """The title as it stands in the form: below the least size, the recommended one needs no name of its own."""
-        return "  recommended" if ".recommended_" in self.path else self.title
+        return "  recommended" if ".recommended_" in self.path else _LABELS.get(self.path, self.title)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +106,21 @@ class FormField:
     def optional(self) -> bool:
         """Whether the field may be left empty for null."""
         return isinstance(self.type, schema.Optional)
+
+    @property
+    def is_id(self) -> bool:
+        """Whether it names a record."""
+        return self.path.endswith((".superseded_by", ".model_id"))
+
+    @property
+    def behind(self) -> bool:
+        """Whether it is no field of the record but of what stands behind it."""
+        return self.path.startswith(MANIFEST)
+
+    @property
+    def most(self) -> int:
+        """How many items or characters it has room for; 0 where that is no question."""
+        return self.type.most if isinstance(self.type, schema.Many | schema.Text) else 0
 
 
 def form_fields(kind: Kind) -> tuple[FormField, ...]:
@@ -96,9 +138,13 @@ def field_at(kind: Kind, path: str) -> FormField | None:
     return None
 
 
-def to_texts(kind: Kind, record: Record) -> Texts:
-    """The texts of a form that shows this record (of the right shape)."""
-    return {field.path: _spell(field, value_at(record, field.path)) for field in form_fields(kind)}
+def to_texts(kind: Kind, record: Record, manifest: Record | None = None) -> Texts:
+    """The texts of a form that shows this record (of the right shape), and what stands behind it."""
+    behind = defaults("manifest") if manifest is None else manifest
+    return {
+        field.path: _spell(field, _behind_at(behind, field.path) if field.behind else value_at(record, field.path))
+        for field in form_fields(kind)
+    }
 
 
 def to_record(kind: Kind, texts: Mapping[str, str], base: Record | None = None) -> tuple[Record, list[Problem]]:
@@ -117,15 +163,93 @@ def to_record(kind: Kind, texts: Mapping[str, str], base: Record | None = None) 
         record.update((name, base[name]) for name in (schema.ID_FIELD[kind], "owner_id", "created_at", "updated_at"))
     problems: list[Problem] = []
     for field in form_fields(kind):
-        if field.path not in texts:
-            continue
-        try:
-            value = read_text(field, texts[field.path])
-        except ValueError as error:
-            problems.append(Problem(field.path, "error", "unreadable", str(error)))
-        else:
-            _set_at(record, field.path, value)
+        if field.path in texts and not field.behind:
+            found = _read(field, texts[field.path], problems)
+            if found is not None:
+                _set_at(record, field.path, *found)
     return record, problems
+
+
+def to_manifest(
+    kind: Kind, texts: Mapping[str, str], base: Record | None = None
+) -> tuple[Record | None, list[Problem]]:
+    """What stands behind the record by the texts, and an error for each text that could not be read; None where they
+    say nothing.
+
+    Args:
+        kind: of the record.
+        texts: by path; a missing one means what `base` says, or the field's default.
+        base: where ids, owner, names and times come from, and what a form of that kind does not ask for.
+    """
+    manifest = defaults("manifest") if base is None else copy.deepcopy(base)
+    manifest["subject_kind"] = kind.capitalize()
+    problems: list[Problem] = []
+    architecture: Record = {}
+    for field in form_fields(kind):
+        if field.path in texts and field.behind:
+            found = _read(field, texts[field.path], problems)
+            name = field.path.removeprefix(MANIFEST)
+            if name.startswith(_OF_ARCHITECTURE):
+                architecture[name.removeprefix(_OF_ARCHITECTURE)] = field.default if found is None else found[0]
+            elif found is not None:
+                manifest[name] = found[0]
+    if len(architecture) == len(_ARCHITECTURE):
+        stated = any(texts[f"{MANIFEST}{_OF_ARCHITECTURE}{name}"].strip() for name in architecture)
+        manifest["architecture"] = architecture if stated else None
+    empty = all(manifest[name] == value for name, value in defaults("manifest").items() if name not in _GIVEN)
+    return (None if empty and not problems else manifest), problems
+
+
+def read_entries(field: FormField, text: str) -> tuple[list[Json], list[Problem]]:
+    """The entries that a text means, and an error for each member that could not be read, which is at its default."""
+    entries, problems = list[Json](), list[Problem]()
+    for place, texts in enumerate(split_entries(text)):
+        entry: Record = {}
+        for member in field.members:
+            name = member.path.rpartition(".")[2]
+            try:
+                entry[name] = read_text(member, texts.get(name, ""))
+            except ValueError as error:
+                entry[name] = member.default
+                problems.append(Problem(f"{field.path}[{place}].{name}", "error", "unreadable", str(error)))
+        entries.append(entry)
+    return entries, problems
+
+
+def split_entries(text: str) -> list[Texts]:
+    """The entries of a list, each with the texts of its members by name; empty ones may be missing."""
+    try:
+        found = json.loads(text) if text else []
+    except ValueError:
+        return []  # no text of this form: a draft that something else wrote
+    if not isinstance(found, list):
+        return []
+    return [{str(name): str(said) for name, said in entry.items()} for entry in found if isinstance(entry, dict)]
+
+
+def join_entries(entries: Sequence[Mapping[str, str]]) -> str:
+    """The text of a list of entries."""
+    stated = [{name: said for name, said in entry.items() if said} for entry in entries]
+    return json.dumps(stated, ensure_ascii=False, separators=(",", ":")) if stated else ""
+
+
+def fresh_entry(field: FormField) -> Texts:
+    """The texts with which a new entry of that list begins."""
+    return {member.path.rpartition(".")[2]: default_text(member) for member in field.members}
+
+
+def entry_words(texts: Mapping[str, str], names: Mapping[str, str] | None = None) -> str:
+    """An entry on one line: what is stated, with long numbers by their beginning, and ids by the names of records."""
+    said = [text.removeprefix(OTHER) for text in texts.values() if text.strip()]
+    known = {} if names is None else names
+    return "  ".join(known.get(text) or (f"{text[:12]}…" if _is_hex(text) else text) for text in said)
+
+
+def shown_text(field: FormField, text: str) -> str:
+    """The text as a person reads it, beside others."""
+    if field.control != "entries":
+        return text
+    return "; ".join(entry_words(entry) or "nothing yet" for entry in split_entries(text))
 
 
 def read_text(field: FormField, text: str) -> Json:
@@ -145,6 +269,13 @@ def read_text(field: FormField, text: str) -> Json:
             return [_read_choice(field, item) for item in split_items(text)]
         case "items":
             return [*split_items(text)]
+        case "entries":
+            entries, problems = read_entries(field, text)
+            if problems:
+                raise ValueError(problems[0].sentence)
+            return entries
+        case _ if field.optional:
+            return _read_digits(text) or None
         case _:
             return text
 
@@ -158,13 +289,15 @@ def echo(field: FormField, text: str) -> str:
         value = read_text(field, text)
     except ValueError:
         return ""
-    if field.control == "items" and isinstance(value, list):
-        most = field.type.most if isinstance(field.type, schema.Many) else 0
-        return f"{exact(len(value))} of {exact(most)}" if value else ""
+    if field.control in ("items", "entries") and isinstance(value, list):
+        return f"{exact(len(value))} of {exact(field.most)}" if value else ""
     if field.control == "prose" and isinstance(field.type, schema.Text):
         return f"{exact(len(text))} of {exact(field.type.most)}"
     if field.control != "number":
         return ""
+    if _in_bytes(field) and isinstance(value, int) and text.strip():
+        shown = size_bytes(value) if text.strip().replace(",", "").replace("_", "").isdigit() else f"{exact(value)} B"
+        return "" if shown == text.strip() or shown == f"{text.strip()} B" else shown
     if not isinstance(value, int) or not text.strip():
         return "not stated" if value is None else "unknown"
     plain = text.strip().replace(",", "").replace("_", "").isdigit()
@@ -231,7 +364,28 @@ _SECTION_OF: dict[str, SectionId] = {
     "formfile_template": "template",
     "description": "description",
 }
+_BEHIND: dict[str, SectionId] = {
+    **dict.fromkeys(("architecture",), "technical"),
+    "languages": "tags",
+    **dict.fromkeys(("repository_url", "documentation_url", "artifacts"), "sources"),
+    **dict.fromkeys(("derived_from", "datasets", "required_models"), "lineage"),
+    "interfaces": "interfaces",
+    "evaluations": "evaluations",
+    **dict.fromkeys(("status", "status_message", "superseded_by"), "status"),
+}
+_OF_ARCHITECTURE = "architecture."
+_GIVEN = frozenset(
+    ("manifest_id", "owner_id", "subject_id", "subject_kind", "subject_name", "created_at", "updated_at")
+)
+# As they stand in the form, where the title is too long for its column.
+_LABELS = {
+    f"{MANIFEST}architecture.kv_heads": "KV heads",
+    f"{MANIFEST}architecture.active_parameters": "Active params",
+    f"{MANIFEST}architecture.kv_token_bytes": "Cache a token",
+    f"{MANIFEST}interfaces.version": "Version",
+}
 # How the form takes it, after what it is.
+_ENTRIES = "; Enter opens one, a adds, Delete removes"
 _ONE_BY_ONE = "; Enter or a comma adds one, "
 _TAKEN = {
     "preferred_models": ": type and press Enter to search, ctrl+left moves one forward",
@@ -241,6 +395,13 @@ _TAKEN = {
     "capabilities": f"{_ONE_BY_ONE}Backspace takes the last one back",
     "tools": f"{_ONE_BY_ONE}Left goes back over them",
     "description": "; F4 shows how it reads",
+    "manifest.artifacts": _ENTRIES,
+    "manifest.interfaces": _ENTRIES,
+    "manifest.derived_from": _ENTRIES,
+    "manifest.evaluations": _ENTRIES,
+    "manifest.required_models": ": type and press Enter to search",
+    "manifest.superseded_by": ": an id, or a name and Enter to search",
+    "manifest.derived_from.model_id": ": or a name and Enter to search",
 }
 
 
@@ -252,6 +413,10 @@ def _control(path: str, of: FieldType) -> Control:
             return "choice"
         case schema.Many(schema.Variant()):
             return "choices"
+        case schema.Many(schema.Struct()):
+            return "entries"
+        case schema.Optional(schema.Text()):
+            return "text"
         case schema.Many():
             return "items"
         case schema.Integer() | schema.Optional():
@@ -261,19 +426,38 @@ def _control(path: str, of: FieldType) -> Control:
 
 
 def _build(kind: Kind) -> tuple[FormField, ...]:
-    fields = []
-    for path, of in leaves(kind).items():
-        section = _SECTION_OF.get(path, "requirements" if "." in path else "technical")
-        control, about = _control(path, of.type), of.about + _TAKEN.get(path, "")
-        fields.append(FormField(path, of.label, section, of.type, of.default, control, of.unit, of.hint, about))
+    fields = [
+        _form_field(path, of, _SECTION_OF.get(path, "requirements" if "." in path else "technical"))
+        for path, of in leaves(kind).items()
+    ]
+    behind = {of.name: of for of in schema.MANIFEST_FIELDS}
+    for name, section in _BEHIND.items():
+        of = behind[name]
+        if not isinstance(of.inner, schema.Struct):
+            fields.append(_form_field(MANIFEST + name, of, section))
+        elif kind == "model":  # what decides how much memory a context takes
+            fields += [_form_field(f"{MANIFEST}{name}.{leaf.name}", leaf, section) for leaf in of.inner.fields]
     sections = list(SECTIONS)
     return tuple(sorted(fields, key=lambda field: sections.index(field.section)))
+
+
+def _form_field(path: str, of: schema.Field, section: SectionId) -> FormField:
+    control, about = _control(path, of.type), of.about + _TAKEN.get(path, "")
+    field = FormField(path, of.label, section, of.type, of.default, control, of.unit, of.hint, about)
+    if not (isinstance(of.type, schema.Many) and isinstance(of.type.of, schema.Struct)):
+        return field
+    return replace(
+        field, members=tuple(_form_field(f"{path}.{leaf.name}", leaf, section) for leaf in of.type.of.fields)
+    )
 
 
 _FORM_FIELDS: dict[Kind, tuple[FormField, ...]] = {"model": _build("model"), "agent": _build("agent")}
 _BY_PATH: dict[Kind, dict[str, FormField]] = {
     kind: {field.path: field for field in fields} for kind, fields in _FORM_FIELDS.items()
 }
+_ARCHITECTURE = tuple(
+    field.path for field in _FORM_FIELDS["model"] if field.path.startswith(MANIFEST + _OF_ARCHITECTURE)
+)
 
 
 # How: numbers.
@@ -282,10 +466,20 @@ _UNIT_WORDS: Mapping[Unit, str] = {"mb": " MB", "gb": " GB"}
 _PARSERS = {"tokens": parse_tokens, "mb": parse_mb, "gb": parse_gb}
 
 
+def _in_bytes(field: FormField) -> bool:
+    return field.path.endswith(("size_bytes", "kv_constant_bytes"))
+
+
 def _parse(field: FormField, text: str) -> int:
+    if _in_bytes(field):
+        return parse_bytes(text)
     if field.unit in ("count", ""):
         # Nobody has 7.6b virtual CPUs
-        return parse_count(text) if field.path == "parameters" else parse_count(text, f"a number such as {field.hint}")
+        return (
+            parse_count(text)
+            if field.path.endswith("parameters")
+            else parse_count(text, f"a number such as {field.hint}")
+        )
     return _PARSERS[field.unit](text)
 
 
@@ -341,15 +535,52 @@ def _spell(field: FormField, value: Json) -> str:
         return "yes" if value is True else "no"
     if isinstance(value, int | float):
         return _spell_number(field, int(value))
+    if field.control == "entries" and isinstance(value, list):
+        return join_entries([_entry_texts(field, entry) for entry in value if isinstance(entry, dict)])
     if isinstance(value, list):
         return join_items([_spell_one(item) for item in value])
     return _spell_one(value)
+
+
+def _entry_texts(field: FormField, entry: Record) -> Texts:
+    return {(name := member.path.rpartition(".")[2]): _spell(member, entry[name]) for member in field.members}
 
 
 def _spell_one(value: Json) -> str:
     if isinstance(value, dict):
         return f"{OTHER}{value['Other']}"
     return str(value)
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
+
+
+def _read_digits(text: str) -> str:
+    """A digest or an id as people copy it from elsewhere, with its name before it or in capitals."""
+    digits = text.strip().lower().removeprefix("sha256:").strip()
+    return digits if _is_hex(digits) else text.strip()
+
+
+def _behind_at(manifest: Record, path: str) -> Json:
+    name, _, member = path.removeprefix(MANIFEST).partition(".")
+    value = manifest[name]
+    if not member:
+        return value
+    return value[member] if isinstance(value, dict) else _BY_PATH["model"][path].default
+
+
+def _read(field: FormField, text: str, problems: list[Problem]) -> tuple[Json] | None:
+    """The value of a text, in a tuple as it may be null; None where it cannot be read, which joins the problems."""
+    if field.control == "entries":
+        entries, found = read_entries(field, text)
+        problems += found
+        return (entries,)
+    try:
+        return (read_text(field, text),)
+    except ValueError as error:
+        problems.append(Problem(field.path, "error", "unreadable", str(error)))
+        return None
 
 
 def _read_choice(field: FormField, text: str) -> Json:

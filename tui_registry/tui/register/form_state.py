@@ -1,17 +1,18 @@
 """A form without its widgets: the texts, which fields were left, what is wrong and where; and its draft. Pure.
 
 A draft holds every text as typed. An edit also keeps, as `was:` and the path, what a field began with where that
-differs, so that a merge later knows what this person changed and what the others did. An import keeps, as `from:` and
+differs, so that a merge later knows what this person changed and what the others did, and as `manifest:` the heads of
+the manifest that the person was shown. An import keeps, as `from:` and
 the path, where each value came from, and as `notes:` what could not be read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tui_registry.datastore import Draft
-from tui_registry.errors import KINDS, Kind, Problem, Record
+from tui_registry.errors import ABSENT, KINDS, GivenManifest, Kind, Problem, Record
 from tui_registry.records.schema import defaults
 from tui_registry.text import plural
 from tui_registry.tui.register.form_fields import (
@@ -20,6 +21,7 @@ from tui_registry.tui.register.form_fields import (
     differing,
     field_at,
     form_fields,
+    to_manifest,
     to_record,
     to_texts,
 )
@@ -42,6 +44,7 @@ class FormState:
         record_id: of the record being edited, None for a new one.
         seen: the heads that the person was shown, for `Datastore.update`.
         source: the record being edited, whose id, owner and times stay.
+        behind: the manifest that it had then, None where it had none. behind_seen: its heads, as `seen`.
         left: the fields that were left once: only these show their problems before the first try to save.
         checked: the problems that the authoring rules found in the last snapshot they were given.
         origins: of an import, where the text of a field came from, by its path, until somebody changes the text.
@@ -54,6 +57,8 @@ class FormState:
     record_id: str | None = None
     seen: tuple[str, ...] = ()
     source: Record | None = None
+    behind: Record | None = None
+    behind_seen: tuple[str, ...] = ()
     left: set[str] = field(default_factory=set)
     tried: bool = False
     checked: tuple[Problem, ...] = ()
@@ -67,28 +72,49 @@ class FormState:
         return cls(kind, texts, dict(texts))
 
     @classmethod
-    def editing(cls, kind: Kind, record_id: str, record: Record, seen: Sequence[str]) -> FormState:
-        """An edit of a record as it was shown with these heads."""
-        texts = to_texts(kind, record)
-        return cls(kind, texts, dict(texts), record_id, tuple(seen), record)
+    def editing(
+        cls,
+        kind: Kind,
+        record_id: str,
+        record: Record,
+        seen: Sequence[str],
+        manifest: Record | None = None,
+        manifest_seen: Sequence[str] = (),
+    ) -> FormState:
+        """An edit of a record, and of what stands behind it, as they were shown with these heads."""
+        texts = to_texts(kind, record, manifest)
+        return cls(
+            kind, texts, dict(texts), record_id, tuple(seen), record, behind=manifest, behind_seen=tuple(manifest_seen)
+        )
 
     @classmethod
-    def duplicating(cls, kind: Kind, record: Record) -> FormState:
-        """A new record with the fields of another one; id, owner and times start anew."""
-        texts = to_texts(kind, record)
+    def duplicating(cls, kind: Kind, record: Record, manifest: Record | None = None) -> FormState:
+        """A new record with the fields of another one, and what stands behind that; id, owner and times start anew, and
+        so does whether it is still to be used."""
+        if manifest is not None:
+            fresh = defaults("manifest")
+            manifest = {**manifest, **{name: fresh[name] for name in ("status", "status_message", "superseded_by")}}
+        texts = to_texts(kind, record, manifest)
         return cls(kind, texts, dict(texts))
 
     @classmethod
     def importing(
-        cls, kind: Kind, record: Record, origins: Mapping[str, str], notes: Sequence[str], unstated: Sequence[str] = ()
+        cls,
+        kind: Kind,
+        record: Record,
+        origins: Mapping[str, str],
+        notes: Sequence[str],
+        unstated: Sequence[str] = (),
+        manifest: Record | None = None,
     ) -> FormState:
         """A new record with the fields that were read elsewhere; all of them count as typed.
 
         Args:
+            manifest: what was read of what stands behind it.
             unstated: paths of fields that need a value and were given none: their defaults would claim one.
         """
         state = cls.blank(kind)
-        state.texts = to_texts(kind, record)
+        state.texts = to_texts(kind, record, manifest)
         state.bring(origins, notes)
         for path in unstated:
             state.texts[path] = ""
@@ -96,6 +122,10 @@ class FormState:
         return state
 
     # ---- reading
+
+    def as_typed(self) -> FormState:
+        """The form as it stands, for a thread: what is typed meanwhile does not change it."""
+        return replace(self, texts=dict(self.texts))
 
     @property
     def changed(self) -> bool:
@@ -113,9 +143,20 @@ class FormState:
         """The record that the texts describe, and an error for each text that could not be read."""
         return to_record(self.kind, self.texts, self.source)
 
+    def manifest(self) -> tuple[Record | None, list[Problem]]:
+        """The manifest that the texts describe, None where they say nothing; with errors as for `record`."""
+        return to_manifest(self.kind, self.texts, self.behind)
+
+    def manifest_to_write(self) -> GivenManifest:
+        """What becomes of the manifest: `ABSENT` where nothing was changed of it."""
+        began = self.base if self.record_id is not None else to_texts(self.kind, defaults(self.kind))
+        if not any(one.behind for one in differing(self.kind, began, self.texts)):
+            return ABSENT
+        return self.manifest()[0]
+
     def problems(self) -> list[Problem]:
         """Every open problem in the order of the form; those of no field come first."""
-        _, unreadable = self.record()
+        unreadable = [*self.record()[1], *self.manifest()[1]]
         covered = {problem.path for problem in unreadable}
         problems = [*unreadable, *(problem for problem in self.checked if self._path(problem) not in covered)]
         order = {form_field.path: index for index, form_field in enumerate(form_fields(self.kind))}
@@ -204,6 +245,7 @@ def as_draft(key: str, state: FormState, now: int) -> Draft:
     fields = dict(state.texts)
     if state.record_id is not None:
         fields.update((_WAS + path, text) for path, text in state.base.items() if state.texts.get(path) != text)
+        fields[_BEHIND_SEEN] = ",".join(state.behind_seen)
     fields.update((_FROM + path, words) for path, words in state.origins.items())
     if state.notes:
         fields[_NOTES] = "\n".join(state.notes)
@@ -226,6 +268,9 @@ def from_draft(draft: Draft, state: FormState) -> None:
         began = {path: draft.fields.get(_WAS + path, text) for path, text in typed.items() if path in state.base}
         state.base = {**state.base, **began}
         state.seen = draft.seen
+        # One of an earlier version knows of no manifest: what is there now is what its form begins with
+        if _BEHIND_SEEN in draft.fields:
+            state.behind_seen = tuple(filter(None, draft.fields[_BEHIND_SEEN].split(",")))
 
 
 def typed_texts(draft: Draft) -> dict[str, str]:
@@ -236,5 +281,6 @@ def typed_texts(draft: Draft) -> dict[str, str]:
 _WAS = "was:"
 _FROM = "from:"
 _NOTES = "notes:"
+_BEHIND_SEEN = "manifest:"
 _GPU = "resource_requirements.requires_gpu"
 _OF_GPU = tuple(f"resource_requirements.{name}" for name in ("min_vram_gb", "cuda_cores", "tensor_cores"))

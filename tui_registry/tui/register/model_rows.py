@@ -1,4 +1,4 @@
-"""The row of a list of models: ids in the record, names for a reader, picked by search in a dialog."""
+"""The rows that name other records: ids in the record, names for a reader, picked by search in a dialog."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.datastore import Row
-from tui_registry.errors import RegistryError
+from tui_registry.errors import Kind, RegistryError
 from tui_registry.text import count_words, safe_text
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.register.field_rows import LineRow
 from tui_registry.tui.register.form_fields import OTHER, FormField
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows, shown_line
 from tui_registry.tui.register.item_rows import ItemsRow
@@ -59,6 +60,46 @@ class ModelsRow(ItemsRow):
         return True
 
 
+class RecordRow(LineRow):
+    """The id of one record: it is read by its name, and picked by search."""
+
+    class Wanted(Message):
+        """Somebody wants to pick a record; `query` is what was typed."""
+
+        def __init__(self, row: RecordRow, query: str) -> None:
+            super().__init__()
+            self.row = row
+            self.query = query
+
+    def __init__(self, field: FormField, text: str) -> None:
+        super().__init__(field, text)
+        self._names: Mapping[str, str] = {}
+
+    def show_names(self, names: Mapping[str, str]) -> None:
+        """Read records by these names, by id."""
+        self._names = names
+        self.show_understood()
+
+    def show_understood(self) -> None:
+        super().show_understood()
+        name = self._names.get(self.text, "")
+        self.set_class(bool(name), "-named")
+        if name:
+            self._write_echo(name)
+
+    def take(self, identifier: str) -> None:
+        """Name that record, as if its id had been typed."""
+        self.control.value = identifier
+        self.focus_control()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        query = self.control.value.strip()
+        if query and not _is_id(query):
+            event.stop()
+            self.post_message(self.Wanted(self, query))
+
+
 def _is_id(item: str) -> bool:
     return len(item) == 64 and all(character in "0123456789abcdef" for character in item)
 
@@ -67,21 +108,32 @@ _MOST = 50
 
 
 class PickModel(Dialog[str]):
-    """Answers with the id of a model."""
+    """Answers with the id of a model, or of an agent."""
 
     AUTO_FOCUS = "SafeInput"
 
-    def __init__(self, query: str = "", compatible: Sequence[str] = (), chosen: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        query: str = "",
+        compatible: Sequence[str] | None = (),
+        chosen: Sequence[str] = (),
+        kind: Kind = "model",
+    ) -> None:
         """
         Args:
             query: what the search begins with.
-            compatible: the types of model that fit, as the form spells them; others are marked.
+            compatible: the types of model that fit, as the form spells them; others are marked. None: all fit.
             chosen: ids that are in the list already.
+            kind: what is picked.
         """
-        super().__init__("Pick a model", "Type to search; arrows choose, Enter takes it, Esc goes back")
+        super().__init__(
+            f"Pick {'a model' if kind == 'model' else 'an agent'}",
+            "Type to search; arrows choose, Enter takes it, Esc goes back",
+        )
         self.add_class("-form")
         self._asked = query
-        self._compatible = {name.removeprefix(OTHER) for name in compatible}
+        self._compatible = None if compatible is None else {name.removeprefix(OTHER) for name in compatible}
+        self._kind: Kind = kind
         self._chosen = frozenset(chosen)
 
     def compose_answers(self) -> Iterable[Widget]:
@@ -101,7 +153,7 @@ class PickModel(Dialog[str]):
     @flow(group="pick", exclusive=True, background=True)
     async def _search(self, query: str) -> None:
         rows: Sequence[Row] = ()
-        nothing = "no model here matches"
+        nothing = f"no {self._kind} here matches"
         try:
             rows = await self.read(self._found, query)
         except RegistryError as error:
@@ -114,7 +166,7 @@ class PickModel(Dialog[str]):
 
     def _found(self, query: str) -> Sequence[Row]:
         # In a thread: of a burst of keys, only the last one is searched for
-        return self.datastore.search(query, kind="model", limit=_MOST).rows if query == self._asked else ()
+        return self.datastore.search(query, kind=self._kind, limit=_MOST).rows if query == self._asked else ()
 
     def on_key(self, event: events.Key) -> None:
         move_by_arrows(event, self.query_one(OptionList))
@@ -123,7 +175,7 @@ class PickModel(Dialog[str]):
         """What to know before one takes it."""
         if row.id in self._chosen:
             return "✓ there already"
-        return "" if row.type in self._compatible else "! not in Works with"
+        return "" if self._compatible is None or row.type in self._compatible else "! not in Works with"
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:

@@ -27,6 +27,7 @@ from tui_registry.tui.kit.signing import ask_before_signing
 from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow
 from tui_registry.tui.register.desk import Desk, Opened, Wanted, new_key
 from tui_registry.tui.register.draft_keeping import DraftKeeper, DraftList
+from tui_registry.tui.register.entry_rows import EntryList
 from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.form_body import Form, KindRow
 from tui_registry.tui.register.form_changes import (
@@ -37,10 +38,10 @@ from tui_registry.tui.register.form_changes import (
     merged,
     preview,
 )
-from tui_registry.tui.register.form_fields import field_at, split_items, to_texts
+from tui_registry.tui.register.form_fields import MANIFEST, field_at, split_items, to_texts
 from tui_registry.tui.register.form_state import FormState
 from tui_registry.tui.register.item_rows import ItemsRow
-from tui_registry.tui.register.model_rows import ModelsRow, PickModel
+from tui_registry.tui.register.model_rows import ModelsRow, PickModel, RecordRow
 
 # Seconds from a keystroke to the draft on disk, so that fast typing is not a write for each letter.
 DRAFT_DELAY = 0.5
@@ -149,6 +150,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
             return (*first, "template.complete", "register.generate", *last)
         if self.focused is not None and any(isinstance(node, DescriptionRow) for node in self.focused.ancestors):
             return (*first, "register.read_description", *last)
+        if isinstance(self.focused, EntryList):
+            return (*first, "entries.add", "entries.remove", *last)
         return self.FOOTER
 
     # ---- opening
@@ -242,11 +245,10 @@ class RegisterScreen(FrameScreen[Saved | None]):
 
     async def _ask_rules(self) -> None:
         kind = self.state.kind
-        record, _ = self.state.record()
         problems: tuple[Problem, ...] = ()
         names: dict[str, str] = {}
         try:
-            problems, names = await self.read(self.desk.check, kind, record)
+            problems, names = await self.read(self.desk.check, self.state.as_typed())
         except RegistryError as error:
             self.say(error.sentence, "problem")
         if kind == self.state.kind:
@@ -303,11 +305,12 @@ class RegisterScreen(FrameScreen[Saved | None]):
     async def _sign(self) -> None:
         kind, record_id = self.state.kind, self.state.record_id
         record, _ = self.state.record()
+        manifest, behind_seen = self.state.manifest_to_write(), self.state.behind_seen
         try:
             entry = None if record_id is None else await self.read(self.datastore.entry, record_id, kind)
             if entry is None or (entry.heads == tuple(self.state.seen) and len(entry.live_heads) == 1):
                 await ask_before_signing(self)  # else the write is refused, and what came is shown
-            key = await self.write(self.desk.sign, kind, record, record_id, self.state.seen)
+            key = await self.write(self.desk.sign, kind, record, record_id, self.state.seen, manifest, behind_seen)
         except InvalidRecord as error:
             self.state.checked = error.problems
             self._refuse()
@@ -330,7 +333,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
     def _settle(self, record_id: str, record: Record) -> None:
         """The record came into conflict while it was edited: what was typed is taken along to where that is settled."""
         self.keep_draft()
-        typed = {path: value_at(record, path) for path in self.state.touched()}
+        typed = {path: value_at(record, path) for path in self.state.touched() if not path.startswith(MANIFEST)}
         # What was taken along before may have been decided otherwise there since, unless all of it was given up there.
         before = self._settled_with if record_id in self.host.decided else {}
         fresh = {path: value for path, value in typed.items() if path not in before or before[path] != value}
@@ -365,11 +368,13 @@ class RegisterScreen(FrameScreen[Saved | None]):
         entry = await self.read(self.datastore.entry, record_id, kind)
         if entry is None:
             self.state.record_id, self.state.source, self.state.seen = None, None, ()
+            self.state.behind, self.state.behind_seen = None, ()
             self.drafts.key = new_key()
             self.keep_draft()
             self.say("this record was deleted meanwhile: the form is kept, ctrl+s registers it as new", "problem")
             return
-        theirs = to_texts(kind, entry.record)
+        behind = await self.read(self.desk.behind, record_id)
+        theirs = to_texts(kind, entry.record, behind.manifest)
         found = changed_by_them(differences(kind, self.state.base, self.state.texts, theirs))
         if found:
             self.say("this record changed meanwhile: nothing is signed yet", "problem")
@@ -379,6 +384,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             return
         self.state.texts = merged(self.state.texts, theirs, choices)
         self.state.base, self.state.source, self.state.seen = theirs, entry.record, entry.heads
+        self.state.behind, self.state.behind_seen = behind.manifest, behind.heads
         self.form.put_texts()
         self.check()
         self.keep_draft()
@@ -392,7 +398,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             return
         # Saving will meet the same trouble and say it; a look in passing stays silent
         with suppress(RegistryError):
-            overtaken = await self.read(self.desk.overtaken, self.state.kind, record_id, self.state.seen)
+            overtaken = await self.read(self.desk.overtaken, self.state)
             # Where saving found a conflict, or that the record is gone, that was said.
             unsaid = record_id == self.state.record_id and not self._settled_with and not self.drafts.closed
             if overtaken and self.is_active and unsaid:
@@ -496,6 +502,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             owner=facts.address,
             now=self.host.now(),
             children=len(self.state.seen),
+            manifest=self.state.manifest()[0],
             base=self.state.base if editing else None,
             texts=self.state.texts if editing else None,
         )
@@ -531,10 +538,21 @@ class RegisterScreen(FrameScreen[Saved | None]):
     @on(ModelsRow.Wanted)
     @flow
     async def _pick_model(self, message: ModelsRow.Wanted) -> None:
-        compatible = split_items(self.state.texts.get("compatible_model_types", ""))
+        # Of what an agent prefers, and of nothing else, the record says which types fit
+        of_agent = message.row.field.path == "preferred_models"
+        compatible = split_items(self.state.texts.get("compatible_model_types", "")) if of_agent else None
         model_id = await self.ask(PickModel(message.query, compatible, message.row.chips.items))
         if model_id is not None:
             message.row.take_in([model_id])
+
+    @on(RecordRow.Wanted)
+    @flow
+    async def _pick_record(self, message: RecordRow.Wanted) -> None:
+        # A record is replaced by one of its kind, and made from models
+        kind: Kind = self.state.kind if message.row.field.path == f"{MANIFEST}superseded_by" else "model"
+        identifier = await self.ask(PickModel(message.query, None, kind=kind))
+        if identifier is not None:
+            message.row.take(identifier)
 
 
 class RegisterMode(FrameScreen[None]):
