@@ -12,6 +12,7 @@ import dataclasses
 import gzip
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -250,6 +251,39 @@ def test_the_head_and_the_tile_are_of_the_operations() -> None:
     assert f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"' in section("Heads")
 
 
+def symbols_of(hashes: list[bytes], count: int) -> bytes:
+    symbols = [[0, 0, 0] for _ in range(count)]
+    for one in hashes:
+        t = hashlib.shake_256(b"tui_registry/symbols/1\0" + one).digest(128)
+        i = 0
+        for k in range(1, 61):
+            if i < count:
+                symbols[i][0] += int.from_bytes(one, "little")
+                symbols[i][1] += int.from_bytes(t[:8], "little")
+                symbols[i][2] += 1
+            r = int.from_bytes(t[6 + 2 * k : 8 + 2 * k], "little")
+            i = max(i + 1, math.isqrt((i + 1) * (i + 2) * 65536 // (r + 1)) - 1)
+    return b"".join(
+        (total % 2**256).to_bytes(32, "little") + (check % 2**64).to_bytes(8, "little") + number.to_bytes(2, "little")
+        for total, check, number in symbols
+    )
+
+
+def test_the_answer_about_differences_is_of_the_operations(tmp_path: Path) -> None:
+    question = json.loads(EXAMPLES["difference-question"])
+    line, rest = bytes_of("difference-answer").split(b"\n", 1)
+    hashes = [bytes.fromhex(signed(line)["hash"]) for line in LOG]
+    assert json.loads(line) == {"size": question["size"]}
+    assert rest == symbols_of(hashes, question["symbols"][1])
+    with Datastore.open(tmp_path) as store:
+        store.apply(LOG)
+        epoch = store.log.head().epoch
+        store.log.renew_epoch(epoch, question["epoch"])
+        with running(store) as node:
+            answer = httpx.post(f"{node.url}/sync/difference", json=question, trust_env=False)
+    assert answer.content == bytes_of("difference-answer")
+
+
 def tree_root(hashes: list[str]) -> bytes:
     """By the definition of RFC 6962, section 2.1."""
     if not hashes:
@@ -360,6 +394,7 @@ def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:
 def test_this_program_spells_and_reads_the_head_and_the_tile() -> None:
     told = json.loads(EXAMPLES["head"])
     ranges = told.pop("ranges")
+    assert told.pop("difference") == 1
     head = Head(**told)
     assert spell_head(head, ranges=ranges).decode() == EXAMPLES["head"]
     assert parse_head(EXAMPLES["head"].encode()).head == head
@@ -393,7 +428,7 @@ def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> N
 
 HEADINGS = (
     "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
-    "State of a key", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Reconciliation", "Limits", "Error codes",
+    "State of a key", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences", "Reconciliation", "Limits", "Error codes",
 )  # fmt: skip
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import random
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.sync.conftest import Open
+from tests.sync.hostile import Ask, Peer, Reply, hostile
 from tests.sync.lines import Line, line_to
 from tests.sync.logs import ALICE, BOB, T0, bodies, edit, roots
 from tui_registry.crdt.sets import SYMBOL_BYTES, Symbols, decode
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
 from tui_registry.node import running
-from tui_registry.sync import PullResult, difference, publish, pull, push
+from tui_registry.sync import Bounds, PullResult, difference, publish, pull, push
 from tui_registry.sync.http_transport import HttpTransport
-from tui_registry.sync.tiles import Answered, pack
+from tui_registry.sync.tiles import Answered, pack, unpacked_lines
 
 COMMON = roots(ALICE, 640)
 OURS = roots(BOB, 60, "ours")
@@ -182,16 +187,16 @@ async def test_more_differences_than_the_symbols_tell_are_found_by_parts(
 ) -> None:
     """As with thousands of differences, and few symbols in place of 4,096."""
     monkeypatch.setattr(difference, "SYMBOLS", 64)
-    monkeypatch.setattr(difference, "_IN_A_PART", 16)
+    monkeypatch.setattr(difference, "_IN_A_PART", 24)
     monkeypatch.setattr(difference, "LISTED_BYTES", 8 if listed else 32)
     here, there = copied("here"), copied("there")
     here.apply(bodies(OURS), source="test")
     there.apply(bodies(THEIRS), source="test")
-    asked: list[str] = []
+    asked: list[dict[str, Json]] = []
     whole = HttpTransport.difference
 
     async def noted(transport: HttpTransport, question: dict[str, Json], most: int) -> Answered | None:
-        asked.extend(question)
+        asked.append(question)
         return await whole(transport, question, most)
 
     monkeypatch.setattr(HttpTransport, "difference", noted)
@@ -200,7 +205,7 @@ async def test_more_differences_than_the_symbols_tell_are_found_by_parts(
         async with line_to(node.url) as line:
             result = await pulled(here, line)
     assert (result.read, result.applied, result.known) == (0, 60, 0)
-    assert ("prefixes" in asked, "listed" in asked) == (True, listed)
+    assert any("prefixes" in question and ("listed" in question) == listed for question in asked)
 
 
 async def test_a_published_log_is_read_by_its_hashes(copied: Open, tmp_path: Path) -> None:
@@ -213,3 +218,144 @@ async def test_a_published_log_is_read_by_its_hashes(copied: Open, tmp_path: Pat
     tail = (tmp_path / "stick/sync" / there.log.head().epoch / "entries" / "2.188.ndjson.gz").stat().st_size
     assert result.bytes < tail + 32 * 700 + 1_000
     assert here.peers.get("usb").next_index == 700
+
+
+# Liars
+
+
+Change = Callable[[str, bytes, bytes], tuple[int, bytes]]
+
+
+@asynccontextmanager
+async def lying(there: Datastore, change: Change) -> AsyncIterator[Peer]:
+    """A node whose answers to questions are changed: given the path, the question and the answer."""
+    with running(there) as node:
+        async with httpx.AsyncClient(base_url=node.url, trust_env=False, timeout=30) as behind:
+
+            async def relay(ask: Ask, reply: Reply) -> None:
+                kind = {"content-type": ask.headers["content-type"]} if ask.body else {}
+                answer = await behind.request(ask.method, ask.path, content=ask.body, headers=kind)
+                status, content = answer.status_code, answer.content
+                if status == 200 and (ask.method == "POST" or ask.path == "/sync/head"):
+                    status, content = change(ask.path, ask.body, content)
+                await reply.whole(status, content)
+
+            async with hostile(relay) as peer:
+                yield peer
+
+
+def told(answer: bytes, **members: Json) -> bytes:
+    """The answer of a comparison, with other members in its line."""
+    line, rest = answer.split(b"\n", 1)
+    tree = {**json.loads(line), **members}
+    return json.dumps({name: value for name, value in tree.items() if value is not None}).encode() + b"\n" + rest
+
+
+def symbols(change: Callable[[bytes], bytes]) -> Change:
+    def changed(path: str, _: bytes, answer: bytes) -> tuple[int, bytes]:
+        line, _, rest = answer.partition(b"\n")
+        return 200, (line + b"\n" + change(rest)) if path == "/sync/difference" else answer
+
+    return changed
+
+
+def line(**members: Json) -> Change:
+    return lambda path, _, answer: (200, told(answer, **members) if path == "/sync/difference" else answer)
+
+
+def given(change: Callable[[list[bytes]], list[bytes]]) -> Change:
+    def changed(path: str, _: bytes, answer: bytes) -> tuple[int, bytes]:
+        if path != "/sync/ops/get":
+            return 200, answer
+        return 200, pack(change(unpacked_lines(answer, 1_024, 2**24)))
+
+    return changed
+
+
+def another_set(path: str, _: bytes, answer: bytes) -> tuple[int, bytes]:
+    """Whatever is fetched, it never comes to this set."""
+    if path == "/sync/head":
+        head = {**json.loads(answer), "set": "ab" * 32, "sig": None}
+        return 200, json.dumps({name: value for name, value in head.items() if value is not None}).encode()
+    if path == "/sync/difference" and b'"head"' in answer[:10]:
+        head = {**json.loads(answer.split(b"\n")[0])["head"], "set": "ab" * 32}
+        return 200, told(answer, head={name: value for name, value in head.items() if name != "sig"})
+    return 200, answer
+
+
+def made_up(data: bytes) -> bytes:
+    """Symbols that hold an operation more, which nobody has."""
+    found = Symbols.from_bytes(data)
+    found.add_all([hashlib.sha3_256(b"made up").digest()])
+    return found.to_bytes()
+
+
+def noise(data: bytes) -> bytes:
+    return random.Random(7).randbytes(len(data))
+
+
+def swapped(lines: list[bytes]) -> list[bytes]:
+    """Other bytes under the same hash."""
+    return [line.replace(b'"name":"theirs', b'"name":"THEIRS') for line in lines]
+
+
+CAUGHT: dict[str, Change] = {
+    "symbols that decode to garbage": symbols(made_up),
+    "too few bytes": symbols(lambda data: data[:-1]),
+    "too many bytes": symbols(lambda data: data + b"\0"),
+    "a head that is none": line(head={}),
+    "no head": line(head=None),
+    "a beginning that nobody asked about": line(begins=7),
+    "no line": symbols(lambda data: b""),
+    "hashes never delivered": given(lambda lines: []),
+    "others than were asked for": given(lambda lines: bodies(COMMON[: len(lines)])),
+    "one twice": given(lambda lines: [*lines[1:], lines[-1]]),
+    "no gzip": lambda path, _, answer: (200, b"junk" if path == "/sync/ops/get" else answer),
+}
+
+
+@pytest.mark.parametrize("lie", CAUGHT)
+async def test_whoever_is_caught_in_a_comparison_is_read_no_further(lie: str, copied: Open) -> None:
+    here, there = copied("here"), copied("there")
+    there.apply(bodies(OURS[:1] + THEIRS[:5]), source="test")
+    here.apply(bodies(OURS[1:2]), source="test")
+    async with lying(there, CAUGHT[lie]) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0))
+    assert result.error is not None
+    assert result.error.code in ("protocol", "bad_head", "too_large")
+    assert (result.read, len(peer.asks) <= 4) == (0, True)
+    assert here.peers.get("them").next_index == 0
+
+
+READ: dict[str, Change] = {
+    "noise": symbols(noise),
+    "endless differences": symbols(lambda data: Symbols.from_bytes(noise(data)).to_bytes()),
+    "operations swapped under their hash": given(swapped),
+    "not now": lambda path, _, answer: (501 if path == "/sync/difference" else 200, answer),
+}
+
+
+@pytest.mark.parametrize("lie", READ)
+async def test_whoever_never_comes_to_a_difference_is_read_as_ever(lie: str, copied: Open) -> None:
+    here, there = copied("here"), copied("there")
+    there.apply(bodies(OURS[:1] + THEIRS[:5]), source="test")
+    here.apply(bodies(OURS[1:2]), source="test")
+    async with lying(there, READ[lie]) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0))
+    assert (result.error, here.log.head().size) == (None, 647)
+    assert result.read == 646
+    assert peer.paths.count("/sync/difference") <= 4
+    assert here.peers.get("them").next_index == 646
+
+
+async def test_a_set_that_never_fits_moves_no_cursor(copied: Open) -> None:
+    here, there = copied("here"), copied("there")
+    there.apply(bodies(OURS[:1] + THEIRS[:5]), source="test")
+    here.apply(bodies(OURS[1:2]), source="test")
+
+    async with lying(there, another_set) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0))
+    assert (result.error, here.log.head().size, result.read) == (None, 647, 646)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tui_registry.errors import Json, RegistryError
     from tui_registry.node import Address
     from tui_registry.node.watch import Journal
-    from tui_registry.present.pulls import Concern, Event, PullResult, PushResult
+    from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
 
 
@@ -518,7 +518,7 @@ async def _sync_every(
     # A node that takes no operations is pulled from as often as ever.
     pushes = Rounds(rounds.every)
     # What was told of each peer's key, so that it is told once.
-    concerns: dict[str, tuple[Concern, ...]] = {}
+    odd: dict[str, tuple[str, ...]] = {}
     with _ended_by_signals(stop):
         while True:
             began = time.monotonic()
@@ -531,8 +531,8 @@ async def _sync_every(
             for result in results:
                 if stop.is_set() and result.error is not None and result.error.code == "stopped":
                     continue
-                other = concerns.get(result.peer, ()) != result.concerns
-                concerns[result.peer] = result.concerns
+                other = odd.get(result.peer, ()) != result.odd
+                odd[result.peer] = result.odd
                 changed = rounds.note(result.peer, failed=not result.ok)
                 _tell_round(result, changed=changed, other=other, as_json=as_json)
                 if push and result.ok and not stop.is_set() and pushes.due([result.peer]):

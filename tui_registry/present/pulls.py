@@ -233,6 +233,12 @@ class PullResult(Tally):
         return self.error is None
 
     @property
+    def odd(self) -> tuple[str, ...]:
+        """The codes of the concerns: where they are those of the pull before, there is no news in them, be it that a
+        peer shows another key each time."""
+        return tuple(concern.code for concern in self.concerns)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """The concerns for people, a sentence or two each that name the peer; safe to show."""
         return tuple(f"{self.peer}: {concern.sentence}. {concern.remedy}" for concern in self.concerns)

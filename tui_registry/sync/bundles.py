@@ -82,7 +82,7 @@ def write_bundles(
 
 
 def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Bundled:
-    head = datastore.log.head()
+    head = datastore.log.signed_head()
     files: list[Path] = []
     total = written = size = 0
     for start in range(0, head.size, BUNDLE_OPS):

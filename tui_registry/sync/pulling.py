@@ -487,6 +487,8 @@ class _Pull:
     async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
         """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
         difference, self._difference = self._difference, None
+        if difference is not None and difference.remote.head != remote.head:
+            difference = None  # the peer was asked for its head once more since
         if difference is None and not self._compared and cursor.start == cursor.next_index < remote.head.size:
             difference = await self._differing(transport, remote, cursor)
         if difference is not None:

@@ -12,7 +12,7 @@ from tui_registry import sync
 from tui_registry.datastore import Datastore, Peer
 from tui_registry.errors import RegistryError
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
-from tui_registry.present.pulls import Concern, Event, Progress, PullResult, Started, SyncError
+from tui_registry.present.pulls import Event, Progress, PullResult, Started, SyncError
 from tui_registry.settings import interval
 from tui_registry.text import age, exact
 from tui_registry.tui.kit.actions import action
@@ -230,7 +230,7 @@ class PullsByThemselves:
         self._every = ""
         self._rounds: sync.Rounds | None = None
         # What was told of each peer's key, so that it is told once.
-        self._concerns: dict[str, tuple[Concern, ...]] = {}
+        self._odd: dict[str, tuple[str, ...]] = {}
         self._settings_read()
         host.watch(host, "settings", self._settings_read, init=False)
         host.set_interval(POLL_SECONDS, self.look)
@@ -304,8 +304,8 @@ class PullsByThemselves:
         changed = [result for result in results if rounds.note(result.peer, failed=not result.ok)]
         failed = next((result for result in changed if not result.ok), None)
         new = next((result for result in results if result.applied), None)
-        odd = [result for result in results if self._concerns.get(result.peer, ()) != result.concerns]
-        self._concerns.update((result.peer, result.concerns) for result in odd)
+        odd = [result for result in results if self._odd.get(result.peer, ()) != result.odd]
+        self._odd.update((result.peer, result.odd) for result in odd)
         odd = [result for result in odd if result.concerns]
         if odd:
             self._say(f"{odd[0].peer}: {odd[0].concerns[0].sentence}")
