@@ -49,6 +49,8 @@ _IN_A_PART = 256
 _EACH = 1.42
 # Operations to be read before it is worth asking which of them are here.
 _WORTH = 256
+# Symbols, beyond which it is worth a question more to know better how many are needed.
+_MANY = 1_024
 # Operations here that are tried as those that the peer lacks: 5 us each.
 _MOST_TRIED = 65_536
 # A small peer does not make a large replica compare all it has, nor a liar by a size.
@@ -462,6 +464,9 @@ class _Asking:
                 return theirs
             have = len(data) // SYMBOL_BYTES
             wanted = _enough(about, have)
+            if self._pushing and have == FIRST_OF_PUSH and wanted > _MANY:
+                # Nothing has to be fetched afterwards: a question more spares many symbols that an estimate is off by.
+                wanted = min(max(_MANY // 2, about // 2), _MANY)
             if wanted > SYMBOLS or have == SYMBOLS:
                 break
             data += await self._symbols(theirs, have, wanted)
