@@ -322,6 +322,12 @@ def hashes_left_out(db: sqlite3.Connection, source: str | None = None) -> list[b
     return [digest for (digest,) in rows]
 
 
+def reason_of(db: sqlite3.Connection, digest: str) -> Reason | Literal["wanted"] | None:
+    """Why an operation is left out, `wanted` where that is over; None where nothing is remembered of it."""
+    row = db.execute("SELECT reason, wanted FROM left_out WHERE hash = ?", (bytes.fromhex(digest),)).fetchone()
+    return None if row is None else "wanted" if row[1] else REASONS[row[0]]
+
+
 def left_among(db: sqlite3.Connection, hashes: Sequence[str]) -> set[str]:
     """Those of these hashes that were left out and are not wanted."""
     found: set[str] = set()
