@@ -337,6 +337,24 @@ def left_among(db: sqlite3.Connection, hashes: Sequence[str]) -> set[str]:
     return found
 
 
+def left_owners(db: sqlite3.Connection, hashes: Sequence[bytes]) -> dict[bytes, str]:
+    """The owners of those of these hashes that were left out and are not wanted."""
+    found: dict[bytes, str] = {}
+    for chunk in chunks(hashes):
+        rows = db.execute(f"SELECT hash, owner FROM left_out WHERE wanted = 0 AND hash IN ({marks(chunk)})", chunk)
+        found.update((digest, owner.hex()) for digest, owner in rows)
+    return found
+
+
+def note_all_left(
+    db: sqlite3.Connection, peer: str, epoch: str, stop: int, left: Sequence[tuple[int, str, str]]
+) -> None:
+    """As `note_left`, where all of the log up to `stop` is known: these are all, each by an index from which on it
+    stands in the log, its hash and its owner."""
+    db.execute("DELETE FROM left_at WHERE peer = ? AND epoch = ?", (peer, epoch))
+    note_left(db, peer, epoch, stop, [(entry, digest, owner, True) for entry, digest, owner in left])
+
+
 # What takes operations in
 
 
