@@ -50,6 +50,9 @@ _IN_A_PART = 256
 _EACH = 1.42
 # Operations to be read before it is worth asking which of them are here.
 _WORTH = 256
+# What is kept of a log of version 0.1 is made first, as far as it does not take longer: of 100,000 operations it does
+# not.
+_SETS_SECONDS = 3.0
 # Symbols, beyond which it is worth a question more to know better how many are needed; and operations that are left out
 # here, to be reckoned with each time.
 _MANY = 1_024
@@ -311,6 +314,8 @@ def read_ours(datastore: Datastore, *, is_asked: bool = True) -> Ours | None:
             that two sets are the same is not worth reckoning with all that.
     """
     log = datastore.log
+    # Made behind while a replica is open: a command that only pulls may not be there for so long.
+    log.finish_sets(_SETS_SECONDS)
     head = log.head(make_key=False)
     state = log.set_of(head.epoch, head.size)
     symbols = log.symbols(head.epoch, head.size, 0, SYMBOLS) if is_asked and state is not None else b""
