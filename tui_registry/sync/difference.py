@@ -501,8 +501,8 @@ class _Asking:
             if not self._is_worth_it(theirs, about, start):
                 return theirs
             have = len(data) // SYMBOL_BYTES
-            wanted = _enough(about, have)
-            if self._pushing and have == FIRST_OF_PUSH and wanted > _MANY:
+            wanted, is_one_sided = _enough(about, abs(more), have)
+            if self._pushing and have == FIRST_OF_PUSH and wanted > _MANY and not is_one_sided:
                 # Nothing has to be fetched afterwards: a question more spares many symbols that an estimate is off by.
                 wanted = min(max(_MANY // 2, about // 2), _MANY)
             if wanted > SYMBOLS or have == SYMBOLS:
@@ -637,13 +637,22 @@ class _Asking:
         return SyncError(self._peer, "protocol", reason)
 
 
-def _enough(about: int, have: int) -> int:
+def _enough(about: int, least: int, have: int) -> tuple[int, bool]:
     """So many symbols, that it would be bad luck if they did not tell so many differences, give or take what an
-    estimate by as many as there are may be off."""
+    estimate by as many as there are may be off; and whether it was taken that one side lacks nothing.
+
+    Args:
+        least: so many more operations one side has.
+    """
     off = math.sqrt(2 / max(1, have - 4))
+    if least and about <= least * (1 + 2 * off):
+        wanted = math.ceil(least * _EACH * 1.06) + 40
+        if have < wanted <= SYMBOLS:
+            return wanted, True
     wanted = math.ceil(about * _EACH * (1 + 2.2 * off)) + 24
     # Of a few more than there is room for all are worth a try.
-    return SYMBOLS if wanted > SYMBOLS and about * _EACH * (1 + off / 2) < SYMBOLS else max(wanted, have + 32)
+    is_close = wanted > SYMBOLS and about * _EACH * (1 + off / 2) < SYMBOLS
+    return (SYMBOLS if is_close else max(wanted, have + 32)), False
 
 
 def _bits_for(size: int, most: int) -> int:
