@@ -29,10 +29,11 @@ DAY = 86_400
 # In the order of `Row`, after the rid.
 COLUMNS = (
     "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
-    "c.context_length, c.created_at, c.updated_at, c.live_heads, "
-    "(SELECT m.status FROM manifests m WHERE m.subject = c.id), "
-    "coalesce((SELECT m.live_heads FROM manifests m WHERE m.subject = c.id), 0)"
+    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads"
 )
+
+# A condition on a row `c`, in the words of the index that has these rows.
+IN_CONFLICT = "c.live_heads > 1 OR c.manifest_heads > 1"
 
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
 _SHOWN_CANDIDATES = 5
@@ -294,12 +295,12 @@ class Catalogue:
             return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
 
     def conflicts(self, limit: int) -> list[Row]:
-        """The records with more than one live head, those of this replica's key first, then the last updated. What is
-        muted is left out."""
+        """The records of which, or of whose manifests, several versions are live, those of this replica's key first,
+        then the last updated. What is muted is left out."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
-                f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 AND NOT EXISTS "
+                f"SELECT {COLUMNS} FROM catalogue c WHERE ({IN_CONFLICT}) AND NOT EXISTS "
                 "(SELECT 1 FROM kept_out k WHERE k.owner = c.owner AND k.muted_at IS NOT NULL) "
                 "ORDER BY c.owner = ? DESC, c.updated_at DESC, c.rid DESC LIMIT ?",
                 (bytes.fromhex(self._key.known_address(db)), limit),
