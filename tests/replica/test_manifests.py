@@ -393,3 +393,23 @@ def test_a_batch_leaves_a_record_whose_manifest_was_written_to_since(datastore: 
     assert (reverse.changes, {why for _, _, why in reverse.kept}) == (
         (), {"it was written to since", "its manifest was written to since"}
     )  # fmt: skip
+
+
+def test_a_list_tells_what_a_manifest_says_of_its_record(datastore: Datastore) -> None:
+    record = registered(datastore)
+
+    def row() -> tuple[str | None, int]:
+        (found,) = datastore.search("tiny").rows
+        return found.status, found.manifest_heads
+
+    assert row() == (None, 0)
+    op = datastore.manifests.set(record, manifest(status="Deprecated", status_message="use 2"))
+    assert row() == ("Deprecated", 1)
+    op = datastore.manifests.set(record, manifest(status={"Other": "frozen"}), (op.hash,))
+    assert row() == ("frozen", 1)
+    op = datastore.manifests.set(record, manifest(), (op.hash,))
+    assert row() == (None, 1)
+    op = datastore.manifests.set(record, manifest(status="Withdrawn", status_message="unsafe"), (op.hash,))
+    assert row() == ("Withdrawn", 1)
+    datastore.manifests.delete(record, (op.hash,))
+    assert row() == (None, 0)

@@ -30,8 +30,11 @@ DAY = 86_400
 # In the order of `Row`, after the rid.
 COLUMNS = (
     "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
-    "c.context_length, c.created_at, c.updated_at, c.live_heads"
+    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads"
 )
+
+# A condition on a row `c`, in the words of the index that has these rows.
+IN_CONFLICT = "c.live_heads > 1 OR c.manifest_heads > 1"
 
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
 _SHOWN_CANDIDATES = 5
@@ -47,6 +50,9 @@ class Row(NamedTuple):
         created_at, updated_at: Unix seconds.
         heads: the number of live heads; more than one is a conflict.
         future: updated_at lies more than a day ahead of this machine's clock.
+        status: what its manifest says of it: None where it is to be used, `Deprecated`, `Withdrawn`, or a word of its
+            owner's, which is foreign text. `present.manifests.said_status` says it.
+        manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
     """
 
     kind: Kind
@@ -64,6 +70,13 @@ class Row(NamedTuple):
     updated_at: int
     heads: int
     future: bool
+    status: str | None = None
+    manifest_heads: int = 0
+
+    @property
+    def in_conflict(self) -> bool:
+        """Whether the record or its manifest has several versions."""
+        return self.heads > 1 or self.manifest_heads > 1
 
 
 class Body(NamedTuple):
@@ -283,12 +296,12 @@ class Catalogue:
             return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
 
     def conflicts(self, limit: int) -> list[Row]:
-        """The records with more than one live head, those of this replica's key first, then the last updated. What is
-        muted is left out."""
+        """The records of which, or of whose manifests, several versions are live, those of this replica's key first,
+        then the last updated. What is muted is left out."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
-                f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 AND NOT EXISTS "
+                f"SELECT {COLUMNS} FROM catalogue c WHERE ({IN_CONFLICT}) AND NOT EXISTS "
                 "(SELECT 1 FROM kept_out k WHERE k.owner = c.owner AND k.muted_at IS NOT NULL) "
                 "ORDER BY c.owner = ? DESC, c.updated_at DESC, c.rid DESC LIMIT ?",
                 (bytes.fromhex(self._key.known_address(db)), limit),
@@ -329,9 +342,22 @@ def owned_by(owners: Iterable[bytes]) -> str:
 
 def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
-    _, kind, identifier, name, owner, *described, updated_at, live = values
+    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest = values
     future = updated_at > now + DAY
-    return Row._make((KINDS_BY_CODE[kind], identifier.hex(), name, owner.hex(), *described, updated_at, live, future))
+    return Row._make(
+        (
+            KINDS_BY_CODE[kind],
+            identifier.hex(),
+            name,
+            owner.hex(),
+            *described,
+            updated_at,
+            live,
+            future,
+            status,
+            manifest,
+        )
+    )
 
 
 def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Problem]:

@@ -438,6 +438,26 @@ class Log:
         with self._pool.read() as db:
             return hashes_left_out(db, source)
 
+    def why_not_here(self, peer: str, epoch: str, lines: Sequence[bytes], first_entry: int) -> list[str]:
+        """Why entries of a peer's log are not in this one, a word for each that is not: a reason for leaving out,
+        `wanted` where that is gone, `pending`, `unsupported`, `rejected`, `unread` for what stands behind the peer's
+        cursor, or `passed`, which should not be.
+
+        Args:
+            lines: of the log of that epoch, from `first_entry` on.
+        """
+        from tui_registry.replica.log.arrivals import why_not_here
+
+        arrivals = self.check_lines(lines, first_entry)
+        with self._pool.read() as db:
+            known = _indices(db, [one.op.claim.hash for one in arrivals if one.op is not None])
+            return [
+                word
+                for one in arrivals
+                if not one.known and (one.op is None or one.op.claim.hash not in known)
+                for word in (why_not_here(db, peer, epoch, one),)
+            ]
+
     # As it takes lines from elsewhere
 
     def check_lines(self, lines: Sequence[bytes], first_entry: int | None = None) -> list[Arrival]:
