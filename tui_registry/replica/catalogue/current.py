@@ -379,8 +379,10 @@ def check_both_among(db: sqlite3.Connection, kind: Kind, record: Record, manifes
         return problems
     identifier = str(record.get(ID_FIELD[kind], NULL_HASH))
     name = first_name(db, identifier) or str(record.get("name", ""))
-    beside = _check_beside(db, kind, identifier, name, manifest)
-    return [*problems, *(problem._replace(path=f"manifest.{problem.path}".rstrip(".")) for problem in beside)]
+    from tui_registry.records.as_written import beside
+
+    found = _check_beside(db, kind, identifier, name, manifest)
+    return [*problems, *(problem._replace(path=beside(problem.path)) for problem in found)]
 
 
 def _check_beside(db: sqlite3.Connection, kind: Kind, identifier: str, name: str, manifest: Record) -> list[Problem]:
