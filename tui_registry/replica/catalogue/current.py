@@ -160,6 +160,11 @@ def revision_of(heads: Iterable[str]) -> str:
     return sha3_256("".join(heads).encode()).hexdigest()
 
 
+def revision_with(heads: Iterable[str], beside: Iterable[str]) -> str:
+    """What stands for the heads of a record and of its manifest; without a manifest ever, for those of the record."""
+    return revision_of(sorted((*heads, *beside)))
+
+
 class Stats(NamedTuple):
     """Counts of what this replica holds.
 
@@ -405,8 +410,10 @@ def check_both_among(db: sqlite3.Connection, kind: Kind, record: Record, manifes
         return problems
     identifier = str(record.get(ID_FIELD[kind], NULL_HASH))
     name = first_name(db, identifier) or str(record.get("name", ""))
-    beside = _check_beside(db, kind, identifier, name, manifest)
-    return [*problems, *(problem._replace(path=f"manifest.{problem.path}".rstrip(".")) for problem in beside)]
+    from tui_registry.records.as_written import beside
+
+    found = _check_beside(db, kind, identifier, name, manifest)
+    return [*problems, *(problem._replace(path=beside(problem.path)) for problem in found)]
 
 
 def _check_beside(db: sqlite3.Connection, kind: Kind, identifier: str, name: str, manifest: Record) -> list[Problem]:
