@@ -12,6 +12,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import by_whom
+from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import Row, value_row, variant
 from tui_registry.records.merging import Difference, Piece, Shape, Sign, changed_items, differing, marked
 from tui_registry.text import ELLIPSIS, NEWLINE_SIGN, safe_text
@@ -174,7 +175,7 @@ def spelled(pieces: Sequence[Piece], limit: int = 60) -> str:
 
 
 def change_lines(before: Record | None, after: Record | None, limit: int = 60, most: int = 8) -> list[str]:
-    """What changed between two versions, a line a field: none where either is no version.
+    """What changed between two versions of a record or of a manifest, a line a field: none where either is no version.
 
     `Licence: MIT → Apache-2.0`, `Tags: + chat, - code`, `Formfile, line 3: MEMORY [-1024-]{+2048+}`.
 
@@ -184,11 +185,22 @@ def change_lines(before: Record | None, after: Record | None, limit: int = 60, m
     """
     if before is None or after is None:
         return []
+    if _is_manifest(after):
+        rows = changed_manifest_rows(before, after)
+        return [f"{was.label}: {safe_text(was.text, limit)} → {safe_text(to.text, limit)}" for was, to in rows]
     return [line for found in differing(None, [before, after]) for line in _change_lines(found, limit, most)]
+
+
+def of_manifest(entry: HistoryEntry) -> bool:
+    """Whether an operation wrote the manifest of a record, and not the record."""
+    record = entry.record or entry.before
+    return record is not None and _is_manifest(record)
 
 
 def what_changed(entry: HistoryEntry) -> list[str]:
     """What an operation changed, a line a field as in `change_lines`; nothing where it registered the record."""
+    if entry.did == "deleted" and entry.before is not None and _is_manifest(entry.before):
+        return ["took away what stood behind the record"]
     if entry.did == "deleted" and entry.before is not None:
         return [f"took away version {safe_text(str(entry.before['version']), 64)}"]
     changes = change_lines(entry.before, entry.record)
@@ -198,6 +210,11 @@ def what_changed(entry: HistoryEntry) -> list[str]:
 
 
 # How
+
+
+def _is_manifest(record: Record) -> bool:
+    return "manifest_id" in record
+
 
 _LONGEST_NAME = 40
 # How much of what stayed is kept beside a change.

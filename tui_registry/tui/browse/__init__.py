@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         RecordDetail as RecordDetail,
         Surroundings as Surroundings,
         problems_in_words as problems_in_words,
+        read_shown as read_shown,
         version_lines as version_lines,
     )
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
@@ -37,6 +38,7 @@ __all__ = [
     "Surroundings",
     "VersionScreen",
     "problems_in_words",
+    "read_shown",
     "version_lines",
 ]
 
@@ -46,7 +48,9 @@ __getattr__, __dir__ = lazy_exports(
         "DetailScreen": ".detail_screen",
         "FacetPanel": ".facet_panel",
         **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
-        **dict.fromkeys(("RecordDetail", "Surroundings", "problems_in_words", "version_lines"), ".record_detail"),
+        **dict.fromkeys(
+            ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"
+        ),
         "SavedSearches": ".saved_searches",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),

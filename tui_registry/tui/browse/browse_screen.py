@@ -320,11 +320,12 @@ class BrowseScreen(FrameScreen[None]):
     async def _read_entry(self) -> None:
         """Show the record under the cursor in full, and what is wrong with it."""
         row = self.records.item
-        entry = None if row is None else await self.read(self.datastore.entry, row.id, row.kind)
+        shown = None if row is None else await self.read(browse.read_shown, self.datastore, row.id, row.kind)
+        entry, behind = (None, None) if shown is None else shown
         if row is None or (self.records.item is not None and self.records.item.id == row.id):
             self.detail.mark(self._texts)
-            self.detail.show(entry)
-            self.hint(*browse.problems_in_words(entry))
+            self.detail.show(entry, behind)
+            self.hint(*browse.problems_in_words(entry, behind))
 
     # Data that changed underneath
 

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tui_registry.query import Text
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
-from tui_registry.tui.browse.record_detail import RecordDetail
+from tui_registry.tui.browse.record_detail import RecordDetail, read_shown
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -37,8 +37,8 @@ class DetailScreen(FrameScreen[None]):
         self.parts = (RecordActions(self, lambda: ref, self._changed),)
 
     def footer_actions(self) -> tuple[str, ...]:
-        entry = self.query_one(RecordDetail).entry
-        if entry is None or len(entry.live_heads) < 2:
+        detail = self.query_one(RecordDetail)
+        if not any(one is not None and len(one.live_heads) > 1 for one in (detail.entry, detail.behind)):
             return self.FOOTER
         return tuple("record.conflict" if name == "record.copy" else name for name in self.FOOTER)
 
@@ -52,11 +52,11 @@ class DetailScreen(FrameScreen[None]):
 
     @flow(group="entry", exclusive=True, background=True)
     async def _read(self) -> None:
-        entry = await self.read(self.datastore.entry, self._ref.id, self._ref.kind)
+        entry, behind = await self.read(read_shown, self.datastore, self._ref.id, self._ref.kind)
         if entry is not None:
             detail = self.query_one(RecordDetail)
             detail.mark(self._texts)
-            detail.show(entry)
+            detail.show(entry, behind)
             self.refresh_footer()
         elif self.is_current:
             self.say("this record was deleted meanwhile", "problem")

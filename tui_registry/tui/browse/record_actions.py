@@ -23,14 +23,18 @@ from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
+from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
+from tui_registry.records.schema import defaults
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.browse.status_screen import StatusScreen
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
+from tui_registry.tui.kit.manifest_versions import choose_manifest
 
 _MOST_NAMED: Final = 8
 
@@ -95,11 +99,12 @@ class RecordActions(Part):
     @flow
     async def action_open_version(self) -> None:
         """The record as it was at the operation under the cursor of its history."""
-        ref, place = self._ref(), self.screen.query_one(RecordDetail).version
+        detail = self.screen.query_one(RecordDetail)
+        ref, place = self._ref(), detail.version
         if ref is None or place is None:
             return
         self.say("")
-        version = VersionScreen(ref.kind, ref.id, place)
+        version = VersionScreen(ref.kind, ref.id, place, of_manifest=detail.is_of_manifest)
         await self.ask(version)
         if version.left == "written":
             self._show(Change(select=ref.id))
@@ -133,6 +138,25 @@ class RecordActions(Part):
         else:
             self.say(f"{safe_text(now, 40)} is not SemVer: write the next version yourself", "problem")
         await self._fill_form(register.RegisterScreen(entry.kind, record_id=entry.id, version=version))
+
+    @flow(writes=True)
+    async def action_status(self) -> None:
+        """Deprecate or withdraw the record, or say that it is to be used again."""
+        entry = await self._entry_to_be("deprecated")
+        if entry is None:
+            return
+        behind = await self.read(self.datastore.manifests.get, entry.id)
+        if behind is None:
+            return
+        manifest = await self.ask(StatusScreen(entry, behind))
+        if manifest is None:
+            return
+        if manifest == (behind.manifest or defaults("manifest")):
+            self.say(f"{name_of(entry)} says so already: nothing was signed")
+            return
+        await kit.sign(self, self.datastore.manifests.set, entry.id, manifest, behind.heads)
+        self.say(f"{name_of(entry)} is {status(manifest) or 'to be used'} from now on: u takes it back", "done")
+        self._show(Change(select=entry.id))
 
     @flow
     async def action_copy(self) -> None:
@@ -191,10 +215,22 @@ class RecordActions(Part):
         self.say("")
         ref = self._ref()
         entry = None if ref is None else await self.read(self.datastore.entry, ref.id, ref.kind)
+        behind = None if entry is None else await self.read(self.datastore.manifests.get, entry.id)
         if entry is not None and len(entry.live_heads) > 1:
             await self._show_conflict(entry.id)
+        elif entry is not None and behind is not None and len(behind.live_heads) > 1:
+            if entry.mine:
+                await self._choose_manifest(entry)
+            else:
+                self.say("several versions of its manifest are live: only its owner can settle it", "problem")
         else:
             await self.screen.app.run_action("conflicts")
+
+    async def _choose_manifest(self, entry: Entry) -> bool:
+        settled = await choose_manifest(self, entry.id)
+        if settled:
+            self._show(Change(select=entry.id))
+        return settled
 
     async def _settle_first(self, entry: Entry, deed: str) -> bool:
         """Whether the record is in conflict: its versions are shown then, and nothing else happens to it."""
@@ -352,7 +388,11 @@ class RecordActions(Part):
         if entry is not None and not entry.mine:
             await self._offer_duplicate(entry, deed)
         elif entry is not None and not await self._settle_first(entry, deed):
-            return entry
+            behind = await self.read(self.datastore.manifests.get, entry.id)
+            # A record takes all versions of its manifest with it; whoever writes on must say which one holds
+            if behind is None or len(behind.live_heads) < 2 or deed == "deleted":
+                return entry
+            return entry if await self._choose_manifest(entry) else None
         return None
 
     @property

@@ -15,11 +15,12 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui_registry.datastore import Entry, HistoryEntry
-from tui_registry.errors import Problem, Record
+from tui_registry.datastore import Datastore, Entry, HistoryEntry, ManifestEntry
+from tui_registry.errors import Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
+from tui_registry.present.manifests import manifest_rows, status, status_line
 from tui_registry.present.record_rows import (
     Row,
     fact_rows,
@@ -30,7 +31,7 @@ from tui_registry.present.record_rows import (
     time_rows,
     warnings,
 )
-from tui_registry.present.versions import came, what_changed
+from tui_registry.present.versions import came, of_manifest, what_changed
 from tui_registry.query import Text
 from tui_registry.text import address_short, count_words, exact, plural, safe_text
 from tui_registry.tui.kit.actions import action
@@ -39,7 +40,13 @@ from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
 from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, heading, paragraph, stack
 
-TABS: Final = {"overview": "Overview", "requirements": "Requirements", "formfile": "Formfile", "history": "History"}
+TABS: Final = {
+    "overview": "Overview",
+    "requirements": "Requirements",
+    "formfile": "Formfile",
+    "sources": "Sources",
+    "history": "History",
+}
 _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
@@ -120,6 +127,19 @@ class HistoryShown(NamedTuple):
     at: int | None
 
 
+class Shown(NamedTuple):
+    """A record, and what stands behind it; None where it is not here."""
+
+    entry: Entry | None
+    behind: ManifestEntry | None
+
+
+def read_shown(datastore: Datastore, record_id: str, kind: Kind) -> Shown:
+    """A record as the detail shows it. Raises RegistryError."""
+    entry = datastore.entry(record_id, kind)
+    return Shown(entry, None if entry is None else datastore.manifests.get(record_id))
+
+
 class RecordDetail(Vertical):
     """Shows an Entry. While the next one is read it keeps the last, so that nothing flickers.
 
@@ -131,6 +151,7 @@ class RecordDetail(Vertical):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes="-nothing")
         self.entry: Entry | None = None
+        self.behind: ManifestEntry | None = None
         # From the newest on, or where the cursor was put farther back from there on; `_more` that there are older ones.
         self._history: list[HistoryEntry] | None = None
         self._more = False
@@ -142,15 +163,18 @@ class RecordDetail(Vertical):
         read_styles(self, _STYLES)
         yield from (self._head, self._tabs, self._body)
 
-    def show(self, entry: Entry | None, at: int | None = None) -> None:
+    def show(self, entry: Entry | None, behind: ManifestEntry | None = None, at: int | None = None) -> None:
         """Show a record, or nothing.
 
         Args:
+            behind: what stands behind it.
             at: the place in the log of the operation that the cursor comes to in its history; None leaves it.
         """
         before, self.entry = self.entry, entry
         same = before is not None and entry is not None and before.id == entry.id
         changed = not same or before is None or entry is None or before.heads != entry.heads
+        changed |= _heads(self.behind) != _heads(behind)
+        self.behind = behind
         if not same:
             self._at = None
         moved = at is not None and at != self._at
@@ -194,14 +218,22 @@ class RecordDetail(Vertical):
             self._show_cursor()
 
     async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
-        history = host_of(self).datastore.history
-        found = await read(history, record_id, limit=HISTORY_SHOWN + 1, before=before)
+        found = await read(_read_operations, host_of(self).datastore, record_id, before)
         return found[:HISTORY_SHOWN], len(found) > HISTORY_SHOWN
 
     @property
     def version(self) -> int | None:
         """Where the version under the cursor stands in the log; None where the history is not open."""
         return self._at if self.tab == "history" and self._pointed is not None else None
+
+    @property
+    def is_of_manifest(self) -> bool:
+        """Whether the operation under the cursor of the history wrote the manifest."""
+        return self._history is not None and self._pointed is not None and of_manifest(self._history[self._pointed])
+
+    def open_tab(self, name: str) -> None:
+        """Open that tab."""
+        self._tabs.active = name
 
     @property
     def _pointed(self) -> int | None:
@@ -287,7 +319,7 @@ class RecordDetail(Vertical):
             self._body.text.flow(_blank)
             return
         around = self.around
-        self._head.flow(partial(header, entry, around))
+        self._head.flow(partial(header, entry, around, behind=self.behind))
         self._body.text.flow(self._text_of_tab(entry, around))
         if self.tab == "history" and self._history is None:
             self._read_history(entry.id)
@@ -297,6 +329,7 @@ class RecordDetail(Vertical):
             "overview": partial(overview, entry, around),
             "requirements": partial(requirements, entry),
             "formfile": partial(formfile, entry),
+            "sources": partial(sources, entry, self.behind),
             "history": partial(history, entry.id, self._shown_history(), around),
         }
         return tabs[self.tab]
@@ -317,13 +350,33 @@ class RecordDetail(Vertical):
 # The texts
 
 
-def header(entry: Entry, around: Surroundings, width: int) -> Content:
-    """The lines above the tabs: name, what it is, who signed it, what it needs, what is wrong with it."""
+def _heads(behind: ManifestEntry | None) -> tuple[str, ...]:
+    return () if behind is None else behind.heads
+
+
+def _read_operations(datastore: Datastore, record_id: str, before: int | None) -> list[HistoryEntry]:
+    """The operations on a record and on its manifest, the last arrived first: one more than is shown."""
+    most = HISTORY_SHOWN + 1
+    found = [
+        *datastore.history(record_id, limit=most, before=before),
+        *datastore.manifests.history(record_id, limit=most, before=before),
+    ]
+    return sorted(found, key=lambda entry: entry.place, reverse=True)[:most]
+
+
+def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry | None = None) -> Content:
+    """The lines above the tabs: whether it is still to be used, name, what it is, who signed it, what it needs, and what
+    is wrong with it."""
     record = entry.record
     stated = {row.path: row.text for row in fact_rows(record) if row.stated}
     name = safe_text(str(record["name"]), 200) or "(no name)"
     version = safe_text(str(record["version"]), 64)
-    lines = [Content.assemble(_marked(name, around, "bold $text-primary"), "  ", (version, "$foreground-muted"))]
+    lines = list[Content]()
+    line = None if behind is None or behind.manifest is None else status_line(behind.manifest, entry.kind)
+    if line is not None:
+        lines += paragraph(f"! {line}", width, "bold $text-warning")
+    style = "bold $text-primary" if line is None else "bold $foreground-muted"
+    lines.append(Content.assemble(_marked(name, around, style), "  ", (version, "$foreground-muted")))
     what = [stated.get(path, "") for path in (f"{entry.kind}_type", "framework", "quantization")]
     what = [entry.kind, *filter(None, what), stated.get("license", "no licence")]
     lines += paragraph(" · ".join(what), width)
@@ -335,9 +388,19 @@ def header(entry: Entry, around: Surroundings, width: int) -> Content:
     if "tags" in stated:
         lines += field("tags", _marked(stated["tags"], around), width, 8)
     listed = [f"{counted(entry.problems)}, listed below"] if entry.problems else []
-    for warning in (*warnings(entry, around.now), *listed):
+    for warning in (*warnings(entry, around.now), *listed, *_of_manifest(entry, behind)):
         lines += paragraph(f"! {warning}", width, "$text-warning")
     return stack(lines)
+
+
+def _of_manifest(entry: Entry, behind: ManifestEntry | None) -> list[str]:
+    """What is to be known of a manifest beside what it says."""
+    if behind is None:
+        return []
+    versions = len(behind.live_heads)
+    settles = "its owner settles it" if not entry.mine else f"{action('record.conflict').footer_key} settles it"
+    found = [f"{versions} versions of its manifest are live: {settles}"] if versions > 1 else []
+    return found + ([f"{counted(behind.problems)} in its manifest, listed under Sources"] if behind.problems else [])
 
 
 def counted(problems: Sequence[Problem]) -> str:
@@ -347,12 +410,15 @@ def counted(problems: Sequence[Problem]) -> str:
     return ", ".join(plural(count, noun) for count, noun in counts if count)
 
 
-def problems_in_words(entry: Entry | None) -> tuple[str, Tone]:
-    """That the record is in conflict, else how many problems it has and what the worst of them is; empty for none."""
+def problems_in_words(entry: Entry | None, behind: ManifestEntry | None = None) -> tuple[str, Tone]:
+    """That the record or its manifest is in conflict, else how many problems it has and what the worst of them is;
+    empty for none."""
     if entry is not None and len(entry.live_heads) > 1:
         whose = "its owner settles it" if not entry.mine else "nothing is lost, and you settle it"
         key = action("record.conflict").footer_key
         return f"{len(entry.live_heads)} versions are live: {key} shows them, {whose}", "problem"
+    if entry is not None and behind is not None and len(behind.live_heads) > 1:
+        return f"in conflict: {_of_manifest(entry, behind)[0]}", "problem"
     if entry is None or not entry.problems:
         return "", "note"
     first = min(entry.problems, key=lambda problem: problem.severity)  # an error before a warning
@@ -418,6 +484,39 @@ def formfile(entry: Entry, width: int) -> Content:
     return stack(lines)
 
 
+def sources(entry: Entry, behind: ManifestEntry | None, width: int) -> Content:
+    """What stands behind the record: its status, files, interfaces, lineage, results; what its owner left out is not
+    listed."""
+    manifest = None if behind is None else behind.manifest
+    rows = [] if manifest is None else [row for row in manifest_rows(manifest) if row.stated]
+    if manifest is not None and status(manifest) is None:
+        rows = [row for row in rows if row.path != "status"]
+    if behind is None or manifest is None or not rows:
+        lines = paragraph("Its owner has not said where its files are.", width, "$foreground-muted")
+        if entry.mine:
+            lines += [Content(""), *paragraph(f"{action('record.edit').footer_key} edits it: Sources", width)]
+        return stack(lines)
+    lines, before = list[Content](), ""
+    for row in rows:
+        name = row.path.partition("[")[0]
+        lines += [Content("")] if before and (name != before) and ("[" in row.path or before in _LISTS) else []
+        # Of a list only the first line has the label.
+        lines += field(row.plain if name != before else "", row.text, width, _LABEL)
+        before = name
+    if behind.problems:
+        lines += heading("Problems")
+        for problem in behind.problems:
+            sign = "!" if problem.severity == "error" else "·"
+            lines += field(sign, f"{safe_text(problem.path, 80)}: {safe_text(problem.sentence, 400)}", width, 2)
+    return stack(lines)
+
+
+# Of a manifest these have a line for each item.
+_LISTS: Final = frozenset(
+    ("artifacts", "interfaces", "derived_from", "required_models", "evaluations", "datasets", "languages")
+)
+
+
 def history(record_id: str, shown: HistoryShown | None, around: Surroundings, width: int) -> Content:
     """The record's operations, the last arrived first, each with what it changed; None is shown as being read."""
     if shown is None:
@@ -441,7 +540,7 @@ def version_lines(entry: HistoryEntry, around: Surroundings, width: int, *, poin
     stands = standing(entry)
     head = Content.assemble(
         ("> " if pointed else "  ", "bold $text-accent"),
-        (entry.did, "bold $text-accent" if pointed else "bold"),
+        (f"{entry.did} manifest" if of_manifest(entry) else entry.did, "bold $text-accent" if pointed else "bold"),
         (f"  {stands}" if stands else "", "$text-success"),
         (f"  {moment(entry.updated_at, around.now)}", "$foreground-muted"),
     )
@@ -459,8 +558,8 @@ def came_in_full(entry: HistoryEntry, around: Surroundings) -> str:
 
 def what_it_did(entry: HistoryEntry) -> str:
     """The deed, and how it stands by now, where that says something: `edited, a rival`."""
-    stands = standing(entry)
-    return f"{entry.did}, a rival that is live too" if stands == "rival" else entry.did
+    stands, did = standing(entry), f"{entry.did} manifest" if of_manifest(entry) else entry.did
+    return f"{did}, a rival that is live too" if stands == "rival" else did
 
 
 # Of the facts of a record these are free text.

@@ -175,6 +175,8 @@ class RecordList(WindowList[Row, Span]):
         return row_text(item, columns, host_of(self).now())
 
     def draw(self, item: Row, columns: tuple[Column, ...], width: int, styles: RowStyles, pointed: bool) -> Strip:
+        if item.status is not None and not pointed:
+            styles = styles._replace(name=styles.other)
         strip = super().draw(item, columns, width, styles, pointed)
         if not self._texts:
             return strip
@@ -383,13 +385,23 @@ def row_text(row: Row, columns: tuple[Column, ...], now: int) -> list[str]:
         text = safe_text(_VALUES[column.title](row, now), _LONGEST_CELL)
         if column.title == "LICENCE":
             text = licence_in(text, column.width)
+        if column.title == "NAME" and row.status is not None:
+            text = _with_status(text, row.status, column.width)
         cells.append(cell(text, column.width, column.right))
     return cells
 
 
+def _with_status(name: str, status: str, width: int) -> str:
+    """A name and what is to be known before it is used, which is not cut before the name is."""
+    from tui_registry.present.manifests import said_status  # few lists show one
+
+    word = said_status(status) or ""
+    return f"{cell(name, max(1, width - cell_len(word) - 2)).rstrip()}  {word}"
+
+
 def mark_of(row: Row) -> str:
     """One letter for what one should know of a record: `!` a conflict, `+` a time ahead of this clock."""
-    if row.heads > 1:
+    if row.in_conflict:
         return "!"
     return "+" if row.future else " "
 

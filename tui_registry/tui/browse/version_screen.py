@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from textual.content import Content
 from textual.widget import Widget
 
-from tui_registry.datastore import Beside, Datastore, Entry, HistoryEntry, same_content
+from tui_registry.datastore import Beside, Datastore, Entry, HistoryEntry, ManifestEntry, same_content
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
@@ -17,6 +17,7 @@ from tui_registry.present.deeds import standing
 from tui_registry.present.imports import Candidate
 from tui_registry.present.versions import change_lines
 from tui_registry.records.merging import differing
+from tui_registry.records.wire import derive_manifest_id
 from tui_registry.text import address_short, exact, moment_utc, plural, safe_text
 from tui_registry.tui import conflicts, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, Surroundings, came_in_full, what_it_did
@@ -33,7 +34,9 @@ class Then(NamedTuple):
     """A record at one of its operations.
 
     Attributes:
-        entry: as it was; of a removal what it took away, None where that is unknown.
+        entry: as it was; of a removal what it took away, None where that is unknown. Of an operation on its manifest it
+            is the record as it is.
+        behind: what stood behind it after an operation on its manifest.
         now: as it is; None where it is deleted, and then `gone_at` says since when (Unix seconds).
     """
 
@@ -44,6 +47,25 @@ class Then(NamedTuple):
     beside: Beside
     now: Entry | None
     gone_at: int | None
+    behind: ManifestEntry | None = None
+    behind_now: ManifestEntry | None = None
+
+    @property
+    def said(self) -> Record | None:
+        """What the operation wrote, or took away."""
+        return self.version.record or self.version.before
+
+    @property
+    def said_now(self) -> Record | None:
+        """The same as it is now; None where it is deleted."""
+        if self.behind is not None:
+            return None if self.behind_now is None else self.behind_now.manifest
+        return None if self.now is None else self.now.record
+
+    @property
+    def what(self) -> str:
+        """What the operation is about."""
+        return "manifest" if self.behind is not None else "record"
 
     @property
     def later(self) -> int:
@@ -57,18 +79,26 @@ class Then(NamedTuple):
         return f"“{safe_text(str(entry.record['name']), 40)}”" if entry is not None else "the record"
 
 
-def read_then(datastore: Datastore, kind: Kind, record_id: str, place: int) -> Then:
-    """A record at the operation that stands at a place of the log.
+def read_then(datastore: Datastore, kind: Kind, record_id: str, place: int, *, of_manifest: bool = False) -> Then:
+    """A record at the operation, on it or on its manifest, that stands at a place of the log.
 
     Raises:
         RegistryError: `not_found` when it is none of the record's; the database cannot be read.
     """
-    found = datastore.history(record_id, limit=1, before=place + 1)
+    history = datastore.manifests.history if of_manifest else datastore.history
+    found = history(record_id, limit=1, before=place + 1)
     if not found or found[0].place != place:
         raise RegistryError("not_found", f"this operation of {kind} {record_id[:12]} is not in the log any more")
     version = found[0]
     now = datastore.entry(record_id, kind)
     last = datastore.log.last_operation(record_id) if now is None else None
+    gone_at = None if last is None else last.updated_at
+    if of_manifest:
+        beside = datastore.log.beside(derive_manifest_id(record_id), place)
+        behind_now = datastore.manifests.get(record_id)
+        said = version.record or version.before
+        behind = ManifestEntry(kind, record_id, now is not None, said, (version.hash,), (), ())
+        return Then(kind, record_id, version, now, beside, now, gone_at, behind, behind_now)
     record = version.record or version.before
     entry = None
     if record is not None:
@@ -85,7 +115,7 @@ def read_then(datastore: Datastore, kind: Kind, record_id: str, place: int) -> T
             size=sum(map(len, datastore.log.lines(place, place + 1))),
         )
     beside = datastore.log.beside(record_id, place)
-    return Then(kind, record_id, version, entry, beside, now, None if last is None else last.updated_at)
+    return Then(kind, record_id, version, entry, beside, now, gone_at)
 
 
 class VersionScreen(FrameScreen[None]):
@@ -105,15 +135,16 @@ class VersionScreen(FrameScreen[None]):
         "app.help",
     )  # fmt: skip
 
-    def __init__(self, kind: Kind, record_id: str, place: int) -> None:
+    def __init__(self, kind: Kind, record_id: str, place: int, *, of_manifest: bool = False) -> None:
         """
         Args:
-            place: of the operation in the log.
+            place: of the operation in the log. of_manifest: it wrote the manifest of the record.
         """
         super().__init__()
         self._kind: Kind = kind
         self._record_id = record_id
         self._place = place
+        self._of_manifest = of_manifest
         self._then: Then | None = None
         self.left: Literal["now", "written"] | None = None
         self._restoring = Restoring(self)
@@ -134,7 +165,9 @@ class VersionScreen(FrameScreen[None]):
 
     async def _read_then(self) -> None:
         place = self._place
-        then = await self.read(read_then, self.datastore, self._kind, self._record_id, place)
+        then = await self.read(
+            read_then, self.datastore, self._kind, self._record_id, place, of_manifest=self._of_manifest
+        )
         if place == self._place:  # else somebody went on to another version meanwhile
             self._then = then
             self._show()
@@ -144,9 +177,13 @@ class VersionScreen(FrameScreen[None]):
         if then is None:
             return
         detail = self.query_one(RecordDetail)
-        detail.show(then.entry, at=then.version.place)
+        if then.behind is not None and detail.entry is None:
+            detail.open_tab("sources")
+        detail.show(then.entry, then.behind, at=then.version.place)
         self.query_one("#as-of", Flow).flow(partial(as_of, then, detail.around))
-        if then.entry is None:
+        if then.behind is not None and then.now is None:
+            self.hint("this record is deleted: what stood behind it comes back with it")
+        elif then.entry is None:
             self.hint("what was deleted is not in this replica's history")
         elif then.now is None:
             who = "r brings it back" if then.version.mine else "only its owner can bring it back"
@@ -166,7 +203,8 @@ class VersionScreen(FrameScreen[None]):
 
     async def _walk(self, *, older: bool) -> None:
         self.next_step()
-        beside = await self.read(self.datastore.log.beside, self._record_id, self._place)
+        key = derive_manifest_id(self._record_id) if self._of_manifest else self._record_id
+        beside = await self.read(self.datastore.log.beside, key, self._place)
         place = beside.older if older else beside.newer
         if place is None:
             self.say("this is where its history begins" if older else "nothing came after this")
@@ -187,7 +225,8 @@ class VersionScreen(FrameScreen[None]):
 
     @flow(writes=True)
     async def action_restore(self) -> None:
-        if await self._restoring.restored(self._kind, self._record_id, self._place):
+        restored = self._restoring.restored
+        if await restored(self._kind, self._record_id, self._place, of_manifest=self._of_manifest):
             self.left = "written"
             self.dismiss(None)
 
@@ -225,11 +264,14 @@ def as_of(then: Then, around: Surroundings, width: int) -> Content:
 
 def _since(then: Then, around: Surroundings) -> tuple[list[str], str]:
     """What the record says now that it did not say then, and the words that lead to it."""
+    if then.behind is not None and then.said_now is None and then.now is not None:
+        return ["the record has no manifest"], "now: "
     if then.now is None:
         return [f"deleted {ago(around.now - (then.gone_at or around.now))}"], "now: "
-    changed = change_lines(then.version.record or then.version.before, then.now.record) or ["it says the same"]
-    if len(then.now.live_heads) > 1:
-        changed.insert(0, f"in conflict, {len(then.now.live_heads)} versions are live")
+    changed = change_lines(then.said, then.said_now) or ["it says the same"]
+    live = then.now.live_heads if then.behind_now is None else then.behind_now.live_heads
+    if len(live) > 1:
+        changed.insert(0, f"in conflict, {len(live)} versions are live")
     later = f", {plural(then.later, 'version')} later" if then.later else ""
     return changed, f"now{later}: "
 
@@ -250,10 +292,12 @@ class Restoring(Part):
         """See `restored`."""
         await self.restored(kind, record_id, place)
 
-    async def restored(self, kind: Kind, record_id: str, place: int) -> bool:
+    async def restored(self, kind: Kind, record_id: str, place: int, *, of_manifest: bool = False) -> bool:
         """Restore the version that the operation at a place of the log wrote; of the removal of a record that is still
         deleted, what it took away. Whether something was written."""
-        then = await self.read(read_then, self.datastore, kind, record_id, place)
+        then = await self.read(read_then, self.datastore, kind, record_id, place, of_manifest=of_manifest)
+        if then.behind is not None:
+            return await self._restored_manifest(then)
         record = then.version.record or (then.version.before if then.now is None else None)
         when = moment_utc(then.version.updated_at)
         if record is None:
@@ -271,6 +315,35 @@ class Restoring(Part):
             return await self._fill_form(then, record, when)
         else:
             return await self._sign(then, record, when)
+        return False
+
+    async def _restored_manifest(self, then: Then) -> bool:
+        """Sign the manifest of an operation anew."""
+        behind, manifest, when = then.behind_now, then.version.record, moment_utc(then.version.updated_at)
+        if manifest is None or behind is None:
+            self.say("this operation took the manifest away: a version before it can be restored", "problem")
+        elif then.now is None:
+            self.say("this record is deleted: bring it back first, its manifest comes with it", "problem")
+        elif not then.version.mine:
+            self.say("a manifest can be restored only by the key that signed it", "problem")
+        elif behind.manifest is not None and len(behind.live_heads) < 2 and same_content(behind.manifest, manifest):
+            self.say(f"the manifest says what it said on {when}: there is nothing to restore")
+        else:
+            changes = "\n".join(change_lines(behind.manifest, manifest)[:4])
+            question = kit.ConfirmScreen(
+                f"Restore the manifest of {then.name} as it was on {when}?",
+                f"{changes}\nIt is signed as a new operation; what it says now stays in its history.",
+                yes="Restore",
+                no="Back",
+            )
+            if not await self.ask(question):
+                return False
+            manifests = self.datastore.manifests
+            write = manifests.resolve if len(behind.live_heads) > 1 else manifests.set
+            await kit.sign(self, write, then.id, manifest, behind.heads)
+            self.say(f"the manifest of {then.name} is restored as of {when}", "done")
+            self.screen.host.look()
+            return True
         return False
 
     async def _sign(self, then: Then, record: Record, when: str) -> bool:

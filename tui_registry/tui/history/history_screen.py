@@ -19,8 +19,10 @@ from tui_registry.datastore import Beside, HistoryEntry, Operation
 from tui_registry.errors import RegistryError
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import deed, standing
+from tui_registry.present.manifests import manifest_rows
 from tui_registry.present.record_rows import fact_rows, requirement_rows
 from tui_registry.present.versions import came
+from tui_registry.records.wire import derive_manifest_id
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.browse import (
@@ -237,8 +239,9 @@ class HistoryScreen(FrameScreen[None]):
         operation, body = self._list.item, self.query_one(TextBody)
         if operation is None or not self.has_class("-wide"):
             return
-        found = await self.read(self.datastore.history, operation.id, limit=1, before=operation.place + 1)
-        beside = await self.read(self.datastore.log.beside, operation.id, operation.place)
+        history = self.datastore.manifests.history if operation.of == "manifest" else self.datastore.history
+        found = await self.read(history, operation.id, limit=1, before=operation.place + 1)
+        beside = await self.read(self.datastore.log.beside, _key_of(operation), operation.place)
         if found and self._list.item is not None and self._list.item.place == operation.place:
             facts = self.host.facts
             around = Surroundings(self.host.now(), {} if facts is None else facts.owners, "")
@@ -297,7 +300,7 @@ class HistoryScreen(FrameScreen[None]):
         operation = self._list.item
         if operation is None:
             return
-        beside = await self.read(self.datastore.log.beside, operation.id, operation.place)
+        beside = await self.read(self.datastore.log.beside, _key_of(operation), operation.place)
         place = beside.older if older else beside.newer
         if place is None:
             self.say("this is where its history begins" if older else "nothing came after this on the same record")
@@ -314,7 +317,8 @@ class HistoryScreen(FrameScreen[None]):
         if operation is None or ref is None:
             return
         if not operation.is_winner:
-            version = VersionScreen(operation.kind, operation.id, operation.place)
+            of_manifest = operation.of == "manifest"
+            version = VersionScreen(operation.kind, operation.id, operation.place, of_manifest=of_manifest)
             await self.ask(version)
             if version.left is None:
                 return
@@ -326,7 +330,9 @@ class HistoryScreen(FrameScreen[None]):
         operation = self._list.item
         if operation is None:
             self.say("no operation under the cursor", "problem")
-        elif await self._restoring.restored(operation.kind, operation.id, operation.place):
+            return
+        of_manifest = operation.of == "manifest"
+        if await self._restoring.restored(operation.kind, operation.id, operation.place, of_manifest=of_manifest):
             self._changed(Change(select=operation.id))
 
     def action_undo(self) -> None:
@@ -381,6 +387,11 @@ class HistoryScreen(FrameScreen[None]):
             await self.app.run_action("mode('browse')")
 
 
+def _key_of(operation: Operation) -> str:
+    """What the operation wrote, by its id: the record, or its manifest."""
+    return derive_manifest_id(operation.id) if operation.of == "manifest" else operation.id
+
+
 def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: Surroundings, width: int) -> Content:
     """An operation with all that the list has no room for."""
     name = safe_text(operation.name, 200) or "(no name)"
@@ -399,7 +410,11 @@ def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: S
         *field("hash", entry.hash, width, _LABEL),
     ]
     record = entry.record or entry.before
-    if record is not None:
+    if record is not None and operation.of == "manifest":
+        lines += heading("What it wrote" if entry.record is not None else "What it took away")
+        for row in manifest_rows(record):
+            lines += field(row.plain, row.text, width, _ROW) if row.stated else []
+    elif record is not None:
         lines += heading("What it wrote" if entry.record is not None else "What it took away")
         description = safe_text(str(record["description"]), 2_000)
         lines += [*paragraph(description, width), Content("")] if description else []

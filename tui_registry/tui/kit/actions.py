@@ -14,7 +14,7 @@ from tui_registry.frozen import NamedTuple
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
-    "mending", "sync", "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
+    "mending", "sync", "quarantine", "history", "narrowing", "version", "settings", "compare", "status", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -46,6 +46,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "version": "On a version of a record",
     "settings": "Settings",
     "compare": "Compare",
+    "status": "When asked whether a record is still to be used",
     "dialog": "In a dialog",
 }
 
@@ -189,6 +190,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.edit", ("e",), "edit", "Edit the record", "record", "edit"),
     Action("record.delete", ("d",), "delete", "Delete the record, after a question", "record", "delete"),
     Action("record.new_version", ("v",), "new version", "Edit the record as its next version", "record", "new_version"),
+    Action("record.status", ("D",), "deprecate", "Deprecate or withdraw the record, or say that it is to be used again",
+           "record", "status"),
     Action("record.undo", ("u",), "undo", "Undo the last operation on the record", "record", "undo"),
     Action("record.undelete", ("U",), "bring back", "Bring back your record that was deleted last", "record",
            "undelete"),
@@ -378,6 +381,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "differing"),
     Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
     Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
+    Action("status.accept", ("ctrl+s",), "sign", "Sign what is said of the record", "status", "accept"),
     # In a dialog
     Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
 )  # fmt: skip

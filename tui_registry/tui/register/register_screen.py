@@ -22,6 +22,7 @@ from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
 from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.manifest_versions import choose_manifest
 from tui_registry.tui.kit.messages import Settle, ShowRecord
 from tui_registry.tui.kit.signing import ask_before_signing
 from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow
@@ -306,6 +307,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         kind, record_id = self.state.kind, self.state.record_id
         record, _ = self.state.record()
         manifest, behind_seen = self.state.manifest_to_write(), self.state.behind_seen
+        entry = None
         try:
             entry = None if record_id is None else await self.read(self.datastore.entry, record_id, kind)
             if entry is None or (entry.heads == tuple(self.state.seen) and len(entry.live_heads) == 1):
@@ -316,7 +318,10 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self._refuse()
         except RegistryError as error:
             if record_id is not None and error.code == "conflict":
-                self._settle(record_id, record)
+                if entry is not None and len(entry.live_heads) < 2:
+                    await self._settle_manifest(kind, record_id)
+                else:
+                    self._settle(record_id, record)
             elif record_id is not None and error.code in ("changed", "not_found"):
                 await self._merge(kind, record_id)
             else:
@@ -345,6 +350,13 @@ class RegisterScreen(FrameScreen[Saved | None]):
 
         self.say("in conflict meanwhile: nothing was signed, ctrl+s shows the versions", "problem")
         self.app.post_message(Settle(record_id, fresh, taken, self._settled))
+
+    async def _settle_manifest(self, kind: Kind, record_id: str) -> None:
+        """What stands behind the record came into conflict while it was edited: one version is chosen, and what was
+        typed is merged with it."""
+        self.keep_draft()
+        if await choose_manifest(self, record_id):
+            await self._merge(kind, record_id)
 
     @flow(group="leave")
     async def _settled(self, is_there: bool) -> None:
