@@ -427,6 +427,7 @@ class _Records:
             # Whoever asks may be anybody, and what the operator calls a search or an owner is nobody's business.
             own_names=False,
             work=self._bounds.search_work,
+            counted=asked.total,
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
