@@ -209,6 +209,16 @@ def test_windows_give_each_record_once_in_the_order_of_the_whole(
             assert [row for page in uncounted for row in page.rows] == whole, text
 
 
+def test_time_zero_and_times_far_in_the_future_rank_alike_however_many_are_asked_for() -> None:
+    with replica() as datastore:
+        ops = [signed(OWNERS[0], "model", f"llama {at % 7} {at}", at=at) for at in (0, NOW * 2, 1, 0, NOW * 2, 5)]
+        datastore.apply(op.body for op in dict.fromkeys(ops))
+        whole = datastore.search("llama", limit=1000).rows
+        assert [row.updated_at for row in whole[:2]] == [5, 1]
+        for limit in (1, 2, 3):
+            assert [row for page in walk(datastore, "llama", limit=limit) for row in page.rows] == whole
+
+
 def test_a_window_that_is_not_counted_leaves_the_count_to_the_first_that_is() -> None:
     with replica() as datastore:
         seed(datastore, 30)

@@ -55,6 +55,9 @@ _NO_CEILING = 2**62
 _IS, _BEGINS, _HOLDS, _ELSEWHERE, _INSIDE = range(5)
 _TIERS = 5
 
+# Times far in the future come last.
+_TIME = "iif(c.updated_at > ?, 0, c.updated_at)"
+
 # (time to order by, rid): the larger the earlier.
 _Rank = tuple[int, int]
 _ABOVE_ALL: _Rank = (2**63 - 1, 0)
@@ -167,15 +170,23 @@ def _blocks(
     if first == _IS:
         yield _Block(_IS, _NO_CEILING, _first_of(db, ask, of_rids([*known]), after) if known else [], None)
         after = _ABOVE_ALL
-    # One statement a tier: a new one for each block would pay as much again for finding its place.
+    # The first block of a tier mostly fills the window. For those after it there is one statement: a new one for each
+    # would pay as much again for finding its place.
     with closing(db.cursor()) as reading:
         for number, tier in _tiers(ask, compiled):
             if number < first:
                 continue
-            statement = f"SELECT rowid FROM {tier.table} WHERE {tier.table} MATCH ? AND rowid < ? ORDER BY rowid DESC"
-            reading.execute(statement, (tier.match, ceiling))
             floor: int | None = ceiling
+            if sieve is None or not tier.filters:
+                ranked, floor = _first_block(db, ask, tier, ceiling, known, after)
+                yield _Block(number, ceiling, ranked, floor)
+                after = _ABOVE_ALL
+            if floor is not None:
+                below = f"SELECT rowid FROM {tier.table} WHERE {tier.table} MATCH ? AND rowid < ? ORDER BY rowid DESC"
+                reading.execute(below, (tier.match, floor))
             while floor is not None:
+                if tier.filters and not is_poor and floor < ceiling and len(ranked) < _POOR * ask.limit:
+                    is_poor, sieve = True, most_selective(db, tier.filters)
                 ceiling = floor
                 rids = [rid for (rid,) in reading.fetchmany(_BLOCK)]
                 floor = rids[-1] if len(rids) == _BLOCK else None
@@ -183,10 +194,25 @@ def _blocks(
                 unknown = [rid for rid in sifted if rid not in known] if known else sifted
                 ranked = _first_of(db, ask, of_rids(unknown, tier.where), after) if unknown else []
                 yield _Block(number, ceiling, ranked, floor)
-                if tier.filters and not is_poor and floor is not None and len(ranked) < _POOR * ask.limit:
-                    is_poor, sieve = True, most_selective(db, tier.filters)
                 after = _ABOVE_ALL
             ceiling = _NO_CEILING
+
+
+def _first_block(
+    db: sqlite3.Connection, ask: Ask, tier: _Tier, ceiling: int, known: set[int], after: _Rank
+) -> tuple[list[_Rank], int | None]:
+    """The first of a block, and the rowid below which the tier goes on, read at once."""
+    where, parameters = tier.where
+    # The last row tells of the block.
+    *ranked, (count, floor) = db.execute(
+        f"WITH block AS MATERIALIZED (SELECT rowid AS rid FROM {tier.table} WHERE {tier.table} MATCH ? AND rowid < ? "
+        "ORDER BY rowid DESC LIMIT ?) SELECT at, rid FROM (SELECT at, rid FROM (SELECT c.rid AS rid, "
+        f"{_TIME} AS at FROM block CROSS JOIN catalogue c ON c.rid = block.rid WHERE {where}) "
+        "WHERE (at, rid) < (?, ?) ORDER BY at DESC, rid DESC LIMIT ?) UNION ALL SELECT count(*), min(rid) FROM block",
+        [tier.match, ceiling, _BLOCK, ask.now + DAY, *parameters, *after, ask.limit + 1 + len(known)],
+    )
+    unknown = [rank for rank in ranked if rank[1] not in known] if known else ranked
+    return unknown[: ask.limit + 1], floor if count == _BLOCK else None
 
 
 def _found_by_name(db: sqlite3.Connection, ask: Ask, compiled: Compiled) -> set[int]:
@@ -268,7 +294,8 @@ def _sifted(db: sqlite3.Connection, tier: _Tier, rids: list[int], sieve: str) ->
 def _ranked(db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: set[int], after: _Rank) -> list[_Rank]:
     """The first of these matches below a rank, one more than a window takes."""
     most, horizon = ask.limit + 1, ask.now + DAY
-    # So many entries of the index of times are passed in the time in which all these rows are read.
+    # So many entries of the index of times are passed in the time in which all these rows are read. They are passed in
+    # their order: with the plus the list cannot lead.
     worth = _ENTRIES * len(rids)
     if 2 * most * records(db, compiled.kind) < worth * len(rids) and after[0] > 0:
         kind, index = (
@@ -277,19 +304,20 @@ def _ranked(db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: set[int]
         found = db.execute(
             f"SELECT updated_at, rid FROM (SELECT updated_at, rid FROM catalogue INDEXED BY {index} WHERE {kind} "
             "updated_at <= ? AND (updated_at, rid) < (?, ?) ORDER BY updated_at DESC, rid DESC LIMIT ?) "
-            "WHERE rid IN (SELECT value FROM json_each(?)) LIMIT ?",
+            "WHERE +rid IN (SELECT value FROM json_each(?)) LIMIT ?",
             [*([] if compiled.kind is None else [compiled.kind]), horizon, *after, worth, json.dumps([*rids]), most],
         ).fetchall()
-        if len(found) == most:
-            return sorted(found, reverse=True)
+        # Time 0 is the rank of those far in the future, too.
+        if len(found) == most and found[-1][0] > 0:
+            return found
     return _first_of(db, ask, of_rids([*rids]), after) if rids else []
 
 
 def _first_of(db: sqlite3.Connection, ask: Ask, matches: Source, after: _Rank) -> list[_Rank]:
-    """The same of the rows of a source, all of which are read: times far in the future come last."""
+    """The same of the rows of a source, all of which are read."""
     tables, where, parameters = matches
     return db.execute(
-        f"SELECT at, rid FROM (SELECT c.rid AS rid, iif(c.updated_at > ?, 0, c.updated_at) AS at FROM {tables} "
+        f"SELECT at, rid FROM (SELECT c.rid AS rid, {_TIME} AS at FROM {tables} "
         f"WHERE {where}) WHERE (at, rid) < (?, ?) ORDER BY at DESC, rid DESC LIMIT ?",
         [ask.now + DAY, *parameters, *after, ask.limit + 1],
     ).fetchall()
