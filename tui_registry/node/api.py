@@ -891,8 +891,12 @@ def _version(entry: HistoryEntry) -> dict[str, Json]:
     }
 
 
+# Made once: for each record of a list one of its own would cost as much as the record.
+_SPELLER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _spelt(tree: Json) -> bytes:
-    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+    return _SPELLER.encode(tree).encode()
 
 
 # What the node says about itself
