@@ -368,6 +368,7 @@ class Datastore:
         strict: bool = False,
         own_names: bool = True,
         work: int = SEARCH_WORK,
+        counted: bool = True,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
@@ -385,6 +386,8 @@ class Datastore:
             work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
                 amount of the processor, however busy that is. Five million are enough for all that people type at 10^6
                 records.
+            counted: whether it is to be known how many match. To count is often more than half of the work; without,
+                `Page.total` is no more than the rows of the window.
 
         Raises:
             QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
@@ -409,6 +412,7 @@ class Datastore:
             strict=strict,
             own_names=own_names,
             work=work,
+            counted=counted,
         )
 
     def is_partial(self, query: str, *, strict: bool = False) -> bool:

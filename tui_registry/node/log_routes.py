@@ -31,7 +31,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.queues import Client, Queues, Waiting
 from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
-from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
+from tui_registry.node.responses import AtHand, NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Counts, Watch, add, name_route
 from tui_registry.present.pulls import report_json, tally_of
@@ -88,7 +88,7 @@ class LogRoutes:
             metrics_are_open: to whoever comes without a token, as long as there is none for them.
         """
         self._other = other
-        heads = _Kept(datastore, queues, _read_head)
+        self._heads = heads = _Kept(datastore, queues, _read_head)
         health = _Kept(datastore, queues, _read_health)
         self._tiles = _Tiles(datastore, heads, queues, bounds)
         self._reading: dict[str, Callable[[Scope], Awaitable[ASGIApp]]] = {
@@ -115,6 +115,24 @@ class LogRoutes:
                 raise
             return
         await answer(scope, receive, send)
+
+    def at_hand(self, scope: Scope) -> AtHand | None:
+        """The head or a tile, where it is asked for as a whole and nothing has to be read for it; None else."""
+        path = str(scope["path"])
+        head = self._heads.at_hand()
+        if head is None or any(name in _CONDITIONS for name, _ in scope["headers"]):
+            return None
+        if path == "/sync/head":
+            known: _Known | None = head.known
+        elif (tile := _tile_in(path)) is not None:
+            known = self._tiles.at_hand(head.head, *tile)
+            path = _TILE_ROUTE
+        else:
+            return None
+        if known is None:
+            return None
+        name_route(scope, path)
+        return known.at_hand()
 
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         if scope["type"] != "http":
@@ -172,6 +190,9 @@ class _Known:
             (b"content-length", b"%d" % len(body)),
             (b"content-type", media_type.encode()),
         ]
+
+    def at_hand(self) -> AtHand:
+        return AtHand(self._all, self.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app
         # Made anew for each: whoever stands outside may add to them.
@@ -251,10 +272,15 @@ class _Kept:
         now = await self._now(client)
         return now.head, now.known.body
 
-    async def _now(self, client: Client) -> _Of:
+    def at_hand(self) -> _Of | None:
+        """What was told last, where nothing was committed since."""
         if self._last is not None and self._last[0] == self._datastore.changes():
             return self._last[1]
-        return await self._queues.read(client, self._anew)
+        return None
+
+    async def _now(self, client: Client) -> _Of:
+        last = self.at_hand()
+        return await self._queues.read(client, self._anew) if last is None else last
 
     def _anew(self) -> _Of:
         # Looked at first: what is committed while it is read makes it be read once more.
@@ -410,6 +436,13 @@ class _Tiles:
             return self._at_hand(epoch, span) or self._keep(
                 epoch, span, await self._queues.read(client, self._read, epoch, span)
             )
+
+    def at_hand(self, head: Head, epoch: str, name: str) -> _Known | None:
+        """The tile of the log with this head, where nobody has to be waited for to have it."""
+        span = Span.from_name(name)
+        if span is None or head.epoch != epoch or head.size < span.end:
+            return None
+        return self._at_hand(epoch, span)
 
     def _at_hand(self, epoch: str, span: Span) -> _Known | None:
         kept = self._kept.get((epoch, span))

@@ -33,7 +33,7 @@ _POLICY = (
     # On macOS a plain fsync leaves the data in the drive's own cache; elsewhere these say nothing.
     "fullfsync = ON",
     "checkpoint_fullfsync = ON",
-    "cache_size = -8192",
+    "cache_size = -16384",
     "temp_store = MEMORY",
     # A stranger's file must not run code through the schema (SQLite: "Defense Against The Dark Arts").
     "trusted_schema = OFF",
