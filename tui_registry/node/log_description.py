@@ -10,6 +10,7 @@ from tui_registry.errors import Json
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.responses import MEDIA_TYPE
 from tui_registry.present.pulls import Tally
+from tui_registry.settings import PUSHERS
 from tui_registry.sync.comparing import MAX_RANGES
 from tui_registry.sync.tiles import MAX_SIZE
 
@@ -142,7 +143,12 @@ SYNC_SCHEMAS: dict[str, Json] = {
         }
     ),
     "Liveness": _object({"status": {"const": "alive"}}),
-    "Readiness": _object({"status": {"const": "ready"}}),
+    "Readiness": _object(
+        {
+            "status": {"const": "ready"},
+            "pushes": _object({"from": {"enum": [*PUSHERS]}, "bytes_left": {"type": "integer", "minimum": 0}}),
+        }
+    ),
 }
 
 

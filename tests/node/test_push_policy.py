@@ -1,0 +1,99 @@
+"""Who may push to a node, and how much: a flood fills its own ration, and others go on writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.node.conftest import T0, bearer, client, refused
+from tests.node.test_pushers import offer
+from tests.sync.logs import ALICE, BOB, Identity, root
+from tui_registry.datastore import Datastore
+from tui_registry.node import NodeBounds, running
+
+DAY = 86_400
+SMALL = NodeBounds(push_day_ops=20)
+
+
+class Clock:
+    """A clock that is put forward by hand."""
+
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Datastore]:
+    with Datastore.open(tmp_path / "node", clock=clock) as opened:
+        yield opened
+
+
+_numbers = count()
+
+
+def lines(owner: Identity, number: int) -> bytes:
+    """So many operations of an owner that nobody has seen."""
+    return b"".join(root(owner, f"model-{next(_numbers)}").to_json() + b"\n" for _ in range(number))
+
+
+def test_an_address_has_a_ration_a_day_whatever_keys_sign(store: Datastore, clock: Clock) -> None:
+    with running(store, accept_ops=True, bounds=SMALL) as address:
+        # Ten keys, one address.
+        for key in range(10):
+            assert offer(address, "127.0.0.2", lines(Identity(bytes([100 + key]) * 32), 2)).json()["applied"] == 2
+        told = offer(address, "127.0.0.2", lines(ALICE, 1))
+        assert "taken 20 operations from your address in a day" in str(refused(told, 429, "ration")["detail"])
+        assert DAY <= int(told.headers["retry-after"]) <= DAY + 3600
+        assert offer(address, "127.0.0.3", lines(BOB, 1)).json()["applied"] == 1
+        with client(address) as bearing:
+            bearing.headers["authorization"] = bearer(store, "push")
+            assert bearing.post("/sync/ops", content=lines(ALICE, 25)).json()["applied"] == 25
+            assert bearing.post("/sync/ops", content=lines(ALICE, 1)).json()["applied"] == 1
+            # A token for something else opens nothing more, and shuts nothing.
+            bearing.headers["authorization"] = bearer(store, "metrics")
+            refused(bearing.post("/sync/ops", content=lines(ALICE, 1)), 429, "ration")
+    # A node that is started anew has forgotten nothing of it.
+    with running(store, accept_ops=True, bounds=SMALL) as address:
+        refused(offer(address, "127.0.0.2", lines(ALICE, 1)), 429, "ration")
+        clock.now += int(told.headers["retry-after"])
+        # The push that reaches the ration is taken whole; what is known already, or is refused, is none of it.
+        known = lines(ALICE, 30)
+        assert offer(address, "127.0.0.2", b"nonsense\n" * 30).status_code == 200
+        assert offer(address, "127.0.0.2", known).json()["applied"] == 30
+        refused(offer(address, "127.0.0.2", known), 429, "ration")
+    assert store.log.head().size == 20 + 1 + 26 + 30
+
+
+def test_the_ration_counts_bytes_as_well(store: Datastore) -> None:
+    with running(store, accept_ops=True, bounds=NodeBounds(push_day_bytes=1000)) as address:
+        assert offer(address, "127.0.0.2", lines(ALICE, 9)).json()["applied"] == 9
+        told = refused(offer(address, "127.0.0.2", lines(ALICE, 1)), 429, "ration")
+        assert "KB of operations from your address" in str(told["detail"])
+
+
+def test_the_last_sixteenth_of_the_room_is_for_those_whom_the_operator_knows(store: Datastore) -> None:
+    (store.data_dir / "ballast").write_bytes(bytes(8 * 2**20))
+    taken = sum(file.stat().st_size for file in store.data_dir.iterdir())
+    with running(store, accept_ops=True, bounds=NodeBounds(push_store_bytes=taken * 16 // 15)) as address:
+        told = refused(offer(address, "127.0.0.2", lines(ALICE, 1)), 507, "full")
+        assert "nearly full" in str(told["detail"])
+        with client(address) as caller:
+            caller.headers["authorization"] = bearer(store, "push")
+            assert caller.post("/sync/ops", content=lines(ALICE, 1)).json()["applied"] == 1
+            pushes = caller.get("/health/ready").json()["pushes"]
+            assert pushes["from"] == "anybody"
+            assert 0 <= pushes["bytes_left"] < taken
+            metrics = caller.get("/metrics", headers={"authorization": bearer(store, "metrics")}).text
+    assert 'tui_registry_pushes_refused_total{code="full"} 1.0' in metrics
+    assert 'tui_registry_pushes_info{from="anybody"} 1.0' in metrics
