@@ -9,6 +9,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
     registry.tokens     the tokens that this replica's node takes
+    registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
@@ -37,6 +38,18 @@ from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page,
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
+from tui_registry.replica.log.left_out import (
+    EVERYBODY as EVERYBODY,
+    NO_RATION as NO_RATION,
+    PUSHES as PUSHES,
+    KeptOut,
+    LeftOut,
+    LeftOutGroup,
+    Ration,
+    Rations,
+    Reason as Reason,
+    Wanted,
+)
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
@@ -70,6 +83,7 @@ if TYPE_CHECKING:
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
+    from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
@@ -87,6 +101,7 @@ else:
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Once": "tui_registry.replica.log.retries",
+            "PurgeAmounts": "tui_registry.replica.log.purging",
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -109,13 +124,18 @@ __all__ = [
     "Head",
     "HistoryEntry",
     "ImportRun",
+    "KeptOut",
+    "LeftOut",
+    "LeftOutGroup",
     "NothingToUndo",
     "Once",
     "Operation",
     "Page",
     "Peer",
     "Places",
+    "PurgeAmounts",
     "Quarantined",
+    "Ration",
     "RecordChange",
     "Rejection",
     "Restored",
@@ -133,6 +153,7 @@ __all__ = [
     "Undo",
     "VerifyReport",
     "Versions",
+    "Wanted",
     "WriteBatch",
     "carry_out",
     "carry_out_reverse",
@@ -183,6 +204,7 @@ class Datastore:
         self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, clock)
         self.log = Log(pool, self.key)
+        self.rations = Rations(pool, clock)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
@@ -771,7 +793,14 @@ class Datastore:
 
     # The replica as a whole
 
-    def apply(self, ops: Iterable[bytes | crdt.Op], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
+    def apply(
+        self,
+        ops: Iterable[bytes | crdt.Op],
+        *,
+        source: str = "",
+        keep_pending: bool = True,
+        ration: Ration | None = None,
+    ) -> ApplyReport:
         """Take operations from elsewhere: verified, appended in batches, each batch in one transaction.
 
         Args:
@@ -779,6 +808,7 @@ class Datastore:
                 order works.
             source: who sent them, for the quarantine.
             keep_pending: whether ops whose children are not here are kept for later.
+            ration: what they have to fit besides this replica's own (`rations`); what is over it is left out.
 
         Returns:
             What became of them; an invalid op is reported, it never stops the others.
@@ -791,7 +821,9 @@ class Datastore:
 
         lines = map(_line, ops)
         whole = [*lines] if isinstance(ops, Sequence) else lines
-        return apply(self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending)
+        return apply(
+            self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending, ration=ration
+        )
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it
@@ -803,6 +835,35 @@ class Datastore:
         from tui_registry.replica.audit import audit
 
         return audit(self._pool, progress or (lambda *_: None))
+
+    def plan_purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
+        """What `purge` would take; nothing is written. Arguments and errors as there."""
+        from tui_registry.replica.log.purging import plan_purge
+
+        return plan_purge(self._pool, owner=owner, peer=peer)
+
+    def purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
+        """Rewrite the log without some records, under a new epoch, in one transaction, and give the room back to the
+        disk. Others' copies stay.
+
+        Args:
+            owner: everything of this address (40 hex digits), which is blocked from then on: what others have of it is
+                left out.
+            peer: what only this source brought: the records of which every operation came first from it, but for those
+                of this replica's own key. What other peers have of it comes back at the next sync with them.
+
+        Returns:
+            What was taken; where nothing is left to take, only the room is given back.
+
+        Raises:
+            StoreError: `bad_owner`, `own_key`; nothing was taken then.
+            ValueError: not one of the two is named.
+        """
+        if (owner is None) == (peer is None):
+            raise ValueError("a purge is of an owner, or of what a peer brought")
+        from tui_registry.replica.log.purging import purge
+
+        return purge(self._pool, self._clock(), owner=owner, peer=peer)
 
     def quick_check(self) -> list[str]:
         """What is wrong with the database as a file: a few of SQLite's own sentences, none where all is well. It reads

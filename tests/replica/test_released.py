@@ -77,6 +77,12 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "spoilt": [],
         "retries": [],
         "tokens": [],
+        "sources": [],
+        "kept_out": [],
+        "rations": [],
+        "left_out": [],
+        "left_at": [],
+        "owners": [(address, ops, None) for address, ops, _ in found["owners"]],
     }
     return {**found, **none, **learnt, "arrivals": [(0, None, None, None)], "pending": pending}
 

@@ -7,9 +7,9 @@ import gzip
 import tempfile
 from pathlib import Path
 
-from tests.seeds import NOW, make_record, owner, stranger_ops
+from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once, Ration
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
@@ -17,8 +17,9 @@ _EPOCH = "e" * 32
 
 
 def fill(datastore: Datastore) -> None:
-    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an operation that
-    waits, two that were refused, an import, a peer half read, drafts, searches, names, a token."""
+    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an
+    operation that waits, two that were refused, an import, a peer half read, drafts, searches, names, a token, owners
+    that are muted or blocked, and what was left out."""
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -56,6 +57,14 @@ def fill(datastore: Datastore) -> None:
     datastore.searches.remember("llama")
     datastore.names.set(owner("stranger").address, "my-lab")
     datastore.tokens.add("laptop", ["write", "push"])
+
+    datastore.rations.mute(owner("twin").address)
+    datastore.rations.block(owner("flood").address)
+    datastore.rations.set_ration("lab", Ration(source_ops=1_000_000))
+    flood = signed(owner("flood"), "model", "flood")
+    datastore.apply([flood.to_json()], source="lab")
+    total, of_flood = moved.running_sum, [(0, flood.hash, owner("flood").address)]
+    datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, total, left_out=of_flood)
 
 
 def freeze(folder: Path = FOLDER) -> Path:

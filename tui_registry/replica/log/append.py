@@ -28,6 +28,7 @@ from tui_registry.replica.catalogue.derived import (
 from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
+from tui_registry.replica.log.left_out import OVERHEAD_BYTES, count_source
 from tui_registry.replica.store.stored import Stored, chunks, marks, packed, read_heads, read_record, stored_id
 
 _MODULUS = 2**256
@@ -117,6 +118,12 @@ class Batch:
         known = self._known.get(op.claim.hash)
         return known is not None and known[0].kind == op.claim.kind
 
+    def has(self, digest: str) -> bool:
+        """Whether a valid op of that hash is in the log, or in this batch."""
+        if digest in self._known:
+            return True
+        return self._db.execute("SELECT 1 FROM ops WHERE hash = ?", (bytes.fromhex(digest),)).fetchone() is not None
+
     def ancestors(self, op: Checked) -> list[tuple[Ancestor, int]]:
         """The children that are here, each with its place in the log."""
         return [(self._known[child][0], self._known[child][2]) for child in op.children if child in self._known]
@@ -198,6 +205,7 @@ class Batch:
                     for key, rid in self._new_keys.items()
                 ),
             )
+        bodies = [packed(new.body) for new in self._new]
         db.executemany(
             "INSERT INTO ops (idx, hash, rid, clock, created_at, updated_at, is_rm, is_head, body) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -211,18 +219,29 @@ class Batch:
                     new.ancestor.updated_at,
                     new.checked.is_rm,
                     new.is_head,
-                    packed(new.body),
+                    body,
                 )
-                for new in self._new
+                for new, body in zip(self._new, bodies, strict=True)
             ),
         )
         db.executemany("UPDATE ops SET is_head = 0 WHERE idx = ?", ((idx,) for idx in self._named))
         write_first_seen(db, ((new.idx, new.seen) for new in self._new))
         per_owner = Counter(new.ancestor.owner for new in self._new)
+        taken: Counter[str] = Counter()
+        for new, body in zip(self._new, bodies, strict=True):
+            taken[new.ancestor.owner] += len(body) + OVERHEAD_BYTES
         db.executemany(
-            "INSERT INTO owners (address, ops) VALUES (?, ?) "
-            "ON CONFLICT (address) DO UPDATE SET ops = ops + excluded.ops",
-            ((bytes.fromhex(owner), count) for owner, count in per_owner.items()),
+            "INSERT INTO owners (address, ops, bytes) VALUES (?, ?, ?) "
+            "ON CONFLICT (address) DO UPDATE SET ops = ops + excluded.ops, bytes = bytes + excluded.bytes",
+            ((bytes.fromhex(owner), count, taken[owner]) for owner, count in per_owner.items()),
+        )
+        count_source(
+            db,
+            (
+                (new.seen.source, len(body) + OVERHEAD_BYTES)
+                for new, body in zip(self._new, bodies, strict=True)
+                if new.seen.source is not None
+            ),
         )
         if self._own in per_owner:
             ours = (new for new in self._new if new.ancestor.owner == self._own)

@@ -68,15 +68,37 @@ def judge(lines: Sequence[bytes]) -> list[Verdict]:
     return [_judge(line) for line in lines]
 
 
+def judge_claim(line: bytes, owner: str) -> str | tuple[str, str]:
+    """The hash of an operation that passes rules 1 to 5 if the owner that it claims has signed it, which is not looked
+    at: that is most of the work. Else the code and the sentence of the rule that it breaks.
+
+    The hash holds the owner: whatever else comes under this hash, from whomever, is that owner's or no operation.
+    """
+    try:
+        if len(line) > MAX_OP_BYTES:
+            return _too_large(line)
+        op = parse_op(line)
+        check_alone(op, owner)
+    except OpError as error:
+        return error.code, error.sentence
+    except Exception as error:
+        return "malformed", f"the operation could not be checked ({type(error).__name__})"
+    return op.hash
+
+
 def _judge(line: bytes) -> Verdict:
     try:
         if len(line) > MAX_OP_BYTES:
-            return "limit", f"the operation has {len(line):,} bytes, at most {MAX_OP_BYTES:,} are allowed"
+            return _too_large(line)
         return check_bytes(line)
     except OpError as error:
         return error.code, error.sentence
     except Exception as error:
         return "malformed", f"the operation could not be checked ({type(error).__name__})"
+
+
+def _too_large(line: bytes) -> tuple[str, str]:
+    return "limit", f"the operation has {len(line):,} bytes, at most {MAX_OP_BYTES:,} are allowed"
 
 
 def send(stream: IO[bytes], data: bytes) -> None:

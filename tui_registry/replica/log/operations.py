@@ -20,6 +20,7 @@ from tui_registry.query.folding import words as folded_words
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
+from tui_registry.replica.log.left_out import hashes_left_out
 from tui_registry.replica.log.versions import (
     Child,
     Deed,
@@ -243,6 +244,16 @@ class Log:
                     break
                 found.append(body)
         return found
+
+    def left_out(self, source: str | None = None) -> list[bytes]:
+        """The raw hashes of what was left out of this log (`registry.rations`) and not asked for again since: they
+        count where logs are compared, and in no head of ours. At most 200,000 are remembered.
+
+        Args:
+            source: only what this one sent last, such as the peer that is compared with.
+        """
+        with self._pool.read() as db:
+            return hashes_left_out(db, source)
 
     # As it takes lines from elsewhere
 

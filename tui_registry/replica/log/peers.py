@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Final, Literal
 from tui_registry.errors import Problem
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import RULES_VERSION
+from tui_registry.replica.log.left_out import (
+    Wanted,
+    asked,
+    left_of_peers,
+    named_since,
+    note_left,
+    want_named,
+    wanted_of,
+)
 from tui_registry.replica.store.connection import Pool, StoreError
 
 if TYPE_CHECKING:
@@ -42,7 +51,9 @@ class Peer(NamedTuple):
         address: an http(s) URL or a directory.
         epoch, next_index: the cursor in the peer's current epoch; None and 0 before the first pull.
         their_size: ops in its log at the last look, None when never reached.
-        identical: everything up to the head's size was read, and size and fingerprint equal ours.
+        identical: everything up to the head's size was read, and size and fingerprint equal ours, but for what is left
+            out here.
+        left_out: so many of the ops in its log are left out here.
         rejected, pending, unsupported: ops of this peer that this replica refused, holds back, or cannot read yet.
         last_sync: Unix seconds of the last complete pull.
         last_error: why the last try failed, None when it went well.
@@ -64,6 +75,7 @@ class Peer(NamedTuple):
     last_error: str | None
     last_try: int | None
     etag: str | None
+    left_out: int = 0
 
 
 class Cursor(NamedTuple):
@@ -129,7 +141,7 @@ class Peers:
     def all(self) -> list[Peer]:
         """Every peer, by name."""
         with self._pool.read() as db:
-            return _read_peers(db)
+            return read_peers(db)
 
     def get(self, name: str) -> Peer:
         """The peer of that name.
@@ -138,7 +150,7 @@ class Peers:
             StoreError: `not_found`.
         """
         with self._pool.read() as db:
-            found = _read_peers(db, name)
+            found = read_peers(db, name)
         if not found:
             raise _no_such_peer(name)
         return found[0]
@@ -259,6 +271,7 @@ class Peers:
             moved = cursor._replace(start=stop, next_index=max(stop, cursor.next_index), running_sum=total)
             _move_cursor(db, name, moved, now)
             _mark_spoilt(db, name, cursor, arrivals, outcome.report)
+            note_left(db, name, cursor.epoch, stop, outcome.left)
             if outcome.unread:
                 _mark_unsupported(db, name, cursor.epoch, min(outcome.unread))
             report = outcome.report
@@ -278,16 +291,46 @@ class Peers:
         with self._pool.read() as db:
             return _may_differ(db, name, epoch)
 
-    def skip_entries(self, name: str, epoch: str, size: int, fingerprint: str) -> Cursor:
-        """Move a peer's cursor behind entries that are all here without having been read one by one.
+    def wanted(self, name: str, epoch: str, most: int) -> Wanted | None:
+        """What was left out, may come in by now, and is to be asked of a peer before its log is read; None for nothing.
+
+        Args:
+            epoch: of its log. most: so many hashes at most.
+        """
+        with self._pool.read() as db:
+            named = named_since(db)
+            wanted = wanted_of(db, name, epoch, most)
+        if not named:
+            return wanted
+        with self._pool.write() as db:
+            want_named(db, named)
+            return wanted_of(db, name, epoch, most)
+
+    def asked(self, name: str, epoch: str, *, again: bool) -> None:
+        """Note that a peer was asked for all that was `wanted`.
+
+        Args:
+            again: its log is to be read again from the first entry that was left out: it could not be asked, or not
+                for all.
+        """
+        with self._pool.write() as db:
+            asked(db, name, epoch, again=again)
+
+    def skip_entries(
+        self, name: str, epoch: str, size: int, fingerprint: str, *, left_out: Sequence[tuple[int, str, str]] = ()
+    ) -> Cursor:
+        """Move a peer's cursor behind entries that are all here, or left out, without having been read one by one.
 
         Args:
             fingerprint: the sum of the hashes of entries 0..size.
+            left_out: those of the entries that are remembered as left out, each by an index from which on it stands
+                in the log, its hash and its owner.
         """
         moved = Cursor(epoch, size, size, fingerprint)
         with self._pool.write() as db:
             _move_cursor(db, name, moved, self._clock())
             _write_sum(db, name, epoch, size, int(fingerprint, 16))
+            note_left(db, name, epoch, size, [(entry, digest, owner, True) for entry, digest, owner in left_out])
         return moved
 
     def spoilt(self, name: str, epoch: str) -> list[Spoilt]:
@@ -353,22 +396,33 @@ class Peers:
             )
 
 
-# How: names and addresses
-
-
-def _read_peers(db: sqlite3.Connection, name: str | None = None) -> list[Peer]:
+def read_peers(db: sqlite3.Connection, name: str | None = None) -> list[Peer]:
     """Every peer by name, or the one of that name."""
-    # `identical`: everything up to the head's size was read, and size and fingerprint equal ours.
     rows = db.execute(
-        "SELECT p.name, p.address, p.epoch, coalesce(c.next_index, 0), p.their_size, p.their_fingerprint, p.node, "
-        "p.their_size = r.size AND p.their_fingerprint = r.fingerprint AND coalesce(c.next_index, 0) >= r.size "
-        "AND p.last_sync IS NOT NULL, "
+        "SELECT p.name, p.address, p.epoch, coalesce(c.next_index, 0), p.their_size, p.their_fingerprint, p.node, 0, "
         "p.rejected, (SELECT count(*) FROM pending WHERE source = p.name), p.unsupported, p.last_sync, p.last_error, "
         "p.last_try, p.etag FROM replica r, peers p LEFT JOIN cursors c ON c.peer = p.name AND c.epoch = p.epoch "
         "WHERE ? IS NULL OR p.name = ? ORDER BY p.name",
         (name, name),
     )
-    return [peer._replace(identical=bool(peer.identical)) for peer in map(Peer._make, rows)]
+    found = [Peer._make((*row, 0)) for row in rows]
+    left = left_of_peers(db) if found else {}
+    size, fingerprint = db.execute("SELECT size, fingerprint FROM replica").fetchone()
+    peers = []
+    for peer in found:
+        ops, total = left.get(peer.name, (0, 0))
+        # Everything up to the head's size was read, and size and fingerprint are ours and those of what is left out.
+        identical = (
+            peer.last_sync is not None
+            and peer.their_size == size + ops
+            and peer.their_fingerprint == _plus(fingerprint, total)
+            and peer.next_index >= size + ops
+        )
+        peers.append(peer._replace(identical=identical, left_out=ops))
+    return peers
+
+
+# How: names and addresses
 
 
 def _check(db: sqlite3.Connection, name: str, address: str) -> list[Problem]:
@@ -480,7 +534,7 @@ def _normal(address: str) -> str:
 
 # How: cursors
 
-_BESIDE_CURSORS = ("cursor_sums", "spoilt")
+_BESIDE_CURSORS = ("cursor_sums", "spoilt", "left_at")
 _UNREAD = (0, _NO_SUM, _NO_SUM)
 
 

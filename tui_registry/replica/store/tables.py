@@ -502,6 +502,57 @@ _VERSION_2 = (
         created_at INTEGER NOT NULL
     ) WITHOUT ROWID
     """,
+    # What owners and sources (`arrivals`) have here, in operations and bytes on disk, for rations; null bytes are not
+    # counted yet.
+    "ALTER TABLE owners ADD COLUMN bytes INTEGER",
+    "CREATE TABLE sources (source TEXT PRIMARY KEY, ops INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID",
+    # Owners that are hidden here, and owners of whom nothing new is taken: since when.
+    "CREATE TABLE kept_out (owner BLOB PRIMARY KEY, muted_at INTEGER, blocked_at INTEGER) WITHOUT ROWID",
+    # How much is taken: from everybody (an empty source), of all that is pushed, from a peer.
+    """
+    CREATE TABLE rations (
+        source TEXT PRIMARY KEY,
+        named_only INTEGER NOT NULL,
+        owner_ops INTEGER,
+        owner_bytes INTEGER,
+        source_ops INTEGER,
+        source_bytes INTEGER
+    ) WITHOUT ROWID
+    """,
+    # Valid by themselves, and left out for a reason of this replica's (`log.left_out`); `wanted` once they may come in.
+    """
+    CREATE TABLE left_out (
+        seq INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        owner BLOB NOT NULL,
+        reason INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        wanted INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    "CREATE INDEX left_out_owner ON left_out (owner, reason)",
+    # Of each log of a peer, by owner: how many of the entries below `upto` were left out, what their hashes sum up to,
+    # the first of them, and how many are not remembered by hash.
+    """
+    CREATE TABLE left_at (
+        peer TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        owner BLOB NOT NULL,
+        entry INTEGER NOT NULL,
+        upto INTEGER NOT NULL,
+        ops INTEGER NOT NULL,
+        total BLOB NOT NULL,
+        beyond INTEGER NOT NULL,
+        PRIMARY KEY (peer, epoch, owner)
+    ) WITHOUT ROWID
+    """,
+    # Whether a peer is to be asked for what is wanted by now. Who answers no such questions is read again from
+    # `left_index` on, and so is a log of which some (`left_beyond`) was not remembered by hash.
+    "ALTER TABLE peers ADD COLUMN to_ask INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE cursors ADD COLUMN left_index INTEGER",
+    "ALTER TABLE cursors ADD COLUMN left_beyond INTEGER NOT NULL DEFAULT 0",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
