@@ -97,3 +97,32 @@ def test_the_last_sixteenth_of_the_room_is_for_those_whom_the_operator_knows(sto
             metrics = caller.get("/metrics", headers={"authorization": bearer(store, "metrics")}).text
     assert 'tui_registry_pushes_refused_total{code="full"} 1.0' in metrics
     assert 'tui_registry_pushes_info{from="anybody"} 1.0' in metrics
+
+
+def left_out(store: Datastore) -> dict[tuple[str, str], int]:
+    return {(group.owner, group.reason): group.ops for group in store.rations.groups()}
+
+
+def test_a_flood_of_one_key_from_many_addresses_fills_that_key_s_ration(store: Datastore) -> None:
+    with running(store, accept_ops=True, bounds=NodeBounds(push_owner_ops=8)) as address:
+        for place in range(2, 8):
+            assert (
+                offer(address, f"127.0.0.{place}", lines(ALICE, 3)).json()["applied"] == (3, 3, 2, 0, 0, 0)[place - 2]
+            )
+        assert left_out(store) == {(ALICE.address, "owner_full"): 10}
+        assert offer(address, "127.0.0.2", lines(BOB, 8)).json()["applied"] == 8
+        # Whom the operator knows by name is held to none.
+        store.names.set(ALICE.address, "alice")
+        assert offer(address, "127.0.0.2", lines(ALICE, 9)).json()["applied"] == 9
+
+
+def test_only_what_named_keys_signed_is_taken_whoever_brings_it(store: Datastore) -> None:
+    store.names.set(ALICE.address, "alice")
+    bounds = NodeBounds(push_day_ops=1, push_owner_ops=1)
+    with running(store, accept_ops="named", bounds=bounds) as address:
+        assert offer(address, "127.0.0.2", lines(BOB, 3)).json()["applied"] == 0
+        assert left_out(store) == {(BOB.address, "unnamed"): 3}
+        for _ in range(2):
+            assert offer(address, "127.0.0.2", lines(ALICE, 3)).json()["applied"] == 3
+        with client(address) as caller:
+            assert caller.get("/health/ready").json()["pushes"]["from"] == "named"

@@ -39,7 +39,7 @@ class NodeBounds:
             or a comparison.
         push_bytes, push_lines: of one push. push_store_bytes: the room of the node: pushes are refused once the
             replica's files are this big, and those of strangers a sixteenth before.
-        push_owner_ops, push_owner_bytes: of one owner in the log, as they are stored; what is pushed beyond is left
+        push_owner_ops, push_owner_bytes: of one owner in the log, on disk; what is pushed beyond is left
             out. Keys that have a name here are held to neither.
         push_day_ops, push_day_bytes: from one address in a day, likewise; a push that reaches them is taken whole.
             Those who bear a token for pushing are held to neither.

@@ -529,7 +529,7 @@ class _Pushes:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         # Others may have filled it since.
         self._policy.expect_ration(pusher)
-        return self._datastore.apply(lines, source=pusher.source)
+        return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration())
 
 
 class _Unchecked:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Ration
 from tui_registry.durable import bytes_in
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
@@ -108,6 +108,15 @@ class PushPolicy:
             f"this node has taken {had} from your address in a day, which is what one address may push: go on in "
             f"{age(seconds)}, or ask its operator for a token, which has no such ration",
             headers={"retry-after": str(seconds)},
+        )
+
+    def ration(self) -> Ration:
+        """What each operation of a push has to fit, or it is left out."""
+        bounds = self._bounds
+        return Ration(
+            named_only=self._accept_ops == "named",
+            owner_ops=bounds.push_owner_ops,
+            owner_bytes=bounds.push_owner_bytes,
         )
 
     def expect_room(self, pusher: Pusher) -> None:

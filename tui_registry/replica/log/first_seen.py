@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from tui_registry.frozen import NamedTuple
+from tui_registry.replica.log.left_out import OVERHEAD_BYTES
 
 
 class FirstSeen(NamedTuple):
@@ -53,7 +54,7 @@ class Came(NamedTuple):
     Attributes:
         arrived_at: Unix seconds. source: as for `FirstSeen`.
         stop: the place behind the last of them.
-        bytes: that they take as they are stored, without what is derived of them.
+        bytes: about what they take on disk.
     """
 
     arrived_at: int
@@ -77,8 +78,8 @@ def pushed_since(db: sqlite3.Connection, start: int, since: int) -> list[Came]:
         ") WHERE stop > :start AND arrived_at >= :since AND source >= 'push:' AND source < 'push;' ORDER BY idx",
         {"start": start, "since": since},
     ).fetchall()
-    ask = "SELECT coalesce(sum(length(body)), 0) FROM ops WHERE idx >= ? AND idx < ?"
+    ask = "SELECT coalesce(sum(length(body) + ?), 0) FROM ops WHERE idx >= ? AND idx < ?"
     return [
-        Came(arrived_at, source, stop, stop - begin, db.execute(ask, (begin, stop)).fetchone()[0])
+        Came(arrived_at, source, stop, stop - begin, db.execute(ask, (OVERHEAD_BYTES, begin, stop)).fetchone()[0])
         for begin, stop, arrived_at, source in runs
     ]

@@ -54,7 +54,7 @@ class Ration(NamedTuple):
     Attributes:
         named_only: only operations of keys that have a name here.
         owner_ops, owner_bytes: the most that this replica holds of one owner, in operations and in bytes on disk,
-            while these come from here.
+            while these come from here; keys that have a name here are held to neither.
         source_ops, source_bytes: the most that this replica holds of what one source (a peer, a place that pushes)
             brought first.
     """
@@ -368,7 +368,7 @@ class Admission:
         if self._rations:
             _count_usage(db)
         (self._own,) = db.execute("SELECT address FROM replica").fetchone()
-        self._named = _named(db) if any(one.named_only for one in self._rations) else frozenset()
+        self._named = _named(db) if self._rations else frozenset()
         (any_left,) = db.execute("SELECT EXISTS (SELECT 1 FROM left_out)").fetchone()
         self._any_left = bool(any_left)
         self._owners: dict[str, list[int]] = {}
@@ -454,7 +454,7 @@ class Admission:
         for one in self._rations:
             if _is_over(self._used, size, one.source_ops, one.source_bytes):
                 return "source_full"
-            if _is_over(of_owner, size, one.owner_ops, one.owner_bytes):
+            if owner not in self._named and _is_over(of_owner, size, one.owner_ops, one.owner_bytes):
                 return "owner_full"
         return None
 
