@@ -249,6 +249,8 @@ def test_a_purged_replica_is_as_one_that_never_had_it() -> None:
         listed = {row.id: row for row in registry.search(limit=100).rows}
         assert listed == {row.id: row for row in other.search(limit=100).rows}
         assert {word for word, *_ in vocabulary(registry)} == {word for word, *_ in vocabulary(other)}
+        for learnt in ("SELECT word FROM vocabulary ORDER BY 1", "SELECT ending, word FROM endings ORDER BY 1, 2"):
+            assert rows(registry, learnt) == rows(other, learnt)
         counted = "SELECT field, value, records FROM counted ORDER BY 1, 2"
         assert rows(registry, counted) == rows(other, counted)
 
@@ -275,7 +277,7 @@ def test_a_purge_gives_the_room_back() -> None:
         assert isinstance(pages, int)
         assert done.given_back is not None
         assert done.given_back > pages * 8_192 // 2
-        assert (registry.data_dir / DATABASE).stat().st_size == pages * 8_192 - done.given_back
+        assert (registry.data_dir / DATABASE).stat().st_size < pages * 8_192 // 4
         assert registry.verify().sound
 
 
@@ -295,7 +297,7 @@ DEEDS: list[Callable[[Datastore, str, int], object]] = [
 ]
 
 
-@settings(max_examples=examples(40, 300))
+@settings(max_examples=examples(25, 300))
 @given(st.data(), histories(most=16))
 def test_whoever_left_out_and_took_in_again_has_what_those_have_who_never_did(
     data: st.DataObject, history: History

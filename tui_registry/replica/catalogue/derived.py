@@ -32,6 +32,7 @@ _MOST = 2**63 - 1
 SHORTEST_KNOWN = 4
 MOST_WORDS = 1_000_000
 MOST_NAME_WORDS = 200_000
+_LEARNT_AT_ONCE = 20_000
 _HEX = re.compile(r"[0-9a-f]{1,64}").match
 
 _LONGEST_COUNTED = 64
@@ -219,6 +220,26 @@ def forget_all_words(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO words (words) VALUES ('delete-all')")
     db.execute("INSERT INTO names (names) VALUES ('delete-all')")
     _forget_learnt(db)
+
+
+def tidy_words(db: sqlite3.Connection) -> None:
+    """Give back the room of words that no record has any more, after many records are gone: marks in the indexes say
+    that they are, and what was learnt of them stays. It rewrites the indexes."""
+    for index in ("words", "names"):
+        db.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
+    _forget_learnt(db)
+    db.execute("CREATE VIRTUAL TABLE temp.standing USING fts5vocab(main, words, col)")
+    db.execute("CREATE VIRTUAL TABLE temp.naming USING fts5vocab(main, names, row)")
+    try:
+        standing = db.execute("SELECT DISTINCT term FROM temp.standing WHERE col <> 'facets'")
+        while rows := standing.fetchmany(_LEARNT_AT_ONCE):
+            learn(db, Vocabulary({word for (word,) in rows if is_learnt(word)}, set()))
+        naming = db.execute("SELECT term FROM temp.naming")
+        while rows := naming.fetchmany(_LEARNT_AT_ONCE):
+            learn(db, Vocabulary(set(), {word for (word,) in rows if has_inside(word)}))
+    finally:
+        db.execute("DROP TABLE temp.standing")
+        db.execute("DROP TABLE temp.naming")
 
 
 def _forget_learnt(db: sqlite3.Connection) -> None:

@@ -281,7 +281,7 @@ def store(
     released: list[Arrival] = []
     refused: list[Arrival] = []
     left: list[tuple[Arrival, str, str]] = []
-    taken: list[str] = []
+    settled: list[str] = []  # the hashes of those that are no longer left out, should they have been
 
     def leave_out(arrival: Arrival, digest: str, owner: str, reason: Reason) -> None:
         admission.leave_out(digest, owner, reason, arrival.body)
@@ -324,11 +324,12 @@ def store(
         except OpError as error:
             arrival.error = error
             _refuse(arrival, outcome, refused)
+            settled.append(op.claim.hash)
             continue
         report.applied += 1
+        settled.append(op.claim.hash)
         if not admission.is_open:
             admission.count(op, arrival.body)
-            taken.append(op.claim.hash)
         queue.extend(waiting.pop(op.claim.hash, ()))
         if any_pending:
             freed = _release(db, op.claim.hash)
@@ -338,13 +339,15 @@ def store(
     batch.flush()
     report.conflicted, report.settled = batch.came_into_conflict, batch.settled
     report.elsewhere = batch.elsewhere
-    remembered = admission.flush(taken)
+    still = [(child, arrival) for child, group in waiting.items() for arrival in group]
+    if keep_pending:
+        settled += [arrival.op.claim.hash for _, arrival in still if arrival.op is not None]
+    remembered = admission.flush(settled)
     outcome.left = [
         (arrival.entry, digest, owner, bytes.fromhex(digest) in remembered)
         for arrival, digest, owner in left
         if arrival.entry is not None
     ]
-    still = [(child, arrival) for child, group in waiting.items() for arrival in group]
     report.moved = _settle(db, released, still)
     fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]
     report.pending = len(fresh)

@@ -417,14 +417,14 @@ class Admission:
         """Note that an operation was left out."""
         self._left[bytes.fromhex(digest)] = owner, reason, bytes_on_disk(body)
 
-    def flush(self, taken: Iterable[str]) -> set[bytes]:
+    def flush(self, settled: Iterable[str]) -> set[bytes]:
         """Write down what was left out; gives those of it that are remembered.
 
         Args:
-            taken: the hashes of what came in.
+            settled: the hashes of what came in, waits for a child, or was refused.
         """
         if self._any_left:
-            self._db.executemany("DELETE FROM left_out WHERE hash = ?", ((bytes.fromhex(one),) for one in taken))
+            self._db.executemany("DELETE FROM left_out WHERE hash = ?", ((bytes.fromhex(one),) for one in settled))
         if not self._left:
             return set()
         rows = ((digest, owner, reason, self._source, size) for digest, (owner, reason, size) in self._left.items())

@@ -26,6 +26,7 @@ from tui_registry.replica.catalogue.derived import (
     derive,
     forget_words,
     indexed_from,
+    tidy_words,
 )
 from tui_registry.replica.log.left_out import (
     OVERHEAD_BYTES,
@@ -46,6 +47,8 @@ _CHUNK = 1_000
 _MODULUS = 2**256
 # Of the file so large a part is worth a rewriting of all of it.
 _WORTH_IT = 0.05
+# And of the records so many, that their words are.
+_MANY = 0.1
 _LEAST_PAGES = 128
 _COLUMNS = ", ".join(f"c.{column}" for column in RECORD_COLUMNS.split(", "))
 
@@ -175,7 +178,10 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     (owners,) = db.execute("SELECT count(DISTINCT owner) FROM keys WHERE rid IN (SELECT rid FROM purged)").fetchone()
     identical = [peer.name for peer in read_peers(db) if peer.identical]
     places, total, size = _remember(db, reason, now, identical)
-    _forget_derived(db)
+    (before,) = db.execute("SELECT models + agents FROM replica").fetchone()
+    gone = _forget_derived(db)
+    if gone > _MANY * before:
+        tidy_words(db)
     for table in ("ops", "catalogue", "keys"):
         db.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM purged)")
     _close_up(db, places)
@@ -226,8 +232,8 @@ def _remember(
     return places, total, size
 
 
-def _forget_derived(db: sqlite3.Connection) -> None:
-    """Take the words and the counted values of the records out, and them out of the counters."""
+def _forget_derived(db: sqlite3.Connection) -> int:
+    """Take the words and the counted values of the records out, and them out of the counters; how many there were."""
     floor = indexed_from(db)
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
@@ -254,6 +260,7 @@ def _forget_derived(db: sqlite3.Connection) -> None:
         "UPDATE replica SET models = models - ?, agents = agents - ?, conflicts = conflicts - ?",
         (counts["model"], counts["agent"], conflicts),
     )
+    return sum(counts.values())
 
 
 def _close_up(db: sqlite3.Connection, gone: Sequence[int]) -> None:
