@@ -41,6 +41,10 @@ def fill(folder: Path) -> None:
             datastore.peers.finish_pull(f"peer-{place}", None, f"it said {text}")
             datastore.drafts.save(Draft(f"new:{place}", "model", None, (), dict.fromkeys(_TYPED, text)))
             datastore.searches.remember(text)
+            datastore.rations.block(owner(f"blocked {place}").address)
+            datastore.names.set(owner(f"blocked {place}").address, text)
+            unwanted = signed(owner(f"blocked {place}"), "model", fitted(text, 128))
+            datastore.apply([unwanted.to_json()], source=text[:60])
             with suppress(QueryError):
                 datastore.searches.save(f"search-{place}", text)
         _own(datastore)

@@ -246,20 +246,31 @@ class Rations:
                 for digest, address, reason, source, size, at, wanted in rows
             ]
 
-    def groups(self, limit: int = 200) -> list[LeftOutGroup]:
-        """What was left out, by owner and reason, the largest first."""
+    def groups(self, limit: int = 200, *, owner: str | None = None) -> list[LeftOutGroup]:
+        """What was left out, by owner and reason, the largest first.
+
+        Args:
+            owner: only of this one.
+        """
+        which = None if owner is None else _address(owner)
         with self._pool.read() as db:
             rows = db.execute(
                 "SELECT owner, reason, count(*), sum(size), max(at), sum(wanted > 0) FROM left_out "
-                "GROUP BY owner, reason ORDER BY 3 DESC, owner, reason LIMIT ?",
-                (max(0, limit),),
+                "WHERE ? IS NULL OR owner = ? GROUP BY owner, reason ORDER BY 3 DESC, owner, reason LIMIT ?",
+                (which, which, max(0, limit)),
             )
-            return [LeftOutGroup(owner.hex(), REASONS[reason], *rest) for owner, reason, *rest in rows]
+            return [LeftOutGroup(address.hex(), REASONS[reason], *rest) for address, reason, *rest in rows]
 
     def count(self) -> int:
         """How many operations that were left out are remembered."""
         with self._pool.read() as db:
             return int(db.execute("SELECT count(*) FROM left_out").fetchone()[0])
+
+    def waiting(self, *, source: str) -> int:
+        """How many operations that a source sent last would be asked for if they were taken in."""
+        with self._pool.read() as db:
+            ask = "SELECT count(*) FROM left_out WHERE reason <> ? AND source = ? AND wanted = 0"
+            return int(db.execute(ask, (_code("blocked"), source)).fetchone()[0])
 
     def take_in(self, *, owner: str | None = None, source: str | None = None) -> int:
         """Ask at the next sync for what waits, and take it whatever the rations say; how many operations these are.
