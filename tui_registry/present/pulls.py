@@ -42,6 +42,7 @@ COUNTS = (
     Count("rejected", "rejected", "rejected", ""),
     Count("pending", "pending", "waiting for earlier ones", "they wait for earlier ones"),
     Count("unsupported", None, "of a later version", "of a later version"),
+    Count("left_out", "left out", "left out", "left out here, as `left-out` says"),
     Count("conflicts", "in conflict", "in conflict", None),
 )
 
@@ -49,13 +50,14 @@ COUNTS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """How many operations from elsewhere were stored, were here already, wait for their children, break a rule, are
-    of a later version; and how many records those that were stored brought into conflict."""
+    of a later version, were left out here; and how many records those that were stored brought into conflict."""
 
     applied: int = 0
     known: int = 0
     pending: int = 0
     rejected: int = 0
     unsupported: int = 0
+    left_out: int = 0
     conflicts: int = 0
 
     def counts(self) -> dict[str, int]:
@@ -66,6 +68,7 @@ class Tally:
             "pending": self.pending,
             "rejected": self.rejected,
             "unsupported": self.unsupported,
+            "left_out": self.left_out,
             "conflicts": self.conflicts,
         }
 
@@ -313,13 +316,16 @@ def tally_of(report: ApplyReport) -> Tally:
         pending=report.pending,
         rejected=len(report.rejected),
         unsupported=report.unsupported,
+        left_out=report.left_out.total(),
         conflicts=report.conflicts,
     )
 
 
 def kept_out(peer: Peer) -> Iterator[tuple[Count, int]]:
     """How many operations of a peer are not in this log, by what keeps them out."""
-    numbers = Tally(rejected=peer.rejected, pending=peer.pending, unsupported=peer.unsupported).counts()
+    numbers = Tally(
+        rejected=peer.rejected, pending=peer.pending, unsupported=peer.unsupported, left_out=peer.left_out
+    ).counts()
     return ((count, numbers[count.name]) for count in COUNTS if count.kept_out is not None)
 
 

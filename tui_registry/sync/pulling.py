@@ -266,6 +266,7 @@ class _Pull:
             self._stale = True
             return
         remote = found
+        await self._wanted(transport, remote.head.epoch)
         spoilt = await in_thread(self._datastore.peers.spoilt, self._peer.name, remote.head.epoch)
         anew = False
         looked_from = -1
@@ -393,6 +394,34 @@ class _Pull:
         ours = (await in_thread(self._datastore.log.head)).size
         self._emit(Started(self._peer.name, head.size, ours, cursor.start, cursor.restarted))
 
+    async def _wanted(self, transport: Transport, epoch: str) -> None:
+        """Ask for what was left out here before and may come in by now; where that cannot be asked for, its entries are
+        read again."""
+        peers, name = self._datastore.peers, self._peer.name
+        wanted = await in_thread(peers.wanted, name, epoch, self._bounds.unkept_entries)
+        if wanted is None:
+            return
+        by_hash = transport.answers and wanted.is_whole
+        if by_hash:
+            for start in range(0, len(wanted.hashes), self._bounds.missing_hashes):
+                asked = wanted.hashes[start : start + self._bounds.missing_hashes]
+                if not await self._take_in(transport, asked):
+                    break
+        await in_thread(peers.asked, name, epoch, again=not by_hash)
+
+    async def _take_in(self, transport: Transport, hashes: Sequence[str]) -> bool:
+        """Fetch operations by hash; whether there may be room for more."""
+        left, is_room = set(hashes), True
+        while left and is_room:
+            lines = await transport.missing([item for item in hashes if item in left])
+            useful = answered(lines) & left
+            if not useful:
+                break
+            report = await self._keep(lines)
+            left -= useful
+            is_room = not report.deferred or report.applied > 0
+        return is_room
+
     async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
         """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
         if self._compared or not transport.answers:
@@ -441,7 +470,7 @@ class _Pull:
                 await transport.stored(cursor.start)
                 ours = (await in_thread(self._datastore.log.head)).size
                 claims = [arrival.claimed for arrival in arrivals if arrival.error is None]
-                unkept = report.pending + report.unsupported
+                unkept = report.pending + report.unsupported + report.deferred
                 why = self._endless.why(claims, report.known, len(report.rejected), unkept, ours)
                 if why is not None:
                     raise SyncError(self._peer.name, "protocol", why)

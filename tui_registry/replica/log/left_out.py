@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.stored import marks, packed
+from tui_registry.replica.store.stored import chunks, marks, packed
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.judge import Checked
@@ -321,15 +321,7 @@ def block(db: sqlite3.Connection, address: bytes, now: int) -> None:
     db.executemany("DELETE FROM pending WHERE seq = ?", theirs)
 
 
-# What reads the log: the records of muted owners, and what counts where logs are compared
-
-
-def muted_owners(db: sqlite3.Connection) -> list[str]:
-    """The addresses of the owners that are muted, but for this replica's own."""
-    rows = db.execute(
-        "SELECT owner FROM kept_out, replica WHERE muted_at IS NOT NULL AND lower(hex(owner)) <> address ORDER BY owner"
-    )
-    return [owner.hex() for (owner,) in rows]
+# What reads the log: what counts where logs are compared
 
 
 def hashes_left_out(db: sqlite3.Connection, source: str | None = None) -> list[bytes]:
@@ -339,6 +331,21 @@ def hashes_left_out(db: sqlite3.Connection, source: str | None = None) -> list[b
         "SELECT hash FROM left_out WHERE wanted = 0 AND (? IS NULL OR source = ?) ORDER BY seq", (source, source)
     )
     return [digest for (digest,) in rows]
+
+
+def reason_of(db: sqlite3.Connection, digest: str) -> Reason | Literal["wanted"] | None:
+    """Why an operation is left out, `wanted` where that is over; None where nothing is remembered of it."""
+    row = db.execute("SELECT reason, wanted FROM left_out WHERE hash = ?", (bytes.fromhex(digest),)).fetchone()
+    return None if row is None else "wanted" if row[1] else REASONS[row[0]]
+
+
+def left_among(db: sqlite3.Connection, hashes: Sequence[str]) -> set[str]:
+    """Those of these hashes that were left out and are not wanted."""
+    found: set[str] = set()
+    for chunk in chunks([bytes.fromhex(item) for item in hashes]):
+        rows = db.execute(f"SELECT hash FROM left_out WHERE wanted = 0 AND hash IN ({marks(chunk)})", chunk)
+        found.update(digest.hex() for (digest,) in rows)
+    return found
 
 
 # What takes operations in
@@ -621,7 +628,38 @@ def asked(db: sqlite3.Connection, peer: str, epoch: str, *, again: bool) -> None
             "WHERE peer = ? AND epoch = ? AND left_index < next_index",
             (peer, epoch),
         )
+    else:
+        _count_what_stays_out(db, peer, epoch)
     db.execute("UPDATE cursors SET left_index = NULL, left_beyond = 0 WHERE peer = ? AND epoch = ?", (peer, epoch))
+
+
+def _count_what_stays_out(db: sqlite3.Connection, peer: str, epoch: str) -> None:
+    """What was asked of a peer and found no room is left out as before."""
+    row = db.execute(
+        "SELECT left_index, next_index FROM cursors WHERE peer = ? AND epoch = ? AND left_index IS NOT NULL",
+        (peer, epoch),
+    ).fetchone()
+    if row is None:
+        return
+    db.execute("UPDATE left_out SET wanted = 0 WHERE source = ? AND wanted = ?", (peer, _IF_ROOM))
+    still: dict[bytes, list[int]] = {}
+    rows = db.execute(
+        "SELECT hash, owner FROM left_out l WHERE source = ? AND wanted = 0 AND NOT EXISTS "
+        "(SELECT 1 FROM left_at a WHERE a.peer = l.source AND a.epoch = ? AND a.owner = l.owner)",
+        (peer, epoch),
+    )
+    for digest, owner in rows:
+        numbers = still.setdefault(owner if len(still) < _OWNERS_TOLD else _OTHERS, [0, 0])
+        numbers[0] += 1
+        numbers[1] += int.from_bytes(digest, "big")
+    db.executemany(
+        "INSERT OR REPLACE INTO left_at (peer, epoch, owner, entry, upto, ops, total, beyond) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            (peer, epoch, owner, *row, ops, (total % _MODULUS).to_bytes(32, "big"))
+            for owner, (ops, total) in still.items()
+        ),
+    )
 
 
 def want_removed(db: sqlite3.Connection, peer: str) -> None:

@@ -20,7 +20,7 @@ from tui_registry.query.folding import words as folded_words
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
-from tui_registry.replica.log.left_out import hashes_left_out
+from tui_registry.replica.log.left_out import hashes_left_out, left_among
 from tui_registry.replica.log.versions import (
     Child,
     Deed,
@@ -225,10 +225,11 @@ class Log:
         return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
     def unknown(self, hashes: Sequence[str]) -> list[str]:
-        """Those of the hashes that no op of the log has, in their order."""
+        """Those of the hashes that no op of the log has, and none that is left out for good, in their order."""
         with self._pool.read() as db:
             known = _indices(db, hashes)
-        return [item for item in hashes if item not in known]
+            known_out = left_among(db, [item for item in hashes if item not in known])
+        return [item for item in hashes if item not in known and item not in known_out]
 
     def by_hash(self, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
         """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` (but one)."""
@@ -254,6 +255,26 @@ class Log:
         """
         with self._pool.read() as db:
             return hashes_left_out(db, source)
+
+    def why_not_here(self, peer: str, epoch: str, lines: Sequence[bytes], first_entry: int) -> list[str]:
+        """Why entries of a peer's log are not in this one, a word for each that is not: a reason for leaving out,
+        `wanted` where that is gone, `pending`, `unsupported`, `rejected`, `unread` for what stands behind the peer's
+        cursor, or `passed`, which should not be.
+
+        Args:
+            lines: of the log of that epoch, from `first_entry` on.
+        """
+        from tui_registry.replica.log.arrivals import why_not_here
+
+        arrivals = self.check_lines(lines, first_entry)
+        with self._pool.read() as db:
+            known = _indices(db, [one.op.claim.hash for one in arrivals if one.op is not None])
+            return [
+                word
+                for one in arrivals
+                if not one.known and (one.op is None or one.op.claim.hash not in known)
+                for word in (why_not_here(db, peer, epoch, one),)
+            ]
 
     # As it takes lines from elsewhere
 
