@@ -38,17 +38,17 @@ async def test_an_owner_is_blocked_from_a_record_and_that_is_taken_back(here: Da
         assert isinstance(app.screen, ChooseScreen)
         text = screen_text(app)
         assert "loud [/x] (0x" in text
-        assert "It has 5 records, 5 operations, about " in text
+        assert "It has 5 records (5 operations, about " in text
         await press(pilot, "b")
-        assert "nothing new of loud [/x]" in status(app)
+        assert "nothing new of it comes in" in status(app)
         assert here.apply(lines("loud", 7)).left_out == {"blocked": 2}
         await press(pilot, "b")
-        assert "2 operations of it are left out" in screen_text(app)
+        assert "2 operations are left out" in screen_text(app)
         assert "blocked just now" in screen_text(app)
         # From whatever record, as that of a muted owner is in no list any more.
         await press(pilot, "u")
         assert "is taken again" in status(app)
-        assert "2 operations will be asked for at the next sync" in status(app)
+        assert "2 operations left out so far" in status(app)
         assert here.rations.all() == []
 
 
@@ -66,12 +66,12 @@ async def test_a_purge_says_what_goes_and_is_answered_by_no_letter(here: Datasto
         await press(pilot, "4", "m", "j", "b", "p")
         assert isinstance(app.screen, ConfirmScreen)
         text = screen_text(app)
-        assert "5 records, 5 operations, about" in text
-        assert "reads it anew" in " ".join(text.split())
+        assert "5 records (5 operations, about" in " ".join(text.split())
+        assert "begins anew" in " ".join(text.split())
         await press(pilot, "y", "p", "enter")
         assert here.stats().ops == 6
         await press(pilot, "b", "p", "right", "enter")
-        assert "purged 5 records and 5 operations" in status(app)
+        assert "took out 5 records (5 operations" in status(app)
         assert (here.stats().ops, here.log.head().epoch == epoch) == (1, False)
         (kept,) = here.rations.all()
         assert (kept.owner, kept.left_out) == (LOUD.address, 5)
@@ -89,18 +89,18 @@ async def test_what_is_left_out_is_listed_with_why_and_can_be_taken_in(here: Dat
         assert isinstance(app.screen, LeftOutScreen)
         text = screen_text(app)
         assert "4 operations left out" in text
-        assert "owner's ration" in text
-        assert "as its owner has as much here as one may have" in " ".join(text.split())
+        assert "owner full" in text
+        assert "as their owner has as much here" in " ".join(text.split())
         assert "hub 3" in text
         assert "muted" in text
         await press(pilot, "j", "t")
         assert "is blocked: b unblocks it" in status(app)
         await press(pilot, "k", "t")
-        assert "3 operations will be asked for" in status(app)
+        assert "3 operations come in at the next sync" in status(app)
         await press(pilot, "j")
         assert "3 of them are asked for at the next sync" in screen_text(app)
         await press(pilot, "b", "b")
-        assert "1 operation will be asked for" in status(app)
+        assert "1 operation left out so far" in status(app)
         await press(pilot, "T")
         await press(pilot, "escape", "enter", "escape", "escape")
         assert isinstance(app.screen, SyncScreen)
@@ -122,7 +122,7 @@ async def test_only_what_named_keys_signed_is_taken_from_a_peer_and_the_rest_wai
     here.peers.add("lab", str(static_log(tmp_path / "lab", 4)))
     async with syncing(here) as (app, pilot):
         await press(pilot, "b")
-        assert "What every key signed." in screen_text(app)
+        assert "Whatever comes." in screen_text(app)
         await press(pilot, "n")
         assert "from lab only what named keys signed is taken" in status(app)
         assert here.rations.ration("lab").named_only
@@ -131,9 +131,9 @@ async def test_only_what_named_keys_signed_is_taken_from_a_peer_and_the_rest_wai
         report = here.apply(lines("neighbour", 3), source="lab")
         assert report.left_out == {"unnamed": 3}
         await press(pilot, "b")
-        assert "Only what named keys signed." in screen_text(app)
+        assert "Only named keys." in screen_text(app)
         await press(pilot, "t")
-        assert "3 operations will be asked for" in status(app)
+        assert "3 operations come in at the next sync" in status(app)
         await press(pilot, "b", "n")
         assert not here.rations.ration("lab").named_only
 
@@ -142,10 +142,10 @@ async def test_a_peer_is_forgotten_with_what_only_it_brought(here: Datastore, tm
     here.peers.add("hub", str(static_log(tmp_path / "hub", 1)))
     async with syncing(here) as (app, pilot):
         await press(pilot, "d")
-        assert "Only it brought 6 records, 6 operations, about" in screen_text(app)
+        assert "Only it brought 6 records (6 operations, about" in screen_text(app)
         await press(pilot, "p")
         assert isinstance(app.screen, ConfirmScreen)
         await press(pilot, "y", "right", "enter")
-        assert "forgot the peer hub; purged 6 records" in status(app)
+        assert "forgot the peer hub; took out 6 records" in status(app)
         assert sync_of(app).peers == []
     assert here.stats().ops == 0

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from tui_registry.datastore import Datastore, KeptOut, LeftOutGroup
 from tui_registry.frozen import NamedTuple
-from tui_registry.present import owners
+from tui_registry.present import leaving_out
 from tui_registry.present.amounts import moment
 from tui_registry.text import address_short, age, exact, plural, size_bytes
 from tui_registry.tui import kit
@@ -26,10 +26,10 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import TextBody, field, paragraph, stack
-from tui_registry.tui.sync.owners import ask_about, in_words
+from tui_registry.tui.sync.owners import ask_about, in_words, taken_in
 from tui_registry.tui.sync.quarantine import counts_in_words
 
-# More than anybody looks through; the command `left-out` lists them all.
+# More than anybody looks through; the command `quarantine --left-out` lists them all.
 MOST_LISTED: Final = 1_000
 _SENDERS_OF: Final = 200
 _FIXED: Final = (
@@ -65,7 +65,7 @@ class LeftOutList(ItemList[Line]):
             case "OWNER":
                 return in_words(item.owner, {} if host.facts is None else host.facts.owners)
             case "WHY":
-                return owners.standing(item.kept) if group is None else owners.BRIEFLY[group.reason]
+                return standing(item.kept) if group is None else leaving_out.BRIEF[group.reason]
             case "OPS":
                 return "-" if group is None else exact(group.ops)
             case "SIZE":
@@ -175,8 +175,8 @@ class LeftOutScreen(FrameScreen[None]):
             return
         question = kit.ConfirmScreen(
             f"Take in {plural(ops, 'operation')} of {plural(len({group.owner for group in waiting}), 'owner')}?",
-            f"They take about {size_bytes(size)}. They come at the next sync with a peer that has them, whatever the "
-            "rations say; purging an owner takes them out again.",
+            f"They take about {size_bytes(size)}, and come at the next sync with a peer that has them, whatever the "
+            "limits. To purge an owner takes them out again.",
             yes="Take in",
             no="Leave out",
         )
@@ -184,7 +184,7 @@ class LeftOutScreen(FrameScreen[None]):
             self._say_taken_in(await self.write(self.datastore.rations.take_in))
 
     def _say_taken_in(self, count: int) -> None:
-        self.say(owners.taken_in(count), "done" if count else "problem")
+        self.say(taken_in(count), "done" if count else "problem")
         self.host.look()
 
     @flow(writes=True)
@@ -214,6 +214,14 @@ class LeftOutScreen(FrameScreen[None]):
         return in_words(item.owner, {} if self.host.facts is None else self.host.facts.owners)
 
 
+def standing(kept: KeptOut | None) -> str:
+    """`muted and blocked`, empty where it is neither."""
+    if kept is None:
+        return ""
+    words = (("muted", kept.muted_at), ("blocked", kept.blocked_at))
+    return " and ".join(word for word, since in words if since is not None)
+
+
 def read_lines(datastore: Datastore) -> tuple[list[Line], int]:
     """The lines, and how many operations are left out in all. Raises StoreError."""
     kept = {one.owner: one for one in datastore.rations.all()}
@@ -228,12 +236,14 @@ def line_in_full(item: Line, senders: Mapping[str, int], now: int, width: int) -
     """Who it is, why it is left out, who sent it, and what can be done."""
     group, kept = item.group, item.kept
     lines = field("owner", f"0x{item.owner} ({address_short(item.owner)})", width, _LABEL)
-    stands = owners.standing(kept)
+    stands = standing(kept)
     if stands and kept is not None:
         here = f"; {plural(kept.ops, 'operation')} of it {'is' if kept.ops == 1 else 'are'} here" if kept.ops else ""
         lines += field("it is", f"{stands}{here}", width, _LABEL)
     if group is not None:
-        lines += field("left out", f"{plural(group.ops, 'operation')}, as {owners.WHY[group.reason]}", width, _LABEL)
+        lines += field(
+            "left out", f"{plural(group.ops, 'operation')}, as {leaving_out.WHY[group.reason]}", width, _LABEL
+        )
         lines += field("size", f"about {size_bytes(group.bytes)}", width, _LABEL)
         lines += field("last", moment(group.latest, now), width, _LABEL)
         if senders:
@@ -254,7 +264,7 @@ def _nothing() -> Content:
     return Content.assemble(
         ("Nothing is left out.\n\n", "bold"),
         "What is valid and not taken ends here: of owners that you blocked, of keys that you did\n"
-        "not name where only those are taken, and what is beyond a ration. It waits, and can be\n"
+        "not name where only those are taken, and what is over a limit. It waits, and can be\n"
         "taken in at any time.\n\n",
         "  ", (action("record.owner").footer_key, key), "  on a record or in History is about its owner\n",
         "  ", (action("sync.takes").footer_key, key), "  on a peer says what is taken from it",

@@ -6,14 +6,19 @@ from typing import Final, Literal
 
 from tui_registry.datastore import Datastore, KeptOut, PurgeAmounts
 from tui_registry.frozen import NamedTuple
-from tui_registry.present import owners
-from tui_registry.text import address_short, age, safe_text
+from tui_registry.present import leaving_out
+from tui_registry.text import address_short, age, plural, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import RegistryHost
 
 Deed = Literal["mute", "unmute", "block", "unblock"]
+_SAID: Final[dict[Deed, str]] = {
+    "mute": leaving_out.MUTED,
+    "unmute": leaving_out.UNMUTED,
+    "block": leaving_out.BLOCKED,
+}
 _REVERSE: Final[dict[Deed, Deed]] = {"mute": "unmute", "unmute": "mute", "block": "unblock", "unblock": "block"}
 
 
@@ -48,7 +53,7 @@ async def ask_about(screen: FlowScreen[None], address: str, note: str = "") -> b
         case "back" if last.deed is not None and back is not None:
             await _do(screen, _REVERSE[last.deed[0]], last.deed[1], back)
         case "take in":
-            screen.say(owners.taken_in(await screen.write(screen.datastore.rations.take_in, owner=address)), "done")
+            screen.say(taken_in(await screen.write(screen.datastore.rations.take_in, owner=address)), "done")
         case "name":
             return await name_key(screen, address, found.names.get(address, ""))
         case "purge":
@@ -82,6 +87,18 @@ def in_words(address: str, names: dict[str, str]) -> str:
     return f"{safe_text(names[address], 40)} ({short})" if names.get(address) else short
 
 
+def taken_in(count: int) -> str:
+    """What asking for what waits came to."""
+    if not count:
+        return "nothing waits that may come in"
+    return f"{plural(count, 'operation')} come in at the next sync with a peer that has them, whatever the limits"
+
+
+def left_out_words(count: int) -> str:
+    """`12 operations are`."""
+    return f"{plural(count, 'operation')} {'is' if count == 1 else 'are'}"
+
+
 # How
 
 
@@ -107,20 +124,20 @@ def _read(datastore: Datastore, address: str) -> _Found:
         datastore.plan_purge(owner=address),
         datastore.rations.of(address),
         sum(group.ops for group in groups),
-        sum(group.ops - group.wanted for group in groups if group.reason in owners.MAY_COME_IN),
+        sum(group.ops - group.wanted for group in groups if group.reason != "blocked"),
         datastore.names.all(),
     )
 
 
 def _detail(found: _Found, note: str, now: int) -> str:
     lines = [note] if note else []
-    lines.append(f"It has {owners.amounts(found.here)} here." if found.here.ops else "It has nothing here.")
+    lines.append(f"It has {leaving_out.amounts(found.here)} here." if found.here.ops else "It has nothing here.")
     kept = found.kept
     if kept is not None:
         since = ((word, at) for word, at in (("muted", kept.muted_at), ("blocked", kept.blocked_at)) if at is not None)
         lines.append(", ".join(f"{word} {_ago(now - at)}" for word, at in since))
     if found.left_out:
-        lines.append(f"{owners.left_out_of_it(found.left_out)}.")
+        lines.append(f"{left_out_words(found.left_out)} left out.")
     return "\n".join(lines)
 
 
@@ -134,18 +151,20 @@ def _choices(found: _Found, last: LastDeed, back: str | None) -> list[kit.Choice
     is_muted = kept is not None and kept.muted_at is not None
     is_blocked = kept is not None and kept.blocked_at is not None
     choices = [
-        kit.Choice("m", "unmute", "unmute", owners.SHOWS)
+        kit.Choice("m", "unmute", "unmute", leaving_out.UNMUTED)
         if is_muted
-        else kit.Choice("m", "mute", "mute", owners.HIDES),
-        kit.Choice("b", "unblock", "unblock", owners.unblocks(found.left_out))
+        else kit.Choice("m", "mute", "mute", "hide its records in lists and searches"),
+        kit.Choice(
+            "b", "unblock", "unblock", f"and ask for {plural(found.left_out, 'operation')}" if found.left_out else ""
+        )
         if is_blocked
-        else kit.Choice("b", "block", "block", owners.BLOCKS),
+        else kit.Choice("b", "block", "block", "take nothing new of it; what is here stays"),
     ]
     if found.here.ops:
-        choices.append(kit.Choice("p", "purge", "purge", owners.PURGES))
+        choices.append(kit.Choice("p", "purge", "purge", "take all of it out for good, and block it"))
     if found.waits and not is_blocked:
-        choices.append(kit.Choice("t", "take in", "take in what waits", owners.TAKES_IN))
-    choices.append(kit.Choice("n", "name", "name", "a named key is held to no owner's ration"))
+        choices.append(kit.Choice("t", "take in", "take in what waits", "at the next sync, over any limit"))
+    choices.append(kit.Choice("n", "name", "name", "a named key is held to no owner's limit"))
     if last.deed is not None:
         choices.append(kit.Choice("u", "back", f"take back: {last.deed[0]} {back}"))
     return choices
@@ -156,15 +175,16 @@ async def _do(screen: FlowScreen[None], deed: Deed, address: str, name: str) -> 
     how = {"mute": rations.mute, "unmute": rations.unmute, "block": rations.block, "unblock": rations.unblock}[deed]
     came = await screen.write(how, address)
     screen.host.held(LastDeed).deed = deed, address
-    more = f"; {owners.taken_in(came)}" if deed == "unblock" and came else ""
+    said = leaving_out.unblocked(came or 0) if deed == "unblock" else _SAID[deed]
     key = action("record.owner").footer_key
-    screen.say(f"{owners.done(deed, name)}{more}. {key} on any record, then u takes it back", "done")
+    screen.say(f"{name}: {said}. {key} on any record, then u takes it back", "done")
 
 
 async def _purge(screen: FlowScreen[None], found: _Found, address: str, name: str) -> bool:
     question = kit.ConfirmScreen(
-        f"Purge {name}?",
-        owners.what_a_purge_means(found.here, is_of_owner=True),
+        leaving_out.purge_question(found.here, name),
+        f"{leaving_out.OTHERS_KEEP}. It comes back only where you unblock the owner and pull it from somebody who has "
+        "it.",
         yes="Purge",
         no="Keep",
         for_good=True,
@@ -174,6 +194,6 @@ async def _purge(screen: FlowScreen[None], found: _Found, address: str, name: st
     screen.say(f"purging {name} ...")
     amounts = await screen.write(screen.datastore.purge, owner=address)
     screen.host.held(LastDeed).deed = None
-    screen.say(f"{owners.purged(amounts)} of {name}", "done")
+    screen.say(f"{name}: {leaving_out.purged(amounts, is_blocked=True)}", "done")
     screen.host.look()
     return True

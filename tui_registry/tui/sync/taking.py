@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tui_registry.datastore import EVERYBODY, Datastore, Peer, PurgeAmounts, Ration
+from tui_registry.datastore import EVERYBODY, NO_RATION, Datastore, Peer, PurgeAmounts, Ration
 from tui_registry.frozen import NamedTuple
-from tui_registry.present import owners
-from tui_registry.text import exact, plural
+from tui_registry.present import leaving_out
+from tui_registry.text import plural
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import FlowScreen, Part
-from tui_registry.tui.sync.owners import ask_about
+from tui_registry.tui.sync.owners import ask_about, taken_in
 
+_COMES_BACK: Final = f"{leaving_out.OTHERS_KEEP}: what other peers have of it comes back when they are pulled from."
 _UNPROVEN: Final = "The peer says that this is its key, and nothing proves it."
 
 
@@ -39,7 +40,7 @@ class Taking(Part):
                 await self._set(peer.name, found.ration._replace(named_only=chosen == "named"))
             case "take in":
                 count = await self.write(self.datastore.rations.take_in, source=peer.name)
-                self._changed(owners.taken_in(count))
+                self._changed(taken_in(count))
             case "key" if peer.node is not None:
                 await ask_about(self.screen, peer.node, _UNPROVEN)
             case "purge":
@@ -56,31 +57,26 @@ class Taking(Part):
                 kit.Choice("f", "keep", "forget the peer", "what came from it stays"),
                 kit.Choice("p", "purge", "purge what only it brought, too"),
             ]
-            with_figures = f"{about}\n{owners.only_by(found.only_it)}"
+            with_figures = f"{about}\n{_only_by(found.only_it)}"
             chosen = await self.ask(kit.ChooseScreen(f"Forget the peer {peer.name}?", choices, with_figures))
             if chosen is None:
                 return
             with_it = chosen == "purge"
-        what = (
-            owners.what_a_purge_means(found.only_it, is_of_owner=False)
-            if with_it
-            else "The operations that came from it stay, and so do their records."
-        )
-        question = kit.ConfirmScreen(
-            f"Forget the peer {peer.name}, and purge what only it brought?"
-            if with_it
-            else f"Forget the peer {peer.name}?",
-            f"{about} {what}",
-            yes="Forget",
-            no="Keep",
-            for_good=True,
-        )
+        if with_it:
+            asked = f"Forget the peer {peer.name}, and take {leaving_out.amounts(found.only_it)} out for good?"
+            what = f"{_COMES_BACK} Who reads this log begins anew then."
+        else:
+            asked, what = (
+                f"Forget the peer {peer.name}?",
+                "The operations that came from it stay, and so do their records.",
+            )
+        question = kit.ConfirmScreen(asked, f"{about} {what}", yes="Forget", no="Keep", for_good=True)
         if not await self.ask(question):
             return
         # The purge first: it asks nobody for what only this one has.
         came = await self.write(self.datastore.purge, peer=peer.name) if with_it else None
         await self.write(self.datastore.peers.remove, peer.name)
-        told = "what came from it stays" if came is None else owners.purged(came)
+        told = "what came from it stays" if came is None else leaving_out.purged(came, is_blocked=False)
         self._changed(f"forgot the peer {peer.name}; {told}")
 
     async def _set(self, name: str, ration: Ration) -> None:
@@ -90,16 +86,15 @@ class Taking(Part):
 
     async def _purge(self, peer: Peer, only_it: PurgeAmounts) -> None:
         question = kit.ConfirmScreen(
-            f"Purge what only {peer.name} brought?",
-            f"{owners.what_a_purge_means(only_it, is_of_owner=False)}\n"
-            f"{peer.name} stays a peer, and is not asked for it again unless you take it in.",
+            leaving_out.purge_question(only_it, f"what only {peer.name} brought"),
+            f"{_COMES_BACK} {peer.name} stays a peer, and is not asked for it unless you take it in.",
             yes="Purge",
             no="Keep",
             for_good=True,
         )
         if await self.ask(question):
             self.say(f"purging what {peer.name} brought ...")
-            self._changed(owners.purged(await self.write(self.datastore.purge, peer=peer.name)))
+            self._changed(leaving_out.purged(await self.write(self.datastore.purge, peer=peer.name), is_blocked=False))
 
 
 class _Found(NamedTuple):
@@ -140,16 +135,14 @@ def _choices(peer: Peer, found: _Found) -> list[kit.Choice]:
 
 
 def _said(found: _Found, of_all: Ration) -> str:
-    taken = "Only what named keys signed" if found.ration.named_only or of_all.named_only else "What every key signed"
-    every = " (from everybody)" if of_all.named_only else ""
-    rations = [
-        f"at most {exact(most)} operations {of}"
-        for most, of in (
-            (found.ration.source_ops, "that it brings"),
-            (found.ration.owner_ops, "of one owner"),
-            (of_all.owner_ops, "of one owner, whoever brings them"),
-        )
-        if most is not None
-    ]
-    brought = owners.only_by(found.only_it) if found.only_it.ops else ""
-    return "\n".join(filter(None, (f"{taken}{every}{'; ' if rations else ''}{', '.join(rations)}.", brought)))
+    of_it = leaving_out.ration_words(found.ration)
+    lines = [f"{of_it[0].upper()}{of_it[1:]}."]
+    if of_all != NO_RATION:
+        lines.append(f"From everybody: {leaving_out.ration_words(of_all)}.")
+    if found.only_it.ops:
+        lines.append(_only_by(found.only_it))
+    return "\n".join(lines)
+
+
+def _only_by(only_it: PurgeAmounts) -> str:
+    return f"Only it brought {leaving_out.amounts(only_it)}."
