@@ -42,6 +42,7 @@ from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
     NO_RATION as NO_RATION,
     PUSHES as PUSHES,
+    REASONS as REASONS,
     KeptOut,
     LeftOut,
     LeftOutGroup,

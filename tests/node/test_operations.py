@@ -175,7 +175,7 @@ def test_metrics_tell_of_the_replica_and_of_what_was_pushed(store: Datastore) ->
     pushed = {
         labels[0]: value for (name, labels), value in found.items() if name == "tui_registry_pushed_operations_total"
     }
-    assert pushed == {"applied": 1, "known": 1, "pending": 0, "rejected": 2, "unsupported": 0}
+    assert pushed == {"applied": 1, "known": 1, "pending": 0, "rejected": 2, "unsupported": 0, "left_out": 0}
     assert found["tui_registry_operations", ()] == found["tui_registry_records", ("model",)] == 1
     assert found["tui_registry_records", ("agent",)] == 0
 

@@ -105,10 +105,10 @@ def left_out(store: Datastore) -> dict[tuple[str, str], int]:
 
 def test_a_flood_of_one_key_from_many_addresses_fills_that_key_s_ration(store: Datastore) -> None:
     with running(store, accept_ops=True, bounds=NodeBounds(push_owner_ops=8)) as address:
-        for place in range(2, 8):
-            assert (
-                offer(address, f"127.0.0.{place}", lines(ALICE, 3)).json()["applied"] == (3, 3, 2, 0, 0, 0)[place - 2]
-            )
+        for place, taken in zip(range(2, 8), (3, 3, 2, 0, 0, 0), strict=True):
+            report = offer(address, f"127.0.0.{place}", lines(ALICE, 3)).json()
+            assert (report["applied"], report["left_out"], report["rejected"]) == (taken, 3 - taken, [])
+        assert report["left_out_for"] == {"owner_full": 3}
         assert left_out(store) == {(ALICE.address, "owner_full"): 10}
         assert offer(address, "127.0.0.2", lines(BOB, 8)).json()["applied"] == 8
         # Whom the operator knows by name is held to none.

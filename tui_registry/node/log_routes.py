@@ -514,6 +514,7 @@ class _Pushes:
             if outcome != "conflicts":
                 add(self._watch.counts.pushed, outcome, number)
         told = report_json(report, _REJECTIONS_TOLD, self._bounds.hashes)
+        told["left_out_for"] = dict(report.left_out.items())
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, _JSON)
 
     def _push(self, body: bytes, pusher: Pusher) -> ApplyReport:

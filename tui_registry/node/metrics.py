@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 import tui_registry
-from tui_registry.datastore import Datastore, StoreError
+from tui_registry.datastore import REASONS, Datastore, StoreError
 from tui_registry.durable import free_bytes
 from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Waiting
@@ -135,6 +135,9 @@ def _of_replica(datastore: Datastore) -> Iterator[Metric]:
     yield _gauge("conflicts", "Records of which several versions are live.", stats.conflicts)
     kept_out = {"pending": stats.pending, "rejected": stats.rejected, "unsupported": stats.unsupported}
     yield _gauges("operations_kept_out", "Operations that are not in the log, by why.", "why", kept_out)
+    counts = datastore.rations.counts()
+    left_out: dict[str, float] = {reason: counts.get(reason, 0) for reason in REASONS}
+    yield _gauges("operations_left_out", "Operations that are left out, by why.", "reason", left_out)
     yield _gauge("index_share", "How much of the word index is made, from 0 to 1.", datastore.indexed_share())
     yield _gauge("writable", "Whether the replica can be written, as far as was looked.", not datastore.why_read_only)
     # The names of peers are the operator's, but there may be thousands.

@@ -266,6 +266,12 @@ class Rations:
         with self._pool.read() as db:
             return int(db.execute("SELECT count(*) FROM left_out").fetchone()[0])
 
+    def counts(self) -> dict[Reason, int]:
+        """How many of them for each reason that there is."""
+        with self._pool.read() as db:
+            rows = db.execute("SELECT reason, count(*) FROM left_out GROUP BY reason ORDER BY reason")
+            return {REASONS[reason]: count for reason, count in rows}
+
     def waiting(self, *, source: str) -> int:
         """How many operations that a source sent last would be asked for if they were taken in."""
         with self._pool.read() as db:
