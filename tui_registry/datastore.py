@@ -52,7 +52,7 @@ from tui_registry.replica.log.left_out import (
     Wanted,
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
-from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
+from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -120,6 +120,7 @@ __all__ = [
     "Draft",
     "Elsewhere",
     "Entry",
+    "Faces",
     "Facets",
     "FieldChange",
     "Head",
@@ -239,10 +240,10 @@ class Datastore:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
         pool = Pool(folder / DATABASE, read_only=read_only)
         try:
-            is_whole, is_judged = prepare(pool, INDEX_VERSION)
+            is_whole, is_judged, is_kept = prepare(pool, INDEX_VERSION)
             if pool.hindrance is not None:
                 # Where nothing can be written, what another version derived is read as it is.
-                is_whole = is_judged = True
+                is_whole = is_judged = is_kept = True
             if not is_whole:
                 from tui_registry.replica.audit import make_index, refresh_versions
 
@@ -260,7 +261,7 @@ class Datastore:
         registry = cls(folder, pool, clock)
         if not is_whole:
             registry._catch_up(0)
-        elif not is_judged:
+        elif not (is_judged and is_kept):
             registry._catch_up(_JUDGED_AFTER_SECONDS)
         return registry
 
@@ -280,9 +281,9 @@ class Datastore:
         self.close()
 
     def _catch_up(self, after: float) -> None:
-        """Begin to make the word index anew and to judge what is not judged, unless that goes on already, while
-        everything else goes on; until then searches find what is in the index, and say so. It ends with the Datastore,
-        and goes on where it ended when the replica is opened again.
+        """Begin to make the word index anew, to judge what is not judged and to make what is kept of the log as a set,
+        unless that goes on already, while everything else goes on; until then searches find what is in the index, and
+        say so. It ends with the Datastore, and goes on where it ended when the replica is opened again.
 
         Args:
             after: begin so many seconds later: commands that only look end before.
@@ -292,8 +293,11 @@ class Datastore:
             # The parts of the program that do it are brought when it begins.
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
+            from tui_registry.replica.log.sets import keep_some
 
             while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
+                yield True
+            while keep_some(self._pool):
                 yield True
             while judge_some(self._pool):
                 yield True
