@@ -13,6 +13,8 @@ from tests.node.test_pushers import offer
 from tests.sync.logs import ALICE, BOB, Identity, root
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, running
+from tui_registry.present.pulls import SyncError
+from tui_registry.sync import push
 
 DAY = 86_400
 SMALL = NodeBounds(push_day_ops=20)
@@ -73,6 +75,19 @@ def test_an_address_has_a_ration_a_day_whatever_keys_sign(store: Datastore, cloc
         assert offer(address, "127.0.0.2", known).json()["applied"] == 30
         refused(offer(address, "127.0.0.2", known), 429, "ration")
     assert store.log.head().size == 20 + 1 + 26 + 30
+
+
+async def test_whoever_pushes_is_told_why_no_more_is_taken(store: Datastore, tmp_path: Path) -> None:
+    with Datastore.open(tmp_path / "pushing", clock=lambda: T0) as pushing:
+        pushing.apply(lines(ALICE, 12).splitlines(), source="file")
+        with running(store, accept_ops=True, bounds=NodeBounds(push_owner_ops=8, push_day_ops=8)) as address:
+            pushing.peers.add("hub", address.url)
+            first = await push(pushing, "hub")
+            assert (first.applied, first.left_out) == (8, 4)
+            assert "4 left out by its own choice" in first.sentence
+            with pytest.raises(SyncError, match="hub: takes no more: this node has taken 8 operations") as caught:
+                await push(pushing, "hub")
+            assert caught.value.code == "not_accepted"
 
 
 def test_the_ration_counts_bytes_as_well(store: Datastore) -> None:
