@@ -40,15 +40,16 @@ async def test_an_owner_is_blocked_from_a_record_and_that_is_taken_back(here: Da
         assert "loud [/x] (0x" in text
         assert "It has 5 records (5 operations, about " in text
         await press(pilot, "b")
-        assert "nothing new of it comes in" in status(app)
+        assert "blocked loud [/x] (0x" in status(app)
+        assert "b, then u takes it back" in status(app)
         assert here.apply(lines("loud", 7)).left_out == {"blocked": 2}
         await press(pilot, "b")
         assert "2 operations are left out" in screen_text(app)
         assert "blocked just now" in screen_text(app)
         # From whatever record, as that of a muted owner is in no list any more.
         await press(pilot, "u")
-        assert "is taken again" in status(app)
-        assert "2 operations left out so far" in status(app)
+        assert "unblocked loud [/x]" in status(app)
+        assert "2 operations come at the next sync" in status(app)
         assert here.rations.all() == []
 
 
@@ -100,7 +101,7 @@ async def test_what_is_left_out_is_listed_with_why_and_can_be_taken_in(here: Dat
         await press(pilot, "j")
         assert "3 of them are asked for at the next sync" in screen_text(app)
         await press(pilot, "b", "b")
-        assert "1 operation left out so far" in status(app)
+        assert "1 operation comes at the next sync" in status(app)
         await press(pilot, "T")
         await press(pilot, "escape", "enter", "escape", "escape")
         assert isinstance(app.screen, SyncScreen)

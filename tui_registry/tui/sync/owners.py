@@ -14,11 +14,7 @@ from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import RegistryHost
 
 Deed = Literal["mute", "unmute", "block", "unblock"]
-_SAID: Final[dict[Deed, str]] = {
-    "mute": leaving_out.MUTED,
-    "unmute": leaving_out.UNMUTED,
-    "block": leaving_out.BLOCKED,
-}
+_SAID: Final[dict[Deed, str]] = {"mute": "muted", "unmute": "unmuted", "block": "blocked", "unblock": "unblocked"}
 _REVERSE: Final[dict[Deed, Deed]] = {"mute": "unmute", "unmute": "mute", "block": "unblock", "unblock": "block"}
 
 
@@ -175,9 +171,11 @@ async def _do(screen: FlowScreen[None], deed: Deed, address: str, name: str) -> 
     how = {"mute": rations.mute, "unmute": rations.unmute, "block": rations.block, "unblock": rations.unblock}[deed]
     came = await screen.write(how, address)
     screen.host.held(LastDeed).deed = deed, address
-    said = leaving_out.unblocked(came or 0) if deed == "unblock" else _SAID[deed]
+    come = "comes" if came == 1 else "come"
+    more = f", {plural(came, 'operation')} {come} at the next sync" if deed == "unblock" and came else ""
     key = action("record.owner").footer_key
-    screen.say(f"{name}: {said}. {key} on any record, then u takes it back", "done")
+    # The narrowest line has room for how to take it back.
+    screen.say(f"{_SAID[deed]} {name}{more}: {key}, then u takes it back", "done")
 
 
 async def _purge(screen: FlowScreen[None], found: _Found, address: str, name: str) -> bool:
