@@ -91,7 +91,7 @@ async def test_what_is_left_out_is_listed_with_why_and_can_be_taken_in(here: Dat
         text = screen_text(app)
         assert "4 operations left out" in text
         assert "owner full" in text
-        assert "as their owner has as much here" in " ".join(text.split())
+        assert "3 operations: their owner has as much here" in " ".join(text.split())
         assert "hub 3" in text
         assert "muted" in text
         await press(pilot, "j", "t")

@@ -241,9 +241,7 @@ def line_in_full(item: Line, senders: Mapping[str, int], now: int, width: int) -
         here = f"; {plural(kept.ops, 'operation')} of it {'is' if kept.ops == 1 else 'are'} here" if kept.ops else ""
         lines += field("it is", f"{stands}{here}", width, _LABEL)
     if group is not None:
-        lines += field(
-            "left out", f"{plural(group.ops, 'operation')}, as {leaving_out.WHY[group.reason]}", width, _LABEL
-        )
+        lines += field("left out", f"{plural(group.ops, 'operation')}: {leaving_out.WHY[group.reason]}", width, _LABEL)
         lines += field("size", f"about {size_bytes(group.bytes)}", width, _LABEL)
         lines += field("last", moment(group.latest, now), width, _LABEL)
         if senders:
