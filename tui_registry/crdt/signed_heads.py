@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-from tui_registry.crdt.keys import Identity, recover
+if TYPE_CHECKING:
+    from tui_registry.crdt.keys import Identity
 
 _START = b"tui_registry/head/1\0"
 # r, s and the recovery id, in hex.
@@ -43,5 +45,7 @@ def head_signer(digest: bytes, signature: str) -> str | None:
     Args:
         signature: 130 lower-case hex digits.
     """
+    from tui_registry.crdt.keys import recover  # a node is asked without keys, until its head bears a signature
+
     raw = bytes.fromhex(signature)
     return recover(digest, raw[:64], raw[64]) if raw[64] < 4 else None

@@ -500,12 +500,11 @@ class _Pull:
 
     async def _differing(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> Compared | None:
         """What the peer's log differs in, where that is seen here, or is worth asking for."""
-        ours = await in_thread(read_ours, self._datastore) if remote.head.set else None
-        if ours is None:
-            return None
-        if LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
+        ours = await in_thread(read_ours, self._datastore, is_asked=False) if remote.head.set else None
+        if ours is not None and LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
             return Compared(remote, ours)
-        if not remote.differs or not is_worth_asking(ours.size, remote.head.size, cursor.start):
+        size = (await in_thread(self._datastore.log.head, make_key=False)).size
+        if not remote.differs or not is_worth_asking(size, remote.head.size, cursor.start):
             return None
         self._compared = True
         found = await compare(

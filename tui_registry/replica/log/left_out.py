@@ -354,6 +354,24 @@ def left_among(db: sqlite3.Connection, hashes: Sequence[str]) -> set[str]:
     return found
 
 
+def left_owners(db: sqlite3.Connection, hashes: Sequence[bytes]) -> dict[bytes, str]:
+    """The owners of those of these hashes that were left out and are not wanted."""
+    found: dict[bytes, str] = {}
+    for chunk in chunks(hashes):
+        rows = db.execute(f"SELECT hash, owner FROM left_out WHERE wanted = 0 AND hash IN ({marks(chunk)})", chunk)
+        found.update((digest, owner.hex()) for digest, owner in rows)
+    return found
+
+
+def note_all_left(
+    db: sqlite3.Connection, peer: str, epoch: str, stop: int, left: Sequence[tuple[int, str, str]]
+) -> None:
+    """As `note_left`, where all of the log up to `stop` is known: these are all, each by an index from which on it
+    stands in the log, its hash and its owner."""
+    db.execute("DELETE FROM left_at WHERE peer = ? AND epoch = ?", (peer, epoch))
+    note_left(db, peer, epoch, stop, [(entry, digest, owner, True) for entry, digest, owner in left])
+
+
 # What takes operations in
 
 
@@ -393,8 +411,11 @@ class Admission:
             _count_usage(db)
         (self._own,) = db.execute("SELECT address FROM replica").fetchone()
         self._named = _named(db) if self._rations else frozenset()
-        (any_left,) = db.execute("SELECT EXISTS (SELECT 1 FROM left_out)").fetchone()
-        self._any_left = bool(any_left)
+        self._in_bytes = any(one.owner_bytes is not None or one.source_bytes is not None for one in self._rations)
+        any_left, any_wanted = db.execute(
+            "SELECT EXISTS (SELECT 1 FROM left_out), EXISTS (SELECT 1 FROM left_out WHERE wanted = ?)", (_ON_PURPOSE,)
+        ).fetchone()
+        self._any_left, self._any_wanted = bool(any_left), bool(any_wanted)
         self._owners: dict[str, list[int]] = {}
         self._used = _usage(db, "sources", "source", source) if self._rations else [0, 0]
         self._left: dict[bytes, tuple[str, Reason, int]] = {}
@@ -419,7 +440,7 @@ class Admission:
             return None
         if owner in self._blocked:
             return "blocked"
-        if self._any_left and self._is_wanted(op):
+        if self._any_wanted and self._is_wanted(op):
             return None
         if any(one.named_only for one in self._rations) and owner not in self._named:
             return "unnamed"
@@ -474,7 +495,7 @@ class Admission:
 
     def _over(self, owner: str, body: bytes) -> Reason | None:
         of_owner = self._usage_of(owner)
-        size = bytes_on_disk(body) if any(one.owner_bytes or one.source_bytes for one in self._rations) else 0
+        size = bytes_on_disk(body) if self._in_bytes else 0
         for one in self._rations:
             if _is_over(self._used, size, one.source_ops, one.source_bytes):
                 return "source_full"
