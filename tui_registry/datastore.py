@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Self
 
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
-from tui_registry.durable import make_folder
+from tui_registry.durable import bytes_in, make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.wire import derive_manifest_id
@@ -44,6 +44,7 @@ from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
     NO_RATION as NO_RATION,
     PUSHES as PUSHES,
+    REASONS as REASONS,
     KeptOut,
     LeftOut,
     LeftOutGroup,
@@ -78,7 +79,7 @@ from tui_registry.replica.unshared import (
     TokenScope as TokenScope,
 )
 from tui_registry.settings import data_dir as chosen_dir
-from tui_registry.text import safe_text
+from tui_registry.text import safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion
@@ -345,6 +346,26 @@ class Datastore:
             StoreError: `read_only` or `disk_full`: why it cannot be, and what to do.
         """
         self._pool.expect_writable()
+
+    def now(self) -> int:
+        """Unix seconds, by the clock that this replica was opened with."""
+        return self._clock()
+
+    def expect_room(self, most: int | None) -> None:
+        """See to it that the replica has room for what comes from others.
+
+        Args:
+            most: bytes that its files may take, None for as much as the disk has.
+
+        Raises:
+            StoreError: `no_room`: they take as much already.
+        """
+        if most is not None and (taken := bytes_in(self.data_dir)) >= most:
+            raise StoreError(
+                "no_room",
+                f"this replica takes {size_bytes(taken)}, and may take {size_bytes(most)} (room_bytes of [sync] in the "
+                "settings). Allow it more, or purge an owner: the next sync goes on from here",
+            )
 
     @property
     def address(self) -> str:
