@@ -12,6 +12,7 @@ import dataclasses
 import gzip
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -68,6 +69,20 @@ def bytes_of(name: str) -> bytes:
 
 
 # ---- A second implementation ----------------------------------------------------------------------------------------
+
+
+def set_of(hashes: list[bytes]) -> str:
+    expanded = [hashlib.shake_256(one).digest(2048) for one in hashes]
+    lanes = [sum(int.from_bytes(one[at : at + 2], "little") for one in expanded) for at in range(0, 2048, 2)]
+    return hashlib.sha3_256(b"".join((lane % 2**16).to_bytes(2, "little") for lane in lanes)).hexdigest()
+
+
+def tree_of(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1  # the largest power of two below their number
+    return hashlib.sha256(b"\1" + tree_of(leaves[:half]) + tree_of(leaves[half:])).digest()
+
 
 ENUMS = {name: re.findall(r"`(\w+)`", names) for name, names in table(section("Records"), "| enum |")}
 STRUCTS = {
@@ -230,8 +245,81 @@ def test_the_states_are_these() -> None:
 def test_the_head_and_the_tile_are_of_the_operations() -> None:
     head = json.loads(EXAMPLES["head"])
     assert (head["size"], head["fingerprint"]) == (5, sum_of([signed(line)["hash"] for line in LOG]))
+    hashes = [bytes.fromhex(signed(line)["hash"]) for line in LOG]
+    assert (head["set"], head["root"]) == (set_of(hashes), tree_of(hashes).hex())
     assert gzip.decompress(bytes_of("tile")) == b"".join(line + b"\n" for line in LOG)
     assert f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"' in section("Heads")
+
+
+def symbols_of(hashes: list[bytes], count: int) -> bytes:
+    symbols = [[0, 0, 0] for _ in range(count)]
+    for one in hashes:
+        t = hashlib.shake_256(b"tui_registry/symbols/1\0" + one).digest(128)
+        i = 0
+        for k in range(1, 61):
+            if i < count:
+                symbols[i][0] += int.from_bytes(one, "little")
+                symbols[i][1] += int.from_bytes(t[:8], "little")
+                symbols[i][2] += 1
+            r = int.from_bytes(t[6 + 2 * k : 8 + 2 * k], "little")
+            i = max(i + 1, math.isqrt((i + 1) * (i + 2) * 65536 // (r + 1)) - 1)
+    return b"".join(
+        (total % 2**256).to_bytes(32, "little") + (check % 2**64).to_bytes(8, "little") + number.to_bytes(2, "little")
+        for total, check, number in symbols
+    )
+
+
+def test_the_answer_about_differences_is_of_the_operations(tmp_path: Path) -> None:
+    question = json.loads(EXAMPLES["difference-question"])
+    line, rest = bytes_of("difference-answer").split(b"\n", 1)
+    hashes = [bytes.fromhex(signed(line)["hash"]) for line in LOG]
+    assert json.loads(line) == {"size": question["size"]}
+    assert rest == symbols_of(hashes, question["symbols"][1])
+    with Datastore.open(tmp_path) as store:
+        store.apply(LOG)
+        epoch = store.log.head().epoch
+        store.log.renew_epoch(epoch, question["epoch"])
+        with running(store) as node:
+            answer = httpx.post(f"{node.url}/sync/difference", json=question, trust_env=False)
+    assert answer.content == bytes_of("difference-answer")
+
+
+def tree_root(hashes: list[str]) -> bytes:
+    """By the definition of RFC 6962, section 2.1."""
+    if not hashes:
+        return hashlib.sha256().digest()
+    if len(hashes) == 1:
+        return hashlib.sha256(b"\0" + bytes.fromhex(hashes[0])).digest()
+    left = 1 << (len(hashes) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + tree_root(hashes[:left]) + tree_root(hashes[left:])).digest()
+
+
+def head_preimage(head: dict[str, Any]) -> bytes:
+    start = b"tui_registry/head/1\0" + bytes.fromhex(head["epoch"]) + head["size"].to_bytes(8, "big")
+    hashes = bytes.fromhex(head["fingerprint"] + head["set"] + head["root"])
+    return start + hashes + head["signed_at"].to_bytes(8, "big", signed=True)
+
+
+def head_signer(head: dict[str, Any]) -> str | None:
+    sig = bytes.fromhex(head["sig"])
+    return recover(hashlib.sha3_256(head_preimage(head)).digest(), sig[:64], sig[64])
+
+
+def test_the_head_is_signed_by_its_key_and_the_root_is_of_the_operations() -> None:
+    head = json.loads(EXAMPLES["head"])
+    assert head_preimage(head) == bytes_of("head-preimage")
+    assert f"{len(bytes_of('head-preimage'))}\nbytes" in section("Signed heads")
+    assert head_signer(head) == head["node"] == EXAMPLES["key"].split()[-1]
+    assert head["root"] == tree_root([signed(line)["hash"] for line in LOG]).hex()
+
+
+def test_the_proof_has_two_heads_that_cannot_both_be_true() -> None:
+    proof = json.loads(EXAMPLES["faces"])
+    one, other = proof["heads"]
+    assert head_signer(one) == head_signer(other) == one["node"] == other["node"] == proof["key"]
+    for member in ("epoch", "size"):
+        assert one[member] == other[member] == proof[member]
+    assert one["root"] != other["root"]
 
 
 def test_the_answer_by_hash_has_children_first_and_nothing_unknown() -> None:
@@ -305,8 +393,10 @@ def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:
 
 def test_this_program_spells_and_reads_the_head_and_the_tile() -> None:
     told = json.loads(EXAMPLES["head"])
-    head = Head(told["epoch"], told["size"], told["fingerprint"], told["node"])
-    assert spell_head(head, ranges=True).decode() == EXAMPLES["head"]
+    ranges = told.pop("ranges")
+    assert told.pop("difference") == 1
+    head = Head(**told)
+    assert spell_head(head, ranges=ranges).decode() == EXAMPLES["head"]
     assert parse_head(EXAMPLES["head"].encode()).head == head
     assert etag_of_head(head) in section("Heads")
     unpacker = Unpacker(2**20)
@@ -338,7 +428,7 @@ def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> N
 
 HEADINGS = (
     "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
-    "State of a key", "Sync", "Heads", "Tiles", "Bundles", "Pulling", "Leaving out",
+    "State of a key", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences", "Leaving out",
     "Reconciliation", "Limits", "Error codes",
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Self
 
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
-from tui_registry.durable import make_folder
+from tui_registry.durable import bytes_in, make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
@@ -42,6 +42,7 @@ from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
     NO_RATION as NO_RATION,
     PUSHES as PUSHES,
+    REASONS as REASONS,
     KeptOut,
     LeftOut,
     LeftOutGroup,
@@ -51,7 +52,7 @@ from tui_registry.replica.log.left_out import (
     Wanted,
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
-from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
+from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
 from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -68,7 +69,7 @@ from tui_registry.replica.unshared import (
     TokenScope as TokenScope,
 )
 from tui_registry.settings import data_dir as chosen_dir
-from tui_registry.text import safe_text
+from tui_registry.text import safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion
@@ -119,6 +120,7 @@ __all__ = [
     "Draft",
     "Elsewhere",
     "Entry",
+    "Faces",
     "Facets",
     "FieldChange",
     "Head",
@@ -238,10 +240,10 @@ class Datastore:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
         pool = Pool(folder / DATABASE, read_only=read_only)
         try:
-            is_whole, is_judged = prepare(pool, INDEX_VERSION)
+            is_whole, is_judged, is_kept = prepare(pool, INDEX_VERSION)
             if pool.hindrance is not None:
                 # Where nothing can be written, what another version derived is read as it is.
-                is_whole = is_judged = True
+                is_whole = is_judged = is_kept = True
             if not is_whole:
                 from tui_registry.replica.audit import make_index, refresh_versions
 
@@ -259,7 +261,7 @@ class Datastore:
         registry = cls(folder, pool, clock)
         if not is_whole:
             registry._catch_up(0)
-        elif not is_judged:
+        elif not (is_judged and is_kept):
             registry._catch_up(_JUDGED_AFTER_SECONDS)
         return registry
 
@@ -279,9 +281,9 @@ class Datastore:
         self.close()
 
     def _catch_up(self, after: float) -> None:
-        """Begin to make the word index anew and to judge what is not judged, unless that goes on already, while
-        everything else goes on; until then searches find what is in the index, and say so. It ends with the Datastore,
-        and goes on where it ended when the replica is opened again.
+        """Begin to make the word index anew, to judge what is not judged and to make what is kept of the log as a set,
+        unless that goes on already, while everything else goes on; until then searches find what is in the index, and
+        say so. It ends with the Datastore, and goes on where it ended when the replica is opened again.
 
         Args:
             after: begin so many seconds later: commands that only look end before.
@@ -291,8 +293,11 @@ class Datastore:
             # The parts of the program that do it are brought when it begins.
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
+            from tui_registry.replica.log.sets import keep_some
 
             while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
+                yield True
+            while keep_some(self._pool):
                 yield True
             while judge_some(self._pool):
                 yield True
@@ -330,6 +335,26 @@ class Datastore:
             StoreError: `read_only` or `disk_full`: why it cannot be, and what to do.
         """
         self._pool.expect_writable()
+
+    def now(self) -> int:
+        """Unix seconds, by the clock that this replica was opened with."""
+        return self._clock()
+
+    def expect_room(self, most: int | None) -> None:
+        """See to it that the replica has room for what comes from others.
+
+        Args:
+            most: bytes that its files may take, None for as much as the disk has.
+
+        Raises:
+            StoreError: `no_room`: they take as much already.
+        """
+        if most is not None and (taken := bytes_in(self.data_dir)) >= most:
+            raise StoreError(
+                "no_room",
+                f"this replica takes {size_bytes(taken)}, and may take {size_bytes(most)} (room_bytes of [sync] in the "
+                "settings). Allow it more, or purge an owner: the next sync goes on from here",
+            )
 
     @property
     def address(self) -> str:

@@ -28,7 +28,9 @@ from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, Whereabouts, running
 from tui_registry.node.limits import DEFAULT_PORT
 from tui_registry.node.metrics import exposition
+from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Queues
+from tui_registry.node.tokens import Tokens
 from tui_registry.node.watch import Counts, Journal, Seen
 
 PAGE = Path(tui_registry.__file__).with_name("operate.md").read_text()
@@ -57,9 +59,10 @@ def test_the_page_has_each_metric_with_its_labels(store: Datastore) -> None:
         db.execute("UPDATE peers SET last_sync = 1")
     counts = Counts()
     counts.add(Seen("", "GET", "/models", 200, 0.1, 10, None))
-    counts.unreadable["http"] = counts.pushed["applied"] = 1
+    counts.unreadable["http"] = counts.pushed["applied"] = counts.refused_pushes["full"] = 1
     with closing(Queues(NodeBounds())) as queues:
-        told = exposition(store, counts, queues.counts(), "")[0].decode()
+        policy = PushPolicy(store, Tokens(store), False, NodeBounds())
+        told = exposition(store, policy, counts, queues.counts(), "")[0].decode()
     found = {}
     for family in read_metrics(told):
         if family.name.startswith("tui_registry_"):
@@ -168,7 +171,7 @@ def test_nginx_takes_its_example_and_offers_the_node_by_it(store: Datastore, tmp
             by_name = {"sni_hostname": "registry.example"}
             return caller.request(method, f"https://127.0.0.1:{ports[0]}{path}", extensions=by_name, **more)
 
-        assert ask("GET", "/health/ready").json() == {"status": "ready"}
+        assert ask("GET", "/health/ready").json()["status"] == "ready"
         assert len(ask("POST", "/sync/ops", content=b"no operation\n").json()["rejected"]) == 1
         assert {found.source for found in store.log.quarantine()} == {"push:127.0.0.2"}
         assert ask("POST", "/sync/ops", content=b"x" * NodeBounds().push_bytes).status_code == 400

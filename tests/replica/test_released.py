@@ -40,7 +40,8 @@ def tables(datastore: Datastore) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table but the index's own, as a multiset; the epoch and the token are each replica's own."""
     with closing(database(datastore)) as db:
         db.execute("CREATE TEMP TABLE masked AS SELECT * FROM replica")
-        db.execute("UPDATE temp.masked SET epoch = ''")
+        # What of the log is kept as a set is compared by itself.
+        db.execute("UPDATE temp.masked SET epoch = '', kept = 0")
         names = [
             name
             for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
@@ -77,6 +78,13 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "spoilt": [],
         "retries": [],
         "tokens": [],
+        "log_set": [],
+        "log_symbols": [],
+        "shown_heads": [],
+        "faces": [],
+        # Nothing was said of the key and the root of a peer's head.
+        "peers": [(*row[:-3], None, None, None) for row in found["peers"]],
+        "cursors": [(*row[:-3], None, None, 0) for row in found["cursors"]],
         "sources": [],
         "kept_out": [],
         "rations": [],

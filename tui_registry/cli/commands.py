@@ -473,12 +473,33 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="add|list|limit|remove", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="add|list|show|trust|faces|limit|remove", required=True)
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
     where = "a node's URL, or a directory made by 'export --log'"
     add.add_argument("address", type=words, metavar="URL|DIR", help=where)
+    known = "the address of the key that signs its heads, if you know it (default: the first key that does)"
+    add.add_argument("--key", type=words, metavar="ADDRESS", help=known)
     lists = actions.add_parser("list", description="List the peers and how the last pull from each went.")
+    show = actions.add_parser("show", description="Show what is known of a peer, its key and its last head.")
+    trust = actions.add_parser(
+        "trust",
+        description=(
+            "Accept what a peer's last head is signed by, as the key that it is known by from now on: another one, or\n"
+            "none. What stands against the key is not told any more. Ask whoever runs it first."
+        ),
+    )
+    faces = actions.add_parser(
+        "faces",
+        description=(
+            "List the proofs that a key signed two heads of one log that cannot both be true. With --json they are\n"
+            "printed as they are handed on: 'verify --faces' checks them anywhere."
+        ),
+    )
+    for action in (show, trust):
+        action.add_argument("name", type=words, metavar="NAME")
+    expected = "the address of the key to expect, in place of the one that signed last"
+    trust.add_argument("key", nargs="?", type=words, metavar="ADDRESS", help=expected)
     limit = actions.add_parser("limit", description=_LIMIT)
     limit.add_argument("name", nargs="?", type=words, metavar="NAME", help="of what comes from this peer")
     limit.add_argument("--everybody", action="store_true", help="of what comes from each source, whichever it is")
@@ -498,7 +519,7 @@ def _peer(parser: ArgumentParser) -> None:
     remove.add_argument("name", type=words, metavar="NAME")
     remove.add_argument("--purge", action="store_true", help="take out what only it brought, too")
     _yes(remove, "with --purge: do not ask (needed where nobody can answer)")
-    for action in (add, lists, limit, remove):
+    for action in (add, lists, show, trust, faces, limit, remove):
         _json(action, "JSON, one object a line")
 
 
@@ -584,6 +605,7 @@ _NEW_EPOCH = "give the log a new name first, so that every reader begins anew (a
 
 def _serve(parser: ArgumentParser) -> None:
     from tui_registry.node.limits import DEFAULT_PORT
+    from tui_registry.settings import PUSHERS
 
     here, free = "default: %(default)s, this machine only", "default: %(default)s; 0 takes a free one"
     parser.add_argument("--host", type=_host, default="127.0.0.1", metavar="HOST", help=here)
@@ -592,10 +614,10 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--allow-remote", action="store_true", help=remote)
     names = "a name that the node is known by; its address and localhost are known without. Can be given several times"
     parser.add_argument("--host-name", action="append", default=[], type=_host_name, metavar="NAME", help=names)
-    pushes = "strangers may push operations, within bounds; 'token' for those with a token for that ('token add')"
-    parser.add_argument(
-        "--accept-ops", nargs="?", const="anybody", choices=("anybody", "token"), metavar="token", help=pushes
-    )
+    pushes = "who may push operations: nobody (the default, unless accept_ops of the settings says otherwise), token "
+    pushes += "(who bears one for that: 'token add'), named (whoever brings what a key signed that you named), anybody "
+    pushes += "(also without WHO); each within rations, see 'help operate'"
+    parser.add_argument("--accept-ops", nargs="?", const="anybody", choices=PUSHERS, metavar="WHO", help=pushes)
     proxies = "the address or network of a proxy in front, which is believed who asks; can be given several times"
     parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
     reads = "write nothing, whoever asks for it: writes and pushes are refused, and no key is made"
@@ -722,6 +744,8 @@ def _export(parser: ArgumentParser) -> None:
 def _verify(parser: ArgumentParser) -> None:
     ops = "check a file of operations by itself, or - for stdin; no replica is needed"
     parser.add_argument("--ops", metavar="FILE", help=ops)
+    faces = "check a file of proofs that a key has two faces, or - for stdin; no replica is needed"
+    parser.add_argument("--faces", metavar="FILE", help=faces)
     _json(parser, "print what was found as a JSON object")
 
 
@@ -1181,17 +1205,23 @@ _TABLE = (
     Command(
         "peer",
         "Exchange",
-        "add, list and remove the peers to pull from",
+        "the peers to pull from, and whose heads they show",
         _peer,
         "exchange.peer",
         description=(
             "A peer is a node or a directory that this replica pulls from. Nothing travels until 'sync'.\n"
-            "Nobody has to trust a peer: every operation proves its own author, whoever relays it."
+            "Nobody has to trust a peer: every operation proves its own author, whoever relays it.\n"
+            "\n"
+            "A node signs the head of its log. The first key that does is the one that the peer is known by: another\n"
+            "key, or no signature any more, is told and stops no pull; 'peer trust' accepts it. A key that signed two\n"
+            "heads that cannot both be true has two faces, and 'peer faces' has the proof."
         ),
         examples=(
             "tui-registry peer add hub https://registry.example:8420",
             "tui-registry peer add stick /media/stick/registry",
             "tui-registry peer list --json",
+            "tui-registry peer trust hub",
+            "tui-registry peer faces --json > proofs",
             "tui-registry peer limit hub --ops 100000 --bytes 2GiB",
             "tui-registry peer limit --everybody --named-only yes",
             "tui-registry peer remove hub",
@@ -1376,7 +1406,8 @@ _TABLE = (
             "\n"
             "With --ops it checks a file that 'export --ops' wrote, without a replica: spelling, hashes, signatures,\n"
             "and that each operation builds on those before it. That proves who wrote it and that nothing was\n"
-            "changed, not that it is all: later operations may exist.\n"
+            "changed, not that it is all: later operations may exist. With --faces it checks one that 'peer faces\n"
+            "--json' wrote: that a key signed two heads of one log that cannot both be true.\n"
             "\n"
             "Exits with 1 when anything was found."
         ),
@@ -1384,6 +1415,7 @@ _TABLE = (
             "tui-registry verify",
             "tui-registry verify --json",
             "tui-registry verify --ops record.ops",
+            "tui-registry verify --faces proofs",
         ),
     ),
     Command(

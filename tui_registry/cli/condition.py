@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from tui_registry.cli.output import StatusLine, note, out, out_json
 from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import DATABASE, Datastore, StoreError
-from tui_registry.durable import free_bytes
+from tui_registry.durable import bytes_in, free_bytes
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.pulls import concerns_of
 from tui_registry.settings import data_dir
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Peer
     from tui_registry.errors import Json
+    from tui_registry.settings import PushersName
 
 _LABEL = 12
 _SHORT = 12
@@ -62,6 +64,8 @@ class _Found:
         self.drafts = len(datastore.drafts.all())
         self.searches = len(datastore.searches.saved())
         self.size = _bytes_of(self.folder)
+        self.taken = bytes_in(self.folder)
+        self.terms = _terms()
         self.free = free_bytes(self.folder)
 
     def to_json(self) -> dict[str, Json]:
@@ -96,6 +100,8 @@ class _Found:
             "saved_searches": self.searches,
             "bytes": self.size,
             "bytes_free": self.free,
+            "room": None if self.terms is None else self.terms.room,
+            "pushes": None if self.terms is None else {"from": self.terms.pushes, "room": self.terms.push_room},
         }
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -136,6 +142,17 @@ class _Found:
             yield "kept", ", ".join(kept)
         free = "" if self.free is None else f"; {size_bytes(self.free)} of the disk are free"
         yield "room", f"{size_bytes(self.size)}{free}"
+        terms = self.terms
+        if terms is None:
+            return
+        if terms.room is not None:
+            full = ": pulls end until there is more" if self.taken >= terms.room else ""
+            yield "", f"what comes from others may fill {size_bytes(terms.room)}{full}"
+        # A node that runs may have been told otherwise by an option.
+        if terms.pushes != "nobody":
+            room = size_bytes(terms.push_room)
+            full = f", of which none is left: {room} are full" if self.taken >= terms.push_room else f", up to {room}"
+            yield "pushes", f"a node here takes them from {_FROM[terms.pushes]}{full}"
 
     def _key_lines(self) -> Iterator[tuple[str, str]]:
         if not self.address:
@@ -156,6 +173,39 @@ class _Found:
         for peer in self.peers:
             yield label, f"{safe_text(peer.name)}: {_how(peer, now)}"
             label = ""
+            for concern in concerns_of(peer):
+                yield label, f"{safe_text(peer.name)}: {concern.sentence}"
+
+
+class _Terms(NamedTuple):
+    """What the settings say of the room that others may fill, in bytes, and of who may push to a node."""
+
+    room: int | None
+    pushes: PushersName
+    push_room: int
+
+
+_FROM: Final[dict[PushersName, str]] = {
+    "nobody": "nobody",
+    "token": "who bears a token for that",
+    "named": "keys with a name here",
+    "anybody": "anybody, within rations",
+}
+
+
+def _terms() -> _Terms | None:
+    """None where the settings are wrong, which `doctor` tells."""
+    from tui_registry.node.limits import node_bounds_of
+    from tui_registry.settings import PUSHERS, SettingsError, load_settings
+    from tui_registry.sync.bounds import bounds_of
+
+    try:
+        settings = load_settings()
+        room, push_room = bounds_of(settings).room_bytes, node_bounds_of(settings).push_store_bytes
+    except SettingsError:
+        return None
+    who: PushersName = next((one for one in PUSHERS if one == settings.accept_ops), "nobody")
+    return _Terms(room, who, push_room)
 
 
 def _how(peer: Peer, now: int) -> str:
@@ -400,6 +450,9 @@ def _peers(datastore: Datastore, line: StatusLine, *, offline: bool) -> Iterator
     if not peers:
         yield Check("peers", "ok", "there are none: 'peer add NAME URL|DIR' adds one")
         return
+    for peer in peers:
+        for concern in concerns_of(peer):
+            yield Check("peers", "warning", f"peer {safe_text(peer.name)}: {concern.sentence}", concern.remedy)
     if offline:
         yield Check("peers", "ok", f"{plural(len(peers), 'peer')}, not asked")
         return

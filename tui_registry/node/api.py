@@ -36,6 +36,7 @@ from tui_registry.node.events import Events
 from tui_registry.node.limits import MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.pages import HEADERS
+from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
     etag_of,
@@ -89,7 +90,7 @@ def create_app(
 
     Args:
         datastore: open; the caller closes it after the app.
-        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        accept_ops: whether others may push operations, and who.
         whereabouts: where it is reached; on loopback unless said.
         queues: where its work waits for threads; the caller closes them after the app.
         watch: where requests are counted and written down.
@@ -120,7 +121,7 @@ def create_app(
         datastore,
         tokens,
         queues,
-        accept_ops=accept_ops,
+        policy=PushPolicy(datastore, tokens, accept_ops, bounds),
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,

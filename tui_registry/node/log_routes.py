@@ -23,20 +23,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import tui_registry
+from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import ApplyReport, Datastore, Head, StoreError
-from tui_registry.durable import bytes_in, free_bytes
+from tui_registry.durable import free_bytes
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.limits import NodeBounds, place_of
+from tui_registry.node.limits import NodeBounds
+from tui_registry.node.push_policy import Pusher, PushPolicy, Room
 from tui_registry.node.queues import Client, Queues, Waiting
 from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
-from tui_registry.node.tokens import AcceptOps, Tokens
+from tui_registry.node.tokens import Tokens
 from tui_registry.node.watch import Counts, Watch, add, name_route
 from tui_registry.present.pulls import report_json, tally_of
+from tui_registry.sync import difference
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 from tui_registry.sync.packed import PackedTiles
-from tui_registry.sync.tiles import LogError, Span, etag_of_head, pack, spell_head, split
+from tui_registry.sync.tiles import LogError, Span, Unpacker, etag_of_head, pack, spell_head, split
 from tui_registry.text import size_bytes
 
 if TYPE_CHECKING:
@@ -48,6 +51,11 @@ _FOREVER = b"public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
+_GZIP = "application/gzip"
+_OCTETS = "application/octet-stream"
+# Of a hash, so many bytes or more name an operation.
+_LEAST_START = 8
+_QUESTION_BYTES = 1024
 _REJECTIONS_TOLD = 100
 _TILE_ROUTE = "/sync/{epoch}/entries/{name}"
 # Bytes free on the disk below which a node that writes is not ready: it could soon not write any more.
@@ -55,14 +63,11 @@ _SPARE = 64 * 1024**2
 # Before they are read, which takes long where they are thousands. The most that a path has is four.
 _MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
-# No peer's name has a colon.
-_PUSH = "push:"
-OTHERS = f"{_PUSH}others"
 
 
 class LogRoutes:
     """An ASGI app: `/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, `/sync/ops`, which answers 403 unless
-    `accept_ops`, `/health`, `/health/live`, `/health/ready` and `/metrics`. Everything else is the other app's."""
+    others may push, `/health`, `/health/live`, `/health/ready` and `/metrics`. Everything else is the other app's."""
 
     def __init__(
         self,
@@ -71,7 +76,7 @@ class LogRoutes:
         tokens: Tokens,
         queues: Queues,
         *,
-        accept_ops: AcceptOps,
+        policy: PushPolicy,
         bounds: NodeBounds,
         watch: Watch,
         metrics_are_open: bool,
@@ -88,12 +93,13 @@ class LogRoutes:
             "/sync/head": heads.answer,
             "/health": health.answer,
             "/health/live": _alive,
-            "/health/ready": _Readiness(datastore, queues, watch).answer,
-            "/metrics": _Metrics(datastore, tokens, queues, watch, metrics_are_open).answer,
+            "/health/ready": _Readiness(datastore, queues, watch, policy).answer,
+            "/metrics": _Metrics(datastore, tokens, queues, watch, policy, metrics_are_open).answer,
         }
         self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/sync/ops/get": _ByHash(datastore, queues, bounds).answer,
-            "/sync/ops": _Pushes(datastore, tokens, queues, accept_ops, bounds, watch).answer,
+            "/sync/ops": _Pushes(datastore, queues, policy, bounds, watch).answer,
+            "/sync/difference": _Differing(datastore, heads, queues, bounds).answer,
             "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds).answer,
         }
 
@@ -199,11 +205,13 @@ class _Of(NamedTuple):
 
 
 def _read_head(datastore: Datastore) -> _Of:
-    head = datastore.log.head()
+    head = datastore.log.signed_head()
     # Before anybody is told: a backup that is put back later must not be served under this epoch.
     unmarked = datastore.mark.note(head)
     fields = [(b"cache-control", b"max-age=2")]
-    return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag_of_head(head)), unmarked is None)
+    # As long as something of it is being made it is told anew each time: by the tag nobody would hear of the rest.
+    etag = etag_of_head(head) if head.set else None
+    return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag), unmarked is None)
 
 
 def _read_health(datastore: Datastore) -> _Of:
@@ -236,6 +244,11 @@ class _Kept:
         """The head that the answer is of."""
         return (await self._now(client)).head
 
+    async def told(self, client: Client) -> tuple[Head, bytes]:
+        """The head that the answer is of, and the answer."""
+        now = await self._now(client)
+        return now.head, now.known.body
+
     async def _now(self, client: Client) -> _Of:
         if self._last is not None and self._last[0] == self._datastore.changes():
             return self._last[1]
@@ -258,24 +271,30 @@ async def _alive(_scope: Scope) -> ASGIApp:
 class _Readiness:
     """Whether the node should be asked, with the reasons why not: 200 or 503."""
 
-    def __init__(self, datastore: Datastore, queues: Queues, watch: Watch) -> None:
+    def __init__(self, datastore: Datastore, queues: Queues, watch: Watch, policy: PushPolicy) -> None:
         self._datastore = datastore
         self._queues = queues
         self._watch = watch
+        self._policy = policy
 
     async def answer(self, scope: Scope) -> ASGIApp:
         """
         Raises:
             NodeError: `not_ready`, with all reasons; or as `Queues`, whose places being taken is a reason as well.
         """
-        hindrances = [_CLOSING] if self._watch.is_closing else await self._queues.read(scope["client"], self._look)
+        hindrances, room = [_CLOSING], None
+        if not self._watch.is_closing:
+            hindrances, room = await self._queues.read(scope["client"], self._look)
         if hindrances:
             told: list[Json] = [{"code": one.code, "sentence": one.sentence} for one in hindrances]
             said = "; ".join(one.sentence for one in hindrances)
             raise NodeError("not_ready", said, told={"reasons": told}, headers={"cache-control": "no-store"})
-        return _Known(b'{"status":"ready"}', [_UNKEPT], _JSON)
+        # Reads are answered by a node that is full, too.
+        left = 0 if room is None else max(0, room.most - room.taken)
+        pushes: Json = {"from": self._policy.who, "bytes_left": left}
+        return _Known(_spelt({"status": "ready", "pushes": pushes}), [_UNKEPT], _JSON)
 
-    def _look(self) -> list[_Hindrance]:
+    def _look(self) -> tuple[list[_Hindrance], Room]:
         found = []
         try:
             self._datastore.stats()
@@ -290,7 +309,7 @@ class _Readiness:
         room = free_bytes(self._datastore.data_dir) or 0
         if room < _SPARE and not self._datastore.why_read_only:
             found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))
-        return found
+        return found, self._policy.room()
 
 
 class _Hindrance(NamedTuple):
@@ -305,11 +324,20 @@ _CLOSING = _Hindrance("closing", "the node was told to end")
 class _Metrics:
     """What is counted, for those who may know how much is asked here."""
 
-    def __init__(self, datastore: Datastore, tokens: Tokens, queues: Queues, watch: Watch, are_open: bool) -> None:
+    def __init__(
+        self,
+        datastore: Datastore,
+        tokens: Tokens,
+        queues: Queues,
+        watch: Watch,
+        policy: PushPolicy,
+        are_open: bool,
+    ) -> None:
         self._datastore = datastore
         self._tokens = tokens
         self._queues = queues
         self._watch = watch
+        self._policy = policy
         self._are_open = are_open
 
     async def answer(self, scope: Scope) -> ASGIApp:
@@ -340,7 +368,7 @@ class _Metrics:
     def _told(self, counts: Counts, waiting: dict[str, Waiting], accept: str) -> tuple[bytes, str]:
         from tui_registry.node.metrics import exposition  # for most nodes nobody asks
 
-        return exposition(self._datastore, counts, waiting, accept)
+        return exposition(self._datastore, self._policy, counts, waiting, accept)
 
 
 # What proxies write into a request, and nobody else.
@@ -450,6 +478,8 @@ class _ByHash:
 
     async def answer(self, request: Request) -> Response:
         bounds = self._bounds
+        if request.headers.get("content-type") == _OCTETS:
+            return await self._raw(request)
         body = await read_json(request, bounds.question_bytes, bounds, self._queues)
         hashes = expect_members(body, "hashes").get("hashes")
         if not isinstance(hashes, list) or len(hashes) > bounds.hashes:
@@ -461,6 +491,25 @@ class _ByHash:
         lines = await self._queues.read(request.scope["client"], read, wanted, bounds.answer_bytes)
         return Response(b"".join(line + b"\n" for line in lines), 200, None, _NDJSON)
 
+    async def _raw(self, request: Request) -> Response:
+        """By what their hashes begin with, packed as tiles are."""
+        bounds = self._bounds
+        body = await read_body(request, 1 + bounds.hashes * HASH_BYTES, bounds)
+        width = body[0] if body else 0
+        if not _LEAST_START <= width <= HASH_BYTES or (len(body) - 1) % width:
+            raise NodeError(
+                "bad_body",
+                f"the body must be a byte, {_LEAST_START} to {HASH_BYTES}, and as many bytes of each hash as it says",
+            )
+        starts = [body[at : at + width] for at in range(1, len(body), width)]
+        if len(starts) > bounds.hashes:
+            raise NodeError("too_large", f"at most {bounds.hashes:,} operations are given at once: ask for fewer")
+        packed = await self._queues.read(request.scope["client"], self._packed, starts)
+        return Response(packed, 200, None, _GZIP)
+
+    def _packed(self, starts: list[bytes]) -> bytes:
+        return pack(self._datastore.log.beginning(starts, self._bounds.answer_bytes))
+
 
 # Pushes
 
@@ -469,45 +518,54 @@ class _Pushes:
     def __init__(
         self,
         datastore: Datastore,
-        tokens: Tokens,
         queues: Queues,
-        accept_ops: AcceptOps,
+        policy: PushPolicy,
         bounds: NodeBounds,
         watch: Watch,
     ) -> None:
         self._watch = watch
         self._datastore = datastore
-        self._tokens = tokens
         self._queues = queues
-        self._accept_ops = accept_ops
+        self._policy = policy
         self._bounds = bounds
         self._unchecked = _Unchecked(bounds)
-        self._pushers = Pushers(bounds.pushers)
 
     async def answer(self, request: Request) -> Response:
-        if not self._accept_ops:
-            raise NodeError(
-                "push_off", "this node takes no operations from others: its operator may start it so that it does"
-            )
-        if self._accept_ops == "token" and self._tokens.allows(request.headers.get("authorization"), "push") is None:
-            raise NodeError(
-                "unauthorized",
-                "a push to this node needs a bearer token that it knows: its operator makes one ('token add')",
-            )
+        try:
+            return await self._answered(request)
+        except NodeError as error:
+            add(self._watch.counts.refused_pushes, error.code)
+            raise
+
+    async def _answered(self, request: Request) -> Response:
         client: Client = request.scope["client"]
-        source = self._pushers.name(None if client is None else client[0])
-        with self._unchecked.coming(source) as coming:
+        pusher = self._policy.pusher(None if client is None else client[0], request.headers.get("authorization"))
+        # Before it has sent what would not be taken.
+        await self._queues.read(client, self._policy.expect_ration, pusher)
+        with self._unchecked.coming(pusher.source) as coming:
             # Its turn comes after its body: who sends slowly keeps nobody waiting.
             body = await coming.whole(request)
-            report = await self._queues.push(client, self._push, body, source)
+            is_packed = request.headers.get("content-type") == _GZIP
+            report, epoch = await self._queues.push(client, self._push, body, pusher, is_packed)
         for outcome, number in tally_of(report).counts().items():
             if outcome != "conflicts":
                 add(self._watch.counts.pushed, outcome, number)
         told = report_json(report, _REJECTIONS_TOLD, self._bounds.hashes)
+        told["left_out_for"] = dict(report.left_out.items())
+        told["appended"] = {"epoch": epoch, "ranges": [[start, stop] for start, stop in report.appended]}
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, _JSON)
 
-    def _push(self, body: bytes, source: str) -> ApplyReport:
+    def _push(self, body: bytes, pusher: Pusher, is_packed: bool) -> tuple[ApplyReport, str]:
         bounds = self._bounds
+        if is_packed:
+            # Never more of it than a push may be: what unpacks to more is not looked at.
+            unpacker = Unpacker(bounds.push_bytes)
+            try:
+                unpacker.feed(body)
+                body = unpacker.whole()
+            except LogError as error:
+                code = "too_large" if error.code == "too_large" else "no_operations"
+                raise NodeError(code, f"the body {error.reason}") from None
         # Not left to `split`, as too many lines are not malformed: the caller can send them in two pushes.
         if body.count(b"\n") > bounds.push_lines:
             raise NodeError(
@@ -517,9 +575,11 @@ class _Pushes:
             lines = split(body, bounds.push_lines)
         except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
-        if bytes_in(self._datastore.data_dir) >= bounds.push_store_bytes:
-            raise NodeError("full", "this node has no room for more operations from others")
-        return self._datastore.apply(lines, source=source)
+        # Others may have filled it since.
+        self._policy.expect_ration(pusher)
+        # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
+        epoch = self._datastore.log.head(make_key=False).epoch
+        return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
 
 
 class _Unchecked:
@@ -606,24 +666,38 @@ class _Coming:
             self.size += count
 
 
-class Pushers:
-    """A name for each place that pushes: for the quarantine, and so that what waits on behalf of one place drives out
-    nobody else's. At most `most` places are told apart since the node started."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: set[str] = set()
-
-    def name(self, host: str | None) -> str:
-        """`push:` and an address; for IPv6 its network of 64 bits, which one subscriber has to himself."""
-        place = place_of(host)
-        if place is None or (place not in self._known and len(self._known) >= self._most):
-            return OTHERS
-        self._known.add(place)
-        return _PUSH + place
-
-
 # Comparing
+
+
+class _Differing:
+    """Answers from what is kept with the log, by epoch and size: it remembers nothing from one question to the next."""
+
+    def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._heads = heads
+        self._queues = queues
+        self._bounds = bounds
+
+    async def answer(self, request: Request) -> Response:
+        body = await read_json(request, _QUESTION_BYTES, self._bounds, self._queues)
+        try:
+            asked = difference.read_question(expect_members(body, *difference.QUESTION_MEMBERS))
+        except difference.QuestionError as error:
+            raise wrong(error.path, str(error)) from None
+        client: Client = request.scope["client"]
+        head, spelt = await self._heads.told(client)
+        # Parts of the log are looked through; all else is at hand.
+        queue = self._queues.read if asked.prefixes is None else self._queues.search
+        try:
+            told, data = await queue(client, difference.answer, self._datastore, head, asked)
+        except difference.QuestionError as error:
+            if error.code == "type":
+                raise wrong(error.path, str(error)) from None
+            raise NodeError(error.code, str(error)) from None
+        line = _spelt(told)
+        if asked.epoch is None:
+            line = b'{"head":' + spelt + b"," + line[1:]
+        return Response(line + b"\n" + data, 200, None, _OCTETS)
 
 
 class _Reconciling:

@@ -70,6 +70,7 @@ _STATUS = {
     "locked": 503,
     "busy": 503,
     "too_many": 429,
+    "ration": 429,
     "header_too_large": 431,
     "disk_full": 507,
     "read_only": 403,

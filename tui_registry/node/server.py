@@ -66,6 +66,13 @@ class Address:
         return f"unix:{self.path}" if self.path else f"{self.scheme}://{host}:{self.port}"
 
 
+class Terms(NamedTuple):
+    """On which a node serves, and which may change while it does."""
+
+    bounds: NodeBounds
+    accept_ops: AcceptOps
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """The files of a node's certificate, as PEM.
@@ -89,7 +96,7 @@ def serve(
     new_epoch: bool = False,
     bounds: NodeBounds | None = None,
     whereabouts: Whereabouts | None = None,
-    reread: Callable[[], NodeBounds] | None = None,
+    reread: Callable[[], Terms] | None = None,
     on_ready: Callable[[Address], None] | None = None,
     on_shared: Callable[[Shared], None] | None = None,
     on_reread: Callable[[RegistryError | None], None] | None = None,
@@ -104,9 +111,9 @@ def serve(
     Args:
         port: 0 takes a free one.
         allow_remote: must be True for any address that is not loopback: what is served there, strangers can read.
-        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        accept_ops: whether others may push operations, and who.
         whereabouts: names, proxies and the path in front; its host is the one that is listened on.
-        reread: asked for the bounds from then on at SIGHUP; on_reread: told that they were taken, or of the declared
+        reread: asked for the terms from then on at SIGHUP; on_reread: told that they were taken, or of the declared
             error that kept them as they were.
         new_epoch: give the log another epoch first, so that every reader begins anew. It gets one without that where
             others were given another log under the one it has.
@@ -205,20 +212,28 @@ def _prepared(
     on_ready: Callable[[Address], None] | None,
     watch: Watch,
 ) -> tuple[_Server, socket.socket]:
-    bounds = bounds or NodeBounds()
+    terms = Terms(bounds or NodeBounds(), accept_ops)
+    bounds = terms.bounds
     # Who asks over a Unix socket names any host, and most say localhost.
     here = replace(whereabouts or Whereabouts(), host="localhost" if door.uds else door.host)
     queues = Queues(bounds)
 
-    def make(bounds: NodeBounds) -> ASGIApp:
-        return create_app(datastore, accept_ops=accept_ops, bounds=bounds, whereabouts=here, queues=queues, watch=watch)
+    def make(terms: Terms) -> ASGIApp:
+        return create_app(
+            datastore,
+            accept_ops=terms.accept_ops,
+            bounds=terms.bounds,
+            whereabouts=here,
+            queues=queues,
+            watch=watch,
+        )
 
     places, turns = _Places(bounds, Proxies(here), watch), _Turns()
     tls = None if door.tls is None else _Certificate(door.tls)
     listener = _bound(door, places) if door.uds is None else _bound_to_path(door.uds, places)
     try:
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
-        current = _Current(make(bounds))
+        current = _Current(make(terms))
     except BaseException:
         listener.close()
         raise
@@ -240,10 +255,11 @@ def _prepared(
         h11_max_incomplete_event_size=bounds.header_bytes,
     )
 
-    def renew(bounds: NodeBounds) -> None:
-        """What comes from now on is held to these bounds; of a connection that is open, its next request."""
+    def renew(terms: Terms) -> None:
+        """What comes from now on is held to these terms; of a connection that is open, its next request."""
+        bounds = terms.bounds
         queues.renew(bounds)
-        current.app = make(bounds)
+        current.app = make(terms)
         places.bounds = bounds
         config.http_protocol_class = _protocol(bounds, places, turns, watch, tls)
         config.timeout_keep_alive = bounds.idle_seconds
@@ -253,7 +269,7 @@ def _prepared(
         address = Address(door.host, listener.getsockname()[1], "http" if tls is None else "https")
     else:
         address = Address("", 0, path=str(door.uds))
-    return _Server(config, bounds, queues, address, on_ready, renew, watch, tls), listener
+    return _Server(config, terms, queues, address, on_ready, renew, watch, tls), listener
 
 
 class _Current:
@@ -428,24 +444,24 @@ _AT_ONCE = 16
 
 
 class _Server(uvicorn.Server):
-    reread: Callable[[], NodeBounds] | None = None
+    reread: Callable[[], Terms] | None = None
     on_reread: Callable[[RegistryError | None], None] | None = None
 
     def __init__(
         self,
         config: uvicorn.Config,
-        bounds: NodeBounds,
+        terms: Terms,
         queues: Queues,
         address: Address,
         on_ready: Callable[[Address], None] | None,
-        renew: Callable[[NodeBounds], None],
+        renew: Callable[[Terms], None],
         watch: Watch,
         tls: _Certificate | None,
     ) -> None:
         super().__init__(config)
         self._tls = tls
         self._watch = watch
-        self._bounds = bounds
+        self._terms = terms
         self._queues = queues
         self._address = address
         self._on_ready = on_ready
@@ -499,12 +515,12 @@ class _Server(uvicorn.Server):
     def _read_again(self) -> None:
         fault = None
         try:
-            bounds = self._bounds if self.reread is None else self.reread()
+            terms = self._terms if self.reread is None else self.reread()
             if self._tls is not None:
                 self._tls.renew()
-            if bounds != self._bounds:
-                self._renew(bounds)
-                self._bounds = bounds
+            if terms != self._terms:
+                self._renew(terms)
+                self._terms = terms
         except RegistryError as error:
             fault = error
         if self.on_reread is not None:

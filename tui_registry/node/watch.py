@@ -78,7 +78,7 @@ class Counts:
             sum. sent: bytes of bodies, by route. in_flight: being answered.
         unreadable: what was refused before it was a request, by code.
         connections: open ones. refused: those that there was no place for. handshakes: of TLS, that failed.
-        pushed: operations that others offered, by outcome.
+        pushed: operations that others offered, by outcome. refused_pushes: those that were not looked at, by code.
     """
 
     def __init__(self) -> None:
@@ -90,6 +90,7 @@ class Counts:
         self.unreadable: dict[str, int] = {}
         self.connections = self.refused = self.handshakes = 0
         self.pushed: dict[str, int] = {}
+        self.refused_pushes: dict[str, int] = {}
 
     def add(self, seen: Seen) -> None:
         """Count a request."""
@@ -108,6 +109,7 @@ class Counts:
         copied.__dict__.update(self.__dict__)
         copied.requests, copied.sent = {**self.requests}, {**self.sent}
         copied.unreadable, copied.pushed = {**self.unreadable}, {**self.pushed}
+        copied.refused_pushes = {**self.refused_pushes}
         copied.seconds = {route: ([*many], [*total]) for route, (many, total) in self.seconds.items()}
         return copied
 

@@ -40,6 +40,7 @@ from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
+from tui_registry.replica.log.sets import check_sets, forget_sets
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import Stored, record_of, unpacked
 from tui_registry.replica.store.tables import drop_words_aside
@@ -278,6 +279,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     forget_all_words(db)
     index_reaches(db, 1)
     judge_anew(db)
+    forget_sets(db)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
@@ -389,6 +391,11 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         say("the numbers of records by value were wrong", "and were counted anew")
     if _recount(db, counts, conflicts, mend=mend):
         say("the counters were wrong", "and were counted anew")
+    if check_sets(db, mend=mend):
+        say(
+            "what is kept of the log to compare it with others (set hash, symbols, root) did not fit it",
+            "and was made anew",
+        )
     return found
 
 

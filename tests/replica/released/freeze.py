@@ -5,21 +5,36 @@ from __future__ import annotations
 
 import gzip
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tui_registry.crdt import sign_up
+from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once, Ration
+from tui_registry.replica.log import sets
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
 _EPOCH = "e" * 32
 
 
+@contextmanager
+def kept_soon() -> Iterator[None]:
+    """What is kept of the log as a set follows it after a few operations, not after a thousand."""
+    most, sets.MOST_BEHIND = sets.MOST_BEHIND, 4
+    try:
+        yield
+    finally:
+        sets.MOST_BEHIND = most
+
+
+@kept_soon()
 def fill(datastore: Datastore) -> None:
     """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an
     operation that waits, two that were refused, an import, a peer half read, drafts, searches, names, a token, owners
-    that are muted or blocked, and what was left out."""
+    that are muted or blocked, what was left out, and two faces of a key."""
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -28,6 +43,11 @@ def fill(datastore: Datastore) -> None:
     _, moved = datastore.peers.store_entries("lab", cursor, arrivals)
     datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, moved.running_sum)
     datastore.peers.add("stick", "/media/stick")
+    # A key that shows one log to some and another to others.
+    for name, root in (("lab", "1" * 64), ("stick", "2" * 64)):
+        head = Head(_EPOCH, 40, "0" * 64, owner("stranger").address, 1, "3" * 64, root, NOW)
+        assert head.digest is not None
+        datastore.peers.see_head(name, head._replace(sig=sign_head(owner("stranger"), head.digest)))
 
     record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")
     run = ImportRun("/models", "import of a folder")

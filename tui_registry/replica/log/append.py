@@ -1,4 +1,4 @@
-"""Appending valid operations: log, heads, catalogue, words and counters, all within the caller's transaction."""
+"""Appending valid operations: log, heads, catalogue, words, counters and sets, all within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
 from tui_registry.replica.log.left_out import OVERHEAD_BYTES, count_source
+from tui_registry.replica.log.sets import keep
 from tui_registry.replica.store.stored import Stored, chunks, marks, packed, read_heads, read_record, stored_id
 
 _MODULUS = 2**256
@@ -61,14 +62,15 @@ class Batch:
             db: a connection inside a write transaction.
         """
         self._db = db
-        size, fingerprint, models, agents, conflicts, address = db.execute(
-            "SELECT size, fingerprint, models, agents, conflicts, address FROM replica"
+        size, fingerprint, models, agents, conflicts, address, kept = db.execute(
+            "SELECT size, fingerprint, models, agents, conflicts, address, kept FROM replica"
         ).fetchone()
         self._size: int = size
         self._sum = int(fingerprint, 16)
         self._counts: dict[Kind, int] = {"model": models, "agent": agents}
         self._conflicts: int = conflicts
         self._own: str = address
+        self._kept: int = kept
         (last_rid,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
         self._last_rid: int = last_rid
         # What is older than this comes into the word index when that is made anew so far.
@@ -84,6 +86,11 @@ class Batch:
         self.settled: set[int] = set()
         # How many of what was flushed this replica's key signed elsewhere.
         self.elsewhere = 0
+
+    @property
+    def size(self) -> int:
+        """Of the log, with what was appended."""
+        return self._size
 
     def load(self, ops: Iterable[Checked]) -> None:
         """Read what is known of these ops, of their children and of their keys."""
@@ -175,6 +182,8 @@ class Batch:
             "UPDATE replica SET size = ?, fingerprint = ?, models = ?, agents = ?, conflicts = ?",
             (self._size, f"{self._sum % _MODULUS:064x}", self._counts["model"], self._counts["agent"], self._conflicts),
         )
+        appended = [bytes.fromhex(new.ancestor.hash) for new in self._new]
+        self._kept = keep(db, self._kept, self._size - len(appended), appended)
         self._new.clear()
         self._new_by_idx.clear()
         self._new_keys.clear()

@@ -74,6 +74,7 @@ class ApplyReport:
         held: the ops of these that wait, by a digest of their bytes, each with the child it waits for.
         moved: the ops of earlier ones that these released, with the child they wait for now, None for no more.
         beyond: ops that waited when `held` was full: what strangers make us remember is bounded, these only count.
+        appended: where in the log what was applied stands: from which place up to which.
     """
 
     applied: int = 0
@@ -88,6 +89,7 @@ class ApplyReport:
     held: dict[bytes, str] = field(default_factory=dict, repr=False)
     moved: dict[bytes, str | None] = field(default_factory=dict, repr=False)
     beyond: int = field(default=0, repr=False)
+    appended: list[tuple[int, int]] = field(default_factory=list, repr=False)
 
     @property
     def missing(self) -> list[str]:
@@ -134,6 +136,10 @@ class ApplyReport:
             else:
                 self.beyond += 1
         self.pending = len(self.held) + self.beyond
+        for start, stop in later.appended:
+            if self.appended and self.appended[-1][1] == start:
+                start = self.appended.pop()[0]
+            self.appended.append((start, stop))
 
 
 @dataclass(slots=True)
@@ -365,6 +371,7 @@ def store(
             batch.load(free.op for free in freed if free.op is not None)
             released += freed
             queue.extend(freed)
+    report.appended = [(batch.size - report.applied, batch.size)] if report.applied else []
     batch.flush()
     report.conflicted, report.settled = batch.came_into_conflict, batch.settled
     report.elsewhere = batch.elsewhere

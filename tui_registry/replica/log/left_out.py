@@ -54,7 +54,7 @@ class Ration(NamedTuple):
     Attributes:
         named_only: only operations of keys that have a name here.
         owner_ops, owner_bytes: the most that this replica holds of one owner, in operations and in bytes on disk,
-            while these come from here.
+            while these come from here; keys that have a name here are held to neither.
         source_ops, source_bytes: the most that this replica holds of what one source (a peer, a place that pushes)
             brought first.
     """
@@ -246,20 +246,37 @@ class Rations:
                 for digest, address, reason, source, size, at, wanted in rows
             ]
 
-    def groups(self, limit: int = 200) -> list[LeftOutGroup]:
-        """What was left out, by owner and reason, the largest first."""
+    def groups(self, limit: int = 200, *, owner: str | None = None) -> list[LeftOutGroup]:
+        """What was left out, by owner and reason, the largest first.
+
+        Args:
+            owner: only of this one.
+        """
+        which = None if owner is None else _address(owner)
         with self._pool.read() as db:
             rows = db.execute(
                 "SELECT owner, reason, count(*), sum(size), max(at), sum(wanted > 0) FROM left_out "
-                "GROUP BY owner, reason ORDER BY 3 DESC, owner, reason LIMIT ?",
-                (max(0, limit),),
+                "WHERE ? IS NULL OR owner = ? GROUP BY owner, reason ORDER BY 3 DESC, owner, reason LIMIT ?",
+                (which, which, max(0, limit)),
             )
-            return [LeftOutGroup(owner.hex(), REASONS[reason], *rest) for owner, reason, *rest in rows]
+            return [LeftOutGroup(address.hex(), REASONS[reason], *rest) for address, reason, *rest in rows]
 
     def count(self) -> int:
         """How many operations that were left out are remembered."""
         with self._pool.read() as db:
             return int(db.execute("SELECT count(*) FROM left_out").fetchone()[0])
+
+    def counts(self) -> dict[Reason, int]:
+        """How many of them for each reason that there is."""
+        with self._pool.read() as db:
+            rows = db.execute("SELECT reason, count(*) FROM left_out GROUP BY reason ORDER BY reason")
+            return {REASONS[reason]: count for reason, count in rows}
+
+    def waiting(self, *, source: str) -> int:
+        """How many operations that a source sent last would be asked for if they were taken in."""
+        with self._pool.read() as db:
+            ask = "SELECT count(*) FROM left_out WHERE reason <> ? AND source = ? AND wanted = 0"
+            return int(db.execute(ask, (_code("blocked"), source)).fetchone()[0])
 
     def take_in(self, *, owner: str | None = None, source: str | None = None) -> int:
         """Ask at the next sync for what waits, and take it whatever the rations say; how many operations these are.
@@ -375,7 +392,7 @@ class Admission:
         if self._rations:
             _count_usage(db)
         (self._own,) = db.execute("SELECT address FROM replica").fetchone()
-        self._named = _named(db) if any(one.named_only for one in self._rations) else frozenset()
+        self._named = _named(db) if self._rations else frozenset()
         self._in_bytes = any(one.owner_bytes is not None or one.source_bytes is not None for one in self._rations)
         any_left, any_wanted = db.execute(
             "SELECT EXISTS (SELECT 1 FROM left_out), EXISTS (SELECT 1 FROM left_out WHERE wanted = ?)", (_ON_PURPOSE,)
@@ -464,7 +481,7 @@ class Admission:
         for one in self._rations:
             if _is_over(self._used, size, one.source_ops, one.source_bytes):
                 return "source_full"
-            if _is_over(of_owner, size, one.owner_ops, one.owner_bytes):
+            if owner not in self._named and _is_over(of_owner, size, one.owner_ops, one.owner_bytes):
                 return "owner_full"
         return None
 

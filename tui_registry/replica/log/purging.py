@@ -40,6 +40,7 @@ from tui_registry.replica.log.left_out import (
     want_removed,
 )
 from tui_registry.replica.log.peers import read_peers
+from tui_registry.replica.log.sets import take_out
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import record_of
 
@@ -178,6 +179,7 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     (owners,) = db.execute("SELECT count(DISTINCT owner) FROM keys WHERE rid IN (SELECT rid FROM purged)").fetchone()
     identical = [peer.name for peer in read_peers(db) if peer.identical]
     places, total, size = _remember(db, reason, now, identical)
+    take_out(db, places)
     (before,) = db.execute("SELECT models + agents FROM replica").fetchone()
     gone = _forget_derived(db)
     if gone > _MANY * before:
