@@ -3,6 +3,7 @@ everything in again, has the registry of those who never did."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -187,6 +188,18 @@ def test_so_many_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> 
         registry.rations.unblock(FLOOD.address)
         assert registry.apply(lines(roots(FLOOD, 9))).applied == 9
         assert registry.rations.count() == 0
+
+
+def test_who_has_most_left_out_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, "MAX_LEFT_OUT", 20)
+    with replica() as registry:
+        registry.rations.block(FLOOD.address)
+        registry.rations.block(HONEST.address)
+        registry.apply(lines(roots(FLOOD, 30)), source="lab")
+        registry.apply(lines(roots(HONEST, 5)), source="usb")
+        registry.apply(lines(roots(FLOOD, 30, "more")), source="lab")
+        by_source = Counter(one.source for one in registry.rations.left_out())
+        assert by_source == {"lab": 15, "usb": 5}
 
 
 def flood(registry: Datastore, count: int, *, held: int) -> int:

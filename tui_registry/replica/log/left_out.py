@@ -505,9 +505,14 @@ def remember(db: sqlite3.Connection, rows: Iterable[tuple[bytes, str, Reason, st
     """
     (count,) = db.execute("SELECT count(*) FROM left_out").fetchone()
     kept: set[bytes] = set()
+    is_full = False
     for digest, owner, reason, source, size in rows:
         if count >= MAX_LEFT_OUT and not _is_left(db, digest):
-            continue
+            freed = 0 if is_full else _make_room(db, source)
+            is_full = not freed
+            if is_full:
+                continue
+            count -= freed
         count += db.execute(
             "INSERT INTO left_out (hash, owner, reason, source, size, at) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (hash) DO NOTHING",
@@ -739,6 +744,28 @@ def want(
 
 def _is_left(db: sqlite3.Connection, digest: bytes) -> bool:
     return db.execute("SELECT 1 FROM left_out WHERE hash = ?", (digest,)).fetchone() is not None
+
+
+def _make_room(db: sqlite3.Connection, source: str) -> int:
+    """Forget the newest hashes of the source that has most, unless it is this one: who floods makes nobody else's
+    forgotten. How many that are; its log is read again where they are wanted."""
+    greediest, count = db.execute(
+        "SELECT source, count(*) FROM left_out GROUP BY source ORDER BY 2 DESC, source LIMIT 1"
+    ).fetchone()
+    if greediest == source:
+        return 0
+    rows = db.execute(
+        "DELETE FROM left_out WHERE seq IN (SELECT seq FROM left_out WHERE source = ? ORDER BY seq DESC LIMIT ?) "
+        "RETURNING owner",
+        (greediest, max(1, count // 16)),
+    ).fetchall()
+    forgotten = Counter(owner for (owner,) in rows)
+    forgotten[_OTHERS] = len(rows)
+    db.executemany(
+        "UPDATE left_at SET beyond = beyond + ? WHERE peer = ? AND owner = ?",
+        ((number, greediest, owner) for owner, number in forgotten.items()),
+    )
+    return len(rows)
 
 
 def _code(reason: Reason) -> int:
