@@ -699,9 +699,37 @@ def want_named(db: sqlite3.Connection, owners: Iterable[bytes]) -> None:
 
 
 def look_again(db: sqlite3.Connection) -> None:
-    """Something has changed that may make room, or give a name: what waits for that is looked at again."""
-    codes = tuple(_code(reason) for reason in (*sorted(DEFERRED), "unnamed"))
-    want(db, f"reason IN ({marks(codes)})", codes, None)
+    """Something has changed that may make room: what fits by now is asked for at the next sync. Not all that waits,
+    which would be fetched for nothing."""
+    by_source = _read_rations(db)
+    named = _named(db)
+    codes = [_code(reason) for reason in REASONS if reason in DEFERRED or reason == "unnamed"]
+    waiting = db.execute(
+        f"SELECT DISTINCT source, owner, reason FROM left_out WHERE wanted = 0 AND reason IN ({marks(codes)})", codes
+    ).fetchall()
+    fitting: dict[bytes, None] = {}
+    for source, owner, code in waiting:
+        scope = PUSHES if source.startswith(PUSHES) else source
+        rations = [one for one in (by_source.get(EVERYBODY), by_source.get(scope)) if one is not None]
+        is_named = owner.hex() in named
+        if REASONS[code] == "unnamed":
+            fits = is_named or not any(one.named_only for one in rations)
+        elif REASONS[code] == "source_full":
+            used = _usage(db, "sources", "source", source)
+            fits = not any(_is_over(used, 1, one.source_ops, one.source_bytes) for one in rations)
+        else:
+            used = _usage(db, "owners", "address", owner)
+            fits = is_named or not any(_is_over(used, 1, one.owner_ops, one.owner_bytes) for one in rations)
+        if fits:
+            fitting[owner] = None
+    # Of what is not remembered nobody knows why it was left out.
+    fitting.update((owner, None) for (owner,) in db.execute("SELECT DISTINCT owner FROM left_at WHERE beyond > 0"))
+    which = f"reason IN ({marks(codes)})"
+    if len(fitting) > _OWNERS_TOLD:
+        want(db, which, codes, None)
+        return
+    for owner in fitting:
+        want(db, f"owner = ? AND {which}", (owner, *codes), owner)
 
 
 # How
