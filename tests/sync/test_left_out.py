@@ -109,8 +109,9 @@ async def test_an_owner_who_is_full_keeps_nobody_else_waiting(here: Datastore, t
         here.peers.add("node", node.url)
         here.rations.set_ration(EVERYBODY, Ration(owner_ops=1))
         assert (await pull(here, "node")).applied == 2
-        here.names.set(BOB.address, "bob")
         here.rations.set_ration(EVERYBODY, Ration(owner_ops=1, source_ops=100))
+        assert (await pull(here, "node")).bytes == 0
+        here.names.set(BOB.address, "bob")
         result = await pull(here, "node")
         # Only what may come in is asked for.
         assert (result.applied, result.left_out, result.read) == (3, 0, 0)

@@ -683,19 +683,19 @@ def want_removed(db: sqlite3.Connection, peer: str) -> None:
 
 
 def named_since(db: sqlite3.Connection) -> list[bytes]:
-    """The owners of whom something was left out for want of a name, and who have one by now."""
+    """The owners of whom something was left out because they had no name, and who have one by now."""
     rows = db.execute(
         "SELECT n.address FROM owner_names n WHERE EXISTS "
-        "(SELECT 1 FROM left_out l WHERE l.owner = n.address AND l.reason = ? AND l.wanted = 0)",
-        (_code("unnamed"),),
+        "(SELECT 1 FROM left_out l WHERE l.owner = n.address AND l.reason IN (?, ?) AND l.wanted = 0)",
+        _FOR_A_NAME,
     )
     return [owner for (owner,) in rows]
 
 
 def want_named(db: sqlite3.Connection, owners: Iterable[bytes]) -> None:
-    """Ask for what was left out of these owners for want of a name."""
+    """Ask for what was left out of these owners because they had no name."""
     for owner in owners:
-        want(db, "owner = ? AND reason = ?", (owner, _code("unnamed")), owner)
+        want(db, "owner = ? AND reason IN (?, ?)", (owner, *_FOR_A_NAME), owner)
 
 
 def look_again(db: sqlite3.Connection) -> None:
@@ -736,6 +736,8 @@ def look_again(db: sqlite3.Connection) -> None:
 
 # Wanted as far as the rations allow, or whatever they say.
 _IF_ROOM, _ON_PURPOSE = 1, 2
+# What a name lets in.
+_FOR_A_NAME = (REASONS.index("unnamed"), REASONS.index("owner_full"))
 _IS_BLOCKED = "(SELECT 1 FROM kept_out k WHERE k.owner = {owner} AND k.blocked_at IS NOT NULL)"
 
 
