@@ -61,7 +61,7 @@ def test_status_tells_what_is_here(cli: Cli, here: Path) -> None:
     assert told["read_only"] is None
     with Datastore.open(here) as datastore:
         stats, address = datastore.stats(), datastore.address
-    assert told["records"] == {"models": stats.models, "agents": stats.agents}
+    assert told["records"] == {"models": stats.models, "agents": stats.agents, "muted": 0}
     assert told["operations"]["log"] == 7
     assert (told["key"]["address"], told["key"]["signed"]) == (address, 1)
     assert [(peer["name"], peer["last_sync"]) for peer in told["peers"]] == [("lab", None)]

@@ -73,7 +73,7 @@ class _Found:
         return {
             "folder": str(self.folder),
             "read_only": self.read_only or None,
-            "records": {"models": stats.models, "agents": stats.agents},
+            "records": {"models": stats.models, "agents": stats.agents, "muted": stats.muted},
             "conflicts": {"records": stats.conflicts, "own": self.own_conflicts},
             "operations": {
                 "log": stats.ops,
@@ -81,6 +81,7 @@ class _Found:
                 "pending": stats.pending,
                 "rejected": stats.rejected,
                 "unsupported": stats.unsupported,
+                "left_out": stats.left_out,
             },
             "key": {"address": self.address or None, "file": str(self.key_file), "signed": self.signed},
             "elsewhere": self.elsewhere,
@@ -111,6 +112,8 @@ class _Found:
         if self.read_only:
             yield "", f"it can only be read: {safe_text(self.read_only)}"
         yield "records", f"{plural(stats.models, 'model')}, {plural(stats.agents, 'agent')}"
+        if stats.muted:
+            yield "", f"{exact(stats.muted)} of owners that you muted, which lists do not show: 'mute' names them"
         if stats.conflicts:
             yours = f", {exact(self.own_conflicts)} of them yours to settle" if self.own_conflicts else ""
             yield "", f"{exact(stats.conflicts)} in conflict{yours}: 'conflicts' lists them"
@@ -119,6 +122,7 @@ class _Found:
             (stats.pending, "wait for others that they build on"),
             (stats.rejected, "were refused: 'quarantine' says why"),
             (stats.unsupported, "of peers are of a later version, and wait for an upgrade"),
+            (stats.left_out, "were left out by your choice: 'quarantine --left-out' says why"),
         ):
             if count:
                 yield "", f"{exact(count)} {what}"

@@ -469,7 +469,7 @@ class _Pull:
                 break
             report = await self._keep(lines)
             left -= useful
-            is_room = not report.deferred or report.applied > 0
+            is_room = not report.left_out["source_full"] or report.applied > 0
         return is_room
 
     async def _ask_first(self, transport: Transport) -> RemoteHead | None:
