@@ -509,7 +509,9 @@ class _Asking:
             if self._pushing and have == FIRST_OF_PUSH and wanted > _MANY and not is_one_sided:
                 # Nothing has to be fetched afterwards: a question more spares many symbols that an estimate is off by.
                 wanted = min(max(_MANY // 2, about // 2), _MANY)
-            if wanted > SYMBOLS or have == SYMBOLS:
+            # Of a small log all hashes may be fewer bytes than so many symbols.
+            is_listed = (wanted - have) * SYMBOL_BYTES > theirs.head.size * LISTED_BYTES
+            if wanted > SYMBOLS or have == SYMBOLS or is_listed:
                 break
             data += await self._symbols(theirs, have, wanted)
             found = await in_thread(self._told, theirs, data)
