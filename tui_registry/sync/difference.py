@@ -585,8 +585,12 @@ class _Asking:
                     return await self._listed(theirs, bits, first)
                 return await self._sketched(theirs, bits, first, last, length)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(first)) for first in range(0, 1 << bits, max(1, most))]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(first)) for first in range(0, 1 << bits, max(1, most))]
+        except ExceptionGroup as failed:
+            # As of one question: the first to fail says why.
+            raise failed.exceptions[0] from None
         theirs_only: set[bytes] = set()
         ours_only: set[bytes] = set()
         for task in tasks:
