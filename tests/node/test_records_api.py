@@ -14,9 +14,9 @@ import pytest
 
 from tests.node.conftest import T0, Node, bearer, client, refused, serving
 from tests.seeds import seed
-from tui_registry.crdt import AgentOp, ModelOp
+from tui_registry.crdt import AnyOp
 from tui_registry.datastore import Datastore, Once
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import ABSENT, GivenManifest, Kind, Record
 from tui_registry.node import Address, NodeBounds, running
 from tui_registry.replica.store import connection
 

@@ -559,8 +559,7 @@ _SENT: dict[Kind, Record] = {
 }
 
 _MANIFEST_SENT: Record = {
-    "repository_url": "https://huggingface.co/me/tiny-llama-ft",
-    "artifacts": [{"uri": "model.safetensors", "sha256": "9f" * 32, "size_bytes": 2_200_119_864}],
+    "artifacts": [{"uri": "weights/model.safetensors", "sha256": "9f" * 32, "size_bytes": 2_200_119_864}],
     "derived_from": [{"relation": "Finetune", "name": "TinyLlama/TinyLlama-1.1B-Chat-v1.0"}],
     "languages": ["en"],
 }
