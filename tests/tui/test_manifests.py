@@ -45,7 +45,7 @@ async def test_a_record_is_deprecated_by_one_key_shown_so_everywhere_and_brought
         async with running(datastore, WIDE) as (app, pilot):
             list_of(app).move_to(0)
             await press(pilot, "D")
-            await press(pilot, "tab", *"use", "space", "it", "tab", *"tiny-2", "ctrl+s")
+            await press(pilot, "tab", *"use", "space", *"it", "tab", *"tiny-2", "ctrl+s")
             await press(pilot, "enter")
             await press(pilot, "ctrl+s")
             assert "is deprecated from now on: u takes it back" in status(app)
@@ -55,7 +55,7 @@ async def test_a_record_is_deprecated_by_one_key_shown_so_everywhere_and_brought
             assert says(datastore, record_id, "artifacts") == [ARTIFACT]
             shown = screen_text(app)
             assert "tiny  deprecated" in shown
-            assert "! deprecated: use it; its owner names another model" in shown
+            assert "! deprecated: use it; its owner" in shown
             await press(pilot, "u", "y")
             assert says(datastore, record_id, "status") == "Active"
             assert "deprecated" not in screen_text(app)
@@ -114,6 +114,8 @@ async def test_a_manifest_in_conflict_is_said_and_settled_by_choosing_a_version(
             assert "left" in shown
             chosen = datastore.manifests.versions(record_id)[1]
             await press(pilot, "b")
+            # The key signed elsewhere: that is asked about before
+            await press(pilot, "right", "enter")
             assert chosen.record is not None
             assert says(datastore, record_id, "status_message") == chosen.record["status_message"]
             assert len(behind(datastore, record_id).live_heads) == 1

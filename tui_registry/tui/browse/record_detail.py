@@ -365,8 +365,8 @@ def _read_operations(datastore: Datastore, record_id: str, before: int | None) -
 
 
 def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry | None = None) -> Content:
-    """The lines above the tabs: whether it is still to be used, name, what it is, who signed it, what it needs, and what
-    is wrong with it."""
+    """The lines above the tabs: whether it is still to be used, name, what it is, who signed it, what it needs, and
+    what is wrong with it."""
     record = entry.record
     stated = {row.path: row.text for row in fact_rows(record) if row.stated}
     name = safe_text(str(record["name"]), 200) or "(no name)"
