@@ -16,10 +16,12 @@ import tui_registry.tui
 from tests.seeds import NOW, make_record, owner, signed
 from tests.trust.strings import STRINGS, dangers, fitted
 from tests.tui.driving import replica
-from tui_registry.crdt import sign_up
+from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
 from tui_registry.datastore import Datastore, Draft, Ration
-from tui_registry.errors import Json
+from tui_registry.errors import Json, Kind, Record
 from tui_registry.query import QueryError
+from tui_registry.records import derive_manifest_id
+from tui_registry.records.schema import defaults
 from tui_registry.tui import RegistryApp
 
 TEXTS = tuple(STRINGS.values())
@@ -68,7 +70,7 @@ def _strangers(place: int) -> list[bytes]:
         fields |= {"model_type": other, "quantization": other}
     op = signed(owner(f"owner {place}"), kind, fitted(around[0], 128), at=NOW - place, **fields)
     assert op.record is not None
-    made = [op.to_json()]
+    made = [op.to_json(), *_behind(owner(f"owner {place}"), op, kind, around, rivals=2 if place % 5 == 0 else 1)]
     if place % 2:
         for version in ("1.0.0", "2.0.0"):
             rival = sign_up(
@@ -78,12 +80,50 @@ def _strangers(place: int) -> list[bytes]:
     return made
 
 
+def _behind(identity: Identity, op: ModelOp | AgentOp, kind: Kind, texts: list[str], rivals: int) -> list[bytes]:
+    """A manifest of a record that says these strings wherever it may, and rival versions of it."""
+    assert op.record is not None
+    short, words = [fitted(text, 64) for text in texts], [fitted(text, 128) for text in texts]
+    digest = "ab" * 32
+    made = []
+    for rival in range(rivals):
+        value: Record = defaults("manifest") | {
+            "manifest_id": derive_manifest_id(op.key), "owner_id": identity.address, "subject_id": op.key,
+            "subject_kind": kind.capitalize(), "subject_name": op.record["name"],
+            "created_at": op.record["created_at"], "updated_at": op.record["updated_at"],
+            "status": {"Other": short[rival]}, "status_message": fitted(texts[1], 500), "superseded_by": digest,
+            "artifacts": [
+                {"uri": "x:[@click=app.quit]", "media_type": text, "sha256": digest, "size_bytes": 2**64 - 1,
+                 "quantization": {"Other": short[2]}}
+                for text in words
+            ],
+            "interfaces": [{"url": "x:[/x]", "protocol": {"Other": short[3]}, "version": text} for text in short],
+            "derived_from": [
+                {"relation": {"Other": short[4]}, "model_id": digest, "name": text, "sha256": None} for text in words
+            ],
+            "required_models": [digest],
+            "evaluations": [
+                {"benchmark": word, "metric": text, "value": "0.1", "source": "x:[/x]"}
+                for word, text in zip(words, short, strict=True)
+            ],
+            "datasets": words,
+        }  # fmt: skip
+        made.append(sign_up(identity, "manifest", value, counter=2 + rival).to_json())
+    return made
+
+
 def _own(datastore: Datastore) -> None:
     """Records of one's own with such names, one of them edited and two deleted."""
     for place, text in enumerate(TEXTS[::6]):
         key = datastore.add("model", make_record("model", fitted(text, 128), description=fitted(text, 500))).key
         entry = datastore.entry(key)
         assert entry is not None
+        if place > 2:
+            said: Record = defaults("manifest") | {
+                "status": {"Other": fitted(text, 64)}, "status_message": fitted(text, 500), "datasets": [fitted(text, 128)],
+                "derived_from": [{"relation": "Merge", "model_id": None, "name": fitted(text, 128), "sha256": None}],
+            }  # fmt: skip
+            datastore.manifests.set(key, said)
         if place == 0:
             datastore.update("model", key, {**entry.record, "version": "3.0.0"}, entry.heads)
         elif place < 3:
@@ -104,6 +144,9 @@ def _own_conflict(datastore: Datastore) -> None:
         lines.append(
             sign_up(owner("me"), "model", {**root.record, **fields}, children=[root.hash], clock=2, counter=2).to_json()
         )
+    # And one of which only what stands behind it was.
+    lone = signed(owner("me"), "model", fitted(TEXTS[5], 128), at=NOW - 2)
+    lines += [lone.to_json(), *_behind(owner("me"), lone, "model", [*TEXTS[:AT_ONCE]], rivals=2)]
     assert not datastore.apply(lines, source="device").rejected
 
 

@@ -63,12 +63,12 @@ async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str 
 async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every page of the list, and every tab of records that hold all strings between them."""
     looker.look(app)
-    await walk(app, pilot, looker, *["pagedown"] * 3, "g", "right", "right", "right")
+    await walk(app, pilot, looker, *["pagedown"] * 3, "g", "right", "right", "right", "right")
     for turn in range(0, len(TEXTS), AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
         looker.look(app)
-        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 3)
+        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 4)
     await walk(app, pilot, looker, "enter", "G", "escape", "space", "space", "y", "escape", "d", "escape", "escape")
 
 
@@ -88,7 +88,7 @@ async def detail_alone(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> 
     for turn in range(3, len(TEXTS), 2 * AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
-        await walk(app, pilot, looker, "enter", "right", "right", "right")
+        await walk(app, pilot, looker, "enter", "right", "right", "right", "G", "right")
         for key in ("e", "y", "o", "v", "b"):
             await walk(app, pilot, looker, key, "escape")
         await walk(app, pilot, looker, "escape")
@@ -124,7 +124,7 @@ async def conflicts(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> Non
         rows.move_to(next(place for place in range(rows.total) if getattr(rows.item_at(place), "path", "") == path))
         await settle(pilot)
         await walk(app, pilot, looker, "a", "enter", "j", "escape", "ctrl+s", "d", "escape")
-    await walk(app, pilot, looker, "escape")
+    await walk(app, pilot, looker, "escape", "j", "exclamation_mark", "down", "escape")
 
 
 async def ones_own(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -133,7 +133,7 @@ async def ones_own(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None
     await settle(pilot)
     for _ in range(3):
         await walk(app, pilot, looker, "v", "escape", "u", "escape", "d", "escape", "j")
-    await walk(app, pilot, looker, "d", "y", "U", "escape")
+    await walk(app, pilot, looker, "d", "y", "U", "escape", "D", "tab", "x", "tab", "x", "enter", "escape", "escape")
 
 
 async def peers(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -185,6 +185,9 @@ async def forms_of_records(app: RegistryApp, pilot: Pilot[None], looker: Looker)
     await go_to(pilot, "tags")
     for letter in ("left_square_bracket", "s", "w", "l"):  # what some of the strings begin with
         await walk(app, pilot, looker, letter, "down", "down", ("backspace", "end", "backspace", "backspace"))
+    for name in ("artifacts", "interfaces", "derived_from", "evaluations"):
+        await go_to(pilot, f"manifest.{name}")
+        await walk(app, pilot, looker, "enter", "tab", "tab", "escape", "down", "enter", "escape", "delete", "ctrl+z")
     from tui_registry.tui.register.model_rows import PickModel
 
     app.push_screen(PickModel("x"))
@@ -271,7 +274,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     ),
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpScreen SearchesScreen"),
     (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen"),
-    (ones_own, WIDE, ""),
+    (ones_own, WIDE, "StatusScreen"),
     (
         peers,
         NARROW,
@@ -284,7 +287,11 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         NARROW,
         "ChoiceMenu DifferenceList DraftList KindRow MergeScreen PreviewScreen RegisterMode",
     ),
-    (forms_of_records, WIDE, "CheckList ChoicesRow ModelsRow PickModel TemplateRow WordOffers"),
+    (
+        forms_of_records,
+        WIDE,
+        "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
+    ),
     (imports, NARROW, "FindingList FindingsScreen ImportSource MendScreen NarrowingLine"),
     (words_of_the_code, NARROW, ""),
 )

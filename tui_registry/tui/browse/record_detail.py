@@ -497,11 +497,14 @@ def sources(entry: Entry, behind: ManifestEntry | None, width: int) -> Content:
             lines += [Content(""), *paragraph(f"{action('record.edit').footer_key} edits it: Sources", width)]
         return stack(lines)
     lines, before = list[Content](), ""
-    for row in rows:
+    for row in _of_one_line(rows):
         name = row.path.partition("[")[0]
-        lines += [Content("")] if before and (name != before) and ("[" in row.path or before in _LISTS) else []
-        # Of a list only the first line has the label.
-        lines += field(row.plain if name != before else "", row.text, width, _LABEL)
+        lines += [Content("")] if before and name != before and {name, before} & _LISTS else []
+        # Of a list only the first line has the label, and a digest stands by itself: it is looked for, not read.
+        text, digest, hexadecimal = row.text.partition(", SHA-256 ")
+        lines += field(row.plain if name != before else "", text, width, _LABEL)
+        if digest:
+            lines += field("", Content.styled(f"SHA-256 {hexadecimal}", "$foreground-muted"), width, _LABEL)
         before = name
     if behind.problems:
         lines += heading("Problems")
@@ -511,10 +514,21 @@ def sources(entry: Entry, behind: ManifestEntry | None, width: int) -> Content:
     return stack(lines)
 
 
+def _of_one_line(rows: Sequence[Row]) -> list[Row]:
+    """The rows of a manifest, with the words of a list of words in one."""
+    joined = list[Row]()
+    for row in rows:
+        name = row.path.partition("[")[0]
+        if name in _WORDS and joined and joined[-1].path == name:
+            joined[-1] = joined[-1]._replace(text=f"{joined[-1].text}, {row.text}")
+        else:
+            joined.append(row._replace(path=name) if name in _WORDS else row)
+    return joined
+
+
+_WORDS: Final = frozenset(("datasets", "languages"))
 # Of a manifest these have a line for each item.
-_LISTS: Final = frozenset(
-    ("artifacts", "interfaces", "derived_from", "required_models", "evaluations", "datasets", "languages")
-)
+_LISTS: Final = frozenset(("artifacts", "interfaces", "derived_from", "required_models", "evaluations"))
 
 
 def history(record_id: str, shown: HistoryShown | None, around: Surroundings, width: int) -> Content:

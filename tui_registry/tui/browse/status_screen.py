@@ -44,7 +44,7 @@ class StatusScreen(Dialog[Record]):
         self._manifest = behind.manifest or defaults("manifest")
 
     def compose_answers(self) -> Iterable[Widget]:
-        yield OptionList(*(Option(_words(word, about)) for _, word, about in _STATUSES), compact=True)
+        yield OptionList(*(Option(_words(place, None)) for place in range(len(_STATUSES))), compact=True)
         yield Static(Content("Why, and what to do"), classes="name")
         yield LineInput(safe_text(str(self._manifest["status_message"])), placeholder="use 1.1 instead", compact=True)
         yield Static(Content(f"Replaced by another {self._entry.kind}"), classes="name")
@@ -77,8 +77,15 @@ class StatusScreen(Dialog[Record]):
         return {**self._manifest, **said}
 
     @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        for place in range(len(_STATUSES)):
+            event.option_list.replace_option_prompt_at_index(place, _words(place, event.option_index))
+        self._check()
+
     @on(Input.Changed)
-    def _changed(self) -> None:
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
         self._check()
 
     @flow(group="check", exclusive=True, background=True)
@@ -138,8 +145,10 @@ class StatusScreen(Dialog[Record]):
             self.dismiss(self._said())
 
 
-def _words(word: str, about: str) -> Content:
-    return Content.assemble(f" {word}", (f"  {about}" if about else "", "$foreground-muted"))
+def _words(place: int, chosen: int | None) -> Content:
+    _, word, about = _STATUSES[place]
+    sign = "(•)" if place == chosen else "( )"
+    return Content.assemble(f" {sign} {word}", (f"  {about}" if about else "", "$foreground-muted"))
 
 
 def _is_id(text: str) -> bool:

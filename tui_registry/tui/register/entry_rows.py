@@ -304,7 +304,7 @@ class EntriesRow(FieldRow):
             _line(place, entry_words(entry, self._names), marks.get(place, ""))
             for place, entry in enumerate(self._entries)
         ]
-        self.control.put([*words, Content.styled(f"+ add {_a(self.one)}", "$text-muted")])
+        self.control.put([*words, Content.styled(f"  + add {_a(self.one)}", "$text-muted")])
 
 
 class EntryList(OptionList):

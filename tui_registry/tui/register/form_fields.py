@@ -242,7 +242,15 @@ def entry_words(texts: Mapping[str, str], names: Mapping[str, str] | None = None
     """An entry on one line: what is stated, with long numbers by their beginning, and ids by the names of records."""
     said = [text.removeprefix(OTHER) for text in texts.values() if text.strip()]
     known = {} if names is None else names
-    return "  ".join(known.get(text) or (f"{text[:12]}…" if _is_hex(text) else text) for text in said)
+    return "  ".join(known.get(text) or _shortened(text) for text in said)
+
+
+def _shortened(text: str) -> str:
+    """A digest by its beginning, a long address by its end, which tells it from those beside it."""
+    if _is_hex(text):
+        return f"{text[:12]}…"
+    last = text.rstrip("/").rpartition("/")[2]
+    return f"…/{last}" if len(text) > _LONG_ADDRESS and "://" in text and last else text
 
 
 def shown_text(field: FormField, text: str) -> str:
@@ -384,6 +392,7 @@ _LABELS = {
     f"{MANIFEST}architecture.kv_token_bytes": "Cache a token",
     f"{MANIFEST}interfaces.version": "Version",
 }
+_LONG_ADDRESS = 36
 # How the form takes it, after what it is.
 _ENTRIES = "; Enter opens one, a adds, Delete removes"
 _ONE_BY_ONE = "; Enter or a comma adds one, "
