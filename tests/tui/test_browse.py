@@ -153,11 +153,13 @@ async def test_the_detail_follows_the_cursor_and_its_tabs_turn_from_the_list(tmp
             assert detail.entry is not None
             assert detail.entry.record["name"] == "with-formfile"
             seen = []
-            for _ in range(3):
+            for _ in range(4):
                 await press(pilot, "right")
                 seen.append(detail.tab)
-            assert seen == ["requirements", "formfile", "history"]
+            assert seen == ["requirements", "formfile", "sources", "history"]
             assert "registered" in screen_text(app)
+            await press(pilot, "left")
+            assert "has not said where its files are" in screen_text(app)
             await press(pilot, "left")
             assert "VCPU 2" in screen_text(app)
 
