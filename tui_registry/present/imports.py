@@ -55,6 +55,8 @@ class Finding:
         notes: what could not be read and what a person should look at, each a sentence.
         manifest: what is to stand behind it, complete and in order; None where there is to be none, `ABSENT` where the
             source says nothing of it.
+        manifest_stated: the fields of the manifest that it states; None for all of them.
+        files: the files of the manifest whose digest nothing states and that lie on this machine, by their `uri`.
     """
 
     source: str
@@ -70,6 +72,8 @@ class Finding:
     entry: str | None = ""
     stated: frozenset[str] | None = None
     manifest: GivenManifest = ABSENT
+    manifest_stated: frozenset[str] | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def settled(self, paths: Collection[str]) -> Finding:
         """The finding without the problems of fields that a person has given a value."""
