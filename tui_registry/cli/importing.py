@@ -31,7 +31,7 @@ from tui_registry.cli.output import (
 from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere, token_in
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, ImportRun, StoreError
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.errors import ABSENT, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers import CutShortError, is_address, place_of, read_source
 from tui_registry.importers.formats import FILES
 from tui_registry.importers.others import FORMAT
@@ -45,6 +45,7 @@ from tui_registry.present.imports import (
     OperationsTaken,
     Skipped,
     Untold,
+    change_lines_behind,
     describe,
     judged,
     passed_over,
@@ -383,7 +384,8 @@ class _Import:
             except InvalidRecord as error:
                 return judged(finding, error.problems)
         finding = finding.settled(chosen)
-        described = describe(finding, self.run, record, (finding.stated or ()) if self._wins else chosen)
+        stated = (finding.stated or ()) if self._wins else chosen
+        described = describe(finding, self.run, record, stated, manifest_wins=self._wins)
         set_here = dict.fromkeys(chosen, "--set") if finding.origins else {}
         notes = [one for one in finding.notes if one != LICENCE_ASSUMED or "license" not in chosen]
         candidate = judged(replace(finding, record=record, origins={**finding.origins, **set_here}, notes=tuple(notes)))
@@ -418,8 +420,9 @@ class _Import:
                     "problems": [problem.to_json() for problem in line.problems],
                     "notes": list(line.notes),
                     "origins": dict(line.origins),
-                    "changes": [change._asdict() for change in line.changes],
+                    "changes": [change._asdict() for change in (*line.changes, *line.manifest_changes)],
                     "record": line.record,
+                    **({} if line.manifest is ABSENT else {"manifest": line.manifest}),
                     **line.counts,
                 }
             )
@@ -437,6 +440,8 @@ class _Import:
         out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], source)))
         for change in change_lines(line.before, line.record) if line.changes else ():
             out(f"  {change}")
+        for change in change_lines_behind(line):
+            out(f"  manifest: {change}")
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
         # What is here as it is described was looked at before

@@ -138,7 +138,8 @@ class LocalWrites:
                 outcome = TakenIn(comparison)
                 if comparison.found in wanted:
                     outcome = turn.take_in(entry, comparison)
-                identifier = comparison.id if outcome.op is None else outcome.op.key
+                signed = outcome.op if outcome.op is not None and outcome.op.kind != "manifest" else None
+                identifier = comparison.id if signed is None else signed.key
                 if outcome.op is not None and identifier is not None:
                     run.claim(entry, identifier)
                 # What stays as a person edited it is told until `update` takes the rest
@@ -421,11 +422,19 @@ class _Turn:
         try:
             if compared.found != "changed" or compared.id is None:
                 return TakenIn(compared, self.add(entry.kind, compared.record, compared.manifest))
+            if same_content(compared.before, compared.record) and compared.manifest is not ABSENT:
+                return TakenIn(compared, self._manifest_alone(compared.id, compared.manifest, compared.manifest_heads))
             known = self.existing(entry.kind, compared.id, compared.heads)
             op = self.write_both(known, compared.record, compared.manifest, compared.manifest_heads)
             return TakenIn(compared, op)
         except StoreError as error:
             return TakenIn(compared, error=error)
+
+    def _manifest_alone(self, record_id: str, manifest: Record | None, seen: Collection[str]) -> Write:
+        """Write what stands behind a record that stays as it is, or remove it."""
+        if manifest is None:
+            return self.remove(self.existing("manifest", derive_manifest_id(record_id), seen))
+        return self.set_manifest(record_id, manifest, seen)
 
     def change_or_refuse(self, change: RecordChange) -> Write | RegistryError:
         """Write a value, bring a record back or remove it; an error of this one record is a value."""
