@@ -47,7 +47,7 @@ from tui_registry.errors import (
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.records.wire import derive_manifest_id
-from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
+from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of, revision_with
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
@@ -184,6 +184,7 @@ __all__ = [
     "carry_out_reverse",
     "plan_undo",
     "revision_of",
+    "revision_with",
     "same_content",
 ]
 

@@ -147,6 +147,11 @@ def revision_of(heads: Iterable[str]) -> str:
     return sha3_256("".join(heads).encode()).hexdigest()
 
 
+def revision_with(heads: Iterable[str], beside: Iterable[str]) -> str:
+    """What stands for the heads of a record and of its manifest; without a manifest ever, for those of the record."""
+    return revision_of(sorted((*heads, *beside)))
+
+
 class Stats(NamedTuple):
     """Counts of what this replica holds.
 

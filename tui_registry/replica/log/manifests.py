@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import InvalidRecord, Problem, Record
+from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import check_manifest_of
 from tui_registry.replica.catalogue.manifests import ManifestEntry, read_manifest
-from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history
-from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history, read_versions, version_at
+from tui_registry.replica.store.connection import Pool, StoreError
 
 if TYPE_CHECKING:
     from tui_registry.crdt import AnyOp
@@ -43,11 +44,28 @@ class Manifests:
 
     def history(self, record_id: str, *, limit: int | None = None, before: int | None = None) -> list[HistoryEntry]:
         """The operations on the manifest of a record, the last arrived first; arguments as for `Datastore.history`."""
-        from tui_registry.records.wire import derive_manifest_id
-
         with self._pool.read() as db:
             key = find_key(db, derive_manifest_id(record_id))
             return [] if key is None else read_history(db, key, limit, before)
+
+    def versions(self, record_id: str) -> list[HistoryEntry]:
+        """The live versions of the manifest of a record, the one that is shown first; of another owner's at most 64."""
+        with self._pool.read() as db:
+            key = find_key(db, derive_manifest_id(record_id))
+            found = None if key is None else read_versions(db, key)
+            return [] if found is None else [*found.live]
+
+    def at(self, record_id: str, moment: int) -> HistoryEntry | None:
+        """The manifest of a record as it was at a moment (Unix seconds), by the times at which its operations say that
+        they were written; None where there was none yet. Where it was deleted then, `record` of it is None."""
+        with self._pool.read() as db:
+            key = find_key(db, derive_manifest_id(record_id))
+            try:
+                return None if key is None else version_at(db, key, moment)
+            except StoreError as error:
+                if error.code != "not_found":
+                    raise
+                return None
 
     def set(self, record_id: str, manifest: Record, seen: Sequence[str] = (), *, once: Once | None = None) -> AnyOp:
         """Write what stands behind a record of this replica's key.
