@@ -15,6 +15,7 @@ from tests.seeds import make_record, owner
 from tui_registry.datastore import Datastore, ImportRun, TakenIn, carry_out_reverse
 from tui_registry.errors import ABSENT, GivenManifest, Json, Record
 from tui_registry.records.schema import defaults
+from tui_registry.replica.catalogue.current import revision_with
 
 FILES: Json = [
     {"uri": "a.gguf", "media_type": "", "sha256": None, "size_bytes": 7, "quantization": None},
@@ -211,6 +212,38 @@ def test_undoing_an_import_takes_both_back_in_one(shared: Datastore) -> None:
     entry = shared.entry(record)
     assert entry is not None
     assert entry.record["description"] != "another"
+
+
+def test_a_copy_that_was_edited_is_taken_and_one_of_an_earlier_version_undoes_nothing(shared: Datastore) -> None:
+    record = identifier(taken(shared, "copied", manifest(languages=["en"])))
+
+    def copy(given: GivenManifest, revision: str | None) -> TakenIn:
+        run = ImportRun("", "apply")
+        entry = shared.entry(record)
+        assert entry is not None
+        described = run.describe(
+            "", "", "model", entry.record, stated=ALL, heads=entry.heads, revision=revision, manifest=given
+        )
+        (one,) = shared.take_in([described], run, update=True)
+        return one
+
+    def revision() -> str:
+        entry, beside = shared.entry(record), shared.manifests.get(record)
+        assert entry is not None
+        assert beside is not None
+        return revision_with(entry.heads, beside.heads)
+
+    first, said = revision(), shown(shared, record)
+    assert said is not None
+    assert copy(said, first).comparison.found == "same"
+    assert copy({**said, "languages": ["nl"]}, first).op is not None
+    assert at(shared, record, "languages") == ["nl"]
+    # What was printed before that, as it was printed, and changed without a look at what is here
+    assert copy(said, first).comparison.found == "same"
+    stale = copy({**said, "languages": ["fr"]}, first)
+    assert (stale.comparison.found, stale.op) == ("kept", None)
+    assert copy(None, revision()).op is not None
+    assert shown(shared, record) is None
 
 
 TEXTS = st.lists(st.sampled_from(["en", "nl", "fr"]), unique=True, max_size=3).map(list[Json])

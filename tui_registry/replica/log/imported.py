@@ -22,7 +22,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.records.as_written import read_record
 from tui_registry.records.merging import differing, merge, paths, value_at
 from tui_registry.records.schema import ID_FIELD, MANIFEST_FIELDS, MAX_OP_BYTES, NULL_HASH, defaults
-from tui_registry.replica.catalogue.current import check_both_among, revision_of
+from tui_registry.replica.catalogue.current import check_both_among, revision_of, revision_with
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, variant_text
 from tui_registry.replica.log.batches import Together
 from tui_registry.replica.store.connection import Pool, StoreError
@@ -424,8 +424,9 @@ class _Here(NamedTuple):
 
 
 class _Now(NamedTuple):
-    """A manifest as it is, None where there is none; without heads there never was one. `first` is its first version."""
+    """A manifest as it is, None where there is none; one that never was has no heads. `first` is its first version."""
 
+    rid: int | None
     manifest: Record | None
     heads: tuple[str, ...]
     live: int
@@ -515,12 +516,18 @@ class _Looking:
         if not entry.heads and entry.revision is None and row is not None and row.id == here.id:
             return self._against(entry, here, row.said)
         found = self._merged(entry, here, before, heads, before)
-        stale = (entry.heads and set(entry.heads) != set(heads)) or entry.revision not in (None, revision_of(heads))
+        stale = (entry.heads and set(entry.heads) != set(heads)) or self._is_stale(entry, here, heads)
         if found.found != "changed" or not stale:
             return found
         if self._is_copy(entry):
             return Comparison("same", here.id, heads, before)
         return Comparison("kept", here.id, heads, before, reason=_stale(here))
+
+    def _is_stale(self, entry: Described, here: _Here, heads: tuple[str, ...]) -> bool:
+        """Whether its revision is another one than that of the record, with or without the manifest."""
+        if entry.revision in (None, revision_of(heads)):
+            return False
+        return entry.revision != revision_with(heads, self._manifest(here).heads)
 
     def _is_copy(self, entry: Described) -> bool:
         """Whether it is the very version that it says it is a copy of."""
@@ -641,14 +648,15 @@ class _Looking:
     def _behind(self, entry: Described, here: _Here, found: Comparison) -> Comparison:
         """The comparison of an entry and its record, with their manifests."""
         row = self._row(entry)
-        said = row.said if row is not None and row.id == here.id else {}
+        carries = str(entry.record[ID_FIELD[entry.kind]]) == here.id
+        is_copy = carries and bool(entry.heads or entry.revision or row is None or row.id != here.id)
+        said = row.said if row is not None and row.id == here.id and not is_copy else {}
         if found.found == "same" and not entry.manifest_wins and _says_behind(entry, said):
             return found
         before, heads = self._read(here)
-        if str(entry.record[ID_FIELD[entry.kind]]) == here.id and entry.heads and set(entry.heads) != set(heads):
+        if is_copy and entry.heads and set(entry.heads) != set(heads):
             return found  # a copy of an earlier version
         now = self._manifest(here)
-        is_copy = not said and str(entry.record[ID_FIELD[entry.kind]]) == here.id
         if entry.manifest_wins or is_copy:
             base = now.manifest
         elif _MANIFEST in said:
@@ -660,6 +668,8 @@ class _Looking:
         kept = (*found.edited, *edited)
         if after is ABSENT:
             return found._replace(edited=kept)
+        if is_copy and entry.revision not in (None, revision_with(heads, now.heads)):
+            return found if self._was(entry, now) else Comparison("kept", here.id, heads, before, reason=_stale(here))
         if now.live > 1:
             return Comparison("kept", here.id, heads, before, reason=_manifest_in_conflict(here, now.live))
         self._run.claim(entry, here.id)
@@ -682,10 +692,20 @@ class _Looking:
             (stored_id(here.id),),
         ).fetchone()
         if row is None:
-            return _Now(None, (), 0, None)
+            return _Now(None, None, (), 0, None)
         rid, live, kept, first = row
         heads = tuple(sorted(head.hash for _, head in read_heads(self._db, [rid])))
-        return _Now(None if kept is None else record_of(kept), heads, live, record_of(first))
+        return _Now(rid, None if kept is None else record_of(kept), heads, live, record_of(first))
+
+    def _was(self, entry: Described, now: _Now) -> bool:
+        """Whether a manifest was as it is stated at some time: what states it is a copy of that version."""
+        rows = self._db.execute("SELECT body FROM ops WHERE rid = ? ORDER BY idx DESC LIMIT ?", (now.rid, _MOST_FORMER))
+        stated = _stated_behind(entry, {})
+        former = (record_of(body) for (body,) in rows)
+        return any(
+            entry.manifest is None if one is None else all(one[field] == value for field, value in stated.items())
+            for one in former
+        )
 
     def _same(
         self, entry: Described, here: _Here, heads: tuple[str, ...], before: Record, edited: tuple[str, ...] = ()
@@ -738,6 +758,10 @@ def _taken(entry: Described, ours: Record, base: Record) -> tuple[Record, tuple[
     theirs = merge(None, [base], stated).record
     merged = merge(base, [ours, theirs], {path: value_at(entry.record, path) for path in entry.chosen})
     return merged.record, merged.open
+
+
+# Of a manifest that was written more often, the last versions are looked at.
+_MOST_FORMER = 200
 
 
 # How: the same of what stands behind it. A source that says nothing of a field leaves it as it is.
