@@ -53,6 +53,7 @@ def test_every_command_that_fails_says_so_as_json(cli: Cli, data_dir: Path, word
         ("search",): ["x"],
         ("compare",): ["y"],
         ("undo",): ["x"],
+        ("manifest", "resolve"): ["--delete"],
         ("purge",): ["0" * 40],
         ("formfile", "lint"): ["x"],
         ("formfile", "render"): ["x"],

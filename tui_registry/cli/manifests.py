@@ -20,7 +20,7 @@ from tui_registry.cli.registry import (
     say_who_signed,
 )
 from tui_registry.datastore import Datastore, StoreError
-from tui_registry.errors import InvalidRecord, Json, Record
+from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.present.manifests import changed_manifest_rows, manifest_rows, status, status_line
 from tui_registry.records.as_written import read_manifest, revision_beside
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
@@ -157,28 +157,27 @@ def _set(args: Namespace) -> int:
 def _edit(args: Namespace) -> int:
     import tempfile
 
-    if not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
-        raise UsageError("nobody is here to edit it: 'manifest set ID FILE' takes a file, '-' stdin")
     with open_either_to_write(args) as registry:
         entry = find(registry, args.id)
+        if not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+            raise UsageError("nobody is here to edit it: 'manifest set ID FILE' takes a file, '-' stdin")
         present = _present(registry, entry)
         text = _as_yaml(entry, present.manifest or defaults("manifest"))
         folder = Path(tempfile.mkdtemp(prefix="tui-registry-"))
         path = folder / "manifest.yaml"
         path.write_text(text, "utf-8")
-        while True:
-            _run_editor(path)
-            edited = path.read_text("utf-8", "replace")
-            if edited == text:
-                _remove(path)
-                note("nothing was changed, and nothing was signed")
-                return 0
-            try:
-                _write(registry, entry, present, load_document(edited, str(path)), str(path), whole=True)
-                break
-            except (InvalidRecord, StoreError):
-                note(f"what you wrote is kept in {safe_text(str(path))}: 'tui-registry manifest set' takes it")
-                raise
+        _run_editor(path)
+        edited = path.read_text("utf-8", "replace")
+        if edited == text:
+            _remove(path)
+            note("nothing was changed, and nothing was signed")
+            return 0
+        try:
+            _write(registry, entry, present, load_document(edited, str(path)), str(path), whole=True)
+        except RegistryError:
+            again = f"tui-registry manifest set {entry.id[:12]} {safe_text(str(path))}"
+            note(f"what you wrote is kept: '{again}' takes it, once it is right")
+            raise
         _remove(path)
         after = _present(registry, entry)
     return _tell(args, entry, after)
