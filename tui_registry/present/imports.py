@@ -5,6 +5,7 @@ Plain data and words: nothing here reads a file, asks a replica or signs.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,6 +80,16 @@ class Finding:
     def settled(self, paths: Collection[str]) -> Finding:
         """The finding without the problems of fields that a person has given a value."""
         return replace(self, problems=tuple(problem for problem in self.problems if problem.path not in paths))
+
+    def without_files(self) -> Finding:
+        """The finding without the files that lie here: where they lie has no name that means anything later."""
+        manifest, listed = self.manifest, self.manifest["artifacts"] if isinstance(self.manifest, dict) else None
+        if not self.files or not isinstance(manifest, dict) or not isinstance(listed, list):
+            return self
+        left = [one for one in listed if not (isinstance(one, dict) and one["uri"] in self.files)]
+        stated = (self.manifest_stated or frozenset(manifest)) - (frozenset() if left else {"artifacts"})
+        kept: GivenManifest = {**manifest, "artifacts": left} if stated else ABSENT
+        return replace(self, manifest=kept, manifest_stated=stated, files={})
 
     def wanted_as(self, kind: Kind | None) -> Finding:
         """The finding, refused when it must be of another kind than it is; None wants any kind."""
@@ -297,6 +308,12 @@ def manifest_words(manifest: Record) -> str:
     ]
     said += [word for field, word in _SAYS.items() if manifest[field] not in (None, "", "Active")]
     return ", ".join(said) or "nothing"
+
+
+def undigested(manifest: Record) -> int:
+    """How many files of a manifest have no digest, so that nobody can tell whether they got them."""
+    files = manifest["artifacts"]
+    return sum(isinstance(one, dict) and one["sha256"] is None for one in files) if isinstance(files, list) else 0
 
 
 _HOLDS = {
@@ -540,4 +557,26 @@ def _told(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """Problems of a draft without those that speak of it by the default of a type that nothing states: what an LLM
     should state is not asked of it then."""
     untyped = any(one.path == "model_type" and one.code == NOT_STATED for one in problems)
-    return tuple(one for one in problems if not (untyped and one.code == NOT_STATED and one.severity == "warning"))
+    told = [one for one in problems if not (untyped and one.code == NOT_STATED and one.severity == "warning")]
+    return tuple(_of_items_once(told))
+
+
+def _of_items_once(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Problems where the same warning about each item of a list of the manifest, such as of a hundred files, is one."""
+    alike = Counter(_alike(one) for one in problems)
+    for one in problems:
+        kind = _alike(one)
+        number = alike.pop(kind, 0)
+        if number == 1 or kind is None:
+            yield one
+        elif number:
+            yield one._replace(sentence=f"{one.sentence} (and {exact(number - 1)} more like this)")
+
+
+def _alike(problem: Problem) -> tuple[str, str] | None:
+    """What the same warnings about items of a list have in common; None for all else."""
+    match = _ITEM.fullmatch(problem.path) if problem.severity == "warning" else None
+    return None if match is None else (match[1], problem.code)
+
+
+_ITEM = re.compile(r"(manifest\.[a-z_]+)\[[0-9]+\].*")
