@@ -179,6 +179,16 @@ def test_a_file_that_says_that_there_is_to_be_none_takes_away_what_nobody_edited
         assert taken(shared, name, None).comparison.found == "same"
 
 
+def test_what_was_signed_in_a_form_without_the_manifest_gets_it_at_the_next_import(shared: Datastore) -> None:
+    record = shared.add("model", make_record("model", "form")).key
+    run, said = ImportRun("http://x", "import"), manifest(languages=["en"])
+    entry = run.describe("http://x/form", "", "model", make_record("model", "form"), stated=ALL, manifest=said)
+    shared.imports.remember(entry, record)
+    assert taken(shared, "form", said).comparison.found == "changed"
+    assert at(shared, record, "languages") == ["en"]
+    assert taken(shared, "form", said).comparison.found == "same"
+
+
 def test_what_a_person_wrote_by_hand_is_added_to_and_never_replaced(shared: Datastore) -> None:
     record = identifier(taken(shared, "by-hand", ABSENT))
     edit(shared, record, languages=["fr"], documentation_url="https://mine.example")

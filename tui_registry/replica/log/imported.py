@@ -269,13 +269,16 @@ class Imports:
             return [checked(db, entry, comparison) for entry, comparison in zip(entries, found, strict=True)]
 
     def remember(self, entry: Described, identifier: str) -> None:
-        """Keep which record an entry came to, where a person signed it by hand, such as in a form.
+        """Keep which record an entry came to, where a person signed it by hand, such as in a form. Where no manifest
+        was signed with it, what the source says of that is still to come.
 
         Raises:
             StoreError: the database cannot be written.
         """
         with self._pool.write() as db:
-            remember(db, entry, identifier, self._clock())
+            behind = db.execute("SELECT 1 FROM manifests WHERE subject = ?", (stored_id(identifier),)).fetchone()
+            said = entry if behind is not None else entry._replace(manifest=ABSENT, manifest_stated=frozenset())
+            remember(db, said, identifier, self._clock())
 
 
 def told_apart(db: sqlite3.Connection, run: ImportRun, entries: Iterable[Described]) -> list[Described]:

@@ -262,6 +262,12 @@ def _signs(
     return any(not _is_refused(checked(db, entry, one)) for entry, one in meant)
 
 
+def _names_others(record: Record, manifest: GivenManifest) -> bool:
+    """Whether a record or its manifest names other records, which the rules ask for."""
+    behind = manifest if isinstance(manifest, dict) else {}
+    return bool(record.get("preferred_models") or behind.get("required_models") or behind.get("superseded_by"))
+
+
 def _is_refused(compared: Comparison) -> bool:
     return any(problem.severity == "error" for problem in compared.problems)
 
@@ -400,7 +406,7 @@ class _Turn:
 
     def add_or_refuse(self, kind: Kind, record: Record, manifest: GivenManifest = ABSENT) -> Write | RegistryError:
         """`add` after the authoring rules, with the errors of this one record as a value."""
-        if record.get("preferred_models") or isinstance(manifest, dict):
+        if _names_others(record, manifest):
             self.flush()  # they may be among the records before
         problems = check_both_among(self._db, kind, record, manifest)
         if any(problem.severity == "error" for problem in problems):
@@ -412,7 +418,7 @@ class _Turn:
 
     def take_in(self, entry: Described, comparison: Comparison) -> TakenIn:
         """Register what an entry describes, or write what changed in its record; an error of this one is a value."""
-        if entry.record.get("preferred_models") or isinstance(entry.manifest, dict):
+        if _names_others(entry.record, entry.manifest):
             self.flush()  # they may be among the records before
         compared = checked(self._db, entry, comparison)
         if compared.record is None:
