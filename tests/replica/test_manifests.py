@@ -216,7 +216,11 @@ def test_two_machines_that_wrote_at_once_are_in_conflict_and_its_owner_settles_i
     with pytest.raises(StoreError) as raised:
         datastore.manifests.set(record, manifest(), forked.heads)
     assert raised.value.code == "conflict"
-    settled = datastore.manifests.resolve(record, {**entry.manifest, "status_message": "both"}, forked.heads)
+    live = datastore.manifests.versions(record)
+    assert {str((one.record or {})["status_message"]) for one in live} == {"left", "right"}
+    assert [one.hash for one in live] == [*forked.live_heads]
+    # As for every write, what the Datastore sets need not be said.
+    settled = datastore.manifests.resolve(record, manifest(status_message="both"), forked.heads)
     after = datastore.manifests.get(record)
     assert after is not None
     assert after.live_heads == (settled.hash,)

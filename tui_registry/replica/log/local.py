@@ -236,8 +236,7 @@ class LocalWrites:
     ) -> Write:
         """Settle the live versions of a manifest, as `resolve` does those of a record."""
         with self._turn() as turn:
-            identifier = derive_manifest_id(record_id)
-            return turn.once(once, lambda: turn.settle(turn.in_conflict("manifest", identifier, seen), manifest))
+            return turn.once(once, lambda: turn.settle_manifest(record_id, manifest, seen))
 
     @contextmanager
     def _turn(self, *, bulk: bool = False, together: Together | None = None) -> Iterator[_Turn]:
@@ -474,11 +473,22 @@ class _Turn:
     def set_manifest(self, record_id: str, manifest: Record, seen: Collection[str]) -> Write:
         """Sign and take what stands behind a live record: the first version, or one on top of the heads that the
         caller was shown."""
+        subject = self._live_subject(record_id)
+        return self._signs_manifest(subject, manifest, self._manifest_seen(record_id, seen))
+
+    def settle_manifest(self, record_id: str, manifest: Record | None, seen: Collection[str]) -> Write:
+        """Sign and take what settles the live versions of a manifest: a value for a live record, or a removal."""
+        known = self.in_conflict("manifest", derive_manifest_id(record_id), seen)
+        if manifest is None:
+            return self.remove(known)
+        return self._signs_manifest(self._live_subject(record_id), manifest, known)
+
+    def _live_subject(self, record_id: str) -> _Subject:
         known = _read_known(self._db, record_id)
         if known is None or known.kind not in KINDS or not known.live:
             raise StoreError("not_found", f"there is no record {record_id[:12]} here: it may have been deleted")
         self._check_owner(known)
-        return self._signs_manifest(self._subject(known), manifest, self._manifest_seen(known.id, seen))
+        return self._subject(known)
 
     def write_both(
         self, known: _Known, record: Record, manifest: GivenManifest, manifest_seen: Collection[str]

@@ -12,7 +12,7 @@ from tui_registry.errors import InvalidRecord, Problem, Record
 from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import check_manifest_of
 from tui_registry.replica.catalogue.manifests import ManifestEntry, read_manifest
-from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history, read_versions, version_at
+from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history, read_live, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class Manifests:
         """The live versions of the manifest of a record, the one that is shown first; of another owner's at most 64."""
         with self._pool.read() as db:
             key = find_key(db, derive_manifest_id(record_id))
-            found = None if key is None else read_versions(db, key)
-            return [] if found is None else [*found.live]
+            return [] if key is None else read_live(db, key)
 
     def at(self, record_id: str, moment: int) -> HistoryEntry | None:
         """The manifest of a record as it was at a moment (Unix seconds), by the times at which its operations say that
