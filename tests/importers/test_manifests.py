@@ -133,6 +133,17 @@ def test_a_relation_that_is_not_stated_is_not_guessed_and_an_adapter_says_what_i
     ]  # fmt: skip
 
 
+def test_the_links_of_the_hub_s_cache_are_the_files_of_the_model(tmp_path: Path) -> None:
+    cache = tmp_path / "models--org--tiny"
+    snapshot = cache / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (cache / "blobs").mkdir()
+    (cache / "blobs" / "abc").write_bytes(WEIGHTS)
+    (snapshot / "config.json").write_text(json.dumps(CONFIG))
+    (snapshot / "model.safetensors").symlink_to(Path("..") / ".." / "blobs" / "abc")
+    assert manifest_of(read(snapshot))["artifacts"] == [file("model.safetensors", len(WEIGHTS))]
+
+
 def test_a_card_that_states_nothing_of_it_makes_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
     found = read(tmp_path / "README.md")

@@ -12,7 +12,7 @@ from tests.laws import examples
 from tests.replica.replicas import database, replica
 from tests.replica.test_imported import ALL, size
 from tests.seeds import make_record, owner
-from tui_registry.datastore import Datastore, ImportRun, TakenIn, carry_out_reverse
+from tui_registry.datastore import Datastore, ImportRun, TakenIn, carry_out, carry_out_reverse, plan_undo
 from tui_registry.errors import ABSENT, GivenManifest, Json, Record
 from tui_registry.records.schema import defaults
 from tui_registry.replica.catalogue.current import revision_with
@@ -222,6 +222,18 @@ def test_undoing_an_import_takes_both_back_in_one(shared: Datastore) -> None:
     entry = shared.entry(record)
     assert entry is not None
     assert entry.record["description"] != "another"
+
+
+def test_undoing_what_an_import_did_to_one_record_takes_back_both(shared: Datastore) -> None:
+    run, said = ImportRun("http://x", "import"), manifest(languages=["en"])
+    entries = [
+        run.describe(f"http://x/both-{n}", "", "model", make_record("model", f"both-{n}"), stated=ALL, manifest=said)
+        for n in range(2)
+    ]
+    first, second = (identifier(one) for one in shared.take_in(entries, run, register=True))
+    carry_out(shared, plan_undo(shared, first))
+    assert (shared.entry(first), shown(shared, first)) == (None, None)
+    assert at(shared, second, "languages") == ["en"]
 
 
 def test_a_copy_that_was_edited_is_taken_and_one_of_an_earlier_version_undoes_nothing(shared: Datastore) -> None:

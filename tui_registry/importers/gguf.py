@@ -284,7 +284,7 @@ def _named(header: GgufHeader, at: str) -> str:
     if found is not None:
         return found[1]
     name, organization = header.text(f"{at}.name"), header.text(f"{at}.organization")
-    return f"{organization}/{name}" if name and organization else name
+    return f"{organization}/{name}" if name and organization else name or header.text(f"{at}.repo_url")
 
 
 _ON_HUB = re.compile(r"https://huggingface\.co/(?:datasets/)?([A-Za-z0-9._-]{1,96}/[A-Za-z0-9._-]{1,96})/?", re.ASCII)
