@@ -58,7 +58,7 @@ from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
 from tui_registry.query.nodes import quoted
-from tui_registry.records.as_written import read_record
+from tui_registry.records.as_written import beside, read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.merging import Merged, merge, paths, shape_of, value_at
 from tui_registry.records.schema import ID_FIELD, NULL_HASH, defaults
@@ -214,6 +214,7 @@ _MOST_NAMESAKES = 1_000
 
 def _tell_registered(datastore: Registry, finding: Finding, identifier: str, *, as_json: bool) -> None:
     _tell_status(datastore, "registered", identifier, as_json=as_json)
+    _advise_behind(datastore, finding, identifier)
     if LICENCE_ASSUMED in finding.notes:
         note(f"note: {LICENCE_ASSUMED}")
 
@@ -240,11 +241,11 @@ def update(args: Namespace) -> int:
         entry = find(datastore, args.id)
         _need_own(entry, "updated")
         _need_settled(datastore, entry.id)
-        beside = datastore.manifests.get(entry.id)
-        finding = _read_draft(args.file, entry.kind, entry.record, None if beside is None else beside.manifest)
+        behind = datastore.manifests.get(entry.id)
+        finding = _read_draft(args.file, entry.kind, entry.record, None if behind is None else behind.manifest)
         kind, record = _draft_of(finding)
         _need_same(kind, entry.id, finding)
-        seen = () if beside is None else beside.heads
+        seen = () if behind is None else behind.heads
         whole = revision_with(entry.heads, seen)
         # Who was shown the record alone has not seen what stands behind it.
         if finding.revision != whole and (finding.manifest is not ABSENT or finding.revision != entry.revision):
@@ -260,6 +261,7 @@ def update(args: Namespace) -> int:
             )
             _remember(datastore, finding, args.file, entry.id)
             _tell(datastore, "edited", op, as_json=args.json)
+            _advise_behind(datastore, finding, entry.id)
             say_who_signed(datastore)
     return 0
 
@@ -402,8 +404,8 @@ def _revision_as_shown(registry: Registry, versions: Versions, revision: str | N
     """What stands for the versions of a record: as `show` told it with its manifest, or by themselves."""
     if revision in (None, versions.revision):
         return versions.revision
-    beside = registry.manifests.get(versions.id)
-    return versions.revision if beside is None else revision_with(versions.heads, beside.heads)
+    behind = registry.manifests.get(versions.id)
+    return versions.revision if behind is None else revision_with(versions.heads, behind.heads)
 
 
 def _in_conflict(datastore: Registry, entry: Entry) -> Versions:
@@ -787,6 +789,13 @@ def _tell(datastore: Registry, did: str, op: AnyOp | Written, *, as_json: bool) 
 def _advise(entry: Entry | None) -> None:
     for problem in () if entry is None else entry.problems:
         note(problem_line(problem))
+
+
+def _advise_behind(registry: Registry, finding: Finding, identifier: str) -> None:
+    """The warnings of the authoring rules about a manifest that was written with its record."""
+    present = registry.manifests.get(identifier) if isinstance(finding.manifest, dict) else None
+    for problem in () if present is None else present.problems:
+        note(problem_line(problem._replace(path=beside(problem.path))))
 
 
 def _deleted_json(op: AnyOp | Written) -> dict[str, Json]:
