@@ -24,8 +24,9 @@ from tui_registry.text import safe_text
 from tui_registry.tui.register.desk import Desk
 from tui_registry.tui.register.form_state import FormState
 
-# What no author can bring about: the Datastore sets times and ids, and a record of another shape is not read at all.
-OUT_OF_REACH = {"shape", "time_range", "time_order", "not_hex"}
+# What no author can bring about: the Datastore sets times and ids, and a record of another shape is not read at all. Only
+# texts of a manifest have a form.
+OUT_OF_REACH = {"shape", "time_range", "time_order", "not_hex", "form"}
 # Of a template, `missing_name` is one of the whole; the others come about only while it is rendered.
 UNWRITTEN = of_formfiles.WHILE_RENDERING
 
@@ -64,9 +65,9 @@ class Everywhere:
         """What the form shows once a person tried to sign."""
         state = FormState.duplicating(kind, record)
         state.tried = True
-        typed, unreadable = state.record()
+        _, unreadable = state.record()
         assert not unreadable
-        state.checked, _ = Desk(self.store).check(kind, typed)
+        state.checked, _ = Desk(self.store).check(state)
         return [problem for problems in state.shown().values() for problem in problems]
 
     def on_the_command_line(self, kind: Kind, record: Record, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -12,8 +12,10 @@ from textual.widgets import Input
 
 from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, tab_to, typed, under
 from tests.tui.form_records import values_of
+from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore, Entry
 from tui_registry.errors import KINDS, Json, Record
+from tui_registry.present.imports import Candidate
 from tui_registry.present.manifests import SAID
 from tui_registry.records import schema
 from tui_registry.records.schema import MANIFEST_FIELDS, Struct, defaults
@@ -291,6 +293,50 @@ async def test_a_manifest_that_changed_meanwhile_is_merged_in_the_form(datastore
         await settled(pilot)
     says = behind(datastore, record_id)
     assert (says["languages"], says["repository_url"]) == (["en", "nl"], "https://example.org/mine")
+
+
+async def test_what_was_imported_of_a_manifest_stands_in_the_form_and_is_signed(datastore: Datastore) -> None:
+    found = Candidate("tiny.gguf", "ready", "model", model(name="tiny"), manifest=manifest(artifacts=[artifact()]))
+    app = FormApp(datastore, RegisterScreen("model", imported=found))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+    (saved,) = app.results
+    assert saved is not None
+    assert behind(datastore, saved.id)["artifacts"] == [artifact()]
+
+
+async def test_a_manifest_that_came_into_conflict_is_chosen_and_merged_and_nothing_typed_is_lost(
+    datastore: Datastore,
+) -> None:
+    record_id = datastore.add("model", model(name="tiny"), manifest=manifest(languages=["en"])).key
+    app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "manifest.repository_url")
+        await typed(pilot, "https://example.org/mine")
+        entry = datastore.manifests.get(record_id)
+        assert entry is not None
+        assert entry.manifest is not None
+        identity = datastore.key.identity()
+        for side in ("nl", "fr"):
+            value: Record = {**entry.manifest, "languages": [side]}
+            datastore.apply([sign_up(identity, "manifest", value, children=[*entry.heads], clock=2).to_json()])
+        datastore.elsewhere.told()
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        assert "Which version of the manifest" in lines(app)
+        await pilot.press("a")
+        await settled(pilot)
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        assert app.form.state.texts["manifest.repository_url"] == "https://example.org/mine"
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+    says = behind(datastore, record_id)
+    assert says["languages"] in (["nl"], ["fr"])
+    assert says["repository_url"] == "https://example.org/mine"
 
 
 def test_a_copy_takes_along_what_stands_behind_a_record_but_not_its_status() -> None:

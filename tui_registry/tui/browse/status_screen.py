@@ -46,7 +46,11 @@ class StatusScreen(Dialog[Record]):
     def compose_answers(self) -> Iterable[Widget]:
         yield OptionList(*(Option(_words(place, None)) for place in range(len(_STATUSES))), compact=True)
         yield Static(Content("Why, and what to do"), classes="name")
-        yield LineInput(safe_text(str(self._manifest["status_message"])), placeholder="e.g. answers wrongly in Dutch: use 1.1", compact=True)
+        yield LineInput(
+            safe_text(str(self._manifest["status_message"])),
+            placeholder="e.g. use 1.1 instead",
+            compact=True,
+        )
         yield Static(Content(f"Replaced by another {self._entry.kind}"), classes="name")
         heir = self._manifest["superseded_by"]
         yield LineInput("" if heir is None else str(heir), placeholder="its id, or its name and enter", compact=True)

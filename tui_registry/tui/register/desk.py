@@ -253,14 +253,15 @@ class Desk:
         entry = self._datastore.entry(identifier, kind)
         if entry is None or not entry.mine:
             unstated = [problem.path for problem in found.errors if problem.code == NOT_STATED]
-            state = FormState.importing(kind, record, found.origins, notes, unstated)
+            manifest = None if found.manifest is ABSENT else found.manifest
+            state = FormState.importing(kind, record, found.origins, notes, unstated, manifest)
             return Opened(state, new_key(), f"Import {_a(kind)}")
         # A description of a record of one's own: what it says becomes an edit of what was compared with it
         behind = self.behind(identifier)
         state = FormState.editing(
             kind, identifier, found.before or entry.record, found.heads or entry.heads, behind.manifest, behind.heads
         )
-        state.texts = to_texts(kind, record, behind.manifest)
+        state.texts = to_texts(kind, record, behind.manifest if found.manifest is ABSENT else found.manifest)
         state.bring(found.origins, notes)
         notice, key = "this record is registered here: saving changes it to what was read", edit_key(kind, identifier)
         if self._datastore.drafts.get(key) is not None:
