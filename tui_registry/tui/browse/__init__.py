@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
+    from tui_registry.tui.browse.status_screen import StatusScreen as StatusScreen
     from tui_registry.tui.browse.version_screen import Restoring as Restoring, VersionScreen as VersionScreen
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Ref",
     "Restoring",
     "SavedSearches",
+    "StatusScreen",
     "Surroundings",
     "VersionScreen",
     "problems_in_words",
@@ -52,6 +54,7 @@ __getattr__, __dir__ = lazy_exports(
             ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"
         ),
         "SavedSearches": ".saved_searches",
+        "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),
     },

@@ -30,7 +30,6 @@ from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
-from tui_registry.tui.browse.status_screen import StatusScreen
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
@@ -149,7 +148,7 @@ class RecordActions(Part):
         behind = await self.read(self.datastore.manifests.get, entry.id)
         if behind is None:
             return
-        manifest = await self.ask(StatusScreen(entry, behind))
+        manifest = await self.ask(browse.StatusScreen(entry, behind))
         if manifest is None:
             return
         if manifest == (behind.manifest or defaults("manifest")):
