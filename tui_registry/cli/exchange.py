@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
     from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
     from tui_registry.errors import Json, RegistryError
-    from tui_registry.node import Address
+    from tui_registry.node import Address, NodeBounds
+    from tui_registry.node.tokens import AcceptOps
     from tui_registry.node.watch import Journal
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
@@ -119,32 +120,10 @@ def serve(args: Namespace) -> int:
         raise UsageError("--uds is for what runs on this machine, which needs no certificate: leave one of the two out")
     if args.uds is None and "unix" in args.trust_proxy:
         raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
-    journal: Journal | None = None
-
-    def say(address: Address) -> None:
-        if args.json:
-            place: dict[str, Json] = {"host": address.host, "port": address.port}
-            if address.path:
-                place = {"uds": address.path}
-            out_json({"url": address.url, **place, "node": datastore.address})
-        else:
-            out(f"serving {address.url}")
-        if journal is not None:
-            journal.say("start", f"serving {address.url}", url=address.url, node=datastore.address)
-        elif address.path and not args.json:
-            note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
-        elif not args.json:
-            writes = "" if datastore.why_read_only else ", programs write with a token of 'token add'"
-            note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
-            if args.allow_remote and not args.host_name:
-                note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
-        if datastore.why_read_only:
-            note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
-        sys.stdout.flush()
-
     if args.read_only and (args.accept_ops or args.new_epoch):
         raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
-    with open_registry(args, read_only=args.read_only) as datastore:
+    with ExitStack() as stack:
+        datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
         if args.token:
             token = datastore.tokens.file_token()
             if token is None:
@@ -158,42 +137,99 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
-        from contextlib import nullcontext
         from pathlib import Path
 
-        from tui_registry.node import Tls, Whereabouts, serve as serve_node
+        from tui_registry.node import Door, Telling, Tls, Whereabouts, serve as serve_node, serve_by_workers
         from tui_registry.node.limits import node_bounds_of
         from tui_registry.node.watch import Journal
 
         journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
+        if journal is not None:
+            stack.enter_context(noting(journal.note))
+        before = datastore.elsewhere.count()
+        if before:
+            tell_elsewhere(datastore, before, in_full=False)
+        # What they say of the replica is found out now: where others answer, none is open here.
+        who, why_not = datastore.address, datastore.why_read_only
+        door = Door(
+            args.host,
+            args.port,
+            args.allow_remote,
+            args.uds and Path(args.uds),
+            args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
+        )
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
-        with nullcontext() if journal is None else noting(journal.note):
-            before = datastore.elsewhere.count()
-            if before:
-                tell_elsewhere(datastore, before, in_full=False)
+        accept_ops: AcceptOps = "token" if args.accept_ops == "token" else args.accept_ops is not None
+        bounds = node_bounds_of(load_settings())
+
+        def say(address: Address) -> None:
+            _say_where(args, address, who, why_not, journal)
+
+        def reread() -> NodeBounds:
+            return node_bounds_of(load_settings())
+
+        if args.workers > 1:
+            datastore.close()
+            serve_by_workers(
+                lambda: open_registry(args, read_only=args.read_only),
+                args.workers,
+                door,
+                Telling(say, _say_shared, _say_reread, note),
+                accept_ops=accept_ops,
+                new_epoch=args.new_epoch,
+                bounds=bounds,
+                whereabouts=whereabouts,
+                reread=reread,
+                journal=journal,
+            )
+            datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
+        else:
             serve_node(
                 datastore,
                 args.host,
                 args.port,
                 allow_remote=args.allow_remote,
-                accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
-                bounds=node_bounds_of(load_settings()),
-                whereabouts=whereabouts,
+                uds=door.uds,
+                tls=door.tls,
+                accept_ops=accept_ops,
                 new_epoch=args.new_epoch,
-                reread=lambda: node_bounds_of(load_settings()),
+                bounds=bounds,
+                whereabouts=whereabouts,
+                reread=reread,
                 on_ready=say,
                 on_shared=_say_shared,
                 on_reread=_say_reread,
                 journal=journal,
-                uds=args.uds and Path(args.uds),
-                tls=args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
             )
-            pushed = datastore.elsewhere.count() - before
-            if pushed > 0:
-                tell_elsewhere(datastore, pushed, in_full=not args.json)
+        pushed = datastore.elsewhere.count() - before
+        if pushed > 0:
+            tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
+
+
+def _say_where(args: Namespace, address: Address, who: str, why_read_only: str, journal: Journal | None) -> None:
+    """Say where a node listens, now that it does."""
+    if args.json:
+        place: dict[str, Json] = {"host": address.host, "port": address.port}
+        if address.path:
+            place = {"uds": address.path}
+        out_json({"url": address.url, **place, "node": who})
+    else:
+        out(f"serving {address.url}")
+    if journal is not None:
+        journal.say("start", f"serving {address.url}", url=address.url, node=who)
+    elif address.path and not args.json:
+        note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
+    elif not args.json:
+        writes = "" if why_read_only else ", programs write with a token of 'token add'"
+        note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
+        if args.allow_remote and not args.host_name:
+            note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
+    if why_read_only:
+        note(f"it answers reads alone: {safe_text(why_read_only)}")
+    sys.stdout.flush()
 
 
 def export(args: Namespace) -> int:

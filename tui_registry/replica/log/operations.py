@@ -203,13 +203,21 @@ class Log:
             rows = db.execute("SELECT body FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
             return [unpacked(kept) for (kept,) in rows]
 
-    def keys(self) -> tuple[Head, bytes]:
+    def keys(self, size: int | None = None) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
-        ascending. It reads the whole log."""
+        ascending. It reads the whole log.
+
+        Args:
+            size: of the first so many ops alone.
+        """
         keys = bytearray()
         with self._pool.read() as db:
             head = _read_head(db)
-            for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
+            rows = db.execute(
+                "SELECT updated_at, hash FROM ops WHERE idx < ? ORDER BY updated_at, hash",
+                (head.size if size is None else size,),
+            )
+            for updated_at, digest in rows:
                 keys += updated_at.to_bytes(8, "big") + digest
         return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
