@@ -354,7 +354,9 @@ def _added(some: Mapping[str, Waiting], others: Mapping[str, Waiting]) -> dict[s
         if known is None:
             together[name] = line
             continue
-        refused = {code: known.refused.get(code, 0) + number for code, number in line.refused.items()}
+        refused = {**known.refused}
+        for code, number in line.refused.items():
+            add(refused, code, number)
         together[name] = Waiting(
             known.running + line.running,
             known.waiting + line.waiting,
