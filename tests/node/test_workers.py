@@ -198,6 +198,16 @@ def test_a_comparison_goes_on_at_whichever_is_asked_next(each: dict[int, httpx.C
     assert {answer.status_code for answer in answers} == {200}
 
 
+def test_a_tile_that_one_has_packed_is_packed_by_no_other(each: dict[int, httpx.Client], node: Serving) -> None:
+    epoch = each[1].get("/sync/head").json()["epoch"]
+    found = set()
+    for caller in each.values():
+        tile = caller.get(f"/sync/{epoch}/entries/0.ndjson.gz")
+        kept = (node.data_dir / "tiles" / epoch / "0.tile").stat()
+        found.add((tile.status_code, tile.content, kept.st_ino, kept.st_mtime_ns))
+    assert len(found) == 1
+
+
 def test_each_tells_the_metrics_of_all(each: dict[int, httpx.Client], node: Serving) -> None:
     def counted(caller: httpx.Client) -> dict[str, float]:
         families = read_metrics(caller.get("/metrics").text)
