@@ -39,6 +39,13 @@ SettingName: TypeAlias = Literal["theme", "name", "sync_every"]
 # The texts and the tables that the file may hold.
 SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every")
 TABLE_NAMES: tuple[TableName, ...] = ("sync", "node")
+# What the app's colours can be: Textual's own. They stand here as whoever sets one need not bring Textual.
+THEMES = (
+    "ansi-dark", "ansi-light", "atom-one-dark", "atom-one-light", "catppuccin-frappe", "catppuccin-latte",
+    "catppuccin-macchiato", "catppuccin-mocha", "dracula", "flexoki", "gruvbox", "monokai", "nord", "rose-pine",
+    "rose-pine-dawn", "rose-pine-moon", "solarized-dark", "solarized-light", "textual-dark", "textual-light",
+    "tokyo-night",
+)  # fmt: skip
 # The longest and the shortest that something repeats itself after; how seconds are meant where a number has a unit.
 _LEAST_INTERVAL, _MOST_INTERVAL = 10, 30 * 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

@@ -724,7 +724,7 @@ def _config(parser: ArgumentParser) -> None:
 
 
 _EDIT = (
-    "Open the settings in $VISUAL, $EDITOR or vi, and look at them when the editor ends. What you wrote stays as you\n"
+    "Open the settings in $VISUAL or $EDITOR, and look at them when the editor ends. What you wrote stays as you\n"
     "wrote it, right or wrong."
 )
 _SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."

@@ -116,7 +116,7 @@ class LogRoutes:
         if path in self._asking:
             name_route(scope, path)
             if scope["method"] != "POST":
-                return wrong_method(["POST"])
+                return wrong_method(["POST"], scope)
             return await self._asking[path](Request(scope, receive))
         tile = None
         if path not in self._reading and (tile := _tile_in(path)) is None:
@@ -125,7 +125,7 @@ class LogRoutes:
             return self._other
         name_route(scope, path if tile is None else _TILE_ROUTE)
         if scope["method"] not in ("GET", "HEAD"):
-            return wrong_method(["GET", "HEAD"])
+            return wrong_method(["GET", "HEAD"], scope)
         if tile is None:
             return await self._reading[path](scope)
         return _as_asked(scope, await self._tiles.find(scope["client"], *tile))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
+from secrets import token_hex
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from tui_registry.datastore import Datastore, Shared
+from tui_registry.durable import give_new_name
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.api import create_app
@@ -340,10 +342,16 @@ class Certificate:
 def _bound_to_path(path: Path) -> Listener:
     shown = safe_text(str(path))
     listener = Listener(socket.AF_UNIX)
+    # It has its name once somebody listens: one that refuses is a leftover, whoever else begins just now.
+    draft = path.with_name(f".{token_hex(4)}")
     try:
         _clear(path, shown)
-        listener.bind(str(path))
+        listener.bind(str(draft))
         listener.listen(128)
+        give_new_name(draft, path)
+    except FileExistsError:
+        listener.close()
+        raise _somebody_listens(shown) from None
     except (OSError, ValueError) as error:
         listener.close()
         reason = system_reason(error) if isinstance(error, OSError) and error.errno else str(error)
@@ -351,6 +359,9 @@ def _bound_to_path(path: Path) -> Listener:
     except NodeError:
         listener.close()
         raise
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
     found = path.stat()
     listener.path, listener.identity = path.absolute(), (found.st_dev, found.st_ino)
     return listener
@@ -361,23 +372,51 @@ def _clear(path: Path, shown: str) -> None:
 
     Raises:
         NodeError: `port_taken`: somebody does; `cannot_bind`: what is there is no socket.
+        OSError: there can be none.
     """
     try:
-        mode = path.lstat().st_mode
+        found = path.lstat()
     except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
+        found = None
+    if found is not None and not stat.S_ISSOCK(found.st_mode):
         raise NodeError("cannot_bind", f"{shown} is there and is no socket: choose another path with --uds")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
         asked.setblocking(False)  # one whose clients stand in a queue is not waited for
         try:
             asked.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
+        except FileNotFoundError:
             return
+        except ConnectionRefusedError:
+            if found is not None and _take_away(path, found):
+                return
         except BlockingIOError:
             pass
-    raise NodeError("port_taken", f"somebody listens on {shown} already: choose another path with --uds")
+    raise _somebody_listens(shown)
+
+
+def _take_away(path: Path, leftover: os.stat_result) -> bool:
+    """Whether what lay there is gone, and was that: another node may have put its own in that place since."""
+    aside = path.with_name(f".{token_hex(4)}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return True
+    try:
+        found = aside.lstat()
+        is_it = (found.st_dev, found.st_ino, found.st_mtime_ns) == (
+            leftover.st_dev,
+            leftover.st_ino,
+            leftover.st_mtime_ns,
+        )
+        if not is_it:
+            give_new_name(aside, path)
+        return is_it
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _somebody_listens(shown: str) -> NodeError:
+    return NodeError("port_taken", f"somebody listens on {shown} already: choose another path with --uds")
 
 
 def _bound(door: Door) -> Listener:
