@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
-    from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
+    from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue as FacetValue
     from tui_registry.replica.store.backup_file import Copied
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
@@ -87,7 +87,7 @@ else:
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Once": "tui_registry.replica.log.retries",
-            "Facets": "tui_registry.replica.search.vocabulary",
+            **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
             "VerifyReport": "tui_registry.replica.audit",
         },
     )[0]
@@ -104,6 +104,7 @@ __all__ = [
     "Draft",
     "Elsewhere",
     "Entry",
+    "FacetValue",
     "Facets",
     "FieldChange",
     "Head",
