@@ -27,7 +27,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, Whereabouts
 from tui_registry.node.doors import Proxies
 from tui_registry.node.server import _Held, _Places
-from tui_registry.node.shared import Member, Shared
+from tui_registry.node.shared import CommonMemory, Member
 from tui_registry.node.watch import Seen, Waiting, Watch
 
 WORKERS = 3
@@ -339,7 +339,7 @@ def test_no_worker_stays_behind(tmp_path: Path) -> None:
 
 
 def test_connections_are_counted_over_all_workers() -> None:
-    shared = Shared(2)
+    shared = CommonMemory(2)
     places = [
         _Places(
             NodeBounds(connections=4, client_connections=3), Proxies(Whereabouts()), Watch(None, Member(shared, at))
@@ -361,7 +361,7 @@ def test_connections_are_counted_over_all_workers() -> None:
 
 
 def test_what_a_worker_counted_outlasts_it() -> None:
-    shared = Shared(2)
+    shared = CommonMemory(2)
     line = Waiting(1, 2, 3, 4.0, {"busy": 5})
     one, other = (Watch(None, Member(shared, at)) for at in range(2))
     for watch in (one, other):
@@ -376,7 +376,7 @@ def test_what_a_worker_counted_outlasts_it() -> None:
 
 
 def test_what_is_too_much_to_be_told_is_not_half_told() -> None:
-    shared = Shared(2)
+    shared = CommonMemory(2)
     for told in (b"", b"first", b"second", bytes(10**6), b"x" * 500_000):
         shared.tell(0, told)
         assert shared.told_by(0) == (b"second" if len(told) == 10**6 else told)

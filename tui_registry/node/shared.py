@@ -19,7 +19,7 @@ _HEAD = struct.Struct("<II")  # length and CRC of what follows
 _ATTEMPTS = 8
 
 
-class Shared:
+class CommonMemory:
     """The memory of so many workers, numbered from 0."""
 
     def __init__(self, workers: int) -> None:
@@ -75,7 +75,7 @@ class Shared:
 class Member(NamedTuple):
     """One worker of a node, as it sees the others."""
 
-    shared: Shared
+    shared: CommonMemory
     worker: int
 
     def hold(self, place: str, change: int) -> None:
@@ -94,7 +94,7 @@ class Member(NamedTuple):
         return all_of_them, of_place
 
     def tell(self, told: bytes) -> None:
-        """As `Shared.tell`."""
+        """As `CommonMemory.tell`."""
         self.shared.tell(self.worker, told)
 
     def told_before(self) -> bytes | None:

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from tui_registry.datastore import Datastore, Shared as Marked
+from tui_registry.datastore import Datastore, Shared
 from tui_registry.errors import RegistryError
 from tui_registry.node.doors import Whereabouts
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.responses import NodeError
 from tui_registry.node.server import Address, Certificate, Door, Listener, has_terminal, prepared, run
-from tui_registry.node.shared import Member, Shared
+from tui_registry.node.shared import CommonMemory, Member
 from tui_registry.node.tokens import AcceptOps
 from tui_registry.node.watch import Journal, Watch
 from tui_registry.text import plural
@@ -55,7 +55,7 @@ class Telling:
     """
 
     ready: Callable[[Address], None]
-    shared: Callable[[Marked], None]
+    shared: Callable[[Shared], None]
     reread: Callable[[RegistryError | None], None]
     lost: Callable[[str], None]
 
@@ -174,7 +174,7 @@ class _Workers:
         self._reread = reread
         self._telling = telling
         self._work = work
-        self._shared = Shared(count)
+        self._shared = CommonMemory(count)
         self._selector = selectors.DefaultSelector()
         self._there: dict[int, _Worker] = {}
         self._deaths: deque[float] = deque()
