@@ -274,11 +274,19 @@ ELSE = {
 }
 
 
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A replica of both kinds, and the address of its node, which go by the time that it is."""
+    folder = tmp_path_factory.mktemp("seeded") / "node"
+    with Datastore.open(folder) as store:
+        seed(store, 12)
+        with running(store) as node:
+            yield folder, node.url
+
+
 @pytest.mark.parametrize("order", ["name", "-name", "updated", "-updated", "created", "-params", "-context", "context"])
 @pytest.mark.parametrize("query", ["created:>2001-01-01", "(-zzz)"])
-def test_both_kinds_come_in_the_order_of_a_replica(
-    ask: Asked, local: Cli, there: There, order: str, query: str
-) -> None:
+def test_both_kinds_come_in_the_order_of_a_replica(cli: Cli, seeded: tuple[Path, str], order: str, query: str) -> None:
     """What is alike in it may come in another order."""
 
     def keys(found: Iterable[dict[str, Any]]) -> list[object]:
@@ -287,12 +295,13 @@ def test_both_kinds_come_in_the_order_of_a_replica(
         return [str(record.get(name, record.get(f"{name}_at"))).lower() for record in records]
 
     words = ("search", query, f"--sort={order}")
-    here, far = local(*words, "--json").lines, ask(*words, "--json").lines
+    folder, url = seeded
+    here, far = (cli(*words, *there, "--json").lines for there in (("--data-dir", str(folder)), ("--node", url)))
     assert keys(far) == keys(here)
     assert {line["id"] for line in far} == {line["id"] for line in here}
     assert {line["kind"] for line in here} == {"model", "agent"}
     # Window by window, of whatever size.
-    with connect(there.url) as remote:
+    with connect(url) as remote:
         for limit in (1, 5):
             rows, cursor = [], None
             while True:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEBUG_VARIABLE = "TUI_REGISTRY_DEBUG"
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+_OF_NO_REPLICA = ("help", "completion", "config", "demo", "formfile")
 
 
 class Screens(Protocol):
@@ -77,7 +78,7 @@ def _run(argv: Sequence[str], screens: Screens, stack: ExitStack) -> int:
     if args.data_dir:
         from tui_registry.cli.output import asked_of
 
-        stack.enter_context(asked_of(args.data_dir, COMMANDS))
+        stack.enter_context(asked_of(args.data_dir, [name for name in COMMANDS if name not in _OF_NO_REPLICA]))
     if args.node is not None:
         _expect_to_ask_nodes(args)
     if args.command is None:
