@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import stat
 from pathlib import Path
@@ -137,23 +136,6 @@ def test_without_a_person_or_a_passphrase_file_nothing_is_written(cli: Cli, own:
     assert cli("identity", "export", "key.json").code == 2
     (tmp_path / "short").write_text("short\n")
     assert cli("identity", "export", "key.json", "--passphrase-file", "short").code == 2
-    assert not (tmp_path / "key.json").exists()
-
-
-class Terminal(io.TextIOWrapper):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_two_passphrases_that_differ_are_a_request_that_failed(
-    cli: Cli, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    typed = iter(("a whole sentence", "another sentence"))
-    monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
-    monkeypatch.setattr(io, "TextIOWrapper", Terminal)
-    said = cli("identity", "export", "key.json")
-    assert is_one_sentence(said, "differ: nothing was written")
-    assert said.code == 1
     assert not (tmp_path / "key.json").exists()
 
 
