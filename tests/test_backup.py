@@ -12,8 +12,9 @@ from random import Random
 import pytest
 
 from tests.replica.programs import Program
+from tests.replica.released.freeze import kept_soon
 from tests.seeds import NOW, make_record, seed
-from tests.sync.logs import ALICE, BOB, edit, removal, roots
+from tests.sync.logs import ALICE, BOB, edit, removal, roots, show_two_faces
 from tui_registry.backup import BackupError, PutBack, back_up, put_back
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, StoreError
@@ -68,7 +69,7 @@ def contents(folder: Path) -> Rows:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A replica that has something in every table."""
     folder = tmp_path_factory.mktemp("full")
-    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+    with kept_soon(), Datastore.open(folder, clock=lambda: NOW) as datastore:
         seed(datastore, 8)
         op = datastore.add("model", make_record("model", "mine", tags=["llama"]))
         datastore.update("model", op.key, {**make_record("model", "mine"), "version": "2.0.0"}, [op.hash])
@@ -83,6 +84,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         spoilt = roots(BOB, 1, "spoilt")[0].to_json().replace(b'"rec":', b'"rec":9')
         datastore.apply([*ops, waits, spoilt], source="peer hub")
         datastore.peers.add("hub", "https://hub.example:8420")
+        show_two_faces(datastore, "hub")
         datastore.names.set(ALICE.address, "alice")
         datastore.searches.save("small", "params:<=8b")
         datastore.searches.remember("llama")
@@ -94,7 +96,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as db:
         # What a pull over a bad line leaves.
         db.execute(
-            "INSERT INTO cursors VALUES ('hub', ?, 256, ?, NULL, NULL, NULL, NULL, 1, NULL)", ("ab" * 16, "0" * 64)
+            "INSERT INTO cursors (peer, epoch, next_index, running_sum, used_at) VALUES ('hub', ?, 256, ?, 1)",
+            ("ab" * 16, "0" * 64),
         )
         db.execute("INSERT INTO cursor_sums VALUES ('hub', ?, 256, ?)", ("ab" * 16, bytes(32)))
         db.execute("INSERT INTO spoilt VALUES ('hub', ?, 7, ?, 1)", ("ab" * 16, bytes(32)))

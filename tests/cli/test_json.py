@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli import shapes
 from tests.cli.conftest import Cli
+from tests.sync.logs import show_two_faces
 from tests.trust.test_every_command import COMMANDS
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
@@ -157,7 +158,8 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         restore {ours} | formfile fmt crew.formfile | formfile render crew.formfile | formfile generate {ours}
         formfile lint crew.formfile | formfile build -o x.tar {ours} | formfile verify x.tar
         export | export --log log | export --bundle bundles | --data-dir there peer add here log
-        --data-dir there peer list | --data-dir there sync | --data-dir there quarantine
+        --data-dir there peer list | --data-dir there sync | --data-dir there peer show here
+        --data-dir there peer trust here | --data-dir there peer faces | verify --faces faces | --data-dir there quarantine
         --data-dir third peer add here log | --data-dir third sync here --from BUNDLE
         --data-dir fourth sync --from BUNDLE | --data-dir there sync --push | --data-dir there peer remove here
         apply --kind model card.json | backup --without-key all.backup
@@ -174,6 +176,10 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
     for line in filter(None, (line.strip() for line in lines.split("|"))):
         bundle = next((str(path) for path in tmp_path.glob("bundles/*.tar")), "")
         words = [*line.replace("BUNDLE", bundle).split(), "--json"]
+        if "faces" in words:
+            with Datastore.open(tmp_path / "there") as datastore:
+                show_two_faces(datastore, "here")
+            (tmp_path / "faces").write_text(cli("--data-dir", "there", "peer", "faces", "--json").out)
         if "ops" in words:
             (tmp_path / "ops").write_text(cli("export", "--ops").out)
         said = cli(*words)

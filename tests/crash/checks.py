@@ -12,6 +12,7 @@ from tests.crash.nursery import Nursery
 from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
 from tests.replica.replicas import rows
 from tests.seeds import NOW
+from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import Datastore
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.store.key import KEY_FILE
@@ -97,12 +98,16 @@ def _assert_cursor_behind_ops(datastore: Datastore, lines: list[bytes], acknowle
         digest for table in ("pending", "rejected") for (digest,) in rows(datastore, f"SELECT digest FROM {table}")
     }
     done = [0, *(int(line.partition(" ")[2]) for line in acknowledged if line.startswith("read"))]
-    ((next_index, total),) = rows(datastore, "SELECT next_index, running_sum FROM cursors") or [(0, "0" * 64)]
+    asked = "SELECT next_index, running_sum, edge, edge_size FROM cursors"
+    ((next_index, total, edge, edge_size),) = rows(datastore, asked) or [(0, "0" * 64, None, None)]
     assert isinstance(next_index, int)
     assert max(done) <= next_index <= len(lines), "an acknowledged batch is lost"
     read = lines[:next_index]
     for line in read:
         assert line in stored or hashlib.blake2b(line, digest_size=32).digest() in aside, "the cursor ran ahead"
     assert total == f"{sum(int(line.rstrip(b'}')[-65:-1], 16) for line in read) % 2**256:064x}"
+    # The tree over the log moves with the cursor.
+    tree = RightEdge().extended(bytes.fromhex(line.rstrip(b"}")[-65:-1].decode()) for line in read)
+    assert next_index == 0 or (edge, edge_size) == (tree.to_bytes(), next_index)
     if "pulled" in acknowledged:
         assert next_index == len(lines)

@@ -28,8 +28,8 @@ from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.errors import RegistryError
 from tui_registry.present.pulls import Progress
-from tui_registry.replica.log import arrivals
-from tui_registry.replica.store import connection as pool
+from tui_registry.replica.log import arrivals, sets
+from tui_registry.replica.store import connection as pool, tables
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.sync import Bounds, publish, pull
@@ -265,6 +265,8 @@ def twist(name: str) -> None:
     if name == "checkpoints":
         # Later in a bulk, so that ordinary writes find something that it has left.
         pool._CHECKPOINT_PAGES, pool._BULK_CHECKPOINT_PAGES = 4, 16
+        # And what is kept of the log as a set is written every few operations.
+        sets.MOST_BEHIND = tables.MOST_BEHIND = 3
         return
     assert name == "unsynced"
     connect = Pool.connect

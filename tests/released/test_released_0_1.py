@@ -203,6 +203,8 @@ async def test_its_node_is_pulled_from_by_this_program(
         here.peers.add("old", url)
         result = await pull(here, "old")
         assert (result.error, result.applied) == (None, said["head"]["size"])
+        # It signs no head, and nothing is odd about that.
+        assert (result.concerns, here.peers.get("old").pinned, here.peers.get("old").root_fits) == ((), None, None)
         assert here.log.head().fingerprint == said["head"]["fingerprint"]
         assert {entry.id: entry.record for entry in here.entries()} == {
             entry["id"]: entry["record"] for entry in said["entries"]
@@ -239,6 +241,7 @@ def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, 
         new = here.add("agent", make_record("agent", "of-today"))
         there = tmp_path / "there"
         run(released, there, "peer", "add", "new", node.url)
+        assert here.log.signed_head().sig
         run(released, there, "sync")
         assert new.key in run(released, there, "search", "of-today", "--json")
         fingerprint = here.log.head().fingerprint
@@ -303,6 +306,11 @@ async def test_its_node_is_polled_for_little_and_may_be_put_back_to_a_backup(
             assert here.peers.get("old").next_index == size + 2
             again = await pull(here, "old")
             assert (again.error, again.bytes) == (None, 0)  # its own validator is of the content
+            # Where a signature is expected, such as of a node that went back to it, that is told and stops nothing.
+            here.peers.trust("old", "ab" * 20)
+            again = await pull(here, "old")
+            assert (again.error, [concern.code for concern in again.concerns]) == (None, ["unsigned"])
+            here.peers.trust("old", None)
         with served(released, tmp_path / "backup") as url:
             point_to(here, url)
             # It is asked for that once more, past caches, and read anew.

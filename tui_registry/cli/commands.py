@@ -474,15 +474,35 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="add|list|remove", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="add|list|show|trust|faces|remove", required=True)
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
     where = "a node's URL, or a directory made by 'export --log'"
     add.add_argument("address", type=words, metavar="URL|DIR", help=where)
+    known = "the address of the key that signs its heads, if you know it (default: the first key that does)"
+    add.add_argument("--key", type=words, metavar="ADDRESS", help=known)
     lists = actions.add_parser("list", description="List the peers and how the last pull from each went.")
+    show = actions.add_parser("show", description="Show what is known of a peer, its key and its last head.")
+    trust = actions.add_parser(
+        "trust",
+        description=(
+            "Accept what a peer's last head is signed by, as the key that it is known by from now on: another one, or\n"
+            "none. What stands against the key is not told any more. Ask whoever runs it first."
+        ),
+    )
+    faces = actions.add_parser(
+        "faces",
+        description=(
+            "List the proofs that a key signed two heads of one log that cannot both be true. With --json they are\n"
+            "printed as they are handed on: 'verify --faces' checks them anywhere."
+        ),
+    )
     remove = actions.add_parser("remove", description="Forget a peer. What came from it stays.")
-    remove.add_argument("name", type=words, metavar="NAME")
-    for action in (add, lists, remove):
+    for action in (show, trust, remove):
+        action.add_argument("name", type=words, metavar="NAME")
+    expected = "the address of the key to expect, in place of the one that signed last"
+    trust.add_argument("key", nargs="?", type=words, metavar="ADDRESS", help=expected)
+    for action in (add, lists, show, trust, faces, remove):
         _json(action, "JSON, one object a line")
 
 
@@ -647,6 +667,8 @@ def _export(parser: ArgumentParser) -> None:
 def _verify(parser: ArgumentParser) -> None:
     ops = "check a file of operations by itself, or - for stdin; no replica is needed"
     parser.add_argument("--ops", metavar="FILE", help=ops)
+    faces = "check a file of proofs that a key has two faces, or - for stdin; no replica is needed"
+    parser.add_argument("--faces", metavar="FILE", help=faces)
     _json(parser, "print what was found as a JSON object")
 
 
@@ -1101,17 +1123,23 @@ _TABLE = (
     Command(
         "peer",
         "Exchange",
-        "add, list and remove the peers to pull from",
+        "the peers to pull from, and whose heads they show",
         _peer,
         "exchange.peer",
         description=(
             "A peer is a node or a directory that this replica pulls from. Nothing travels until 'sync'.\n"
-            "Nobody has to trust a peer: every operation proves its own author, whoever relays it."
+            "Nobody has to trust a peer: every operation proves its own author, whoever relays it.\n"
+            "\n"
+            "A node signs the head of its log. The first key that does is the one that the peer is known by: another\n"
+            "key, or no signature any more, is told and stops no pull; 'peer trust' accepts it. A key that signed two\n"
+            "heads that cannot both be true has two faces, and 'peer faces' has the proof."
         ),
         examples=(
             "tui-registry peer add hub https://registry.example:8420",
             "tui-registry peer add stick /media/stick/registry",
             "tui-registry peer list --json",
+            "tui-registry peer trust hub",
+            "tui-registry peer faces --json > proofs",
             "tui-registry peer remove hub",
         ),
     ),
@@ -1249,7 +1277,8 @@ _TABLE = (
             "\n"
             "With --ops it checks a file that 'export --ops' wrote, without a replica: spelling, hashes, signatures,\n"
             "and that each operation builds on those before it. That proves who wrote it and that nothing was\n"
-            "changed, not that it is all: later operations may exist.\n"
+            "changed, not that it is all: later operations may exist. With --faces it checks one that 'peer faces\n"
+            "--json' wrote: that a key signed two heads of one log that cannot both be true.\n"
             "\n"
             "Exits with 1 when anything was found."
         ),
@@ -1257,6 +1286,7 @@ _TABLE = (
             "tui-registry verify",
             "tui-registry verify --json",
             "tui-registry verify --ops record.ops",
+            "tui-registry verify --faces proofs",
         ),
     ),
     Command(

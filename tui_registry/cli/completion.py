@@ -344,6 +344,8 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("sync", "peers"): _Line.peers,
     ("publish", "to"): _Line.peers,
     ("peer remove", "name"): _Line.peers,
+    ("peer show", "name"): _Line.peers,
+    ("peer trust", "name"): _Line.peers,
     ("identity name", "address"): _Line.owners,
     ("undo", "batch"): _Line.batches,
     ("completion", "shell"): _Line.shells,
