@@ -14,10 +14,10 @@ import pytest
 from tests.replica.programs import Program
 from tests.replica.released.freeze import kept_soon
 from tests.seeds import NOW, make_record, seed
-from tests.sync.logs import ALICE, BOB, edit, removal, roots, show_two_faces
+from tests.sync.logs import ALICE, BOB, MALLORY, edit, removal, roots, show_two_faces
 from tui_registry.backup import BackupError, PutBack, back_up, put_back
 from tui_registry.crdt import Identity
-from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, StoreError
+from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, Ration, StoreError
 from tui_registry.errors import RegistryError
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 from tui_registry.settings import STATE_DIR_VARIABLE
@@ -90,6 +90,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         datastore.searches.remember("llama")
         datastore.drafts.save(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))
         datastore.tokens.add("ci", ["write"])
+        datastore.rations.block(MALLORY.address)
+        datastore.rations.set_ration("hub", Ration(source_ops=1_000_000))
+        datastore.apply([op.to_json() for op in roots(MALLORY, 1, "left out")], source="hub")
         record = make_record("model", "imported")
         entry = Described("/srv/one.yaml", "", "", "model", record, record, frozenset(record))
         assert [*datastore.take_in([entry], ImportRun("/srv", "import of /srv"), register=True)]
@@ -101,6 +104,10 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         db.execute("INSERT INTO cursor_sums VALUES ('hub', ?, 256, ?)", ("ab" * 16, bytes(32)))
         db.execute("INSERT INTO spoilt VALUES ('hub', ?, 7, ?, 1)", ("ab" * 16, bytes(32)))
+        db.execute(
+            "INSERT INTO left_at VALUES ('hub', ?, ?, 3, 256, 1, ?, 0)",
+            ("ab" * 16, bytes.fromhex(MALLORY.address), bytes(32)),
+        )
         db.execute("INSERT INTO retries VALUES (1, x'01', x'02', x'03', 4)")
         db.execute("INSERT INTO elsewhere VALUES (1, 1)")
     return folder

@@ -442,7 +442,7 @@ def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> N
 HEADINGS = (
     "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
     "State of a key", "Manifests", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences",
-    "Reconciliation", "Limits", "Error codes",
+    "Leaving out", "Reconciliation", "Limits", "Error codes",
 )  # fmt: skip
 
 

@@ -26,11 +26,13 @@ from tests.sync.hostile import Ask, Reply, hostile
 from tests.sync.lines import Line, line_to
 from tui_registry.crdt.sets import LtHash, Symbols
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.node import running
+from tui_registry.node import NodeBounds, running
 from tui_registry.sync import pull, push
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.tiles import pack
 
+# A few owners wrote all of it.
+_UNRATIONED = NodeBounds(push_owner_ops=2**50, push_owner_bytes=2**50, push_day_ops=2**50, push_day_bytes=2**50)
 _OF_0_1 = ("epoch", "size", "fingerprint", "node", "ranges")
 
 
@@ -67,7 +69,7 @@ class _Bench:
     def opened(self, more: Sequence[bytes], of: Path | None = None) -> Datastore:
         """A replica with what all have, and this; its log has an epoch of its own."""
         self._number += 1
-        folder = self._work / f"{self._is_old}-{self._number}"
+        folder = self._work / f"{self.common.name}-{self._is_old}-{self._number}"
         shutil.copytree(of or self.common, folder)
         store = Datastore.open(folder)
         store.log.renew_epoch()
@@ -87,7 +89,7 @@ class _Bench:
             lines: list[Line] = []
             names = []
             for number, there in enumerate(theirs):
-                node = stack.enter_context(running(there, accept_ops=True))
+                node = stack.enter_context(running(there, accept_ops=True, bounds=_UNRATIONED))
                 url = await stack.enter_async_context(_old(node.url)) if self._is_old else node.url
                 lines.append(await stack.enter_async_context(line_to(url)))
                 names.append(f"peer-{number}")
@@ -168,6 +170,7 @@ async def _cases(work: Path, size: int, every: list[bytes], *, is_old: bool) -> 
         shutil.copytree(bench.common, backup)
         with bench.opened([]) as here, Datastore.open(backup) as restored:
             restored.log.renew_epoch(None, there.log.head().epoch)
+            restored.apply(ours[:1], source="bench")
             await bench.case("(before)", here, [there], lambda names: _pull(here, names), _packed(many))
             with running(restored) as node:
                 async with AsyncExitStack() as stack:
@@ -185,7 +188,7 @@ async def _moved(here: Datastore, name: str, line: Line, is_old: bool) -> None:
     await _pull(here, [name])
     cpu = time.process_time() - cpu
     print(
-        f"  {'restored 1,000 back':34} {'0.1' if is_old else 'now'}  {line.bytes:12,} bytes {'':34} {line.trips:4} trips "
+        f"  {'restored 1,000 back, and written to':34} {'0.1' if is_old else 'now'}  {line.bytes:12,} bytes {'':34} {line.trips:4} trips "
         f"{cpu:7.2f} s of CPU",
         flush=True,
     )

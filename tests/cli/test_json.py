@@ -53,6 +53,7 @@ def test_every_command_that_fails_says_so_as_json(cli: Cli, data_dir: Path, word
         ("search",): ["x"],
         ("compare",): ["y"],
         ("undo",): ["x"],
+        ("purge",): ["0" * 40],
         ("formfile", "lint"): ["x"],
         ("formfile", "render"): ["x"],
     }
@@ -168,6 +169,10 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         verify | verify --ops ops | identity show | identity export --passphrase-file phrase key.json
         identity import --yes --passphrase-file phrase key.json | identity new --yes
         identity name {"0" * 40} lab | identity name | token add ci | token list | token revoke ci
+        block 0x{"1" * 40} | block | block --undo {"1" * 40} | mute {"1" * 40} | mute --undo {"1" * 40} | mute
+        purge --yes {"1" * 40} | purge --dry-run --peer gone | quarantine --left-out | quarantine --left-out --take-in
+        peer limit --everybody --owner-ops 5 --bytes 2GiB | peer limit | peer limit --everybody --off
+        --data-dir there peer add again log | --data-dir there sync --audit
         doctor --offline | config show --all | config path | config set name box | demo --check
     """.replace("\n", "|")
     met = set()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tests.crash.disk import read_journal, said
 from tests.crash.nursery import Nursery
-from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
+from tests.crash.places import DATABASE_PATH, LINES, LOG, PURGED, REPLICA
 from tests.replica.replicas import rows
 from tests.seeds import NOW
+from tests.sync.logs import ALICE
 from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import Datastore
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
@@ -46,6 +47,8 @@ def assert_sound(nursery: Nursery, program: str, base: Path, acknowledged: list[
             report = datastore.verify()
             assert report.sound, (report.invalid, report.repaired)
             assert indexed_words(home) == words
+        if program == "purge":
+            _assert_whole_or_gone(datastore, is_gone="purged" in acknowledged)
         key = datastore.key.identity()
         assert (home / REPLICA / KEY_FILE).stat().st_mode & 0o777 == 0o600
         assert datastore.address == key.address
@@ -86,6 +89,17 @@ def _assert_kept(datastore: Datastore, home: Path, acknowledged: list[str]) -> N
         head = home / LOG / "sync" / "head"
         assert head.exists(), "an acknowledged log is lost"
         assert json.loads(head.read_text())["size"] >= int(facts["published"]), "an acknowledged log is lost"
+
+
+def _assert_whole_or_gone(datastore: Datastore, *, is_gone: bool) -> None:
+    """Of the owner that is purged all is there, or nothing and all of it is known as left out."""
+    counted = (
+        "SELECT count(*) FROM keys JOIN ops USING (rid) WHERE owner = ?",
+        "SELECT count(*) FROM left_out WHERE owner = ?",
+    )
+    here, left_out = (rows(datastore, ask, bytes.fromhex(ALICE.address))[0][0] for ask in counted)
+    assert (here, left_out) in (((0, PURGED),) if is_gone else ((0, PURGED), (PURGED, 0)))
+    assert (datastore.rations.of(ALICE.address) is not None) == (here == 0)
 
 
 def _keys(home: Path) -> set[str]:

@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_metr
 
 from tests.node.conftest import refused
 from tests.node.test_rotation import commanded
-from tests.sync.logs import ALICE, bodies, roots
+from tests.sync.logs import ALICE, BOB, bodies, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, Whereabouts
 from tui_registry.node.doors import Proxies
@@ -264,6 +264,38 @@ def test_a_hangup_reads_the_bounds_anew_in_each(each: dict[int, httpx.Client], n
     assert [answer.status_code for answer in asked()] == [200] * WORKERS
 
 
+def test_who_may_push_is_read_anew_in_each_and_a_ration_is_one_for_all(
+    each: dict[int, httpx.Client], node: Serving, settings: Path
+) -> None:
+    *first, last = bodies(roots(BOB, 3))
+
+    def pushed(lines: list[bytes], caller: httpx.Client) -> httpx.Response:
+        return caller.post("/sync/ops", content=b"".join(line + b"\n" for line in lines))
+
+    for caller in each.values():
+        refused(pushed(first, caller), 403, "push_off")
+    settings.write_text('accept_ops = "anybody"\n[node]\npush_day_ops = 2\n')
+    node.process.send_signal(signal.SIGHUP)
+    node.note("read anew")
+    assert pushed(first, each[1]).json()["applied"] == 2
+    for caller in each.values():
+        refused(pushed([last], caller), 429, "ration")
+    settings.unlink()
+    node.process.send_signal(signal.SIGHUP)
+    node.note("read anew")
+    for caller in each.values():
+        refused(pushed([last], caller), 403, "push_off")
+    wanted = {"applied": 2.0, "push_off": 2.0 * WORKERS, "ration": 1.0 * WORKERS}
+    for caller in each.values():
+        for _ in range(1000):  # what others count is known a tenth of a second later
+            families = read_metrics(caller.get("/metrics").text)
+            samples = [sample for one in families if one.name.startswith("tui_registry_push") for sample in one.samples]
+            found = {one.labels.get("code") or one.labels.get("outcome"): one.value for one in samples}
+            if wanted.items() <= found.items():
+                break
+        assert wanted.items() <= found.items()
+
+
 def test_another_takes_the_place_of_one_that_is_killed(each: dict[int, httpx.Client], node: Serving) -> None:
     before = node.processes()
     assert len(before) == WORKERS
@@ -388,6 +420,7 @@ def test_the_bounds_of_one_of_several_leave_room_for_a_whole_push() -> None:
     assert bounds.of_one_of(1) == bounds
     one = bounds.of_one_of(3)
     assert (one.threads, one.search_threads, one.waiting, one.connections) == (3, 1, 43, bounds.connections)
+    assert 3 * one.pushers >= bounds.pushers > 2 * one.pushers
     many = bounds.of_one_of(64)
     assert (many.threads, many.pushes_at_once) == (1, 1)
     assert min(many.unchecked_bytes // 2, many.unsent_bytes) >= bounds.push_bytes

@@ -18,7 +18,7 @@ import pytest
 
 from tests.released.make import FOLDER
 from tests.replica.replicas import database
-from tests.seeds import NOW, make_record, owner
+from tests.seeds import NOW, make_record, owner, stranger_ops
 from tests.sync.lines import line_to
 from tui_registry import RemoteError, connect
 from tui_registry.crdt import sign_up
@@ -265,6 +265,21 @@ async def test_its_node_is_pulled_and_pushed_over_a_line_that_hangs_up_on_each_s
             assert (await pull(here, "old", bounds=bounds)).applied == said["head"]["size"]
             here.add("model", make_record("model", "pushed"))
             assert (await push(here, "old", bounds=bounds)).applied == 1
+
+
+async def test_its_node_is_given_all_and_compared_with_in_its_own_way(
+    released: Path, replica: Path, said: dict[str, Any], tmp_path: Path
+) -> None:
+    """It knows nothing of differences, nor of pushes that are packed."""
+    lines = [op.to_json() for op in stranger_ops(300)]
+    with served(released, replica) as url, Datastore.open(tmp_path / "here", clock=lambda: NOW) as here:
+        here.apply(lines)
+        here.peers.add("old", url)
+        given = await push(here, "old")
+        assert (given.offered, given.applied) == (300, 300)
+        result = await pull(here, "old", bounds=Bounds(reconcile_least=256))
+        assert (result.ok, result.read, result.applied) == (True, 0, said["head"]["size"])
+        assert here.peers.get("old").identical
 
 
 def test_many_of_it_push_to_this_programs_node_at_once(released: Path, replica: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ everything in again, has the registry of those who never did."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -11,11 +12,21 @@ from hypothesis import given, settings, strategies as st
 from tests.crdt import model
 from tests.crdt.histories import OWNERS, WORDS, History, deliveries, histories
 from tests.laws import examples
-from tests.replica.replicas import assert_agrees, replica, rows, vocabulary
+from tests.replica.replicas import assert_agrees, database, replica, rows, vocabulary
 from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tests.sync.logs import edit, removal, roots
-from tui_registry.crdt import Op
-from tui_registry.datastore import DATABASE, EVERYBODY, NO_RATION, PUSHES, Datastore, Ration, StoreError
+from tui_registry.crdt import Op, sign_up
+from tui_registry.datastore import (
+    DATABASE,
+    EVERYBODY,
+    NO_RATION,
+    PUSHES,
+    Datastore,
+    Draft,
+    Ration,
+    StoreError,
+    Together,
+)
 from tui_registry.replica.log import left_out
 
 FLOOD, HONEST = owner("flooding"), owner("honest")
@@ -110,6 +121,7 @@ def test_what_waited_for_a_child_of_a_blocked_owner_waits_no_more() -> None:
 RATIONS: dict[str, tuple[str, Ration, str]] = {
     "operations of an owner": (EVERYBODY, Ration(owner_ops=3), "owner_full"),
     "bytes of an owner": (EVERYBODY, Ration(owner_bytes=3 * 2_700), "owner_full"),
+    "no bytes at all": (EVERYBODY, Ration(owner_bytes=0), "owner_full"),
     "operations of a source": ("lab", Ration(source_ops=3), "source_full"),
     "bytes of a source": ("lab", Ration(source_bytes=3 * 2_700), "source_full"),
     "pushes": (PUSHES, Ration(source_ops=3), "source_full"),
@@ -126,7 +138,7 @@ def test_what_is_over_a_ration_waits_and_comes_in_when_there_is_room(what: str) 
         registry.peers.add("lab", "http://127.0.0.1:1")
         registry.rations.set_ration(scope, ration)
         report = registry.apply(lines(ops), source=source)
-        taken = 0 if reason == "unnamed" else 3
+        taken = 0 if what in ("named keys", "no bytes at all") else 3
         assert (report.applied, report.left_out, report.pending) == (taken, {reason: 8 - taken}, 0)
         # Of what builds upon it nothing waits for a child either, in whatever order it comes.
         again = registry.apply(lines(ops[::-1]), source=source)
@@ -178,19 +190,46 @@ def test_so_many_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> 
         assert registry.rations.count() == 0
 
 
-def test_a_flood_over_a_ration_costs_a_bounded_room() -> None:
-    """The long one of a million is in `tests.replica.test_flood_of_strangers`."""
+def test_who_has_most_left_out_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, "MAX_LEFT_OUT", 20)
     with replica() as registry:
-        registry.rations.set_ration(EVERYBODY, Ration(source_ops=10))
-        for start in range(0, 300, 100):
-            ops = [signed(owner(f"key {n}"), "model", f"flood {n}") for n in range(start, start + 100)]
-            registry.apply(lines([*ops]), source="lab")
-        assert registry.log.head().size == 10
-        ((waits,),) = rows(registry, "SELECT count(*) FROM pending")
-        ((size,),) = rows(registry, "SELECT sum(length(hash) + length(owner) + 20) FROM left_out")
-        assert waits == 0
-        assert isinstance(size, int)
-        assert size <= 290 * 100
+        registry.rations.block(FLOOD.address)
+        registry.rations.block(HONEST.address)
+        registry.apply(lines(roots(FLOOD, 30)), source="lab")
+        registry.apply(lines(roots(HONEST, 5)), source="usb")
+        registry.apply(lines(roots(FLOOD, 30, "more")), source="lab")
+        by_source = Counter(one.source for one in registry.rations.left_out())
+        assert by_source == {"lab": 15, "usb": 5}
+
+
+def flood(registry: Datastore, count: int, *, held: int) -> int:
+    """So many records of as many keys, a ration of `held` against them; gives the bytes of the database."""
+    registry.rations.set_ration(EVERYBODY, Ration(source_ops=held))
+    at_once = 8_192
+    for start in range(0, count, at_once):
+        ops = (signed(owner(f"key {n}"), "model", f"flood {n}") for n in range(start, min(count, start + at_once)))
+        registry.apply((op.to_json() for op in ops), source="lab")
+    assert registry.log.head().size == held
+    assert registry.stats().pending == 0
+    assert registry.rations.count() == min(count - held, left_out.MAX_LEFT_OUT)
+    ((size,),) = rows(registry, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+    assert isinstance(size, int)
+    return size
+
+
+def test_a_flood_over_a_ration_costs_a_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, "MAX_LEFT_OUT", 100)
+    with replica() as registry:
+        few = flood(registry, 120, held=10)
+        assert flood(registry, 300, held=10) <= few + 2 * 8_192
+
+
+@pytest.mark.long
+def test_a_flood_of_a_million_hostile_operations_costs_a_bounded_room() -> None:
+    with replica() as registry:
+        assert flood(registry, 1_000_000, held=1_000) <= 64 * 2**20
+        assert [row.name for row in registry.search("flood", limit=3, sort="-updated").rows]
+        assert registry.apply([signed(HONEST, "model", "honest").to_json()], source="another").applied == 1
 
 
 # Purging
@@ -239,6 +278,30 @@ def test_a_purge_takes_all_of_an_owner_and_nothing_else() -> None:
         assert registry.log.head() == head
 
 
+def test_what_names_places_of_the_log_names_the_same_operations_after_a_purge() -> None:
+    with replica() as registry:
+        registry.apply(lines(roots(FLOOD, 2)), source="lab")
+        together = Together("an import")
+        [*registry.add_all([("model", make_record("model", f"mine {n}")) for n in range(3)], together=together)]
+        registry.apply(lines(roots(FLOOD, 2, "between")), source="usb")
+        entry = registry.entry(registry.search("is:mine mine").rows[0].id)
+        assert entry is not None
+        twin = sign_up(
+            registry.key.identity(), "model", {**entry.record, "version": "2.0.0"}, children=entry.heads, clock=2
+        )
+        registry.apply([twin.to_json()], source="usb")
+        registry.drafts.save(Draft("edit", "model", entry.id, entry.heads, {"name": "half"}))
+        told = [(one.hash, one.source, one.arrived_at) for one in registry.history(entry.id)]
+        registry.purge(owner=FLOOD.address)
+        assert [(one.hash, one.source, one.arrived_at) for one in registry.history(entry.id)] == told
+        (place,) = registry.elsewhere.places()
+        assert registry.log.lines(place, place + 1) == [twin.to_json()]
+        (batch,) = registry.log.batches()
+        assert (batch.label, batch.ops) == ("an import", 3)
+        assert len(registry.log.reverse(batch.number).changes) == 2  # the third was written to since
+        assert registry.drafts.all()[0].seen == entry.heads
+
+
 def test_a_purged_replica_is_as_one_that_never_had_it() -> None:
     with replica() as registry, replica() as other:
         honest = filled(registry)
@@ -279,6 +342,16 @@ def test_a_purge_gives_the_room_back() -> None:
         assert done.given_back > pages * 8_192 // 2
         assert (registry.data_dir / DATABASE).stat().st_size < pages * 8_192 // 4
         assert registry.verify().sound
+
+
+def test_a_log_that_is_rewritten_counts_what_owners_and_sources_have_anew() -> None:
+    with replica() as registry:
+        filled(registry)
+        counted = "SELECT ops, bytes FROM owners UNION ALL SELECT ops, bytes FROM sources ORDER BY 1, 2"
+        before = rows(registry, counted)
+        database(registry).execute("UPDATE replica SET size = size + 1")  # as if the last operation was lost
+        assert not registry.verify().sound
+        assert rows(registry, counted) == before
 
 
 # The law: leaving out is local and changes nothing for good

@@ -25,6 +25,7 @@ from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.replica.log import sets
 from tui_registry.replica.log.sets import keep_some
 from tui_registry.replica.store import tables
+from tui_registry.sync import publish
 
 BEHIND = 3
 
@@ -197,6 +198,21 @@ def test_an_older_replica_gets_it_behind(tmp_path: Path, monkeypatch: pytest.Mon
         assert_told(registry)
     with Datastore.open(folder, clock=lambda: NOW) as registry:
         assert registry._indexing is None
+
+
+def test_a_log_of_before_is_published_with_all_that_its_head_says(ten: Datastore, tmp_path: Path) -> None:
+    spoil(ten, "DELETE FROM log_set", "DELETE FROM log_symbols", "UPDATE replica SET kept = 0")
+    assert_making(ten)
+    head = publish(ten, tmp_path / "log").head
+    assert (head.size, len(head.set), len(head.root)) == (10, 64, 64)
+    assert_told(ten)
+
+
+def test_where_nothing_can_be_written_it_is_not_made_and_that_is_no_error(ten: Datastore) -> None:
+    spoil(ten, "DELETE FROM log_set", "DELETE FROM log_symbols", "UPDATE replica SET kept = 0")
+    with Datastore.open(ten.data_dir, read_only=True) as looking:
+        assert not looking.log.finish_sets(60)
+        assert_making(looking)
 
 
 _KILLED = """

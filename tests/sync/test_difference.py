@@ -16,7 +16,7 @@ import pytest
 from tests.sync.conftest import Open
 from tests.sync.hostile import Ask, Peer, Reply, hostile
 from tests.sync.lines import Line, line_to
-from tests.sync.logs import ALICE, BOB, T0, bodies, edit, roots
+from tests.sync.logs import ALICE, BOB, MALLORY, T0, bodies, edit, roots
 from tui_registry.crdt.sets import SYMBOL_BYTES, Symbols, decode
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
@@ -359,3 +359,46 @@ async def test_a_set_that_never_fits_moves_no_cursor(copied: Open) -> None:
         here.peers.add("them", peer.url)
         result = await pull(here, "them", bounds=Bounds(retry_seconds=0))
     assert (result.error, here.log.head().size, result.read) == (None, 647, 646)
+
+
+# What is left out here
+
+
+async def test_what_is_left_out_counts_where_logs_are_compared(copied: Open, tmp_path: Path) -> None:
+    here, there = copied("here"), copied("there")
+    there.apply(bodies(THEIRS + roots(MALLORY, 5, "flood")), source="test")
+    publish(there, tmp_path / "stick")
+    here.rations.block(MALLORY.address)
+    with serving(there) as url:
+        async with line_to(url) as line:
+            result = await pulled(here, line)
+            assert (result.applied, result.left_out) == (60, 5)
+            # A new peer with the same set costs one trip, and what is left out is asked of nobody once more.
+            here.peers.remove("them")
+            again = await pulled(here, line)
+            assert (again.read, again.left_out, line.trips) == (0, 0, 1)
+            peer = here.peers.get("them")
+            assert (peer.identical, peer.left_out) == (True, 5)
+            assert (await push(here, "them")).offered == 0
+            here.apply(bodies(OURS[:2]), source="test")
+            assert (await push(here, "them")).offered == 2
+            here.rations.unblock(MALLORY.address)
+            assert (await pulled(here, line)).applied == 5
+            assert here.log.head().fingerprint == there.log.head().fingerprint
+            assert here.peers.get("them").identical
+
+
+async def test_what_is_left_out_is_not_read_from_a_published_log_either(copied: Open, tmp_path: Path) -> None:
+    here, there = copied("here"), copied("there")
+    there.apply(bodies(roots(MALLORY, 5, "flood")), source="test")
+    publish(there, tmp_path / "stick")
+    here.rations.block(MALLORY.address)
+    here.peers.add("usb", str(tmp_path / "stick"))
+    first = await pull(here, "usb")
+    assert (first.read, first.left_out, here.peers.get("usb").left_out) == (0, 5, 5)
+    here.peers.remove("usb")
+    here.peers.add("usb", str(tmp_path / "stick"))
+    again = await pull(here, "usb")
+    assert (again.read, again.left_out, here.peers.get("usb").identical) == (0, 0, True)
+    here.rations.unblock(MALLORY.address)
+    assert (await pull(here, "usb")).applied == 5

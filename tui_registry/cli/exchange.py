@@ -15,6 +15,7 @@ from tui_registry.cli.output import (
     StatusLine,
     Table,
     UsageError,
+    confirm,
     error_json,
     how_far,
     note,
@@ -44,8 +45,7 @@ if TYPE_CHECKING:
 
     from tui_registry.datastore import ApplyReport, Datastore, Faces, Peer, Shared
     from tui_registry.errors import Json, RegistryError
-    from tui_registry.node import Address, NodeBounds
-    from tui_registry.node.tokens import AcceptOps
+    from tui_registry.node import Address
     from tui_registry.node.watch import Journal
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
@@ -61,12 +61,12 @@ def peer(args: Namespace) -> int:
                     out_json(_peer_json(added))
                 else:
                     out(f"added peer {added.name}: 'tui-registry sync {added.name}' pulls from it")
+            case "limit":
+                from tui_registry.cli.keeping_out import limit
+
+                limit(datastore, args)
             case "remove":
-                datastore.peers.remove(args.name)
-                if args.json:
-                    out_json({"name": args.name, "removed": True})
-                else:
-                    out(f"removed peer {args.name}; what came from it stays")
+                _remove_peer(datastore, args)
             case "show":
                 _show_peer(datastore.peers.get(args.name), as_json=args.json)
             case "trust":
@@ -84,6 +84,8 @@ def sync(args: Namespace) -> int:
 
     names: list[str] = list(dict.fromkeys(args.peers))
     alone = not args.push and args.every is None and args.timeout is None
+    if args.audit and (args.push or args.every is not None or args.source):
+        raise UsageError("--audit takes and gives nothing: it goes with peers and --timeout alone")
     if args.source and (len(names) > 1 or not alone):
         raise UsageError("--from reads files: it goes with one peer at most, whose log they hold, and nothing else")
     for source in args.source:
@@ -95,7 +97,8 @@ def sync(args: Namespace) -> int:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
         token = token_in(args.token_file)
     with open_registry(args) as datastore:
-        datastore.expect_writable()  # before anything is fetched
+        if not args.audit:
+            datastore.expect_writable()  # before anything is fetched
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
         names = names or [peer.name for peer in datastore.peers.all()]
@@ -108,6 +111,8 @@ def sync(args: Namespace) -> int:
         bounds = bounds_of(load_settings())
         if args.timeout is not None:
             bounds = replace(bounds, pull_seconds=args.timeout)
+        if args.audit:
+            return asyncio.run(_audit(datastore, names, bounds, as_json=args.json))
         if args.every is not None:
             rounds = Rounds(args.every)
             every = _sync_every(datastore, args.peers, bounds, rounds, push=args.push, token=token, as_json=args.json)
@@ -126,7 +131,7 @@ def serve(args: Namespace) -> int:
         raise UsageError("--uds is for what runs on this machine, which needs no certificate: leave one of the two out")
     if args.uds is None and "unix" in args.trust_proxy:
         raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
-    if args.read_only and (args.accept_ops or args.new_epoch):
+    if args.read_only and (args.accept_ops not in (None, "nobody") or args.new_epoch):
         raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
     with ExitStack() as stack:
         datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
@@ -145,9 +150,15 @@ def serve(args: Namespace) -> int:
             return 0
         from pathlib import Path
 
-        from tui_registry.node import Door, Telling, Tls, Whereabouts, serve as serve_node, serve_by_workers
+        from tui_registry.node import Door, Telling, Terms, Tls, Whereabouts, serve as serve_node, serve_by_workers
         from tui_registry.node.limits import node_bounds_of
+        from tui_registry.node.tokens import accepting
         from tui_registry.node.watch import Journal
+
+        def terms() -> Terms:
+            settings = load_settings()
+            who = "nobody" if args.read_only else args.accept_ops or settings.accept_ops
+            return Terms(node_bounds_of(settings), accepting(who))
 
         journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
         if journal is not None:
@@ -167,14 +178,10 @@ def serve(args: Namespace) -> int:
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
-        accept_ops: AcceptOps = "token" if args.accept_ops == "token" else args.accept_ops is not None
-        bounds = node_bounds_of(load_settings())
+        begun = terms()
 
         def say(address: Address) -> None:
             _say_where(args, address, who, journal, why_read_only=why_not, why_unsigned=unsigned)
-
-        def reread() -> NodeBounds:
-            return node_bounds_of(load_settings())
 
         if args.workers > 1:
             datastore.close()
@@ -183,11 +190,10 @@ def serve(args: Namespace) -> int:
                 args.workers,
                 door,
                 Telling(say, _say_shared, _say_reread, note),
-                accept_ops=accept_ops,
+                terms=begun,
                 new_epoch=args.new_epoch,
-                bounds=bounds,
                 whereabouts=whereabouts,
-                reread=reread,
+                reread=terms,
                 journal=journal,
             )
             datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
@@ -199,11 +205,11 @@ def serve(args: Namespace) -> int:
                 allow_remote=args.allow_remote,
                 uds=door.uds,
                 tls=door.tls,
-                accept_ops=accept_ops,
+                accept_ops=begun.accept_ops,
+                bounds=begun.bounds,
                 new_epoch=args.new_epoch,
-                bounds=bounds,
                 whereabouts=whereabouts,
-                reread=reread,
+                reread=terms,
                 on_ready=say,
                 on_shared=_say_shared,
                 on_reread=_say_reread,
@@ -276,6 +282,33 @@ def export(args: Namespace) -> int:
     return 0
 
 
+async def _audit(datastore: Datastore, names: Sequence[str], bounds: Bounds, *, as_json: bool) -> int:
+    """Tell what peers' logs have that is not here."""
+    from tui_registry.present.leaving_out import NOT_HERE
+    from tui_registry.present.pulls import SyncError
+    from tui_registry.sync import audit
+
+    failed = False
+    for name in names:
+        try:
+            found = await audit(datastore, name, bounds=bounds)
+        except SyncError as error:
+            failed = True
+            if as_json:
+                nothing: dict[str, Json] = {"theirs": 0, "here": 0, "not_here": {}}
+                out_json({"peer": name, **nothing, **error_json(error)})
+            note(error.sentence)
+            continue
+        if as_json:
+            told: dict[str, Json] = {"theirs": found.size, "here": found.here, "not_here": dict(found.not_here)}
+            out_json({"peer": name, **told, "error": None})
+            continue
+        out(f"{name}: {exact(found.here)} of {plural(found.size, 'operation')} are here")
+        for why, count in found.not_here.most_common():
+            out(f"  {exact(count)} are not: {NOT_HERE.get(why, why)}")
+    return int(failed)
+
+
 # Peers
 
 _PEERS = (
@@ -286,6 +319,30 @@ _PEERS = (
     Column("LAST SYNC", 9),
     Column("STATE", 12, told=True),
 )
+
+
+def _remove_peer(datastore: Datastore, args: Namespace) -> None:
+    from tui_registry.present.leaving_out import amounts, amounts_json, purge_question, purged
+
+    datastore.peers.get(args.name)  # there is one
+    brought = datastore.plan_purge(peer=args.name)
+    done = None
+    if args.purge and brought.ops:
+        whose = f"what only {args.name} brought"
+        if not args.yes:
+            confirm(purge_question(brought, whose), f"take out {amounts(brought)}", "nothing was taken out")
+        # First, so that what is cut short can be done again.
+        done = datastore.purge(peer=args.name)
+    datastore.peers.remove(args.name)
+    if args.json:
+        only = amounts_json(done or brought, is_done=done is not None)
+        out_json({"name": args.name, "removed": True, "brought": only})
+    elif done is not None:
+        out(f"removed peer {args.name}; {purged(done, is_blocked=False)}")
+    else:
+        out(f"removed peer {args.name}; what came from it stays")
+        if brought.ops:
+            note(f"{amounts(brought)} came from it alone: 'purge --peer {args.name}' takes them out")
 
 
 def _list_peers(peers: list[Peer], *, as_json: bool) -> None:
@@ -305,6 +362,8 @@ def _list_peers(peers: list[Peer], *, as_json: bool) -> None:
         out(table.line((peer.name, peer.address, theirs, exact(peer.next_index), last, _state(peer))))
         if peer.last_error is not None:
             out(f"  {safe_text(peer.last_error)}")
+        if peer.left_out:
+            out(f"  {'identical but for' if peer.identical else 'besides,'} {exact(peer.left_out)} left out here")
         for line in _concern_lines(peer):
             out(f"  {line}")
 
@@ -805,9 +864,9 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
 
 def _say_reread(error: RegistryError | None) -> None:
     if error is None:
-        note("SIGHUP: bounds and certificate were read anew. Key and tokens are followed without being asked")
+        note("SIGHUP: settings and certificate were read anew. Key and tokens are followed without being asked")
     else:
-        note(f"SIGHUP: bounds and certificate stay as they were. {safe_text(error.sentence)}")
+        note(f"SIGHUP: settings and certificate stay as they were. {safe_text(error.sentence)}")
 
 
 def _say_shared(shared: Shared) -> None:

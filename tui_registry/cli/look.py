@@ -128,8 +128,15 @@ def history(args: Namespace) -> int:
 
 
 def quarantine(args: Namespace) -> int:
-    """List what was refused."""
+    """List what was refused, or what was left out."""
+    if (args.take_in or args.owner is not None) and not args.left_out:
+        raise UsageError("--take-in and --owner go with --left-out: what was refused stays so")
     with open_registry(args) as datastore:
+        if args.left_out:
+            from tui_registry.cli.keeping_out import left_out
+
+            left_out(datastore, args)
+            return 0
         refused = datastore.log.quarantine(args.limit)
     if args.json:
         for found in refused:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .doors import Whereabouts
     from .limits import NodeBounds
     from .responses import NodeError
-    from .server import Address, Door, Tls, running, serve
+    from .server import Address, Door, Terms, Tls, running, serve
     from .workers import Telling, serve_by_workers
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "NodeBounds",
     "NodeError",
     "Telling",
+    "Terms",
     "Tls",
     "Whereabouts",
     "create_app",
@@ -30,7 +31,7 @@ _HOMES = {
     "NodeBounds": ".limits",
     "Whereabouts": ".doors",
     "NodeError": ".responses",
-    **dict.fromkeys(("Address", "Door", "Tls", "running", "serve"), ".server"),
+    **dict.fromkeys(("Address", "Door", "Terms", "Tls", "running", "serve"), ".server"),
     **dict.fromkeys(("Telling", "serve_by_workers"), ".workers"),
 }
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -26,11 +26,9 @@ from typing import NoReturn
 from tui_registry.datastore import Datastore, Shared
 from tui_registry.errors import RegistryError
 from tui_registry.node.doors import Whereabouts
-from tui_registry.node.limits import NodeBounds
 from tui_registry.node.responses import NodeError
-from tui_registry.node.server import Address, Certificate, Door, Listener, has_terminal, prepared, run
+from tui_registry.node.server import Address, Certificate, Door, Listener, Terms, has_terminal, prepared, run
 from tui_registry.node.shared import CommonMemory, Member
-from tui_registry.node.tokens import AcceptOps
 from tui_registry.node.watch import Journal, Watch
 from tui_registry.text import plural
 
@@ -50,7 +48,7 @@ class Telling:
 
     Attributes:
         ready: once all workers take connections. shared: before, with what came of the epoch.
-        reread: the bounds and the certificate were read anew, or were not for that error; as in `serve`.
+        reread: the terms and the certificate were read anew, or were not for that error; as in `serve`.
         lost: a sentence about a worker that died, or that cannot begin.
     """
 
@@ -66,11 +64,10 @@ def serve_by_workers(
     door: Door,
     telling: Telling,
     *,
-    accept_ops: AcceptOps = False,
+    terms: Terms,
     new_epoch: bool = False,
-    bounds: NodeBounds | None = None,
     whereabouts: Whereabouts | None = None,
-    reread: Callable[[], NodeBounds] | None = None,
+    reread: Callable[[], Terms] | None = None,
     journal: Journal | None = None,
 ) -> None:
     """`serve` with so many processes, each of which opens the replica for itself.
@@ -78,20 +75,22 @@ def serve_by_workers(
     No thread may run, and no replica be open, in the process that calls this: it forks.
 
     Args:
-        opened: opens the replica. The other arguments are those of `serve`.
+        opened: opens the replica. terms: on which they serve together. The other arguments are those of `serve`.
 
     Raises:
         NodeError: as `serve`; `workers_died`: too many of them within a minute.
         StoreError: the replica cannot be opened, or as `serve`.
     """
-    bounds = bounds or NodeBounds()
     certificate = None if door.tls is None else Certificate(door.tls)
     with door.listening() as listener:
         with opened() as datastore:
             datastore.tokens.all()  # as `serve`
             telling.shared(datastore.mark.share(new_epoch=new_epoch))
 
-        def work(member: Member, channel: socket.socket, bounds: NodeBounds) -> None:
+        def part_of(terms: Terms) -> Terms:
+            return terms._replace(bounds=terms.bounds.of_one_of(count))
+
+        def work(member: Member, channel: socket.socket, terms: Terms) -> None:
             if journal is not None:
                 journal.worker = member.worker + 1
             with opened() as datastore:
@@ -99,15 +98,14 @@ def serve_by_workers(
                     datastore,
                     door,
                     listener,
-                    accept_ops,
-                    bounds.of_one_of(count),
+                    part_of(terms),
                     whereabouts,
                     lambda _: listens_to(channel),
                     Watch(journal, member),
                     certificate,
                 )
                 answers: list[bytes] = []
-                server.reread = None if reread is None else lambda: reread().of_one_of(count)
+                server.reread = None if reread is None else lambda: part_of(reread())
                 server.on_reread = lambda fault: answers.append(_HAS_READ if fault is None else _HAS_NOT_READ)
 
                 def listens_to(channel: socket.socket) -> None:
@@ -128,7 +126,7 @@ def serve_by_workers(
 
                 run(server, listener, journal)
 
-        _Workers(count, listener, door.address(listener), bounds, certificate, reread, telling, work).stand()
+        _Workers(count, listener, door.address(listener), terms, certificate, reread, telling, work).stand()
 
 
 # How
@@ -138,7 +136,7 @@ class _Worker:
     """A process that answers, as the one that began it sees it.
 
     Attributes:
-        is_ready: it takes connections. is_asked: it was told to read the bounds anew, and has not answered.
+        is_ready: it takes connections. is_asked: it was told to read the terms anew, and has not answered.
     """
 
     def __init__(self, number: int, process: int, channel: socket.socket) -> None:
@@ -160,16 +158,16 @@ class _Workers:
         count: int,
         listener: Listener,
         address: Address,
-        bounds: NodeBounds,
+        terms: Terms,
         certificate: Certificate | None,
-        reread: Callable[[], NodeBounds] | None,
+        reread: Callable[[], Terms] | None,
         telling: Telling,
-        work: Callable[[Member, socket.socket, NodeBounds], None],
+        work: Callable[[Member, socket.socket, Terms], None],
     ) -> None:
         self._count = count
         self._listener = listener
         self._address = address
-        self._bounds = bounds
+        self._terms = terms
         self._certificate = certificate
         self._reread = reread
         self._telling = telling
@@ -246,7 +244,7 @@ class _Workers:
                 channel.close()
             self._selector.close()
             self._listener.path = None  # the file of the socket is not this process's
-            self._work(Member(self._shared, number), theirs, self._bounds)
+            self._work(Member(self._shared, number), theirs, self._terms)
             code = 0
         except RegistryError as error:
             self._telling.lost(f"worker {number + 1} cannot answer: {error.sentence}")
@@ -309,7 +307,7 @@ class _Workers:
             return
         try:
             if self._reread is not None:
-                self._bounds = self._reread()
+                self._terms = self._reread()
             if self._certificate is not None:
                 self._certificate.renew()
         except RegistryError as error:
@@ -321,7 +319,7 @@ class _Workers:
             worker.tell(_READ_AGAIN)
 
     def _tell_reread(self) -> None:
-        """Say that the bounds were read anew, once all have done so: one that begins meanwhile begins with them."""
+        """Say that the terms were read anew, once all have done so: one that begins meanwhile begins with them."""
         if self._is_reading and not any(worker.is_asked for worker in self._there.values()):
             self._is_reading = False
             if self._has_read:

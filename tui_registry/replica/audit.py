@@ -269,11 +269,13 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
         "keys",
         "owners",
         "manifests",
+        "sources",
         "catalogue",
         "counted",
         "cursors",
         "cursor_sums",
         "spoilt",
+        "left_at",
     )
     for table in tables:
         db.execute(f"DELETE FROM {table}")

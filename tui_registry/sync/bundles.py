@@ -19,7 +19,7 @@ from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import Json, system_reason
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import TILE_OPS, Bounds
-from tui_registry.sync.publishing import PublishError
+from tui_registry.sync.publishing import SETS_SECONDS, PublishError
 from tui_registry.sync.tiles import (
     Answered,
     HashSpan,
@@ -82,6 +82,7 @@ def write_bundles(
 
 
 def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Bundled:
+    datastore.log.finish_sets(SETS_SECONDS)
     head = datastore.log.signed_head()
     files: list[Path] = []
     total = written = size = 0

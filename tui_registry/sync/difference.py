@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -49,7 +50,11 @@ _IN_A_PART = 256
 _EACH = 1.42
 # Operations to be read before it is worth asking which of them are here.
 _WORTH = 256
-# Symbols, beyond which it is worth a question more to know better how many are needed.
+# What is kept of a log of version 0.1 is made first, as far as it does not take longer: of 100,000 operations it does
+# not.
+_SETS_SECONDS = 3.0
+# Symbols, beyond which it is worth a question more to know better how many are needed; and operations that are left out
+# here, to be reckoned with each time.
 _MANY = 1_024
 # Operations here that are tried as those that the peer lacks: 5 us each.
 _MOST_TRIED = 65_536
@@ -222,17 +227,24 @@ def _numbers(tree: Mapping[str, Json], member: str, count: int) -> list[int] | N
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """This log at one moment, as it is compared.
+    """This log at one moment, as it is compared: with what is left out here, as that need not be asked for.
 
     Attributes:
-        total: the sum of the hashes, modulo 2^256. lanes, symbols: of the same operations; neither is changed.
+        size: of the log. left: the hashes of what is left out.
+        total: the sum of all these hashes, modulo 2^256. lanes, symbols: of the same; neither is changed.
     """
 
     epoch: str
     size: int
+    left: frozenset[bytes]
     total: int
     lanes: bytes
     symbols: Symbols
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.size + len(self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,15 +306,27 @@ async def compare(
     return await asking.rest(found, start)
 
 
-def read_ours(datastore: Datastore) -> Ours | None:
-    """This log as it is compared now; None where what is kept of it is being made."""
+def read_ours(datastore: Datastore, *, is_asked: bool = True) -> Ours | None:
+    """This log as it is compared now; None where what is kept of it is being made.
+
+    Args:
+        is_asked: a peer will be asked; without, there are no symbols, and None as well where much is left out: to see
+            that two sets are the same is not worth reckoning with all that.
+    """
     log = datastore.log
+    # Made behind while a replica is open: a command that only pulls may not be there for so long.
+    log.finish_sets(_SETS_SECONDS)
     head = log.head(make_key=False)
     state = log.set_of(head.epoch, head.size)
-    symbols = None if state is None else log.symbols(head.epoch, head.size, 0, SYMBOLS)
-    if state is None or symbols is None:
+    symbols = log.symbols(head.epoch, head.size, 0, SYMBOLS) if is_asked and state is not None else b""
+    left = frozenset(log.left_out())
+    if state is None or symbols is None or (not is_asked and len(left) > _MANY):
         return None
-    return Ours(head.epoch, head.size, int(head.fingerprint, 16), state.lanes.to_bytes(), Symbols.from_bytes(symbols))
+    lanes, sums = state.lanes, Symbols.from_bytes(symbols)
+    lanes.add_all(left)
+    sums.add_all(left)
+    total = int(head.fingerprint, 16) + sum(map(_number, left))
+    return Ours(head.epoch, head.size, left, total, lanes.to_bytes(), sums)
 
 
 def settle(
@@ -328,7 +352,14 @@ def settle(
         if (lanes.digest().hex(), f"{total % 2**256:064x}") != (head.set, head.fingerprint):
             return None
     return datastore.peers.pass_over(
-        peer, head.epoch, size, f"{total % 2**256:064x}", epoch=ours.epoch, hashes=[*claimed], unread=unread
+        peer,
+        head.epoch,
+        size,
+        f"{total % 2**256:064x}",
+        epoch=ours.epoch,
+        hashes=[*claimed],
+        left=dict.fromkeys(ours.left - compared.ours_only, 0),
+        unread=unread,
     )
 
 
@@ -380,6 +411,7 @@ async def listed(
     head = remote.head
     ours = await in_thread(datastore.log.head, make_key=False)
     lanes, total, edge, missing = LtHash(), 0, RightEdge(), dict[int, bytes]()
+    out, left = {*await in_thread(datastore.log.left_out)}, dict[bytes, int]()
     for stretch in hash_spans(head.size):
         data = await transport.hashes(head.epoch, stretch)
         hashes = [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
@@ -387,7 +419,11 @@ async def listed(
         edge = await in_thread(edge.extended, hashes)
         total += sum(_number(digest) for digest in hashes)
         unknown = {*await in_thread(datastore.log.unknown, [digest.hex() for digest in hashes])}
-        missing.update((stretch.start + at, digest) for at, digest in enumerate(hashes) if digest.hex() in unknown)
+        for entry, digest in enumerate(hashes, stretch.start):
+            if digest in out:
+                left[digest] = entry
+            elif digest.hex() in unknown:
+                missing[entry] = digest
     if (lanes.digest().hex(), f"{total % 2**256:064x}") != (head.set, head.fingerprint):
         return None
     tiles = sorted({entry // TILE_OPS for entry in missing})
@@ -404,6 +440,7 @@ async def listed(
         head.fingerprint,
         epoch=ours.epoch,
         hashes=fetched_hashes,
+        left=left,
         edge=edge,
     )
 
@@ -431,10 +468,11 @@ class _Asking:
         self._transport = transport
         self._bounds = bounds
         self._ours = ours
+        self._left = sorted(ours.left)
 
     async def first(self, remote: RemoteHead | None, count: int) -> _First | Compared | None:
         """Ask for the first symbols, and where no head is known yet for that."""
-        have: Json = {"size": self._ours.size, "set": LtHash.from_bytes(self._ours.lanes).digest().hex()}
+        have: Json = {"size": self._ours.count, "set": LtHash.from_bytes(self._ours.lanes).digest().hex()}
         question: dict[str, Json] = {"have": have, "symbols": [0, count]}
         if remote is not None:
             question |= {"epoch": remote.head.epoch, "size": remote.head.size}
@@ -446,10 +484,10 @@ class _Asking:
             raise self._fail("compares logs without its head")
         begins = answer.told.get("begins")
         if begins is not None:
-            if begins != self._ours.size or answer.data:
+            if begins != self._ours.count or answer.data:
                 raise self._fail("says that its log begins with another one than was asked about")
-            is_all = self._ours.size == theirs.head.size
-            return Compared(theirs, self._ours, begins=None if is_all else self._ours.size)
+            is_all = self._ours.count == theirs.head.size
+            return Compared(theirs, self._ours, begins=None if is_all else self._ours.count)
         self._expect(answer.data, count * SYMBOL_BYTES)
         found = await in_thread(self._told, theirs, answer.data) or await in_thread(self._tried, theirs)
         return found or _First(theirs, answer.data)
@@ -457,14 +495,14 @@ class _Asking:
     async def rest(self, first: _First, start: int) -> Compared | RemoteHead | None:
         """Ask on until the difference is known, or is found to be too large."""
         theirs, data = first.remote, first.data
-        more = theirs.head.size - self._ours.size
+        more = theirs.head.size - self._ours.count
         for _ in range(2):
             about = estimate(data, self._ours.symbols, more)
             if not self._is_worth_it(theirs, about, start):
                 return theirs
             have = len(data) // SYMBOL_BYTES
-            wanted = _enough(about, have)
-            if self._pushing and have == FIRST_OF_PUSH and wanted > _MANY:
+            wanted, is_one_sided = _enough(about, abs(more), have)
+            if self._pushing and have == FIRST_OF_PUSH and wanted > _MANY and not is_one_sided:
                 # Nothing has to be fetched afterwards: a question more spares many symbols that an estimate is off by.
                 wanted = min(max(_MANY // 2, about // 2), _MANY)
             if wanted > SYMBOLS or have == SYMBOLS:
@@ -481,7 +519,7 @@ class _Asking:
 
     def _tried(self, theirs: RemoteHead) -> Compared | None:
         """What is only here, where that is just what came last, and not from this peer: its set tells."""
-        more = self._ours.size - theirs.head.size
+        more = self._ours.count - theirs.head.size
         if not 0 < more <= _MOST_TRIED:
             return None
         last = self._datastore.log.last_of_others(self._peer, more, self._ours.size)
@@ -493,7 +531,7 @@ class _Asking:
 
     def _is_worth_it(self, theirs: RemoteHead, about: int, start: int) -> bool:
         """Whether asking on costs less than reading the peer's log on, or offering all of ours."""
-        size, ours = theirs.head.size, self._ours.size
+        size, ours = theirs.head.size, self._ours.count
         if size > _OURS_TO_THEIRS * max(ours, _WORTH):
             return False
         asking = min(about * _EACH * SYMBOL_BYTES, size * LISTED_BYTES)
@@ -587,7 +625,9 @@ class _Asking:
         return told - here, {digest for digest in ours if digest[:LISTED_BYTES] not in told}
 
     def _under(self, bits: int, number: int) -> list[bytes]:
-        return self._datastore.log.hashes_under(_prefix(number, bits), bits, self._ours.size)
+        below, behind = (_prefix(number + at, bits) if number + at < 1 << bits else b"\xff" * 33 for at in (0, 1))
+        left = self._left[bisect_left(self._left, below) : bisect_left(self._left, behind)]
+        return self._datastore.log.hashes_under(below, bits, self._ours.size) + left
 
     def _expect(self, data: bytes, size: int) -> None:
         if len(data) != size:
@@ -597,13 +637,22 @@ class _Asking:
         return SyncError(self._peer, "protocol", reason)
 
 
-def _enough(about: int, have: int) -> int:
+def _enough(about: int, least: int, have: int) -> tuple[int, bool]:
     """So many symbols, that it would be bad luck if they did not tell so many differences, give or take what an
-    estimate by as many as there are may be off."""
+    estimate by as many as there are may be off; and whether it was taken that one side lacks nothing.
+
+    Args:
+        least: so many more operations one side has.
+    """
     off = math.sqrt(2 / max(1, have - 4))
+    if least and about <= least * (1 + 2 * off):
+        wanted = math.ceil(least * _EACH * 1.06) + 40
+        if have < wanted <= SYMBOLS:
+            return wanted, True
     wanted = math.ceil(about * _EACH * (1 + 2.2 * off)) + 24
     # Of a few more than there is room for all are worth a try.
-    return SYMBOLS if wanted > SYMBOLS and about * _EACH * (1 + off / 2) < SYMBOLS else max(wanted, have + 32)
+    is_close = wanted > SYMBOLS and about * _EACH * (1 + off / 2) < SYMBOLS
+    return (SYMBOLS if is_close else max(wanted, have + 32)), False
 
 
 def _bits_for(size: int, most: int) -> int:

@@ -26,6 +26,9 @@ from tui_registry.sync.tiles import (
 )
 from tui_registry.text import address_short, safe_text
 
+# What of a log of version 0.1 is to be made, so that its head can be signed, is waited for: of a million operations it
+# takes half a minute, once.
+SETS_SECONDS = 60.0
 _MOST_SPACE = 64
 
 
@@ -76,6 +79,7 @@ def publish(
 
 
 def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Published:
+    datastore.log.finish_sets(SETS_SECONDS)
     head = datastore.log.signed_head()
     before = _head_before(root)
     _refuse_foreign(head, before, root)

@@ -469,7 +469,7 @@ class _Pull:
                 break
             report = await self._keep(lines)
             left -= useful
-            is_room = not report.deferred or report.applied > 0
+            is_room = not report.left_out["source_full"] or report.applied > 0
         return is_room
 
     async def _ask_first(self, transport: Transport) -> RemoteHead | None:
@@ -500,12 +500,11 @@ class _Pull:
 
     async def _differing(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> Compared | None:
         """What the peer's log differs in, where that is seen here, or is worth asking for."""
-        ours = await in_thread(read_ours, self._datastore) if remote.head.set else None
-        if ours is None:
-            return None
-        if LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
+        ours = await in_thread(read_ours, self._datastore, is_asked=False) if remote.head.set else None
+        if ours is not None and LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
             return Compared(remote, ours)
-        if not remote.differs or not is_worth_asking(ours.size, remote.head.size, cursor.start):
+        size = (await in_thread(self._datastore.log.head, make_key=False)).size
+        if not remote.differs or not is_worth_asking(size, remote.head.size, cursor.start):
             return None
         self._compared = True
         found = await compare(
@@ -564,6 +563,7 @@ class _Pull:
 
     async def _keep(self, lines: list[bytes]) -> ApplyReport:
         """Store operations that were asked for by hash."""
+        await in_thread(self._datastore.expect_room, self._bounds.room_bytes)
         report = await in_thread(self._datastore.apply, lines, source=self._peer.name)
         self._count(report, None)
         return report
@@ -597,6 +597,7 @@ class _Pull:
 
     async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> tuple[ApplyReport, Cursor]:
         start = cursor.start
+        await in_thread(self._datastore.expect_room, self._bounds.room_bytes)
         report, cursor = await in_thread(self._datastore.peers.store_entries, self._peer.name, cursor, arrivals)
         self._read += len(arrivals)
         self._count(report, start)

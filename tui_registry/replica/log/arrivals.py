@@ -20,7 +20,15 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, Verdict, judge, judge_claim
-from tui_registry.replica.log.left_out import DEFERRED, Admission, Ration, Reason, blocked_owners, claimed_owner
+from tui_registry.replica.log.left_out import (
+    DEFERRED,
+    Admission,
+    Ration,
+    Reason,
+    blocked_owners,
+    claimed_owner,
+    reason_of,
+)
 from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, unpacked
@@ -162,7 +170,7 @@ class Arrival:
     @property
     def is_unjudged(self) -> bool:
         """Whether rules 1 to 5 were not applied to it, as its owner is blocked."""
-        return self.left is not None and self.op is None and self.error is None
+        return self.left is not None and not self.known and self.op is None and self.error is None
 
     def take(self, verdict: Verdict) -> None:
         """Note what rules 1 to 5 say of it."""
@@ -246,6 +254,22 @@ def check_lines(
         for arrival, verdict in zip(unknown, verifier.judge([item.body for item in unknown]), strict=True):
             arrival.take(verdict)
     return arrivals
+
+
+def why_not_here(db: sqlite3.Connection, peer: str, epoch: str, arrival: Arrival) -> str:
+    """As `Log.why_not_here`, of one entry that is not in the log."""
+    if arrival.left is not None:
+        return "blocked"
+    if arrival.error is not None:
+        return "unsupported" if arrival.error.code == "unsupported" else "rejected"
+    assert arrival.op is not None
+    reason = reason_of(db, arrival.op.claim.hash)
+    if reason is not None:
+        return reason
+    if db.execute("SELECT 1 FROM pending WHERE digest = ?", (digest_of(arrival.body),)).fetchone() is not None:
+        return "pending"
+    cursor = db.execute("SELECT next_index FROM cursors WHERE peer = ? AND epoch = ?", (peer, epoch)).fetchone()
+    return "unread" if cursor is None or (arrival.entry or 0) >= cursor[0] else "passed"
 
 
 @contextmanager

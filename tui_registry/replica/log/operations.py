@@ -22,7 +22,7 @@ from tui_registry.query.folding import words as folded_words
 from tui_registry.records.schema import MANIFEST_RULES
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
-from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
 from tui_registry.replica.log.left_out import hashes_left_out, left_among
 from tui_registry.replica.log.versions import (
     Child,
@@ -338,6 +338,16 @@ class Log:
                 {"new": new or os.urandom(16).hex(), "old": epoch},
             )
 
+    def pushed_since(self, start: int, since: int) -> list[Came]:
+        """What others pushed: runs of operations that came together, in the order of the log.
+
+        Args:
+            start: the place of the log to begin at.
+            since: Unix seconds; what came before is left out.
+        """
+        with self._pool.read() as db:
+            return pushed_since(db, start, since)
+
     def lines(self, start: int, stop: int) -> list[bytes]:
         """The exact bytes of ops start..stop of the log, without line ends."""
         with self._pool.read() as db:
@@ -445,6 +455,26 @@ class Log:
         """
         with self._pool.read() as db:
             return hashes_left_out(db, source)
+
+    def why_not_here(self, peer: str, epoch: str, lines: Sequence[bytes], first_entry: int) -> list[str]:
+        """Why entries of a peer's log are not in this one, a word for each that is not: a reason for leaving out,
+        `wanted` where that is gone, `pending`, `unsupported`, `rejected`, `unread` for what stands behind the peer's
+        cursor, or `passed`, which should not be.
+
+        Args:
+            lines: of the log of that epoch, from `first_entry` on.
+        """
+        from tui_registry.replica.log.arrivals import why_not_here
+
+        arrivals = self.check_lines(lines, first_entry)
+        with self._pool.read() as db:
+            known = _indices(db, [one.op.claim.hash for one in arrivals if one.op is not None])
+            return [
+                word
+                for one in arrivals
+                if not one.known and (one.op is None or one.op.claim.hash not in known)
+                for word in (why_not_here(db, peer, epoch, one),)
+            ]
 
     # As it takes lines from elsewhere
 

@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -18,7 +18,9 @@ from tui_registry.replica.log.left_out import (
     Wanted,
     asked,
     left_of_peers,
+    left_owners,
     named_since,
+    note_all_left,
     note_left,
     want_named,
     wanted_of,
@@ -440,6 +442,7 @@ class Peers:
         *,
         epoch: str,
         hashes: Sequence[bytes],
+        left: Mapping[bytes, int] | None = None,
         unread: int = 0,
         edge: RightEdge | None = None,
     ) -> Cursor | None:
@@ -447,8 +450,9 @@ class Peers:
         compared, and all that was fetched for it is here.
 
         Args:
-            size, total: how many entries, and the sum of their hashes. epoch: of this log. hashes: what must be here,
-                but for so many that are `unread`, as they are of a later version. edge: of the tree over those entries,
+            size, total: how many entries, and the sum of their hashes. epoch: of this log. hashes: what must be here or
+                left out, but for so many that are `unread`, as they are of a later version. left: what was left out
+                before, each with an entry from which on it stands there. edge: of the tree over those entries,
                 where their order is known.
         """
         moved = Cursor(their_epoch, size, size, total)
@@ -459,8 +463,12 @@ class Peers:
             for chunk in chunks(hashes):
                 (found,) = db.execute(f"SELECT count(*) FROM ops WHERE hash IN ({marks(chunk)})", chunk).fetchone()
                 here += found
-            if here + unread != len(hashes):
+            owners = left_owners(db, [*hashes, *(left or ())])
+            if here + sum(digest in owners for digest in hashes) + unread != len(hashes):
                 return None
+            places = dict.fromkeys(hashes, 0) | dict(left or {})
+            told = [(places[digest], digest.hex(), owner) for digest, owner in owners.items()]
+            note_all_left(db, name, their_epoch, size, told)
             if unread:
                 _mark_unsupported(db, name, their_epoch, 0)
             _move_cursor(db, name, moved, self._clock())
