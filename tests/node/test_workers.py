@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import resource
 import signal
 import subprocess
 import sys
@@ -357,6 +358,18 @@ def test_a_node_whose_workers_die_again_and_again_ends_and_says_so(tmp_path: Pat
     assert not path.exists()
 
 
+def test_a_node_that_can_begin_no_worker_ends_and_says_why(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--workers=2", "--port=0", code=1) as node:
+        node.each(2)
+        there = len([*Path(f"/proc/{node.process.pid}/fd").iterdir()])
+        resource.prlimit(node.process.pid, resource.RLIMIT_NOFILE, (there - 1, there - 1))
+        os.kill(node.processes()[0], signal.SIGKILL)
+        node.note("another takes its place")
+        assert node.line(event="closing")["worker"] == 2  # the other one ends as if it was told to
+        assert "lets no worker begin: Too many open files" in node.line(event="text")["message"]
+        assert node.process.wait() == 1
+
+
 def test_no_worker_stays_behind(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--workers=2", "--port=0", code=-signal.SIGKILL) as node:
         node.each(2)
@@ -390,6 +403,32 @@ def test_connections_are_counted_over_all_workers() -> None:
     assert places[1].has_room("192.0.2.3")
     shared.end(0, has_died=True)
     assert Member(shared, 1).held_beside("192.0.2.1") == (0, 0)
+
+
+def test_a_crowd_at_one_worker_keeps_nobody_out_of_another() -> None:
+    shared = CommonMemory(2)
+    bounds = NodeBounds(connections=4, client_connections=4)
+    one, other = (_Places(bounds, Proxies(Whereabouts()), Watch(None, Member(shared, at))) for at in range(2))
+    for _ in range(4):
+        assert one.take(_Held("192.0.2.1", lambda: False))
+    assert not one.has_room("192.0.2.2")
+    newcomers = [_Held(f"192.0.2.{host}", lambda: False) for host in (2, 3, 4)]
+    # As many as are its part; and the share of an address is the same everywhere.
+    assert not other.has_room("192.0.2.1")
+    assert [other.take(held) for held in newcomers] == [True, True, False]
+
+
+def test_nobody_can_tell_which_addresses_are_counted_as_one() -> None:
+    """A worker knows of the others by numbers of places. Who could find places of one number, as anybody can who has a
+    network of them, would take the share of whoever else has it."""
+    places = [f"192.0.{host // 256}.{host % 256}" for host in range(1, 2000)]
+
+    def counted_together(shared: CommonMemory) -> set[str]:
+        for place in places[1:]:
+            Member(shared, 0).hold(place, 1)
+        return {place for place in places if Member(shared, 1).held_beside(place)[1] > 1}
+
+    assert counted_together(CommonMemory(2)) != counted_together(CommonMemory(2))
 
 
 def test_what_a_worker_counted_outlasts_it() -> None:

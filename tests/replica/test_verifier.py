@@ -46,3 +46,15 @@ def test_a_line_now_and_then_starts_no_helpers_however_long_they_come(monkeypatc
         assert verifier._helpers is not None
     finally:
         verifier.close()
+
+
+def test_processes_of_one_node_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would else start as many helpers as there are cores, which anybody can bring about who may push."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for processes, helpers in ((2, 2), (3, 0)):
+        verifier = Verifier(few=0, processes=processes)
+        try:
+            verifier.judge([b"x"])
+            assert helpers == (0 if verifier._helpers is None else len(verifier._helpers._all))
+        finally:
+            verifier.close()

@@ -738,6 +738,7 @@ class _Places:
         self._counts = watch.counts
         # Other workers of the node hold connections, too.
         self._member = watch.member
+        self._workers = 0 if watch.member is None else watch.member.shared.workers
         self._proxies = proxies
         self._held: dict[str, int] = {}
         # Those that wait for another request; those whose request is not whole, or was never begun; and those whose
@@ -817,6 +818,9 @@ class _Places:
         if own + own_beside >= self.bounds.client_connections and not self.is_of_many(host):
             return [one for one in silent if one.place == place] or None
         if self._counts.connections + all_beside < self.bounds.connections:
+            return []
+        # What the others hold makes no way here: a crowd that is theirs alone would let this worker answer nobody.
+        if self._workers and self._counts.connections < self.bounds.connections // self._workers:
             return []
         # Of those who owe something, who holds most makes way, while that is more than the newcomer will: a crowd
         # drives out nobody of its own.

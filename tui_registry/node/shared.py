@@ -7,6 +7,8 @@ import mmap
 import struct
 import zlib
 from collections.abc import Iterator
+from hashlib import blake2b
+from secrets import token_bytes
 
 from tui_registry.frozen import NamedTuple
 
@@ -24,6 +26,8 @@ class CommonMemory:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        # So that nobody can choose addresses that are counted as somebody else's.
+        self._secret = token_bytes(16)
         self._crowds = [memoryview(mmap.mmap(-1, 4 * (1 + _PLACES))).cast("I") for _ in range(workers)]
         self._told = [mmap.mmap(-1, 2 * _ROOM) for _ in range(workers)]
         # For each worker its process, and which of its rooms was written last, plus one; at the end how many died.
@@ -81,12 +85,12 @@ class Member(NamedTuple):
     def hold(self, place: str, change: int) -> None:
         """This worker holds so many connections more of that place."""
         crowd = self.shared._crowds[self.worker]
-        for number in (0, _number(place)):
+        for number in (0, self._number(place)):
             crowd[number] = max(crowd[number] + change, 0)
 
     def held_beside(self, place: str) -> tuple[int, int]:
         """How many connections the other workers hold, and how many of those are of that place."""
-        number = _number(place)
+        number = self._number(place)
         all_of_them = of_place = 0
         for crowd in self._of_others(self.shared._crowds):
             all_of_them += crowd[0]
@@ -109,6 +113,6 @@ class Member(NamedTuple):
     def _of_others(self, rows: list[memoryview]) -> Iterator[memoryview]:
         return (row for number, row in enumerate(rows) if number != self.worker)
 
-
-def _number(place: str) -> int:
-    return 1 + zlib.crc32(place.encode()) % _PLACES
+    def _number(self, place: str) -> int:
+        digest = blake2b(place.encode(), digest_size=4, key=self.shared._secret).digest()
+        return 1 + int.from_bytes(digest) % _PLACES

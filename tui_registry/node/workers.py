@@ -24,7 +24,7 @@ from types import FrameType
 from typing import NoReturn
 
 from tui_registry.datastore import Datastore, Shared
-from tui_registry.errors import RegistryError
+from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.doors import Whereabouts
 from tui_registry.node.responses import NodeError
 from tui_registry.node.server import Address, Certificate, Door, Listener, Terms, has_terminal, prepared, run
@@ -78,7 +78,8 @@ def serve_by_workers(
         opened: opens the replica. terms: on which they serve together. The other arguments are those of `serve`.
 
     Raises:
-        NodeError: as `serve`; `workers_died`: too many of them within a minute.
+        NodeError: as `serve`; `workers_died`: too many of them within a minute; `no_worker`: the system has no
+                process or file left for one.
         StoreError: the replica cannot be opened, or as `serve`.
     """
     certificate = None if door.tls is None else Certificate(door.tls)
@@ -104,23 +105,37 @@ def serve_by_workers(
                     Watch(journal, member),
                     certificate,
                 )
-                answers: list[bytes] = []
+                datastore.log.share_cores(count)
+                faults: list[RegistryError | None] = []
                 server.reread = None if reread is None else lambda: part_of(reread())
-                server.on_reread = lambda fault: answers.append(_HAS_READ if fault is None else _HAS_NOT_READ)
+                server.on_reread = faults.append
 
                 def listens_to(channel: socket.socket) -> None:
                     asyncio.get_running_loop().add_reader(channel, hears, channel)
                     channel.sendall(_IS_READY)
 
+                def reads_again(channel: socket.socket) -> None:
+                    faults.clear()
+                    try:
+                        server.read_again()
+                    finally:
+                        has_read = faults == [None]
+                        with suppress(OSError):
+                            channel.sendall(_HAS_READ if has_read else _HAS_NOT_READ)
+                    if not has_read:  # whoever began this process could read them: it says nothing
+                        telling.reread(faults[0])
+
                 def hears(channel: socket.socket) -> None:
-                    told = channel.recv(64)
+                    try:
+                        told = channel.recv(64)
+                    except OSError:
+                        told = b""
                     if not told:  # whoever began this process is gone
                         asyncio.get_running_loop().remove_reader(channel)
                         told = _END
                     for deed in (told[at : at + 1] for at in range(len(told))):
                         if deed == _READ_AGAIN:
-                            server.read_again()
-                            channel.sendall(answers.pop())
+                            reads_again(channel)
                         else:
                             server.end(at_once=deed == _END_AT_ONCE)
 
@@ -136,14 +151,15 @@ class _Worker:
     """A process that answers, as the one that began it sees it.
 
     Attributes:
-        is_ready: it takes connections. is_asked: it was told to read the terms anew, and has not answered.
+        is_ready: it takes connections. asked: how often it was told to read the terms anew, and has not answered yet.
     """
 
     def __init__(self, number: int, process: int, channel: socket.socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel
-        self.is_ready = self.is_asked = False
+        self.is_ready = False
+        self.asked = 0
 
     def tell(self, deed: bytes) -> None:
         with suppress(OSError):  # it is gone, which is heard in another way
@@ -185,7 +201,7 @@ class _Workers:
         """Begin them, and return when all have ended.
 
         Raises:
-            NodeError: `workers_died`.
+            NodeError: `workers_died`, `no_worker`.
         """
         had_terminal = has_terminal()
         with self._selector, _signals() as heard:
@@ -193,7 +209,8 @@ class _Workers:
             try:
                 gc.freeze()  # what is there by now stays one memory for all of them
                 for number in range(self._count):
-                    self._begin(number)
+                    if not self._is_ending:
+                        self._begin(number)
                 while self._there:
                     for key, _ in self._selector.select(self._left()):
                         if isinstance(key.data, _Worker):
@@ -217,15 +234,23 @@ class _Workers:
         return max(self._ends_by - time.monotonic(), 0) if self._is_ending else None
 
     def _begin(self, number: int) -> None:
-        ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
         # What comes meanwhile is heard by this process afterwards, and by the other one once it has its own handlers.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        process = os.fork()
-        if process == 0:
-            self._be(number, ours, theirs)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        try:
+            ours, theirs = socket.socketpair()
+            process = os.fork()
+        except OSError as error:
+            # Those that are there still answer what they have begun; whoever began the node may begin it again.
+            self._fault = NodeError("no_worker", f"the system lets no worker begin: {system_reason(error)}")
+            self._end()
+            return
+        else:
+            if process == 0:
+                self._be(number, ours, theirs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         theirs.close()
         worker = self._there[number] = _Worker(number, process, ours)
         self._shared.begin(number, process)
@@ -267,7 +292,7 @@ class _Workers:
             if answer == _IS_READY:
                 worker.is_ready = True
             else:
-                worker.is_asked = False
+                worker.asked -= 1
                 self._has_read = self._has_read and answer == _HAS_READ
         if not self._is_announced and len(self._there) == self._count and self._are_all_ready():
             self._is_announced = True
@@ -315,12 +340,12 @@ class _Workers:
             return
         self._is_reading = self._has_read = True
         for worker in self._there.values():
-            worker.is_asked = True
+            worker.asked += 1
             worker.tell(_READ_AGAIN)
 
     def _tell_reread(self) -> None:
         """Say that the terms were read anew, once all have done so: one that begins meanwhile begins with them."""
-        if self._is_reading and not any(worker.is_asked for worker in self._there.values()):
+        if self._is_reading and not any(worker.asked for worker in self._there.values()):
             self._is_reading = False
             if self._has_read:
                 self._telling.reread(None)

@@ -209,6 +209,7 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._processes = 1
         self._signed: tuple[Head, str] | None = None
         self._kept_sets: Sets | None = None
 
@@ -495,8 +496,12 @@ class Log:
         from tui_registry.replica.log.verifier import Verifier
 
         if self._verifier is None:
-            self._verifier = Verifier()
+            self._verifier = Verifier(processes=self._processes)
         return self._verifier
+
+    def share_cores(self, processes: int) -> None:
+        """Leave the other cores to the other processes where so many judge lines of one replica; before any is."""
+        self._processes = processes
 
     def close(self) -> None:
         """Let the processes go that judge."""

@@ -24,12 +24,14 @@ _MOST_HELPERS = 8
 class Verifier:
     """Judges lines; safe to call from several threads. Helpers start when many lines come and leave when none do."""
 
-    def __init__(self, few: int = FEW) -> None:
+    def __init__(self, few: int = FEW, processes: int = 1) -> None:
         """
         Args:
             few: how many lines are judged in this process before helpers are started.
+            processes: so many share the cores in judging.
         """
         self._few = few
+        self._processes = processes
         self._guard = threading.Lock()
         self._seen = 0.0
         self._used_at = 0.0
@@ -62,7 +64,7 @@ class Verifier:
         with self._guard:
             self._seen = min(self._seen_lately() + count, 2 * self._few + count)
             self._used_at = time.monotonic()
-            cores = os.cpu_count() or 1
+            cores = (os.cpu_count() or 1) // self._processes
             if self._helpers is None and self._seen > self._few and cores > 1:
                 self._helpers = _Helpers(min(cores, _MOST_HELPERS))
             if self._helpers is not None:
