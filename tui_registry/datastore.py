@@ -35,6 +35,7 @@ from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, Reg
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
+from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
@@ -109,6 +110,7 @@ __all__ = [
     "Head",
     "HistoryEntry",
     "ImportRun",
+    "Like",
     "NothingToUndo",
     "Once",
     "Operation",

@@ -34,12 +34,14 @@ from tui_registry.cli.registry import (
     names_in,
     open_either,
     open_registry,
+    own_key_in,
     query_explained,
+    seen_json,
     shown_json,
 )
 from tui_registry.datastore import Datastore, StoreError, revision_of
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
+from tui_registry.text import age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
@@ -92,7 +94,7 @@ def show(args: Namespace) -> int:
         versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else names_in(registry)
     if args.json:
-        out_json({**shown_json(entry), **_versions_json(versions)})
+        out_json({**shown_json(entry), **seen_json(entry), **_versions_json(versions)})
         return 0
     for line in _described(entry, "your key" if args.node is None else "the node's key"):
         out(line)
@@ -169,7 +171,7 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
         if args.json:
             found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
             for entry in islice(found, limit or None):
-                out_json(entry_json(entry))
+                out_json({**entry_json(entry), **seen_json(entry)})
         else:
             _print_records(datastore, query, kind, args.sort, limit, strict)
     return 0
@@ -193,7 +195,9 @@ def _print_records(
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
-    now = int(time.time())
+    from tui_registry.present.owners import owner_cell, remarks
+
+    now, own, names = int(time.time()), own_key_in(datastore), names_in(datastore)
     shown = 0
     page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True, strict=strict)
     first = page
@@ -203,7 +207,9 @@ def _print_records(
         if shown == 0:
             out(table.header())
         for row in page.rows:
-            out(table.line(_cells(row, now, with_kind=kind is None), "  ".join(_remarks(row))))
+            owner = owner_cell(row.owner, row.owner == own, names)
+            told = "  ".join((*_remarks(row), *remarks(row.name, row.like)))
+            out(table.line(_cells(row, now, owner, with_kind=kind is None), told))
         shown += len(page.rows)
         if page.next is None or shown == limit:
             break
@@ -216,7 +222,7 @@ def _print_records(
         note(f"{exact(shown)} of {more}{exact(first.total)} shown: --limit 0 lists all")
 
 
-def _cells(row: Row, now: int, *, with_kind: bool) -> tuple[str, ...]:
+def _cells(row: Row, now: int, owner: str, *, with_kind: bool) -> tuple[str, ...]:
     return (
         row.name,
         *((row.kind,) if with_kind else ()),
@@ -224,7 +230,7 @@ def _cells(row: Row, now: int, *, with_kind: bool) -> tuple[str, ...]:
         count_words(row.parameters) if row.parameters else "-",
         row.license,
         age(now - row.updated_at),
-        address_short(row.owner),
+        owner,
         row.id[:12],
     )
 
@@ -605,7 +611,7 @@ def _print_operations(datastore: Datastore, found: Iterable[Operation], title: s
         shown += 1
         if as_json:
             more: dict[str, Json] = {"did": op.did, "name": op.name, "version": op.version}
-            out_json(_operation_json(op.kind, op.id, op) | more)
+            out_json(_operation_json(op.kind, op.id, op, names) | more)
             continue
         if shown == 1:
             out(title)
@@ -621,6 +627,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
     kind, identifier = datastore.find(args.id, deleted=True)
     columns: Sequence[Column] = _HISTORY
     untold: dict[str, Json] = {}
+    names = names_in(datastore) if isinstance(datastore, Datastore) else {}
     if isinstance(datastore, Datastore):
         entries = _of_record(datastore, identifier, args.limit or 0)
     else:
@@ -630,7 +637,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
         untold = dict.fromkeys(("clock", "index"))
     if args.json:
         for entry in entries:
-            told = _operation_json(kind, identifier, entry) | untold
+            told = _operation_json(kind, identifier, entry, names) | untold
             out_json(told | {"record": entry.record, "did": entry.did, "changed": [*_changed(entry)]})
         return
     out(f"{kind} {identifier}")
@@ -710,12 +717,15 @@ def _windows(read: Callable[[int, int | None], Sequence[_Op]], limit: int, at_on
         before, left = rows[-1].place, None if left is None else left - len(rows)
 
 
-def _operation_json(kind: Kind, identifier: str, op: Operation | HistoryEntry) -> dict[str, Json]:
+def _operation_json(
+    kind: Kind, identifier: str, op: Operation | HistoryEntry, names: Mapping[str, str]
+) -> dict[str, Json]:
     return {
         "kind": kind,
         "id": identifier,
         "hash": op.hash,
         "actor": op.actor,
+        "petname": names.get(op.actor),
         "clock": op.clock,
         "updated_at": op.updated_at,
         "arrived_at": op.arrived_at,

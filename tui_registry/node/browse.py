@@ -377,7 +377,7 @@ class _Records:
             raise NodeError("not_found", f"there is no {self._kind} with that id")
         versions = self._datastore.versions(entry.id) if len(entry.live_heads) > 1 else None
         place, record = asked.place, entry.record
-        warned = "".join(f'<p class="warn">{shown(warning)}</p>' for warning in warnings(entry, place.now))
+        warned = "".join(f'<p class="warn">{shown(warning)}</p>' for warning in warnings(_unmarked(entry), place.now))
         body = (
             _titled(self._kind, record)
             + self._links(entry, place)
@@ -596,6 +596,12 @@ def _nav(links: Mapping[str, str]) -> str:
 
 
 # Versions and operations
+
+
+def _unmarked(entry: Entry) -> Entry:
+    """A record without whose name its name looks like: that depends on what the operator named, and on what came here
+    first."""
+    return entry._replace(like=None)
 
 
 def _public(op: HistoryEntry, place: _Place) -> tuple[HistoryEntry, int, Mapping[str, str]]:

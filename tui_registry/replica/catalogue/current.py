@@ -10,6 +10,7 @@ from typing import Any
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE
+from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import (
@@ -46,6 +47,7 @@ class Row(NamedTuple):
         created_at, updated_at: Unix seconds.
         heads: the number of live heads; more than one is a conflict.
         future: updated_at lies more than a day ahead of this machine's clock.
+        like: whose name its name looks like, as this replica sees it; None also where nobody asked for that.
     """
 
     kind: Kind
@@ -63,6 +65,7 @@ class Row(NamedTuple):
     updated_at: int
     heads: int
     future: bool
+    like: Like | None = None
 
 
 class Body(NamedTuple):
@@ -120,6 +123,7 @@ class Entry(NamedTuple):
         mine: signed by this replica's identity.
         owner_name: the local name of the owner's key, None when the user has not named it.
         size: bytes of the winning op.
+        like: whose name its name looks like, as this replica sees it.
     """
 
     kind: Kind
@@ -132,6 +136,7 @@ class Entry(NamedTuple):
     owner_name: str | None
     future: bool
     size: int
+    like: Like | None = None
 
     @property
     def revision(self) -> str:
@@ -217,6 +222,7 @@ class Catalogue:
             if row is None:
                 return None
             rid, code, owner, kept, owner_name, updated_at = row
+            own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
                 return None
@@ -230,10 +236,11 @@ class Catalogue:
                 heads=tuple(sorted(head.hash for head in heads)),
                 live_heads=_live(heads),
                 problems=tuple(check_among(db, found, record)),
-                mine=owner.hex() == self._key.known_address(db),
+                mine=owner.hex() == own,
                 owner_name=owner_name,
                 future=updated_at > self._clock() + DAY,
                 size=len(unpacked(kept)),
+                like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -291,7 +298,9 @@ def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
     _, kind, identifier, name, owner, *described, updated_at, live = values
     future = updated_at > now + DAY
-    return Row._make((KINDS_BY_CODE[kind], identifier.hex(), name, owner.hex(), *described, updated_at, live, future))
+    return Row._make(
+        (KINDS_BY_CODE[kind], identifier.hex(), name, owner.hex(), *described, updated_at, live, future, None)
+    )
 
 
 def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Problem]:

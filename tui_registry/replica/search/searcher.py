@@ -18,9 +18,10 @@ from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page
+from tui_registry.replica.catalogue.current import Page, Row
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
+from tui_registry.replica.catalogue.resembling import resembled
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
@@ -99,6 +100,8 @@ class Searcher:
                 backwards,
             )
             page = _window(db, ask)
+            if own_names:
+                page = page._replace(rows=self._compared(db, page.rows))
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
@@ -180,6 +183,11 @@ class Searcher:
     def _names_for(self, parsed: Query) -> dict[str, str]:
         """Local names of owners by address, where the query or its notes need them."""
         return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
+
+    def _compared(self, db: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+        """The rows of a window, each with whose name its name looks like."""
+        likes = resembled(db, self._key.known_address(db), [(row.name, row.owner) for row in rows])
+        return [row if like is None else row._replace(like=like) for row, like in zip(rows, likes, strict=True)]
 
     def _judge(self, parsed: Query, unwanted: Unwanted) -> None:
         """Judge what is not judged yet for whoever asks on this machine and waits for a whole answer, for a while: a

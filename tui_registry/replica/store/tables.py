@@ -502,6 +502,10 @@ _VERSION_2 = (
         created_at INTEGER NOT NULL
     ) WITHOUT ROWID
     """,
+    # Derived: what a record's name looks like (`skeletons.looks`), null until the catalogue is made anew; whose names
+    # look alike is read from the index alone, those that came here first first.
+    "ALTER TABLE catalogue ADD COLUMN looks INTEGER",
+    "CREATE INDEX catalogue_looks ON catalogue (looks, rid, owner) WHERE looks IS NOT NULL",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
