@@ -84,6 +84,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         datastore.apply([*ops, waits, spoilt], source="peer hub")
         datastore.peers.add("hub", "https://hub.example:8420")
         datastore.names.set(ALICE.address, "alice")
+        datastore.domains.put("example.org", [ALICE.address])
         datastore.searches.save("small", "params:<=8b")
         datastore.searches.remember("llama")
         datastore.drafts.save(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))

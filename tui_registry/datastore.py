@@ -8,6 +8,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.domains    what domains said of keys, when they were asked
     registry.tokens     the tokens that this replica's node takes
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
@@ -47,9 +48,11 @@ from tui_registry.replica.store.tables import prepare
 from tui_registry.replica.unshared import (
     TOKEN_FILE as TOKEN_FILE,
     TOKEN_SCOPES as TOKEN_SCOPES,
+    Domains,
     Draft,
     Drafts,
     OwnerNames,
+    SaidBy,
     Searches,
     Token,
     Tokens,
@@ -123,6 +126,7 @@ __all__ = [
     "Restored",
     "Reverse",
     "Row",
+    "SaidBy",
     "Shared",
     "Spoilt",
     "Standing",
@@ -180,6 +184,7 @@ class Datastore:
         self._clock = clock
         self.key = Key(data_dir, pool, clock)
         self.names = OwnerNames(pool)
+        self.domains = Domains(pool, clock)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)

@@ -131,8 +131,9 @@ def forked(cli: Cli, own: str) -> str:
     return own
 
 
-# What only ends by a signal, is checked where it runs: `serve` and rounds of `sync` in test_exchange.
-_ELSEWHERE = {"serve", "serve --token", "sync --every"}
+# What only ends by a signal, is checked where it runs: `serve` and rounds of `sync` in test_exchange. And so is what asks
+# a domain (tests/sync/test_domains.py).
+_ELSEWHERE = {"serve", "serve --token", "sync --every", "identity verify"}
 
 
 def test_what_every_command_prints_has_the_shape_that_the_page_tells(
@@ -165,7 +166,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         --data-dir sixth peer add hub http://127.0.0.1:1 | --data-dir sixth publish --kind model card.json
         verify | verify --ops ops | identity show | identity export --passphrase-file phrase key.json
         identity import --yes --passphrase-file phrase key.json | identity new --yes
-        identity name {"0" * 40} lab | identity name | token add ci | token list | token revoke ci
+        identity name {"0" * 40} lab | identity name | identity list | identity statement example.org | token add ci | token list | token revoke ci
         doctor --offline | config show --all | config path | config set name box | demo --check
     """.replace("\n", "|")
     met = set()

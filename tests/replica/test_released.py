@@ -77,6 +77,7 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "spoilt": [],
         "retries": [],
         "tokens": [],
+        "domain_keys": [],
     }
     return {**found, **none, **learnt, "arrivals": [(0, None, None, None)], "pending": pending}
 

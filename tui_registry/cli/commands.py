@@ -647,7 +647,9 @@ KEEP_A_COPY = "keep a copy elsewhere with 'identity export FILE'"
 
 
 def _identity(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="show|export|import|new|name", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="show|export|import|new|name|list|verify|statement", required=True
+    )
     show = actions.add_parser("show", description="Show the address and where the key file lies.")
     export = actions.add_parser(
         "export", description="Write the key to a new file, as an Ethereum keystore locked with a passphrase."
@@ -670,8 +672,25 @@ def _identity(parser: ArgumentParser) -> None:
     name.add_argument("name", nargs="?", type=words, metavar="NAME", help="what you call it from now on")
     name.add_argument("--forget", action="store_true", help="take its name away")
     _json(name, "JSON, one object a line")
+    lists = actions.add_parser("list", description="List the keys that have a name here, or that a domain named.")
+    _json(lists, "JSON, one object a line")
+    verify = actions.add_parser("verify", description=_VERIFY_DOMAIN)
+    verify.add_argument("domain", type=words, metavar="DOMAIN", help="such as example.org")
+    verify.add_argument("--forget", action="store_true", help="ask nobody, and forget what it said")
+    _json(verify)
+    statement = actions.add_parser("statement", description=_STATEMENT)
+    statement.add_argument("domain", type=words, metavar="DOMAIN", help="such as example.org")
+    _json(statement, "JSON, as without it")
 
 
+_VERIFY_DOMAIN = (
+    "Ask a domain, now and once, which keys are its own: it says so in https://DOMAIN/.well-known/tui-registry.json.\n"
+    "'show' and the app tell it from then on, with how long ago it was."
+)
+_STATEMENT = (
+    "Print what to publish as https://DOMAIN/.well-known/tui-registry.json, so that your domain names your key. For\n"
+    "several keys, put the 'keys' of each into one file."
+)
 _NAME = (
     "Give the key of an owner a name of yours, or tell the name it has; without an address, tell all names. Compare\n"
     "the address with its owner first. Names stay on this machine; 'search owner:NAME' finds the owner's records."
@@ -1294,6 +1313,8 @@ _TABLE = (
             "tui-registry identity import key-backup.json",
             "tui-registry identity new",
             "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+            "tui-registry identity verify example.org",
+            "tui-registry identity statement example.org > tui-registry.json",
         ),
     ),
     Command(

@@ -9,7 +9,7 @@ import re
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from tui_registry.cli.commands import OPERATIONS_SHOWN, RECORDS_SHOWN
@@ -347,11 +347,12 @@ _LABEL = 14
 
 
 def _described(entry: Entry, key: str) -> Iterator[str]:
-    from tui_registry.present.record_rows import signature_rows, warnings
+    from tui_registry.present.record_rows import domain_rows, signature_rows, warnings
 
     yield from _titled(entry.kind, entry.record)
-    yield from _rows(signature_rows(entry, key), entry.record)
-    for warning in warnings(entry, int(time.time())):
+    now = int(time.time())
+    yield from _rows([*signature_rows(entry, key), *domain_rows(entry, now)], entry.record)
+    for warning in warnings(entry, now):
         yield f"  ! {warning}"
     yield from _below(entry.record, entry.problems)
 
@@ -640,9 +641,15 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
             told = _operation_json(kind, identifier, entry, names) | untold
             out_json(told | {"record": entry.record, "did": entry.did, "changed": [*_changed(entry)]})
         return
-    out(f"{kind} {identifier}")
+    from tui_registry.present.owners import owner_cell
+
+    # All operations of a record are its owner's.
+    some = [*islice(entries, 1)]
+    own, names = own_key_in(datastore), names_in(datastore)
+    whose = [", yours" if op.actor == own else f" of {owner_cell(op.actor, mine=False, names=names)}" for op in some]
+    out(f"{kind} {identifier}{''.join(whose)}")
     out(f"its operations, {_ORDER}")
-    _print_history(entries, columns, terminal_width())
+    _print_history(chain(some, entries), columns, terminal_width())
 
 
 def _print_history(entries: Iterator[HistoryEntry], columns: Sequence[Column], width: int) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from tui_registry.errors import Json
 from tui_registry.present.deeds import by_whom
 from tui_registry.skeletons import imitates_marks
-from tui_registry.text import address_short, safe_text
+from tui_registry.text import address_short, age, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Like
+    from tui_registry.datastore import Like, SaidBy
 
 # Beside a record in a list: what `resemblance` says of it in words.
 LIKE_MARK = "~"
@@ -63,6 +63,12 @@ def resemblance(name: str, like: Like) -> str:
         case _:
             why = f"a record of {_whose(like)}, which came here first"
     return f"{same}, {why}"
+
+
+def said_by_domain(said: SaidBy, now: int) -> str:
+    """What a domain said of a key, and how long ago; `now` in Unix seconds."""
+    ago = age(now - said.said_at)
+    return f"{safe_text(said.domain, 80)} said so {'just now' if ago == 'now' else f'{ago} ago'}"
 
 
 def like_json(like: Like | None) -> Json:

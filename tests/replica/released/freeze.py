@@ -55,6 +55,7 @@ def fill(datastore: Datastore) -> None:
     datastore.searches.save("small", "kind:model params:<=8b")
     datastore.searches.remember("llama")
     datastore.names.set(owner("stranger").address, "my-lab")
+    datastore.domains.put("example.org", [owner("lab").address])
     datastore.tokens.add("laptop", ["write", "push"])
 
 

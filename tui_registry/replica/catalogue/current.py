@@ -24,6 +24,7 @@ from tui_registry.replica.store.stored import (
     stored_id,
     unpacked,
 )
+from tui_registry.replica.unshared import SaidBy, said_of
 
 DAY = 86_400
 
@@ -124,6 +125,7 @@ class Entry(NamedTuple):
         owner_name: the local name of the owner's key, None when the user has not named it.
         size: bytes of the winning op.
         like: whose name its name looks like, as this replica sees it.
+        said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
     """
 
     kind: Kind
@@ -137,6 +139,7 @@ class Entry(NamedTuple):
     future: bool
     size: int
     like: Like | None = None
+    said_by: tuple[SaidBy, ...] = ()
 
     @property
     def revision(self) -> str:
@@ -241,6 +244,7 @@ class Catalogue:
                 future=updated_at > self._clock() + DAY,
                 size=len(unpacked(kept)),
                 like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
+                said_by=said_of(db, owner),
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:

@@ -20,8 +20,10 @@ from tui_registry.errors import Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
+from tui_registry.present.owners import said_by_domain
 from tui_registry.present.record_rows import (
     Row,
+    domain_rows,
     fact_rows,
     needs,
     requirement_rows,
@@ -44,6 +46,8 @@ _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
+# Of the domains that name a key the header tells so many, the overview all.
+_DOMAINS_TOLD: Final = 1
 # A record may have any number of operations: so many of them are shown, around the cursor.
 HISTORY_SHOWN: Final = 200
 
@@ -330,7 +334,8 @@ def header(entry: Entry, around: Surroundings, width: int) -> Content:
     lines += paragraph(_size(record) if entry.kind == "model" else _works_with(record), width)
     owner = str(record["owner_id"])
     keys_so_called = sum(other == entry.owner_name for other in around.owners.values())
-    lines += field("owner", f"{address_short(owner)}, {signed_by(entry, keys_so_called)}", width, 8)
+    said = "".join(f"; {said_by_domain(each, around.now)}" for each in entry.said_by[:_DOMAINS_TOLD])
+    lines += field("owner", f"{address_short(owner)}, {signed_by(entry, keys_so_called)}{said}", width, 8)
     lines += field("needs", " · ".join(needs(record)), width, 8)
     if "tags" in stated:
         lines += field("tags", _marked(stated["tags"], around), width, 8)
@@ -384,7 +389,7 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
         lines += field(row.plain, text, width, _LABEL)
     lines += _fields(time_rows(record, around.now), width)
     lines += heading("Signature")
-    lines += _fields(signature_rows(entry), width)
+    lines += _fields([*signature_rows(entry), *domain_rows(entry, around.now)], width)
     return stack(lines)
 
 
