@@ -71,7 +71,12 @@ State = list[str | int | None]
 
 
 class Ask(NamedTuple):
-    """One window of a search: `now` in Unix seconds, `cursor` from the window before (or after, `backwards`)."""
+    """One window of a search: `now` in Unix seconds, `cursor` from the window before (or after, `backwards`).
+
+    Attributes:
+        by_arrival: a time that is still to come counts as the one at which the operation first came here. That is this
+            replica's own knowledge, so strangers are answered without.
+    """
 
     query: Query
     kind: Kind | None
@@ -81,6 +86,7 @@ class Ask(NamedTuple):
     now: int
     context: Context
     backwards: bool = False
+    by_arrival: bool = False
 
 
 class Source(NamedTuple):
@@ -308,13 +314,18 @@ def window(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
 ) -> tuple[list[Found], State | None]:
     """Rows in the order of one column, and where the next window begins. Times far in the future come last, as does
-    what states no context length.
+    what states no context length; a time that is but a little ahead stands where it came (`_ahead`).
 
     Args:
         rids: all matches, None where they are too many to list.
     """
-    parts = _parts(ask, sort)
     descending = sort.descending != ask.backwards
+    if rids is not None and len(rids) <= _FEW:
+        read_from = of_rids(rids)
+    else:
+        read_from = Source(_along(sort, compiled, rids), *_walk(db, compiled, rids, sort))
+    ahead, horizon = _ahead(db, ask, read_from, sort)
+    parts = _parts(ask, sort, horizon)
     order = range(len(parts) - 1, -1, -1) if ask.backwards else range(len(parts))
     begin, after = order[0], None
     if state is not None:
@@ -322,32 +333,83 @@ def window(
         if len(rest) != 2 or not isinstance(place, int) or place not in order or not isinstance(rest[1], int):
             raise stale_cursor()
         begin, after = place, (rest[0], rest[1])
-    if rids is not None and len(rids) <= _FEW:
-        read_from = of_rids(rids)
-    else:
-        read_from = Source(_along(sort, compiled, rids), *_walk(db, compiled, rids, sort))
     found: list[Found] = []
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
-        found += _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
+        rows = _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
+        if ahead and place == 0:
+            rows = _among(rows, ahead, ORDERS[sort.key].column, descending, after)[:wanted]
+        found += rows
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
             # The last row of the window may lie in the part before the one that overfilled it.
             found, place = found[: ask.limit], places[ask.limit - 1]
             rid, row = found[-1]
-            return _forwards(found, ask), [place, getattr(row, ORDERS[sort.key].column), rid]
+            stood = ahead[rid][0] if rid in ahead else getattr(row, ORDERS[sort.key].column)
+            return _forwards(found, ask), [place, stood, rid]
         after = None
     return _forwards(found, ask), None
 
 
-def _parts(ask: Ask, sort: Sort) -> list[Condition]:
+def _parts(ask: Ask, sort: Sort, horizon: int) -> list[Condition]:
+    """The stretches of an order, one behind the other.
+
+    Args:
+        horizon: times after it come last; where it is not a day ahead, those between now and it stand elsewhere.
+    """
     key = ORDERS[sort.key].key
     if sort.key in ("updated", "created"):
-        return [(f"{key} <= ?", [ask.now + DAY]), (f"{key} > ?", [ask.now + DAY])]
+        return [(f"{key} <= ?", [ask.now if ask.by_arrival else horizon]), (f"{key} > ?", [horizon])]
     if sort.key == "context":
         return [(f"{key} IS NOT NULL", []), (f"{key} IS NULL", [])]
     return [("1", [])]
+
+
+# So many matches with a time ahead of the clock are put where they came; those further ahead than these come last.
+_MOST_AHEAD = 500
+
+# When it came here, of an operation whose time is still to come; what came before 0.2 did so longer ago than anybody
+# knows.
+ARRIVED = "coalesce((SELECT arrived_at FROM arrivals a WHERE a.idx <= c.idx ORDER BY a.idx DESC LIMIT 1), 0)"
+
+_Ahead = dict[int, tuple[int, Row]]
+
+
+def _ahead(db: sqlite3.Connection, ask: Ask, read_from: Source, sort: Sort) -> tuple[_Ahead, int]:
+    """The matches whose time is still to come, each with the time at which it stands instead; and from which time on
+    they come last. A time that somebody claims would else keep a record on top until it is over.
+    """
+    horizon = ask.now + DAY
+    if not ask.by_arrival or sort.key not in ("updated", "created"):
+        return {}, horizon
+    key, order = ORDERS[sort.key].key, ORDERS[sort.key]
+    later = f"SELECT 1 FROM catalogue c INDEXED BY {order.along} WHERE {key} > ? LIMIT 1"
+    if db.execute(later, (ask.now,)).fetchone() is None:
+        return {}, horizon
+    rows = db.execute(
+        f"SELECT {COLUMNS}, {ARRIVED} FROM {read_from.tables} WHERE ({read_from.where}) AND {key} > ? AND {key} <= ? "
+        f"ORDER BY {key} LIMIT ?",
+        [*read_from.parameters, ask.now, horizon, _MOST_AHEAD + 1],
+    ).fetchall()
+    found = {values[0]: (min(values[-1], ask.now), row_of(values[:-1], ask.now)) for values in rows}
+    if len(rows) > _MOST_AHEAD:
+        horizon = getattr(found[rows[-1][0]][1], order.column) - 1
+        found = {rid: each for rid, each in found.items() if getattr(each[1], order.column) <= horizon}
+    return found, horizon
+
+
+def _among(
+    rows: list[Found], ahead: _Ahead, column: str, descending: bool, after: tuple[str | int | None, int] | None
+) -> list[Found]:
+    """Rows of the first part with those whose time is still to come, in one order."""
+    others = [((stood, rid), row) for rid, (stood, row) in ahead.items()]
+    if after is not None:
+        value, last = after
+        reached = (value if isinstance(value, int) else 0, last)
+        others = [each for each in others if (each[0] < reached if descending else each[0] > reached)]
+    both = [((int(getattr(row, column)), rid), row) for rid, row in rows] + others
+    return [(place[1], row) for place, row in sorted(both, key=lambda each: each[0], reverse=descending)]
 
 
 def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, sort: Sort) -> Condition:

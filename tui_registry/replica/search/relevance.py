@@ -29,7 +29,7 @@ from tui_registry.replica.search.compile import (
     name_match,
     start_match,
 )
-from tui_registry.replica.search.matching import Ask, Found, State, most_selective, of_rids, stale_cursor
+from tui_registry.replica.search.matching import ARRIVED, Ask, Found, State, most_selective, of_rids, stale_cursor
 
 _BLOCK = 1_000
 # So many matches are ranked as a whole.
@@ -105,7 +105,7 @@ def _as_a_whole(
     wanted = _named(ask)
     outside = _outside(db, ask, compiled, rids)
     by_tier: list[list[tuple[int, int]]] = [[] for _ in range(_TIERS)]
-    for rid, updated_at, name in db.execute(f"SELECT c.rid, c.updated_at, c.name FROM {tables}", listed):
+    for rid, updated_at, name in db.execute(f"SELECT c.rid, {_updated(ask)}, c.name FROM {tables}", listed):
         tier = _ELSEWHERE if outside is None or rid in outside else _INSIDE
         if _may_hold(name, wanted[0]):
             held, beside = words(name), forms(name)
@@ -183,7 +183,7 @@ def _of_that_name(db: sqlite3.Connection, ask: Ask, compiled: Compiled) -> list[
         return []
     tables, _, listed = of_rids(rids)
     where, parameters = compiled.whole
-    return db.execute(f"SELECT c.rid, c.updated_at FROM {tables} WHERE {where}", [*listed, *parameters]).fetchall()
+    return db.execute(f"SELECT c.rid, {_updated(ask)} FROM {tables} WHERE {where}", [*listed, *parameters]).fetchall()
 
 
 def _named(ask: Ask) -> list[str]:
@@ -250,8 +250,19 @@ def _read(db: sqlite3.Connection, ask: Ask, tier: _Tier, rids: list[int]) -> _Ra
     """The matches among a block, ranked."""
     where, parameters = tier.where
     tables, _, listed = of_rids(rids)
-    rows = db.execute(f"SELECT c.rid, c.updated_at FROM {tables} WHERE {where}", [*listed, *parameters])
+    updated = _updated(ask)
+    rows = db.execute(f"SELECT c.rid, {updated} FROM {tables} WHERE {where}", [*listed, *parameters])
     return _ranked(rows, ask)
+
+
+def _updated(ask: Ask) -> str:
+    """When a record was updated, as it counts among others: see `matching.Ask`, `by_arrival`. Far ahead it stays."""
+    if not ask.by_arrival:
+        return "c.updated_at"
+    return (
+        f"CASE WHEN c.updated_at BETWEEN {ask.now + 1} AND {ask.now + DAY} THEN min({ARRIVED}, {ask.now}) "
+        "ELSE c.updated_at END"
+    )
 
 
 def _ranked(rows: Iterable[tuple[int, int]], ask: Ask) -> _Ranked:

@@ -98,6 +98,7 @@ class Searcher:
                 self._clock(),
                 context,
                 backwards,
+                by_arrival=own_names,
             )
             page = _window(db, ask)
             if own_names:
