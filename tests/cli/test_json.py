@@ -132,8 +132,8 @@ def forked(cli: Cli, own: str) -> str:
 
 
 # What only ends by a signal, is checked where it runs: `serve` and rounds of `sync` in test_exchange. And so is what asks
-# a domain (tests/sync/test_domains.py).
-_ELSEWHERE = {"serve", "serve --token", "sync --every", "identity verify"}
+# a domain or the local network (tests/sync/test_domains.py, test_lan.py).
+_ELSEWHERE = {"serve", "serve --token", "sync --every", "identity verify", "peer find"}
 
 
 def test_what_every_command_prints_has_the_shape_that_the_page_tells(

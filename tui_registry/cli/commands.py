@@ -468,7 +468,7 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="add|list|remove", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="add|list|find|remove", required=True)
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
     where = "a node's URL, or a directory made by 'export --log'"
@@ -476,8 +476,15 @@ def _peer(parser: ArgumentParser) -> None:
     lists = actions.add_parser("list", description="List the peers and how the last pull from each went.")
     remove = actions.add_parser("remove", description="Forget a peer. What came from it stays.")
     remove.add_argument("name", type=words, metavar="NAME")
-    for action in (add, lists, remove):
+    find = actions.add_parser("find", description=_FIND)
+    for action in (add, lists, find, remove):
         _json(action, "JSON, one object a line")
+
+
+_FIND = (
+    "Ask the local network, once, for nodes that run 'serve --announce', and list those that answer. Anybody can\n"
+    "answer: none becomes a peer before you add it. Needs the extra: pip install 'tui-registry[lan]'."
+)
 
 
 def _sync(parser: ArgumentParser) -> None:
@@ -521,6 +528,8 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
     socket = "listen on this Unix socket instead, open as the umask says; '--trust-proxy unix' where a proxy does ask"
     parser.add_argument("--uds", type=words, metavar="PATH", help=socket)
+    tells = "tell the local network of this node, for 'peer find' there; needs the extra [lan]"
+    parser.add_argument("--announce", action="store_true", help=tells)
     shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
     parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")

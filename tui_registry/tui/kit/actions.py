@@ -314,6 +314,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
+    Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
+           "find_peers"),
     Action("sync.remove", ("d",), "remove", "Forget the peer; its records stay", "sync", "remove_peer"),
     Action("sync.retry", ("r",), "retry", "Try a peer that failed again", "sync", "retry"),
     Action("sync.cancel", ("c",), "cancel", "Stop the pull; what was read stays", "sync", "cancel"),
