@@ -337,6 +337,7 @@ class Datastore:
         whole: bool = False,
         strict: bool = False,
         own_names: bool = True,
+        named_first: bool = False,
         work: int = SEARCH_WORK,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
@@ -352,6 +353,8 @@ class Datastore:
             strict: a field that there is not is refused, never read as words, and no word of a command is left out.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
+            named_first: in the order of relevance, of names that fit as well one's own come first, and those of keys
+                that have a name here. As that is local too, it goes with `own_names` alone.
             work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
                 amount of the processor, however busy that is. Five million are enough for all that people type at 10^6
                 records.
@@ -378,6 +381,7 @@ class Datastore:
             whole=whole,
             strict=strict,
             own_names=own_names,
+            named_first=named_first and own_names,
             work=work,
         )
 

@@ -77,6 +77,30 @@ def test_the_mark_follows_what_a_record_is_called_now(datastore: Datastore) -> N
     assert like_of(datastore, other) is not None
 
 
+def test_of_names_that_fit_as_well_those_of_known_keys_may_come_first(datastore: Datastore) -> None:
+    original = take(datastore, "lab", "Llama", NOW - 5_000)
+    for place in range(7):
+        take(datastore, "imitator", "Llama", NOW - 60 * place)
+    take(datastore, "lab", "A guide to Llama", NOW)
+    datastore.names.set(owner("lab").address, "the lab")
+
+    def first(**asked: bool) -> list[str]:
+        found, cursor = list[str](), None
+        while True:
+            page = datastore.search("llama", limit=3, cursor=cursor, **asked)  # type: ignore[arg-type]
+            found += [row.id for row in page.rows]
+            cursor = page.next
+            if cursor is None:
+                return found
+
+    plain, ordered = first(), first(named_first=True)
+    # Names that are the words come before one that only holds them, whoever's it is.
+    assert (plain.index(original), ordered.index(original)) == (7, 0)
+    assert sorted(plain) == sorted(ordered)
+    assert plain[-1] == ordered[-1]
+    assert first(named_first=True, own_names=False) == first(own_names=False)
+
+
 def test_a_node_s_readers_are_told_nothing_of_it(datastore: Datastore) -> None:
     take(datastore, "first", "Llama")
     take(datastore, "second", "Llama")

@@ -76,6 +76,7 @@ class Ask(NamedTuple):
     Attributes:
         by_arrival: a time that is still to come counts as the one at which the operation first came here. That is this
             replica's own knowledge, so strangers are answered without.
+        first: the addresses of keys whose records come first among those whose names fit as well.
     """
 
     query: Query
@@ -87,6 +88,7 @@ class Ask(NamedTuple):
     context: Context
     backwards: bool = False
     by_arrival: bool = False
+    first: tuple[str, ...] = ()
 
 
 class Source(NamedTuple):

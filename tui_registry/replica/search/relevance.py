@@ -255,19 +255,30 @@ def _read(db: sqlite3.Connection, ask: Ask, tier: _Tier, rids: list[int]) -> _Ra
     return _ranked(rows, ask)
 
 
+# Added to the time of what comes first.
+_FIRST = 2**60
+
+
 def _updated(ask: Ask) -> str:
-    """When a record was updated, as it counts among others: see `matching.Ask`, `by_arrival`. Far ahead it stays."""
-    if not ask.by_arrival:
-        return "c.updated_at"
-    return (
-        f"CASE WHEN c.updated_at BETWEEN {ask.now + 1} AND {ask.now + DAY} THEN min({ARRIVED}, {ask.now}) "
-        "ELSE c.updated_at END"
-    )
+    """When a record was updated, as it counts among others: see `matching.Ask`, `by_arrival` and `first`. Far ahead it
+    stays."""
+    time = "c.updated_at"
+    if ask.by_arrival:
+        time = (
+            f"CASE WHEN {time} BETWEEN {ask.now + 1} AND {ask.now + DAY} THEN min({ARRIVED}, {ask.now}) ELSE {time} END"
+        )
+    if not ask.first:
+        return time
+    keys = ", ".join(f"x'{address}'" for address in ask.first)
+    return f"{time} + CASE WHEN c.owner IN ({keys}) THEN {_FIRST} ELSE 0 END"
 
 
 def _ranked(rows: Iterable[tuple[int, int]], ask: Ask) -> _Ranked:
     horizon = ask.now + DAY
-    ranked = [((0 if updated_at > horizon else updated_at, rid), rid) for rid, updated_at in rows]
+    ranked = []
+    for rid, stands in rows:
+        first, time = divmod(stands, _FIRST)
+        ranked.append(((first * _FIRST + (0 if time > horizon else time), rid), rid))
     ranked.sort(reverse=True)
     return ranked
 

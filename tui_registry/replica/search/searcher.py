@@ -21,7 +21,7 @@ from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, Row
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
-from tui_registry.replica.catalogue.resembling import resembled
+from tui_registry.replica.catalogue.resembling import known_keys, resembled
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
@@ -78,6 +78,7 @@ class Searcher:
         whole: bool,
         strict: bool,
         own_names: bool,
+        named_first: bool,
         work: int,
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
@@ -99,6 +100,7 @@ class Searcher:
                 context,
                 backwards,
                 by_arrival=own_names,
+                first=known_keys(db, self._key.known_address(db)) if named_first and parsed.texts else (),
             )
             page = _window(db, ask)
             if own_names:

@@ -20,7 +20,7 @@ from tui_registry.errors import Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
-from tui_registry.present.owners import said_by_domain
+from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
     Row,
     domain_rows,
@@ -353,11 +353,14 @@ def counted(problems: Sequence[Problem]) -> str:
 
 
 def problems_in_words(entry: Entry | None) -> tuple[str, Tone]:
-    """That the record is in conflict, else how many problems it has and what the worst of them is; empty for none."""
+    """That the record is in conflict, else whose name its name looks like, else how many problems it has and what the
+    worst of them is; empty for none."""
     if entry is not None and len(entry.live_heads) > 1:
         whose = "its owner settles it" if not entry.mine else "nothing is lost, and you settle it"
         key = action("record.conflict").footer_key
         return f"{len(entry.live_heads)} versions are live: {key} shows them, {whose}", "problem"
+    if entry is not None and (told := remarks(str(entry.record["name"]), entry.like)):
+        return f"{name_of(entry)}: {told[0]}", "problem"
     if entry is None or not entry.problems:
         return "", "note"
     first = min(entry.problems, key=lambda problem: problem.severity)  # an error before a warning
