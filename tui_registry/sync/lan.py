@@ -133,7 +133,10 @@ class Announcement:
 
     def _tell(self, host: str, port: int, node: str, path: str, tls: bool) -> None:
         try:
-            with contextlib.closing(_opened(self._interfaces)) as network:
+            addresses = _own_addresses(host)
+            # A node that listens on one address is told of where that one is, and nowhere else.
+            only = self._interfaces or ([host] if addresses == [host] else None)
+            with contextlib.closing(_opened(only)) as network:
                 from zeroconf import ServiceInfo
 
                 # Of the machine nothing is told but the addresses that it is reached by.
@@ -142,7 +145,7 @@ class Announcement:
                     SERVICE,
                     f"{label}.{SERVICE}",
                     port=port,
-                    parsed_addresses=_own_addresses(host),
+                    parsed_addresses=addresses,
                     properties={"node": node, "path": path, "tls": "1" if tls else "0"},
                     server=f"{label}.local.",
                 )

@@ -282,13 +282,14 @@ class Catalogue:
             return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
 
     def conflicts(self, limit: int) -> list[Row]:
-        """The records with more than one live head, those of this replica's key first, then the last updated."""
+        """The records with more than one live head, those of this replica's key first, then the last updated; what is
+        dated ahead of the clock comes last."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 "
-                "ORDER BY c.owner = ? DESC, c.updated_at DESC, c.rid DESC LIMIT ?",
-                (bytes.fromhex(self._key.known_address(db)), limit),
+                "ORDER BY c.owner = ? DESC, c.updated_at > ?, c.updated_at DESC, c.rid DESC LIMIT ?",
+                (bytes.fromhex(self._key.known_address(db)), now, limit),
             )
             return [row_of(values, now) for values in rows]
 
