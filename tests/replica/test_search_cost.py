@@ -11,7 +11,7 @@ from tests.seeds import owner, seed, signed
 from tui_registry.datastore import Datastore, Page
 from tui_registry.replica.search import matching, relevance
 
-_RANKED_ROWS = re.compile(r"^SELECT c\.rid, c\.updated_at(?:, c\.name)? FROM json_each\('\[(.*?)\]'\)").match
+_RANKED_ROWS = re.compile(r"^SELECT c\.rid, CASE WHEN c\.updated_at [^\[]*? FROM json_each\('\[(.*?)\]'\)").match
 
 
 def watched(datastore: Datastore) -> list[str]:
