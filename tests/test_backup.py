@@ -12,11 +12,12 @@ from random import Random
 import pytest
 
 from tests.replica.programs import Program
+from tests.replica.released.freeze import kept_soon
 from tests.seeds import NOW, make_record, seed
-from tests.sync.logs import ALICE, BOB, edit, removal, roots
+from tests.sync.logs import ALICE, BOB, MALLORY, edit, removal, roots, show_two_faces
 from tui_registry.backup import BackupError, PutBack, back_up, put_back
 from tui_registry.crdt import Identity
-from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, StoreError
+from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, Ration, StoreError
 from tui_registry.errors import RegistryError
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 from tui_registry.settings import STATE_DIR_VARIABLE
@@ -68,7 +69,7 @@ def contents(folder: Path) -> Rows:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A replica that has something in every table."""
     folder = tmp_path_factory.mktemp("full")
-    with Datastore.open(folder, clock=lambda: NOW) as datastore:
+    with kept_soon(), Datastore.open(folder, clock=lambda: NOW) as datastore:
         seed(datastore, 8)
         op = datastore.add("model", make_record("model", "mine", tags=["llama"]))
         datastore.update("model", op.key, {**make_record("model", "mine"), "version": "2.0.0"}, [op.hash])
@@ -83,22 +84,31 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         spoilt = roots(BOB, 1, "spoilt")[0].to_json().replace(b'"rec":', b'"rec":9')
         datastore.apply([*ops, waits, spoilt], source="peer hub")
         datastore.peers.add("hub", "https://hub.example:8420")
+        show_two_faces(datastore, "hub")
         datastore.names.set(ALICE.address, "alice")
         datastore.domains.put("example.org", [ALICE.address])
         datastore.searches.save("small", "params:<=8b")
         datastore.searches.remember("llama")
         datastore.drafts.save(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))
         datastore.tokens.add("ci", ["write"])
+        datastore.rations.block(MALLORY.address)
+        datastore.rations.set_ration("hub", Ration(source_ops=1_000_000))
+        datastore.apply([op.to_json() for op in roots(MALLORY, 1, "left out")], source="hub")
         record = make_record("model", "imported")
         entry = Described("/srv/one.yaml", "", "", "model", record, record, frozenset(record))
         assert [*datastore.take_in([entry], ImportRun("/srv", "import of /srv"), register=True)]
     with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as db:
         # What a pull over a bad line leaves.
         db.execute(
-            "INSERT INTO cursors VALUES ('hub', ?, 256, ?, NULL, NULL, NULL, NULL, 1, NULL)", ("ab" * 16, "0" * 64)
+            "INSERT INTO cursors (peer, epoch, next_index, running_sum, used_at) VALUES ('hub', ?, 256, ?, 1)",
+            ("ab" * 16, "0" * 64),
         )
         db.execute("INSERT INTO cursor_sums VALUES ('hub', ?, 256, ?)", ("ab" * 16, bytes(32)))
         db.execute("INSERT INTO spoilt VALUES ('hub', ?, 7, ?, 1)", ("ab" * 16, bytes(32)))
+        db.execute(
+            "INSERT INTO left_at VALUES ('hub', ?, ?, 3, 256, 1, ?, 0)",
+            ("ab" * 16, bytes.fromhex(MALLORY.address), bytes(32)),
+        )
         db.execute("INSERT INTO retries VALUES (1, x'01', x'02', x'03', 4)")
         db.execute("INSERT INTO elsewhere VALUES (1, 1)")
     return folder

@@ -12,6 +12,7 @@ import dataclasses
 import gzip
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -69,12 +70,39 @@ def bytes_of(name: str) -> bytes:
 
 # ---- A second implementation ----------------------------------------------------------------------------------------
 
-ENUMS = {name: re.findall(r"`(\w+)`", names) for name, names in table(section("Records"), "| enum |")}
-STRUCTS = {
-    name: [(field.strip("`"), of) for field, of, *_ in table(section("Records"), f"**{name}**")]
-    for name in ("AIModel", "AIAgent", "ModelResourceRequirements", "AgentResourceRequirements")
+
+def set_of(hashes: list[bytes]) -> str:
+    expanded = [hashlib.shake_256(one).digest(2048) for one in hashes]
+    lanes = [sum(int.from_bytes(one[at : at + 2], "little") for one in expanded) for at in range(0, 2048, 2)]
+    return hashlib.sha3_256(b"".join((lane % 2**16).to_bytes(2, "little") for lane in lanes)).hexdigest()
+
+
+def tree_of(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1  # the largest power of two below their number
+    return hashlib.sha256(b"\1" + tree_of(leaves[:half]) + tree_of(leaves[half:])).digest()
+
+
+# Of a manifest, what lies in a field that holds structs.
+PARTS = {
+    "artifacts": "Artifact", "interfaces": "Interface", "derived_from": "Derivation", "architecture": "Architecture",
+    "evaluations": "Evaluation",
+}  # fmt: skip
+ENUMS = {
+    name: re.findall(r"`(\w+)`", names.partition("without")[0])
+    for heading in ("Records", "Manifests")
+    for name, names in table(section(heading), "| enum |")
 }
-STRUCT_OF = {"Model": "AIModel", "Agent": "AIAgent"}
+STRUCTS = {
+    name: [(field.strip("`"), of) for field, of, *_ in table(section(heading), f"**{name}**")]
+    for heading, names in (
+        ("Records", ("AIModel", "AIAgent", "ModelResourceRequirements", "AgentResourceRequirements")),
+        ("Manifests", ("Manifest", *PARTS.values())),
+    )
+    for name in names
+}
+STRUCT_OF = {"Model": "AIModel", "Agent": "AIAgent", "Manifest": "Manifest"}
 SIZES = {"u8": 1, "u32": 4, "u64": 8, "i64": 8}
 
 
@@ -84,7 +112,7 @@ def encoded(of: str, value: Any) -> bytes:
         return b"\0" if value is None else b"\1" + encoded(of.removesuffix(" or null"), value)
     if match := re.fullmatch(r"list of (.+), \d+", of):
         return u64(len(value)) + b"".join(encoded(match[1], item) for item in value)
-    if of.startswith(("text", "hex")):
+    if of.startswith(("text", "hex", "URI")):
         return u64(len(value.encode())) + value.encode()
     if of in SIZES:
         return int(value).to_bytes(SIZES[of], "little", signed=of == "i64")
@@ -230,8 +258,81 @@ def test_the_states_are_these() -> None:
 def test_the_head_and_the_tile_are_of_the_operations() -> None:
     head = json.loads(EXAMPLES["head"])
     assert (head["size"], head["fingerprint"]) == (5, sum_of([signed(line)["hash"] for line in LOG]))
+    hashes = [bytes.fromhex(signed(line)["hash"]) for line in LOG]
+    assert (head["set"], head["root"]) == (set_of(hashes), tree_of(hashes).hex())
     assert gzip.decompress(bytes_of("tile")) == b"".join(line + b"\n" for line in LOG)
     assert f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"' in section("Heads")
+
+
+def symbols_of(hashes: list[bytes], count: int) -> bytes:
+    symbols = [[0, 0, 0] for _ in range(count)]
+    for one in hashes:
+        t = hashlib.shake_256(b"tui_registry/symbols/1\0" + one).digest(128)
+        i = 0
+        for k in range(1, 61):
+            if i < count:
+                symbols[i][0] += int.from_bytes(one, "little")
+                symbols[i][1] += int.from_bytes(t[:8], "little")
+                symbols[i][2] += 1
+            r = int.from_bytes(t[6 + 2 * k : 8 + 2 * k], "little")
+            i = max(i + 1, math.isqrt((i + 1) * (i + 2) * 65536 // (r + 1)) - 1)
+    return b"".join(
+        (total % 2**256).to_bytes(32, "little") + (check % 2**64).to_bytes(8, "little") + number.to_bytes(2, "little")
+        for total, check, number in symbols
+    )
+
+
+def test_the_answer_about_differences_is_of_the_operations(tmp_path: Path) -> None:
+    question = json.loads(EXAMPLES["difference-question"])
+    line, rest = bytes_of("difference-answer").split(b"\n", 1)
+    hashes = [bytes.fromhex(signed(line)["hash"]) for line in LOG]
+    assert json.loads(line) == {"size": question["size"]}
+    assert rest == symbols_of(hashes, question["symbols"][1])
+    with Datastore.open(tmp_path) as store:
+        store.apply(LOG)
+        epoch = store.log.head().epoch
+        store.log.renew_epoch(epoch, question["epoch"])
+        with running(store) as node:
+            answer = httpx.post(f"{node.url}/sync/difference", json=question, trust_env=False)
+    assert answer.content == bytes_of("difference-answer")
+
+
+def tree_root(hashes: list[str]) -> bytes:
+    """By the definition of RFC 6962, section 2.1."""
+    if not hashes:
+        return hashlib.sha256().digest()
+    if len(hashes) == 1:
+        return hashlib.sha256(b"\0" + bytes.fromhex(hashes[0])).digest()
+    left = 1 << (len(hashes) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + tree_root(hashes[:left]) + tree_root(hashes[left:])).digest()
+
+
+def head_preimage(head: dict[str, Any]) -> bytes:
+    start = b"tui_registry/head/1\0" + bytes.fromhex(head["epoch"]) + head["size"].to_bytes(8, "big")
+    hashes = bytes.fromhex(head["fingerprint"] + head["set"] + head["root"])
+    return start + hashes + head["signed_at"].to_bytes(8, "big", signed=True)
+
+
+def head_signer(head: dict[str, Any]) -> str | None:
+    sig = bytes.fromhex(head["sig"])
+    return recover(hashlib.sha3_256(head_preimage(head)).digest(), sig[:64], sig[64])
+
+
+def test_the_head_is_signed_by_its_key_and_the_root_is_of_the_operations() -> None:
+    head = json.loads(EXAMPLES["head"])
+    assert head_preimage(head) == bytes_of("head-preimage")
+    assert f"{len(bytes_of('head-preimage'))}\nbytes" in section("Signed heads")
+    assert head_signer(head) == head["node"] == EXAMPLES["key"].split()[-1]
+    assert head["root"] == tree_root([signed(line)["hash"] for line in LOG]).hex()
+
+
+def test_the_proof_has_two_heads_that_cannot_both_be_true() -> None:
+    proof = json.loads(EXAMPLES["faces"])
+    one, other = proof["heads"]
+    assert head_signer(one) == head_signer(other) == one["node"] == other["node"] == proof["key"]
+    for member in ("epoch", "size"):
+        assert one[member] == other[member] == proof[member]
+    assert one["root"] != other["root"]
 
 
 def test_the_answer_by_hash_has_children_first_and_nothing_unknown() -> None:
@@ -305,8 +406,10 @@ def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:
 
 def test_this_program_spells_and_reads_the_head_and_the_tile() -> None:
     told = json.loads(EXAMPLES["head"])
-    head = Head(told["epoch"], told["size"], told["fingerprint"], told["node"])
-    assert spell_head(head, ranges=True).decode() == EXAMPLES["head"]
+    ranges = told.pop("ranges")
+    assert told.pop("difference") == 1
+    head = Head(**told)
+    assert spell_head(head, ranges=ranges).decode() == EXAMPLES["head"]
     assert parse_head(EXAMPLES["head"].encode()).head == head
     assert etag_of_head(head) in section("Heads")
     unpacker = Unpacker(2**20)
@@ -338,7 +441,8 @@ def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> N
 
 HEADINGS = (
     "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
-    "State of a key", "Sync", "Heads", "Tiles", "Bundles", "Pulling", "Reconciliation", "Limits", "Error codes",
+    "State of a key", "Manifests", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences",
+    "Leaving out", "Reconciliation", "Limits", "Error codes",
 )  # fmt: skip
 
 
@@ -356,6 +460,8 @@ def type_of(of: schema.FieldType, needs: str) -> str:
     """A field's type in the page's words."""
     match of:
         case schema.Text():
+            if of.form is schema.URI:
+                return "URI" if of.least else "URI or empty"
             return f"hex {of.hex_digits}" if of.hex_digits else f"text {of.least}..{of.most:,}"
         case schema.Integer():
             bits, is_signed = of.most.bit_length(), of.least < 0
@@ -401,6 +507,65 @@ def test_the_page_has_every_field_with_its_type_and_default(kind: Any) -> None:
     assert rows == said(schema.FIELDS[kind])
     (inner,) = [field.type for field in schema.FIELDS[kind] if isinstance(field.type, schema.Struct)]
     assert of_needs == said(inner.fields)
+
+
+def test_the_page_has_every_field_of_a_manifest_with_its_type_and_default() -> None:
+    def said(fields: tuple[schema.Field, ...]) -> list[list[str]]:
+        return [
+            [f"`{field.name}`", type_of(field.type, PARTS.get(field.name, "")), default_of(field.default)]
+            for field in fields
+        ]
+
+    def rows(name: str) -> list[list[str]]:
+        return [row[:3] for row in table(section("Manifests"), f"**{name}**")]
+
+    assert rows("Manifest") == said(schema.MANIFEST_FIELDS)
+    inner = {
+        field.name: field.type.of
+        for field in schema.MANIFEST_FIELDS
+        if isinstance(field.type, schema.Many | schema.Optional)
+    }
+    parts = {name: of for name, of in inner.items() if isinstance(of, schema.Struct)}
+    assert {PARTS[name]: said(of.fields) for name, of in parts.items()} == {name: rows(name) for name in PARTS.values()}
+    without = next(row for row in table(section("Manifests"), "| enum |") if row[0] == "SubjectKind")
+    assert "without `Other`" in without[1]
+
+
+def formed(fields: tuple[schema.Field, ...]) -> Iterator[schema.Text]:
+    for field in fields:
+        of = field.type.of if isinstance(field.type, schema.Many | schema.Optional) else field.type
+        if isinstance(of, schema.Struct):
+            yield from formed(of.fields)
+        elif isinstance(of, schema.Text) and of.form is not None:
+            yield of
+
+
+def test_the_manifest_has_these_bytes_ids_and_signature() -> None:
+    manifest = json.loads(EXAMPLES["manifest"])
+    assert encoded("Manifest", manifest) == bytes_of("manifest-bytes")
+    assert manifest["subject_id"] == json.loads(EXAMPLES["model"])["model_id"]
+    assert manifest["manifest_id"] == sha3(b"manifest\0" + manifest["subject_id"].encode())
+    line = EXAMPLES["manifest-op"].strip().encode()
+    assert read(line)[2]["op"]["op"]["value"] == manifest
+    assert sha3(preimage(line)) == signed(line)["hash"]
+    signature = signed(line)["signature"]
+    assert (
+        curve.recover(bytes.fromhex(signed(line)["hash"]), bytes.fromhex(signature["sig"]), signature["rec"])
+        == (manifest["owner_id"])
+    )
+    check_op(parse_op(line), [])
+
+
+def test_this_program_gives_the_manifest_the_same_bytes() -> None:
+    manifest = json.loads(EXAMPLES["manifest"])
+    assert wire.canonical_bytes("manifest", manifest) == bytes_of("manifest-bytes")
+
+
+def test_the_page_states_the_forms_that_texts_of_a_manifest_have() -> None:
+    forms = {text.form.pattern for text in formed(schema.MANIFEST_FIELDS) if text.form is not None}
+    stated = re.findall(r"`(-\?\(0[^`]+|\[A-Za-z0-9\]\{1,8\}\([^`]+)`", section("Manifests"))
+    assert {form.replace("(?:", "(") for form in forms - {schema.URI.pattern}} == {*stated}
+    assert len(stated) == 2
 
 
 @pytest.mark.parametrize(("title", "bounds"), [("| of a reader |", Bounds), ("| of a node |", NodeBounds)])

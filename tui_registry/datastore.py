@@ -10,6 +10,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.names      local names of owners
     registry.domains    what domains said of keys, when they were asked
     registry.tokens     the tokens that this replica's node takes
+    registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
@@ -32,16 +33,38 @@ from typing import TYPE_CHECKING, Self
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import make_folder
-from tui_registry.errors import KINDS, InvalidRecord, Kind, Problem, Record, RegistryError
+from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
+from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
 from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
+from tui_registry.replica.log.left_out import (
+    EVERYBODY as EVERYBODY,
+    NO_RATION as NO_RATION,
+    PUSHES as PUSHES,
+    KeptOut,
+    LeftOut,
+    LeftOutGroup,
+    Ration,
+    Rations,
+    Reason as Reason,
+    Wanted,
+)
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
-from tui_registry.replica.log.peers import Cursor, Peer, Peers, Spoilt, Standing
-from tui_registry.replica.log.versions import HistoryEntry, Versions, find_key, read_versions, same_content, version_at
+from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
+from tui_registry.replica.log.versions import (
+    HistoryEntry,
+    LastOperation,
+    Versions,
+    find_key,
+    read_versions,
+    same_content,
+    version_at,
+)
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import prepare
@@ -73,7 +96,9 @@ if TYPE_CHECKING:
         Imports,
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
+    from tui_registry.replica.log.manifests import Manifests
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
+    from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
@@ -91,6 +116,7 @@ else:
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Once": "tui_registry.replica.log.retries",
+            "PurgeAmounts": "tui_registry.replica.log.purging",
             "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -108,11 +134,15 @@ __all__ = [
     "Draft",
     "Elsewhere",
     "Entry",
+    "Faces",
     "Facets",
     "FieldChange",
     "Head",
     "HistoryEntry",
     "ImportRun",
+    "KeptOut",
+    "LeftOut",
+    "LeftOutGroup",
     "Like",
     "NothingToUndo",
     "Once",
@@ -120,7 +150,9 @@ __all__ = [
     "Page",
     "Peer",
     "Places",
+    "PurgeAmounts",
     "Quarantined",
+    "Ration",
     "RecordChange",
     "Rejection",
     "Restored",
@@ -139,6 +171,7 @@ __all__ = [
     "Undo",
     "VerifyReport",
     "Versions",
+    "Wanted",
     "WriteBatch",
     "carry_out",
     "carry_out_reverse",
@@ -190,6 +223,7 @@ class Datastore:
         self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, clock)
         self.log = Log(pool, self.key)
+        self.rations = Rations(pool, clock)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
         self._closing = threading.Event()
@@ -223,10 +257,10 @@ class Datastore:
             raise StoreError("unusable", f"the folder {folder} cannot be made ({error.strerror})") from error
         pool = Pool(folder / DATABASE, read_only=read_only)
         try:
-            is_whole, is_judged = prepare(pool, INDEX_VERSION)
+            is_whole, is_judged, is_kept = prepare(pool, INDEX_VERSION)
             if pool.hindrance is not None:
                 # Where nothing can be written, what another version derived is read as it is.
-                is_whole = is_judged = True
+                is_whole = is_judged = is_kept = True
             if not is_whole:
                 from tui_registry.replica.audit import make_index, refresh_versions
 
@@ -244,7 +278,7 @@ class Datastore:
         registry = cls(folder, pool, clock)
         if not is_whole:
             registry._catch_up(0)
-        elif not is_judged:
+        elif not (is_judged and is_kept):
             registry._catch_up(_JUDGED_AFTER_SECONDS)
         return registry
 
@@ -264,9 +298,9 @@ class Datastore:
         self.close()
 
     def _catch_up(self, after: float) -> None:
-        """Begin to make the word index anew and to judge what is not judged, unless that goes on already, while
-        everything else goes on; until then searches find what is in the index, and say so. It ends with the Datastore,
-        and goes on where it ended when the replica is opened again.
+        """Begin to make the word index anew, to judge what is not judged and to make what is kept of the log as a set,
+        unless that goes on already, while everything else goes on; until then searches find what is in the index, and
+        say so. It ends with the Datastore, and goes on where it ended when the replica is opened again.
 
         Args:
             after: begin so many seconds later: commands that only look end before.
@@ -276,8 +310,11 @@ class Datastore:
             # The parts of the program that do it are brought when it begins.
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
+            from tui_registry.replica.log.sets import keep_some
 
             while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
+                yield True
+            while keep_some(self._pool):
                 yield True
             while judge_some(self._pool):
                 yield True
@@ -579,7 +616,7 @@ class Datastore:
 
     # Writing: durable when a call returns, and signed by this replica's key
 
-    def done(self, once: Once) -> crdt.ModelOp | crdt.AgentOp | None:
+    def done(self, once: Once) -> crdt.AnyOp | None:
         """What came of a request of the last 24 hours (`once` of the methods below), None where nothing did.
 
         Raises:
@@ -587,7 +624,7 @@ class Datastore:
         """
         return self._local.done(once)
 
-    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.ModelOp | crdt.AgentOp:
+    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.AnyOp:
         """Register a plain record; id, owner and times are set here, `op.key` tells the id.
 
         Args:
@@ -603,7 +640,7 @@ class Datastore:
 
     def add_all(
         self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
-    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+    ) -> Iterator[crdt.AnyOp | RegistryError]:
         """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
 
         A record that is refused does not stop the others. Records of one name take one second each.
@@ -649,7 +686,7 @@ class Datastore:
 
     def change_all(
         self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
-    ) -> Iterator[crdt.ModelOp | crdt.AgentOp | RegistryError]:
+    ) -> Iterator[crdt.AnyOp | RegistryError]:
         """Edit, delete or bring back many records, a thousand to a transaction; gives the op or the error of each.
 
         Args:
@@ -672,9 +709,18 @@ class Datastore:
         if undoes is not None and written:
             self._local.mark_undone(undoes)
 
+    def restore(self, kind: Kind, record: Record, manifest: Record | None) -> crdt.AnyOp:
+        """Bring back a deleted record, and in the same transaction the manifest that went with it.
+
+        Raises:
+            InvalidRecord, StoreError: as for `add`; of the manifest as for `manifests.set`.
+        """
+        self._refuse_errors(kind, record)
+        return self._local.restore(kind, record, manifest)
+
     def update(
         self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    ) -> crdt.AnyOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
 
         Args:
@@ -689,9 +735,7 @@ class Datastore:
         self._refuse_errors(kind, record)
         return self._local.update(kind, identifier, record, seen, once)
 
-    def delete(
-        self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None) -> crdt.AnyOp:
         """Remove the record as the caller was shown it.
 
         Args:
@@ -706,7 +750,7 @@ class Datastore:
 
     def resolve(
         self, kind: Kind, identifier: str, record: Record | None, seen: Sequence[str], *, once: Once | None = None
-    ) -> crdt.ModelOp | crdt.AgentOp:
+    ) -> crdt.AnyOp:
         """Settle a conflict by one write that names every head, or with None by a removal of all versions.
 
         It is for those who were shown what each version says (`versions`): nothing else settles a conflict.
@@ -762,7 +806,14 @@ class Datastore:
 
     # The replica as a whole
 
-    def apply(self, ops: Iterable[bytes | crdt.Op], *, source: str = "", keep_pending: bool = True) -> ApplyReport:
+    def apply(
+        self,
+        ops: Iterable[bytes | crdt.Op],
+        *,
+        source: str = "",
+        keep_pending: bool = True,
+        ration: Ration | None = None,
+    ) -> ApplyReport:
         """Take operations from elsewhere: verified, appended in batches, each batch in one transaction.
 
         Args:
@@ -770,6 +821,7 @@ class Datastore:
                 order works.
             source: who sent them, for the quarantine.
             keep_pending: whether ops whose children are not here are kept for later.
+            ration: what they have to fit besides this replica's own (`rations`); what is over it is left out.
 
         Returns:
             What became of them; an invalid op is reported, it never stops the others.
@@ -782,7 +834,9 @@ class Datastore:
 
         lines = map(_line, ops)
         whole = [*lines] if isinstance(ops, Sequence) else lines
-        return apply(self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending)
+        return apply(
+            self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending, ration=ration
+        )
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it
@@ -794,6 +848,35 @@ class Datastore:
         from tui_registry.replica.audit import audit
 
         return audit(self._pool, progress or (lambda *_: None))
+
+    def plan_purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
+        """What `purge` would take; nothing is written. Arguments and errors as there."""
+        from tui_registry.replica.log.purging import plan_purge
+
+        return plan_purge(self._pool, owner=owner, peer=peer)
+
+    def purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
+        """Rewrite the log without some records, under a new epoch, in one transaction, and give the room back to the
+        disk. Others' copies stay.
+
+        Args:
+            owner: everything of this address (40 hex digits), which is blocked from then on: what others have of it is
+                left out.
+            peer: what only this source brought: the records of which every operation came first from it, but for those
+                of this replica's own key. What other peers have of it comes back at the next sync with them.
+
+        Returns:
+            What was taken; where nothing is left to take, only the room is given back.
+
+        Raises:
+            StoreError: `bad_owner`, `own_key`; nothing was taken then.
+            ValueError: not one of the two is named.
+        """
+        if (owner is None) == (peer is None):
+            raise ValueError("a purge is of an owner, or of what a peer brought")
+        from tui_registry.replica.log.purging import purge
+
+        return purge(self._pool, self._clock(), owner=owner, peer=peer)
 
     def quick_check(self) -> list[str]:
         """What is wrong with the database as a file: a few of SQLite's own sentences, none where all is well. It reads
@@ -858,6 +941,14 @@ class Datastore:
 
         return LocalWrites(self._pool, self._clock, self.key)
 
+    @cached_property
+    def manifests(self) -> Manifests:
+        """What stands behind the records: where their bytes are, what they were made from, whether they are still to
+        be used."""
+        from tui_registry.replica.log.manifests import Manifests
+
+        return Manifests(self._pool, lambda: self._local)
+
     def _refuse_errors(self, kind: Kind, record: Record) -> None:
         problems = self.check(kind, record)
         if any(problem.severity == "error" for problem in problems):
@@ -910,12 +1001,12 @@ def _line(op: bytes | crdt.Op) -> bytes:
     return op.to_json()
 
 
-def _model_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.ModelOp:
+def _model_op(op: crdt.AnyOp) -> crdt.ModelOp:
     assert isinstance(op, crdt.ModelOp)
     return op
 
 
-def _agent_op(op: crdt.ModelOp | crdt.AgentOp) -> crdt.AgentOp:
+def _agent_op(op: crdt.AnyOp) -> crdt.AgentOp:
     assert isinstance(op, crdt.AgentOp)
     return op
 
@@ -931,20 +1022,24 @@ class NothingToUndo(RegistryError):
 
 
 class Undo(NamedTuple):
-    """What undoing the last operation on a record would do.
+    """What undoing the last operation on a record, or on its manifest where that came later, would do.
 
     Attributes:
-        now: the value that is there, None where the record is deleted.
-        then: the value that comes back, None where the record goes.
-        seen: the heads that are there now.
+        kind, id: of the record. of: what the operation wrote: the record, or its manifest.
+        now: the value that is there, None where it is deleted.
+        then: the value that comes back, None where it goes.
+        manifest: what comes back with a record, as it was deleted with it; None for nothing.
+        seen: the heads that are there now, of what was written.
         name: safe and short.
         batch: the writes that the last operation was part of, where there were several that are not undone yet.
     """
 
     kind: Kind
     id: str
+    of: OpKind
     now: Record | None
     then: Record | None
+    manifest: Record | None
     seen: tuple[str, ...]
     name: str
     batch: WriteBatch | None
@@ -966,11 +1061,16 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         raise NothingToUndo(f"there is no {kind} {record_id[:12]} here")
     if not last.mine:
         raise NothingToUndo("only the key that signed the last operation can undo it")
-    if last.live_heads > 1:
-        raise NothingToUndo(
-            f"the {kind} is in conflict, {last.live_heads} versions of it are live: settle that first "
-            f"(`resolve {record_id[:12]}`)"
+    record = last.record or last.before
+    name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
+    behind = datastore.log.last_operation(derive_manifest_id(record_id))
+    if behind is not None and behind.place > last.place and last.record is not None:
+        _expect_one_version(behind, f"manifest of the {kind}", f"manifest resolve {record_id[:12]}")
+        before = behind.before
+        return Undo(
+            kind, record_id, "manifest", behind.record, before, None, behind.heads, name, _batch(datastore, behind)
         )
+    _expect_one_version(last, kind, f"resolve {record_id[:12]}")
     if last.did == "settled" and same_content(last.record, last.before):
         raise NothingToUndo(
             "the last operation settled a conflict and kept the version that was shown: the others stand in the "
@@ -978,23 +1078,39 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         )
     if last.record is None and last.before is None:
         raise NothingToUndo("what was deleted is not in this replica's history")
-    record = last.record or last.before
-    name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
+    # A record takes its manifest with it, in one transaction and so of one time.
+    went_too = last.record is None and behind is not None and behind.record is None
+    manifest = behind.before if went_too and behind is not None and behind.updated_at == last.updated_at else None
+    batch = _batch(datastore, last)
+    return Undo(kind, record_id, kind, last.record, last.before, manifest, last.heads, name, batch)
+
+
+def _expect_one_version(last: LastOperation, what: str, settle: str) -> None:
+    if last.live_heads > 1:
+        raise NothingToUndo(
+            f"the {what} is in conflict, {last.live_heads} versions of it are live: settle that first (`{settle}`)"
+        )
+
+
+def _batch(datastore: Datastore, last: LastOperation) -> WriteBatch | None:
     batch = datastore.log.batch_of(last.place)
-    several = batch is not None and batch.ops > 1 and not batch.undone
-    return Undo(kind, record_id, last.record, last.before, last.heads, name, batch if several else None)
+    return batch if batch is not None and batch.ops > 1 and not batch.undone else None
 
 
-def carry_out(datastore: Datastore, undo: Undo) -> crdt.ModelOp | crdt.AgentOp:
+def carry_out(datastore: Datastore, undo: Undo) -> crdt.AnyOp:
     """Sign and store what was planned.
 
     Raises:
         RegistryError: the record changed meanwhile, or what comes back breaks a rule of today.
     """
+    if undo.of == "manifest":
+        if undo.then is None:
+            return datastore.manifests.delete(undo.id, undo.seen)
+        return datastore.manifests.set(undo.id, undo.then, undo.seen)
     if undo.then is None:
         return datastore.delete(undo.kind, undo.id, undo.seen)
     if undo.now is None:
-        return datastore.add(undo.kind, undo.then)
+        return datastore.restore(undo.kind, undo.then, undo.manifest)
     return datastore.update(undo.kind, undo.id, undo.then, undo.seen)
 
 

@@ -9,6 +9,9 @@ from tui_registry.frozen import NamedTuple
 
 Kind: TypeAlias = Literal["model", "agent"]
 KINDS: tuple[Kind, ...] = ("model", "agent")
+# What an operation writes: a record, or the manifest that stands behind one.
+OpKind: TypeAlias = Literal["model", "agent", "manifest"]
+OP_KINDS: tuple[OpKind, ...] = (*KINDS, "manifest")
 
 Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
 # A record exactly as serde prints it: every field present, in the order of `records.schema`.

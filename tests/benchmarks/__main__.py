@@ -13,8 +13,10 @@ import gzip
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
 import threading
+from contextlib import closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,10 +26,11 @@ from tests.benchmarks.data import op_lines
 from tests.benchmarks.spent import Spent, median, spent
 from tests.seeds import NOW, make_record
 from tui_registry.crdt import parse_op
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.errors import RegistryError
+from tui_registry.replica.log.sets import forget_sets, keep
 from tui_registry.settings import STATE_DIR_VARIABLE
-from tui_registry.sync import publish, pull
+from tui_registry.sync import Bounds, publish, pull
 
 _IMPORTED = 10_000
 
@@ -58,6 +61,9 @@ def _run(lines: list[bytes], work: Path) -> None:
     floor = spent(lambda: floors.plain_insert(batches, work / "floor-1"))
     _rate("the same rows and indexes into plain SQLite (the floor)", "rows", size, floor, floor)
     _rate("apply from memory: verified, durable, searchable", "ops", size, applied, floor)
+    _rate(
+        "of it: set hash, symbols and root kept (budget: 20 us of CPU each)", "ops", size, _kept(work / "source"), floor
+    )
     with Datastore.open(work / "source", clock=lambda: NOW) as source:
         publish(source, work / "log")
         pulled, _ = _pull(work / "from-directory", str(work / "log"))
@@ -74,6 +80,23 @@ def _apply(folder: Path, lines: list[bytes]) -> None:
     with Datastore.open(folder, clock=lambda: NOW) as datastore:
         report = datastore.apply(lines, source="bench")
     assert report.applied == len(lines), report
+
+
+def _kept(folder: Path) -> Spent:
+    """What it cost to keep what the log is as a set, batch by batch."""
+    with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as db:
+        hashes = [digest for (digest,) in db.execute("SELECT hash FROM ops ORDER BY idx")]
+        db.execute("BEGIN IMMEDIATE")
+        forget_sets(db)
+
+        def work() -> None:
+            kept = 0
+            for start in range(0, len(hashes), Bounds().batch_ops):
+                kept = keep(db, kept, start, hashes[start : start + Bounds().batch_ops])
+
+        took = spent(work)
+        db.execute("ROLLBACK")
+    return took
 
 
 def _pull(folder: Path, address: str) -> tuple[Spent, int]:

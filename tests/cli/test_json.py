@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli import shapes
 from tests.cli.conftest import Cli
+from tests.sync.logs import show_two_faces
 from tests.trust.test_every_command import COMMANDS
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
@@ -52,6 +53,7 @@ def test_every_command_that_fails_says_so_as_json(cli: Cli, data_dir: Path, word
         ("search",): ["x"],
         ("compare",): ["y"],
         ("undo",): ["x"],
+        ("purge",): ["0" * 40],
         ("formfile", "lint"): ["x"],
         ("formfile", "render"): ["x"],
     }
@@ -158,7 +160,8 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         restore {ours} | formfile fmt crew.formfile | formfile render crew.formfile | formfile generate {ours}
         formfile lint crew.formfile | formfile build -o x.tar {ours} | formfile verify x.tar
         export | export --log log | export --bundle bundles | --data-dir there peer add here log
-        --data-dir there peer list | --data-dir there sync | --data-dir there quarantine
+        --data-dir there peer list | --data-dir there sync | --data-dir there peer show here
+        --data-dir there peer trust here | --data-dir there peer faces | verify --faces faces | --data-dir there quarantine
         --data-dir third peer add here log | --data-dir third sync here --from BUNDLE
         --data-dir fourth sync --from BUNDLE | --data-dir there sync --push | --data-dir there peer remove here
         apply --kind model card.json | backup --without-key all.backup
@@ -167,6 +170,10 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         verify | verify --ops ops | identity show | identity export --passphrase-file phrase key.json
         identity import --yes --passphrase-file phrase key.json | identity new --yes
         identity name {"0" * 40} lab | identity name | identity list | identity statement example.org | token add ci | token list | token revoke ci
+        block 0x{"1" * 40} | block | block --undo {"1" * 40} | mute {"1" * 40} | mute --undo {"1" * 40} | mute
+        purge --yes {"1" * 40} | purge --dry-run --peer gone | quarantine --left-out | quarantine --left-out --take-in
+        peer limit --everybody --owner-ops 5 --bytes 2GiB | peer limit | peer limit --everybody --off
+        --data-dir there peer add again log | --data-dir there sync --audit
         doctor --offline | config show --all | config path | config set name box | demo --check
     """.replace("\n", "|")
     met = set()
@@ -175,6 +182,10 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
     for line in filter(None, (line.strip() for line in lines.split("|"))):
         bundle = next((str(path) for path in tmp_path.glob("bundles/*.tar")), "")
         words = [*line.replace("BUNDLE", bundle).split(), "--json"]
+        if "faces" in words:
+            with Datastore.open(tmp_path / "there") as datastore:
+                show_two_faces(datastore, "here")
+            (tmp_path / "faces").write_text(cli("--data-dir", "there", "peer", "faces", "--json").out)
         if "ops" in words:
             (tmp_path / "ops").write_text(cli("export", "--ops").out)
         said = cli(*words)

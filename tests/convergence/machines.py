@@ -57,7 +57,8 @@ class Watched(Datastore):
 
 
 class Shown(NamedTuple):
-    """Every head; of every record in the list the winner and how many live heads it has; and what waits."""
+    """Every head; of every record in the list and of every manifest the winner and how many live heads it has; and
+    what waits."""
 
     heads: set[str]
     listed: dict[str, tuple[str, int]]
@@ -67,7 +68,7 @@ class Shown(NamedTuple):
     def of(cls, state: State) -> Self:
         """What a replica ought to show."""
         heads = {head.hash for key in state.keys for head in state.heads(key)}
-        listed = {key: (best.hash, len(state.live_heads(key))) for key, best in state.catalogue.items()}
+        listed = {key: (best.hash, len(state.live_heads(key))) for key, best in state.current.items()}
         return cls(heads, listed, state.pending)
 
 
@@ -110,7 +111,10 @@ class Machine:
         """What the replica makes of what was stored in it."""
         with self.store._pool.read() as db:
             heads = {digest.hex() for (digest,) in db.execute("SELECT hash FROM ops WHERE is_head = 1")}
-            found = db.execute("SELECT c.id, o.hash, c.live_heads FROM catalogue c JOIN ops o USING (idx)")
+            found = db.execute(
+                "SELECT c.id, o.hash, c.live_heads FROM catalogue c JOIN ops o USING (idx) UNION ALL "
+                "SELECT k.id, o.hash, m.live_heads FROM manifests m JOIN keys k USING (rid) JOIN ops o USING (idx)"
+            )
             listed = {key.hex(): (digest.hex(), live) for key, digest, live in found}
             return Shown(heads, listed, {body for (body,) in db.execute("SELECT body FROM pending")})
 

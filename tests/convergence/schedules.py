@@ -64,7 +64,7 @@ def step(world: World, random: Random) -> None:
     """One thing that happens."""
     count = len(world.machines)
     at, other = random.sample(range(count), 2)
-    slot, number, later = int(random.random() < 0.25), random.randrange(64), random.randrange(3)
+    slot, number, later = random.choice((0, 0, 0, 1, 2)), random.randrange(64), random.randrange(3)
     match random.randrange(27):
         case 0 | 1 | 2 | 3 | 4 | 5 | 6:
             world.write(at, slot, number, later)

@@ -22,7 +22,7 @@ P = ParamSpec("P")
 SEED = "20261122"
 
 _at = st.integers(0, 6)
-_slot = st.sampled_from((0, 0, 0, 1))
+_slot = st.sampled_from((0, 0, 0, 1, 2))
 _number = st.integers(0, 63)
 _later = st.integers(0, 2)
 

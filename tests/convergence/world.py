@@ -23,6 +23,7 @@ from tests.replica.replicas import PLACE, assert_agrees
 from tests.seeds import written
 from tui_registry.crdt import Op
 from tui_registry.datastore import Peer
+from tui_registry.errors import Record
 from tui_registry.replica.log import arrivals
 from tui_registry.sync import (
     Bounds,
@@ -110,6 +111,9 @@ class World:
         self._made += 1
         text = f"number {self._made} {WORDS[word % 6]}"
         record = value(machine.identity, slot, first_name(slot), 0, text)
+        if kind == "manifest":
+            self._write_manifest(at, key, record, later)
+            return
         entry, heads = machine.store.entry(key), machine.store.heads(key)
         size = machine.store.log.head().size
         if not heads:
@@ -127,12 +131,37 @@ class World:
     def remove(self, at: int, slot: int, later: int) -> None:
         machine = self._machine(at)
         key, kind = slot_key(machine.identity, slot), SLOTS[slot]
-        if machine.store.entry(key) is None:
-            return
         size = machine.store.log.head().size
         machine.now = START + later
-        op = written(machine.store, key, None)
+        if kind == "manifest":
+            found = machine.store.manifests.get(slot_key(machine.identity, 0))
+            if found is None or found.manifest is None:
+                return
+            if len(found.live_heads) > 1:
+                op = machine.store.manifests.resolve(found.id, None, found.heads)
+            else:
+                op = machine.store.manifests.delete(found.id, found.heads)
+        elif machine.store.entry(key) is None:
+            return
+        else:
+            op = written(machine.store, key, None)
         self._wrote(machine, op, size, f"{machine.name} removes {kind}")
+
+    def _write_manifest(self, at: int, key: str, manifest: Record, later: int) -> None:
+        """As its owner writes one: here where the record is, else by another program that has the record."""
+        machine = self._machine(at)
+        subject = slot_key(machine.identity, 0)
+        machine.now = START + later
+        size = machine.store.log.head().size
+        found = machine.store.manifests.get(subject)
+        if found is None or not found.is_live:
+            if not machine.state.of(key):
+                tree = model.up_tree(machine.identity, "manifest", {**manifest, "updated_at": START + later})
+                self._apply(machine, [model.spell(tree)], f"{machine.name} has a manifest from elsewhere")
+            return
+        several = len(found.live_heads) > 1
+        write = machine.store.manifests.resolve if several else machine.store.manifests.set
+        self._wrote(machine, write(subject, manifest, found.heads), size, f"{machine.name} writes manifest")
 
     def fork(self, at: int, slot: int, seen: int, later: int, *, removes: bool) -> None:
         """A write by the owner's other program, which has seen only some of what this machine has."""

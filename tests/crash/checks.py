@@ -9,9 +9,11 @@ from pathlib import Path
 
 from tests.crash.disk import read_journal, said
 from tests.crash.nursery import Nursery
-from tests.crash.places import DATABASE_PATH, LINES, LOG, REPLICA
+from tests.crash.places import DATABASE_PATH, LINES, LOG, PURGED, REPLICA
 from tests.replica.replicas import rows
 from tests.seeds import NOW
+from tests.sync.logs import ALICE
+from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import Datastore
 from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.store.key import KEY_FILE
@@ -45,6 +47,8 @@ def assert_sound(nursery: Nursery, program: str, base: Path, acknowledged: list[
             report = datastore.verify()
             assert report.sound, (report.invalid, report.repaired)
             assert indexed_words(home) == words
+        if program == "purge":
+            _assert_whole_or_gone(datastore, is_gone="purged" in acknowledged)
         key = datastore.key.identity()
         assert (home / REPLICA / KEY_FILE).stat().st_mode & 0o777 == 0o600
         assert datastore.address == key.address
@@ -87,6 +91,17 @@ def _assert_kept(datastore: Datastore, home: Path, acknowledged: list[str]) -> N
         assert json.loads(head.read_text())["size"] >= int(facts["published"]), "an acknowledged log is lost"
 
 
+def _assert_whole_or_gone(datastore: Datastore, *, is_gone: bool) -> None:
+    """Of the owner that is purged all is there, or nothing and all of it is known as left out."""
+    counted = (
+        "SELECT count(*) FROM keys JOIN ops USING (rid) WHERE owner = ?",
+        "SELECT count(*) FROM left_out WHERE owner = ?",
+    )
+    here, left_out = (rows(datastore, ask, bytes.fromhex(ALICE.address))[0][0] for ask in counted)
+    assert (here, left_out) in (((0, PURGED),) if is_gone else ((0, PURGED), (PURGED, 0)))
+    assert (datastore.rations.of(ALICE.address) is not None) == (here == 0)
+
+
 def _keys(home: Path) -> set[str]:
     return {path.read_text().strip() for path in (home / REPLICA).glob(f"{KEY_FILE}*")}
 
@@ -97,12 +112,16 @@ def _assert_cursor_behind_ops(datastore: Datastore, lines: list[bytes], acknowle
         digest for table in ("pending", "rejected") for (digest,) in rows(datastore, f"SELECT digest FROM {table}")
     }
     done = [0, *(int(line.partition(" ")[2]) for line in acknowledged if line.startswith("read"))]
-    ((next_index, total),) = rows(datastore, "SELECT next_index, running_sum FROM cursors") or [(0, "0" * 64)]
+    asked = "SELECT next_index, running_sum, edge, edge_size FROM cursors"
+    ((next_index, total, edge, edge_size),) = rows(datastore, asked) or [(0, "0" * 64, None, None)]
     assert isinstance(next_index, int)
     assert max(done) <= next_index <= len(lines), "an acknowledged batch is lost"
     read = lines[:next_index]
     for line in read:
         assert line in stored or hashlib.blake2b(line, digest_size=32).digest() in aside, "the cursor ran ahead"
     assert total == f"{sum(int(line.rstrip(b'}')[-65:-1], 16) for line in read) % 2**256:064x}"
+    # The tree over the log moves with the cursor.
+    tree = RightEdge().extended(bytes.fromhex(line.rstrip(b"}")[-65:-1].decode()) for line in read)
+    assert next_index == 0 or (edge, edge_size) == (tree.to_bytes(), next_index)
     if "pulled" in acknowledged:
         assert next_index == len(lines)

@@ -14,3 +14,5 @@ KEYSTORE = "key.json"
 FORMFILE = "Formfile"
 NEW_LOG = "new/folders/log"
 BACKUP = "saved"
+# So many operations has the owner who is purged.
+PURGED = 24

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tests.crash.places import BACKUP, DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, REPLICA
+from tests.crash.places import BACKUP, DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, PURGED, REPLICA
 from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
 from tui_registry import datastore as door
@@ -28,8 +28,8 @@ from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.errors import RegistryError
 from tui_registry.present.pulls import Progress
-from tui_registry.replica.log import arrivals
-from tui_registry.replica.store import connection as pool
+from tui_registry.replica.log import arrivals, purging, sets
+from tui_registry.replica.store import connection as pool, tables
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.sync import Bounds, publish, pull
@@ -40,6 +40,7 @@ Say = Callable[[str], None]
 TILE_OPS = 8
 door._ADDED_AT_ONCE = 4
 arrivals._BULK = TILE_OPS
+purging._LEAST_PAGES = 1
 
 
 def opened(home: Path) -> Datastore:
@@ -136,6 +137,14 @@ def repair(home: Path, say: Say) -> None:
         say(f"epoch {datastore.log.head().epoch}")
 
 
+def purge(home: Path, say: Say) -> None:
+    """Take all of an owner out, and give the room back."""
+    with opened(home) as datastore:
+        datastore.purge(owner=ALICE.address)
+        say("purged")
+        say(f"epoch {datastore.log.head().epoch}")
+
+
 def new_key(home: Path, say: Say) -> None:
     """Sign with another key from now on."""
     with opened(home) as datastore:
@@ -193,7 +202,7 @@ def read_log(home: Path, say: Say) -> None:
         assert datastore.log.head().fingerprint == result.head.fingerprint
 
 
-_WRITING = (first_start, neighbours_key, local_writes, pull_log, import_records, upgrade, repair, new_key)
+_WRITING = (first_start, neighbours_key, local_writes, pull_log, import_records, upgrade, repair, purge, new_key)
 PROGRAMS: dict[str, Callable[[Path, Say], None]] = {
     program.__name__: program
     for program in (*_WRITING, publish_log, whole_files, write_backup, put_backup_back, read_log)
@@ -215,6 +224,11 @@ def prepare(name: str, base: Path) -> None:
         if name == "pull_log":
             _write_log(base, _entries())
             datastore.peers.add("stick", str(base / LOG))
+        if name == "purge":
+            theirs = roots(ALICE, PURGED - 1)
+            honest = roots(BOB, 5, "honest")
+            ops = [*theirs[:9], *honest[:3], edit(ALICE, theirs[4], name="edited"), *honest[3:], *theirs[9:]]
+            datastore.apply([op.to_json() for op in ops], source="stick")
     if name == "whole_files":
         (home / FORMFILE).write_bytes(b"FROM the/old\n")
     if name in ("write_backup", "put_backup_back"):
@@ -265,6 +279,8 @@ def twist(name: str) -> None:
     if name == "checkpoints":
         # Later in a bulk, so that ordinary writes find something that it has left.
         pool._CHECKPOINT_PAGES, pool._BULK_CHECKPOINT_PAGES = 4, 16
+        # And what is kept of the log as a set is written every few operations.
+        sets.MOST_BEHIND = tables.MOST_BEHIND = 3
         return
     assert name == "unsynced"
     connect = Pool.connect

@@ -24,6 +24,7 @@ CASES = [
     ("import_records", ""),
     ("upgrade", ""),
     ("repair", ""),
+    ("purge", ""),
     ("new_key", ""),
     ("publish_log", ""),
 ]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.crdt import model
 from tests.crdt.model import ORDER, Fact, Tree
 from tui_registry.crdt.keys import Identity
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import OpKind, Record
 from tui_registry.records.schema import defaults
 
 START = 1_780_000_000
@@ -29,7 +29,8 @@ def key_of(name: str) -> Identity:
 
 
 OWNERS = (key_of("a"), key_of("a"), key_of("b"))
-SLOTS: tuple[Kind, ...] = ("model", "agent")
+# The last is the manifest of the first.
+SLOTS: tuple[OpKind, ...] = ("model", "agent", "manifest")
 
 
 @dataclass
@@ -77,6 +78,19 @@ def value(identity: Identity, slot: int, name: str, updated_at: int, text: str) 
     """A record of that owner's slot: id and time of creation are the slot's, the rest is as given."""
     kind = SLOTS[slot]
     record = defaults(kind)
+    if kind == "manifest":
+        record.update(
+            manifest_id=slot_key(identity, slot),
+            owner_id=identity.address,
+            subject_id=slot_key(identity, 0),
+            subject_name=first_name(0),
+            status="Deprecated" if len(text) % 2 else "Active",
+            status_message=text,
+            datasets=[name],
+            created_at=START,
+            updated_at=updated_at,
+        )
+        return record
     created_at = START + slot
     record.update(
         {
@@ -93,6 +107,8 @@ def value(identity: Identity, slot: int, name: str, updated_at: int, text: str) 
 
 
 def slot_key(identity: Identity, slot: int) -> str:
+    if SLOTS[slot] == "manifest":
+        return model.manifest_id(slot_key(identity, 0))
     return model.derived_id(SLOTS[slot], identity.address, first_name(slot), START + slot)
 
 
@@ -187,7 +203,7 @@ def _tree(body: bytes) -> Tree:
     return model._read(body)
 
 
-def _parts(body: bytes) -> tuple[Kind, Fact, Tree, Identity]:
+def _parts(body: bytes) -> tuple[OpKind, Fact, Tree, Identity]:
     fact = model.judge(body)
     assert isinstance(fact, Fact)
     identity = next(key for key in OWNERS if key.address == fact.owner)
@@ -229,7 +245,8 @@ def _strangers_write(play: Play, body: bytes) -> bytes | None:
     if fact.record is None:
         return None
     thief = OWNERS[2] if identity.address == OWNERS[0].address else OWNERS[0]
-    record = {**fact.record, "owner_id": thief.address, "description": "mine now"}
+    text = "status_message" if kind == "manifest" else "description"
+    record = {**fact.record, "owner_id": thief.address, text: "mine now"}
     return model.spell(model.up_tree(thief, kind, record, [fact.hash], fact.clock + 1))
 
 
@@ -284,7 +301,7 @@ SPOILERS = (
 
 # Most steps meet on one record of one owner: that is where orders can differ.
 _STEPS = st.tuples(
-    st.integers(0, 15), st.sampled_from((0, 1, 0, 1, 2)), st.sampled_from((0, 0, 0, 1)), st.integers(0, 63)
+    st.integers(0, 15), st.sampled_from((0, 1, 0, 1, 2)), st.sampled_from((0, 0, 0, 1, 2, 2)), st.integers(0, 63)
 )
 
 

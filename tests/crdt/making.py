@@ -9,27 +9,32 @@ from typing import Any
 from tests.crdt import model
 from tests.crdt.histories import START, key_of
 from tui_registry.crdt import Op, parse_op
-from tui_registry.errors import Json, Kind, Record
+from tui_registry.errors import OP_KINDS, Json, OpKind, Record
 from tui_registry.records.schema import defaults
 
 ADA, BOB = key_of("ada"), key_of("bob")
-KINDS: tuple[Kind, ...] = ("model", "agent")
+KINDS = OP_KINDS
 
 
-def fresh(kind: Kind = "model", name: str = "tiny", *, by: Any = ADA, at: int = START, **fields: Json) -> Record:
-    """A record ready to be signed as a root."""
+def fresh(kind: OpKind = "model", name: str = "tiny", *, by: Any = ADA, at: int = START, **fields: Json) -> Record:
+    """A record ready to be signed as a root, or the manifest of a model of that name."""
     record = defaults(kind)
-    record.update(name=name, owner_id=by.address, created_at=at, updated_at=at)
+    record.update(owner_id=by.address, created_at=at, updated_at=at)
+    record["subject_name" if kind == "manifest" else "name"] = name
     record.update(fields)
-    record[model.ID[kind]] = model.derived_id(kind, by.address, str(record["name"]), at)
+    if kind == "manifest":
+        subject = model.derived_id("model", by.address, str(record["subject_name"]), at)
+        record.update(subject_id=subject, manifest_id=model.manifest_id(subject))
+    else:
+        record[model.ID[kind]] = model.derived_id(kind, by.address, str(record["name"]), at)
     return record
 
 
-def root_tree(kind: Kind = "model", **fields: Json) -> Any:
+def root_tree(kind: OpKind = "model", **fields: Json) -> Any:
     return model.up_tree(ADA, kind, fresh(kind, **fields))
 
 
-def root(kind: Kind = "model", **fields: Json) -> Op:
+def root(kind: OpKind = "model", **fields: Json) -> Op:
     return parse_op(model.spell(root_tree(kind, **fields)))
 
 

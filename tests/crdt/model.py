@@ -16,13 +16,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tui_registry.crdt.keys import Identity, recover
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import OpKind, Record
 from tui_registry.records.wire import ShapeError, canonical_bytes, wire_limits
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-KINDS: dict[str, Kind] = {"Model": "model", "Agent": "agent"}
-VARIANTS: dict[Kind, str] = {"model": "Model", "agent": "Agent"}
-ID: dict[Kind, str] = {"model": "model_id", "agent": "agent_id"}
+KINDS: dict[str, OpKind] = {"Model": "model", "Agent": "agent", "Manifest": "manifest"}
+VARIANTS: dict[OpKind, str] = {"model": "Model", "agent": "Agent", "manifest": "Manifest"}
+ID: dict[OpKind, str] = {"model": "model_id", "agent": "agent_id", "manifest": "manifest_id"}
 LAST_SECOND = 253402300799
 
 Tree = Any
@@ -39,7 +39,7 @@ class BrokenRuleError(Exception):
 class Fact(NamedTuple):
     """An operation that passes rules 1 to 5. `created_at` of a removal is None: it carries its record's on."""
 
-    kind: Kind
+    kind: OpKind
     key: str
     hash: str
     children: tuple[str, ...]
@@ -83,7 +83,7 @@ _ESCAPES = str.maketrans(
 )
 
 
-def hash_of_up(kind: Kind, record: Record, vclock: dict[str, int], children: Iterable[str]) -> bytes:
+def hash_of_up(kind: OpKind, record: Record, vclock: dict[str, int], children: Iterable[str]) -> bytes:
     """SHA3-256 over the children ascending, the value, the clock ascending by actor."""
     parts = [child.encode() for child in sorted(children)]
     parts.append(canonical_bytes(kind, record))
@@ -91,7 +91,7 @@ def hash_of_up(kind: Kind, record: Record, vclock: dict[str, int], children: Ite
     return hashlib.sha3_256(b"".join(parts)).digest()
 
 
-def hash_of_rm(kind: Kind, key: str, clock: dict[str, int], children: Iterable[str], updated_at: int) -> bytes:
+def hash_of_rm(kind: OpKind, key: str, clock: dict[str, int], children: Iterable[str], updated_at: int) -> bytes:
     """SHA3-256 over the domain, the kind, the key, the children, the clock, the time."""
     parts = [b"tui_registry/rm/1\0", kind.encode(), b"\0", key.encode()]
     parts += [child.encode() for child in sorted(children)]
@@ -104,11 +104,15 @@ def _entry(actor: str, counter: int) -> bytes:
     return actor.encode() + counter.to_bytes(8, "big")
 
 
-def derived_id(kind: Kind, owner: str, name: str, created_at: int) -> str:
+def derived_id(kind: OpKind, owner: str, name: str, created_at: int) -> str:
     seconds = created_at.to_bytes(8, "big", signed=True)
     return hashlib.sha3_256(
         kind.encode() + b"\0" + owner.encode() + b"\0" + name.encode() + b"\0" + seconds
     ).hexdigest()
+
+
+def manifest_id(subject_id: str) -> str:
+    return hashlib.sha3_256(b"manifest\0" + subject_id.encode()).hexdigest()
 
 
 # ---- making operations, right and wrong ones -----------------------------------------------------------------------
@@ -116,7 +120,7 @@ def derived_id(kind: Kind, owner: str, name: str, created_at: int) -> str:
 
 def up_tree(
     signer: Identity,
-    kind: Kind,
+    kind: OpKind,
     record: Record,
     children: Iterable[str] = (),
     clock: int = 1,
@@ -147,7 +151,7 @@ def up_tree(
 
 def rm_tree(
     signer: Identity,
-    kind: Kind,
+    kind: OpKind,
     key: str,
     children: Iterable[str],
     clock: int,
@@ -205,7 +209,7 @@ def _judged(body: bytes) -> Fact:
     raise BrokenRuleError("unsupported")
 
 
-def _judged_up(kind: Kind, tree: Tree, op: Tree, body: bytes) -> Fact:
+def _judged_up(kind: OpKind, tree: Tree, op: Tree, body: bytes) -> Fact:
     dot, key, signed = _members(op, "dot", "key", "op")
     actor, counter = _members(dot, "actor", "counter")
     inner, signature, claimed = _members(signed, "op", "signature", "hash")
@@ -236,13 +240,17 @@ def _judged_up(kind: Kind, tree: Tree, op: Tree, body: bytes) -> Fact:
     # 5
     if record["owner_id"] != owner:
         raise BrokenRuleError("owner")
-    if not children and record[ID[kind]] != derived_id(kind, owner, record["name"], record["created_at"]):
+    if kind == "manifest":
+        subject = derived_id(KINDS[record["subject_kind"]], owner, record["subject_name"], record["created_at"])
+        if record["subject_id"] != subject or key != manifest_id(subject):
+            raise BrokenRuleError("id")
+    elif not children and record[ID[kind]] != derived_id(kind, owner, record["name"], record["created_at"]):
         raise BrokenRuleError("id")
     times = record["created_at"], record["updated_at"]
     return Fact(kind, key, claimed, tuple(children), False, owner, vclock[owner], *times, record)
 
 
-def _judged_rm(kind: Kind, tree: Tree, op: Tree, body: bytes) -> Fact:
+def _judged_rm(kind: OpKind, tree: Tree, op: Tree, body: bytes) -> Fact:
     vclock, keyset, children, updated_at, signature, claimed = _members(
         op, "clock", "keyset", "children", "updated_at", "signature", "hash"
     )
@@ -401,13 +409,24 @@ class State(NamedTuple):
         return sorted(self.by_key)
 
     @property
-    def catalogue(self) -> dict[str, Fact]:
-        """The current record of each key that has one."""
+    def current(self) -> dict[str, Fact]:
+        """The current record or manifest of each key that has one."""
         return {key: best for key in self.keys if (best := self.winner(key)) is not None}
 
     @property
+    def catalogue(self) -> dict[str, Fact]:
+        """The current record of each key that has one."""
+        return {key: best for key, best in self.current.items() if best.kind != "manifest"}
+
+    @property
+    def manifests(self) -> dict[str, Fact]:
+        """The current manifests, by the id of the record that each belongs to, which need not be here."""
+        found = (best for best in self.current.values() if best.kind == "manifest")
+        return {best.record["subject_id"]: best for best in found if best.record is not None}
+
+    @property
     def conflicts(self) -> list[str]:
-        return [key for key in self.keys if len(self.live_heads(key)) > 1]
+        return [key for key in self.catalogue if len(self.live_heads(key)) > 1]
 
     @property
     def fingerprint(self) -> str:

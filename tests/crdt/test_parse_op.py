@@ -12,8 +12,8 @@ from hypothesis import given, strategies as st
 from tests.crdt import model
 from tests.crdt.histories import histories
 from tests.crdt.making import ADA, KINDS, changed, fresh, removal_of, root, root_tree
-from tui_registry.crdt import AgentOp, ModelOp, OpError, parse_op
-from tui_registry.records import AIAgent, AIModel
+from tui_registry.crdt import AgentOp, ManifestOp, ModelOp, OpError, parse_op
+from tui_registry.records import AIAgent, AIModel, Manifest
 
 UP = model.spell(root_tree())
 RM = removal_of(root()).to_json()
@@ -39,7 +39,7 @@ def test_a_sound_op_is_spelt_back_byte_for_byte(kind: str) -> None:
     for op in (up, removal_of(up)):
         assert parse_op(op.to_json()).to_json() == op.to_json()
         assert parse_op(op.to_json()) == op
-        assert isinstance(op, ModelOp if kind == "model" else AgentOp)
+        assert type(op) is {"model": ModelOp, "agent": AgentOp, "manifest": ManifestOp}[kind]
 
 
 @given(histories(spoilt=False))
@@ -57,6 +57,10 @@ def test_an_op_gives_its_typed_record() -> None:
     assert isinstance(model_op.value, AIModel)
     assert isinstance(agent_op.value, AIAgent)
     assert model_op.value.to_plain() == model_op.record
+    manifest_op = root("manifest")
+    assert isinstance(manifest_op, ManifestOp)
+    assert isinstance(manifest_op.value, Manifest)
+    assert manifest_op.value.to_plain() == manifest_op.record
     removal = removal_of(root())
     assert isinstance(removal, ModelOp)
     assert removal.value is None

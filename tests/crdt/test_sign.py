@@ -23,7 +23,7 @@ hashes = st.lists(st.integers(0, 2**256 - 1).map("{:064x}".format), unique=True)
 def test_a_signed_write_is_spelt_as_the_oracle_spells_it(
     kind: Kind, children: list[str], clock: int, counter: int
 ) -> None:
-    record = fresh(kind, description='"quoted" \x01 漢')
+    record = fresh(kind, **{"status_message" if kind == "manifest" else "description": '"quoted" \x01 漢'})
     op = sign_up(ADA, kind, record, children=children, clock=clock, counter=counter)
     assert op.to_json() == model.spell(model.up_tree(ADA, kind, record, children, clock, counter=counter))
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import pytest
 
 from tests.node.conftest import T0, Node, client, refused, serving
 from tests.node.wire import counted
+from tests.replica.replicas import database
+from tests.seeds import stranger_ops
 from tests.sync.logs import ALICE, BOB, bodies, edit, root, roots
 from tui_registry.datastore import Datastore, Head
 from tui_registry.node import NodeBounds, running
 from tui_registry.node.log_description import SYNC_PATHS
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import SyncError, publish, pull, push
-from tui_registry.sync.tiles import pack
+from tui_registry.sync.tiles import etag_of_head, pack, parse_head
 
 
 @pytest.fixture
@@ -273,7 +276,7 @@ async def test_a_push_is_checked_like_a_pull(store: Datastore, other: Datastore)
         assert (first.offered, first.applied) == (600, 600)
         other.apply(bodies(roots(BOB, 1)), source="test")
         again = await push(other, "hub")
-        assert (again.offered, again.known, again.applied) == (601, 600, 1)
+        assert (again.offered, again.known, again.applied) == (1, 0, 1)
         forged = root(ALICE, "forged").to_json().replace(b'"name":"forged"', b'"name":"FORGED"')
         report = reader.post("/sync/ops", content=forged + b"\nnonsense\n").json()
         assert [found["code"] for found in report["rejected"]] == ["hash", "malformed"]
@@ -317,16 +320,37 @@ def test_health(node: Node) -> None:
 
 
 def test_the_head_is_one_small_json_object(node: Node) -> None:
-    assert set(json.loads(node.reader.get("/sync/head").content)) == {"epoch", "size", "fingerprint", "node", "ranges"}
+    told = json.loads(node.reader.get("/sync/head").content)
+    of_0_1 = {"epoch", "size", "fingerprint", "node", "ranges"}
+    assert set(told) == of_0_1 | {"rules", "signed_at", "set", "root", "sig", "difference"}
+    assert parse_head(node.reader.get("/sync/head").content).head == node.store.log.signed_head()
+
+
+def test_a_head_is_told_again_once_its_set_is_made(node: Node) -> None:
+    """As of a log of version 0.1, whose set is made behind."""
+    node.store.apply(op.body for op in stranger_ops(3))
+    with closing(database(node.store)) as db:
+        db.execute("UPDATE replica SET kept = -9999")
+    head = node.store.log.head()
+    told = node.reader.get("/sync/head", headers={"if-none-match": etag_of_head(head)})
+    assert (told.status_code, told.headers.get("etag")) == (200, None)
+    assert not {"set", "root"} & set(told.json())
+    assert node.store.log.finish_sets(60)
+    told = node.reader.get("/sync/head", headers={"if-none-match": "W/x"})
+    assert (told.headers["etag"], len(told.json()["set"])) == (etag_of_head(head), 64)
+    assert node.reader.get("/sync/head", headers={"if-none-match": etag_of_head(head)}).status_code == 304
 
 
 # What is said of them
+
+OCTETS = {"content-type": "application/octet-stream"}
 
 
 def test_what_is_answered_is_described(tiled: Node) -> None:
     head = tiled.store.log.head()
     tile, question = f"/sync/{head.epoch}/entries/1.44.ndjson.gz", {"epoch": head.epoch, "ranges": [[None, None]]}
     tag = tiled.reader.get(tile).headers["etag"]
+    named = {"epoch": head.epoch, "size": head.size, "symbols": [0, 8]}
     asked: list[tuple[str, str, str, int, dict[str, Any]]] = [
         ("/sync/head", "get", "/sync/head", 200, {}),
         ("/sync/head", "get", "/sync/head", 304, {"headers": {"if-none-match": "*"}}),
@@ -336,10 +360,17 @@ def test_what_is_answered_is_described(tiled: Node) -> None:
         ("/sync/{epoch}/entries/{name}", "get", tile.replace("44", "45"), 404, {}),
         ("/sync/{epoch}/entries/{name}", "get", tile, 416, {"headers": {"range": "bytes=99999999-"}}),
         ("/sync/ops/get", "post", "/sync/ops/get", 200, {"json": {"hashes": [root(ALICE, "record-00000").hash]}}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 200, {"content": b"\x08" + b"12345678", "headers": OCTETS}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 400, {"content": b"\x07", "headers": OCTETS}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 400, {"content": b"\x20" + b"half", "headers": OCTETS}),
+        ("/sync/ops/get", "post", "/sync/ops/get", 413, {"content": b"\x08" + b"12345678" * 1_025, "headers": OCTETS}),
         ("/sync/ops/get", "post", "/sync/ops/get", 400, {"content": b"\xff"}),
         ("/sync/ops/get", "post", "/sync/ops/get", 413, {"content": b" " * 200_000}),
         ("/sync/ops/get", "post", "/sync/ops/get", 415, {"headers": {"content-encoding": "gzip"}}),
         ("/sync/ops/get", "post", "/sync/ops/get", 422, {"json": {}}),
+        ("/sync/difference", "post", "/sync/difference", 200, {"json": {"symbols": [0, 8]}}),
+        ("/sync/difference", "post", "/sync/difference", 404, {"json": {**named, "size": head.size + 1}}),
+        ("/sync/difference", "post", "/sync/difference", 422, {"json": {**named, "symbols": [8, 8]}}),
         ("/sync/reconcile", "post", "/sync/reconcile", 200, {"json": question}),
         ("/sync/reconcile", "post", "/sync/reconcile", 404, {"json": {**question, "epoch": "0" * 32}}),
         ("/sync/ops", "post", "/sync/ops", 403, {"content": b"{}\n"}),
@@ -351,7 +382,7 @@ def test_what_is_answered_is_described(tiled: Node) -> None:
         assert answer.status_code == status, (path, answer.text)
         said = paths[path][method]["responses"][str(status)]
         kind = answer.headers.get("content-type")
-        assert [*said.get("content", {})] == ([] if kind is None else [kind])
+        assert kind in said["content"] if kind is not None else "content" not in said
         for name in said.get("headers", {}):
             assert name in answer.headers, (path, status, name)
 
@@ -359,7 +390,7 @@ def test_what_is_answered_is_described(tiled: Node) -> None:
 def test_each_operation_is_described_by_a_name_and_names_no_status_that_could_be_any(untouched: Node) -> None:
     tree = json.loads(untouched.reader.get("/openapi.json").content)
     operations = [operation for path in SYNC_PATHS for operation in tree["paths"][path].values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 9
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 10
     for operation in operations:
         assert all(status.isdecimal() for status in operation["responses"])
     named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(SYNC_PATHS)))
@@ -373,6 +404,7 @@ def test_each_operation_is_described_by_a_name_and_names_no_status_that_could_be
         (f"/sync/{'0' * 32}/entries/0.ndjson.gz", "GET, HEAD"),
         ("/sync/ops/get", "POST"),
         ("/sync/ops", "POST"),
+        ("/sync/difference", "POST"),
         ("/sync/reconcile", "POST"),
         ("/health", "GET, HEAD"),
     ],

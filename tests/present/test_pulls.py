@@ -29,6 +29,7 @@ def report(tally: Tally) -> ApplyReport:
     made = ApplyReport()
     made.applied, made.known = tally.applied, tally.known
     made.pending, made.unsupported, made.conflicted = tally.pending, tally.unsupported, set(range(tally.conflicts))
+    made.left_out["owner_full"] = tally.left_out
     made.rejected = [Rejection(place, "hash", "the hash is wrong") for place in range(tally.rejected)]
     return made
 
@@ -53,9 +54,9 @@ def test_tallies_add_up_count_by_count(one: Tally, other: Tally) -> None:
         (Tally(), "0 new", "hub: nothing new"),
         (Tally(known=5), "0 new · 5 known", "hub: nothing new"),
         (
-            Tally(applied=1200, known=3, pending=2, rejected=4, unsupported=1),
-            "1,200 new · 3 known · 4 rejected · 2 pending",
-            "hub: 1,200 new, 2 waiting for earlier ones, 1 of a later version, 4 rejected",
+            Tally(applied=1200, known=3, pending=2, rejected=4, unsupported=1, left_out=5),
+            "1,200 new · 3 known · 4 rejected · 2 pending · 5 left out",
+            "hub: 1,200 new, 2 waiting for earlier ones, 1 of a later version, 5 left out, 4 rejected",
         ),
     ],
 )

@@ -18,7 +18,7 @@ import pytest
 
 from tests.released.make import FOLDER
 from tests.replica.replicas import database
-from tests.seeds import NOW, make_record, owner
+from tests.seeds import NOW, make_record, owner, stranger_ops
 from tests.sync.lines import line_to
 from tui_registry import RemoteError, connect
 from tui_registry.crdt import sign_up
@@ -203,6 +203,8 @@ async def test_its_node_is_pulled_from_by_this_program(
         here.peers.add("old", url)
         result = await pull(here, "old")
         assert (result.error, result.applied) == (None, said["head"]["size"])
+        # It signs no head, and nothing is odd about that.
+        assert (result.concerns, here.peers.get("old").pinned, here.peers.get("old").root_fits) == ((), None, None)
         assert here.log.head().fingerprint == said["head"]["fingerprint"]
         assert {entry.id: entry.record for entry in here.entries()} == {
             entry["id"]: entry["record"] for entry in said["entries"]
@@ -239,6 +241,7 @@ def test_this_programs_node_is_pulled_from_by_it(released: Path, replica: Path, 
         new = here.add("agent", make_record("agent", "of-today"))
         there = tmp_path / "there"
         run(released, there, "peer", "add", "new", node.url)
+        assert here.log.signed_head().sig
         run(released, there, "sync")
         assert new.key in run(released, there, "search", "of-today", "--json")
         fingerprint = here.log.head().fingerprint
@@ -262,6 +265,21 @@ async def test_its_node_is_pulled_and_pushed_over_a_line_that_hangs_up_on_each_s
             assert (await pull(here, "old", bounds=bounds)).applied == said["head"]["size"]
             here.add("model", make_record("model", "pushed"))
             assert (await push(here, "old", bounds=bounds)).applied == 1
+
+
+async def test_its_node_is_given_all_and_compared_with_in_its_own_way(
+    released: Path, replica: Path, said: dict[str, Any], tmp_path: Path
+) -> None:
+    """It knows nothing of differences, nor of pushes that are packed."""
+    lines = [op.to_json() for op in stranger_ops(300)]
+    with served(released, replica) as url, Datastore.open(tmp_path / "here", clock=lambda: NOW) as here:
+        here.apply(lines)
+        here.peers.add("old", url)
+        given = await push(here, "old")
+        assert (given.offered, given.applied) == (300, 300)
+        result = await pull(here, "old", bounds=Bounds(reconcile_least=256))
+        assert (result.ok, result.read, result.applied) == (True, 0, said["head"]["size"])
+        assert here.peers.get("old").identical
 
 
 def test_many_of_it_push_to_this_programs_node_at_once(released: Path, replica: Path, tmp_path: Path) -> None:
@@ -303,6 +321,11 @@ async def test_its_node_is_polled_for_little_and_may_be_put_back_to_a_backup(
             assert here.peers.get("old").next_index == size + 2
             again = await pull(here, "old")
             assert (again.error, again.bytes) == (None, 0)  # its own validator is of the content
+            # Where a signature is expected, such as of a node that went back to it, that is told and stops nothing.
+            here.peers.trust("old", "ab" * 20)
+            again = await pull(here, "old")
+            assert (again.error, [concern.code for concern in again.concerns]) == (None, ["unsigned"])
+            here.peers.trust("old", None)
         with served(released, tmp_path / "backup") as url:
             point_to(here, url)
             # It is asked for that once more, past caches, and read anew.

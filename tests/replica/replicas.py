@@ -86,6 +86,11 @@ def assert_agrees(
             assert entry.heads == datastore.heads(key)
             assert entry.live_heads == tuple(op.hash for op in live)
             assert entry.live_heads[0] == best.hash
+    manifests = rows(datastore, "SELECT subject, hash, m.live_heads, status FROM manifests m JOIN ops USING (idx)")
+    assert {(subject.hex(), digest.hex(), live, status) for subject, digest, live, status in manifests} == {
+        (subject, best.hash, len(state.live_heads(best.key)), status_of(best))
+        for subject, best in state.manifests.items()
+    }
     # the list, and the words
     found = datastore.search(limit=1000).rows
     assert len(found) == len(catalogue)
@@ -97,6 +102,12 @@ def assert_agrees(
         hits = [row.id for row in datastore.search(word, limit=1000).rows]
         assert len(hits) == len(set(hits))
         assert set(hits) == {key for key, best in catalogue.items() if word in words_of(best)}
+
+
+def status_of(manifest: Fact) -> str | None:
+    """What a manifest says of its record, None for `Active`."""
+    status = (manifest.record or {})["status"]
+    return None if status == "Active" else str(status["Other"] if isinstance(status, dict) else status)
 
 
 def assert_log(log: Sequence[object], state: State) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import pytest
 
 from tests.crdt.making import root, write_on
 from tests.replica.replicas import database, replica, rows
 from tests.seeds import stranger_ops
+from tui_registry.crdt import claimed_hash
+from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, StoreError
 from tui_registry.replica.log import arrivals, peers
 
@@ -378,3 +381,76 @@ def test_every_older_head_of_the_same_log_is_told_from_every_other(
         for other in (total(OPS[1 : size + 1]) if size else "2" * 64, "1" * 64):
             assert verdict(Head(EPOCH, size, other, NODE)) == "other", size
         assert verdict(Head("cd" * 16, size, total(OPS[:size]), NODE)) == "other"
+
+
+# The tree over what was read
+
+
+def signed_head(lines: Sequence[bytes]) -> Head:
+    """As the peer signs it; the signature itself was checked before it comes here."""
+    tree = RightEdge().extended(bytes.fromhex(claimed_hash(line) or "") for line in lines)
+    return head_of(lines)._replace(rules=1, set="5e" * 32, root=tree.root().hex(), signed_at=1, sig="ab" * 65)
+
+
+def fits(datastore: Datastore, lines: Sequence[bytes]) -> bool | None:
+    """Whether the root of these lines fits what was read, by a pull that has nothing left to read."""
+    datastore.peers.see_head("lab", signed_head(lines))
+    datastore.peers.finish_pull("lab", signed_head(lines), None)
+    return datastore.peers.get("lab").root_fits
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 7, 12])
+def test_the_root_of_what_was_read_is_known_however_it_came(datastore: Datastore, at_once: int) -> None:
+    pull(datastore, OPS[:7], at_once=at_once)
+    assert fits(datastore, OPS[:7]) is True
+    # A pull that ended in its middle, as by a kill, and another.
+    _, cursor = store(datastore, datastore.peers.begin_pull("lab", head_of(OPS)), OPS[7:9])
+    pull(datastore, OPS, at_once=at_once)
+    assert fits(datastore, OPS) is True
+    assert fits(datastore, [OPS[1], OPS[0], *OPS[2:]]) is False
+    assert fits(datastore, OPS) is True
+    assert cursor.next_index == 9
+
+
+def test_what_is_read_again_is_in_the_tree_once(datastore: Datastore) -> None:
+    pull(datastore, OPS[:8])
+    with closing(database(datastore)) as db:
+        db.execute("UPDATE cursors SET again_index = 3")
+    assert pull(datastore, OPS).start == 3
+    assert fits(datastore, OPS) is True
+
+
+def test_a_void_cursor_begins_another_tree(datastore: Datastore) -> None:
+    pull(datastore, OPS)
+    pull(datastore, OPS[5:])
+    assert fits(datastore, OPS[5:]) is True
+    assert fits(datastore, OPS[5:7]) is None  # it was not read up to there
+
+
+def test_what_was_pushed_is_in_the_tree_and_what_was_compared_is_not(datastore: Datastore) -> None:
+    pull(datastore, OPS[:6])
+    hashes = [bytes.fromhex(claimed_hash(line) or "") for line in OPS]
+    datastore.peers.note_pushed("lab", EPOCH, 6, hashes[6:9])
+    assert fits(datastore, OPS[:9]) is True
+    datastore.peers.skip_entries("lab", EPOCH, 11, total(OPS[:11]))
+    assert fits(datastore, OPS[:11]) is None
+    datastore.peers.note_pushed("lab", EPOCH, 11, hashes[11:])
+    assert fits(datastore, OPS) is None
+
+
+def test_the_tree_of_a_list_of_hashes_is_known(datastore: Datastore) -> None:
+    datastore.apply(OPS)
+    datastore.peers.begin_pull("lab", head_of(OPS))
+    edge = RightEdge().extended(bytes.fromhex(claimed_hash(line) or "") for line in OPS)
+    epoch = datastore.log.head().epoch
+    assert datastore.peers.pass_over("lab", EPOCH, 12, total(OPS), epoch=epoch, hashes=[], edge=edge)
+    assert fits(datastore, OPS) is True
+
+
+def test_entries_that_may_have_another_hash_leave_a_root_unjudged(datastore: Datastore) -> None:
+    lines = [*OPS[:3], UNSUPPORTED]
+    pull(datastore, lines)
+    assert fits(datastore, OPS[:4]) is None
+    assert fits(datastore, lines[:3]) is None
+    pull(datastore, [*lines, *OPS[3:]])
+    assert fits(datastore, [*OPS, OPS[0]]) is None

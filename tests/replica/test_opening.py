@@ -206,8 +206,8 @@ def test_a_folder_that_cannot_be_written_is_told(read_only: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
-    with places.small_disk(tmp_path / "small") as folder:
+    """A disk of one and a half megabytes: an empty replica, with its `-wal`, takes nearly one."""
+    with places.small_disk(tmp_path / "small", "1536k") as folder:
         yield folder
 
 

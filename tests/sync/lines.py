@@ -18,7 +18,8 @@ class Line:
     Attributes:
         cut_after: bytes of answers after which a connection breaks.
         one_request: a connection is hung up on where a second request comes by it.
-        connections, down: how many there were, and the bytes of answers.
+        connections, down, up: how many there were, and the bytes of answers and of requests.
+        trips: how often somebody asked after an answer, or first.
     """
 
     url: str = ""
@@ -26,6 +27,19 @@ class Line:
     one_request: bool = False
     connections: int = 0
     down: int = 0
+    up: int = 0
+    trips: int = 0
+    is_asked: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """Both ways, since it was last asked to forget."""
+        return self.up + self.down
+
+    def forget(self) -> None:
+        """Count from here on."""
+        self.connections = self.down = self.up = self.trips = 0
+        self.is_asked = False
 
 
 @asynccontextmanager
@@ -43,6 +57,9 @@ async def line_to(url: str, *, cut_after: int | None = None, one_request: bool =
             while data := await near_reader.read(65_536):
                 if line.one_request and answered:
                     break
+                line.up += len(data)
+                line.trips += not line.is_asked
+                line.is_asked = True
                 far.write(data)
                 await far.drain()
 
@@ -53,6 +70,7 @@ async def line_to(url: str, *, cut_after: int | None = None, one_request: bool =
                     data = data[: line.cut_after - answered]
                 answered += len(data)
                 line.down += len(data)
+                line.is_asked = False
                 near.write(data)
                 await near.drain()
                 if line.cut_after is not None and answered >= line.cut_after:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from tui_registry.crdt import Identity, sign_rm, sign_up
 from tui_registry.crdt.op import Op
+from tui_registry.crdt.signed_heads import sign_head
+from tui_registry.datastore import Datastore, Head
 from tui_registry.errors import Kind
 from tui_registry.records import defaults, derive_id
 from tui_registry.records.schema import ID_FIELD
@@ -79,3 +81,20 @@ class FakeLog:
         if span is None or span.end > len(self.lines):
             return None
         return pack(self.lines[span.start : span.end])
+
+
+AT = 1_750_000_000
+
+
+def signed_head(log: FakeLog, size: int, root: bytes, key: Identity = MALLORY, *, at: int = AT) -> Head:
+    """A head as the key signs it, of a log that need not have that root."""
+    head = Head(log.epoch, size, log.fingerprint, key.address, 1, "5e" * 32, root.hex(), at)
+    assert head.digest is not None
+    return head._replace(sig=sign_head(key, head.digest))
+
+
+def show_two_faces(datastore: Datastore, peer: str) -> None:
+    """Let a peer show two heads that cannot both be true."""
+    log = FakeLog.of([])
+    for root in (b"\1" * 32, b"\2" * 32):
+        datastore.peers.see_head(peer, signed_head(log, 7, root))

@@ -15,7 +15,7 @@ from tests.seeds import NOW, stranger_ops
 from tui_registry.datastore import Datastore
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync import Bounds, Bundle, PullResult, bundles, publish, pull, write_bundles
-from tui_registry.sync.tiles import pack
+from tui_registry.sync.tiles import pack, parse_head
 
 OPS = 1_100  # at two tiles a bundle: two full ones, and one of 76 operations
 
@@ -105,7 +105,10 @@ def test_unpacked_in_their_order_they_are_a_published_directory(
     assert packed == {
         path.relative_to(tmp_path / "published"): path.read_bytes() for path in (tmp_path / "published").rglob("*.gz")
     }
-    assert (tmp_path / "log/sync/head").read_bytes() == (tmp_path / "published/sync/head").read_bytes()
+    unpacked, published = (
+        parse_head((tmp_path / name / "sync/head").read_bytes()).head for name in ("log", "published")
+    )
+    assert unpacked == published == there.log.signed_head()
 
 
 def test_a_log_that_grew_writes_only_what_is_new(tmp_path: Path) -> None:
@@ -250,17 +253,19 @@ async def test_a_tile_that_is_none_ends_the_pull_and_keeps_what_came_before(
 async def test_a_bundle_that_lies_about_its_sum_keeps_what_it_proved_and_the_peer_is_read_anew(
     there: Datastore, made: list[Path], tmp_path: Path
 ) -> None:
-    """Somebody else's operations under the hub's epoch: they prove themselves, and the hub's log is read all the same."""
+    """Somebody else's operations under the hub's epoch: they prove themselves, and the hub's log is read all the same.
+    One that was signed under another epoch is not even begun."""
     epoch = there.log.head().epoch
     with Datastore.open(tmp_path / "liar", clock=lambda: NOW) as liar:
         liar.apply(op.to_json() for op in stranger_ops(512, by="liar"))
+        (path,) = write_bundles(liar, tmp_path / "signed").files
+        path.write_bytes(sound(path.read_bytes().replace(liar.log.head().epoch.encode(), epoch.encode())))
+        with pytest.raises(SyncError, match="whose signature is not one of its node's key"):
+            Bundle("hub", path, Bounds())
+        liar.key.file.unlink()
+        liar.log._signed = None
         (path,) = write_bundles(liar, tmp_path / "lies").files
-        lie = path.read_bytes().replace(liar.log.head().epoch.encode(), epoch.encode())
-    forged = bytearray(lie)
-    for start in _headers(forged):
-        forged[start + 148 : start + 156] = b" " * 8
-        forged[start + 148 : start + 156] = f"{sum(forged[start : start + 512]):06o}\0 ".encode()
-    path.write_bytes(forged)
+        path.write_bytes(sound(path.read_bytes().replace(liar.log.head().epoch.encode(), epoch.encode())))
     publish(there, tmp_path / "hub")
     with Datastore.open(tmp_path / "victim", clock=lambda: NOW) as victim:
         victim.peers.add("hub", str(tmp_path / "hub"))
@@ -269,6 +274,15 @@ async def test_a_bundle_that_lies_about_its_sum_keeps_what_it_proved_and_the_pee
         assert result.ok, result.sentence
         assert victim.stats().ops == OPS + 512
         assert not victim.log.unknown([op.hash for op in stranger_ops(OPS)])
+
+
+def sound(tar: bytes) -> bytes:
+    """With the sums that its headers should have."""
+    forged = bytearray(tar)
+    for start in _headers(forged):
+        forged[start + 148 : start + 156] = b" " * 8
+        forged[start + 148 : start + 156] = f"{sum(forged[start : start + 512]):06o}\0 ".encode()
+    return bytes(forged)
 
 
 def _headers(tar: bytearray) -> Iterator[int]:

@@ -28,6 +28,9 @@ def test_a_head_is_read_as_it_was_spelt() -> None:
     assert parse_head(spell_head(HEAD, ranges=True)).head == HEAD
     assert parse_head(spell_head(HEAD, ranges=True)).ranges
     assert not parse_head(spell_head(HEAD, ranges=False)).ranges
+    whole = HEAD._replace(rules=1, set="12" * 32, root="34" * 32, signed_at=1_784_160_000)
+    assert parse_head(spell_head(whole, ranges=True)).head == whole
+    assert parse_head(json.dumps({**TREE, "root": "34" * 32}).encode()).head == HEAD._replace(root="34" * 32)
 
 
 def test_members_of_a_later_version_are_ignored() -> None:
@@ -40,7 +43,8 @@ def test_members_of_a_later_version_are_ignored() -> None:
         ("epoch", None), ("epoch", "E" * 32), ("epoch", "e" * 31), ("epoch", "../../../../../etc/passwd_______"),
         ("epoch", "e" * 32 + "\n"), ("epoch", 7), ("size", -1), ("size", MAX_SIZE + 1), ("size", 1.0), ("size", True),
         ("size", "12"), ("size", None), ("fingerprint", "AB" * 32), ("fingerprint", "ab" * 31), ("fingerprint", []),
-        ("node", "0x" + "cd" * 19), ("node", None),
+        ("node", "0x" + "cd" * 19), ("node", None), ("set", ""), ("set", None), ("set", "AB" * 32), ("root", "ab" * 31),
+        ("rules", "1"), ("rules", -1), ("signed_at", 1.5), ("signed_at", MAX_SIZE + 1),
     ],
 )  # fmt: skip
 def test_a_wrong_member_is_named(member: str, value: object) -> None:

@@ -34,9 +34,10 @@ def files(directory: Path) -> set[str]:
 
 def test_a_log_is_written_under_the_paths_that_a_node_serves(there: Datastore, tmp_path: Path) -> None:
     published = publish(there, tmp_path / "log")
-    entries = f"sync/{there.log.head().epoch}/entries"
-    assert files(tmp_path / "log") == {"sync/head", f"{entries}/0.ndjson.gz", f"{entries}/1.44.ndjson.gz"}
-    assert (published.tiles, published.head) == (2, there.log.head())
+    log = f"sync/{there.log.head().epoch}"
+    entries = {f"{log}/entries/0.ndjson.gz", f"{log}/entries/1.44.ndjson.gz"}
+    assert files(tmp_path / "log") == {"sync/head", *entries, f"{log}/hashes/0.300.hashes"}
+    assert (published.tiles, published.head) == (2, there.log.signed_head())
     assert json.loads((tmp_path / "log/sync/head").read_bytes())["size"] == 300
 
 
@@ -49,7 +50,10 @@ def test_publishing_again_writes_only_what_is_new_and_keeps_the_tail_that_reader
     for step, tails in ((1, {"1.44", "1.45"}), (2, {"1.45", "1.46"})):
         there.apply(bodies(roots(ALICE, step, f"late-{step}")[-1:]), source="test")
         assert publish(there, log).tiles == 1
-        assert {Path(name).name.removesuffix(".ndjson.gz") for name in files(log)} - {"0", "head"} == tails
+        names = {Path(name).name for name in files(log)}
+        assert {name.removesuffix(".ndjson.gz") for name in names if name.endswith(".gz")} - {"0"} == tails
+        tails_of_hashes = {f"0.{256 + int(tail[2:])}.hashes" for tail in tails}
+        assert {name for name in names if name.endswith(".hashes")} == tails_of_hashes
 
 
 def test_an_empty_replica_publishes_an_empty_log(replica: Open, tmp_path: Path) -> None:

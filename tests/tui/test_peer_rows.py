@@ -13,6 +13,7 @@ from tests.seeds import NOW
 from tests.trust.strings import STRINGS
 from tui_registry.datastore import Peer
 from tui_registry.present.amounts import bar
+from tui_registry.present.pulls import concerns_of
 from tui_registry.sync import Progress, PullResult, Started, SyncError
 from tui_registry.tui.kit.lists import GUTTER, RowStyles
 from tui_registry.tui.sync.peer_table import (
@@ -183,3 +184,58 @@ def test_what_pulls_came_to_is_one_sentence() -> None:
     assert outcome([(result(stopped), peer(next_index=5, their_size=9))])[0].startswith("hub: stopped at 5 of 9")
     many = [(result(applied=5), peer()), (result(refused, peer="old"), peer()), (result(stopped), peer())]
     assert outcome(many) == ("3 pulls: 5 new, 1 stopped, 1 failed (old)", "problem")
+
+
+# Its key
+
+KEY, OTHER = "aa" * 20, "bb" * 20
+KNOWN: dict[str, object] = {"their_size": 5, "next_index": 5, "last_sync": NOW, "last_try": NOW, "identical": True,
+                            "node": KEY, "pinned": KEY, "signed_by": KEY, "root_fits": True}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "wide", "narrow", "told"),
+    [
+        (
+            {"signed_by": OTHER},
+            "another key, identical",
+            "another key",
+            "by another key than it is known by: by 0xbbbb",
+        ),
+        ({"signed_by": None}, "not signed, identical", "not signed", "bears no signature"),
+        ({"faces": 1}, "two faces, identical", "two faces", "two heads of one log that cannot both be true"),
+        ({"root_fits": False}, "other root, identical", "other root", "not that of the entries that it sent"),
+    ],
+)
+def test_what_is_odd_about_a_key_is_marked_and_told_in_full(
+    fields: dict[str, object], wide: str, narrow: str, told: str
+) -> None:
+    view = PeerView(peer(**{**KNOWN, **fields}))
+    assert state_text(view, 34) == wide
+    assert state_text(view, 20) == (wide if len(wide) <= 20 else narrow)
+    assert line(view, 80).startswith(" ! hub")
+    words = " ".join(peer_detail(view, NOW, 78).plain.split())
+    assert told in words
+    assert "key to look at: t" in summary([view])[0]
+    assert summary([view])[1] == "problem"
+    # While a pull runs it may change.
+    assert not PeerView(view.peer, half_done()).concerns
+
+
+def test_a_key_that_is_as_it_was_is_named_and_nothing_is_told() -> None:
+    view = PeerView(peer(**KNOWN))
+    assert line(view, 80).startswith("   hub")
+    words = " ".join(peer_detail(view, NOW, 78).plain.split())
+    assert f"key 0x{KEY}, which signed its last head · its root fits all that was read" in words
+    # Version 0.1 signs nothing.
+    before = PeerView(peer(**{**KNOWN, "pinned": None, "signed_by": None, "root_fits": None}))
+    assert not before.concerns
+    assert "says its key is" in peer_detail(before, NOW, 78).plain
+
+
+def test_what_is_odd_about_a_key_is_told_when_a_pull_has_ended() -> None:
+    odd = result(concerns=concerns_of(peer(**{**KNOWN, "signed_by": OTHER})))
+    assert outcome([(odd, None)]) == ("another key: t tells more; hub: nothing new", "problem")
+    assert outcome([(odd, None), (result(), None)]) == (
+        "2 pulls: nothing new, 1 with a key to look at (hub)", "problem",
+    )  # fmt: skip

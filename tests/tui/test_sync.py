@@ -268,3 +268,28 @@ async def test_what_is_pasted_into_the_dialog_is_made_safe(here: Datastore) -> N
         app.screen.query_one("#peer-address", Input).value = "http://\x1b[31mhub\u202e[/x]"
         await press(pilot, "enter")
         Looker().look(app)
+
+
+@BOTH
+async def test_another_key_is_shown_and_accepted_on_purpose(
+    here: Datastore, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    static_log(tmp_path / "log", 3)
+    here.peers.add("hub", str(tmp_path / "log"), key="ab" * 20)
+    async with syncing(here, size) as (app, pilot):
+        await press(pilot, "s")
+        await until(pilot, lambda: "another key" in status(app))
+        assert "another key: t tells more; hub: 3 new" in status(app)
+        assert "another key" in screen_text(app)
+        assert "is signed by another key than" in " ".join(screen_text(app).split())
+        await press(pilot, "t", "y")  # no letter answers it
+        assert isinstance(app.screen, ConfirmScreen)
+        await press(pilot, "escape")
+        assert here.peers.get("hub").pinned == "ab" * 20
+        await press(pilot, "t", "tab", "enter")
+        peer = here.peers.get("hub")
+        assert peer.pinned == peer.signed_by == peer.node
+        await until(pilot, lambda: "accepted the key of hub" in status(app))
+        assert "another key" not in screen_text(app)
+        await press(pilot, "t")
+        assert "which signed its last head" in status(app)

@@ -31,7 +31,7 @@ from tui_registry.cli.output import (
 from tui_registry.cli.registry import open_registry, read_lines, read_text, shown_name
 from tui_registry.datastore import TOKEN_SCOPES, Datastore, StoreError, Token, TokenScope
 from tui_registry.durable import drafted, give_new_name, sync_folder
-from tui_registry.errors import Json, Kind, RegistryError
+from tui_registry.errors import Json, OpKind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import rejection_json
 from tui_registry.records.schema import MAX_OP_BYTES
@@ -39,7 +39,11 @@ from tui_registry.text import exact, moment_utc, plural, safe_text
 
 
 def verify(args: Namespace) -> int:
-    """Verify the replica, or a file of operations by itself."""
+    """Verify the replica, or a file of operations or of proofs by itself."""
+    if args.ops is not None and args.faces is not None:
+        raise UsageError("--ops and --faces check a file each: name one of them")
+    if args.faces is not None:
+        return _verify_faces(args.faces, as_json=args.json)
     if args.ops is not None:
         return _verify_file(args.ops, as_json=args.json)
     with open_registry(args) as datastore, progress_bar("checked") as show:
@@ -170,7 +174,7 @@ class _Operation(NamedTuple):
 class _Chain:
     """A record by its operations in a file."""
 
-    kind: Kind
+    kind: OpKind
     id: str
     owner: str
     ops: list[_Operation] = field(default_factory=list)
@@ -209,6 +213,82 @@ def _verify_file(file: str, *, as_json: bool) -> int:
     return 0
 
 
+# Proofs that a key has two faces
+
+# Two heads and some words are 2 kB.
+_LONGEST_PROOF = 65_536
+
+
+class _Proof(NamedTuple):
+    key: str
+    epoch: str
+    size: int
+    roots: tuple[str, str]
+
+
+def _verify_faces(file: str, *, as_json: bool) -> int:
+    name = shown_name(file)
+    proofs: list[_Proof] = []
+    number = 0
+    try:
+        for number, line in enumerate(read_lines(file, _LONGEST_PROOF), 1):
+            proofs.append(_proof(line, name, number))
+        if not number:
+            raise OperationsError("file", name, 1, "there is no proof: the file is empty")
+    except OperationsError as error:
+        if not as_json:
+            raise
+        out_json({"file": name, "sound": False, "line": error.line, "code": error.code, "sentence": error.sentence})
+        report(error)
+        return 1
+    if as_json:
+        told: list[Json] = [
+            {"key": proof.key, "epoch": proof.epoch, "size": proof.size, "roots": [*proof.roots]} for proof in proofs
+        ]
+        out_json({"file": name, "sound": True, "proofs": told})
+        return 0
+    for proof in proofs:
+        of = f"{plural(proof.size, 'operation')} of log {proof.epoch}"
+        out(f"0x{proof.key} signed two heads of {of}:")
+        for root in proof.roots:
+            out(f"  root {root}")
+    out(f"{name} is sound: of each two heads one at most is true, and their key signed both.")
+    return 0
+
+
+def _proof(line: bytes, name: str, number: int) -> _Proof:
+    """What a line proves.
+
+    Raises:
+        OperationsError: nothing.
+    """
+    from tui_registry.sync.tiles import LogError, parse_head
+
+    try:
+        tree: Json = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        raise OperationsError("not_json", name, number, "it is not JSON, one proof a line") from None
+    heads = tree.get("heads") if isinstance(tree, dict) else None
+    if not isinstance(heads, list) or len(heads) != 2:
+        raise OperationsError("no_proof", name, number, "it has no two heads, as 'peer faces --json' writes them")
+    try:
+        one, other = (parse_head(json.dumps(head).encode()).head for head in heads)
+    except LogError as error:
+        raise OperationsError("no_proof", name, number, f"it {error.reason}") from None
+    if not (one.sig and other.sig):
+        raise OperationsError("no_proof", name, number, "one of its heads bears no signature, and so anybody made it")
+    for what in ("node", "epoch", "size"):
+        if getattr(one, what) != getattr(other, what):
+            said = f"its heads are of another {what} each, and so both may be true"
+            raise OperationsError("no_proof", name, number, said)
+    if one.root == other.root:
+        raise OperationsError("no_proof", name, number, "its heads name the same root, and so both may be true")
+    return _Proof(one.node, one.epoch, one.size, (one.root, other.root))
+
+
+# Files of operations
+
+
 def _checked(file: str, name: str) -> list[_Chain]:
     """The records of a file of operations, every one of them checked against those before it.
 
@@ -234,7 +314,7 @@ def _checked(file: str, name: str) -> list[_Chain]:
     return list(chains.values())
 
 
-def _passes(line: bytes, passed: Mapping[str, crdt.Ancestor]) -> tuple[crdt.ModelOp | crdt.AgentOp, crdt.Ancestor]:
+def _passes(line: bytes, passed: Mapping[str, crdt.Ancestor]) -> tuple[crdt.AnyOp, crdt.Ancestor]:
     """An operation that keeps every rule; what `crdt.check_op` asks, without keeping the operations before it.
 
     Raises:
@@ -251,9 +331,9 @@ def _passes(line: bytes, passed: Mapping[str, crdt.Ancestor]) -> tuple[crdt.Mode
     return op, crdt.check_against(crdt.claim_of(op), [passed[child] for child in op.children])
 
 
-def _kept(op: crdt.ModelOp | crdt.AgentOp, claim: crdt.Ancestor) -> _Operation:
-    record = op.record or {"name": "", "version": ""}
-    name, version = str(record["name"]), str(record["version"])
+def _kept(op: crdt.AnyOp, claim: crdt.Ancestor) -> _Operation:
+    record = op.record or {}
+    name, version = str(record.get("name", record.get("subject_name", ""))), str(record.get("version", ""))
     return _Operation(op.hash, op.children, op.record is None, claim.clock, op.updated_at, name, version)
 
 

@@ -284,6 +284,11 @@ def _history(parser: ArgumentParser) -> None:
 def _quarantine(parser: ArgumentParser) -> None:
     at_most = "at most N operations (default: %(default)s)"
     parser.add_argument("--limit", type=_count, default=REFUSED_SHOWN, metavar="N", help=at_most)
+    aside = "what was left out instead: of blocked owners, of keys without a name, or over a limit"
+    parser.add_argument("--left-out", action="store_true", help=aside)
+    again = "with --left-out: take what waits in at the next sync, whatever the limits"
+    parser.add_argument("--take-in", action="store_true", help=again)
+    parser.add_argument("--owner", type=words, metavar="OWNER", help="with --left-out: of this owner only")
     _json(parser, _LINES)
 
 
@@ -468,16 +473,54 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="add|list|find|remove", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="add|list|show|trust|faces|limit|find|remove", required=True)
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
     where = "a node's URL, or a directory made by 'export --log'"
     add.add_argument("address", type=words, metavar="URL|DIR", help=where)
+    known = "the address of the key that signs its heads, if you know it (default: the first key that does)"
+    add.add_argument("--key", type=words, metavar="ADDRESS", help=known)
     lists = actions.add_parser("list", description="List the peers and how the last pull from each went.")
-    remove = actions.add_parser("remove", description="Forget a peer. What came from it stays.")
+    show = actions.add_parser("show", description="Show what is known of a peer, its key and its last head.")
+    trust = actions.add_parser(
+        "trust",
+        description=(
+            "Accept what a peer's last head is signed by, as the key that it is known by from now on: another one, or\n"
+            "none. What stands against the key is not told any more. Ask whoever runs it first."
+        ),
+    )
+    faces = actions.add_parser(
+        "faces",
+        description=(
+            "List the proofs that a key signed two heads of one log that cannot both be true. With --json they are\n"
+            "printed as they are handed on: 'verify --faces' checks them anywhere."
+        ),
+    )
+    for action in (show, trust):
+        action.add_argument("name", type=words, metavar="NAME")
+    expected = "the address of the key to expect, in place of the one that signed last"
+    trust.add_argument("key", nargs="?", type=words, metavar="ADDRESS", help=expected)
+    limit = actions.add_parser("limit", description=_LIMIT)
+    limit.add_argument("name", nargs="?", type=words, metavar="NAME", help="of what comes from this peer")
+    limit.add_argument("--everybody", action="store_true", help="of what comes from each source, whichever it is")
+    limit.add_argument("--pushes", action="store_true", help="of what each place pushes to this replica's node")
+    named = "take only operations of keys that have a name here ('identity name')"
+    limit.add_argument("--named-only", choices=("yes", "no"), help=named)
+    held = "hold at most so many operations that it brought; 'none' for as many as come"
+    limit.add_argument("--ops", type=_amount, metavar="N", help=held)
+    on_disk = "hold at most so many bytes on disk that it brought, such as 500MB or 2GiB; or 'none'"
+    limit.add_argument("--bytes", type=_bytes, metavar="SIZE", help=on_disk)
+    of_owner = "take nothing more of an owner of whom so many operations are here; or 'none'"
+    limit.add_argument("--owner-ops", type=_amount, metavar="N", help=of_owner)
+    owner_disk = "take nothing more of an owner whose operations take so many bytes on disk; or 'none'"
+    limit.add_argument("--owner-bytes", type=_bytes, metavar="SIZE", help=owner_disk)
+    limit.add_argument("--off", action="store_true", help="take whatever comes again")
+    remove = actions.add_parser("remove", description=_REMOVE)
     remove.add_argument("name", type=words, metavar="NAME")
+    remove.add_argument("--purge", action="store_true", help="take out what only it brought, too")
+    _yes(remove, "with --purge: do not ask (needed where nobody can answer)")
     find = actions.add_parser("find", description=_FIND)
-    for action in (add, lists, find, remove):
+    for action in (add, lists, show, trust, faces, limit, find, remove):
         _json(action, "JSON, one object a line")
 
 
@@ -485,6 +528,63 @@ _FIND = (
     "Ask the local network, once, for nodes that run 'serve --announce', and list those that answer. Anybody can\n"
     "answer: none becomes a peer before you add it. Needs the extra: pip install 'tui-registry[lan]'."
 )
+_LIMIT = (
+    "Tell or set how much is taken. What is over a limit is left out, not refused: it is listed by\n"
+    "'quarantine --left-out' and comes in when there is room, or a name. An operation has to fit the limit of where\n"
+    "it comes from and that of everybody. What your own key signs always comes in. Without options it tells the\n"
+    "limit, and without a NAME all of them."
+)
+_REMOVE = (
+    "Forget a peer. What came from it stays, unless --purge says otherwise: then the records that only it brought\n"
+    "are taken out for good, as by 'purge --peer', and what other peers have of them comes back from these."
+)
+
+
+def _amount(typed: str) -> int:
+    """A number, -1 for none."""
+    return -1 if typed == "none" else _count(typed)
+
+
+_amount.__name__ = "number"
+
+
+def _bytes(typed: str) -> int:
+    """A number of bytes, -1 for none."""
+    if typed == "none":
+        return -1
+    from tui_registry.present.leaving_out import read_size
+
+    try:
+        return read_size(typed)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _owner(parser: ArgumentParser) -> None:
+    about = "an address, or your name for the key ('identity name'); without it the list is printed"
+    parser.add_argument("owner", nargs="?", type=words, metavar="OWNER", help=about)
+
+
+def _mute(parser: ArgumentParser) -> None:
+    _owner(parser)
+    parser.add_argument("--undo", action="store_true", help="show the owner's records again")
+    _json(parser, _LINES)
+
+
+def _block(parser: ArgumentParser) -> None:
+    _owner(parser)
+    again = "take what comes of the owner again, and ask for what was left out at the next sync"
+    parser.add_argument("--undo", action="store_true", help=again)
+    _json(parser, _LINES)
+
+
+def _purge(parser: ArgumentParser) -> None:
+    parser.add_argument("owner", nargs="?", type=words, metavar="OWNER", help="an address, or your name for the key")
+    brought = "what only this peer brought, in place of an owner's; also of one that was removed"
+    parser.add_argument("--peer", type=words, metavar="NAME", help=brought)
+    parser.add_argument("--dry-run", action="store_true", help="only say what it would take out")
+    _yes(parser)
+    _json(parser)
 
 
 def _sync(parser: ArgumentParser) -> None:
@@ -497,6 +597,8 @@ def _sync(parser: ArgumentParser) -> None:
     source = "a bundle of the peer's log, as 'export --bundle' writes it; can be given several times (see below)"
     parser.add_argument("--from", dest="source", action="append", default=[], metavar="FILE", help=source)
     parser.add_argument("--every", type=_interval, metavar="TIME", help=every)
+    differs = "take nothing, and tell what each peer's log has that is not here, and why: it reads all of the log"
+    parser.add_argument("--audit", action="store_true", help=differs)
     ends = "end after so many seconds, with what was stored until then (for cron and scripts)"
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help=ends)
     _json(parser, "one JSON object for each peer")
@@ -648,6 +750,8 @@ def _export(parser: ArgumentParser) -> None:
 def _verify(parser: ArgumentParser) -> None:
     ops = "check a file of operations by itself, or - for stdin; no replica is needed"
     parser.add_argument("--ops", metavar="FILE", help=ops)
+    faces = "check a file of proofs that a key has two faces, or - for stdin; no replica is needed"
+    parser.add_argument("--faces", metavar="FILE", help=faces)
     _json(parser, "print what was found as a JSON object")
 
 
@@ -930,10 +1034,15 @@ _TABLE = (
         description=(
             "List the operations that were refused, the latest first: who sent them, which rule they break and "
             "how their\n"
-            "bytes begin. They never became part of this replica. With --json each line is one operation."
+            "bytes begin. They never became part of this replica. With --json each line is one operation.\n"
+            "\n"
+            "With --left-out it lists what is valid and was left out by this replica's own choice ('block', 'purge',\n"
+            "'peer limit'): how much of whom, and why. It comes in by itself when the reason is gone."
         ),
         examples=(
             "tui-registry quarantine",
+            "tui-registry quarantine --left-out",
+            "tui-registry quarantine --left-out --take-in --owner 0x5ea5521792a8b5a7f2b6d0b1c3b9d1e2f3a4b5c6",
             "tui-registry quarantine --json | jq -r .source",
         ),
     ),
@@ -1121,18 +1230,72 @@ _TABLE = (
     Command(
         "peer",
         "Exchange",
-        "add, list and remove the peers to pull from",
+        "the peers to pull from, and whose heads they show",
         _peer,
         "exchange.peer",
         description=(
             "A peer is a node or a directory that this replica pulls from. Nothing travels until 'sync'.\n"
-            "Nobody has to trust a peer: every operation proves its own author, whoever relays it."
+            "Nobody has to trust a peer: every operation proves its own author, whoever relays it.\n"
+            "\n"
+            "A node signs the head of its log. The first key that does is the one that the peer is known by: another\n"
+            "key, or no signature any more, is told and stops no pull; 'peer trust' accepts it. A key that signed two\n"
+            "heads that cannot both be true has two faces, and 'peer faces' has the proof."
         ),
         examples=(
             "tui-registry peer add hub https://registry.example:8420",
             "tui-registry peer add stick /media/stick/registry",
             "tui-registry peer list --json",
+            "tui-registry peer trust hub",
+            "tui-registry peer faces --json > proofs",
+            "tui-registry peer limit hub --ops 100000 --bytes 2GiB",
+            "tui-registry peer limit --everybody --named-only yes",
             "tui-registry peer remove hub",
+        ),
+    ),
+    Command(
+        "mute",
+        "Exchange",
+        "hide the records of an owner, on this machine",
+        _mute,
+        "keeping_out.mute",
+        description=(
+            "Hide an owner's records in lists, searches, counts and facets, on this machine alone; how many are\n"
+            "hidden is always said. A query that names the owner ('owner:0x...') finds them, 'show ID' shows them.\n"
+            "What the owner signs comes in and is passed on as before. Without an OWNER it lists who is muted."
+        ),
+        examples=("tui-registry mute 0x5ea5521792a8b5a7f2b6d0b1c3b9d1e2f3a4b5c6", "tui-registry mute spam-lab --undo"),
+    ),
+    Command(
+        "block",
+        "Exchange",
+        "take nothing new of an owner",
+        _block,
+        "keeping_out.block",
+        description=(
+            "Take nothing new of an owner, whoever brings it; what is here stays ('purge' takes it out). What was\n"
+            "left out is remembered: logs are 'identical but for' it, and --undo asks for it at the next sync.\n"
+            "Nobody else is told, and nobody's copy changes. Without an OWNER it lists who is blocked."
+        ),
+        examples=("tui-registry block 0x5ea5521792a8b5a7f2b6d0b1c3b9d1e2f3a4b5c6", "tui-registry block --json"),
+    ),
+    Command(
+        "purge",
+        "Exchange",
+        "block an owner and take out all that is here of theirs",
+        _purge,
+        "keeping_out.purge",
+        description=(
+            "Block an owner, and rewrite this replica's log without their records: it says first how many go, and\n"
+            "asks. The log has another epoch then, so that everybody who pulls from here reads it anew, and the room\n"
+            "is given back to the disk. Copies that others have stay. 'block OWNER --undo' and a sync bring back what\n"
+            "peers have.\n"
+            "\n"
+            "With --peer it takes out the records of which every operation came first from that peer, and blocks\n"
+            "nobody."
+        ),
+        examples=(
+            "tui-registry purge 0x5ea5521792a8b5a7f2b6d0b1c3b9d1e2f3a4b5c6 --dry-run",
+            "tui-registry purge --peer old-hub --yes --json",
         ),
     ),
     Command(
@@ -1268,7 +1431,8 @@ _TABLE = (
             "\n"
             "With --ops it checks a file that 'export --ops' wrote, without a replica: spelling, hashes, signatures,\n"
             "and that each operation builds on those before it. That proves who wrote it and that nothing was\n"
-            "changed, not that it is all: later operations may exist.\n"
+            "changed, not that it is all: later operations may exist. With --faces it checks one that 'peer faces\n"
+            "--json' wrote: that a key signed two heads of one log that cannot both be true.\n"
             "\n"
             "Exits with 1 when anything was found."
         ),
@@ -1276,6 +1440,7 @@ _TABLE = (
             "tui-registry verify",
             "tui-registry verify --json",
             "tui-registry verify --ops record.ops",
+            "tui-registry verify --faces proofs",
         ),
     ),
     Command(

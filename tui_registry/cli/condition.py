@@ -15,6 +15,7 @@ from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.durable import free_bytes
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.pulls import concerns_of
 from tui_registry.settings import data_dir
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
@@ -156,6 +157,8 @@ class _Found:
         for peer in self.peers:
             yield label, f"{safe_text(peer.name)}: {_how(peer, now)}"
             label = ""
+            for concern in concerns_of(peer):
+                yield label, f"{safe_text(peer.name)}: {concern.sentence}"
 
 
 def _how(peer: Peer, now: int) -> str:
@@ -400,6 +403,9 @@ def _peers(datastore: Datastore, line: StatusLine, *, offline: bool) -> Iterator
     if not peers:
         yield Check("peers", "ok", "there are none: 'peer add NAME URL|DIR' adds one")
         return
+    for peer in peers:
+        for concern in concerns_of(peer):
+            yield Check("peers", "warning", f"peer {safe_text(peer.name)}: {concern.sentence}", concern.remedy)
     if offline:
         yield Check("peers", "ok", f"{plural(len(peers), 'peer')}, not asked")
         return

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import tui_registry
 from tui_registry.cli.output import UsageError, note, out, out_json
 from tui_registry.cli.registry import need_terminal
-from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
+from tui_registry.crdt import AnyOp, Identity, sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind, Record, RegistryError
 from tui_registry.records.as_written import read_record
@@ -193,7 +193,7 @@ _FOR_THE_DEMO = ("publisher", "updated_days_ago", "preferred_model_names")
 class Sample:
     """The ops of each record, children first, and the owners by the handle of their publisher."""
 
-    records: Sequence[Sequence[ModelOp | AgentOp]]
+    records: Sequence[Sequence[AnyOp]]
     owners: Mapping[str, Identity]
 
 
@@ -204,7 +204,7 @@ def sample_ops(now: int) -> Sample:
     items: list[tuple[Kind, dict[str, Json]]] = [(kind, item) for kind in KINDS for item in document[f"{kind}s"]]
     owners = {_handle(item): Identity.generate() for _, item in items}
     models: dict[Json, str] = {}
-    records: list[list[ModelOp | AgentOp]] = []
+    records: list[list[AnyOp]] = []
     for number, (kind, item) in enumerate(items):
         owner = owners[_handle(item)]
         updated = now - _whole(item["updated_days_ago"]) * _DAY
@@ -259,7 +259,7 @@ def own_records() -> list[tuple[Kind, Record]]:
     ]
 
 
-def own_conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
+def own_conflict(owner: Identity, now: int) -> list[AnyOp]:
     """A record that the demo's own key wrote on two devices at once, so that settling a conflict can be tried: the
     first version, and what the desk and the laptop made of it."""
     about = "Sorts support tickets by topic and urgency, and says how sure it is."
@@ -315,7 +315,7 @@ def _owned(kind: Kind, fields: Mapping[str, Json], owner: Identity, at: int) -> 
     return read_record(kind, {**fields, **given})
 
 
-def _conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
+def _conflict(owner: Identity, now: int) -> list[AnyOp]:
     """One key used on two machines that had not pulled: two versions, neither knowing the other."""
     fields: dict[str, Json] = {
         "name": "two-desks-embedder",
@@ -332,14 +332,14 @@ def _conflict(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
     return _forked(owner, root, (desk, laptop))
 
 
-def _forked(owner: Identity, root: Record, sides: Sequence[Mapping[str, Json]]) -> list[ModelOp | AgentOp]:
+def _forked(owner: Identity, root: Record, sides: Sequence[Mapping[str, Json]]) -> list[AnyOp]:
     """A model as its owner registered it, and versions of it of which none knows the others."""
     first = sign_up(owner, "model", root)
     versions = ({**root, **side} for side in sides)
     return [first, *(sign_up(owner, "model", side, children=[first.hash], clock=2, counter=2) for side in versions)]
 
 
-def _careless(owner: Identity, now: int) -> list[ModelOp | AgentOp]:
+def _careless(owner: Identity, now: int) -> list[AnyOp]:
     """A record that is valid and shown, but breaks authoring rules, as another program may publish one."""
     fields: dict[str, Json] = {
         "name": "weekend-chat",

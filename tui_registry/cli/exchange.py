@@ -15,6 +15,7 @@ from tui_registry.cli.output import (
     StatusLine,
     Table,
     UsageError,
+    confirm,
     error_json,
     how_far,
     note,
@@ -42,7 +43,7 @@ from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_by
 if TYPE_CHECKING:
     import asyncio
 
-    from tui_registry.datastore import ApplyReport, Datastore, Peer, Shared
+    from tui_registry.datastore import ApplyReport, Datastore, Faces, Peer, Shared
     from tui_registry.errors import Json, RegistryError
     from tui_registry.node import Address
     from tui_registry.node.watch import Journal
@@ -52,23 +53,29 @@ if TYPE_CHECKING:
 
 
 def peer(args: Namespace) -> int:
-    """Add, list, find or remove."""
+    """Add, list, find or remove; say whose heads are expected, and what is odd about them."""
     if args.action == "find":
         return _find_peers(args)
     with open_registry(args) as datastore:
         match args.action:
             case "add":
-                added = datastore.peers.add(args.name, args.address)
+                added = datastore.peers.add(args.name, args.address, key=args.key)
                 if args.json:
                     out_json(_peer_json(added))
                 else:
                     out(f"added peer {added.name}: 'tui-registry sync {added.name}' pulls from it")
+            case "limit":
+                from tui_registry.cli.keeping_out import limit
+
+                limit(datastore, args)
             case "remove":
-                datastore.peers.remove(args.name)
-                if args.json:
-                    out_json({"name": args.name, "removed": True})
-                else:
-                    out(f"removed peer {args.name}; what came from it stays")
+                _remove_peer(datastore, args)
+            case "show":
+                _show_peer(datastore.peers.get(args.name), as_json=args.json)
+            case "trust":
+                _trust(datastore, args.name, args.key, as_json=args.json)
+            case "faces":
+                _list_faces(datastore.peers.faces(), as_json=args.json)
             case _:
                 _list_peers(datastore.peers.all(), as_json=args.json)
     return 0
@@ -80,6 +87,8 @@ def sync(args: Namespace) -> int:
 
     names: list[str] = list(dict.fromkeys(args.peers))
     alone = not args.push and args.every is None and args.timeout is None
+    if args.audit and (args.push or args.every is not None or args.source):
+        raise UsageError("--audit takes and gives nothing: it goes with peers and --timeout alone")
     if args.source and (len(names) > 1 or not alone):
         raise UsageError("--from reads files: it goes with one peer at most, whose log they hold, and nothing else")
     for source in args.source:
@@ -91,7 +100,8 @@ def sync(args: Namespace) -> int:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
         token = token_in(args.token_file)
     with open_registry(args) as datastore:
-        datastore.expect_writable()  # before anything is fetched
+        if not args.audit:
+            datastore.expect_writable()  # before anything is fetched
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
         names = names or [peer.name for peer in datastore.peers.all()]
@@ -104,6 +114,8 @@ def sync(args: Namespace) -> int:
         bounds = bounds_of(load_settings())
         if args.timeout is not None:
             bounds = replace(bounds, pull_seconds=args.timeout)
+        if args.audit:
+            return asyncio.run(_audit(datastore, names, bounds, as_json=args.json))
         if args.every is not None:
             rounds = Rounds(args.every)
             every = _sync_every(datastore, args.peers, bounds, rounds, push=args.push, token=token, as_json=args.json)
@@ -150,6 +162,9 @@ def serve(args: Namespace) -> int:
             note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
             if args.allow_remote and not args.host_name:
                 note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
+        unsigned = datastore.log.why_unsigned()
+        if unsigned is not None:
+            note(f"the head of its log bears no signature: {safe_text(unsigned)}")
         if datastore.why_read_only:
             note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
         sys.stdout.flush()
@@ -241,6 +256,33 @@ def export(args: Namespace) -> int:
     return 0
 
 
+async def _audit(datastore: Datastore, names: Sequence[str], bounds: Bounds, *, as_json: bool) -> int:
+    """Tell what peers' logs have that is not here."""
+    from tui_registry.present.leaving_out import NOT_HERE
+    from tui_registry.present.pulls import SyncError
+    from tui_registry.sync import audit
+
+    failed = False
+    for name in names:
+        try:
+            found = await audit(datastore, name, bounds=bounds)
+        except SyncError as error:
+            failed = True
+            if as_json:
+                nothing: dict[str, Json] = {"theirs": 0, "here": 0, "not_here": {}}
+                out_json({"peer": name, **nothing, **error_json(error)})
+            note(error.sentence)
+            continue
+        if as_json:
+            told: dict[str, Json] = {"theirs": found.size, "here": found.here, "not_here": dict(found.not_here)}
+            out_json({"peer": name, **told, "error": None})
+            continue
+        out(f"{name}: {exact(found.here)} of {plural(found.size, 'operation')} are here")
+        for why, count in found.not_here.most_common():
+            out(f"  {exact(count)} are not: {NOT_HERE.get(why, why)}")
+    return int(failed)
+
+
 # Peers
 
 _PEERS = (
@@ -282,6 +324,30 @@ def _find_peers(args: Namespace) -> int:
     return 0
 
 
+def _remove_peer(datastore: Datastore, args: Namespace) -> None:
+    from tui_registry.present.leaving_out import amounts, amounts_json, purge_question, purged
+
+    datastore.peers.get(args.name)  # there is one
+    brought = datastore.plan_purge(peer=args.name)
+    done = None
+    if args.purge and brought.ops:
+        whose = f"what only {args.name} brought"
+        if not args.yes:
+            confirm(purge_question(brought, whose), f"take out {amounts(brought)}", "nothing was taken out")
+        # First, so that what is cut short can be done again.
+        done = datastore.purge(peer=args.name)
+    datastore.peers.remove(args.name)
+    if args.json:
+        only = amounts_json(done or brought, is_done=done is not None)
+        out_json({"name": args.name, "removed": True, "brought": only})
+    elif done is not None:
+        out(f"removed peer {args.name}; {purged(done, is_blocked=False)}")
+    else:
+        out(f"removed peer {args.name}; what came from it stays")
+        if brought.ops:
+            note(f"{amounts(brought)} came from it alone: 'purge --peer {args.name}' takes them out")
+
+
 def _list_peers(peers: list[Peer], *, as_json: bool) -> None:
     if as_json:
         for peer in peers:
@@ -299,18 +365,97 @@ def _list_peers(peers: list[Peer], *, as_json: bool) -> None:
         out(table.line((peer.name, peer.address, theirs, exact(peer.next_index), last, _state(peer))))
         if peer.last_error is not None:
             out(f"  {safe_text(peer.last_error)}")
+        if peer.left_out:
+            out(f"  {'identical but for' if peer.identical else 'besides,'} {exact(peer.left_out)} left out here")
+        for line in _concern_lines(peer):
+            out(f"  {line}")
+
+
+def _concern_lines(peer: Peer) -> list[str]:
+    from tui_registry.present.pulls import concerns_of
+
+    return [f"{concern.sentence}. {concern.remedy}" for concern in concerns_of(peer)]
+
+
+def _show_peer(peer: Peer, *, as_json: bool) -> None:
+    from tui_registry.present.pulls import key_words, root_words
+
+    if as_json:
+        out_json(_peer_json(peer))
+        return
+    now = int(time.time())
+    theirs = "never seen" if peer.their_size is None else plural(peer.their_size, "operation")
+    last = "never" if peer.last_sync is None else f"{age(now - peer.last_sync)} ({moment_utc(peer.last_sync)})"
+    lines = [("peer", peer.name), ("address", peer.address), ("state", _state(peer))]
+    lines += [("their log", theirs), ("read", plural(peer.next_index, "operation")), ("last sync", last)]
+    lines += [("key", key_words(peer)), ("root", root_words(peer))]
+    lines += [("failed", peer.last_error)] if peer.last_error is not None else []
+    lines += [("", line) for line in _concern_lines(peer)]
+    for label, text in lines:
+        out(f"{label:<11}{safe_text(text)}")
+
+
+def _trust(datastore: Datastore, name: str, key: str | None, *, as_json: bool) -> None:
+    """Accept the key that is named, or else what the peer showed last: another key, or no signature."""
+    before = datastore.peers.get(name)
+    if key is None and before.their_size is None:
+        raise StoreError(
+            "not_found",
+            f"{name} was never read, so that no key of it is known: 'sync {name}' first, or name the key, as its "
+            "'identity show' prints it",
+        )
+    peer = datastore.peers.trust(name, before.signed_by if key is None else key)
+    if as_json:
+        out_json(_peer_json(peer))
+    elif peer.pinned is None:
+        out(f"{name} is taken without a signature: the next key that signs its head is the one that it is known by")
+    else:
+        out(f"{name} is known by the key 0x{peer.pinned}")
+    if before.faces:
+        told = "is" if before.faces == 1 else "are"
+        note(f"{plural(before.faces, 'proof')} of two faces {told} known now, and kept: 'peer faces' lists them")
+
+
+def _list_faces(found: list[Faces], *, as_json: bool) -> None:
+    if not found and not as_json:
+        note("no key has signed two heads of one log that cannot both be true, as far as is known here")
+    for faces in found:
+        if as_json:
+            out_json(_faces_json(faces))
+            continue
+        known = ", which you know" if faces.known else ""
+        out(f"0x{faces.key} signed two heads of {plural(faces.size, 'operation')} of log {faces.epoch}{known}:")
+        for head, shown_by in zip(faces.heads, faces.shown_by, strict=True):
+            out(f"  root {head.root}, shown by {safe_text(shown_by)}")
+    if found and not as_json:
+        note("'peer faces --json > FILE' writes the proofs; anybody checks them with 'verify --faces FILE'")
+
+
+def _faces_json(faces: Faces) -> dict[str, Json]:
+    """A proof as it is handed on: see protocol.md, Signed heads."""
+    import json
+
+    from tui_registry.sync.tiles import spell_head
+
+    heads: list[Json] = [json.loads(spell_head(head, ranges=False)) for head in faces.heads]
+    told: dict[str, Json] = {"key": faces.key, "epoch": faces.epoch, "size": faces.size, "heads": heads}
+    return {**told, "shown_by": [*faces.shown_by], "found_at": faces.found_at, "known": faces.known}
 
 
 def _state(peer: Peer) -> str:
+    from tui_registry.present.pulls import concerns_of
+
     if peer.last_error is not None:
         return "failed"
+    for concern in concerns_of(peer):
+        return concern.brief
     if peer.identical:
         return "identical"
     return "new" if peer.last_try is None else "read"
 
 
 def _peer_json(peer: Peer) -> dict[str, Json]:
-    from tui_registry.present.pulls import kept_out
+    from tui_registry.present.pulls import concern_json, concerns_of, kept_out
 
     return {
         "name": peer.name,
@@ -324,6 +469,11 @@ def _peer_json(peer: Peer) -> dict[str, Json]:
         "last_sync": peer.last_sync,
         "last_try": peer.last_try,
         "last_error": peer.last_error,
+        "key": peer.pinned,
+        "signed_by": peer.signed_by,
+        "root_fits": peer.root_fits,
+        "faces": peer.faces,
+        "concerns": [concern_json(concern) for concern in concerns_of(peer)],
     }
 
 
@@ -367,7 +517,9 @@ async def _sync(
         if result.error is not None:
             failed = True
             note(safe_text(result.sentence))
-        elif push:
+        if not as_json:
+            _warn(result)
+        if push and result.error is None:
             pushed = await _push(datastore, result.peer, _left(bounds, began), token, as_json=as_json)
             failed = failed or not pushed
     elsewhere = sum(result.elsewhere for result in results)
@@ -378,6 +530,11 @@ async def _sync(
 
         note(WHERE_CONFLICTS_ARE)
     return 1 if failed else 0
+
+
+def _warn(result: PullResult) -> None:
+    for warning in result.warnings:
+        note(warning)
 
 
 def _left(bounds: Bounds, began: float) -> Bounds:
@@ -423,6 +580,8 @@ async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str
                 out_json({"bundle": bundle.name, **_pull_json(result)})
             elif result.ok:
                 out(safe_text(result.sentence))
+            if not as_json:
+                _warn(result)
             if result.error is not None:
                 note(safe_text(result.sentence))
                 return 1
@@ -463,6 +622,8 @@ async def _sync_every(
     stop, wait = asyncio.Event(), wait or _wait
     # A node that takes no operations is pulled from as often as ever.
     pushes = Rounds(rounds.every)
+    # What was told of each peer's key, so that it is told once.
+    odd: dict[str, tuple[str, ...]] = {}
     with _ended_by_signals(stop):
         while True:
             began = time.monotonic()
@@ -475,7 +636,10 @@ async def _sync_every(
             for result in results:
                 if stop.is_set() and result.error is not None and result.error.code == "stopped":
                     continue
-                _tell_round(result, changed=rounds.note(result.peer, failed=not result.ok), as_json=as_json)
+                other = odd.get(result.peer, ()) != result.odd
+                odd[result.peer] = result.odd
+                changed = rounds.note(result.peer, failed=not result.ok)
+                _tell_round(result, changed=changed, other=other, as_json=as_json)
                 if push and result.ok and not stop.is_set() and pushes.due([result.peer]):
                     left = _left(bounds, began)
                     await _push_in_round(datastore, result.peer, left, token, pushes, stop, as_json=as_json)
@@ -489,12 +653,16 @@ async def _sync_every(
                 return 0
 
 
-def _tell_round(result: PullResult, *, changed: bool, as_json: bool) -> None:
-    """What a round brought: a line for each peer with news; a failure, and its end, once."""
+def _tell_round(result: PullResult, *, changed: bool, other: bool, as_json: bool) -> None:
+    """What a round brought: a line for each peer with news; a failure, and its end, once, and so what is odd about its
+    key where that is another than before (`other`)."""
     now = int(time.time())
     news = result.applied or result.rejected or result.conflicts
+    if other and not as_json:
+        for warning in result.warnings:
+            note(f"{moment_utc(now)}  {warning}")
     if as_json:
-        if news or changed:
+        if news or changed or other:
             out_json({"at": now, **_pull_json(result)})
     elif result.ok and (news or changed):
         again = "" if news or not changed else " (it answers again)"
@@ -628,7 +796,7 @@ def _push_json(result: PushResult, error: RegistryError | None = None) -> dict[s
 
 
 def _pull_json(result: PullResult) -> dict[str, Json]:
-    from tui_registry.present.pulls import rejection_json
+    from tui_registry.present.pulls import concern_json, rejection_json
 
     return {
         "peer": result.peer,
@@ -641,6 +809,7 @@ def _pull_json(result: PullResult) -> dict[str, Json]:
         "restarted": result.restarted,
         "stale": result.stale,
         "still_spoilt": result.still_spoilt,
+        "concerns": [concern_json(concern) for concern in result.concerns],
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
         **({"error": None} if result.error is None else error_json(result.error)),
@@ -716,6 +885,9 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
     with progress_bar("written") as show:
         done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
     _say_shared(done.shared)
+    unsigned = None if done.head.sig else datastore.log.why_unsigned()
+    if unsigned is not None:
+        note(f"its head bears no signature: {safe_text(unsigned)}")
     if as_json:
         out_json(
             {
@@ -724,6 +896,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
                 "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
                 "fingerprint": done.head.fingerprint,
+                "signed": bool(done.head.sig),
                 "tiles_written": done.tiles,
                 "bytes_written": done.bytes,
             }

@@ -130,8 +130,15 @@ def history(args: Namespace) -> int:
 
 
 def quarantine(args: Namespace) -> int:
-    """List what was refused."""
+    """List what was refused, or what was left out."""
+    if (args.take_in or args.owner is not None) and not args.left_out:
+        raise UsageError("--take-in and --owner go with --left-out: what was refused stays so")
     with open_registry(args) as datastore:
+        if args.left_out:
+            from tui_registry.cli.keeping_out import left_out
+
+            left_out(datastore, args)
+            return 0
         refused = datastore.log.quarantine(args.limit)
     if args.json:
         for found in refused:
@@ -603,7 +610,7 @@ def _parts(places: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _print_operations(datastore: Datastore, found: Iterable[Operation], title: str, *, as_json: bool) -> int:
     """A line for each; gives how many there were."""
-    from tui_registry.present.deeds import by_whom
+    from tui_registry.present.deeds import by_whom, deed
 
     table = Table(_OPERATIONS, terminal_width())
     names = datastore.names.all()
@@ -611,7 +618,7 @@ def _print_operations(datastore: Datastore, found: Iterable[Operation], title: s
     for op in found:
         shown += 1
         if as_json:
-            more: dict[str, Json] = {"did": op.did, "name": op.name, "version": op.version}
+            more: dict[str, Json] = {"of": op.of, "did": op.did, "name": op.name, "version": op.version}
             out_json(_operation_json(op.kind, op.id, op, names) | more)
             continue
         if shown == 1:
@@ -619,8 +626,8 @@ def _print_operations(datastore: Datastore, found: Iterable[Operation], title: s
             out(table.header())
         by = by_whom(op.actor, op.mine, names)
         came = (age(now - op.updated_at), *_arrival(op, now))
-        deed = (op.did, op.kind, op.name, op.version, by, op.id[:12])
-        out(table.line((op.hash[:12], *came, *deed)))
+        told = (deed(op), op.kind, op.name, op.version, by, op.id[:12])
+        out(table.line((op.hash[:12], *came, *told)))
     return shown
 
 

@@ -53,6 +53,7 @@ from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
+from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
 from tui_registry.query.nodes import quoted
@@ -64,7 +65,7 @@ from tui_registry.text import exact, moment_utc, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
-    from tui_registry.crdt import AgentOp, ModelOp
+    from tui_registry.crdt import AnyOp
     from tui_registry.datastore import Comparison, Undo, Versions
     from tui_registry.sync.remote import Remote, Written
 
@@ -259,7 +260,7 @@ def undo(args: Namespace) -> int:
         op = carry_out(datastore, plan)
         entry = datastore.entry(plan.id, plan.kind)
     if args.json:
-        out_json(_deleted_json(op) if plan.then is None or entry is None else shown_json(entry))
+        out_json(_deleted_json(op) if entry is None else shown_json(entry))
     else:
         out(f"{undone.done(plan)}, id {plan.id}")
     _advise(entry)
@@ -714,13 +715,14 @@ def _question(plan: Undo) -> str:
     asked = undone.question(plan, f" ({plan.id[:12]})")
     if plan.now is None or plan.then is None:
         return asked
-    changed = [row.plain for row, _ in changed_rows(plan.now, plan.then)]
+    rows = (changed_manifest_rows if plan.of == "manifest" else changed_rows)(plan.now, plan.then)
+    changed = [row.plain for row, _ in rows]
     return f"{asked.removesuffix('?')}: {', '.join(changed) or 'only the time'}?"
 
 
-def _tell(datastore: Registry, did: str, op: ModelOp | AgentOp | Written, *, as_json: bool) -> None:
+def _tell(datastore: Registry, did: str, op: AnyOp | Written, *, as_json: bool) -> None:
     """Print what was written, and the warnings of the authoring rules about it."""
-    entry = datastore.entry(op.key, op.kind)
+    entry = None if op.kind == "manifest" else datastore.entry(op.key, op.kind)
     if entry is None and as_json:
         raise StoreError("not_found", f"{op.kind} {op.key} was {did}, and another process deleted it since")
     if entry is None:
@@ -737,5 +739,5 @@ def _advise(entry: Entry | None) -> None:
         note(problem_line(problem))
 
 
-def _deleted_json(op: ModelOp | AgentOp | Written) -> dict[str, Json]:
+def _deleted_json(op: AnyOp | Written) -> dict[str, Json]:
     return {"kind": op.kind, "id": op.key, "deleted": True, "hash": op.hash}

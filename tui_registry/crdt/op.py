@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, TypeAlias
 
 from tui_registry import records
-from tui_registry.errors import Json, Kind, Record, RegistryError
+from tui_registry.errors import Json, OpKind, Record, RegistryError
 from tui_registry.records.schema import ID_FIELD, MAX_CHILDREN
 from tui_registry.records.wire import ShapeError, canonical_bytes
 
 MAX_COUNTER = 2**63 - 1
 
-VARIANTS: dict[Kind, str] = {"model": "Model", "agent": "Agent"}
+VARIANTS: dict[OpKind, str] = {"model": "Model", "agent": "Agent", "manifest": "Manifest"}
 
 
 class OpError(RegistryError):
@@ -26,13 +26,13 @@ class Op:
     """One operation of the right shape. What its members claim is checked by `tui_registry.crdt.rules`.
 
     Attributes:
-        kind: "model" or "agent".
-        key: the id of the record, 64 hex digits once checked.
+        kind: "model", "agent" or "manifest".
+        key: the id of the record or manifest, 64 hex digits once checked.
         hash: the hash that the op claims, 64 hex digits.
         children: the heads its author had seen, ascending hex hashes.
         is_rm: whether it removes the record.
         clock: actor -> counter; a checked op names its signer alone.
-        record: the plain record of an Up, None for an Rm.
+        record: the plain record or manifest of an Up, None for an Rm.
         updated_at: Unix seconds.
         created_at: Unix seconds; of an Rm, what its record carried: None until its children are known.
         actor: the address in the dot of an Up, and the signer once checked; None for an Rm not yet checked.
@@ -55,7 +55,7 @@ class Op:
         "signature",
         "updated_at",
     )
-    kind: ClassVar[Kind]
+    kind: ClassVar[OpKind]
 
     def __init__(
         self,
@@ -144,12 +144,27 @@ class AgentOp(Op):
         return None if self.record is None else records.AIAgent.from_plain(self.record)
 
 
+class ManifestOp(Op):
+    """An operation on the manifest of a record."""
+
+    __slots__ = ()
+    kind = "manifest"
+
+    @property
+    def value(self) -> records.Manifest | None:
+        """The manifest that an Up writes, typed."""
+        return None if self.record is None else records.Manifest.from_plain(self.record)
+
+
+AnyOp: TypeAlias = ModelOp | AgentOp | ManifestOp
+
+
 def hashed_up(children: tuple[str, ...], canonical: bytes, clock: Mapping[str, int]) -> bytes:
     """What the hash of an Up is taken over: children ascending, the value, the clock ascending by actor."""
     return b"".join((*(child.encode() for child in children), canonical, _clock_bytes(clock)))
 
 
-def hashed_rm(kind: Kind, key: str, children: tuple[str, ...], clock: Mapping[str, int], updated_at: int) -> bytes:
+def hashed_rm(kind: OpKind, key: str, children: tuple[str, ...], clock: Mapping[str, int], updated_at: int) -> bytes:
     """What the hash of an Rm is taken over; see protocol.md, Hashes and signatures."""
     return b"".join(
         (
@@ -182,7 +197,7 @@ def digest_of(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=32).digest()
 
 
-def id_of(kind: Kind, record: Record) -> str:
+def id_of(kind: OpKind, record: Record) -> str:
     """The id that a plain record of the right shape carries."""
     value = record[ID_FIELD[kind]]
     assert type(value) is str
@@ -195,10 +210,10 @@ def _clock_bytes(clock: Mapping[str, int]) -> bytes:
 
 # ---- reading one: shape, spelling and widths -------------------------------------------------------------------------
 
-_CLASSES: dict[str, type[ModelOp | AgentOp]] = {"Model": ModelOp, "Agent": AgentOp}
+_CLASSES: dict[str, type[AnyOp]] = {"Model": ModelOp, "Agent": AgentOp, "Manifest": ManifestOp}
 
 
-def parse_op(data: bytes) -> ModelOp | AgentOp:
+def parse_op(data: bytes) -> AnyOp:
     """Read an operation: shape, spelling and widths only, none of the rules that need its hash, key or children.
 
     Args:
@@ -311,7 +326,7 @@ _UP_INNER = ("value", "vclock", "children")
 _RM = ("clock", "keyset", "children", "updated_at", "signature", "hash")
 
 
-def _read_up(op_class: type[ModelOp | AgentOp], tree: Json, body: bytes) -> ModelOp | AgentOp:
+def _read_up(op_class: type[AnyOp], tree: Json, body: bytes) -> AnyOp:
     dot, key, signed = _members(tree, _UP, "Up")
     actor, counter = _members(dot, ("actor", "counter"), "the dot")
     _integer(counter, 1, MAX_COUNTER, "the dot's counter")
@@ -347,7 +362,7 @@ def _read_up(op_class: type[ModelOp | AgentOp], tree: Json, body: bytes) -> Mode
     )
 
 
-def _read_rm(op_class: type[ModelOp | AgentOp], tree: Json, body: bytes) -> ModelOp | AgentOp:
+def _read_rm(op_class: type[AnyOp], tree: Json, body: bytes) -> AnyOp:
     clock_tree, keys, named, time, signature, claimed = _members(tree, _RM, "Rm")
     if type(keys) is not list:
         _malformed("the keyset must be a list")

@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 
 from tui_registry.crdt.op import MAX_COUNTER, Op, OpError, id_of
-from tui_registry.errors import Kind
+from tui_registry.errors import Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES, MAX_TIME
-from tui_registry.records.wire import derive_id, wire_limits
+from tui_registry.records.wire import derive_id, derive_manifest_id, wire_limits
 
 _ID = re.compile(r"[0-9a-f]{64}").fullmatch
+_SUBJECTS: dict[str, Kind] = {"Model": "model", "Agent": "agent"}
 
 
 class Ancestor(NamedTuple):
@@ -22,7 +23,7 @@ class Ancestor(NamedTuple):
     for an Rm whose children are not known yet: it carries theirs on."""
 
     hash: str
-    kind: Kind
+    kind: OpKind
     key: str
     owner: str
     clock: int
@@ -156,9 +157,24 @@ def _rule_5_root(op: Op, signer: str) -> None:
         return
     if op.record["owner_id"] != signer:
         raise OpError("owner", "the record's owner_id is not the signer")
-    if not op.children:
-        name, created = op.record["name"], op.created_at
+    created = op.created_at
+    assert created is not None
+    if op.kind == "manifest":
+        _rule_5_subject(op.record, signer, created)
+    elif not op.children:
+        name = op.record["name"]
         assert type(name) is str
-        assert created is not None
         if op.key != derive_id(op.kind, signer, name, created):
             raise OpError("id", "a new record's id must be derived from its owner, name and time of creation")
+
+
+def _rule_5_subject(manifest: Record, signer: str, created: int) -> None:
+    """Every version of a manifest is held to this, so that only the record's owner can write one, whether or not the
+    record itself is here."""
+    kind, name, subject = manifest["subject_kind"], manifest["subject_name"], manifest["subject_id"]
+    assert type(name) is str
+    assert type(subject) is str
+    if subject != derive_id(_SUBJECTS[str(kind)], signer, name, created):
+        raise OpError("id", "a manifest's subject_id must be derived from its owner, subject_name and created_at")
+    if manifest["manifest_id"] != derive_manifest_id(subject):
+        raise OpError("id", "a manifest's id must be derived from its subject_id")

@@ -6,16 +6,16 @@ import hashlib
 from collections.abc import Sequence
 
 from tui_registry.crdt.keys import Identity
-from tui_registry.crdt.op import VARIANTS, AgentOp, ModelOp, hashed_rm, hashed_up, id_of, parse_op
+from tui_registry.crdt.op import VARIANTS, AnyOp, hashed_rm, hashed_up, id_of, parse_op
 from tui_registry.crdt.spelling import spell
-from tui_registry.errors import Json, Kind, Record
+from tui_registry.errors import Json, OpKind, Record
 from tui_registry.records.schema import MAX_CHILDREN
 from tui_registry.records.wire import canonical_bytes
 
 
 def sign_up(
-    identity: Identity, kind: Kind, record: Record, *, children: Sequence[str] = (), clock: int = 1, counter: int = 1
-) -> ModelOp | AgentOp:
+    identity: Identity, kind: OpKind, record: Record, *, children: Sequence[str] = (), clock: int = 1, counter: int = 1
+) -> AnyOp:
     """Sign a write of `record` on top of `children`.
 
     Args:
@@ -49,8 +49,8 @@ def sign_up(
 
 
 def sign_rm(
-    identity: Identity, kind: Kind, key: str, *, children: Sequence[str], clock: int, updated_at: int
-) -> ModelOp | AgentOp:
+    identity: Identity, kind: OpKind, key: str, *, children: Sequence[str], clock: int, updated_at: int
+) -> AnyOp:
     """Sign a removal of what `children` wrote; arguments as for `sign_up`, `updated_at` in Unix seconds."""
     named = tuple(sorted(children))
     vclock = {identity.address: clock}

@@ -17,7 +17,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.types import ASGIApp
 
 import tui_registry
-from tui_registry.crdt import AgentOp, ModelOp
+from tui_registry.crdt import AnyOp
 from tui_registry.datastore import Body, Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
 from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -194,7 +194,7 @@ class _Asked(NamedTuple):
     once: Once | None
 
 
-_Op = ModelOp | AgentOp
+_Op = AnyOp
 _Write = Callable[[_Asked], _Op]
 
 

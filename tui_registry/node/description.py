@@ -501,6 +501,7 @@ class RecordEvent(_Answer):
 
     kind: Literal["model", "agent"]
     id: str = Field(description="of the record", pattern="^[0-9a-f]{64}$")
+    of: Literal["model", "agent", "manifest"] = Field(description="what was written: that record, or its manifest")
     hash: str = Field(description="of the operation", pattern="^[0-9a-f]{64}$")
     deed: OperationDeed = Field(description="what it did")
     name: str = Field(
@@ -908,8 +909,8 @@ def _events() -> Json:
         Parameter("after", "query", "the same, for whoever cannot send a header; the header counts more", place),
         Parameter("Last-Event-ID", "header", "the `id` of the last event that you were told: what came since", place),
     )
-    of: Record = {"kind": "model", "id": derive_id("model", _BY, "tiny-llama-ft", _AT), "hash": _HEAD}
-    data = json.dumps({**of, "deed": "registered", "name": "tiny-llama-ft", "owner_id": _BY})
+    which: Record = {"kind": "model", "id": derive_id("model", _BY, "tiny-llama-ft", _AT), "of": "model"}
+    data = json.dumps({**which, "hash": _HEAD, "deed": "registered", "name": "tiny-llama-ft", "owner_id": _BY})
     told: dict[str, Json] = {
         "text/event-stream": {
             "schema": {

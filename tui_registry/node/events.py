@@ -249,6 +249,7 @@ def _told_of(operations: Sequence[Operation], epoch: str) -> bytes:
             {
                 "kind": operation.kind,
                 "id": operation.id,
+                "of": operation.of,
                 "hash": operation.hash,
                 "deed": operation.did,
                 "name": operation.name,

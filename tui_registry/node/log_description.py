@@ -6,16 +6,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from tui_registry.crdt.sets import HASH_BYTES, SYMBOLS
 from tui_registry.errors import Json
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.responses import MEDIA_TYPE
 from tui_registry.present.pulls import Tally
 from tui_registry.sync.comparing import MAX_RANGES
+from tui_registry.sync.difference import MAX_BITS
 from tui_registry.sync.tiles import MAX_SIZE
 
 _USUAL = NodeBounds()
 _EPOCH = "486ccbd94061b7803d4c8869a6f2e3c6"
 _FINGERPRINT = "8dc77aea0ec92ea3608c25e840dab41b7f6a8aabbec6868fb711a6a2710765a6"
+_SET = "1c4667cf2e06a274e5c6383fc9390dd5480f5bef1d6320cb143e8f1b23d71b2a"
+_ROOT = "d00e4ad30ce058875ad411749251e75457eb7e5e65ce447b770c8e2efcd0425a"
+_SIG = (
+    "e04a2db3bff97b831933246795fe8cb2f3303115e16e218b57f828b9e883b58a5c"
+    "19dec6cd4b3252201940e23fa2c6dc7191b417db402f0a1d5907fbd9e5f97c01"
+)
 _ADDRESS = "3b2d227260784ed8dcc34f5537c934456fda0bc7"
 _OP_HASH = "45491877592c6f371d2c1724585a0383bc5a18e5b0c4dc4a68f30c40e4ab12cf"
 _TILE_NAME = r"^(0|[1-9][0-9]{0,15})(\.(0|[1-9][0-9]{0,15})(-(0|[1-9][0-9]{0,15}))?)?\.ndjson\.gz$"
@@ -40,7 +48,7 @@ _WITH_A_BODY = {
 }
 
 
-def _hex(digits: int, example: str = "") -> Json:
+def _hex(digits: int, example: str = "") -> dict[str, Json]:
     return {"type": "string", "pattern": f"^[0-9a-f]{{{digits}}}$", **({"example": example} if example else {})}
 
 
@@ -65,7 +73,7 @@ _COUNT: dict[str, Json] = {"type": "integer", "minimum": 0, "maximum": MAX_SIZE}
 _TEXT: Json = {"type": "string"}
 _HASH = _hex(64)
 _KEY: Json = {"type": ["string", "null"], "pattern": "^[0-9a-f]{80}$"}
-_NDJSON: Json = {
+_NDJSON: dict[str, Json] = {
     "application/x-ndjson": {
         "schema": {
             "type": "string",
@@ -78,7 +86,7 @@ _METRICS: Json = {
     name: {"schema": {"type": "string", "contentMediaType": name}}
     for name in ("text/plain", "application/openmetrics-text")
 }
-_GZIP: Json = {
+_GZIP: dict[str, Json] = {
     "application/gzip": {
         "schema": {
             "type": "string",
@@ -86,6 +94,13 @@ _GZIP: Json = {
             "contentMediaType": "application/gzip",
             "description": "operations, one a line, as one gzip member",
         }
+    }
+}
+
+_PUSHED: dict[str, Json] = {**_NDJSON, **_GZIP}
+_BYTES: dict[str, Json] = {
+    "application/octet-stream": {
+        "schema": {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     }
 }
 
@@ -97,9 +112,20 @@ SYNC_SCHEMAS: dict[str, Json] = {
             "size": {**_COUNT, "example": 5},
             "fingerprint": _hex(64, _FINGERPRINT),
             "node": _hex(40, _ADDRESS),
+            "rules": {**_COUNT, "description": "the least version of the validity rules that reads all of the log"},
+            "signed_at": {**_COUNT, "description": "Unix seconds: when its last operation came here; 0: not known"},
+            "set": _hex(64, _SET),
+            "root": _hex(64, _ROOT),
+            "sig": {**_hex(130, _SIG), "description": "by the key of the node: r, s and the recovery id"},
             "ranges": {"type": "boolean", "description": "tiles may begin in their middle"},
+            "difference": {
+                "const": 1,
+                "description": "logs are compared by their differences, and pushes may be packed",
+            },
         },
-        optional=("ranges",),
+        # While they are being made for a log of before version 0.2, it has none of the first three; and no signature
+        # where there is no key.
+        optional=("set", "root", "sig", "ranges"),
     ),
     "OperationsQuestion": _object({"hashes": _list(_HASH, _USUAL.hashes)}, closed=True),
     "PushReport": _object(
@@ -107,7 +133,35 @@ SYNC_SCHEMAS: dict[str, Json] = {
             **{name: _COUNT for name in Tally().counts() if name != "rejected"},
             "rejected": _list(_object({"index": _COUNT, "code": _TEXT, "sentence": _TEXT})),
             "missing": _list(_HASH, _USUAL.hashes),
+            "appended": _object(
+                {
+                    "epoch": _hex(32, _EPOCH),
+                    "ranges": _list({"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}),
+                }
+            ),
         }
+    ),
+    "DifferenceQuestion": _object(
+        {
+            "epoch": {**_hex(32, _EPOCH), "description": "of the log; without it, and a size, the log as it is now"},
+            "size": _COUNT,
+            "have": _object({"size": _COUNT, "set": _HASH}),
+            "symbols": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 0, "maximum": SYMBOLS},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+            "prefixes": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 0, "maximum": 1 << MAX_BITS},
+                "minItems": 3,
+                "maxItems": 3,
+            },
+            "listed": {"type": "integer", "minimum": 0, "maximum": HASH_BYTES},
+        },
+        optional=("epoch", "size", "have", "symbols", "prefixes", "listed"),
+        closed=True,
     ),
     "LogQuestion": _object(
         {
@@ -180,7 +234,7 @@ def _given(what: str, content: Json = None, headers: Mapping[str, Json] | None =
     return given
 
 
-def _json(name: str, example: Json = None) -> Json:
+def _json(name: str, example: Json = None) -> dict[str, Json]:
     return {"application/json": {"schema": _ref(name), **({} if example is None else {"example": example})}}
 
 
@@ -203,7 +257,7 @@ def _operation(
         security: who may ask, where not everybody may.
     """
     problems = {**_ALWAYS, **(_WITH_A_BODY if body is not None else {}), **(refused or {})}
-    if body is _NDJSON:
+    if body is _PUSHED:
         del problems[422]  # lines have no members
     responses = {**answers, **{status: _problem(status, what) for status, what in problems.items()}}
     entry: dict[str, Json] = {
@@ -216,7 +270,7 @@ def _operation(
         entry["parameters"] = [*parameters]
     if body is not None:
         # No lines at all are a push of no operations.
-        entry["requestBody"] = {"required": body is not _NDJSON, "content": body}
+        entry["requestBody"] = {"required": body is not _PUSHED, "content": body}
     if security is not None:
         entry["security"] = security
     return entry
@@ -273,9 +327,21 @@ SYNC_PATHS: dict[str, Json] = {
     "/sync/ops/get": {
         "post": _operation(
             "read_operations",
-            "Operations by hash, children first; the answer may be a prefix",
-            {200: _given("those that are here", _NDJSON)},
-            body=_json("OperationsQuestion", {"hashes": [_OP_HASH]}),
+            "Operations by hash, or by what their hashes begin with, children first; the answer may be a prefix",
+            {200: _given("those that are here; packed where the question was bytes", {**_NDJSON, **_GZIP})},
+            body={**_json("OperationsQuestion", {"hashes": [_OP_HASH]}), **_BYTES},
+        )
+    },
+    "/sync/difference": {
+        "post": _operation(
+            "compare_sets",
+            "What two logs differ in: symbols of the log, or hashes, of all of it or of what begins with some bits",
+            {200: _given("a line of JSON, and the bytes that were asked for", _BYTES)},
+            {
+                404: "the epoch or the size is another by now: `no_log`",
+                501: "this log cannot be compared now: `not_offered`",
+            },
+            body=_json("DifferenceQuestion", {"symbols": [0, 8]}),
         )
     },
     "/sync/reconcile": {
@@ -301,7 +367,7 @@ SYNC_PATHS: dict[str, Json] = {
                 403: "this node takes no operations (`push_off`, `read_only`), or not by this token; or another page's "
                 "`Origin`",
             },
-            body=_NDJSON,
+            body=_PUSHED,
             # With a token or, as the operator chose, without.
             security=[{}, {"token": []}],
         )

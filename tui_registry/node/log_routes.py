@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import tui_registry
+from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import ApplyReport, Datastore, Head, StoreError
 from tui_registry.durable import bytes_in, free_bytes
 from tui_registry.errors import Json
@@ -34,9 +35,10 @@ from tui_registry.node.responses import NodeError, later, problem_of, wrong_meth
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Counts, Watch, add, name_route
 from tui_registry.present.pulls import report_json, tally_of
+from tui_registry.sync import difference
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 from tui_registry.sync.packed import PackedTiles
-from tui_registry.sync.tiles import LogError, Span, etag_of_head, pack, spell_head, split
+from tui_registry.sync.tiles import LogError, Span, Unpacker, etag_of_head, pack, spell_head, split
 from tui_registry.text import size_bytes
 
 if TYPE_CHECKING:
@@ -48,6 +50,11 @@ _FOREVER = b"public, max-age=31536000, immutable"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
+_GZIP = "application/gzip"
+_OCTETS = "application/octet-stream"
+# Of a hash, so many bytes or more name an operation.
+_LEAST_START = 8
+_QUESTION_BYTES = 1024
 _REJECTIONS_TOLD = 100
 _TILE_ROUTE = "/sync/{epoch}/entries/{name}"
 # Bytes free on the disk below which a node that writes is not ready: it could soon not write any more.
@@ -94,6 +101,7 @@ class LogRoutes:
         self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/sync/ops/get": _ByHash(datastore, queues, bounds).answer,
             "/sync/ops": _Pushes(datastore, tokens, queues, accept_ops, bounds, watch).answer,
+            "/sync/difference": _Differing(datastore, heads, queues, bounds).answer,
             "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds).answer,
         }
 
@@ -199,11 +207,13 @@ class _Of(NamedTuple):
 
 
 def _read_head(datastore: Datastore) -> _Of:
-    head = datastore.log.head()
+    head = datastore.log.signed_head()
     # Before anybody is told: a backup that is put back later must not be served under this epoch.
     unmarked = datastore.mark.note(head)
     fields = [(b"cache-control", b"max-age=2")]
-    return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag_of_head(head)), unmarked is None)
+    # As long as something of it is being made it is told anew each time: by the tag nobody would hear of the rest.
+    etag = etag_of_head(head) if head.set else None
+    return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag), unmarked is None)
 
 
 def _read_health(datastore: Datastore) -> _Of:
@@ -235,6 +245,11 @@ class _Kept:
     async def head(self, client: Client) -> Head:
         """The head that the answer is of."""
         return (await self._now(client)).head
+
+    async def told(self, client: Client) -> tuple[Head, bytes]:
+        """The head that the answer is of, and the answer."""
+        now = await self._now(client)
+        return now.head, now.known.body
 
     async def _now(self, client: Client) -> _Of:
         if self._last is not None and self._last[0] == self._datastore.changes():
@@ -450,6 +465,8 @@ class _ByHash:
 
     async def answer(self, request: Request) -> Response:
         bounds = self._bounds
+        if request.headers.get("content-type") == _OCTETS:
+            return await self._raw(request)
         body = await read_json(request, bounds.question_bytes, bounds, self._queues)
         hashes = expect_members(body, "hashes").get("hashes")
         if not isinstance(hashes, list) or len(hashes) > bounds.hashes:
@@ -460,6 +477,25 @@ class _ByHash:
         read = self._datastore.log.by_hash
         lines = await self._queues.read(request.scope["client"], read, wanted, bounds.answer_bytes)
         return Response(b"".join(line + b"\n" for line in lines), 200, None, _NDJSON)
+
+    async def _raw(self, request: Request) -> Response:
+        """By what their hashes begin with, packed as tiles are."""
+        bounds = self._bounds
+        body = await read_body(request, 1 + bounds.hashes * HASH_BYTES, bounds)
+        width = body[0] if body else 0
+        if not _LEAST_START <= width <= HASH_BYTES or (len(body) - 1) % width:
+            raise NodeError(
+                "bad_body",
+                f"the body must be a byte, {_LEAST_START} to {HASH_BYTES}, and as many bytes of each hash as it says",
+            )
+        starts = [body[at : at + width] for at in range(1, len(body), width)]
+        if len(starts) > bounds.hashes:
+            raise NodeError("too_large", f"at most {bounds.hashes:,} operations are given at once: ask for fewer")
+        packed = await self._queues.read(request.scope["client"], self._packed, starts)
+        return Response(packed, 200, None, _GZIP)
+
+    def _packed(self, starts: list[bytes]) -> bytes:
+        return pack(self._datastore.log.beginning(starts, self._bounds.answer_bytes))
 
 
 # Pushes
@@ -499,15 +535,26 @@ class _Pushes:
         with self._unchecked.coming(source) as coming:
             # Its turn comes after its body: who sends slowly keeps nobody waiting.
             body = await coming.whole(request)
-            report = await self._queues.push(client, self._push, body, source)
+            is_packed = request.headers.get("content-type") == _GZIP
+            report, epoch = await self._queues.push(client, self._push, body, source, is_packed)
         for outcome, number in tally_of(report).counts().items():
             if outcome != "conflicts":
                 add(self._watch.counts.pushed, outcome, number)
         told = report_json(report, _REJECTIONS_TOLD, self._bounds.hashes)
+        told["appended"] = {"epoch": epoch, "ranges": [[start, stop] for start, stop in report.appended]}
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, _JSON)
 
-    def _push(self, body: bytes, source: str) -> ApplyReport:
+    def _push(self, body: bytes, source: str, is_packed: bool) -> tuple[ApplyReport, str]:
         bounds = self._bounds
+        if is_packed:
+            # Never more of it than a push may be: what unpacks to more is not looked at.
+            unpacker = Unpacker(bounds.push_bytes)
+            try:
+                unpacker.feed(body)
+                body = unpacker.whole()
+            except LogError as error:
+                code = "too_large" if error.code == "too_large" else "no_operations"
+                raise NodeError(code, f"the body {error.reason}") from None
         # Not left to `split`, as too many lines are not malformed: the caller can send them in two pushes.
         if body.count(b"\n") > bounds.push_lines:
             raise NodeError(
@@ -519,7 +566,9 @@ class _Pushes:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         if bytes_in(self._datastore.data_dir) >= bounds.push_store_bytes:
             raise NodeError("full", "this node has no room for more operations from others")
-        return self._datastore.apply(lines, source=source)
+        # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
+        epoch = self._datastore.log.head(make_key=False).epoch
+        return self._datastore.apply(lines, source=source), epoch
 
 
 class _Unchecked:
@@ -624,6 +673,37 @@ class Pushers:
 
 
 # Comparing
+
+
+class _Differing:
+    """Answers from what is kept with the log, by epoch and size: it remembers nothing from one question to the next."""
+
+    def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
+        self._datastore = datastore
+        self._heads = heads
+        self._queues = queues
+        self._bounds = bounds
+
+    async def answer(self, request: Request) -> Response:
+        body = await read_json(request, _QUESTION_BYTES, self._bounds, self._queues)
+        try:
+            asked = difference.read_question(expect_members(body, *difference.QUESTION_MEMBERS))
+        except difference.QuestionError as error:
+            raise wrong(error.path, str(error)) from None
+        client: Client = request.scope["client"]
+        head, spelt = await self._heads.told(client)
+        # Parts of the log are looked through; all else is at hand.
+        queue = self._queues.read if asked.prefixes is None else self._queues.search
+        try:
+            told, data = await queue(client, difference.answer, self._datastore, head, asked)
+        except difference.QuestionError as error:
+            if error.code == "type":
+                raise wrong(error.path, str(error)) from None
+            raise NodeError(error.code, str(error)) from None
+        line = _spelt(told)
+        if asked.epoch is None:
+            line = b'{"head":' + spelt + b"," + line[1:]
+        return Response(line + b"\n" + data, 200, None, _OCTETS)
 
 
 class _Reconciling:

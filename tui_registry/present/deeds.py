@@ -34,6 +34,11 @@ def standing(operation: Operation | HistoryEntry) -> Standing:
     return "rival"
 
 
+def deed(operation: Operation) -> str:
+    """What an operation of a list did: `edited`, or `edited manifest` where it wrote the manifest of the record."""
+    return f"{operation.did} manifest" if operation.of == "manifest" else operation.did
+
+
 def by_whom(actor: str, mine: bool, names: Mapping[str, str]) -> str:
     """Who signed it: `you`, the name that this replica has for the key (not made safe), or `0x7a1c..93ef`.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
-from tui_registry.present.deeds import standing
+from tui_registry.present.deeds import deed, standing
 from tui_registry.text import exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def line(operation: Operation, now: int) -> str:
     version = f" {safe_text(operation.version, 24)}" if operation.version else ""
     how = standing(operation)
     stands = f" ({how})" if how else ""
-    return f"{operation.did} {name}{version}, says {ago(now - operation.updated_at)}, {came_from(operation)}{stands}"
+    return f"{deed(operation)} {name}{version}, says {ago(now - operation.updated_at)}, {came_from(operation)}{stands}"
 
 
 def came_from(operation: Operation) -> str:

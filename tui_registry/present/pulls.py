@@ -42,6 +42,7 @@ COUNTS = (
     Count("rejected", "rejected", "rejected", ""),
     Count("pending", "pending", "waiting for earlier ones", "they wait for earlier ones"),
     Count("unsupported", None, "of a later version", "of a later version"),
+    Count("left_out", "left out", "left out", "left out by this replica's own choice"),
     Count("conflicts", "in conflict", "in conflict", None),
 )
 
@@ -49,13 +50,14 @@ COUNTS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """How many operations from elsewhere were stored, were here already, wait for their children, break a rule, are
-    of a later version; and how many records those that were stored brought into conflict."""
+    of a later version, were left out here; and how many records those that were stored brought into conflict."""
 
     applied: int = 0
     known: int = 0
     pending: int = 0
     rejected: int = 0
     unsupported: int = 0
+    left_out: int = 0
     conflicts: int = 0
 
     def counts(self) -> dict[str, int]:
@@ -66,6 +68,7 @@ class Tally:
             "pending": self.pending,
             "rejected": self.rejected,
             "unsupported": self.unsupported,
+            "left_out": self.left_out,
             "conflicts": self.conflicts,
         }
 
@@ -113,6 +116,88 @@ def out_of_time(peer: str, next_time: str = "The next sync goes on from here") -
     return SyncError(peer, "out_of_time", f"did not end within the time that it was given. {next_time}")
 
 
+class Concern(NamedTuple):
+    """Something about the key of a peer, or about what it signed, that its reader has to know. It stops no pull: each
+    operation proves its own author, whoever passes it on. All of it is safe to show.
+
+    Attributes:
+        code: `another_key`, `unsigned`, `two_faces` or `other_root`.
+        brief: a word or two, for a column.
+        sentence: what is the case, without a full stop. remedy: what may be behind it, and what to do.
+    """
+
+    code: str
+    brief: str
+    sentence: str
+    remedy: str
+
+
+def concerns_of(peer: Peer, accept: str | None = None) -> tuple[Concern, ...]:
+    """What is to be told of a peer's key and heads, the worst first; nothing where all is as it was, and nothing of a
+    peer that has never signed a head, as those of version 0.1.
+
+    Args:
+        accept: what accepts a key, a key of the app; None for the command.
+    """
+    found = []
+    accept = accept or f"'peer trust {safe_text(peer.name, 40)}'"
+    if peer.faces:
+        key = peer.signed_by or peer.pinned or ""
+        said = (
+            f"0x{safe_text(key, 40)} has signed two heads of one log that cannot both be true: others may be shown "
+            "another log than you"
+        )
+        found.append(Concern("two_faces", "two faces", said, _TWO_FACES.format(accept)))
+    if peer.pinned is not None and peer.signed_by is None and peer.their_size is not None:
+        said = f"its head bears no signature, and it is known by that of 0x{safe_text(peer.pinned, 40)}"
+        found.append(Concern("unsigned", "not signed", said, _NOT_SIGNED.format(accept)))
+    elif peer.pinned is not None and peer.signed_by not in (None, peer.pinned):
+        new, old = safe_text(peer.signed_by or "", 40), safe_text(peer.pinned, 40)
+        said = f"its head is signed by another key than it is known by: by 0x{new}, and not by 0x{old}"
+        found.append(Concern("another_key", "another key", said, _ANOTHER_KEY.format(accept)))
+    if peer.root_fits is False:
+        said = "the root that its head names is not that of the entries that it sent"
+        found.append(Concern("other_root", "other root", said, _OTHER_ROOT))
+    return tuple(found)
+
+
+def concern_json(concern: Concern) -> dict[str, Json]:
+    """A concern as `--json` tells it."""
+    return {"code": concern.code, "sentence": concern.sentence, "remedy": concern.remedy}
+
+
+def key_words(peer: Peer) -> str:
+    """By which key a peer's heads are known, and whether its last one bears that; safe to show."""
+    known, signed = safe_text(peer.pinned or "", 40), safe_text(peer.signed_by or "", 40)
+    if not known:
+        return "none yet: no head of it that was read bears a signature"
+    if signed == known:
+        return f"0x{known}, which signed its last head"
+    if signed:
+        return f"0x{known}; its last head is signed by 0x{signed}"
+    return f"0x{known}" if peer.their_size is None else f"0x{known}; its last head bears no signature"
+
+
+def root_words(peer: Peer) -> str:
+    """Whether what a peer signed of its log fits what it sent."""
+    if peer.root_fits is None:
+        return "not checked: not all of its log was read one by one, or it signs none"
+    return "fits all that was read" if peer.root_fits else "does not fit what was read"
+
+
+_STAYS = "What came from it stays: each operation is signed by its owner"
+_ANOTHER_KEY = f"Ask whoever runs it. {{}} accepts the new key. {_STAYS}"
+_NOT_SIGNED = (
+    "A node signs none while it has no key that can be read, or makes its index anew; version 0.1 never does. Ask "
+    f"whoever runs it. {{}} accepts it so. {_STAYS}"
+)
+_TWO_FACES = (
+    "It deceives somebody, or goes on from a backup under the old name of its log. 'peer faces' shows the proof, which "
+    "anybody can check; {} says that you know"
+)
+_OTHER_ROOT = f"Tell whoever runs it: what it signed is not what it gives. {_STAYS}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullResult(Tally):
     """What a pull came to. What was stored stays stored, also when `error` is set.
@@ -124,6 +209,7 @@ class PullResult(Tally):
         bytes: received as message bodies. seconds: it took.
         restarted: the peer's log was read from its start again.
         elsewhere: how many of those that are new this replica's own key signed, and not here.
+        concerns: what there is to be told of the peer's key and heads, as it is after this pull.
         stale: its head was an older one of the log that was read already, as a cache or a backup keeps it.
         still_spoilt: entries of its log that an earlier pull refused for their bytes, and that are no better now.
         error: why it ended early; a `SyncError`, or what the Datastore raised.
@@ -140,10 +226,22 @@ class PullResult(Tally):
     still_spoilt: int = 0
     error: RegistryError | None
     elsewhere: int = 0
+    concerns: tuple[Concern, ...] = ()
 
     @property
     def ok(self) -> bool:
         return self.error is None
+
+    @property
+    def odd(self) -> tuple[str, ...]:
+        """The codes of the concerns: where they are those of the pull before, there is no news in them, be it that a
+        peer shows another key each time."""
+        return tuple(concern.code for concern in self.concerns)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The concerns for people, a sentence or two each that name the peer; safe to show."""
+        return tuple(f"{self.peer}: {concern.sentence}. {concern.remedy}" for concern in self.concerns)
 
     @property
     def first_rejection(self) -> str | None:
@@ -313,13 +411,16 @@ def tally_of(report: ApplyReport) -> Tally:
         pending=report.pending,
         rejected=len(report.rejected),
         unsupported=report.unsupported,
+        left_out=report.left_out.total(),
         conflicts=report.conflicts,
     )
 
 
 def kept_out(peer: Peer) -> Iterator[tuple[Count, int]]:
     """How many operations of a peer are not in this log, by what keeps them out."""
-    numbers = Tally(rejected=peer.rejected, pending=peer.pending, unsupported=peer.unsupported).counts()
+    numbers = Tally(
+        rejected=peer.rejected, pending=peer.pending, unsupported=peer.unsupported, left_out=peer.left_out
+    ).counts()
     return ((count, numbers[count.name]) for count in COUNTS if count.kept_out is not None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.text import plural, safe_text
 
@@ -16,23 +17,30 @@ _LONGEST = 60
 
 def question(undo: Undo, note: str = "") -> str:
     """The question before it is done; `note` follows the name, such as the beginning of the id."""
-    what = f"{undo.kind} {undo.name}{note}"
+    what = f"{_what(undo)}{note}"
     if undo.now is None:
         return f"Bring back the {what}?"
     if undo.then is None:
-        return f"Undo the registration of {what}, that is, delete it?"
+        done = "writing" if undo.of == "manifest" else "registration"
+        return f"Undo the {done} of {what}, that is, delete it?"
     return f"Undo the last change of {what}?"
+
+
+def _what(undo: Undo) -> str:
+    return f"{'manifest of ' if undo.of == 'manifest' else ''}{undo.kind} {undo.name}"
 
 
 def detail(undo: Undo) -> str:
     """Lines below the question: each field that would change, and what the history keeps."""
-    changes = changed_rows(undo.now, undo.then)
+    changes = (changed_manifest_rows if undo.of == "manifest" else changed_rows)(undo.now, undo.then)
     lines = [
         f"{now.label}: {safe_text(now.text, _LONGEST)} → {safe_text(then.text, _LONGEST)}"
         for now, then in changes[:_SHOWN]
     ]
     if len(changes) > _SHOWN:
         lines.append(f"and {len(changes) - _SHOWN} more fields")
+    if undo.manifest is not None:
+        lines.append("The manifest that was deleted with it comes back too.")
     if undo.then is not None and undo.now is not None and not lines:
         lines.append("No field changes, only the time.")
     lines.append("This is one more signed operation: the history keeps all that came before.")
@@ -47,7 +55,9 @@ def answer(undo: Undo) -> str:
 def done(undo: Undo) -> str:
     """What was done, once it is. Whoever shows it adds how to take it back."""
     if undo.then is None:
-        return f"deleted {undo.kind} {undo.name}"
+        return f"deleted {_what(undo)}"
+    if undo.of == "manifest":
+        return f"{_what(undo)} is {'back' if undo.now is None else 'as it was before'}"
     if undo.now is None:
         return f"{undo.name} is back"
     # The name may be one of the things that came back.

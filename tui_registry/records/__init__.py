@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .as_written import read_record
     from .authoring import check
     from .documents import DocumentError, load_document
+    from .manifests import check_manifest
     from .schema import FIELDS, defaults
     from .types import (
         AgentFramework,
@@ -15,18 +16,58 @@ if TYPE_CHECKING:
         AgentType,
         AIAgent,
         AIModel,
+        Architecture,
+        Artifact,
+        Derivation,
+        Evaluation,
+        Interface,
+        InterfaceProtocol,
+        Manifest,
+        ManifestStatus,
         ModelFramework,
         ModelResourceRequirements,
         ModelType,
         Other,
         QuantizationType,
+        Relation,
+        SubjectKind,
     )
-    from .wire import ShapeError, canonical_bytes, derive_id, wire_limits, wire_problems
+    from .wire import ShapeError, canonical_bytes, derive_id, derive_manifest_id, wire_limits, wire_problems
 
 __all__ = [
-    "FIELDS", "AIAgent", "AIModel", "AgentFramework", "AgentResourceRequirements", "AgentType", "DocumentError",
-    "ModelFramework", "ModelResourceRequirements", "ModelType", "Other", "QuantizationType", "ShapeError",
-    "canonical_bytes", "check", "defaults", "derive_id", "load_document", "read_record", "wire_limits", "wire_problems",
+    "FIELDS",
+    "AIAgent",
+    "AIModel",
+    "AgentFramework",
+    "AgentResourceRequirements",
+    "AgentType",
+    "Architecture",
+    "Artifact",
+    "Derivation",
+    "DocumentError",
+    "Evaluation",
+    "Interface",
+    "InterfaceProtocol",
+    "Manifest",
+    "ManifestStatus",
+    "ModelFramework",
+    "ModelResourceRequirements",
+    "ModelType",
+    "Other",
+    "QuantizationType",
+    "Relation",
+    "ShapeError",
+    "SubjectKind",
+    "canonical_bytes",
+    "check",
+    "check_manifest",
+    "defaults",
+    "derive_id",
+    "derive_manifest_id",
+    "load_document",
+    "read_record",
+    "wire_limits",
+    "wire_problems",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -34,6 +75,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         "read_record": ".as_written",
         "check": ".authoring",
+        "check_manifest": ".manifests",
         **dict.fromkeys(("DocumentError", "load_document"), ".documents"),
         **dict.fromkeys(("FIELDS", "defaults"), ".schema"),
         **dict.fromkeys(
@@ -48,9 +90,22 @@ __getattr__, __dir__ = lazy_exports(
                 "ModelType",
                 "Other",
                 "QuantizationType",
+                "Architecture",
+                "Artifact",
+                "Derivation",
+                "Evaluation",
+                "Interface",
+                "InterfaceProtocol",
+                "Manifest",
+                "ManifestStatus",
+                "Relation",
+                "SubjectKind",
             ),
             ".types",
         ),
-        **dict.fromkeys(("ShapeError", "canonical_bytes", "derive_id", "wire_limits", "wire_problems"), ".wire"),
+        **dict.fromkeys(
+            ("ShapeError", "canonical_bytes", "derive_id", "derive_manifest_id", "wire_limits", "wire_problems"),
+            ".wire",
+        ),
     },
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from typing import Literal, TypeAlias, Union
 
-from tui_registry.errors import Json, Kind, Record
+from tui_registry.errors import Json, Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 
 NULL_HASH = "0" * 64
@@ -18,18 +18,29 @@ MAX_TIME = 253402300799  # 9999-12-31T23:59:59Z, the last second that every cale
 MAX_OP_BYTES = 65_536
 MAX_CHILDREN = 16  # heads that one operation names
 # Of all rules that decide what is valid: remembered rejections fall when this number changes.
-RULES_VERSION = 1
+RULES_VERSION = 2
+# The first of them that knows manifests.
+MANIFEST_RULES = 2
 # Of the authoring rules, the table of licences and the linter of templates, as far as they find errors in a record that
 # keeps the wire limits: replicas remember which records have some, and judge them anew when this number changes.
 AUTHORING_VERSION = 1
 
 
+class Form(NamedTuple):
+    """What text has to look like, as a regular expression for all of it, and how people are told."""
+
+    pattern: str
+    sentence: str
+
+
 class Text(NamedTuple):
-    """UTF-8 text of `least`..`most` characters; `hex_digits` instead asks for exactly so many lower-case hex digits."""
+    """UTF-8 text of `least`..`most` characters; `hex_digits` instead asks for exactly so many lower-case hex digits.
+    Text of a `form` that is not empty has that form."""
 
     most: int
     least: int = 0
     hex_digits: int = 0
+    form: Form | None = None
 
 
 class Integer(NamedTuple):
@@ -45,21 +56,22 @@ class Flag(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A closed enum of names that ends in `Other(text of 1..64 characters)`."""
+    """A closed enum of names that ends in `Other(text of 1..64 characters)`, unless it has no other."""
 
     names: tuple[str, ...]
+    has_other: bool = True
 
 
 class Optional(NamedTuple):
     """A value or null."""
 
-    of: Integer | Variant
+    of: Integer | Variant | Text | Struct
 
 
 class Many(NamedTuple):
     """A list of at most `most` items."""
 
-    of: Text | Variant
+    of: Text | Variant | Struct
     most: int
 
 
@@ -233,12 +245,93 @@ FIELDS: dict[Kind, tuple[Field, ...]] = {
     ),
 }  # fmt: skip
 
-ID_FIELD: dict[Kind, str] = {"model": "model_id", "agent": "agent_id"}
+# ---- manifests: what stands behind a record ------------------------------------------------------------------------
+
+SUBJECT_KINDS = ("Model", "Agent")
+STATUSES = ("Active", "Deprecated", "Withdrawn")
+INTERFACE_PROTOCOLS = ("A2A", "MCP", "OpenAI", "Ollama")
+RELATIONS = ("Finetune", "Adapter", "Merge", "Quantized", "Distilled")
+
+# Which schemes there are is no limit of the protocol: the list could never grow.
+URI = Form(
+    r"[!#-;=?-\[\]_a-z~]+",
+    'must be a URI: printable ASCII without spaces and without " < > \\ ^ { | } and the backtick',
+)
+_NUMBER = Form(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,12})?", "must be a plain decimal number, such as 0.713 or -12")
+_LANGUAGE = Form(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*", "must be a language tag, such as en, pt-BR or zh-Hans")
+_URI = Text(2048, least=1, form=URI)
+_URI_OR_EMPTY = Text(2048, form=URI)
+_DIGEST = Optional(Text(64, hex_digits=64))
+
+_ARTIFACT = Struct((
+    Field("uri", _URI, "", "Where", "", "hf://org/model/model.safetensors", "An address, or a path in the repository"),
+    Field("media_type", Text(128), "", "Media type"),
+    Field("sha256", _DIGEST, None, "SHA-256"),
+    Field("size_bytes", Optional(U64), None, "Bytes"),
+    Field("quantization", Optional(Variant(QUANTIZATION_TYPES)), None, "Quantisation"),
+))  # fmt: skip
+_INTERFACE = Struct((
+    Field("url", _URI, "", "Address", "", "https://example.org/mcp", "Where it answers"),
+    Field("protocol", Variant(INTERFACE_PROTOCOLS), "MCP", "Protocol", about="What it speaks there"),
+    Field("version", Text(64), "", "Protocol version"),
+))  # fmt: skip
+_DERIVATION = Struct((
+    Field("relation", Variant(RELATIONS), "Finetune", "Relation", about="How it was made from that"),
+    Field("model_id", Optional(_HASH), None, "Model", about="The id of a record, where there is one"),
+    Field("name", Text(256), "", "Name", "", "org/base-model", "What people call it"),
+    Field("sha256", _DIGEST, None, "SHA-256"),
+))  # fmt: skip
+_ARCHITECTURE = Struct((
+    Field("layers", U32, 0, "Layers"),
+    Field("kv_heads", U32, 0, "Key and value heads", about="Heads that keys and values are kept for"),
+    Field("head_dim", U32, 0, "Head size", about="Numbers to a head"),
+    Field("experts", Optional(U32), None, "Experts"),
+    Field("active_parameters", Optional(U64), None, "Active parameters", "count", "3.3b", "Used for each token"),
+    Field("kv_token_bytes", Optional(U32), None, "Cache to a token", about="Bytes at 16 bits to a value"),
+    Field("kv_constant_bytes", Optional(U64), None, "Cache besides", about="Bytes that do not grow with the tokens"),
+))  # fmt: skip
+_EVALUATION = Struct((
+    Field("benchmark", Text(128, least=1), "", "Benchmark", "", "MMLU"),
+    Field("metric", Text(64, least=1), "", "Metric", "", "accuracy"),
+    Field("value", Text(32, least=1, form=_NUMBER), "", "Value", "", "0.713"),
+    Field("source", _URI_OR_EMPTY, "", "Source", about="Where that is shown"),
+))  # fmt: skip
+
+MANIFEST_FIELDS: tuple[Field, ...] = (
+    Field("manifest_id", _HASH, NULL_HASH, "Id"),
+    _OWNER,
+    Field("subject_id", _HASH, NULL_HASH, "Record"),
+    Field("subject_kind", Variant(SUBJECT_KINDS, has_other=False), "Model", "Kind of record"),
+    Field("subject_name", Text(128, least=1), "", "First name of the record"),
+    Field("status", Variant(STATUSES), "Active", "Status", about="Whether it is still to be used"),
+    Field("status_message", Text(500), "", "Reason", "", "Answers wrongly in Dutch: use 1.1", "Why, and what to do"),
+    Field("superseded_by", Optional(_HASH), None, "Replaced by", about="The record to use instead"),
+    Field("artifacts", Many(_ARTIFACT, 256), [], "Files", about="Where the bytes are"),
+    Field("interfaces", Many(_INTERFACE, 16), [], "Interfaces", about="Where it answers, and what it speaks"),
+    Field("derived_from", Many(_DERIVATION, 16), [], "Made from", about="What it was made from"),
+    Field("required_models", Many(_HASH, 16), [], "Needs", about="Models without which it does not work"),
+    Field("architecture", Optional(_ARCHITECTURE), None, "Architecture"),
+    Field("evaluations", Many(_EVALUATION, 64), [], "Evaluations", about="What it was measured at"),
+    Field("datasets", Many(Text(256, least=1), 64), [], "Datasets", "", "HuggingFaceFW/fineweb", "Trained on"),
+    Field("languages", Many(Text(64, least=1, form=_LANGUAGE), 64), [], "Languages", "", "en, zh-Hans"),
+    Field("repository_url", _URI_OR_EMPTY, "", "Repository", "", "https://github.com/org/repo"),
+    Field("documentation_url", _URI_OR_EMPTY, "", "Documentation", "", "https://example.org/docs"),
+    _CREATED,
+    _UPDATED,
+)  # fmt: skip
+
+# What an operation can write: records, and what stands behind them.
+OP_FIELDS: dict[OpKind, tuple[Field, ...]] = {
+    "model": FIELDS["model"],
+    "agent": FIELDS["agent"],
+    "manifest": MANIFEST_FIELDS,
+}
+ID_FIELD: dict[OpKind, str] = {"model": "model_id", "agent": "agent_id", "manifest": "manifest_id"}
 
 
-def defaults(kind: Kind) -> Record:
+def defaults(kind: OpKind) -> Record:
     """A fresh plain record of that kind, every field at its default (a draft: it cannot be signed as it is)."""
-    return {field.name: copy.deepcopy(field.default) for field in FIELDS[kind]}
+    return {field.name: copy.deepcopy(field.default) for field in OP_FIELDS[kind]}
 
 
 def leaves(kind: Kind) -> dict[str, Field]:

@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from tui_registry.errors import Kind, Problem, Record
-from tui_registry.records import authoring, schema, wire
+from tui_registry.errors import Kind, OpKind, Problem, Record
+from tui_registry.records import authoring, manifests, schema, wire
 
 # ---- enums ---------------------------------------------------------------------------------------------------------
 
@@ -74,6 +74,40 @@ class AgentType(StrEnum):
     CODE_GENERATOR = "CodeGenerator"
     CONTENT_CREATOR = "ContentCreator"
     RESEARCHER = "Researcher"
+
+
+class SubjectKind(StrEnum):
+    """What a manifest belongs to."""
+
+    MODEL = "Model"
+    AGENT = "Agent"
+
+
+class ManifestStatus(StrEnum):
+    """Whether a record is still to be used."""
+
+    ACTIVE = "Active"
+    DEPRECATED = "Deprecated"
+    WITHDRAWN = "Withdrawn"
+
+
+class InterfaceProtocol(StrEnum):
+    """What a record speaks where it answers."""
+
+    A2A = "A2A"
+    MCP = "MCP"
+    OPENAI = "OpenAI"
+    OLLAMA = "Ollama"
+
+
+class Relation(StrEnum):
+    """How a model was made from another."""
+
+    FINETUNE = "Finetune"
+    ADAPTER = "Adapter"
+    MERGE = "Merge"
+    QUANTIZED = "Quantized"
+    DISTILLED = "Distilled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +177,16 @@ _AgentFramework = Annotated[
     AgentFramework | Other, PlainValidator(_variant_of(AgentFramework)), _PLAIN, _variant_schema(AgentFramework)
 ]
 _AgentType = Annotated[AgentType | Other, PlainValidator(_variant_of(AgentType)), _PLAIN, _variant_schema(AgentType)]
+_Status = Annotated[
+    ManifestStatus | Other, PlainValidator(_variant_of(ManifestStatus)), _PLAIN, _variant_schema(ManifestStatus)
+]
+_Protocol = Annotated[
+    InterfaceProtocol | Other,
+    PlainValidator(_variant_of(InterfaceProtocol)),
+    _PLAIN,
+    _variant_schema(InterfaceProtocol),
+]
+_Relation = Annotated[Relation | Other, PlainValidator(_variant_of(Relation)), _PLAIN, _variant_schema(Relation)]
 
 # ---- scalars -------------------------------------------------------------------------------------------------------
 
@@ -170,13 +214,14 @@ class _Checked(BaseModel):
 
 
 class _Record(_Checked):
-    """What models and agents share beside fields; their fields are spelt out in order in each, as the order counts."""
+    """What models, agents and manifests share beside fields; their fields are spelt out in order in each, as the order
+    counts."""
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[OpKind]
 
     @property
     def id(self) -> str:
-        """`model_id` or `agent_id`."""
+        """`model_id`, `agent_id` or `manifest_id`."""
         value = getattr(self, schema.ID_FIELD[self.kind])
         assert isinstance(value, str)
         return value
@@ -204,6 +249,8 @@ class _Record(_Checked):
     # pydantic's deprecated classmethod of this name is of no use here, and `validate()` is our stable public API.
     def validate(self) -> list[Problem]:  # type: ignore[override]
         """What the authoring rules say, without knowledge of other records; empty when the record can be signed."""
+        if self.kind == "manifest":
+            return manifests.check_manifest(self.to_plain())
         return authoring.check(self.kind, self.to_plain())
 
 
@@ -285,3 +332,83 @@ class AIAgent(_Record):
     resource_requirements: AgentResourceRequirements = Field(default_factory=AgentResourceRequirements)
     capabilities: _Strs = Field(default_factory=list)
     tools: _Strs = Field(default_factory=list)
+
+
+# ---- manifests -----------------------------------------------------------------------------------------------------
+
+
+class Artifact(_Checked):
+    """A file of a record: its address, or a name within the repository; SHA-256 as hex, size in bytes."""
+
+    uri: _Str = ""
+    media_type: _Str = ""
+    sha256: _Str | None = None
+    size_bytes: _U64 | None = None
+    quantization: _Quantization | None = None
+
+
+class Interface(_Checked):
+    """Where a record answers, and what it speaks there."""
+
+    url: _Str = ""
+    protocol: _Protocol = InterfaceProtocol.MCP
+    version: _Str = ""
+
+
+class Derivation(_Checked):
+    """What a model was made from: the id of a record where there is one, the name that people call it."""
+
+    relation: _Relation = Relation.FINETUNE
+    model_id: _Str | None = None
+    name: _Str = ""
+    sha256: _Str | None = None
+
+
+class Architecture(_Checked):
+    """What decides how much memory a context takes. The last two are bytes at 16 bits a value, where the plain formula
+    of layers, heads and their size is wrong."""
+
+    layers: _U32 = 0
+    kv_heads: _U32 = 0
+    head_dim: _U32 = 0
+    experts: _U32 | None = None
+    active_parameters: _U64 | None = None
+    kv_token_bytes: _U32 | None = None
+    kv_constant_bytes: _U64 | None = None
+
+
+class Evaluation(_Checked):
+    """A result: `value` is a decimal number as text."""
+
+    benchmark: _Str = ""
+    metric: _Str = ""
+    value: _Str = ""
+    source: _Str = ""
+
+
+class Manifest(_Record):
+    """What stands behind a record, signed by its owner: where its bytes and endpoints are, what it was made from, and
+    whether it is still to be used. `created_at` is the record's; times are Unix seconds."""
+
+    kind: ClassVar[OpKind] = "manifest"
+
+    manifest_id: _Str = schema.NULL_HASH
+    owner_id: _Str = schema.NULL_HASH
+    subject_id: _Str = schema.NULL_HASH
+    subject_kind: SubjectKind = SubjectKind.MODEL
+    subject_name: _Str = ""
+    status: _Status = ManifestStatus.ACTIVE
+    status_message: _Str = ""
+    superseded_by: _Str | None = None
+    artifacts: Annotated[list[Artifact], Field(strict=True)] = Field(default_factory=list)
+    interfaces: Annotated[list[Interface], Field(strict=True)] = Field(default_factory=list)
+    derived_from: Annotated[list[Derivation], Field(strict=True)] = Field(default_factory=list)
+    required_models: _Strs = Field(default_factory=list)
+    architecture: Architecture | None = None
+    evaluations: Annotated[list[Evaluation], Field(strict=True)] = Field(default_factory=list)
+    datasets: _Strs = Field(default_factory=list)
+    languages: _Strs = Field(default_factory=list)
+    repository_url: _Str = ""
+    documentation_url: _Str = ""
+    created_at: _I64 = 0
+    updated_at: _I64 = 0

@@ -14,9 +14,9 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.errors import Json, Kind, OpKind, Problem, Record
 from tui_registry.records import schema
-from tui_registry.records.schema import FIELDS, MAX_TIME, OTHER_TEXT, Field, FieldType
+from tui_registry.records.schema import MAX_TIME, OP_FIELDS, OTHER_TEXT, Field, FieldType
 
 _Encode: TypeAlias = Callable[[Json], bytes]
 _Check: TypeAlias = Callable[[str, Json], Iterator[Problem]]
@@ -34,7 +34,7 @@ class ShapeError(ValueError):
         self.sentence = sentence
 
 
-def canonical_bytes(kind: Kind, record: Record) -> bytes:
+def canonical_bytes(kind: OpKind, record: Record) -> bytes:
     """The record's canonical bytes.
 
     Raises:
@@ -43,14 +43,14 @@ def canonical_bytes(kind: Kind, record: Record) -> bytes:
     return _encode_fields(_ENCODERS[kind], record)
 
 
-def check_shape(kind: Kind, record: Record) -> None:
+def check_shape(kind: OpKind, record: Record) -> None:
     """Raise `ShapeError` unless the record has exactly the fields, order, types and widths of its kind."""
     canonical_bytes(kind, record)
 
 
-def wire_problems(kind: Kind, record: Record) -> Iterator[Problem]:
+def wire_problems(kind: OpKind, record: Record) -> Iterator[Problem]:
     """Every wire limit that a record of the right shape breaks, as errors (codes `required`, `too_long`, `too_many`,
-    `nul`, `not_hex`, `time_range`, `time_order`).
+    `nul`, `not_hex`, `form`, `time_range`, `time_order`).
 
     Part of the protocol: never depends on a clock, a setting or a library's version.
     """
@@ -66,7 +66,7 @@ def wire_problems(kind: Kind, record: Record) -> Iterator[Problem]:
             yield _error("updated_at", "time_order", "updated_at lies before created_at")
 
 
-def wire_limits(kind: Kind, record: Record) -> Problem | None:
+def wire_limits(kind: OpKind, record: Record) -> Problem | None:
     """The first wire limit that the record breaks, or None."""
     return next(wire_problems(kind, record), None)
 
@@ -75,6 +75,11 @@ def derive_id(kind: Kind, owner_id: str, name: str, created_at: int) -> str:
     """The id of a new record: 64 hex digits, bound to owner, name and second of creation; see protocol.md, Ids."""
     parts = (kind.encode(), owner_id.encode(), name.encode(), created_at.to_bytes(8, "big", signed=True))
     return hashlib.sha3_256(b"\0".join(parts)).hexdigest()
+
+
+def derive_manifest_id(subject_id: str) -> str:
+    """The id of the one manifest that a record can have: 64 hex digits; see protocol.md, Ids."""
+    return hashlib.sha3_256(b"manifest\0" + subject_id.encode()).hexdigest()
 
 
 # How: encoders, one closure per field, so that an operation from a peer costs one call a field.
@@ -114,12 +119,12 @@ def _flag(value: Json) -> bytes:
 def _variant(of: schema.Variant) -> _Encode:
     known = {name: struct.pack("<I", index) for index, name in enumerate(of.names)}
     other = struct.pack("<I", len(of.names))
-    names = f'must be one of {", ".join(of.names)} or {{"Other": text}}'
+    names = f"must be one of {', '.join(of.names)}" + (' or {"Other": text}' if of.has_other else "")
 
     def encode(value: Json) -> bytes:
         if type(value) is str and value in known:
             return known[value]
-        if type(value) is dict and len(value) == 1 and "Other" in value:
+        if of.has_other and type(value) is dict and len(value) == 1 and "Other" in value:
             return other + _text(value["Other"])
         raise TypeError(names)
 
@@ -134,9 +139,22 @@ def _many(inner: _Encode) -> _Encode:
     def encode(value: Json) -> bytes:
         if type(value) is not list:
             raise TypeError("must be a list")
-        return _U64(len(value)) + b"".join(map(inner, value))
+        try:
+            return _U64(len(value)) + b"".join(map(inner, value))
+        except ShapeError:
+            raise _misfit_in(inner, value) from None
 
     return encode
+
+
+def _misfit_in(inner: _Encode, items: list[Json]) -> ShapeError:
+    """Which item of a list of structs cannot be encoded."""
+    for index, item in enumerate(items):
+        try:
+            inner(item)
+        except ShapeError as error:
+            return ShapeError(f"[{index}].{error.path}", error.sentence)
+    raise AssertionError("every item can be encoded")
 
 
 def _struct(fields: tuple[Field, ...]) -> _Encode:
@@ -191,7 +209,8 @@ def _misfit_of(encoders: _Encoders, record: Record) -> ShapeError:
         try:
             encode_one(record[name])
         except ShapeError as error:
-            return ShapeError(f"{name}.{error.path}", error.sentence)
+            inner = error.path if error.path.startswith("[") else f".{error.path}"
+            return ShapeError(f"{name}{inner}", error.sentence)
         except TypeError as error:
             return ShapeError(name, str(error))
         except UnicodeEncodeError:
@@ -209,7 +228,7 @@ def _first_misfit(names: list[str], record: Record) -> tuple[str, str]:
     return "", "the fields are not in their order"
 
 
-_ENCODERS: dict[Kind, _Encoders] = {kind: _encoders(fields) for kind, fields in FIELDS.items()}
+_ENCODERS: dict[OpKind, _Encoders] = {kind: _encoders(fields) for kind, fields in OP_FIELDS.items()}
 
 
 # How: limits, again one closure per field that has any.
@@ -234,6 +253,8 @@ def _limit_text(of: schema.Text) -> _Check:
             yield _error(path, "too_long", f"has {length:,} characters, at most {of.most:,} are allowed")
         if "\0" in value:
             yield _error(path, "nul", "holds a NUL character, which is not allowed anywhere")
+        elif of.form is not None and value and length <= of.most and not re.fullmatch(of.form.pattern, value, re.ASCII):
+            yield _error(path, "form", of.form.sentence)
 
     return check
 
@@ -261,6 +282,20 @@ def _limit_many(of: schema.Many) -> _Check:
     return check
 
 
+def _limit_struct(of: schema.Struct) -> _Check | None:
+    checks = _limits(of.fields)
+    if not checks:
+        return None
+
+    def check(path: str, value: Json) -> Iterator[Problem]:
+        if type(value) is not dict:
+            return
+        for name, check_one in checks:
+            yield from check_one(f"{path}.{name}", value[name])
+
+    return check
+
+
 def _limit(of: FieldType) -> _Check | None:
     match of:
         case schema.Text():
@@ -271,11 +306,14 @@ def _limit(of: FieldType) -> _Check | None:
             return _limit(of.of)
         case schema.Many():
             return _limit_many(of)
+        case schema.Struct():
+            return _limit_struct(of)
         case _:
             return None
 
 
-_LIMITS: dict[Kind, list[tuple[str, _Check]]] = {
-    kind: [(field.name, check) for field in fields if (check := _limit(field.type)) is not None]
-    for kind, fields in FIELDS.items()
-}
+def _limits(fields: tuple[Field, ...]) -> list[tuple[str, _Check]]:
+    return [(field.name, check) for field in fields if (check := _limit(field.type)) is not None]
+
+
+_LIMITS: dict[OpKind, list[tuple[str, _Check]]] = {kind: _limits(fields) for kind, fields in OP_FIELDS.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tui_registry.crdt.key_state import heads, winner
 from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_against
-from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.errors import Kind, OpKind, Record, RegistryError
 from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.catalogue.derived import (
     CATALOGUE_COLUMNS,
@@ -21,6 +21,7 @@ from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
     KINDS_BY_CODE,
+    OP_KINDS_BY_CODE,
     Derived,
     begin_index,
     count_values,
@@ -35,11 +36,13 @@ from tui_registry.replica.catalogue.derived import (
     vocabulary_of,
 )
 from tui_registry.replica.catalogue.judged import is_invalid, judge_anew, judged_from
+from tui_registry.replica.catalogue.manifests import ManifestRow, manifest_columns, stored_row, write_manifests
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked, check_bytes
+from tui_registry.replica.log.sets import check_sets, forget_sets
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import Stored, record_of, unpacked
 from tui_registry.replica.store.tables import drop_words_aside
@@ -265,17 +268,21 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
         "elsewhere",
         "keys",
         "owners",
+        "manifests",
+        "sources",
         "catalogue",
         "counted",
         "cursors",
         "cursor_sums",
         "spoilt",
+        "left_at",
     )
     for table in tables:
         db.execute(f"DELETE FROM {table}")
     forget_all_words(db)
     index_reaches(db, 1)
     judge_anew(db)
+    forget_sets(db)
     db.execute(
         "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
         (secrets.token_hex(16), "0" * 64),
@@ -340,6 +347,9 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
                 wrong_heads.append((is_head, idx))
         best = winner(stored)
         live = sum(not head.is_rm for head in stored)
+        if kind == "manifest":
+            wrong_rows += _check_manifest(db, rid, best, live, ops, mend=mend)
+            continue
         if best is None:
             continue
         record = records[best.idx]
@@ -366,9 +376,14 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
             texts.clear()
         counted.update(derived.counted)
     extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
+    lost = db.execute(
+        "SELECT rid FROM manifests m WHERE NOT EXISTS (SELECT 1 FROM keys k WHERE k.rid = m.rid)"
+    ).fetchall()
+    wrong_rows += len(lost)
     if mend:
         _index(db, texts)
         db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
+        db.executemany("DELETE FROM manifests WHERE rid = ?", lost)
         db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
     found: list[str] = []
 
@@ -387,10 +402,34 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         say("the numbers of records by value were wrong", "and were counted anew")
     if _recount(db, counts, conflicts, mend=mend):
         say("the counters were wrong", "and were counted anew")
+    if check_sets(db, mend=mend):
+        say(
+            "what is kept of the log to compare it with others (set hash, symbols, root) did not fit it",
+            "and was made anew",
+        )
     return found
 
 
-_Keyed = tuple[int, Kind, bytes, bytes, Sequence[tuple[Op, tuple[int, int, bool]]]]
+_Stated = Sequence[tuple[Op, tuple[int, int, bool]]]
+_Keyed = tuple[int, OpKind, bytes, bytes, _Stated]
+
+
+def _check_manifest(
+    db: sqlite3.Connection, rid: int, best: Stored | None, live: int, ops: _Stated, *, mend: bool
+) -> bool:
+    """Make the row of a manifest anew; whether it was wrong."""
+    written = {idx: op.record for op, (idx, _, _) in ops if op.record is not None}
+    place = max(written) if best is None else best.idx
+    said = written[place]
+    row = ManifestRow(rid, None if best is None else place, live, manifest_columns(said))
+    current = db.execute(
+        "SELECT rid, kind, subject, idx, live_heads, status FROM manifests WHERE rid = ?", (rid,)
+    ).fetchone()
+    if current == stored_row(row):
+        return False
+    if mend:
+        write_manifests(db, [row])
+    return True
 
 
 def _keys(db: sqlite3.Connection) -> Iterator[_Keyed]:
@@ -398,7 +437,7 @@ def _keys(db: sqlite3.Connection) -> Iterator[_Keyed]:
     for rid, kind, key, owner in reading.fetchall():
         rows = db.execute("SELECT idx, clock, is_head, body FROM ops WHERE rid = ? ORDER BY idx", (rid,))
         ops = [(parse_op(unpacked(body)), (idx, clock, bool(is_head))) for idx, clock, is_head, body in rows.fetchall()]
-        yield rid, KINDS_BY_CODE[kind], key, owner, ops
+        yield rid, OP_KINDS_BY_CODE[kind], key, owner, ops
 
 
 def _recount(db: sqlite3.Connection, counts: dict[Kind, int], conflicts: int, *, mend: bool) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         SyncError,
     )
 
+    from .auditing import Audit, audit
     from .bounds import Bounds, bounds_of
     from .bundles import Bundle, Bundled, write_bundles
     from .concurrency import Turns
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from .transport import open_transport
 
 __all__ = [
-    "Bounds", "Bundle", "Bundled", "Delivery", "Event", "Failed", "Finished", "Progress", "Published", "PullResult",
-    "PushResult", "Rounds", "Started", "SyncError", "Turns", "bounds_of", "deliver", "open_transport", "publish",
-    "pull", "pull_all", "push", "write_bundles",
+    "Audit", "Bounds", "Bundle", "Bundled", "Delivery", "Event", "Failed", "Finished", "Progress", "Published",
+    "PullResult", "PushResult", "Rounds", "Started", "SyncError", "Turns", "audit", "bounds_of", "deliver",
+    "open_transport", "publish", "pull", "pull_all", "push", "write_bundles",
 ]  # fmt: skip
 _OUTCOMES = ("Delivery", "Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
     **dict.fromkeys(_OUTCOMES, "tui_registry.present.pulls"),
+    **dict.fromkeys(("Audit", "audit"), ".auditing"),
     **dict.fromkeys(("Bounds", "bounds_of"), ".bounds"),
     **dict.fromkeys(("Bundle", "Bundled", "write_bundles"), ".bundles"),
     "Turns": ".concurrency",

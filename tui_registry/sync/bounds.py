@@ -140,8 +140,8 @@ class Endless:
             return f"gave {self._refused:,} operations that break a rule, where an honest log has none"
         if self._unkept > self._bounds.unkept_entries:
             return (
-                f"gave {self._unkept:,} operations that cannot be kept here, as they wait for others or are of a later "
-                "version. The next sync goes on from here"
+                f"gave {self._unkept:,} operations that cannot be kept here: they wait for others or for room, or are "
+                "of a later version. The next sync goes on from here"
             )
         return None
 

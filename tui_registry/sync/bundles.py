@@ -19,8 +19,19 @@ from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import Json, system_reason
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import TILE_OPS, Bounds
-from tui_registry.sync.publishing import PublishError
-from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, pack, parse_head, spans, spell_head
+from tui_registry.sync.publishing import SETS_SECONDS, PublishError
+from tui_registry.sync.tiles import (
+    Answered,
+    HashSpan,
+    LogError,
+    RemoteHead,
+    Span,
+    Unpacker,
+    pack,
+    parse_head,
+    spans,
+    spell_head,
+)
 from tui_registry.text import exact, safe_text
 
 BUNDLE_TILES = 256
@@ -71,7 +82,8 @@ def write_bundles(
 
 
 def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Bundled:
-    head = datastore.log.head()
+    datastore.log.finish_sets(SETS_SECONDS)
+    head = datastore.log.signed_head()
     files: list[Path] = []
     total = written = size = 0
     for start in range(0, head.size, BUNDLE_OPS):
@@ -79,9 +91,11 @@ def _write_bundles(datastore: Datastore, root: Path, progress: Callable[[int, in
         for span in spans(start, end, ranges=False):
             total += sum(int(claimed_hash(line) or "0", 16) for line in datastore.log.lines(span.start, span.end))
         path = root / _name(head.epoch, start, end)
-        upto = Head(head.epoch, end, f"{total % _MODULUS:064x}", head.node)
+        summed = Head(head.epoch, end, f"{total % _MODULUS:064x}", head.node)
+        upto = head if end == head.size else summed
         there = _head_of(path)
-        if there is not None and there != upto:
+        # What a head may add to that need not be told by whoever wrote it.
+        if there is not None and there[:4] != summed[:4]:
             # Of another log under the same epoch, as a copy of this replica has it: nobody must mix the two.
             datastore.log.renew_epoch(head.epoch)
             return _write_bundles(datastore, root, progress, shared._replace(renewed=True))
@@ -227,6 +241,18 @@ class Bundle:
     async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:  # noqa: ARG002 - Transport's interface
         """None: a file answers no questions."""
         return None
+
+    async def difference(self, question: dict[str, Json], most: int) -> Answered | None:  # noqa: ARG002 - Transport's interface
+        """None: a file answers no questions."""
+        return None
+
+    async def beginning(self, starts: Sequence[bytes]) -> list[bytes]:  # noqa: ARG002 - Transport's interface
+        """Nothing: a file answers no questions."""
+        return []
+
+    async def hashes(self, epoch: str, span: HashSpan) -> bytes:  # noqa: ARG002 - Transport's interface
+        """Nothing: a bundle has none."""
+        return b""
 
     async def __aenter__(self) -> Bundle:
         return self

@@ -15,9 +15,9 @@ import os
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Lock
@@ -25,18 +25,33 @@ from typing import TypeVar
 
 import httpx
 
+from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import Head
 from tui_registry.errors import Json, RegistryError
 from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
-from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, etag_of_head, parse_head, split
+from tui_registry.sync.tiles import (
+    Answered,
+    HashSpan,
+    LogError,
+    RemoteHead,
+    Span,
+    Unpacker,
+    etag_of_head,
+    pack,
+    parse_head,
+    split,
+    unpacked_lines,
+)
 from tui_registry.text import exact, safe_text
 
 T = TypeVar("T")
 
 _NDJSON = "application/x-ndjson"
 _JSON = "application/json"
+_GZIP = "application/gzip"
+_OCTETS = "application/octet-stream"
 _PROBLEM = "application/problem+json"
 # The peer, or what stands before it, cannot answer now (RFC 9110, section 15.6; RFC 6585, section 4).
 _BUSY = frozenset((429, 502, 503, 504))
@@ -81,7 +96,11 @@ class Answer:
 
 
 class HttpTransport:
-    """Reads a peer's log below `address`, an http(s) URL that may have a path of its own."""
+    """Reads a peer's log below `address`, an http(s) URL that may have a path of its own.
+
+    Attributes:
+        peer: its local name.
+    """
 
     answers = True
 
@@ -103,7 +122,7 @@ class HttpTransport:
             next_time: what comes of it where the peer is too slow.
         """
         self.past_caches = False
-        self._peer = peer
+        self.peer = self._peer = peer
         self._bounds = bounds
         self._waits = waits or Waits()
         self._if_trusted = if_trusted
@@ -206,18 +225,81 @@ class HttpTransport:
         data = await self._again(ask)
         return None if data is None else self._json(data, "compares logs by something that is not JSON")
 
-    async def offer(self, lines: Iterable[bytes], token: str | None = None) -> Json:
+    async def difference(self, question: dict[str, Json], most: int) -> Answered | None:
+        """What the peer says of its log beside ours: one line of JSON, and at most so many bytes behind it; None when
+        it does not do this, or not of this log."""
+        content = json.dumps(question, separators=(",", ":")).encode()
+
+        async def ask() -> bytes | None:
+            async with self._asking(), self._post("sync/difference", content) as response:
+                if response.status_code in _BUSY:
+                    self._expect_ok(response)
+                if response.status_code != 200:
+                    return None
+                return await self._whole(response, self._bounds.head_bytes + most, "its answer")
+
+        data = await self._again(ask)
+        if data is None:
+            return None
+        line, _, rest = data.partition(b"\n")
+        told = self._json(line, "compares logs by something that is not JSON")
+        if not isinstance(told, dict) or len(rest) > most:
+            raise self._fail("protocol", "compares logs by something else than it was asked for")
+        if "head" not in told:
+            return Answered(None, told, rest)
+        try:
+            read = parse_head(json.dumps(told["head"]).encode())
+        except LogError as error:
+            raise self._fail(error.code, error.reason) from None
+        # What the head would have come with, had it been asked for by itself.
+        return Answered(replace(read, etag=etag_of_head(read.head)), told, rest)
+
+    async def beginning(self, starts: Sequence[bytes]) -> list[bytes]:
+        """Operations by what their hashes begin with, all as long; children first, and maybe only some of them."""
+        content = bytes((len(starts[0]),)) + b"".join(starts)
+
+        async def ask() -> bytes:
+            asked = self._origin.post(self._base.join("sync/ops/get"), content, _OCTETS)
+            async with self._asking(), self._heard(asked) as response:
+                self._expect_ok(response)
+                return await self._whole(response, self._bounds.tile_bytes, "its answer")
+
+        data = await self._again(ask)
+        try:
+            return await asyncio.to_thread(unpacked_lines, data, len(starts), self._bounds.tile_bytes)
+        except LogError as error:
+            raise self._fail("protocol", f"its answer {error.reason}") from None
+
+    async def hashes(self, epoch: str, span: HashSpan) -> bytes:
+        """Exactly the hashes of the span."""
+        size = span.count * HASH_BYTES
+
+        async def ask() -> bytes:
+            asked = self._get(f"sync/{epoch}/hashes/{span.name}", {}, past_caches=self.past_caches)
+            async with self._asking(), asked as response:
+                if response.status_code in (404, 410):
+                    raise self._fail("vanished", f"has no hashes {span.name}, which its head promises")
+                self._expect_ok(response)
+                return await self._whole(response, size, f"{span.name}")
+
+        data = await self._again(ask)
+        if len(data) != size:
+            raise self._fail("bad_tile", f"{span.name} does not hold as many hashes as its name promises")
+        return data
+
+    async def offer(self, lines: Sequence[bytes], token: str | None = None, *, packed: bool = False) -> Json:
         """Push operations; the peer's report as JSON.
 
         Args:
-            token: what opens the peer to pushes, where it asks for that.
+            token: what opens the peer to pushes, where it asks for that. packed: it takes them as gzip.
         """
-        content = b"".join(line + b"\n" for line in lines)
+        content = pack(lines) if packed else b"".join(line + b"\n" for line in lines)
+        media_type = _GZIP if packed else _NDJSON
         patient = self._bounds.push_answer_seconds
 
         async def ask() -> bytes:
             posted = self._origin.post(
-                self._base.join("sync/ops"), content, _NDJSON, answer_seconds=patient, token=token
+                self._base.join("sync/ops"), content, media_type, answer_seconds=patient, token=token
             )
             async with self._asking(grace=patient + self._bounds.grace_seconds), self._heard(posted) as response:
                 if response.status_code == 401 or (response.status_code == 403 and token is not None):
@@ -312,7 +394,7 @@ class HttpTransport:
             read = parse_head(data)
         except LogError as error:
             raise self._fail(error.code, f"{error.reason}. Check the address") from None
-        return RemoteHead(read.head, read.ranges, _sound_etag(response.headers.get("etag"), read.head, data))
+        return replace(read, etag=_sound_etag(response.headers.get("etag"), read.head, data))
 
     async def _fetch(self, epoch: str, span: Span, arriving: _Arriving, *, past_caches: bool) -> None:
         """Ask for a tile, or for the rest of it, and take what comes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,22 @@ from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.packed import PackedTiles
-from tui_registry.sync.tiles import LogError, Span, pack, parse_head, spans, spell_head
+from tui_registry.sync.tiles import (
+    HASHES,
+    HashSpan,
+    LogError,
+    Span,
+    hash_spans,
+    pack,
+    parse_head,
+    spans,
+    spell_head,
+)
 from tui_registry.text import address_short, safe_text
 
+# What of a log of version 0.1 is to be made, so that its head can be signed, is waited for: of a million operations it
+# takes half a minute, once.
+SETS_SECONDS = 60.0
 _MOST_SPACE = 64
 
 
@@ -66,7 +79,8 @@ def publish(
 
 
 def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Published:
-    head = datastore.log.head()
+    datastore.log.finish_sets(SETS_SECONDS)
+    head = datastore.log.signed_head()
     before = _head_before(root)
     _refuse_foreign(head, before, root)
     if before is not None and before.epoch == head.epoch and not datastore.log.begins_as(before):
@@ -89,19 +103,49 @@ def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], No
             _write(path, data)
             tiles, size = tiles + 1, size + len(data)
         progress(span.end, head.size)
+    hashes = _write_hashes(datastore, entries.parent, head)
     if datastore.log.head().epoch != head.epoch:
         # The log was rewritten meanwhile: the tiles of the old epoch may hold lines of the new one.
+        _clear_hashes(entries.parent / "hashes", ())
         _clear(entries, keep=frozenset())
         return _publish(datastore, root, progress, shared)
     datastore.mark.note(head)
-    for folder in (entries, entries.parent, root / "sync", root):
+    for folder in (entries, hashes, entries.parent, root / "sync", root):
         sync_folder(folder)
-    _write_head(root / "sync" / "head", spell_head(head, ranges=False))
+    _write_head(root / "sync" / "head", spell_head(head, ranges=False, lists=bool(head.set)))
     sync_folder(root / "sync")
     _clear(entries, keep=_tails(head) | (_tails(before) if before is not None else frozenset()), tails_only=True)
+    _clear_hashes(hashes, (head, before))
     if before is not None and before.epoch != head.epoch:
+        _clear_hashes(_entries(root, before).parent / "hashes", ())
         _clear(_entries(root, before), keep=frozenset())
     return Published(root, head, tiles, size, shared)
+
+
+def _write_hashes(datastore: Datastore, folder: Path, head: Head) -> Path:
+    """The hashes beside the tiles: with them a reader that has most of the log reads only the tiles that it lacks."""
+    hashes = folder / "hashes"
+    make_folder(hashes, 0o777)
+    sweep(hashes)
+    for span in hash_spans(head.size):
+        path = hashes / span.name
+        if not path.exists():
+            _write(path, b"".join(datastore.log.hashes(span.start, span.start + span.count)))
+    return hashes
+
+
+def _clear_hashes(folder: Path, heads: Iterable[Head | None]) -> None:
+    """Remove the tails but for those of these heads; without heads all of it."""
+    sizes = [head.size for head in heads if head is not None]
+    tails = {span.name for size in sizes for span in hash_spans(size)}
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        span = HashSpan.from_name(path.name)
+        if span is not None and path.name not in tails and not (sizes and span.count == HASHES):
+            path.unlink(missing_ok=True)
+    if not sizes and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _refuse_foreign(head: Head, before: Head | None, root: Path) -> None:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from tui_registry.crdt import claimed_hash, digest_of
+from tui_registry.crdt.sets import LtHash
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, Peer, Rejection, Spoilt, Standing
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import (
+    Concern,
     Event,
     Failed,
     Finished,
@@ -22,12 +24,14 @@ from tui_registry.present.pulls import (
     Started,
     SyncError,
     Tally,
+    concerns_of,
     out_of_time,
     tally_of,
 )
 from tui_registry.sync.bounds import TILE_OPS, Bounds, Endless
 from tui_registry.sync.comparing import Keep, is_worth_it, reconcile
 from tui_registry.sync.concurrency import Turns, check_ahead, fetch_ahead, in_batches, in_thread
+from tui_registry.sync.difference import Compared, compare, fetch, is_worth_asking, listed, read_ours, settle
 from tui_registry.sync.tiles import RemoteHead, Span, spans
 from tui_registry.sync.transport import Transport, answered, open_transport
 from tui_registry.text import safe_text
@@ -145,7 +149,7 @@ def _given(bounds: Bounds) -> Iterator[asyncio.Event | None]:
 async def _pull(
     datastore: Datastore, peer: Peer, emit: Emit, ends: _Ends, bounds: Bounds, through: Transport | None = None
 ) -> PullResult:
-    running = _Pull(datastore, peer, bounds, emit)
+    running = _Pull(datastore, peer, bounds, emit, is_its_own=through is None)
     error: RegistryError | None = None
     try:
         await _until(_read(datastore, running, peer, bounds, through), _reasons(peer, bounds, ends))
@@ -159,6 +163,8 @@ async def _pull(
         await _close(datastore, running, peer, error, now=through is None)
     except Exception as failure:
         error = error or _in_words(peer, failure)
+    with suppress(RegistryError):  # removed meanwhile
+        running.concerns = concerns_of(await in_thread(datastore.peers.get, peer.name))
     result = running.result(error)
     emit(Finished(peer.name, result) if error is None else Failed(peer.name, error.code, result.sentence, result))
     return result
@@ -232,15 +238,25 @@ class _Pull:
 
     Attributes:
         head, etag: the peer's, once known.
+        concerns: what is to be told of its key, once it has ended.
     """
 
-    def __init__(self, datastore: Datastore, peer: Peer, bounds: Bounds, emit: Emit) -> None:
+    def __init__(
+        self, datastore: Datastore, peer: Peer, bounds: Bounds, emit: Emit, *, is_its_own: bool = True
+    ) -> None:
+        """
+        Args:
+            is_its_own: what is read is the peer's own answer, and no file that stands for it.
+        """
         self.head: Head | None = None
         self.etag: str | None = None
+        self.concerns: tuple[Concern, ...] = ()
         self._datastore = datastore
         self._peer = peer
         self._bounds = bounds
         self._emit = emit
+        self._is_its_own = is_its_own
+        self._remembered: RemoteHead | None = None
         self._transport: Transport | None = None
         self._began = time.monotonic()
         self._report = ApplyReport()
@@ -250,6 +266,7 @@ class _Pull:
         self._missing: set[str] = set()
         self._spoilt = _Spoilt(bounds.missing_hashes)
         self._compared = False
+        self._difference: Compared | None = None
         self._stale = False
         self._still_spoilt = 0
         self._endless = Endless(bounds)
@@ -262,15 +279,19 @@ class _Pull:
         """
         self._transport = transport
         found = await self._believed(transport, await self._first_look(transport))
+        if found is not None:
+            found = await self._known_by_key(transport, found)
         if found is None:
             self._stale = True
             return
         remote = found
+        await self._wanted(transport, remote.head.epoch)
         spoilt = await in_thread(self._datastore.peers.spoilt, self._peer.name, remote.head.epoch)
         anew = False
         looked_from = -1
         while True:
             self.head, self.etag = remote.head, remote.etag
+            await self._see(remote.head)
             cursor = await in_thread(self._begin, remote.head, anew)
             await self._announce(cursor, remote.head)
             remote, cursor = await self._reconciled(transport, remote, cursor)
@@ -316,6 +337,7 @@ class _Pull:
             still_spoilt=self._still_spoilt,
             error=error,
             elsewhere=self._report.elsewhere,
+            concerns=self.concerns,
             **self._tally.counts(),
         )
 
@@ -327,10 +349,15 @@ class _Pull:
     async def _first_look(self, transport: Transport) -> RemoteHead:
         """The head, or the one remembered where the peer says that nothing changed."""
         peer = self._peer
-        remembered = None
+        if peer.epoch is None and transport.answers:
+            # Nothing is known of it: the question that may spare us its log brings the head as well.
+            asked = await self._ask_first(transport)
+            if asked is not None:
+                return asked
+        remembered: RemoteHead | None = None
         if peer.etag and peer.epoch and peer.their_size is not None and peer.their_fingerprint and peer.node:
             head = Head(peer.epoch, peer.their_size, peer.their_fingerprint, peer.node)
-            remembered = RemoteHead(head, ranges=False, etag=peer.etag)
+            remembered = self._remembered = RemoteHead(head, ranges=False, etag=peer.etag)
         read = await transport.head(remembered.etag if remembered is not None else None)
         if read is not None:
             return read
@@ -351,6 +378,8 @@ class _Pull:
         """The head to go by: this one where it goes on from what was read, else the peer's own. None where it is an
         older one of the same log, as a cache may keep it."""
         verdict = await self._verdict(transport, remote)
+        if verdict != "on":
+            await self._see(remote.head, is_last=False)
         if verdict == "other":
             past_caches = transport.past_caches
             remote = await self._look_past_caches(transport)
@@ -360,6 +389,28 @@ class _Pull:
                 # what caches are for.
                 transport.past_caches = past_caches
         return None if verdict == "stale" else remote
+
+    async def _known_by_key(self, transport: Transport, remote: RemoteHead) -> RemoteHead:
+        """The head to go by, once more the peer's own where the key that this peer is known by has not signed it: a
+        cache may have one of before. What it is signed by is written down; the pull goes on in any case, as each
+        operation proves its own author."""
+        pinned = self._peer.pinned
+        if remote is self._remembered:
+            return remote
+        if pinned is not None and _signer(remote.head) != pinned and not transport.past_caches:
+            looked = await self._look_past_caches(transport)
+            transport.past_caches = False
+            if await self._verdict(transport, looked) == "on":
+                return looked
+            await self._see(looked.head, is_last=False)
+        return remote
+
+    async def _see(self, head: Head, *, is_last: bool = True) -> None:
+        """Write down whose head it is; of a bundle it is not the peer's own answer, and one that is remembered as it
+        was is none that was read."""
+        is_remembered = self._remembered is not None and head is self._remembered.head
+        if self._is_its_own and not is_remembered:
+            await in_thread(self._datastore.peers.see_head, self._peer.name, head, is_last=is_last)
 
     async def _verdict(self, transport: Transport, remote: RemoteHead) -> str:
         standing = await in_thread(self._datastore.peers.standing, self._peer.name, remote.head)
@@ -393,9 +444,105 @@ class _Pull:
         ours = (await in_thread(self._datastore.log.head)).size
         self._emit(Started(self._peer.name, head.size, ours, cursor.start, cursor.restarted))
 
+    async def _wanted(self, transport: Transport, epoch: str) -> None:
+        """Ask for what was left out here before and may come in by now; where that cannot be asked for, its entries are
+        read again."""
+        peers, name = self._datastore.peers, self._peer.name
+        wanted = await in_thread(peers.wanted, name, epoch, self._bounds.unkept_entries)
+        if wanted is None:
+            return
+        by_hash = transport.answers and wanted.is_whole
+        if by_hash:
+            for start in range(0, len(wanted.hashes), self._bounds.missing_hashes):
+                asked = wanted.hashes[start : start + self._bounds.missing_hashes]
+                if not await self._take_in(transport, asked):
+                    break
+        await in_thread(peers.asked, name, epoch, again=not by_hash)
+
+    async def _take_in(self, transport: Transport, hashes: Sequence[str]) -> bool:
+        """Fetch operations by hash; whether there may be room for more."""
+        left, is_room = set(hashes), True
+        while left and is_room:
+            lines = await transport.missing([item for item in hashes if item in left])
+            useful = answered(lines) & left
+            if not useful:
+                break
+            report = await self._keep(lines)
+            left -= useful
+            is_room = not report.deferred or report.applied > 0
+        return is_room
+
+    async def _ask_first(self, transport: Transport) -> RemoteHead | None:
+        """The head of a peer that nothing is known of, and what its log differs in; None where it does not tell so."""
+        ours = await in_thread(self._datastore.log.head, make_key=False)
+        if not is_worth_asking(ours.size, ours.size, 0):
+            return None
+        found = await compare(self._datastore, self._peer.name, transport, self._bounds)
+        self._compared = found is not None
+        if isinstance(found, Compared):
+            self._difference = found
+            return found.remote
+        return found
+
     async def _reconciled(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
         """Once in a pull, what a comparison of the logs spares us from reading; head and cursor as they are then."""
-        if self._compared or not transport.answers:
+        difference, self._difference = self._difference, None
+        if difference is not None and difference.remote.head != remote.head:
+            difference = None  # the peer was asked for its head once more since
+        if difference is None and not self._compared and cursor.start == cursor.next_index < remote.head.size:
+            difference = await self._differing(transport, remote, cursor)
+        if difference is not None:
+            moved = await self._settled(transport, difference)
+            return remote, moved or cursor
+        if remote.lists and cursor.next_index == 0 and not self._compared:
+            return remote, await self._listed(transport, remote) or cursor
+        return await self._by_ranges(transport, remote, cursor)
+
+    async def _differing(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> Compared | None:
+        """What the peer's log differs in, where that is seen here, or is worth asking for."""
+        ours = await in_thread(read_ours, self._datastore, is_asked=False) if remote.head.set else None
+        if ours is not None and LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
+            return Compared(remote, ours)
+        size = (await in_thread(self._datastore.log.head, make_key=False)).size
+        if not remote.differs or not is_worth_asking(size, remote.head.size, cursor.start):
+            return None
+        self._compared = True
+        found = await compare(
+            self._datastore, self._peer.name, transport, self._bounds, remote=remote, start=cursor.start
+        )
+        return found if isinstance(found, Compared) else None
+
+    async def _settled(self, transport: Transport, difference: Compared) -> Cursor | None:
+        """Fetch what only the peer has, and pass over its log; None where that comes to another set than it names."""
+        before = self._report.unsupported
+
+        async def keep(lines: list[bytes]) -> ApplyReport:
+            report = await self._keep(lines)
+            self._missing.update(report.missing)
+            return report
+
+        claimed = await fetch(transport, self._peer.name, difference.theirs_only, keep, self._bounds)
+        missing = await in_thread(self._datastore.log.unknown, sorted(self._missing))
+        await _ask_for_children(transport, set(missing), self._keep, self._bounds)
+        unread = self._report.unsupported - before
+        moved = await in_thread(settle, self._datastore, self._peer.name, difference, claimed, unread)
+        if moved is not None:
+            self._tell(moved.next_index, difference.remote.head)
+        return moved
+
+    async def _listed(self, transport: Transport, remote: RemoteHead) -> Cursor | None:
+        ours = await in_thread(self._datastore.log.head, make_key=False)
+        if not is_worth_asking(ours.size, remote.head.size, 0):
+            return None
+        self._compared = True
+        moved = await listed(self._datastore, self._peer.name, transport, remote, self._bounds, self._keep)
+        if moved is not None:
+            self._tell(moved.next_index, remote.head)
+        return moved
+
+    async def _by_ranges(self, transport: Transport, remote: RemoteHead, cursor: Cursor) -> tuple[RemoteHead, Cursor]:
+        """As `_reconciled`, the way of nodes of 0.1."""
+        if self._compared or remote.differs or not transport.answers:
             return remote, cursor
         ours = await in_thread(self._datastore.log.head)
         if not is_worth_it(cursor, remote.head, ours, self._bounds):
@@ -410,6 +557,7 @@ class _Pull:
             if looked.head.epoch == remote.head.epoch:
                 remote = looked
                 self.head, self.etag = remote.head, remote.etag
+                await self._see(remote.head)
         self._tell(moved.next_index, remote.head)
         return remote, moved
 
@@ -440,7 +588,7 @@ class _Pull:
                 await transport.stored(cursor.start)
                 ours = (await in_thread(self._datastore.log.head)).size
                 claims = [arrival.claimed for arrival in arrivals if arrival.error is None]
-                unkept = report.pending + report.unsupported
+                unkept = report.pending + report.unsupported + report.deferred
                 why = self._endless.why(claims, report.known, len(report.rejected), unkept, ours)
                 if why is not None:
                     raise SyncError(self._peer.name, "protocol", why)
@@ -584,6 +732,10 @@ async def _ask_for_children(transport: Transport, missing: set[str], keep: Keep,
         report = await keep(lines)
         settled |= useful
         wanted = (wanted | set(report.missing)) - settled
+
+
+def _signer(head: Head) -> str | None:
+    return head.node if head.sig else None
 
 
 def _placed(rejection: Rejection, start: int | None) -> Rejection:

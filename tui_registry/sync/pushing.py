@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui_registry.crdt import claimed_hash
 from tui_registry.datastore import Datastore
+from tui_registry.errors import Json
 from tui_registry.present.pulls import Delivery, PushResult, SyncError, Tally, out_of_time, read_report
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
+from tui_registry.sync.difference import Compared, compare, settle
 from tui_registry.sync.transport import is_url
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ _AGAIN = "Publish it again to go on from here"
 async def push(
     datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None, token: str | None = None
 ) -> PushResult:
-    """Offer the operations of this log: all of them, or none where the peer's head says that it has just these.
+    """Offer the operations that the peer lacks; all of this log to a node of 0.1, which does not tell.
 
     The peer checks them as it checks everybody's, and others' first: where it is busy, they are offered again.
 
@@ -116,7 +119,7 @@ async def _delivered(
         await in_thread(datastore.mark.note, await in_thread(datastore.log.head))
         for identifier in lacking:
             for part in _parts(await in_thread(datastore.log.ops_of, identifier), bounds):
-                tally = Tally(**done.counts()).plus(await _offered(transport, part, token))
+                tally = Tally(**done.counts()).plus(await _offered(transport, part, token, datastore))
                 done = Delivery(
                     peer=done.peer,
                     records=done.records,
@@ -159,28 +162,72 @@ async def _push(datastore: Datastore, peer_name: str, bounds: Bounds, token: str
     await in_thread(datastore.mark.note, ours)
     tally, offered = Tally(), 0
     async with HttpTransport(peer.name, peer.address, bounds) as transport:
-        theirs = await transport.head()
-        if theirs is not None and (theirs.head.size, theirs.head.fingerprint) == (ours.size, ours.fingerprint):
-            return PushResult(peer=peer.name, offered=0)
-        for start in range(0, ours.size, 2 * TILE_OPS):
-            lines = await in_thread(datastore.log.lines, start, min(start + 2 * TILE_OPS, ours.size))
+        found = await compare(datastore, peer.name, transport, bounds, pushing=True)
+        # Who compares logs so takes pushes that are packed.
+        is_packed = found is not None
+        lacking: list[bytes] | None = None
+        if isinstance(found, Compared):
+            await in_thread(_note_passed, datastore, peer.name, found)
+            lacking = await in_thread(datastore.log.in_order, found.ours_only)
+        else:
+            theirs = found or await transport.head()
+            if theirs is not None and (theirs.head.size, theirs.head.fingerprint) == (ours.size, ours.fingerprint):
+                return PushResult(peer=peer.name, offered=0)
+        total = ours.size if lacking is None else len(lacking)
+        for start in range(0, total, 2 * TILE_OPS):
+            lines = await in_thread(_lines, datastore, lacking, start, min(start + 2 * TILE_OPS, total))
             for part in _parts(lines, bounds):
-                tally = tally.plus(await _offered(transport, part, token))
+                tally = tally.plus(await _offered(transport, part, token, datastore, packed=is_packed))
                 offered += len(part)
     return PushResult(peer=peer.name, offered=offered, **tally.counts())
 
 
-async def _offered(transport: HttpTransport, lines: list[bytes], token: str | None) -> Tally:
+def _lines(datastore: Datastore, lacking: list[bytes] | None, start: int, stop: int) -> list[bytes]:
+    """What is offered: of what the peer lacks, or where that is not known, of all that is here."""
+    if lacking is None:
+        return datastore.log.lines(start, stop)
+    return datastore.log.by_hash([digest.hex() for digest in lacking[start:stop]], sys.maxsize)
+
+
+def _note_passed(datastore: Datastore, name: str, found: Compared) -> None:
+    """Where everything of the peer's is here, its cursor passes it, so that what is pushed now stands right behind."""
+    head = found.remote.head
+    if found.theirs_only or datastore.peers.standing(name, head).verdict != "on":
+        return
+    cursor = datastore.peers.begin_pull(name, head)
+    if cursor.start == cursor.next_index < head.size:
+        settle(datastore, name, found, ())
+
+
+async def _offered(
+    transport: HttpTransport, lines: list[bytes], token: str | None, datastore: Datastore, *, packed: bool = False
+) -> Tally:
     """What became of these lines; in halves where a node takes no more at once, or not for so long a time as they take
     on this line."""
     try:
-        return read_report(await transport.offer(lines, token))
+        answer = await transport.offer(lines, token, packed=packed)
     except SyncError as error:
         if error.code not in _TOO_MUCH or len(lines) == 1:
             raise
+    else:
+        await in_thread(_note_pushed, datastore, transport.peer, lines, answer)
+        return read_report(answer)
     half = len(lines) // 2
-    first = await _offered(transport, lines[:half], token)
-    return first.plus(await _offered(transport, lines[half:], token))
+    first = await _offered(transport, lines[:half], token, datastore, packed=packed)
+    return first.plus(await _offered(transport, lines[half:], token, datastore, packed=packed))
+
+
+def _note_pushed(datastore: Datastore, name: str, lines: list[bytes], answer: Json) -> None:
+    """Where the peer says that it appended just these, its cursor passes them. A lie costs it its own operations."""
+    appended = answer.get("appended") if isinstance(answer, dict) else None
+    told = appended if isinstance(appended, dict) else {}
+    epoch, ranges = told.get("epoch"), told.get("ranges")
+    match ranges:
+        case [[int(start), int(stop)]] if isinstance(epoch, str) and stop - start == len(lines):
+            claims = [claimed_hash(line) for line in lines]
+            hashes = [bytes.fromhex(claim) for claim in claims if claim is not None]
+            if len(hashes) == len(lines):
+                datastore.peers.note_pushed(name, epoch, start, hashes)
 
 
 def _parts(lines: list[bytes], bounds: Bounds) -> Iterator[list[bytes]]:

@@ -9,8 +9,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
 from tui_registry.datastore import Head
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.sync.bounds import TILE_OPS
 
 # The largest whole number that every JSON reader keeps exactly (RFC 8259, section 6).
@@ -18,6 +20,9 @@ MAX_SIZE = 2**53 - 1
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _NUMBER = "(0|[1-9][0-9]{0,15})"
 _NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}(?:-{_NUMBER})?)?\.ndjson\.gz", re.ASCII)
+_HASHES_NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER})?\.hashes", re.ASCII)
+# Hashes in a full hash tile: 128 KiB.
+HASHES = 4096
 _GZIP = 31  # zlib's wbits for one gzip member with its header and checksum
 _LEVEL = 6
 
@@ -37,23 +42,54 @@ class LogError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RemoteHead:
-    """A peer's head. `ranges`: it serves parts of a tile that begin in its middle. `etag`: for the next look."""
+    """A peer's head.
+
+    Attributes:
+        ranges: it serves parts of a tile that begin in its middle. etag: for the next look.
+        differs: it compares logs by their differences, and takes pushes that are packed. lists: there are hash tiles.
+    """
 
     head: Head
     ranges: bool
     etag: str | None = None
+    differs: bool = False
+    lists: bool = False
 
 
-def spell_head(head: Head, *, ranges: bool) -> bytes:
-    """A head as JSON bytes."""
+class Answered(NamedTuple):
+    """The answer to a question about differences: the head where it was asked for, the members, what follows them."""
+
+    head: RemoteHead | None
+    told: dict[str, Json]
+    data: bytes
+
+
+def spell_head(head: Head, *, ranges: bool, lists: bool = False) -> bytes:
+    """A head as JSON bytes.
+
+    Args:
+        ranges: of a node, which answers questions as well. lists: there are hash tiles beside the tiles.
+    """
     tree: dict[str, Json] = {
         "epoch": head.epoch,
         "size": head.size,
         "fingerprint": head.fingerprint,
         "node": head.node,
     }
+    if head.rules:
+        tree["rules"] = head.rules
+    if head.rules or head.sig:
+        tree["signed_at"] = head.signed_at
+    if head.set:
+        tree["set"] = head.set
+        tree["root"] = head.root
     if ranges:
         tree["ranges"] = True
+        tree["difference"] = 1
+    if lists:
+        tree["hashes"] = True
+    if head.sig:
+        tree["sig"] = head.sig
     return json.dumps(tree, separators=(",", ":")).encode()
 
 
@@ -82,7 +118,19 @@ def parse_head(data: bytes) -> RemoteHead:
         raise _wrong("size", f"a whole number from 0 to {MAX_SIZE}")
     fingerprint = _digits(tree, "fingerprint", 64)
     node = _digits(tree, "node", 40, "an address of ")
-    return RemoteHead(Head(epoch, size, fingerprint, node), tree.get("ranges") is True)
+    # As programs of 0.2 tell; no other ones have members of these names.
+    rules, signed_at = _number(tree, "rules"), _number(tree, "signed_at")
+    whole, root = (_digits(tree, member, 64) if member in tree else "" for member in ("set", "root"))
+    signature = _digits(tree, "sig", SIGNATURE_DIGITS) if "sig" in tree else ""
+    head = Head(epoch, size, fingerprint, node, rules, whole, root, signed_at, signature)
+    if head.sig:
+        _check_signature(head, whole_told="signed_at" in tree)
+    return RemoteHead(
+        head,
+        tree.get("ranges") is True,
+        differs=bool(whole) and type(tree.get("difference")) is int and tree["difference"] == 1,
+        lists=bool(whole) and tree.get("hashes") is True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +191,39 @@ def spans(start: int, size: int, *, ranges: bool) -> Iterator[Span]:
         yield Span(tile, first, min(TILE_OPS, size - tile * TILE_OPS))
 
 
+@dataclass(frozen=True, slots=True)
+class HashSpan:
+    """The hashes of entries from `4,096 * tile` on, `count` of them (1 to 4,096), as one file of 32 bytes each."""
+
+    tile: int
+    count: int
+
+    @property
+    def start(self) -> int:
+        """The log index of the first."""
+        return self.tile * HASHES
+
+    @property
+    def name(self) -> str:
+        """The file's name: `7.hashes` full, `7.12.hashes` its first 12."""
+        return f"{self.tile}.hashes" if self.count == HASHES else f"{self.tile}.{self.count}.hashes"
+
+    @classmethod
+    def from_name(cls, name: str) -> HashSpan | None:
+        """The span that a file name means, None when it is none or not spelt the one right way."""
+        match = _HASHES_NAME.fullmatch(name)
+        if match is None:
+            return None
+        span = cls(int(match[1]), HASHES if match[2] is None else int(match[2]))
+        return span if 0 < span.count <= HASHES and span.name == name else None
+
+
+def hash_spans(size: int) -> Iterator[HashSpan]:
+    """The files that hold the hashes of a log of so many entries, in order."""
+    for start in range(0, size, HASHES):
+        yield HashSpan(start // HASHES, min(HASHES, size - start))
+
+
 def pack(lines: Sequence[bytes]) -> bytes:
     """One gzip member of the lines, each ended by LF; the same bytes every time (no file name, time 0)."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
@@ -189,14 +270,40 @@ class Unpacker:
         Raises:
             LogError: the data ends too early, or is not exactly `count` lines.
         """
+        lines = self.all_lines(count)
+        if len(lines) != count:
+            raise LogError("bad_tile", f"holds {len(lines):,} lines where its name promises {count:,}")
+        return lines
+
+    def all_lines(self, most: int) -> list[bytes]:
+        """As `lines`, where it is only known that there are at most so many."""
+        return split(self.whole(), most)
+
+    def whole(self) -> bytes:
+        """All that was packed, once all bytes are in.
+
+        Raises:
+            LogError: the data ends too early.
+        """
         if not self._unzip.eof:
             raise LogError("bad_tile", "ends in the middle of its gzip data")
         data = b"".join(self._pieces)
         self._pieces.clear()
-        lines = split(data, count)
-        if len(lines) != count:
-            raise LogError("bad_tile", f"holds {len(lines):,} lines where its name promises {count:,}")
-        return lines
+        return data
+
+
+def unpacked_lines(data: bytes, most: int, limit: int) -> list[bytes]:
+    """The lines of one gzip member.
+
+    Args:
+        most: lines. limit: bytes, unpacked.
+
+    Raises:
+        LogError: it is none, or is larger.
+    """
+    unpacker = Unpacker(limit)
+    unpacker.feed(data)
+    return unpacker.all_lines(most)
 
 
 def split(data: bytes, most: int) -> list[bytes]:
@@ -226,6 +333,28 @@ def _digits(tree: dict[str, Json], member: str, count: int, of: str = "") -> str
     if not isinstance(value, str) or len(value) != count or not _HEX.fullmatch(value):
         raise _wrong(member, f"{of}{count} lower-case hex digits")
     return value
+
+
+def _number(tree: dict[str, Json], member: str) -> int:
+    value = tree.get(member, 0)
+    if type(value) is not int or not 0 <= value <= MAX_SIZE:
+        raise _wrong(member, f"a whole number from 0 to {MAX_SIZE}")
+    return value
+
+
+def _check_signature(head: Head, *, whole_told: bool) -> None:
+    """Refuse a head whose signature is not of its node's key."""
+    digest = head.digest
+    if digest is None or not whole_told:
+        raise LogError(
+            "bad_head", "sends a head with a signature, and without the set, root and signed_at that it is of"
+        )
+    if head_signer(digest, head.sig) != head.node:
+        raise LogError(
+            "bad_head",
+            "sends a head whose signature is not one of its node's key: it was changed on the way, or somebody else "
+            "made it",
+        )
 
 
 def _wrong(member: str, right: str) -> LogError:

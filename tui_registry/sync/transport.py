@@ -14,11 +14,12 @@ from threading import Thread
 from typing import Protocol, TypeVar
 
 from tui_registry.crdt import claimed_hash
+from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import Peer
 from tui_registry.errors import Json, system_reason
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
-from tui_registry.sync.tiles import LogError, RemoteHead, Span, Unpacker, parse_head
+from tui_registry.sync.tiles import Answered, HashSpan, LogError, RemoteHead, Span, Unpacker, parse_head
 from tui_registry.text import safe_text
 
 T = TypeVar("T")
@@ -61,6 +62,16 @@ class Transport(Protocol):
 
     async def reconcile(self, epoch: str, size: int | None, ranges: Json) -> Json:
         """What the peer says of ranges of its log, as it came; None when it does not do this."""
+
+    async def difference(self, question: dict[str, Json], most: int) -> Answered | None:
+        """What the peer says of its log beside ours: at most so many bytes behind the members; None when it does not
+        do this, or not of this log."""
+
+    async def beginning(self, starts: Sequence[bytes]) -> list[bytes]:
+        """Operations by what their hashes begin with, all as long; children first, and maybe only some of them."""
+
+    async def hashes(self, epoch: str, span: HashSpan) -> bytes:
+        """Exactly the hashes of the span. `SyncError` code `vanished` when the peer has no such file."""
 
     async def __aenter__(self) -> Transport: ...
 
@@ -124,6 +135,18 @@ class DirTransport:
         """None: a directory answers no questions."""
         return None
 
+    async def difference(self, question: dict[str, Json], most: int) -> Answered | None:  # noqa: ARG002 - Transport's interface
+        """None: a directory answers no questions."""
+        return None
+
+    async def beginning(self, starts: Sequence[bytes]) -> list[bytes]:  # noqa: ARG002 - Transport's interface
+        """Nothing: a directory answers no questions."""
+        return []
+
+    async def hashes(self, epoch: str, span: HashSpan) -> bytes:
+        """Exactly the hashes of the span."""
+        return await self._in_time(self._bounds.request_seconds, partial(self._hashes, epoch, span))
+
     async def __aenter__(self) -> DirTransport:
         return self
 
@@ -165,6 +188,16 @@ class DirTransport:
             raise self._fail("vanished", f"{self._shown} has no tile {span.name}, which its head promises") from None
         except LogError as error:
             raise self._fail(error.code, f"tile {span.name} {error.reason}") from None
+
+    def _hashes(self, epoch: str, span: HashSpan) -> bytes:
+        size = span.count * HASH_BYTES
+        try:
+            data = b"".join(self._read(("sync", epoch, "hashes", span.name), size))
+        except FileNotFoundError:
+            raise self._fail("vanished", f"{self._shown} has no hashes {span.name}, which its head promises") from None
+        if len(data) != size:
+            raise self._fail("bad_tile", f"{span.name} does not hold as many hashes as its name promises")
+        return data
 
     def _read(self, parts: Sequence[str], limit: int) -> Iterator[bytes]:
         """The file's bytes in chunks. Raises FileNotFoundError, and SyncError for everything else."""

@@ -5,20 +5,41 @@ from __future__ import annotations
 
 import gzip
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.seeds import NOW, make_record, owner, stranger_ops
+from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once
+from tui_registry.crdt.signed_heads import sign_head
+from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once, Ration
+from tui_registry.records import defaults
+from tui_registry.replica.log import sets
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
 _EPOCH = "e" * 32
 
 
-def fill(datastore: Datastore) -> None:
-    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an operation that
-    waits, two that were refused, an import, a peer half read, drafts, searches, names, a token."""
+@contextmanager
+def kept_soon() -> Iterator[None]:
+    """What is kept of the log as a set follows it after a few operations, not after a thousand."""
+    most, sets.MOST_BEHIND = sets.MOST_BEHIND, 4
+    try:
+        yield
+    finally:
+        sets.MOST_BEHIND = most
+
+
+@kept_soon()
+def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
+    """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an
+    operation that waits, two that were refused, an import, a peer half read, drafts, searches, names, a token, owners
+    that are muted or blocked, what was left out, two faces of a key, and a manifest.
+
+    Args:
+        version: of the schema: no operations that a program of that version had no place for.
+    """
     datastore.key.replace(owner("released"))
     lines = [op.to_json() for op in stranger_ops(12)]
     datastore.peers.add("lab", "http://127.0.0.1:1")
@@ -27,6 +48,11 @@ def fill(datastore: Datastore) -> None:
     _, moved = datastore.peers.store_entries("lab", cursor, arrivals)
     datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, moved.running_sum)
     datastore.peers.add("stick", "/media/stick")
+    # A key that shows one log to some and another to others.
+    for name, root in (("lab", "1" * 64), ("stick", "2" * 64)):
+        head = Head(_EPOCH, 40, "0" * 64, owner("stranger").address, 1, "3" * 64, root, NOW)
+        assert head.digest is not None
+        datastore.peers.see_head(name, head._replace(sig=sign_head(owner("stranger"), head.digest)))
 
     record = make_record("model", "kept", tags=["kept"], formfile_template="NAME kept\n")
     run = ImportRun("/models", "import of a folder")
@@ -44,6 +70,9 @@ def fill(datastore: Datastore) -> None:
     )
     datastore.delete("agent", gone.key, datastore.heads(gone.key))
 
+    if version > 1:
+        datastore.manifests.set(kept.key, defaults("manifest") | {"status": "Deprecated", "status_message": "alt"})
+
     # The same key on another machine, on top of the same root; and one write of it that is not here.
     twin = sign_up(owner("released"), "model", {**kept.record, "name": "twin"}, children=[kept.hash], clock=2)
     unseen = sign_up(owner("released"), "model", {**kept.record, "name": "unseen"}, children=[twin.hash], clock=3)
@@ -57,6 +86,14 @@ def fill(datastore: Datastore) -> None:
     datastore.names.set(owner("stranger").address, "my-lab")
     datastore.domains.put("example.org", [owner("lab").address])
     datastore.tokens.add("laptop", ["write", "push"])
+
+    datastore.rations.mute(owner("twin").address)
+    datastore.rations.block(owner("flood").address)
+    datastore.rations.set_ration("lab", Ration(source_ops=1_000_000))
+    flood = signed(owner("flood"), "model", "flood")
+    datastore.apply([flood.to_json()], source="lab")
+    total, of_flood = moved.running_sum, [(0, flood.hash, owner("flood").address)]
+    datastore.peers.skip_entries("lab", _EPOCH, moved.next_index, total, left_out=of_flood)
 
 
 def freeze(folder: Path = FOLDER) -> Path:

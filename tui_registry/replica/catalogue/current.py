@@ -9,7 +9,7 @@ from typing import Any
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE
+from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, hex_word, indexed_share
 from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -155,7 +155,14 @@ def revision_of(heads: Iterable[str]) -> str:
 
 
 class Stats(NamedTuple):
-    """Counts of what this replica holds; `ops` is the size of the log, `unsupported` sums what peers' logs held."""
+    """Counts of what this replica holds.
+
+    Attributes:
+        ops: the size of the log.
+        unsupported: the sum of what peers' logs held.
+        muted: those of the records that lists and searches hide.
+        left_out: the operations that are known to be left out.
+    """
 
     models: int
     agents: int
@@ -164,6 +171,8 @@ class Stats(NamedTuple):
     pending: int
     rejected: int
     unsupported: int
+    muted: int = 0
+    left_out: int = 0
 
     @property
     def records(self) -> int:
@@ -183,9 +192,11 @@ class Catalogue:
         with self._pool.read() as db:
             row = db.execute(
                 "SELECT models, agents, size, conflicts, (SELECT count(*) FROM pending), "
-                "(SELECT count(*) FROM rejected), (SELECT coalesce(sum(unsupported), 0) FROM peers) FROM replica"
+                "(SELECT count(*) FROM rejected), (SELECT coalesce(sum(unsupported), 0) FROM peers), "
+                "0, (SELECT count(*) FROM left_out) FROM replica"
             ).fetchone()
-        return Stats(*row)
+            muted = records_of(db, muted_owners(db))
+        return Stats(*row)._replace(muted=muted)
 
     def find(self, prefix: str, kind: Kind | None, *, deleted: bool) -> tuple[Kind, str]:
         """The only record whose id begins with `prefix`; with `deleted` also among the deleted ones.
@@ -197,7 +208,7 @@ class Catalogue:
         if match is None:
             raise StoreError("not_found", f"'{prefix[:80]}' is not an id: an id is up to 64 hex digits, see `list`")
         join = "" if deleted else "JOIN catalogue c USING (rid)"
-        condition = "" if kind is None else f"AND k.kind = {KIND_CODES[kind]}"
+        condition = "AND k.rid > 0" if kind is None else f"AND k.kind = {KIND_CODES[kind]}"
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT k.kind, k.id FROM keys k {join} WHERE k.id BETWEEN ? AND ? {condition} ORDER BY k.id LIMIT ?",
@@ -237,7 +248,7 @@ class Catalogue:
                 id=identifier,
                 record=record,
                 heads=tuple(sorted(head.hash for head in heads)),
-                live_heads=_live(heads),
+                live_heads=live_of(heads),
                 problems=tuple(check_among(db, found, record)),
                 mine=owner.hex() == own,
                 owner_name=owner_name,
@@ -282,12 +293,13 @@ class Catalogue:
             return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
 
     def conflicts(self, limit: int) -> list[Row]:
-        """The records with more than one live head, those of this replica's key first, then the last updated; what is
-        dated ahead of the clock comes last."""
+        """The records with more than one live head, those of this replica's key first, then the last updated. What is
+        dated ahead of the clock comes last, what is muted is left out."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
-                f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 "
+                f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 AND NOT EXISTS "
+                "(SELECT 1 FROM kept_out k WHERE k.owner = c.owner AND k.muted_at IS NOT NULL) "
                 "ORDER BY c.owner = ? DESC, c.updated_at > ?, c.updated_at DESC, c.rid DESC LIMIT ?",
                 (bytes.fromhex(self._key.known_address(db)), now, limit),
             )
@@ -297,6 +309,32 @@ class Catalogue:
         """The authoring rules, with what is known in this registry."""
         with self._pool.read() as db:
             return check_among(db, kind, record)
+
+
+def muted_owners(db: sqlite3.Connection) -> list[bytes]:
+    """The owners whose records are hidden: those that are muted, but for this replica's own key."""
+    rows = db.execute(
+        "SELECT owner FROM kept_out, replica WHERE muted_at IS NOT NULL AND lower(hex(owner)) <> address ORDER BY owner"
+    )
+    return [owner for (owner,) in rows]
+
+
+def records_of(db: sqlite3.Connection, owners: Sequence[bytes]) -> int:
+    """How many current records these owners have."""
+    if not owners:
+        return 0
+    if indexed_share(db) == 1:
+        # No index leads from an owner to the records, and each word of the word index leads to those that have it.
+        ask = "SELECT count(*) FROM words WHERE words MATCH ?"
+        return int(db.execute(ask, (owned_by(owners),)).fetchone()[0])
+    of_them = ", ".join("?" * len(owners))
+    return int(db.execute(f"SELECT count(*) FROM catalogue WHERE owner IN ({of_them})", owners).fetchone()[0])
+
+
+def owned_by(owners: Iterable[bytes]) -> str:
+    """The FTS5 expression over `words` for the records of these owners."""
+    marked = " OR ".join(f'"{hex_word("owner", owner.hex())}"' for owner in owners)
+    return f"facets : ({marked})"
 
 
 def row_of(values: Sequence[Any], now: int) -> Row:
@@ -324,6 +362,20 @@ def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Prob
     return check(kind, record, model_type=model_type)
 
 
-def _live(heads: Sequence[Stored]) -> tuple[str, ...]:
+def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Problem]:
+    """The authoring rules of a manifest, with the records that are here."""
+    from tui_registry.records.manifests import check_manifest  # a list is read without them
+
+    def kind_of(identifier: str) -> Kind | None:
+        row = db.execute(
+            "SELECT c.kind FROM keys k JOIN catalogue c USING (rid) WHERE k.id = ?", (stored_id(identifier),)
+        ).fetchone()
+        return None if row is None else KINDS_BY_CODE[row[0]]
+
+    return check_manifest(manifest, kind_of=kind_of)
+
+
+def live_of(heads: Sequence[Stored]) -> tuple[str, ...]:
+    """The live ones of a key's heads, the one that is shown first."""
     live = sorted((head for head in heads if not head.is_rm), key=lambda head: (-head.counter, head.hash))
     return tuple(head.hash for head in live)

@@ -19,7 +19,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
-from tui_registry.errors import Json, Kind, Record
+from tui_registry.errors import KINDS, OP_KINDS, Json, Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
@@ -33,6 +33,7 @@ _MOST = 2**63 - 1
 SHORTEST_KNOWN = 4
 MOST_WORDS = 1_000_000
 MOST_NAME_WORDS = 200_000
+_LEARNT_AT_ONCE = 20_000
 _HEX = re.compile(r"[0-9a-f]{1,64}").match
 
 _LONGEST_COUNTED = 64
@@ -222,6 +223,26 @@ def forget_all_words(db: sqlite3.Connection) -> None:
     _forget_learnt(db)
 
 
+def tidy_words(db: sqlite3.Connection) -> None:
+    """Give back the room of words that no record has any more, after many records are gone: marks in the indexes say
+    that they are, and what was learnt of them stays. It rewrites the indexes."""
+    for index in ("words", "names"):
+        db.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
+    _forget_learnt(db)
+    db.execute("CREATE VIRTUAL TABLE temp.standing USING fts5vocab(main, words, col)")
+    db.execute("CREATE VIRTUAL TABLE temp.naming USING fts5vocab(main, names, row)")
+    try:
+        standing = db.execute("SELECT DISTINCT term FROM temp.standing WHERE col <> 'facets'")
+        while rows := standing.fetchmany(_LEARNT_AT_ONCE):
+            learn(db, Vocabulary({word for (word,) in rows if is_learnt(word)}, set()))
+        naming = db.execute("SELECT term FROM temp.naming")
+        while rows := naming.fetchmany(_LEARNT_AT_ONCE):
+            learn(db, Vocabulary(set(), {word for (word,) in rows if has_inside(word)}))
+    finally:
+        db.execute("DROP TABLE temp.standing")
+        db.execute("DROP TABLE temp.naming")
+
+
 def _forget_learnt(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM vocabulary")
     db.execute("DELETE FROM endings")
@@ -334,9 +355,11 @@ def _time_class(seconds: int) -> int:
 
 # ---- the row, and the values that are counted ------------------------------------------------------------------------
 
-KIND_CODES: dict[Kind, int] = {"model": 0, "agent": 1}
-KIND_CODES_BY_NAME: dict[str, int] = {str(kind): code for kind, code in KIND_CODES.items()}
-KINDS_BY_CODE: tuple[Kind, Kind] = ("model", "agent")
+KIND_CODES: dict[OpKind, int] = {"model": 0, "agent": 1, "manifest": 2}
+KIND_CODES_BY_NAME: dict[str, int] = {kind: KIND_CODES[kind] for kind in KINDS}
+# Of what stands in the catalogue, and of all that the log has keys for.
+KINDS_BY_CODE: tuple[Kind, ...] = KINDS
+OP_KINDS_BY_CODE: tuple[OpKind, ...] = OP_KINDS
 
 RECORD_COLUMNS = (
     "name, version, type, framework, license, quantization, parameters, context_length, output_tps, min_vcpus, "

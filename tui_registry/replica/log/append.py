@@ -1,4 +1,4 @@
-"""Appending valid operations: log, heads, catalogue, words and counters, all within the caller's transaction."""
+"""Appending valid operations: log, heads, catalogue, words, counters and sets, all within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.rules import Ancestor, check_against
-from tui_registry.errors import Kind
+from tui_registry.errors import Kind, OpKind
 from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
-    KINDS_BY_CODE,
+    OP_KINDS_BY_CODE,
     RECORD_COLUMNS,
     Derived,
     count_values,
@@ -25,9 +25,17 @@ from tui_registry.replica.catalogue.derived import (
     learn,
     vocabulary_of,
 )
+from tui_registry.replica.catalogue.manifests import (
+    ManifestColumns,
+    ManifestRow,
+    manifest_columns,
+    write_manifests,
+)
 from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
+from tui_registry.replica.log.left_out import OVERHEAD_BYTES, count_source
+from tui_registry.replica.log.sets import keep
 from tui_registry.replica.store.stored import Stored, chunks, marks, packed, read_heads, read_record, stored_id
 
 _MODULUS = 2**256
@@ -60,16 +68,18 @@ class Batch:
             db: a connection inside a write transaction.
         """
         self._db = db
-        size, fingerprint, models, agents, conflicts, address = db.execute(
-            "SELECT size, fingerprint, models, agents, conflicts, address FROM replica"
+        size, fingerprint, models, agents, conflicts, address, kept = db.execute(
+            "SELECT size, fingerprint, models, agents, conflicts, address, kept FROM replica"
         ).fetchone()
         self._size: int = size
         self._sum = int(fingerprint, 16)
         self._counts: dict[Kind, int] = {"model": models, "agent": agents}
         self._conflicts: int = conflicts
         self._own: str = address
-        (last_rid,) = db.execute("SELECT coalesce(max(rid), 0) FROM keys").fetchone()
-        self._last_rid: int = last_rid
+        self._kept: int = kept
+        first_rid, last_rid = db.execute("SELECT coalesce(min(rid), 0), coalesce(max(rid), 0) FROM keys").fetchone()
+        self._last_rid: int = max(last_rid, 0)
+        self._last_manifest: int = min(first_rid, 0)
         # What is older than this comes into the word index when that is made anew so far.
         self._indexed_from = indexed_from(db)
         self._known: dict[str, tuple[Ancestor, int, int]] = {}  # hash -> ancestor, rid, idx
@@ -83,6 +93,11 @@ class Batch:
         self.settled: set[int] = set()
         # How many of what was flushed this replica's key signed elsewhere.
         self.elsewhere = 0
+
+    @property
+    def size(self) -> int:
+        """Of the log, with what was appended."""
+        return self._size
 
     def load(self, ops: Iterable[Checked]) -> None:
         """Read what is known of these ops, of their children and of their keys."""
@@ -102,7 +117,7 @@ class Batch:
             )
             for digest, kind, key, owner, clock, created_at, updated_at, rid, idx in rows:
                 ancestor = Ancestor(
-                    digest.hex(), KINDS_BY_CODE[kind], key.hex(), owner.hex(), clock, created_at, updated_at
+                    digest.hex(), OP_KINDS_BY_CODE[kind], key.hex(), owner.hex(), clock, created_at, updated_at
                 )
                 self._known[ancestor.hash] = ancestor, rid, idx
         for chunk in chunks([bytes.fromhex(item) for item in keys]):
@@ -116,6 +131,12 @@ class Batch:
         """Whether a valid op of that kind and hash is in the log, or in this batch."""
         known = self._known.get(op.claim.hash)
         return known is not None and known[0].kind == op.claim.kind
+
+    def has(self, digest: str) -> bool:
+        """Whether a valid op of that hash is in the log, or in this batch."""
+        if digest in self._known:
+            return True
+        return self._db.execute("SELECT 1 FROM ops WHERE hash = ?", (bytes.fromhex(digest),)).fetchone() is not None
 
     def ancestors(self, op: Checked) -> list[tuple[Ancestor, int]]:
         """The children that are here, each with its place in the log."""
@@ -143,8 +164,7 @@ class Batch:
         key = ancestor.key
         rid = self._rids.get(key)
         if rid is None:
-            self._last_rid += 1
-            rid = self._rids[key] = self._new_keys[key] = self._last_rid
+            rid = self._rids[key] = self._new_keys[key] = self._take_rid(ancestor.kind)
         new = _New(self._take_index(), rid, op, ancestor, body, seen)
         self._sum += int(ancestor.hash, 16)
         self._known[ancestor.hash] = ancestor, rid, new.idx
@@ -168,6 +188,8 @@ class Batch:
             "UPDATE replica SET size = ?, fingerprint = ?, models = ?, agents = ?, conflicts = ?",
             (self._size, f"{self._sum % _MODULUS:064x}", self._counts["model"], self._counts["agent"], self._conflicts),
         )
+        appended = [bytes.fromhex(new.ancestor.hash) for new in self._new]
+        self._kept = keep(db, self._kept, self._size - len(appended), appended)
         self._new.clear()
         self._new_by_idx.clear()
         self._new_keys.clear()
@@ -187,6 +209,14 @@ class Batch:
         self._size += 1
         return index
 
+    def _take_rid(self, kind: OpKind) -> int:
+        """The next row of a key: see `manifests` in `store.tables`."""
+        if kind == "manifest":
+            self._last_manifest -= 1
+            return self._last_manifest
+        self._last_rid += 1
+        return self._last_rid
+
     def _write_log(self) -> None:
         db = self._db
         if self._new_keys:
@@ -198,6 +228,7 @@ class Batch:
                     for key, rid in self._new_keys.items()
                 ),
             )
+        bodies = [packed(new.body) for new in self._new]
         db.executemany(
             "INSERT INTO ops (idx, hash, rid, clock, created_at, updated_at, is_rm, is_head, body) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -211,18 +242,29 @@ class Batch:
                     new.ancestor.updated_at,
                     new.checked.is_rm,
                     new.is_head,
-                    packed(new.body),
+                    body,
                 )
-                for new in self._new
+                for new, body in zip(self._new, bodies, strict=True)
             ),
         )
         db.executemany("UPDATE ops SET is_head = 0 WHERE idx = ?", ((idx,) for idx in self._named))
         write_first_seen(db, ((new.idx, new.seen) for new in self._new))
         per_owner = Counter(new.ancestor.owner for new in self._new)
+        taken: Counter[str] = Counter()
+        for new, body in zip(self._new, bodies, strict=True):
+            taken[new.ancestor.owner] += len(body) + OVERHEAD_BYTES
         db.executemany(
-            "INSERT INTO owners (address, ops) VALUES (?, ?) "
-            "ON CONFLICT (address) DO UPDATE SET ops = ops + excluded.ops",
-            ((bytes.fromhex(owner), count) for owner, count in per_owner.items()),
+            "INSERT INTO owners (address, ops, bytes) VALUES (?, ?, ?) "
+            "ON CONFLICT (address) DO UPDATE SET ops = ops + excluded.ops, bytes = bytes + excluded.bytes",
+            ((bytes.fromhex(owner), count, taken[owner]) for owner, count in per_owner.items()),
+        )
+        count_source(
+            db,
+            (
+                (new.seen.source, len(body) + OVERHEAD_BYTES)
+                for new, body in zip(self._new, bodies, strict=True)
+                if new.seen.source is not None
+            ),
         )
         if self._own in per_owner:
             ours = (new for new in self._new if new.ancestor.owner == self._own)
@@ -232,10 +274,39 @@ class Batch:
 
     # How: the derived tables
 
+    def _write_manifests(self, manifests: set[int]) -> None:
+        """The rows of these manifests, by their keys' rids."""
+        fresh = manifests.intersection(self._new_keys.values())
+        rows: list[ManifestRow] = []
+        for rid, heads in self._heads(sorted(manifests - fresh), fresh).items():
+            best, live = _state(heads)
+            last = self._last_write(rid) if best is None else best.idx
+            rows.append(ManifestRow(rid, None if best is None else last, live, self._said(last)))
+        write_manifests(self._db, rows)
+
+    def _last_write(self, rid: int) -> int:
+        """The place of the last version of a deleted manifest: there is one, as a removal names what it removes."""
+        written = self._db.execute("SELECT max(idx) FROM ops WHERE rid = ? AND is_rm = 0", (rid,)).fetchone()
+        return int(written[0])
+
+    def _said(self, place: int) -> ManifestColumns:
+        """What is derived from a version of a manifest: at hand for an operation of this batch."""
+        new = self._new_by_idx.get(place)
+        at_hand = None if new is None else new.checked.derived
+        return at_hand if isinstance(at_hand, ManifestColumns) else manifest_columns(read_record(self._db, place))
+
     def _write_catalogue(self) -> None:
         db = self._db
-        touched = {new.rid: new for new in self._new}
-        fresh = set(self._new_keys.values())
+        touched: dict[int, tuple[_New, Kind]] = {}
+        manifests: set[int] = set()
+        for new in self._new:
+            if new.ancestor.kind == "manifest":
+                manifests.add(new.rid)
+            else:
+                touched[new.rid] = new, new.ancestor.kind
+        if manifests:
+            self._write_manifests(manifests)
+        fresh = {rid for rid in self._new_keys.values() if rid in touched}
         older = [rid for rid in touched if rid not in fresh]
         heads = self._heads(older, fresh)
         shown = dict(_read_shown(db, older))
@@ -245,8 +316,7 @@ class Batch:
         rows: list[tuple[str | int | bytes | None, ...]] = []
         words: list[tuple[int, tuple[str, ...]]] = []
         more: list[str] = []
-        for rid, new in touched.items():
-            kind = new.ancestor.kind
+        for rid, (new, kind) in touched.items():
             before = shown.get(rid)
             best, live = _state(heads[rid])
             self._count(rid, kind, before, best is not None, live)
@@ -295,7 +365,7 @@ class Batch:
         """What is derived from a winner: at hand for an operation of this batch."""
         new = self._new_by_idx.get(best.idx)
         at_hand = None if new is None else new.checked.derived
-        return derive(kind, read_record(self._db, best.idx)) if at_hand is None else at_hand
+        return at_hand if isinstance(at_hand, Derived) else derive(kind, read_record(self._db, best.idx))
 
     def _count(self, rid: int, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
         self._counts[kind] += is_live - (before is not None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,7 +19,16 @@ from tui_registry.crdt.op import OpError, claimed_hash, digest_of
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.first_seen import FirstSeen
-from tui_registry.replica.log.judge import Checked, Verdict, judge
+from tui_registry.replica.log.judge import Checked, Verdict, judge, judge_claim
+from tui_registry.replica.log.left_out import (
+    DEFERRED,
+    Admission,
+    Ration,
+    Reason,
+    blocked_owners,
+    claimed_owner,
+    reason_of,
+)
 from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, unpacked
@@ -58,12 +67,14 @@ class ApplyReport:
     Attributes:
         applied, known, pending, unsupported: counts.
         elsewhere: how many of those that were applied this replica's own key signed.
+        left_out: how many are left out here, for each reason (`log.left_out`).
         conflicted: the records (by their rows) that these ops brought into conflict and did not settle; settled: those
             that were in conflict before and are no more.
         rejected: what breaks a rule, one by one.
         held: the ops of these that wait, by a digest of their bytes, each with the child it waits for.
         moved: the ops of earlier ones that these released, with the child they wait for now, None for no more.
         beyond: ops that waited when `held` was full: what strangers make us remember is bounded, these only count.
+        appended: where in the log what was applied stands: from which place up to which.
     """
 
     applied: int = 0
@@ -71,12 +82,14 @@ class ApplyReport:
     pending: int = 0
     unsupported: int = 0
     elsewhere: int = 0
+    left_out: Counter[Reason] = field(default_factory=Counter)
     conflicted: set[int] = field(default_factory=set, repr=False)
     settled: set[int] = field(default_factory=set, repr=False)
     rejected: list[Rejection] = field(default_factory=list)
     held: dict[bytes, str] = field(default_factory=dict, repr=False)
     moved: dict[bytes, str | None] = field(default_factory=dict, repr=False)
     beyond: int = field(default=0, repr=False)
+    appended: list[tuple[int, int]] = field(default_factory=list, repr=False)
 
     @property
     def missing(self) -> list[str]:
@@ -89,8 +102,14 @@ class ApplyReport:
         return len(self.conflicted)
 
     @property
+    def deferred(self) -> int:
+        """How many were left out for want of room."""
+        return sum(self.left_out[reason] for reason in DEFERRED)
+
+    @property
     def total(self) -> int:
-        return self.applied + self.known + self.pending + self.unsupported + len(self.rejected)
+        kept_out = self.unsupported + len(self.rejected) + self.left_out.total()
+        return self.applied + self.known + self.pending + kept_out
 
     def add(self, later: ApplyReport) -> None:
         """Count in what came later, but for its rejections, whose places mean something else here. What waited for it
@@ -99,6 +118,7 @@ class ApplyReport:
         self.known += later.known
         self.unsupported += later.unsupported
         self.elsewhere += later.elsewhere
+        self.left_out += later.left_out
         self.conflicted = (self.conflicted - later.settled) | later.conflicted
         self.settled |= later.settled
         for digest, child in later.moved.items():
@@ -116,6 +136,10 @@ class ApplyReport:
             else:
                 self.beyond += 1
         self.pending = len(self.held) + self.beyond
+        for start, stop in later.appended:
+            if self.appended and self.appended[-1][1] == start:
+                start = self.appended.pop()[0]
+            self.appended.append((start, stop))
 
 
 @dataclass(slots=True)
@@ -129,6 +153,7 @@ class Arrival:
         known: the log holds these very bytes.
         op: the op, once it has passed rules 1 to 5.
         error: the rule that it breaks.
+        left: the owner that it claims, where that one is blocked and it was not looked whether they signed it.
     """
 
     index: int
@@ -140,6 +165,12 @@ class Arrival:
     known: bool = False
     op: Checked | None = None
     error: OpError | None = None
+    left: str | None = None
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether rules 1 to 5 were not applied to it, as its owner is blocked."""
+        return self.left is not None and self.op is None and self.error is None
 
     def take(self, verdict: Verdict) -> None:
         """Note what rules 1 to 5 say of it."""
@@ -155,10 +186,13 @@ class Outcome:
 
     Attributes:
         unread: the entries of a later version.
+        left: the entries that were left out, each with the hash that it claims, its owner, and whether it is
+            remembered by hash.
     """
 
     report: ApplyReport = field(default_factory=ApplyReport)
     unread: list[int] = field(default_factory=list)
+    left: list[tuple[int, str, str, bool]] = field(default_factory=list)
 
 
 def apply(
@@ -169,12 +203,13 @@ def apply(
     clock: Callable[[], int],
     *,
     keep_pending: bool = True,
+    ration: Ration | None = None,
 ) -> ApplyReport:
     """Take operations that belong to no peer's log, in batches, each in one transaction.
 
     Args:
         lines: each without a line end; a children-first order is quickest, any order works.
-        source, keep_pending: as for `store`.
+        source, keep_pending, ration: as for `store`.
         clock: gives Unix seconds.
     """
     total = ApplyReport()
@@ -192,7 +227,7 @@ def apply(
             # Less than a full batch is the last one: stored as an ordinary write, it gives back what a bulk held.
             try:
                 with storing(pool, arrivals, bulk=len(arrivals) == _APPLIED_AT_ONCE) as db:
-                    outcome = store(db, arrivals, source, clock(), keep_pending=keep_pending)
+                    outcome = store(db, arrivals, source, clock(), keep_pending=keep_pending, ration=ration)
             except StoreError as error:
                 raise error.after(total.applied) from error
             total.add(outcome.report)
@@ -215,10 +250,26 @@ def check_lines(
     ]
     with _calm(len(lines)):
         _mark_known(pool, arrivals)
-        unknown = [arrival for arrival in arrivals if not arrival.known]
+        unknown = [arrival for arrival in arrivals if not arrival.known and arrival.left is None]
         for arrival, verdict in zip(unknown, verifier.judge([item.body for item in unknown]), strict=True):
             arrival.take(verdict)
     return arrivals
+
+
+def why_not_here(db: sqlite3.Connection, peer: str, epoch: str, arrival: Arrival) -> str:
+    """As `Log.why_not_here`, of one entry that is not in the log."""
+    if arrival.left is not None:
+        return "blocked"
+    if arrival.error is not None:
+        return "unsupported" if arrival.error.code == "unsupported" else "rejected"
+    assert arrival.op is not None
+    reason = reason_of(db, arrival.op.claim.hash)
+    if reason is not None:
+        return reason
+    if db.execute("SELECT 1 FROM pending WHERE digest = ?", (digest_of(arrival.body),)).fetchone() is not None:
+        return "pending"
+    cursor = db.execute("SELECT next_index FROM cursors WHERE peer = ? AND epoch = ?", (peer, epoch)).fetchone()
+    return "unread" if cursor is None or (arrival.entry or 0) >= cursor[0] else "passed"
 
 
 @contextmanager
@@ -240,8 +291,10 @@ def store(
     *,
     epoch: str | None = None,
     keep_pending: bool = True,
+    ration: Ration | None = None,
 ) -> Outcome:
-    """Append what is valid, keep what must wait, remember what was refused; inside the caller's transaction.
+    """Append what is valid and not left out, keep what must wait, remember what was refused; inside the caller's
+    transaction.
 
     Args:
         arrivals: from `check_lines`.
@@ -249,19 +302,42 @@ def store(
         now: Unix seconds, written beside what is refused.
         epoch: of the peer's log, where the arrivals are its entries.
         keep_pending: whether ops that miss a child are kept for later.
+        ration: one that they have to fit besides those of this replica.
     """
     outcome = Outcome()
     report = outcome.report
     batch = Batch(db)
     batch.load(arrival.op for arrival in arrivals if arrival.op is not None)
     here = FirstSeen(now, source)
+    admission = Admission(db, source, ration, now)
     (any_pending,) = db.execute("SELECT EXISTS (SELECT 1 FROM pending)").fetchone()
     queue = deque(arrivals)
     waiting: dict[str, list[Arrival]] = {}
     released: list[Arrival] = []
     refused: list[Arrival] = []
+    left: list[tuple[Arrival, str, str]] = []
+    settled: list[str] = []  # the hashes of those that are no longer left out, should they have been
+
+    def leave_out(arrival: Arrival, digest: str, owner: str, reason: Reason) -> None:
+        admission.leave_out(digest, owner, reason, arrival.body)
+        left.append((arrival, digest, owner))
+        if arrival.held_by is None:
+            report.left_out[reason] += 1
+        # What builds on it has come before it, perhaps.
+        queue.extend(waiting.pop(digest, ()))
+
     while queue:
         arrival = queue.popleft()
+        if arrival.is_unjudged:
+            digest = _hash_of_blocked(arrival, admission)
+            if digest is not None:
+                if batch.has(digest):
+                    report.known += 1
+                else:
+                    leave_out(arrival, digest, arrival.left or "", "blocked")
+                continue
+            if arrival.op is not None:
+                batch.load([arrival.op])
         op = arrival.op
         if arrival.known or (op is not None and batch.knows(op)):
             report.known += arrival.held_by is None
@@ -270,6 +346,11 @@ def store(
             _refuse(arrival, outcome, refused)
             continue
         missing = batch.missing(op)
+        if not admission.is_open:
+            reason = admission.why_not(op, arrival.body, missing)
+            if reason is not None:
+                leave_out(arrival, op.claim.hash, op.claim.owner, reason)
+                continue
         if missing:
             waiting.setdefault(missing[0], []).append(arrival)
             continue
@@ -278,18 +359,31 @@ def store(
         except OpError as error:
             arrival.error = error
             _refuse(arrival, outcome, refused)
+            settled.append(op.claim.hash)
             continue
         report.applied += 1
+        settled.append(op.claim.hash)
+        if not admission.is_open:
+            admission.count(op, arrival.body)
         queue.extend(waiting.pop(op.claim.hash, ()))
         if any_pending:
             freed = _release(db, op.claim.hash)
             batch.load(free.op for free in freed if free.op is not None)
             released += freed
             queue.extend(freed)
+    report.appended = [(batch.size - report.applied, batch.size)] if report.applied else []
     batch.flush()
     report.conflicted, report.settled = batch.came_into_conflict, batch.settled
     report.elsewhere = batch.elsewhere
     still = [(child, arrival) for child, group in waiting.items() for arrival in group]
+    if keep_pending:
+        settled += [arrival.op.claim.hash for _, arrival in still if arrival.op is not None]
+    remembered = admission.flush(settled)
+    outcome.left = [
+        (arrival.entry, digest, owner, bytes.fromhex(digest) in remembered)
+        for arrival, digest, owner in left
+        if arrival.entry is not None
+    ]
     report.moved = _settle(db, released, still)
     fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]
     report.pending = len(fresh)
@@ -304,6 +398,19 @@ def store(
 def _since(arrival: Arrival) -> FirstSeen:
     """Where an op came from that waited here."""
     return FirstSeen(arrival.held_since, arrival.held_by)
+
+
+def _hash_of_blocked(arrival: Arrival, admission: Admission) -> str | None:
+    """The hash of what a blocked owner made; None where it is refused, or to be judged after all: then it is."""
+    assert arrival.left is not None
+    if not admission.is_blocked(arrival.left):  # not any more
+        arrival.take(judge([arrival.body])[0])
+        return None
+    found = judge_claim(arrival.body, arrival.left)
+    if isinstance(found, str):
+        return found
+    arrival.take(found)
+    return None
 
 
 # How: what waits
@@ -412,8 +519,14 @@ def _mark_evicted(db: sqlite3.Connection, peer: str, epoch: str, entry: int) -> 
 
 
 def _mark_known(pool: Pool, arrivals: Sequence[Arrival]) -> None:
-    """Mark what the log holds byte for byte: that is not verified again. A claimed hash alone proves nothing."""
+    """Mark what the log holds byte for byte: that is not verified again. A claimed hash alone proves nothing. And mark
+    what blocked owners made by their own claim: that is not verified either."""
     with pool.read() as db:
+        blocked = blocked_owners(db)
+        if blocked:
+            for arrival in arrivals:
+                owner = claimed_owner(arrival.body)
+                arrival.left = owner if owner in blocked else None
         if db.execute("SELECT size FROM replica").fetchone() == (0,):
             return
         bodies: dict[str, bytes] = {}

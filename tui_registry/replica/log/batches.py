@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.log.versions import find_key, read_entries
@@ -47,7 +47,7 @@ class WriteBatch(NamedTuple):
 class RecordChange(NamedTuple):
     """A value that one record is to have, None for no record; `seen` are the heads that the caller was shown."""
 
-    kind: Kind
+    kind: OpKind
     id: str
     record: Record | None
     seen: tuple[str, ...]
@@ -64,7 +64,7 @@ class Reverse(NamedTuple):
 
     batch: WriteBatch
     changes: tuple[RecordChange, ...]
-    kept: tuple[tuple[Kind, str, str], ...]
+    kept: tuple[tuple[OpKind, str, str], ...]
     back: int
 
 
@@ -100,7 +100,7 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
     """
     batch = read_batch(db, number)
     changes: list[RecordChange] = []
-    kept: list[tuple[Kind, str, str]] = []
+    kept: list[tuple[OpKind, str, str]] = []
     back = 0
     places: dict[int, list[int]] = {}
     for run in _runs(db, number):

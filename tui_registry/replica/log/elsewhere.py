@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from tui_registry.crdt.key_state import heads, winner
-from tui_registry.errors import Kind
+from tui_registry.errors import OpKind
 from tui_registry.frozen import NamedTuple
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.replica.catalogue.derived import OP_KINDS_BY_CODE
 from tui_registry.replica.log.versions import Link, named_in
 from tui_registry.replica.store.connection import Pool
-from tui_registry.replica.store.stored import record_of
+from tui_registry.replica.store.stored import name_of, record_of
 
 # How a row of the table stands: nobody was told before a write, somebody was, the owner of the key knows of it.
 _NEW, _TOLD, _KNOWN = 0, 1, 2
@@ -38,7 +38,7 @@ class TouchedRecord(NamedTuple):
             conflict` where it still shows what stood here before, `new` where there was no such record.
     """
 
-    kind: Kind
+    kind: OpKind
     id: str
     name: str
     became: Became
@@ -134,7 +134,11 @@ def _touched(db: sqlite3.Connection, rid: int, first: int) -> Iterator[TouchedRe
     """What became of a record, unless it stands as it did before the first of these operations, or as it was written
     here since."""
     kind, key = db.execute("SELECT kind, id FROM keys WHERE rid = ?", (rid,)).fetchone()
-    shown = db.execute("SELECT idx, live_heads, name FROM catalogue WHERE rid = ?", (rid,)).fetchone()
+    shown = db.execute(
+        "SELECT idx, live_heads, name FROM catalogue WHERE rid = :rid "
+        "UNION ALL SELECT idx, live_heads, NULL FROM manifests WHERE rid = :rid AND idx NOTNULL",
+        {"rid": rid},
+    ).fetchone()
     rows = db.execute(
         "SELECT idx, hash, is_rm, clock, body FROM ops WHERE rid = ? AND idx < ? ORDER BY idx DESC LIMIT ?",
         (rid, first, _MOST),
@@ -149,11 +153,11 @@ def _touched(db: sqlite3.Connection, rid: int, first: int) -> Iterator[TouchedRe
     came = shown is not None and _came(db, shown[0])
     became = _became(bool(stood), None if before is None else before.place, shown, first, came)
     if became is not None:
-        name = shown[2] if shown is not None else _last_name(db, rid)
-        yield TouchedRecord(KINDS_BY_CODE[kind], key.hex(), name, became)
+        name = shown[2] if shown is not None and shown[2] is not None else _last_name(db, rid)
+        yield TouchedRecord(OP_KINDS_BY_CODE[kind], key.hex(), name, became)
 
 
-def _is_from_here(db: sqlite3.Connection, rid: int, first: int, shown: tuple[int, int, str] | None) -> bool:
+def _is_from_here(db: sqlite3.Connection, rid: int, first: int, shown: tuple[int, int, str | None] | None) -> bool:
     """Whether this replica has settled what becomes of a record since the first of these operations: by its only live
     version, or by deleting it."""
     if shown is not None:
@@ -168,7 +172,7 @@ def _came(db: sqlite3.Connection, place: int) -> bool:
 
 
 def _became(
-    known: bool, before: int | None, shown: tuple[int, int, str] | None, first: int, came: bool
+    known: bool, before: int | None, shown: tuple[int, int, str | None] | None, first: int, came: bool
 ) -> Became | None:
     """
     Args:
@@ -189,4 +193,4 @@ def _became(
 def _last_name(db: sqlite3.Connection, rid: int) -> str:
     row = db.execute("SELECT body FROM ops WHERE rid = ? AND is_rm = 0 ORDER BY idx DESC LIMIT 1", (rid,)).fetchone()
     record = None if row is None else record_of(row[0])
-    return "" if record is None else str(record["name"])
+    return "" if record is None else name_of(record)

@@ -19,6 +19,7 @@ from tui_registry.crdt.rules import Ancestor, check_alone, claim_of
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.replica.catalogue.derived import Derived, derive
+from tui_registry.replica.catalogue.manifests import ManifestColumns, manifest_columns
 
 
 class Checked(NamedTuple):
@@ -26,12 +27,12 @@ class Checked(NamedTuple):
 
     Attributes:
         claim: what rules 6 to 8 ask of it.
-        derived: from its record, None for an Rm.
+        derived: from its record or manifest, None for an Rm.
     """
 
     claim: Ancestor
     children: tuple[str, ...]
-    derived: Derived | None
+    derived: Derived | ManifestColumns | None
 
     @property
     def is_rm(self) -> bool:
@@ -51,7 +52,13 @@ def check(op: Op) -> Checked:
         OpError: the code of the lowest-numbered broken rule.
     """
     check_alone(op)
-    return Checked(claim_of(op), op.children, None if op.record is None else derive(op.kind, op.record))
+    return Checked(claim_of(op), op.children, _derived(op))
+
+
+def _derived(op: Op) -> Derived | ManifestColumns | None:
+    if op.record is None:
+        return None
+    return manifest_columns(op.record) if op.kind == "manifest" else derive(op.kind, op.record)
 
 
 def check_bytes(body: bytes) -> Checked:
@@ -68,15 +75,37 @@ def judge(lines: Sequence[bytes]) -> list[Verdict]:
     return [_judge(line) for line in lines]
 
 
+def judge_claim(line: bytes, owner: str) -> str | tuple[str, str]:
+    """The hash of an operation that passes rules 1 to 5 if the owner that it claims has signed it, which is not looked
+    at: that is most of the work. Else the code and the sentence of the rule that it breaks.
+
+    The hash holds the owner: whatever else comes under this hash, from whomever, is that owner's or no operation.
+    """
+    try:
+        if len(line) > MAX_OP_BYTES:
+            return _too_large(line)
+        op = parse_op(line)
+        check_alone(op, owner)
+    except OpError as error:
+        return error.code, error.sentence
+    except Exception as error:
+        return "malformed", f"the operation could not be checked ({type(error).__name__})"
+    return op.hash
+
+
 def _judge(line: bytes) -> Verdict:
     try:
         if len(line) > MAX_OP_BYTES:
-            return "limit", f"the operation has {len(line):,} bytes, at most {MAX_OP_BYTES:,} are allowed"
+            return _too_large(line)
         return check_bytes(line)
     except OpError as error:
         return error.code, error.sentence
     except Exception as error:
         return "malformed", f"the operation could not be checked ({type(error).__name__})"
+
+
+def _too_large(line: bytes) -> tuple[str, str]:
+    return "limit", f"the operation has {len(line):,} bytes, at most {MAX_OP_BYTES:,} are allowed"
 
 
 def send(stream: IO[bytes], data: bytes) -> None:
@@ -118,7 +147,9 @@ def _plain(op: Checked) -> _Plain:
 
 
 def _checked(claim: Sequence[str], children: tuple[str, ...], derived: Sequence[tuple[str, ...]] | None) -> Checked:
-    return Checked(Ancestor._make(claim), children, None if derived is None else Derived._make(derived))
+    ancestor = Ancestor._make(claim)
+    made = ManifestColumns if ancestor.kind == "manifest" else Derived
+    return Checked(ancestor, children, None if derived is None else made._make(derived))
 
 
 def main() -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from tui_registry.crdt.keys import Identity
-from tui_registry.crdt.op import AgentOp, ModelOp
+from tui_registry.crdt.op import AnyOp
 from tui_registry.crdt.sign import chain_of_children, sign_rm, sign_up
-from tui_registry.errors import InvalidRecord, Kind, Record, RegistryError
+from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
-from tui_registry.records.wire import derive_id
-from tui_registry.replica.catalogue.current import check_among
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.records.wire import derive_id, derive_manifest_id
+from tui_registry.replica.catalogue.current import check_among, check_manifest_among
+from tui_registry.replica.catalogue.derived import OP_KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
 from tui_registry.replica.log.first_seen import FirstSeen
@@ -23,9 +23,9 @@ from tui_registry.replica.log.judge import check
 from tui_registry.replica.log.retries import Once, note_done, what_came_of
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import stored_id
+from tui_registry.replica.store.stored import name_of, record_of, stored_id
 
-Write = ModelOp | AgentOp
+Write = AnyOp
 
 
 class TakenIn(NamedTuple):
@@ -152,6 +152,18 @@ class LocalWrites:
         with self._pool.write() as db:
             mark_undone(db, batch)
 
+    def restore(self, kind: Kind, record: Record, manifest: Record | None) -> Write:
+        """Bring back a deleted record, and the manifest that went with it; gives the record's operation.
+
+        Raises:
+            InvalidRecord: the manifest breaks an authoring rule of today. StoreError: as for `add`.
+        """
+        with self._turn() as turn:
+            op = turn.add(kind, record)
+            if manifest is not None:
+                turn.bring_back_manifest(op.key, manifest)
+            return op
+
     def update(
         self, kind: Kind, identifier: str, record: Record, seen: Collection[str], once: Once | None = None
     ) -> Write:
@@ -167,7 +179,7 @@ class LocalWrites:
             return turn.once(once, lambda: turn.write(turn.existing(kind, identifier, seen), record))
 
     def delete(self, kind: Kind, identifier: str, seen: Collection[str], once: Once | None = None) -> Write:
-        """Remove what the caller was shown.
+        """Remove what the caller was shown, and the manifest of the record with it.
 
         Args:
             once: as for `add`.
@@ -176,7 +188,7 @@ class LocalWrites:
             StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`, `key_reused`.
         """
         with self._turn() as turn:
-            return turn.once(once, lambda: turn.remove(turn.existing(kind, identifier, seen)))
+            return turn.once(once, lambda: turn.delete(turn.existing(kind, identifier, seen)))
 
     def resolve(
         self, kind: Kind, identifier: str, record: Record | None, seen: Collection[str], once: Once | None = None
@@ -191,6 +203,33 @@ class LocalWrites:
         """
         with self._turn() as turn:
             return turn.once(once, lambda: turn.settle(turn.in_conflict(kind, identifier, seen), record))
+
+    def set_manifest(self, record_id: str, manifest: Record, seen: Collection[str], once: Once | None = None) -> Write:
+        """Write what stands behind a record of this key's: ids, owner, the record's kind and first name, and times are
+        set here.
+
+        Args:
+            seen: the heads of its manifest that the caller was shown, none where it has none.
+            once: as for `add`.
+
+        Raises:
+            StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`, `key_reused`.
+        """
+        with self._turn() as turn:
+            return turn.once(once, lambda: turn.set_manifest(record_id, manifest, seen))
+
+    def delete_manifest(self, record_id: str, seen: Collection[str], once: Once | None = None) -> Write:
+        """Remove the manifest of a record; arguments and errors as for `set_manifest`."""
+        with self._turn() as turn:
+            return turn.once(once, lambda: turn.remove(turn.existing("manifest", derive_manifest_id(record_id), seen)))
+
+    def resolve_manifest(
+        self, record_id: str, manifest: Record | None, seen: Collection[str], once: Once | None = None
+    ) -> Write:
+        """Settle the live versions of a manifest, as `resolve` does those of a record."""
+        with self._turn() as turn:
+            identifier = derive_manifest_id(record_id)
+            return turn.once(once, lambda: turn.settle(turn.in_conflict("manifest", identifier, seen), manifest))
 
     @contextmanager
     def _turn(self, *, bulk: bool = False, together: Together | None = None) -> Iterator[_Turn]:
@@ -236,7 +275,7 @@ class _Head(NamedTuple):
 class _Known(NamedTuple):
     """A key of the log, live or deleted."""
 
-    kind: Kind
+    kind: OpKind
     id: str
     owner: str
     heads: list[_Head]
@@ -281,7 +320,7 @@ class _Turn:
             note_done(self._db, once, op, self._clock())
         return op
 
-    def existing(self, kind: Kind, identifier: str, seen: Collection[str]) -> _Known:
+    def existing(self, kind: OpKind, identifier: str, seen: Collection[str]) -> _Known:
         """A record of this key's that is as the caller was shown it, in one version.
 
         Whoever names all heads of several versions proves nothing: an entry gives the heads of all, and the value of
@@ -297,7 +336,7 @@ class _Turn:
         _check_seen(known, seen)
         return known
 
-    def in_conflict(self, kind: Kind, identifier: str, seen: Collection[str]) -> _Known:
+    def in_conflict(self, kind: OpKind, identifier: str, seen: Collection[str]) -> _Known:
         """A record of this key's with several live versions, which are those that the caller was shown."""
         known = self._ours(kind, identifier)
         _check_seen(known, seen)
@@ -365,6 +404,8 @@ class _Turn:
         """Write a value, bring a record back or remove it; an error of this one record is a value."""
         kind, identifier, record, seen = change
         try:
+            if kind == "manifest":
+                return self._change_manifest(change)
             if record is None:
                 return self.remove(self.existing(kind, identifier, seen))
             known = _read_known(self._db, identifier)
@@ -376,6 +417,65 @@ class _Turn:
             return self.write(self.existing(kind, identifier, seen), record)
         except StoreError as error:
             return error
+
+    def _change_manifest(self, change: RecordChange) -> Write | RegistryError:
+        self.flush()  # its record may be among those before
+        if change.record is None:
+            return self.remove(self.existing(change.kind, change.id, change.seen))
+        problems = check_manifest_among(self._db, change.record)
+        if any(problem.severity == "error" for problem in problems):
+            return InvalidRecord(tuple(problems))
+        return self.set_manifest(str(change.record["subject_id"]), change.record, change.seen)
+
+    def set_manifest(self, record_id: str, manifest: Record, seen: Collection[str]) -> Write:
+        """Sign and take what stands behind a live record: the first version, or one on top of the heads that the
+        caller was shown."""
+        record = self._live_record(record_id)
+        identifier = derive_manifest_id(record_id)
+        known = _read_known(self._db, identifier)
+        if known is not None:
+            if known.live:
+                known = self.existing("manifest", identifier, seen)
+            elif seen:
+                _check_seen(known, seen)
+        elif seen:
+            raise _changed(f"the manifest of {record.words}")
+        created_at = record.heads[0].created_at
+        value: Record = {
+            **manifest,
+            "manifest_id": identifier,
+            "owner_id": self._identity.address,
+            "subject_id": record_id,
+            "subject_kind": record.kind.capitalize(),
+            "subject_name": _first_name(self._db, record_id),
+            "created_at": created_at,
+            "updated_at": max(self._clock(), created_at),
+        }
+        if known is not None:
+            return self.write(known, value)
+        return self._take(sign_up(self._identity, "manifest", value, counter=self._counter))
+
+    def bring_back_manifest(self, record_id: str, manifest: Record) -> None:
+        """Take the manifest of a record that was just taken."""
+        self.flush()
+        problems = check_manifest_among(self._db, manifest)
+        if any(problem.severity == "error" for problem in problems):
+            raise InvalidRecord(tuple(problems))
+        self.set_manifest(record_id, manifest, ())
+
+    def delete(self, known: _Known) -> Write:
+        """Sign and take the removal of a record and its manifest, whatever versions that has; gives the record's."""
+        manifest = _read_known(self._db, derive_manifest_id(known.id))
+        if manifest is not None and manifest.live:
+            self.remove(manifest)
+        return self.remove(known)
+
+    def _live_record(self, record_id: str) -> _Known:
+        known = _read_known(self._db, record_id)
+        if known is None or known.kind not in KINDS or not known.live:
+            raise StoreError("not_found", f"there is no record {record_id[:12]} here: it may have been deleted")
+        self._check_owner(known)
+        return known
 
     def write(self, known: _Known, record: Record) -> Write:
         """Sign and take a new value on top of all heads."""
@@ -401,7 +501,7 @@ class _Turn:
             ),
         )
 
-    def _ours(self, kind: Kind, identifier: str) -> _Known:
+    def _ours(self, kind: OpKind, identifier: str) -> _Known:
         known = _read_known(self._db, identifier)
         if known is None or known.kind != kind or not known.live:
             raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it may have been deleted")
@@ -471,9 +571,22 @@ def _new_batch(db: sqlite3.Connection, label: str) -> int:
 
 def _check_seen(known: _Known, seen: Collection[str]) -> None:
     if {head.hash for head in known.heads} != set(seen):
-        raise StoreError(
-            "changed", f"{known.words} has changed since it was read: look at it again, then repeat the change"
-        )
+        raise _changed(known.words)
+
+
+def _changed(what: str) -> StoreError:
+    return StoreError("changed", f"{what} has changed since it was read: look at it again, then repeat the change")
+
+
+def _first_name(db: sqlite3.Connection, record_id: str) -> str:
+    """The name that a record was first registered with: its id is made of it."""
+    (kept,) = db.execute(
+        "SELECT o.body FROM keys k JOIN ops o USING (rid) WHERE k.id = ? ORDER BY o.idx LIMIT 1",
+        (stored_id(record_id),),
+    ).fetchone()
+    first = record_of(kept)
+    assert first is not None
+    return name_of(first)
 
 
 def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:
@@ -485,7 +598,7 @@ def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:
         "SELECT hash, is_rm, clock, created_at, updated_at FROM ops WHERE rid = ? AND is_head = 1", (rid,)
     )
     heads = [_Head(digest.hex(), bool(is_rm), *rest) for digest, is_rm, *rest in rows]
-    return _Known(KINDS_BY_CODE[kind], identifier, owner.hex(), heads)
+    return _Known(OP_KINDS_BY_CODE[kind], identifier, owner.hex(), heads)
 
 
 def _next_counter(db: sqlite3.Connection, identity: Identity) -> int:

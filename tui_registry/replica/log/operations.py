@@ -9,17 +9,21 @@ import json
 import os
 import re
 import sqlite3
+import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import words as folded_words
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.records.schema import MANIFEST_RULES
+from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.left_out import hashes_left_out, left_among
 from tui_registry.replica.log.versions import (
     Child,
     Deed,
@@ -33,12 +37,13 @@ from tui_registry.replica.log.versions import (
     read_last,
 )
 from tui_registry.replica.store.connection import Pool, StoreError
-from tui_registry.replica.store.key import Key
+from tui_registry.replica.store.key import NO_ADDRESS, Key
 from tui_registry.replica.store.stored import (
     children_in,
     chunks,
     hex_range,
     marks,
+    name_of,
     parts_of,
     record_of,
     stored_id,
@@ -47,8 +52,12 @@ from tui_registry.replica.store.stored import (
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
+    from tui_registry.replica.log.sets import Sets, SetState
     from tui_registry.replica.log.verifier import Verifier
 
+# To tell what the log was at an earlier size, the operations behind it are taken away, or those before it added: so
+# many of them in about a second.
+MOST_LOOKED_AT: Final = 65_536
 # One owner's operations are looked for among so many at the near end first: those of a busy owner all lie there.
 _NEAR = 2_000
 # Of so many deleted records, the last that came here first, the names are looked at: they stand in the log only.
@@ -60,12 +69,43 @@ _SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9
 
 
 class Head(NamedTuple):
-    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key."""
+    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key.
+
+    What follows is not in the head of a program of 0.1, and of this replica's only where it is given to others.
+
+    Attributes:
+        rules: the least version of the validity rules that reads all of the log; 0 where it is not told.
+        set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
+            where it is not told, as long as it is made.
+        signed_at: Unix seconds: when the last operation came there; 0 where that is not known.
+        sig: the node's signature of what precedes it but for `rules`, 130 hex digits; empty where it bears none.
+    """
 
     epoch: str
     size: int
     fingerprint: str
     node: str
+    rules: int = 0
+    set: str = ""
+    root: str = ""
+    signed_at: int = 0
+    sig: str = ""
+
+    @property
+    def digest(self) -> bytes | None:
+        """What its signature is of; None where it does not say enough to be signed."""
+        if not self.set or not self.root:
+            return None
+        from tui_registry.crdt.signed_heads import head_digest
+
+        return head_digest(
+            epoch=self.epoch,
+            size=self.size,
+            fingerprint=self.fingerprint,
+            set_hash=self.set,
+            root=self.root,
+            signed_at=self.signed_at,
+        )
 
 
 class Operation(NamedTuple):
@@ -73,9 +113,12 @@ class Operation(NamedTuple):
 
     Attributes:
         place: where it stands in this replica's log, from 0.
+        kind, id: of the record that it concerns.
+        of: what it writes: that record, or its manifest.
         did: `settled` is a write on several versions that were live at once, `brought back` one on a removal.
-        name, version: of the record as the operation wrote it; of a removal, as it was before, and where it had been
-            deleted already, as the newest of its last writes says. Empty if unknown.
+        name, version: of the record as the operation wrote it (of a manifest, the first name of its record); of a
+            removal, as it was before, and where it had been deleted already, as the newest of its last writes says.
+            Empty if unknown.
         actor: the address that signed, 40 hex digits; mine: it is this replica's.
         updated_at: Unix seconds, as the actor says.
         arrived_at, source: when and from whom it first came here, as for `HistoryEntry`.
@@ -85,6 +128,7 @@ class Operation(NamedTuple):
     place: int
     kind: Kind
     id: str
+    of: OpKind
     did: Deed
     name: str
     version: str
@@ -165,6 +209,8 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._signed: tuple[Head, str] | None = None
+        self._kept_sets: Sets | None = None
 
     # As other replicas copy it
 
@@ -172,11 +218,106 @@ class Log:
         """Size, fingerprint and epoch of the log, as of one moment.
 
         Args:
-            make_key: False where it is not given to others: `node` is empty then before there is a key.
+            make_key: False where it is not given to others: `node` is empty then before there is a key, and what takes
+                a look at the log's end is not told.
         """
         with self._pool.read() as db:
             head = _read_head(db)
+            if make_key:
+                head = self._with_set(db, head)
         return head._replace(node=self._key.address) if make_key and not head.node else head
+
+    def signed_head(self) -> Head:
+        """The head as others are given it: signed, where there is a key that can be read and the head says enough.
+
+        One head is signed once, however often it is asked for.
+        """
+        head = self.head()
+        held = self._signed
+        if held is not None and held[0] == head:
+            return head._replace(sig=held[1])
+        digest = head.digest
+        if digest is None or head.node == NO_ADDRESS:
+            return head
+        try:
+            identity = self._key.identity()
+        except StoreError:
+            # It is as good a log without: `why_unsigned` tells.
+            return head
+        if identity.address != head.node:
+            # Another process put another key in place just now: the next head bears its address.
+            return head
+        from tui_registry.crdt.signed_heads import sign_head
+
+        sig = sign_head(identity, digest)
+        self._signed = head, sig
+        return head._replace(sig=sig)
+
+    def why_unsigned(self) -> str | None:
+        """Why the head that others are given bears no signature, to end a sentence; None where it bears one."""
+        head = self.signed_head()
+        if head.sig:
+            return None
+        if head.digest is None:
+            return "what it would sign is still being made from the log"
+        try:
+            self._key.identity()
+        except StoreError as error:
+            return error.sentence
+        return "the key is being replaced"
+
+    def set_of(self, epoch: str, size: int | None = None, *, most: int | None = MOST_LOOKED_AT) -> SetState | None:
+        """What the log's first operations are as a set.
+
+        Args:
+            epoch: the log's. size: how many operations; None for all.
+            most: so many operations may be looked at, those behind that size or those before it; None for any number.
+
+        Returns:
+            None where the log is of another epoch or shorter, where too many would have to be looked at, and while what
+            is kept of the log is being made.
+        """
+        with self._pool.read() as db:
+            return self._sets.state(db, epoch, size, most)
+
+    def symbols(
+        self, epoch: str, size: int, start: int, stop: int, *, most: int | None = MOST_LOOKED_AT
+    ) -> bytes | None:
+        """The symbols `start` up to `stop` of the log's first `size` operations (`crdt.sets`); None as for `set_of`."""
+        with self._pool.read() as db:
+            return self._sets.symbols(db, epoch, size, start, stop, most)
+
+    def hashes_under(self, prefix: bytes, bits: int, size: int, limit: int | None = None) -> list[bytes]:
+        """The hashes, ascending, of those of the log's first `size` operations whose hashes begin with these bits.
+
+        Args:
+            prefix: its first `bits` bits count. limit: at most so many.
+        """
+        first = int.from_bytes(prefix.ljust(32, b"\0")[:32], "big") >> 256 - bits << 256 - bits
+        last = first | (1 << 256 - bits) - 1
+        with self._pool.read() as db:
+            rows = db.execute(
+                "SELECT hash FROM ops WHERE hash BETWEEN ? AND ? AND idx < ? ORDER BY hash LIMIT ?",
+                (first.to_bytes(32, "big"), last.to_bytes(32, "big"), size, -1 if limit is None else limit),
+            )
+            return [digest for (digest,) in rows]
+
+    def finish_sets(self, seconds: float) -> bool:
+        """Make what is kept of the log as a set, where that is not done yet; whether it is done. It is made behind
+        while a replica is open, but who has to tell it to others may not be there for long.
+
+        Args:
+            seconds: the longest to take. A million operations take half a minute.
+        """
+        from tui_registry.replica.log.sets import keep_some
+
+        until = time.monotonic() + seconds
+        with suppress(StoreError):
+            while keep_some(self._pool):
+                if time.monotonic() > until:
+                    return False
+            return True
+        return False
 
     def begins_as(self, head: Head) -> bool:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
@@ -203,36 +344,119 @@ class Log:
             rows = db.execute("SELECT body FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
             return [unpacked(kept) for (kept,) in rows]
 
+    def hashes(self, start: int, stop: int) -> list[bytes]:
+        """The hashes of ops start..stop of the log."""
+        with self._pool.read() as db:
+            rows = db.execute("SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
+            return [digest for (digest,) in rows]
+
     def keys(self) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
         ascending. It reads the whole log."""
         keys = bytearray()
         with self._pool.read() as db:
-            head = _read_head(db)
+            head = self._with_set(db, _read_head(db))
             for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
                 keys += updated_at.to_bytes(8, "big") + digest
         return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
     def unknown(self, hashes: Sequence[str]) -> list[str]:
-        """Those of the hashes that no op of the log has, in their order."""
+        """Those of the hashes that no op of the log has, and none that is left out for good, in their order."""
         with self._pool.read() as db:
             known = _indices(db, hashes)
-        return [item for item in hashes if item not in known]
+            known_out = left_among(db, [item for item in hashes if item not in known])
+        return [item for item in hashes if item not in known and item not in known_out]
 
     def by_hash(self, hashes: Sequence[str], max_bytes: int) -> list[bytes]:
         """The ops with these hashes, children first; without unknown ones, and no more than `max_bytes` (but one)."""
-        found: list[bytes] = []
-        size = 0
         with self._pool.read() as db:
-            # The log's own order has children first.
-            for idx in sorted(_indices(db, hashes).values()):
-                (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (idx,)).fetchone()
-                body = unpacked(kept)
-                size += len(body) + 1
-                if found and size > max_bytes:
+            return _bodies(db, sorted(_indices(db, hashes).values()), max_bytes)
+
+    def beginning(self, starts: Sequence[bytes], max_bytes: int) -> list[bytes]:
+        """The ops whose hashes begin with these bytes, all of one length, children first; of each at most one, without
+        unknown ones, and no more than `max_bytes` (but one)."""
+        found: set[int] = set()
+        with self._pool.read() as db:
+            for start in starts:
+                row = db.execute(
+                    "SELECT idx FROM ops WHERE hash BETWEEN ? AND ? LIMIT 1", (start, start.ljust(32, b"\xff"))
+                ).fetchone()
+                found.update(row or ())
+            return _bodies(db, sorted(found), max_bytes)
+
+    def in_order(self, hashes: Iterable[bytes]) -> list[bytes]:
+        """Those of the hashes that are here, children first."""
+        places: dict[bytes, int] = {}
+        with self._pool.read() as db:
+            for chunk in chunks([*hashes]):
+                places.update(db.execute(f"SELECT hash, idx FROM ops WHERE hash IN ({marks(chunk)})", chunk))
+        return sorted(places, key=places.__getitem__)
+
+    def last_of_others(self, source: str, count: int, size: int) -> list[bytes]:
+        """The hashes of the last `count` of the log's first `size` ops that did not come first from this source."""
+        found: list[bytes] = []
+        stop = size
+        with self._pool.read() as db:
+            runs = db.execute("SELECT idx, source FROM arrivals WHERE idx < ? ORDER BY idx DESC", (size,))
+            for start, came_from in runs:
+                if len(found) == count:
                     break
-                found.append(body)
+                if came_from != source:
+                    rows = db.execute(
+                        "SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx DESC LIMIT ?",
+                        (start, stop, count - len(found)),
+                    )
+                    found.extend(digest for (digest,) in rows)
+                stop = start
         return found
+
+    @property
+    def _sets(self) -> Sets:
+        from tui_registry.replica.log.sets import Sets
+
+        if self._kept_sets is None:
+            self._kept_sets = Sets()
+        return self._kept_sets
+
+    def _with_set(self, db: sqlite3.Connection, head: Head) -> Head:
+        found = self._sets.state(db, head.epoch, None, None)
+        last = head.size - 1
+        came = first_seen(db, [last])[last].arrived_at if head.size else None
+        (has_manifests,) = db.execute("SELECT EXISTS (SELECT 1 FROM manifests)").fetchone()
+        head = head._replace(rules=MANIFEST_RULES if has_manifests else 1, signed_at=came or 0)
+        if found is None or found.root is None:
+            return head
+        return head._replace(set=found.set_hash.hex(), root=found.root.hex())
+
+    def left_out(self, source: str | None = None) -> list[bytes]:
+        """The raw hashes of what was left out of this log (`registry.rations`) and not asked for again since: they
+        count where logs are compared, and in no head of ours. At most 200,000 are remembered.
+
+        Args:
+            source: only what this one sent last, such as the peer that is compared with.
+        """
+        with self._pool.read() as db:
+            return hashes_left_out(db, source)
+
+    def why_not_here(self, peer: str, epoch: str, lines: Sequence[bytes], first_entry: int) -> list[str]:
+        """Why entries of a peer's log are not in this one, a word for each that is not: a reason for leaving out,
+        `wanted` where that is gone, `pending`, `unsupported`, `rejected`, `unread` for what stands behind the peer's
+        cursor, or `passed`, which should not be.
+
+        Args:
+            lines: of the log of that epoch, from `first_entry` on.
+        """
+        from tui_registry.replica.log.arrivals import why_not_here
+
+        arrivals = self.check_lines(lines, first_entry)
+        with self._pool.read() as db:
+            known = _indices(db, [one.op.claim.hash for one in arrivals if one.op is not None])
+            return [
+                word
+                for one in arrivals
+                if not one.known and (one.op is None or one.op.claim.hash not in known)
+                for word in (why_not_here(db, peer, epoch, one),)
+            ]
 
     # As it takes lines from elsewhere
 
@@ -490,7 +714,7 @@ class Log:
             # (https://sqlite.org/lang_select.html#bareagg).
             digest, _ = db.execute(
                 "SELECT k.id, max(o.idx) FROM keys k CROSS JOIN ops o ON o.rid = k.rid AND o.is_head = 1 "
-                "WHERE k.owner = ? AND NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid)",
+                "WHERE k.owner = ? AND k.rid > 0 AND NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid)",
                 (bytes.fromhex(self._key.known_address(db)),),
             ).fetchone()
         return None if digest is None else digest.hex()
@@ -524,6 +748,20 @@ def _indices(db: sqlite3.Connection, hashes: Sequence[str]) -> dict[str, int]:
     for chunk in chunks([bytes.fromhex(item) for item in hashes]):
         rows = db.execute(f"SELECT hash, idx FROM ops WHERE hash IN ({marks(chunk)})", chunk)
         found.update((digest.hex(), idx) for digest, idx in rows)
+    return found
+
+
+def _bodies(db: sqlite3.Connection, places: Iterable[int], max_bytes: int) -> list[bytes]:
+    """The ops at these places, in the log's own order, which has children first: no more than `max_bytes` (but one)."""
+    found: list[bytes] = []
+    size = 0
+    for place in places:
+        (kept,) = db.execute("SELECT body FROM ops WHERE idx = ?", (place,)).fetchone()
+        body = unpacked(kept)
+        size += len(body) + 1
+        if found and size > max_bytes:
+            break
+        found.append(body)
     return found
 
 
@@ -566,11 +804,12 @@ def _places_of_owners(db: sqlite3.Connection, owners: Sequence[bytes], since: in
 
 
 def _places_of_records(db: sqlite3.Connection, rids: Iterable[int], owners: Sequence[bytes] | None) -> array[int]:
-    """The places of the operations on these records, in no order; with `owners` of theirs only."""
+    """The places of the operations on these records and their manifests, in no order; with `owners` of theirs only."""
     rows = db.execute(
-        "SELECT o.idx, k.owner FROM json_each(?) j CROSS JOIN keys k ON k.rid = j.value "
-        "CROSS JOIN ops o ON o.rid = k.rid",
-        (json.dumps(sorted(rids)),),
+        "WITH wanted (rid) AS (SELECT value FROM json_each(:rids) UNION ALL SELECT m.rid FROM json_each(:rids) j "
+        "CROSS JOIN keys k ON k.rid = j.value CROSS JOIN manifests m ON m.subject = k.id) "
+        "SELECT o.idx, k.owner FROM wanted CROSS JOIN keys k USING (rid) CROSS JOIN ops o USING (rid)",
+        {"rids": json.dumps(sorted(rids))},
     )
     return array("q", [place for place, owner in rows if owners is None or owner in owners])
 
@@ -610,7 +849,7 @@ def _names_of_deleted(db: sqlite3.Connection) -> dict[int, list[str]]:
     rows = db.execute(
         "SELECT k.rid, o.body FROM keys k CROSS JOIN ops o ON o.idx = "
         "(SELECT max(idx) FROM ops WHERE rid = k.rid AND is_head = 0 AND is_rm = 0) "
-        "WHERE NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY k.rid DESC LIMIT ?",
+        "WHERE k.rid > 0 AND NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY k.rid DESC LIMIT ?",
         (_MOST_DELETED,),
     )
     records = ((rid, record_of(body)) for rid, body in rows)
@@ -651,58 +890,87 @@ def _in_order_of_time(db: sqlite3.Connection, found: array[int], known: Places |
 
 def _operations(db: sqlite3.Connection, places: Sequence[int]) -> list[Operation]:
     (address,) = db.execute("SELECT address FROM replica").fetchone()
-    read: dict[
-        int, tuple[Kind, str, str, str, int, int, bool, int | None, tuple[str, str] | None, tuple[str, ...]]
-    ] = {}
+    read: dict[int, _Read] = {}
     for chunk in chunks(places):
         rows = db.execute(
-            "SELECT o.idx, k.kind, k.id, k.owner, o.hash, o.clock, o.updated_at, o.is_head, c.idx, o.body "
-            "FROM ops o JOIN keys k USING (rid) LEFT JOIN catalogue c USING (rid) "
-            f"WHERE o.idx IN ({marks(chunk)})",
+            "SELECT o.idx, k.kind, k.id, m.kind, m.subject, k.owner, o.hash, o.clock, o.updated_at, o.is_head, "
+            "coalesce(c.idx, m.idx), o.body FROM ops o JOIN keys k USING (rid) LEFT JOIN catalogue c USING (rid) "
+            f"LEFT JOIN manifests m USING (rid) WHERE o.idx IN ({marks(chunk)})",
             chunk,
         )
-        for place, kind, key, owner, digest, clock, updated_at, is_head, shown, body in rows:
+        for place, code, key, subjects, subject, owner, digest, clock, updated_at, is_head, shown, body in rows:
             # A record may be large, and a window holds hundreds: no more of it is kept than what is shown.
             record, children = parts_of(body)
-            told = None if record is None else _shown(record)
-            names = key.hex(), owner.hex(), digest.hex()
-            read[place] = (KINDS_BY_CODE[kind], *names, clock, updated_at, bool(is_head), shown, told, children)
+            of = OP_KINDS_BY_CODE[code]
+            read[place] = _Read(
+                key=key.hex(),
+                of=of,
+                kind=KINDS_BY_CODE[subjects if of == "manifest" else code],
+                id=(subject if of == "manifest" else key).hex(),
+                owner=owner.hex(),
+                hash=digest.hex(),
+                clock=clock,
+                updated_at=updated_at,
+                is_head=bool(is_head),
+                shown=shown,
+                told=None if record is None else _shown(record),
+                children=children,
+            )
     seen = first_seen(db, places)
-    named = read_children(db, {child for *_, children in read.values() for child in children})
+    named = read_children(db, {child for op in read.values() for child in op.children})
     taken = _taken_away(
         db,
         {
-            place: (key, updated_at, [named[child] for child in children])
-            for place, (_, key, _, _, _, updated_at, _, _, told, children) in read.items()
-            if told is None
+            place: (op.key, op.updated_at, [named[child] for child in op.children])
+            for place, op in read.items()
+            if op.told is None
         },
     )
     found = []
     for place in sorted(read, reverse=True):
-        kind, key, owner, digest, clock, updated_at, is_head, shown, told, children = read[place]
-        name, version = told or taken.get(place, ("", ""))
+        op = read[place]
+        name, version = op.told or taken.get(place, ("", ""))
         found.append(
             Operation(
                 place=place,
-                kind=kind,
-                id=key,
-                did=deed_of(told is None, [named[child] for child in children]),
+                kind=op.kind,
+                id=op.id,
+                of=op.of,
+                did=deed_of(op.told is None, [named[child] for child in op.children]),
                 name=name,
                 version=version,
-                hash=digest,
-                actor=owner,
-                clock=clock,
-                updated_at=updated_at,
+                hash=op.hash,
+                actor=op.owner,
+                clock=op.clock,
+                updated_at=op.updated_at,
                 arrived_at=seen[place].arrived_at,
                 source=seen[place].source,
-                is_head=is_head,
-                is_winner=shown == place,
-                is_gone=shown is None,
-                mine=owner == address,
-                children=children,
+                is_head=op.is_head,
+                is_winner=op.shown == place,
+                is_gone=op.shown is None,
+                mine=op.owner == address,
+                children=op.children,
             )
         )
     return found
+
+
+class _Read(NamedTuple):
+    """What is read of one operation: `key` is what it writes, `kind` and `id` are of the record that it concerns,
+    `told` is what a write says of it."""
+
+    key: str
+    of: OpKind
+    kind: Kind
+    id: str
+    owner: str
+    hash: str
+    clock: int
+    updated_at: int
+    is_head: bool
+    shown: int | None
+    told: tuple[str, str] | None
+    children: tuple[str, ...]
 
 
 def _taken_away(
@@ -748,4 +1016,4 @@ def _last_writes(db: sqlite3.Connection, key: str, before: int) -> list[Child]:
 
 
 def _shown(record: Record) -> tuple[str, str]:
-    return str(record["name"]), str(record["version"])
+    return name_of(record), str(record.get("version", ""))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,10 +14,23 @@ from typing import TYPE_CHECKING, Final, Literal
 from tui_registry.errors import Problem
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import RULES_VERSION
+from tui_registry.replica.log.left_out import (
+    Wanted,
+    asked,
+    left_of_peers,
+    left_owners,
+    named_since,
+    note_all_left,
+    note_left,
+    want_named,
+    wanted_of,
+)
 from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.stored import chunks, marks
 
 if TYPE_CHECKING:
-    from tui_registry.replica.log.arrivals import ApplyReport, Arrival
+    from tui_registry.crdt.tree import RightEdge
+    from tui_registry.replica.log.arrivals import ApplyReport, Arrival, Outcome
     from tui_registry.replica.log.operations import Head
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
@@ -42,11 +56,19 @@ class Peer(NamedTuple):
         address: an http(s) URL or a directory.
         epoch, next_index: the cursor in the peer's current epoch; None and 0 before the first pull.
         their_size: ops in its log at the last look, None when never reached.
-        identical: everything up to the head's size was read, and size and fingerprint equal ours.
+        identical: everything up to the head's size was read, and size and fingerprint equal ours, but for what is left
+            out here.
+        left_out: so many of the ops in its log are left out here.
         rejected, pending, unsupported: ops of this peer that this replica refused, holds back, or cannot read yet.
         last_sync: Unix seconds of the last complete pull.
         last_error: why the last try failed, None when it went well.
         etag: of the last head read, for a poll that costs nothing.
+        pinned: the key that its heads are known by, an address: the first one that signed any, or one that was named;
+            None before that.
+        signed_by: the key of its head that was read last, None where that bears no signature.
+        root_fits: whether the root that its head names is that of the entries that were read; None where that cannot
+            be told.
+        faces: proofs that one of these keys signed two heads that cannot both be true, and that nobody said they know.
     """
 
     name: str
@@ -64,6 +86,31 @@ class Peer(NamedTuple):
     last_error: str | None
     last_try: int | None
     etag: str | None
+    pinned: str | None = None
+    signed_by: str | None = None
+    root_fits: bool | None = None
+    faces: int = 0
+    left_out: int = 0
+
+
+class Faces(NamedTuple):
+    """The proof that a key signed two heads of the same log and size with different roots: it shows one log to some and
+    another to others, or it goes on from a backup under the old name.
+
+    Attributes:
+        key: the address that signed both.
+        heads: the two, in the order in which they were read; shown_by: the peers that showed them.
+        found_at: Unix seconds.
+        known: somebody was told, and said so (`Peers.trust`).
+    """
+
+    key: str
+    epoch: str
+    size: int
+    heads: tuple[Head, Head]
+    shown_by: tuple[str, str]
+    found_at: int
+    known: bool
 
 
 class Cursor(NamedTuple):
@@ -129,7 +176,7 @@ class Peers:
     def all(self) -> list[Peer]:
         """Every peer, by name."""
         with self._pool.read() as db:
-            return _read_peers(db)
+            return read_peers(db)
 
     def get(self, name: str) -> Peer:
         """The peer of that name.
@@ -138,22 +185,27 @@ class Peers:
             StoreError: `not_found`.
         """
         with self._pool.read() as db:
-            found = _read_peers(db, name)
+            found = read_peers(db, name)
         if not found:
             raise _no_such_peer(name)
         return found[0]
 
-    def add(self, name: str, address: str) -> Peer:
+    def add(self, name: str, address: str, *, key: str | None = None) -> Peer:
         """Remember a node (http or https URL) or a static log (directory) to pull from.
 
+        Args:
+            key: the one that signs its heads, an address, where that is known; None for the first one that does.
+
         Raises:
-            StoreError: `bad_peer_name`, `bad_address`, `peer_exists`.
+            StoreError: `bad_peer_name`, `bad_address`, `peer_exists`, `bad_key`.
         """
         _raise_first(_check_place(address))
+        pinned = None if key is None else _address(key)
         with self._pool.write() as db:
             _raise_first(_check(db, name, address))
             db.execute(
-                "INSERT INTO peers (name, address, added_at) VALUES (?, ?, ?)", (name, _normal(address), self._clock())
+                "INSERT INTO peers (name, address, added_at, pinned) VALUES (?, ?, ?, ?)",
+                (name, _normal(address), self._clock(), pinned),
             )
         return self.get(name)
 
@@ -172,9 +224,68 @@ class Peers:
         with self._pool.write() as db:
             if db.execute("DELETE FROM peers WHERE name = ?", (name,)).rowcount == 0:
                 raise _no_such_peer(name)
-            for table in ("cursors", *_BESIDE_CURSORS):
+            for table in ("cursors", "shown_heads", *_BESIDE_CURSORS):
                 db.execute(f"DELETE FROM {table} WHERE peer = ?", (name,))
             db.execute("DELETE FROM pending WHERE source = ?", (name,))
+
+    # Whose heads they are
+
+    def see_head(self, name: str, head: Head, *, is_last: bool = True) -> None:
+        """Take note of a head that the peer showed, whose signature was checked if it bears one: the first key is
+        pinned, and what it says is compared with what the same key said of the same log and size before, here or
+        through another peer.
+
+        Args:
+            is_last: False for one that is not gone by, such as an older one from a cache: it is compared only.
+        """
+        with self._pool.read() as db:
+            if not _is_news(db, name, head, is_last):
+                return
+        with self._pool.write() as db:
+            if db.execute("SELECT 1 FROM peers WHERE name = ?", (name,)).fetchone() is None:
+                return  # removed meanwhile
+            if head.sig:
+                _keep_head(db, name, head, self._clock())
+            if is_last:
+                signer = head.node if head.sig else None
+                db.execute(
+                    "UPDATE peers SET pinned = coalesce(pinned, :signer), signed_by = :signer WHERE name = :name",
+                    {"signer": signer, "name": name},
+                )
+
+    def trust(self, name: str, key: str | None) -> Peer:
+        """From now on expect a peer's heads to be signed by this key; the proofs that stand against it or the one
+        before are known.
+
+        Args:
+            key: an address; None for none: the next key that signs one is pinned.
+
+        Raises:
+            StoreError: `not_found`, `bad_key`.
+        """
+        address = None if key is None else _address(key)
+        with self._pool.write() as db:
+            row = db.execute("SELECT pinned, signed_by FROM peers WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                raise _no_such_peer(name)
+            db.execute("UPDATE peers SET pinned = ? WHERE name = ?", (address, name))
+            db.execute("UPDATE faces SET known = 1 WHERE key IN (?, ?, ?)", (*row, address))
+        return self.get(name)
+
+    def faces(self) -> list[Faces]:
+        """The proofs of two faces, the last ones found first. Each is checked once more: a replica may have been made
+        of somebody else's backup."""
+        with self._pool.read() as db:
+            rows = db.execute(
+                "SELECT key, epoch, size, one, other, one_from, other_from, found_at, known "
+                "FROM faces ORDER BY seq DESC"
+            ).fetchall()
+        found = []
+        for key, epoch, size, one, other, first, second, at, known in rows:
+            heads = _read_shown(one), _read_shown(other)
+            if heads[0] is not None and heads[1] is not None:
+                found.append(Faces(key, epoch, size, (heads[0], heads[1]), (first, second), at, bool(known)))
+        return [faces for faces in found if _is_proof(faces)]
 
     def standing(self, name: str, head: Head) -> Standing:
         """How a peer's head stands to what was read of its log; nothing is changed.
@@ -257,8 +368,10 @@ class Peers:
             outcome = store(db, arrivals, name, now, epoch=cursor.epoch)
             total = _write_sums(db, name, cursor, arrivals)
             moved = cursor._replace(start=stop, next_index=max(stop, cursor.next_index), running_sum=total)
+            _grow_edge(db, name, cursor, arrivals, outcome)
             _move_cursor(db, name, moved, now)
             _mark_spoilt(db, name, cursor, arrivals, outcome.report)
+            note_left(db, name, cursor.epoch, stop, outcome.left)
             if outcome.unread:
                 _mark_unsupported(db, name, cursor.epoch, min(outcome.unread))
             report = outcome.report
@@ -278,17 +391,106 @@ class Peers:
         with self._pool.read() as db:
             return _may_differ(db, name, epoch)
 
-    def skip_entries(self, name: str, epoch: str, size: int, fingerprint: str) -> Cursor:
-        """Move a peer's cursor behind entries that are all here without having been read one by one.
+    def wanted(self, name: str, epoch: str, most: int) -> Wanted | None:
+        """What was left out, may come in by now, and is to be asked of a peer before its log is read; None for nothing.
+
+        Args:
+            epoch: of its log. most: so many hashes at most.
+        """
+        with self._pool.read() as db:
+            named = named_since(db)
+            wanted = wanted_of(db, name, epoch, most)
+        if not named:
+            return wanted
+        with self._pool.write() as db:
+            want_named(db, named)
+            return wanted_of(db, name, epoch, most)
+
+    def asked(self, name: str, epoch: str, *, again: bool) -> None:
+        """Note that a peer was asked for all that was `wanted`.
+
+        Args:
+            again: its log is to be read again from the first entry that was left out: it could not be asked, or not
+                for all.
+        """
+        with self._pool.write() as db:
+            asked(db, name, epoch, again=again)
+
+    def skip_entries(
+        self, name: str, epoch: str, size: int, fingerprint: str, *, left_out: Sequence[tuple[int, str, str]] = ()
+    ) -> Cursor:
+        """Move a peer's cursor behind entries that are all here, or left out, without having been read one by one.
 
         Args:
             fingerprint: the sum of the hashes of entries 0..size.
+            left_out: those of the entries that are remembered as left out, each by an index from which on it stands
+                in the log, its hash and its owner.
         """
         moved = Cursor(epoch, size, size, fingerprint)
         with self._pool.write() as db:
             _move_cursor(db, name, moved, self._clock())
             _write_sum(db, name, epoch, size, int(fingerprint, 16))
+            note_left(db, name, epoch, size, [(entry, digest, owner, True) for entry, digest, owner in left_out])
         return moved
+
+    def pass_over(
+        self,
+        name: str,
+        their_epoch: str,
+        size: int,
+        total: str,
+        *,
+        epoch: str,
+        hashes: Sequence[bytes],
+        left: Mapping[bytes, int] | None = None,
+        unread: int = 0,
+        edge: RightEdge | None = None,
+    ) -> Cursor | None:
+        """Move a peer's cursor behind entries that were compared with this log, as long as that is the one that was
+        compared, and all that was fetched for it is here.
+
+        Args:
+            size, total: how many entries, and the sum of their hashes. epoch: of this log. hashes: what must be here or
+                left out, but for so many that are `unread`, as they are of a later version. left: what was left out
+                before, each with an entry from which on it stands there. edge: of the tree over those entries,
+                where their order is known.
+        """
+        moved = Cursor(their_epoch, size, size, total)
+        with self._pool.write() as db:
+            if db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
+                return None
+            here = 0
+            for chunk in chunks(hashes):
+                (found,) = db.execute(f"SELECT count(*) FROM ops WHERE hash IN ({marks(chunk)})", chunk).fetchone()
+                here += found
+            owners = left_owners(db, [*hashes, *(left or ())])
+            if here + sum(digest in owners for digest in hashes) + unread != len(hashes):
+                return None
+            places = dict.fromkeys(hashes, 0) | dict(left or {})
+            told = [(places[digest], digest.hex(), owner) for digest, owner in owners.items()]
+            note_all_left(db, name, their_epoch, size, told)
+            if unread:
+                _mark_unsupported(db, name, their_epoch, 0)
+            _move_cursor(db, name, moved, self._clock())
+            _write_sum(db, name, their_epoch, size, int(total, 16))
+            if edge is not None:
+                _write_edge(db, name, their_epoch, edge, doubtful=False)
+        return moved
+
+    def note_pushed(self, name: str, their_epoch: str, start: int, hashes: Sequence[bytes]) -> None:
+        """Move a peer's cursor behind what it has just appended of ours, where it stands at the first of it: what we
+        gave away need not come back."""
+        with self._pool.write() as db:
+            row = _read_cursor(db, name, their_epoch)
+            if row is None or row[0] != start:
+                return
+            total = int(row[1], 16) + sum(int.from_bytes(digest, "big") for digest in hashes)
+            stop = start + len(hashes)
+            edge, doubtful = _read_edge(db, name, their_epoch) or (None, False)
+            if edge is not None and edge.size == start:
+                _write_edge(db, name, their_epoch, edge.extended(hashes), doubtful)
+            _move_cursor(db, name, Cursor(their_epoch, stop, stop, f"{total % _MODULUS:064x}"), self._clock())
+            _write_sum(db, name, their_epoch, stop, total)
 
     def spoilt(self, name: str, epoch: str) -> list[Spoilt]:
         """The entries of a peer's log that were refused for their bytes and whose operations are not here, those first
@@ -347,28 +549,43 @@ class Peers:
                 )
                 if synced:
                     _note_difference(db, name, head)
+                    _check_root(db, name, head)
             db.execute(
                 "UPDATE peers SET last_try = ?, last_error = ?, last_sync = coalesce(?, last_sync) WHERE name = ?",
                 (now, error, now if synced else None, name),
             )
 
 
-# How: names and addresses
-
-
-def _read_peers(db: sqlite3.Connection, name: str | None = None) -> list[Peer]:
+def read_peers(db: sqlite3.Connection, name: str | None = None) -> list[Peer]:
     """Every peer by name, or the one of that name."""
-    # `identical`: everything up to the head's size was read, and size and fingerprint equal ours.
     rows = db.execute(
-        "SELECT p.name, p.address, p.epoch, coalesce(c.next_index, 0), p.their_size, p.their_fingerprint, p.node, "
-        "p.their_size = r.size AND p.their_fingerprint = r.fingerprint AND coalesce(c.next_index, 0) >= r.size "
-        "AND p.last_sync IS NOT NULL, "
+        "SELECT p.name, p.address, p.epoch, coalesce(c.next_index, 0), p.their_size, p.their_fingerprint, p.node, 0, "
         "p.rejected, (SELECT count(*) FROM pending WHERE source = p.name), p.unsupported, p.last_sync, p.last_error, "
-        "p.last_try, p.etag FROM replica r, peers p LEFT JOIN cursors c ON c.peer = p.name AND c.epoch = p.epoch "
+        "p.last_try, p.etag, p.pinned, p.signed_by, p.root_fits, "
+        "(SELECT count(*) FROM faces f WHERE NOT f.known AND f.key IN (p.pinned, p.signed_by)) "
+        "FROM replica r, peers p LEFT JOIN cursors c ON c.peer = p.name AND c.epoch = p.epoch "
         "WHERE ? IS NULL OR p.name = ? ORDER BY p.name",
         (name, name),
     )
-    return [peer._replace(identical=bool(peer.identical)) for peer in map(Peer._make, rows)]
+    found = [Peer._make((*row, 0)) for row in rows]
+    left = left_of_peers(db) if found else {}
+    size, fingerprint = db.execute("SELECT size, fingerprint FROM replica").fetchone()
+    peers = []
+    for peer in found:
+        ops, total = left.get(peer.name, (0, 0))
+        # Everything up to the head's size was read, and size and fingerprint are ours and those of what is left out.
+        identical = (
+            peer.last_sync is not None
+            and peer.their_size == size + ops
+            and peer.their_fingerprint == _plus(fingerprint, total)
+            and peer.next_index >= size + ops
+        )
+        root_fits = None if peer.root_fits is None else bool(peer.root_fits)
+        peers.append(peer._replace(identical=identical, left_out=ops, root_fits=root_fits))
+    return peers
+
+
+# How: names and addresses
 
 
 def _check(db: sqlite3.Connection, name: str, address: str) -> list[Problem]:
@@ -478,9 +695,172 @@ def _normal(address: str) -> str:
     return str(path.absolute())
 
 
+# How: whose heads they are
+
+_ADDRESS = re.compile(r"(?:0x)?([0-9a-f]{40})").fullmatch
+# Of one peer, the last heads that it showed: as many as come in some hours of changes each minute.
+_MOST_SHOWN = 256
+# Of one key, and of those that one peer completed, the first proofs that nobody said they know, and of a key as many of
+# the others: one is enough, and nobody may fill a disk with them. A peer makes as many keys as it likes, so that
+# another's must not be lost to those.
+_MOST_FACES_OF_KEY = 4
+_MOST_FACES_OF_PEER = 64
+
+
+def _address(key: str) -> str:
+    found = _ADDRESS(key.strip().lower())
+    if found is None:
+        raise StoreError("bad_key", "a key is named by its address: 40 hex digits, as `identity show` prints it")
+    return found[1]
+
+
+def _is_news(db: sqlite3.Connection, peer: str, head: Head, is_last: bool) -> bool:
+    """Whether a head says anything that is not written down yet."""
+    signer = head.node if head.sig else None
+    row = db.execute("SELECT pinned, signed_by FROM peers WHERE name = ?", (peer,)).fetchone()
+    if is_last and row is not None and (row[1] != signer or (row[0] is None and signer is not None)):
+        return True
+    if signer is None:
+        return False
+    ask = "SELECT 1 FROM shown_heads WHERE peer = ? AND key = ? AND epoch = ? AND size = ? AND root = ?"
+    return db.execute(ask, (peer, signer, head.epoch, head.size, head.root)).fetchone() is None
+
+
+def _keep_head(db: sqlite3.Connection, peer: str, head: Head, now: int) -> None:
+    """Keep a signed head, and the proof where its key has signed another root of the same log and size."""
+    said = (head.node, head.epoch, head.size)
+    row = db.execute(
+        "SELECT head, peer FROM shown_heads WHERE key = ? AND epoch = ? AND size = ? AND root <> ? "
+        "ORDER BY seq LIMIT 1",
+        (*said, head.root),
+    ).fetchone()
+    if row is not None:
+        of_key, of_peer = db.execute(
+            "SELECT (SELECT count(*) FROM faces WHERE key = ? AND NOT known), "
+            "(SELECT count(*) FROM faces WHERE other_from = ? AND NOT known)",
+            (head.node, peer),
+        ).fetchone()
+        if of_key < _MOST_FACES_OF_KEY and of_peer < _MOST_FACES_OF_PEER:
+            db.execute(
+                "INSERT OR IGNORE INTO faces (key, epoch, size, one, one_from, other, other_from, found_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*said, *row, _shown(head), peer, now),
+            )
+            db.execute(
+                "DELETE FROM faces WHERE key = ? AND known AND seq <= (SELECT seq FROM faces WHERE key = ? AND known "
+                "ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+                (head.node, head.node, _MOST_FACES_OF_KEY),
+            )
+    # The first that a peer showed of a size stays: what it says later is held against it.
+    db.execute(
+        "INSERT OR IGNORE INTO shown_heads (peer, key, epoch, size, root, head) VALUES (?, ?, ?, ?, ?, ?)",
+        (peer, *said, head.root, _shown(head)),
+    )
+    db.execute(
+        "DELETE FROM shown_heads WHERE peer = ? AND seq <= "
+        "(SELECT seq FROM shown_heads WHERE peer = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+        (peer, peer, _MOST_SHOWN),
+    )
+
+
+def _shown(head: Head) -> str:
+    return json.dumps(head._asdict(), separators=(",", ":"))
+
+
+def _read_shown(kept: str) -> Head | None:
+    from tui_registry.replica.log.operations import Head
+
+    try:
+        return Head(**json.loads(kept))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _is_proof(faces: Faces) -> bool:
+    """Whether its key signed both heads, and they are of one log and size with different roots."""
+    one, other = faces.heads
+    said = (faces.key, faces.epoch, faces.size)
+    return (
+        (one.node, one.epoch, one.size) == (other.node, other.epoch, other.size) == said
+        and one.root != other.root
+        and _signer(one) == _signer(other) == faces.key
+    )
+
+
+def _signer(head: Head) -> str | None:
+    """The address whose key signed it; None where that is none, or it is no head at all."""
+    from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
+
+    try:
+        digest = head.digest
+        is_spelt = len(head.sig) == SIGNATURE_DIGITS
+        return head_signer(digest, head.sig) if digest is not None and is_spelt else None
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _grow_edge(
+    db: sqlite3.Connection, peer: str, cursor: Cursor, arrivals: Sequence[Arrival], outcome: Outcome
+) -> None:
+    """Put what is read for the first time to the tree over the peer's log, where all before that is in it."""
+    edge, doubtful = _read_edge(db, peer, cursor.epoch) or (None, False)
+    fresh = arrivals[max(0, cursor.next_index - cursor.start) :]
+    if edge is None or edge.size != cursor.next_index or not fresh:
+        return
+    first = len(arrivals) - len(fresh)
+    doubtful = (
+        doubtful
+        or bool(outcome.unread)
+        or any(arrival.claimed is None for arrival in fresh)
+        or any(rejection.is_spoilt and rejection.place >= first for rejection in outcome.report.rejected)
+    )
+    hashes = (bytes.fromhex(arrival.claimed or _NO_SUM) for arrival in fresh)
+    _write_edge(db, peer, cursor.epoch, edge.extended(hashes), doubtful)
+
+
+def _write_edge(db: sqlite3.Connection, peer: str, epoch: str, edge: RightEdge, doubtful: bool) -> None:
+    db.execute(
+        "UPDATE cursors SET edge = ?, edge_size = ?, edge_doubtful = ? WHERE peer = ? AND epoch = ?",
+        (edge.to_bytes(), edge.size, doubtful, peer, epoch),
+    )
+
+
+def _read_edge(db: sqlite3.Connection, peer: str, epoch: str) -> tuple[RightEdge, bool] | None:
+    """The right edge of the tree over the first entries of a peer's log, and whether there is doubt about some of them.
+    None where it is not known: what lies before was not read one by one, or by a version that kept none."""
+    from tui_registry.crdt.tree import RightEdge
+
+    row = db.execute(
+        "SELECT next_index, edge, edge_size, edge_doubtful FROM cursors WHERE peer = ? AND epoch = ?", (peer, epoch)
+    ).fetchone()
+    if row is None:
+        return None
+    next_index, data, size, doubtful = row
+    if next_index == 0:
+        return RightEdge(), False
+    with suppress(ValueError):  # of a backup that came from somebody else
+        return None if data is None else (RightEdge.from_bytes(size, data), bool(doubtful))
+    return None
+
+
+def _check_root(db: sqlite3.Connection, peer: str, head: Head) -> None:
+    """Write down whether the root that a signed head names is that of the entries that were read up to its size."""
+    if not head.sig:
+        # Of one that is remembered because nothing has changed, what was found of it stays.
+        db.execute("UPDATE peers SET root_fits = NULL WHERE name = ? AND signed_by IS NULL", (peer,))
+        return
+    edge, doubtful = _read_edge(db, peer, head.epoch) or (None, False)
+    fits = None
+    if edge is not None and edge.size == head.size:
+        fits = edge.root().hex() == head.root
+        if doubtful and not fits:
+            fits = None
+    db.execute("UPDATE peers SET root_fits = ? WHERE name = ?", (fits, peer))
+
+
 # How: cursors
 
-_BESIDE_CURSORS = ("cursor_sums", "spoilt")
+_BESIDE_CURSORS = ("cursor_sums", "spoilt", "left_at")
 _UNREAD = (0, _NO_SUM, _NO_SUM)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
-from tui_registry.crdt.op import AgentOp, ModelOp, parse_op
+from tui_registry.crdt.op import AnyOp, parse_op
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import StoreError
 from tui_registry.replica.store.stored import unpacked
@@ -34,7 +34,7 @@ class Once(NamedTuple):
     request: bytes
 
 
-def what_came_of(db: sqlite3.Connection, once: Once, now: int) -> ModelOp | AgentOp | None:
+def what_came_of(db: sqlite3.Connection, once: Once, now: int) -> AnyOp | None:
     """The operation that came of the request, None where there is none (yet, or any more).
 
     Raises:
@@ -54,7 +54,7 @@ def what_came_of(db: sqlite3.Connection, once: Once, now: int) -> ModelOp | Agen
     return parse_op(unpacked(body))
 
 
-def note_done(db: sqlite3.Connection, once: Once, op: ModelOp | AgentOp, now: int) -> None:
+def note_done(db: sqlite3.Connection, once: Once, op: AnyOp, now: int) -> None:
     """Note what came of the request, and forget what is old."""
     db.execute("DELETE FROM retries WHERE at <= ?", (now - KEPT_SECONDS,))
     db.execute(

@@ -12,11 +12,11 @@ from heapq import heapify, heappop, heappush
 from typing import Literal
 
 from tui_registry.crdt.key_state import heads, winner
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_CHILDREN
 from tui_registry.replica.catalogue.current import revision_of
-from tui_registry.replica.catalogue.derived import KINDS_BY_CODE
+from tui_registry.replica.catalogue.derived import OP_KINDS_BY_CODE
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.store.connection import StoreError
 from tui_registry.replica.store.stored import (
@@ -115,7 +115,7 @@ class Versions(NamedTuple):
 
 
 class LastOperation(NamedTuple):
-    """The last operation on a record, whether it is there or deleted.
+    """The last operation on a record or a manifest, whether it is there or deleted.
 
     Attributes:
         place, hash, size: of this operation; place in the log, size in bytes.
@@ -126,7 +126,7 @@ class LastOperation(NamedTuple):
         actor: who signed, 40 hex digits; mine: it was this replica's key. updated_at: Unix seconds, as the actor says.
     """
 
-    kind: Kind
+    kind: OpKind
     id: str
     place: int
     hash: str
@@ -145,7 +145,7 @@ class LoggedKey(NamedTuple):
     """A key of the log, live or deleted: its row, and whose it is."""
 
     rid: int
-    kind: Kind
+    kind: OpKind
     id: str
     owner: str
     mine: bool
@@ -159,7 +159,7 @@ def find_key(db: sqlite3.Connection, identifier: str) -> LoggedKey | None:
     if row is None:
         return None
     rid, kind, owner, address = row
-    return LoggedKey(rid, KINDS_BY_CODE[kind], identifier, owner.hex(), owner.hex() == address)
+    return LoggedKey(rid, OP_KINDS_BY_CODE[kind], identifier, owner.hex(), owner.hex() == address)
 
 
 def read_history(
@@ -237,7 +237,9 @@ def version_at(db: sqlite3.Connection, key: LoggedKey, moment: int) -> HistoryEn
 
 
 def read_versions(db: sqlite3.Connection, key: LoggedKey) -> Versions | None:
-    """The live versions of a key and what they come from; None where none is live."""
+    """The live versions of a record and what they come from; None where none is live."""
+    if key.kind == "manifest":
+        return None
     found = [head for _, head in read_heads(db, [key.rid])]
     live = sorted((head for head in found if not head.is_rm), key=lambda head: (-head.counter, head.hash))
     if not live:
@@ -310,7 +312,11 @@ def read_entries(
 ) -> list[HistoryEntry]:
     """The operations of a key at these places, in their order; `before` is None without `with_before`."""
     # The catalogue has it: a record may have ten thousand heads, and its history is read in many windows.
-    best = db.execute("SELECT idx FROM catalogue WHERE rid = ?", (key.rid,)).fetchone()
+    best = db.execute(
+        "SELECT idx FROM catalogue WHERE rid = :rid "
+        "UNION ALL SELECT idx FROM manifests WHERE rid = :rid AND idx NOTNULL",
+        {"rid": key.rid},
+    ).fetchone()
     read: dict[int, tuple[str, int, int, bool, bool, Record | None, tuple[str, ...]]] = {}
     for chunk in chunks(places):
         rows = db.execute(

@@ -98,13 +98,13 @@ class Compiled(NamedTuple):
 
         Made when it is asked for: which look-up is the cheaper one the index must tell, and for a phrase that costs as
         much as the search."""
-        return _all(self.parts, self.context)
+        return self.context.shown(_all(self.parts, self.context))
 
     @property
     def columns(self) -> Condition | None:
         """The same for all but free text, None where more than columns must be asked."""
         condition = _all([part for part in self.parts if not isinstance(part, Text)], self.context)
-        return None if asks_words(condition[0]) else condition
+        return None if asks_words(condition[0]) else self.context.shown(condition)
 
     @property
     def is_everything(self) -> bool:
@@ -134,6 +134,7 @@ class Context(NamedTuple):
         models_named: the ids of models that bear a name, not all where they are very many.
         is_indexed: the word index has all records. While it is made anew, what columns can tell is not asked of it.
         judged: what is known of which records are invalid.
+        hidden: the owners whose records are not shown.
     """
 
     address: str
@@ -145,6 +146,14 @@ class Context(NamedTuple):
     models_named: Callable[[str], Sequence[str]]
     is_indexed: bool = True
     judged: Judged = Judged()
+    hidden: tuple[bytes, ...] = ()
+
+    def shown(self, condition: Condition) -> Condition:
+        """A condition on a row of the catalogue `c`, but for what is hidden."""
+        if not self.hidden:
+            return condition
+        where, values = condition
+        return f"({where}) AND c.owner NOT IN ({', '.join('?' * len(self.hidden))})", [*values, *self.hidden]
 
 
 def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -158,7 +167,7 @@ def by_folded_name(names: Mapping[str, str]) -> dict[str, list[str]]:
 def compile_query(node: Node | None, context: Context) -> Compiled:
     """The conditions that hold for exactly the records that `query.matches` accepts."""
     if node is None:
-        return Compiled(context)
+        return Compiled(context, rest=context.shown(_ALWAYS))
     parts = node.nodes if isinstance(node, And) else (node,)
     found: list[tuple[Node, str]] = []
     excluded: list[str] = []
@@ -183,7 +192,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         context,
         parts,
         match,
-        _all(left, context),
+        context.shown(_all(left, context)),
         _both(match for part, match in found if isinstance(part, Text)),
         tuple(match for part, match in found if not isinstance(part, Text)),
         tuple(_bounds(part) for part in parts if isinstance(part, Range)),
@@ -259,6 +268,12 @@ def stands_in(text: Text, context: Context, columns: str, *, anchor: str = "") -
         return f"{columns} {anchor}{_phrase(text.words, text.prefix)}"
     phrases = " OR ".join(anchor + _phrase((*before, word), False) for word in (known or (last,)))
     return f"{columns} ({phrases})"
+
+
+def is_owner(address: str, value: str, names: Mapping[str, Sequence[str]]) -> bool:
+    """Whether `owner:` with this value means an address; `names` as in `Context.owners`."""
+    prefix = _owner_prefix(value)
+    return (prefix is not None and address.startswith(prefix)) or address in names.get(_as_name(value), ())
 
 
 # How

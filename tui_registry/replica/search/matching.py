@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
-from tui_registry.query.nodes import Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import COLUMNS, DAY, Row, row_of
+from tui_registry.query.nodes import And, Node, Query, QueryError, Sort
+from tui_registry.replica.catalogue.current import COLUMNS, DAY, Row, owned_by, records_of, row_of
 from tui_registry.replica.search.compile import (
     IS_KIND,
     IS_LISTED,
@@ -24,6 +24,7 @@ from tui_registry.replica.search.compile import (
     Context,
     Parameter,
     asks_words,
+    compile_query,
 )
 
 # So many matches are listed at most, and so many are counted; beyond that a bound is given. Fewer where each must be
@@ -160,15 +161,39 @@ def count(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None) ->
     """
     if rids is not None:
         return len(rids), True
-    if compiled.is_everything:
-        return sum(_kinds(db)), True
-    if compiled.is_kind:
-        return _kinds(db)[compiled.kind or 0], True
+    if compiled.is_everything or compiled.is_kind:
+        total = sum(_kinds(db)) if compiled.is_everything else _kinds(db)[compiled.kind or 0]
+        out, exact = hidden(db, compiled)
+        return total - out, exact
     if compiled.match is not None and compiled.rest[0] == "1":
         return LISTED, False
     tables, where, parameters = source(compiled, None, _SAMPLED)
     (total,) = db.execute(f"SELECT count(*) FROM {tables} WHERE {where}", parameters).fetchone()
     return int(total), False
+
+
+def hidden(db: sqlite3.Connection, compiled: Compiled) -> tuple[int, bool]:
+    """How many records would match, were their owners not muted, and whether that is exact; else there are more."""
+    owners = compiled.context.hidden
+    if not owners:
+        return 0, True
+    if compiled.is_everything:
+        return records_of(db, owners), True
+    shown = compiled._replace(context=compiled.context._replace(hidden=()))
+    if not compiled.context.is_indexed:
+        statement = f"SELECT rid FROM catalogue WHERE owner IN ({', '.join('?' * len(owners))})"
+        found = _few(db, statement, owners, shown.whole)
+    else:
+        theirs = owned_by(owners)
+        match = theirs if compiled.match is None else f"({theirs}) AND ({compiled.match})"
+        # What the index has been asked of need not be asked of each row again.
+        rest = compile_query(_again(compiled.parts), shown.context).rest if compiled.match is not None else shown.whole
+        found = _few(db, _IN_WORDS, (match,), rest)
+    return (_CHECKED, False) if found is None else (len(found), True)
+
+
+def _again(parts: Sequence[Node]) -> Node:
+    return And(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
 def estimate(db: sqlite3.Connection, match: str) -> float:

@@ -233,7 +233,7 @@ def _beside_the_name(ask: Ask, compiled: Compiled) -> Condition | None:
     """What must hold of a record besides a name with all the words in it, None where columns cannot answer it."""
     query, where = ask.query, ask.query.where
     if isinstance(where, Or) and all(isinstance(part, Text) for part in where.nodes):
-        return ("1", []) if ask.kind is None else (IS_KIND, [KIND_CODES[ask.kind]])
+        return ask.context.shown(("1", []) if ask.kind is None else (IS_KIND, [KIND_CODES[ask.kind]]))
     parts = where.nodes if isinstance(where, And) else (where,)
     return compiled.columns if all(text in parts for text in query.texts) else None
 

@@ -18,18 +18,18 @@ from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, Row
+from tui_registry.replica.catalogue.current import Page, Row, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
 from tui_registry.replica.catalogue.resembling import known_keys, resembled
 from tui_registry.replica.search import matching, vocabulary
-from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query
+from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query, is_owner
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.unshared import OwnerNames, Searches
-from tui_registry.text import address_short, safe_text
+from tui_registry.text import address_short, exact, safe_text
 
 # A search that takes longer is told to stop, and says so.
 PATIENCE_SECONDS = 3.0
@@ -89,7 +89,7 @@ class Searcher:
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
-        with self._looking(parsed, unwanted, names, work) as (db, context):
+        with self._looking(parsed, unwanted, names, work, hides=own_names) as (db, context):
             ask = Ask(
                 parsed,
                 kind,
@@ -109,7 +109,7 @@ class Searcher:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
                 page = page._replace(
-                    notes=_notes(db, parsed, names, context, is_fixed=self._pool.hindrance is not None)
+                    notes=_notes(db, parsed, names, kind, context, is_fixed=self._pool.hindrance is not None)
                 )
             if not page.rows and cursor is None:
                 proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
@@ -132,9 +132,11 @@ class Searcher:
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
-        with self._looking(parsed, unwanted, names, work) as (db, context):
+        with self._looking(parsed, unwanted, names, work, hides=own_names) as (db, context):
             facets = read_facets(db, _compiled(parsed, kind, context))
-            return facets._replace(notes=_notes(db, parsed, names, context, is_fixed=self._pool.hindrance is not None))
+            return facets._replace(
+                notes=_notes(db, parsed, names, kind, context, is_fixed=self._pool.hindrance is not None)
+            )
 
     def known_values(self, field: str, prefix: str, limit: int) -> list[FacetValue]:
         """The values that records here have, the most frequent first."""
@@ -204,7 +206,7 @@ class Searcher:
 
     @contextmanager
     def _looking(
-        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str], work: int | None
+        self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str], work: int | None, *, hides: bool = False
     ) -> Iterator[tuple[sqlite3.Connection, Context]]:
         with self._pool.read(PATIENCE_SECONDS, unwanted, work) as db:
             judged = read_judged(db) if parsed.asks("is", "invalid") else Judged()
@@ -212,11 +214,12 @@ class Searcher:
                 self._judge_behind()
             # Looking makes no key: before there is one, nothing is signed by it.
             address = self._key.known_address(db) if parsed.asks("is", "mine") else ""
+            owners = by_folded_name(names)
             yield (
                 db,
                 Context(
                     address,
-                    by_folded_name(names),
+                    owners,
                     vocabulary.beginnings(db),
                     matching.rarity(db),
                     matching.naming(db),
@@ -224,6 +227,7 @@ class Searcher:
                     matching.naming_models(db),
                     indexed_share(db) == 1,
                     judged,
+                    tuple(_hidden(db, parsed, owners)) if hides else (),
                 ),
             )
 
@@ -258,15 +262,24 @@ class Searcher:
 
 
 def _notes(
-    db: sqlite3.Connection, query: Query, names: Mapping[str, str], context: Context, *, is_fixed: bool
+    db: sqlite3.Connection,
+    query: Query,
+    names: Mapping[str, str],
+    kind: Kind | None,
+    context: Context,
+    *,
+    is_fixed: bool,
 ) -> tuple[str, ...]:
     """What to know of an answer, a sentence each.
 
     Args:
         is_fixed: nothing can be written, so that what lacks in the index lacks for good.
     """
+    out, is_exact = matching.hidden(db, _compiled(query, kind, context))
+    of = f"{exact(out)}{'' if is_exact else ' and more'} {'record' if out == 1 else 'records'}"
+    muted = (f"{of} of owners that you muted {'is' if out == 1 else 'are'} not shown",) if out else ()
     if query.where is None:
-        return query.notes
+        return (*muted, *query.notes)
     making: tuple[str, ...] = ()
     if _is_partial(query, context):
         state = "is not whole, and nothing can be written to go on with it" if is_fixed else "is being made anew"
@@ -276,7 +289,16 @@ def _notes(
             "what is searched was made by another version of tui-registry, and nothing can be written to make it anew: "
             "some records may be missed",
         )
-    return (*making, *context.judged.notes, *query.notes, *_models_meant(db, query, names))
+    return (*making, *muted, *context.judged.notes, *query.notes, *_models_meant(db, query, names))
+
+
+def _hidden(db: sqlite3.Connection, query: Query, names: Mapping[str, Sequence[str]]) -> list[bytes]:
+    """The muted owners, but for those that the query asks for; none where it asks for an id."""
+    muted = muted_owners(db)
+    if not muted or query.asks("id"):
+        return []
+    asked = [match.value for match in query.matches if match.field == "owner"]
+    return [owner for owner in muted if not any(is_owner(owner.hex(), value, names) for value in asked)]
 
 
 def _is_partial(query: Query, context: Context) -> bool:

@@ -13,6 +13,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.licences import usual
 from tui_registry.query.fields import FACETS
 from tui_registry.query.folding import fold_case, words
+from tui_registry.replica.catalogue.current import owned_by
 from tui_registry.replica.catalogue.derived import (
     KIND_CODES,
     KINDS_BY_CODE,
@@ -67,6 +68,11 @@ _LABELLING = 2_000
 _MOST_LABELS = 50_000
 _LABELLED_AT_ONCE = 500
 _LAST = "\U0010ffff"
+# What is counted of a row; labels where they are not longer than a parameter says.
+_COUNTED = (
+    "c.kind, c.type, c.framework, c.license, c.quantization, c.parameters, c.owner, "
+    "CASE WHEN length(c.labels) <= ? THEN c.labels END"
+)
 
 
 class FacetValue(NamedTuple):
@@ -102,8 +108,7 @@ def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
     rids = matching.listed(db, compiled)
     tables, where, parameters = matching.source(compiled, rids, _LOOKED_AT if rids is None else len(rids))
     rows = db.execute(
-        "SELECT c.kind, c.type, c.framework, c.license, c.quantization, c.parameters, c.owner, "
-        f"CASE WHEN length(c.labels) <= ? THEN c.labels END FROM {tables} WHERE {where}",
+        f"SELECT {_COUNTED} FROM {tables} WHERE {where}",
         [_LABELLING, *parameters],
     ).fetchall()
     counters, is_whole = _counted(rows)
@@ -113,9 +118,32 @@ def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
     if compiled.is_everything:
         # For the whole registry the replica keeps the counts.
         values.update({field: found for field in FACET_FIELDS if (found := known_values(db, field, "", _MOST_VALUES))})
-    if compiled.is_everything:
+        out = _hidden_values(db, compiled)
+        if out is None:
+            return Facets(values, exact=False)
+        for field, fewer in out.items():
+            shown = (found._replace(records=found.records - fewer[found.value]) for found in values[field])
+            if field not in ("size", "owner"):  # these are of the rows above
+                values[field] = sorted((found for found in shown if found.records > 0), key=_by_number)
         return Facets(values, len(rows) < _LOOKED_AT)
     return Facets(values, rids is not None and is_whole)
+
+
+def _hidden_values(db: sqlite3.Connection, compiled: Compiled) -> dict[str, Counter[str]] | None:
+    """The values of the records of muted owners; None where these are very many."""
+    owners = compiled.context.hidden
+    if not owners:
+        return {}
+    rows = db.execute(
+        f"SELECT {_COUNTED} FROM (SELECT rowid AS rid FROM words WHERE words MATCH ? LIMIT ?) hidden "
+        "CROSS JOIN catalogue c ON c.rid = hidden.rid",
+        (_LABELLING, owned_by(owners), _LOOKED_AT + 1),
+    ).fetchall()
+    return None if len(rows) > _LOOKED_AT else _counted(rows)[0]
+
+
+def _by_number(found: FacetValue) -> tuple[int, str]:
+    return -found.records, found.value
 
 
 def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) -> list[FacetValue]:

@@ -48,7 +48,7 @@ class StoreError(RegistryError):
     `already_registered`, `changed`, `not_deleted`, `other_record`, `peer_exists`, `bad_peer_name`, `bad_search_name`,
     `bad_address`, `corrupt`, `not_a_replica`, `newer_schema`, `read_only`, `disk_full`, `locked`, `unusable`,
     `bad_key`, `interrupted`, `conflict`, `no_conflict`, `differs`, `deleted`, `twice`, `bad_token_name`,
-    `bad_backup`, `token_exists`, `bad_token_file`, `key_reused`."""
+    `bad_backup`, `token_exists`, `bad_token_file`, `key_reused`, `bad_owner`, `own_key`, `bad_ration`."""
 
     def after(self, written: int) -> StoreError:
         """The same error, of a work in several steps: so many operations were written by those before."""

@@ -94,6 +94,11 @@ def record_of(kept: bytes) -> Record | None:
     return parts_of(kept)[0]
 
 
+def name_of(record: Record) -> str:
+    """The name of a record; of a manifest, the first name of its record."""
+    return str(record["name"] if "name" in record else record["subject_name"])
+
+
 def parts_of(kept: bytes) -> tuple[Record | None, tuple[str, ...]]:
     """The plain record in a stored op, None for an Rm, and the hashes of the children that it names.
 

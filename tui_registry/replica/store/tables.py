@@ -22,6 +22,9 @@ _PAGE_BYTES = 8_192
 
 SCHEMA_VERSION = 2
 
+# What is kept of the log as a set (`log.sets`) may leave out so many operations at its end.
+MOST_BEHIND = 1_024
+
 
 class Prepared(NamedTuple):
     """What is left to do of a replica that is brought up to date.
@@ -30,10 +33,12 @@ class Prepared(NamedTuple):
         is_whole: rejections and word index are of this program's version, and the index is whole; else
             `audit.refresh_versions` and `audit.make_index` are due.
         is_judged: all records are judged by this program's authoring rules; else `catalogue.judged.judge_some` is due.
+        is_kept: what the log is as a set is kept nearly to its end; else `log.sets.keep_some` is due.
     """
 
     is_whole: bool
     is_judged: bool
+    is_kept: bool
 
 
 def prepare(pool: Pool, index_version: int) -> Prepared:
@@ -60,11 +65,12 @@ def prepare(pool: Pool, index_version: int) -> Prepared:
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 _enter_wal(connection)
                 _migrate(connection, pool.path, index_version)
-            rules, index, is_made, judged_by, has_unjudged = _read_versions(connection, pool.path)
+            rules, index, is_made, judged_by, has_unjudged, behind = _read_versions(connection, pool.path)
         finally:
             connection.close()
     is_judged = not has_unjudged and judged_by.partition(" ")[0] == str(AUTHORING_VERSION)
-    return Prepared((rules, index, is_made) == (RULES_VERSION, index_version, 1), is_judged)
+    is_whole = (rules, index, is_made) == (RULES_VERSION, index_version, 1)
+    return Prepared(is_whole, is_judged, 0 <= behind <= MOST_BEHIND)
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
@@ -81,12 +87,12 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int, str, int]:
+def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int, str, int, int]:
     try:
         row = connection.execute(
             "SELECT rules_version, index_version, floor <= 1 AND NOT EXISTS (SELECT 1 FROM sqlite_schema "
             "WHERE name IN ('words_old', 'names_old')), judged_by, judged_from > 1 OR EXISTS (SELECT 1 FROM catalogue "
-            "INDEXED BY catalogue_unjudged WHERE invalid IS NULL) FROM replica, search_state"
+            "INDEXED BY catalogue_unjudged WHERE invalid IS NULL), size - kept FROM replica, search_state"
         ).fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
@@ -94,8 +100,8 @@ def _read_versions(connection: sqlite3.Connection, path: Path) -> tuple[int, int
         row = None  # the table is gone
     if row is None:
         raise StoreError("corrupt", damaged(path))
-    rules, index, is_made, judged_by, has_unjudged = row
-    return rules, index, is_made, judged_by, has_unjudged
+    rules, index, is_made, judged_by, has_unjudged, behind = row
+    return rules, index, is_made, judged_by, has_unjudged, behind
 
 
 def _recognise(connection: sqlite3.Connection, path: Path) -> int:
@@ -493,6 +499,20 @@ _VERSION_2 = (
     )
     """,
     "CREATE INDEX retries_at ON retries (at)",
+    # Every manifest ever seen, by its key: the kind and id of its record, which need not be here, and the winner, null
+    # where it is deleted. `status` is null for `Active`. Keys of manifests have rids below zero, so that those of
+    # records stay one behind the other: the word index counts by them.
+    """
+    CREATE TABLE manifests (
+        rid INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        subject BLOB NOT NULL UNIQUE,
+        idx INTEGER,
+        live_heads INTEGER NOT NULL,
+        status TEXT
+    )
+    """,
+    "CREATE INDEX manifests_status ON manifests (status) WHERE status IS NOT NULL",
     # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
     """
     CREATE TABLE tokens (
@@ -501,6 +521,113 @@ _VERSION_2 = (
         scopes TEXT NOT NULL,
         created_at INTEGER NOT NULL
     ) WITHOUT ROWID
+    """,
+    # Derived: what the first `kept` operations of the log are as a set (`log.sets`): the sum of their hashes modulo
+    # 2^256, their LtHash and the right edge of their tree in one row, none while there are no such; and symbols, a row
+    # for each 256 of them. In `replica`, as every opening looks there anyway.
+    "ALTER TABLE replica ADD COLUMN kept INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE log_set (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        total BLOB NOT NULL,
+        lanes BLOB NOT NULL,
+        edge BLOB NOT NULL
+    )
+    """,
+    "CREATE TABLE log_symbols (start INTEGER PRIMARY KEY, symbols BLOB NOT NULL)",
+    # What owners and sources (`arrivals`) have here, in operations and bytes on disk, for rations; null bytes are not
+    # counted yet.
+    "ALTER TABLE owners ADD COLUMN bytes INTEGER",
+    "CREATE TABLE sources (source TEXT PRIMARY KEY, ops INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID",
+    # Owners that are hidden here, and owners of whom nothing new is taken: since when.
+    "CREATE TABLE kept_out (owner BLOB PRIMARY KEY, muted_at INTEGER, blocked_at INTEGER) WITHOUT ROWID",
+    # How much is taken: from everybody (an empty source), of all that is pushed, from a peer.
+    """
+    CREATE TABLE rations (
+        source TEXT PRIMARY KEY,
+        named_only INTEGER NOT NULL,
+        owner_ops INTEGER,
+        owner_bytes INTEGER,
+        source_ops INTEGER,
+        source_bytes INTEGER
+    ) WITHOUT ROWID
+    """,
+    # Valid by themselves, and left out for a reason of this replica's (`log.left_out`); `wanted` once they may come in.
+    """
+    CREATE TABLE left_out (
+        seq INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        owner BLOB NOT NULL,
+        reason INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        wanted INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    "CREATE INDEX left_out_owner ON left_out (owner, reason)",
+    # Of each log of a peer, by owner: how many of the entries below `upto` were left out, what their hashes sum up to,
+    # the first of them, and how many are not remembered by hash.
+    """
+    CREATE TABLE left_at (
+        peer TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        owner BLOB NOT NULL,
+        entry INTEGER NOT NULL,
+        upto INTEGER NOT NULL,
+        ops INTEGER NOT NULL,
+        total BLOB NOT NULL,
+        beyond INTEGER NOT NULL,
+        PRIMARY KEY (peer, epoch, owner)
+    ) WITHOUT ROWID
+    """,
+    # Whether a peer is to be asked for what is wanted by now. Who answers no such questions is read again from
+    # `left_index` on, and so is a log of which some (`left_beyond`) was not remembered by hash.
+    "ALTER TABLE peers ADD COLUMN to_ask INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE cursors ADD COLUMN left_index INTEGER",
+    "ALTER TABLE cursors ADD COLUMN left_beyond INTEGER NOT NULL DEFAULT 0",
+    # The key by which a peer's heads are known, the first one that signed any; the key of the head that was read last,
+    # null where it bears no signature; and whether the root that it names fits the entries that were read, null where
+    # that cannot be told.
+    "ALTER TABLE peers ADD COLUMN pinned TEXT",
+    "ALTER TABLE peers ADD COLUMN signed_by TEXT",
+    "ALTER TABLE peers ADD COLUMN root_fits INTEGER",
+    # The right edge of the tree (`crdt.tree`) over the hashes that the first `edge_size` entries of a peer's log claim.
+    # It is not of what was read where the two sizes differ. `edge_doubtful`: an entry may have another hash in the
+    # peer's own tree.
+    "ALTER TABLE cursors ADD COLUMN edge BLOB",
+    "ALTER TABLE cursors ADD COLUMN edge_size INTEGER",
+    "ALTER TABLE cursors ADD COLUMN edge_doubtful INTEGER NOT NULL DEFAULT 0",
+    # Signed heads that peers showed, the last ones of each, as JSON: what else a key says of the same size is compared.
+    """
+    CREATE TABLE shown_heads (
+        seq INTEGER PRIMARY KEY,
+        peer TEXT NOT NULL,
+        key TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        root TEXT NOT NULL,
+        head TEXT NOT NULL,
+        UNIQUE (peer, key, epoch, size)
+    )
+    """,
+    "CREATE INDEX shown_heads_said ON shown_heads (key, epoch, size)",
+    # Proofs that a key signed two heads of the same log and size with different roots, and whom each came from.
+    # `known`: the person was told and said so.
+    """
+    CREATE TABLE faces (
+        seq INTEGER PRIMARY KEY,
+        key TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        one TEXT NOT NULL,
+        one_from TEXT NOT NULL,
+        other TEXT NOT NULL,
+        other_from TEXT NOT NULL,
+        found_at INTEGER NOT NULL,
+        known INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (key, epoch, size)
+    )
     """,
     # Derived: what a record's name looks like (`skeletons.looks`), null until the catalogue is made anew; whose names
     # look alike is read from the index alone, those that came here first first.

@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from tui_registry.datastore import Beside, HistoryEntry, Operation
 from tui_registry.errors import RegistryError
 from tui_registry.present.amounts import moment
-from tui_registry.present.deeds import standing
+from tui_registry.present.deeds import deed, standing
 from tui_registry.present.record_rows import fact_rows, requirement_rows
 from tui_registry.present.versions import came
 from tui_registry.text import address_short, exact, safe_text
@@ -349,7 +349,7 @@ class HistoryScreen(FrameScreen[None]):
             self.say("no operation under the cursor", "problem")
             return
         question = kit.ChooseScreen(
-            f"Copy of what was {operation.did}: “{safe_text(operation.name, 60)}”",
+            f"Copy of what was {deed(operation)}: “{safe_text(operation.name, 60)}”",
             [
                 kit.Choice("i", "id", "the record's id", f"{operation.id[:12]}…"),
                 kit.Choice("h", "hash", "the operation's hash", f"{operation.hash[:12]}…"),

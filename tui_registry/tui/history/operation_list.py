@@ -19,7 +19,7 @@ from textual.message import Message
 from tui_registry.datastore import Datastore, Operation, Places
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
-from tui_registry.present.deeds import DEEDS, by_whom, standing
+from tui_registry.present.deeds import DEEDS, by_whom, deed, standing
 from tui_registry.text import age, safe_text
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, WindowList
@@ -350,7 +350,7 @@ def operation_value(operation: Operation, column: Column, now: int, names: Mappi
         case "WRITTEN":
             return age(now - operation.updated_at)
         case "DID":
-            return operation.did
+            return deed(operation)
         case "KIND":
             return operation.kind
         case "NAME":

@@ -321,6 +321,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.cancel", ("c",), "cancel", "Stop the pull; what was read stays", "sync", "cancel"),
     Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull; what was read stays", "sync", "cancel_all"),
     Action("sync.copy", ("y",), "copy", "Copy the peer's address to the clipboard", "sync", "copy"),
+    Action("sync.trust", ("t",), "its key", "The key that the peer is known by, and what is odd about it", "sync",
+           "trust"),
     Action("sync.back", ("escape",), "back", "Back to Browse; a pull goes on", "sync", "back"),
     Action("sync.elsewhere", ("o",), "your key", "What your key signed and this replica did not write, and what that "
            "may mean", "sync", "elsewhere"),

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from tui_registry.datastore import Peer
 from tui_registry.present.amounts import bar, clock, moment, percent
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
-from tui_registry.present.pulls import PullResult, Tally, kept_out
+from tui_registry.present.pulls import Concern, PullResult, Tally, concerns_of, kept_out, key_words, root_words
 from tui_registry.text import ELLIPSIS, address_short, age, count_words, exact, plural, safe_text, size_bytes
 from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
@@ -72,6 +72,11 @@ class PeerView:
         return error
 
     @property
+    def concerns(self) -> tuple[Concern, ...]:
+        """What is to be told of its key; nothing while a pull may change that."""
+        return () if self.pulling is not None else concerns_of(self.peer, action("sync.trust").footer_key)
+
+    @property
     def failure_word(self) -> str:
         """`down` for a peer that was not reached, `failed` for one that was."""
         error = None if self.result is None else self.result.error
@@ -117,10 +122,12 @@ def peer_columns(width: int) -> tuple[Column, ...]:
 def peer_strip(
     view: PeerView, columns: tuple[Column, ...], now: int, width: int, styles: RowStyles, pointed: bool
 ) -> Strip:
-    """A peer's line; the cursor is a `>` and a failure a `!`, so that colour is never alone."""
+    """A peer's line; the cursor is a `>`, and a failure or what is odd about its key a `!`, so that colour is never
+    alone."""
+    trouble = view.failure is not None or bool(view.concerns)
     segments = [
         Segment(">" if pointed else " ", styles.name),
-        Segment(f"{'!' if view.failure is not None else ' '} ", styles.mark),
+        Segment(f"{'!' if trouble else ' '} ", styles.mark),
     ]
     used = cell_len("".join(segment.text for segment in segments))
     for place, column in enumerate(columns):
@@ -131,7 +138,9 @@ def peer_strip(
             # A sentence takes the rest of the line: a peer that fails has no rate, and the detail has its last sync.
             segments.append(Segment(cell(state_text(view, width - used), max(0, width - used)), styles.mark))
             break
-        segments.append(Segment(_cell(view, column, now), styles.name if place == 0 else styles.other))
+        odd = column.title == "STATE" and bool(view.concerns)
+        style = styles.name if place == 0 else styles.mark if odd else styles.other
+        segments.append(Segment(_cell(view, column, now), style))
         used += column.width
     return Strip(segments).adjust_cell_length(width, styles.name)
 
@@ -142,7 +151,14 @@ def state_text(view: PeerView, width: int) -> str:
         return _pulling_text(view.pulling, width)
     if view.failure is not None:
         return _failure_text(view.failure_word, view.failure, width)
-    peer = view.peer
+    stands = _stands(view.peer)
+    for concern in view.concerns:
+        both = f"{concern.brief}, {stands}"
+        return both if cell_len(both) <= width else concern.brief
+    return stands
+
+
+def _stands(peer: Peer) -> str:
     if peer.identical:
         return "identical"
     if peer.their_size is not None and peer.next_index < peer.their_size:
@@ -241,22 +257,29 @@ def summary(views: Iterable[PeerView], conflicts: int = 0) -> tuple[str, Tone]:
     running = sum(view.pulling is not None for view in views)
     words = [plural(len(views), "peer")]
     words += [f"{exact(failing)} failing"] if failing else []
+    odd = sum(bool(view.concerns) for view in views)
+    words += [f"{plural(odd, 'key')} to look at: {action('sync.trust').footer_key}"] if odd else []
     words += [f"{plural(running, 'pull')} running"] if running else []
     if conflicts:
         words.append(f"{plural(conflicts, 'conflict')}: {action('app.conflicts').footer_key} shows it")
-    return " · ".join(words), "problem" if failing else "note"
+    return " · ".join(words), "problem" if failing or odd else "note"
 
 
 def peer_detail(view: PeerView, now: int, width: int) -> Content:
     """Everything known of a peer, what matters most first."""
     peer = view.peer
     lines = [*_head(view, width), *_state(view, width)]
+    for concern in view.concerns:
+        lines += field("trouble", f"{concern.sentence}. {concern.remedy}", width, _LABEL, "$text-warning")
     lines += field("cursor", _cursor(view), width, _LABEL)
     lines += field("kept out", _kept_out(view), width, _LABEL)
     if view.pulling is None and view.result is not None and view.result.ok:
         lines += field("last pull", _came_to(view.result), width, _LABEL)
     lines += field("synced", _times(view, now), width, _LABEL)
-    if peer.node is not None:
+    if peer.pinned is not None:
+        root = "" if peer.root_fits is None else f" · its root {root_words(peer)}"
+        lines += field("key", f"{key_words(peer)}{root}", width, _LABEL)
+    elif peer.node is not None:
         # Nothing proves it: whoever answers can say any address.
         says = f"says its key is {address_short(peer.node)} ({safe_text(peer.node, 40)})"
         lines += field("node", says, width, _LABEL)
@@ -292,7 +315,7 @@ def _state(view: PeerView, width: int) -> list[Content]:
         return field("state", f"{view.failure_word}: {reason}{end} {key} tries again", width, _LABEL, "$text-warning")
     pulling = view.pulling
     if pulling is None or pulling.share is None or pulling.stopping:
-        said = _said_in_full(state_text(view, room), view)
+        said = _said_in_full(state_text(view, room) if pulling is not None else _stands(view.peer), view)
         return field("state", said, width, _LABEL)
     end = f" {percent(pulling.share)}"
     progress = pulling.progress

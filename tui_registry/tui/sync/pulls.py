@@ -170,9 +170,12 @@ def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]
     elsewhere = sum(result.elsewhere for result in results)
     if elsewhere:  # the worse news of the two
         shown = f": {action('sync.elsewhere').footer_key} tells more"
-    tone: Tone = "problem" if failed or elsewhere else "done"
+    odd = [result for result in results if result.concerns]
+    tone: Tone = "problem" if failed or elsewhere or odd else "done"
     if len(ended) == 1:
-        return _outcome_of_one(*ended[0]) + shown, tone
+        look = action("sync.trust").footer_key
+        brief = f"{odd[0].concerns[0].brief}: {look} tells more; " if odd else ""
+        return f"{brief}{_outcome_of_one(*ended[0])}{shown}", tone
     new = sum(result.applied for result in results)
     rejected = sum(result.rejected for result in results)
     stopped = sum(result.error is not None for result in results) - len(failed)
@@ -181,9 +184,10 @@ def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]
     words += [f"{exact(conflicts)} in conflict{'' if elsewhere else shown}"] if conflicts else []
     words += [f"{exact(elsewhere)} {SIGNED_ELSEWHERE}{shown}"] if elsewhere else []
     words += [f"{exact(stopped)} stopped"] if stopped else []
-    if failed:
-        names = ", ".join(sorted(result.peer for result in failed)[:3]) + (", …" if len(failed) > 3 else "")
-        words.append(f"{exact(len(failed))} failed ({names})")
+    for these, what in ((failed, "failed"), (odd, "with a key to look at")):
+        if these:
+            names = ", ".join(sorted(result.peer for result in these)[:3]) + (", …" if len(these) > 3 else "")
+            words.append(f"{exact(len(these))} {what} ({names})")
     return ", ".join(words), tone
 
 
@@ -225,6 +229,8 @@ class PullsByThemselves:
         self._host = host
         self._every = ""
         self._rounds: sync.Rounds | None = None
+        # What was told of each peer's key, so that it is told once.
+        self._odd: dict[str, tuple[str, ...]] = {}
         self._settings_read()
         host.watch(host, "settings", self._settings_read, init=False)
         host.set_interval(POLL_SECONDS, self.look)
@@ -298,6 +304,12 @@ class PullsByThemselves:
         changed = [result for result in results if rounds.note(result.peer, failed=not result.ok)]
         failed = next((result for result in changed if not result.ok), None)
         new = next((result for result in results if result.applied), None)
+        odd = [result for result in results if self._odd.get(result.peer, ()) != result.odd]
+        self._odd.update((result.peer, result.odd) for result in odd)
+        odd = [result for result in odd if result.concerns]
+        if odd:
+            self._say(f"{odd[0].peer}: {odd[0].concerns[0].sentence}")
+            return
         told = failed or new
         if told is not None:
             self._say(told.sentence)

@@ -16,7 +16,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import elsewhere
 from tui_registry.present.owners import owner_cell
-from tui_registry.present.pulls import SyncError
+from tui_registry.present.pulls import SyncError, key_words
 from tui_registry.text import exact, plural
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for
@@ -102,6 +102,9 @@ class SyncScreen(FrameScreen[None]):
             footer = self.RUNNING
         else:
             footer = self.FOOTER if view.failure is None else self.FAILING
+        if view is not None and view.concerns:
+            # What is odd about its key asks to be looked at, before it is forgotten.
+            footer = tuple("sync.trust" if name == "sync.remove" else name for name in footer)
         facts = self.host.facts
         if facts is None:
             return footer
@@ -247,6 +250,36 @@ class SyncScreen(FrameScreen[None]):
         if await self.ask(question):
             await self.write(self.datastore.peers.remove, view.name)
             self._peers_changed(f"forgot the peer {view.name}; what came from it stays")
+
+    @flow(writes=True)
+    async def action_trust(self) -> None:
+        """Show what is odd about the peer's key, and accept what its last head is signed by where that is said."""
+        view = self._selected()
+        if view is None:
+            return
+        peer = view.peer
+        acceptable = [concern for concern in view.concerns if concern.code != "other_root"]
+        if not acceptable:
+            odd = "".join(f". But {concern.sentence}" for concern in view.concerns)
+            self.say(f"{view.name}: its key is {key_words(peer)}{odd}", "problem" if odd else "note")
+            return
+        told = "\n\n".join(f"{concern.sentence[0].upper()}{concern.sentence[1:]}." for concern in acceptable)
+        if peer.signed_by is not None:
+            then = f"From now on {view.name} is known by the key 0x{peer.signed_by}, and this is not told again."
+        else:
+            then = f"From now on {view.name} is taken without a signature, and this is not told again."
+        proofs = " The proofs stay: 'peer faces' lists them." if peer.faces else ""
+        # Whoever types ahead must not accept it by that.
+        question = kit.ConfirmScreen(
+            f"Accept the key of {view.name} as it is?",
+            f"{told}\n\n{then} Ask whoever runs it first.{proofs}",
+            yes="Accept",
+            no="Not now",
+            for_good=True,
+        )
+        if await self.ask(question):
+            await self.write(self.datastore.peers.trust, view.name, peer.signed_by)
+            self._peers_changed(f"accepted the key of {view.name} as it is")
 
     def _peers_changed(self, sentence: str) -> None:
         self.say(sentence, "done")

@@ -1,0 +1,254 @@
+"""Manifests in a replica: written beside their records, deleted and brought back with them, refused from strangers."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.crdt import model
+from tests.crdt.making import ADA, BOB, fresh, root
+from tests.seeds import NOW, make_record
+from tui_registry.crdt import parse_op
+from tui_registry.datastore import Datastore, StoreError, carry_out, plan_undo
+from tui_registry.errors import InvalidRecord, Json, Record
+from tui_registry.records import derive_manifest_id
+from tui_registry.records.schema import defaults
+
+
+def manifest(**fields: Json) -> Record:
+    return defaults("manifest") | fields
+
+
+def registered(store: Datastore, name: str = "tiny") -> str:
+    return store.add("model", make_record("model", name)).key
+
+
+def test_a_manifest_is_written_read_changed_and_removed(datastore: Datastore) -> None:
+    record = registered(datastore)
+    before = datastore.manifests.get(record)
+    assert before is not None
+    assert (before.manifest, before.heads, before.is_live) == (None, (), True)
+    op = datastore.manifests.set(record, manifest(status="Deprecated", status_message="use 2"))
+    assert (op.kind, op.key) == ("manifest", derive_manifest_id(record))
+    entry = datastore.manifests.get(record)
+    assert entry is not None
+    assert entry.manifest is not None
+    assert entry.heads == entry.live_heads == (op.hash,)
+    told = {name: entry.manifest[name] for name in ("owner_id", "subject_id", "subject_kind", "subject_name")}
+    assert told == {
+        "owner_id": datastore.address, "subject_id": record, "subject_kind": "Model", "subject_name": "tiny"
+    }  # fmt: skip
+    later = datastore.manifests.set(record, {**entry.manifest, "status": "Active"}, entry.heads)
+    assert later.children == (op.hash,)
+    gone = datastore.manifests.delete(record, (later.hash,))
+    after = datastore.manifests.get(record)
+    assert after is not None
+    assert (after.manifest, after.heads, after.live_heads) == (None, (gone.hash,), ())
+    assert [entry.did for entry in datastore.manifests.history(record)] == ["deleted", "edited", "registered"]
+    again = datastore.manifests.set(record, manifest())
+    assert again.children == (gone.hash,)
+    assert datastore.verify().sound
+
+
+def test_the_first_name_of_a_renamed_record_is_what_its_manifest_names(datastore: Datastore) -> None:
+    record = registered(datastore, "first")
+    entry = datastore.entry(record)
+    assert entry is not None
+    datastore.update("model", record, {**entry.record, "name": "second"}, entry.heads)
+    datastore.manifests.set(record, manifest())
+    found = datastore.manifests.get(record)
+    assert found is not None
+    assert found.manifest is not None
+    assert found.manifest["subject_name"] == "first"
+
+
+def test_a_write_names_what_its_author_was_shown(datastore: Datastore) -> None:
+    record = registered(datastore)
+    op = datastore.manifests.set(record, manifest())
+    for seen in ((), ("ab" * 32,)):
+        with pytest.raises(StoreError) as raised:
+            datastore.manifests.set(record, manifest(), seen)
+        assert raised.value.code == "changed"
+    with pytest.raises(StoreError) as raised:
+        datastore.manifests.delete(record, ())
+    assert raised.value.code == "changed"
+    assert datastore.manifests.get(record).heads == (op.hash,)  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_signed_is_told_and_nothing_is_written(datastore: Datastore) -> None:
+    record, size = registered(datastore), datastore.stats().ops
+    bad: list[tuple[Record, str]] = [
+        (manifest(status="Withdrawn"), "no_reason"),
+        (manifest(languages=["e"]), "language"),
+        (manifest(superseded_by=record), "itself"),
+        (manifest(documentation_url="javascript:1"), "address"),
+        (manifest(required_models=["ab"]), "not_hex"),
+        ({**manifest(), "nonsense": 1}, "shape"),
+    ]
+    for value, code in bad:
+        with pytest.raises(InvalidRecord) as raised:
+            datastore.manifests.set(record, value)
+        assert [problem.code for problem in raised.value.problems] == [code]
+    for unknown in ("ab" * 32, "nonsense"):
+        with pytest.raises(StoreError) as missing:
+            datastore.manifests.set(unknown, manifest())
+        assert missing.value.code == "not_found"
+    datastore.apply([root(name="theirs").to_json()], source="hub")
+    theirs = next(row.id for row in datastore.search("theirs").rows)
+    with pytest.raises(StoreError) as foreign:
+        datastore.manifests.set(theirs, manifest())
+    assert foreign.value.code == "not_owner"
+    assert datastore.stats().ops == size + 1
+
+
+def test_a_record_takes_its_manifest_with_it_and_undo_brings_both_back(datastore: Datastore) -> None:
+    record = registered(datastore)
+    datastore.manifests.set(record, manifest(status_message="kept"))
+    size = datastore.stats().ops
+    datastore.delete("model", record, datastore.heads(record))
+    gone = datastore.manifests.get(record)
+    assert gone is not None
+    assert (gone.manifest, gone.is_live, datastore.stats().ops) == (None, False, size + 2)
+    plan = plan_undo(datastore, record)
+    assert plan.manifest is not None
+    carry_out(datastore, plan)
+    back = datastore.manifests.get(record)
+    assert back is not None
+    assert back.manifest is not None
+    assert (back.is_live, back.manifest["status_message"]) == (True, "kept")
+    assert datastore.verify().sound
+
+
+def test_undo_takes_back_what_was_written_to_the_manifest_last(datastore: Datastore) -> None:
+    record = registered(datastore)
+    datastore.manifests.set(record, manifest())
+    first = datastore.manifests.get(record)
+    assert first is not None
+    assert first.manifest is not None
+    datastore.manifests.set(record, {**first.manifest, "status": "Deprecated"}, first.heads)
+    carry_out(datastore, plan_undo(datastore, record))
+    back = datastore.manifests.get(record)
+    assert back is not None
+    assert back.manifest is not None
+    assert back.manifest["status"] == "Active"
+    assert datastore.entry(record) is not None
+
+
+def test_a_strangers_manifest_for_somebody_elses_record_is_refused_in_any_order(tmp_path: Path) -> None:
+    record = root().to_json()
+    theirs = fresh("manifest")
+    stolen = [
+        model.spell(model.up_tree(BOB, "manifest", {**theirs, "owner_id": BOB.address})),
+        model.spell(model.up_tree(BOB, "manifest", theirs)),
+    ]
+    owners = model.spell(model.up_tree(ADA, "manifest", theirs))
+    for number, order in enumerate(itertools.permutations([record, owners, *stolen])):
+        with Datastore.open(tmp_path / str(number), clock=lambda: NOW) as store:
+            codes = [found.code for line in order for found in store.apply([line], source="hub").rejected]
+            assert sorted(codes) == ["id", "owner"]
+            found = store.manifests.get(parse_op(record).key)
+            assert found is not None
+            assert found.manifest == theirs
+            assert found.is_live
+
+
+def test_a_manifest_without_its_record_is_kept_passed_on_and_shown_nowhere(datastore: Datastore) -> None:
+    lone = fresh("manifest", name="nobody-has-it")
+    body = model.spell(model.up_tree(ADA, "manifest", lone))
+    assert datastore.apply([body], source="hub").applied == 1
+    assert datastore.log.lines(0, 1) == [body]
+    assert (datastore.stats().records, datastore.search("nobody").rows) == (0, [])
+    found = datastore.manifests.get(str(lone["subject_id"]))
+    assert found is not None
+    assert (found.is_live, found.manifest) == (False, lone)
+    for prefix in (str(lone["manifest_id"])[:12], str(lone["subject_id"])[:12]):
+        with pytest.raises(StoreError) as raised:
+            datastore.find(prefix, deleted=True)
+        assert raised.value.code == "not_found"
+    (operation,) = datastore.log.operations().rows
+    assert (operation.of, operation.kind, operation.id, operation.name) == (
+        "manifest", "model", lone["subject_id"], "nobody-has-it"
+    )  # fmt: skip
+    assert datastore.verify().sound
+
+
+def test_lists_of_operations_tell_of_the_record_that_a_manifest_belongs_to(datastore: Datastore) -> None:
+    record = registered(datastore, "tiny")
+    op = datastore.manifests.set(record, manifest())
+    datastore.manifests.delete(record, (op.hash,))
+    rows = datastore.log.operations().rows
+    assert [(row.of, row.did, row.name, row.id) for row in rows] == [
+        ("manifest", "deleted", "tiny", record),
+        ("manifest", "registered", "tiny", record),
+        ("model", "registered", "tiny", record),
+    ]
+    assert [row.is_gone for row in rows] == [True, True, False]
+    # Narrowed down by the record's name, the operations on its manifest are there too.
+    assert [*datastore.log.places(words="tiny").places] == [2, 1, 0]
+    assert datastore.log.last_deleted() is None
+
+
+def test_two_machines_that_wrote_at_once_are_in_conflict_and_its_owner_settles_it(datastore: Datastore) -> None:
+    record = registered(datastore)
+    op = datastore.manifests.set(record, manifest())
+    entry = datastore.manifests.get(record)
+    assert entry is not None
+    assert entry.manifest is not None
+    identity = datastore.key.identity()
+    sides = [
+        model.spell(model.up_tree(identity, "manifest", {**entry.manifest, "status_message": side}, [op.hash], 2))
+        for side in ("left", "right")
+    ]
+    assert datastore.apply(sides, source="hub").applied == 2
+    forked = datastore.manifests.get(record)
+    assert forked is not None
+    assert len(forked.live_heads) == 2
+    with pytest.raises(StoreError) as raised:
+        datastore.manifests.set(record, manifest(), forked.heads)
+    assert raised.value.code == "conflict"
+    settled = datastore.manifests.resolve(record, {**entry.manifest, "status_message": "both"}, forked.heads)
+    after = datastore.manifests.get(record)
+    assert after is not None
+    assert after.live_heads == (settled.hash,)
+
+
+def test_the_head_says_which_rules_read_the_log(datastore: Datastore) -> None:
+    record = registered(datastore)
+    assert datastore.log.head().rules == 1
+    datastore.manifests.set(record, manifest())
+    assert datastore.log.head().rules == 2
+
+
+def test_a_purge_takes_an_owners_manifests_and_leaves_those_of_others(datastore: Datastore) -> None:
+    theirs = [root().to_json(), model.spell(model.up_tree(ADA, "manifest", fresh("manifest")))]
+    datastore.apply(theirs, source="hub")
+    record = registered(datastore)
+    op = datastore.manifests.set(record, manifest(status_message="stays"))
+    taken = datastore.purge(owner=ADA.address)
+    assert (taken.records, taken.ops) == (1, 2)
+    found = datastore.manifests.get(record)
+    assert found is not None
+    assert found.heads == (op.hash,)
+    assert found.manifest is not None
+    assert found.manifest["status_message"] == "stays"
+    assert datastore.manifests.get(parse_op(theirs[0]).key) is None
+    assert datastore.verify().sound
+
+
+def test_what_is_kept_of_manifests_is_made_anew_from_the_log(datastore: Datastore) -> None:
+    records = [registered(datastore, f"m{number}") for number in range(3)]
+    for record in records:
+        datastore.manifests.set(record, manifest(status="Deprecated", status_message="old"))
+    datastore.manifests.delete(records[0], datastore.manifests.get(records[0]).heads)  # type: ignore[union-attr]
+    with datastore._pool.write() as db:
+        right = db.execute("SELECT * FROM manifests ORDER BY rid").fetchall()
+        db.execute("UPDATE manifests SET status = 'Other', live_heads = 7 WHERE rid = -2")
+        db.execute("DELETE FROM manifests WHERE rid = -3")
+        db.execute("INSERT INTO manifests VALUES (-9, 0, x'00', NULL, 0, NULL)")
+    report = datastore.verify()
+    assert report.repaired == ["3 catalogue rows were wrong and were made anew"]
+    with datastore._pool.read() as db:
+        assert db.execute("SELECT * FROM manifests ORDER BY rid").fetchall() == right
+    assert datastore.verify().sound

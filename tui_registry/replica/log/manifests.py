@@ -1,0 +1,88 @@
+"""What stands behind the records of this replica: reading and writing manifests.
+
+Every write is signed by this replica's key, and durable when a call returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from tui_registry.errors import InvalidRecord, Problem, Record
+from tui_registry.replica.catalogue.current import check_manifest_among
+from tui_registry.replica.catalogue.manifests import ManifestEntry, read_manifest
+from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history
+from tui_registry.replica.store.connection import Pool
+
+if TYPE_CHECKING:
+    from tui_registry.crdt import AnyOp
+    from tui_registry.replica.log.local import LocalWrites
+    from tui_registry.replica.log.retries import Once
+
+
+class Manifests:
+    """The manifests of this replica, each by the id of its record."""
+
+    def __init__(self, pool: Pool, local: Callable[[], LocalWrites]) -> None:
+        """
+        Args:
+            local: gives what signs and writes.
+        """
+        self._pool = pool
+        self._local = local
+
+    def get(self, record_id: str) -> ManifestEntry | None:
+        """What stands behind a record; None where neither the record nor a manifest of it was ever seen."""
+        with self._pool.read() as db:
+            return read_manifest(db, record_id)
+
+    def check(self, manifest: Record) -> list[Problem]:
+        """The authoring rules, with what is known in this registry."""
+        with self._pool.read() as db:
+            return check_manifest_among(db, manifest)
+
+    def history(self, record_id: str, *, limit: int | None = None, before: int | None = None) -> list[HistoryEntry]:
+        """The operations on the manifest of a record, the last arrived first; arguments as for `Datastore.history`."""
+        from tui_registry.records.wire import derive_manifest_id
+
+        with self._pool.read() as db:
+            key = find_key(db, derive_manifest_id(record_id))
+            return [] if key is None else read_history(db, key, limit, before)
+
+    def set(self, record_id: str, manifest: Record, seen: Sequence[str] = (), *, once: Once | None = None) -> AnyOp:
+        """Write what stands behind a record of this replica's key.
+
+        Args:
+            manifest: plain; ids, owner, the record's kind and first name, and times are set here.
+            seen: `ManifestEntry.heads` as the caller was shown them, empty where there was none.
+            once: as for `Datastore.add`.
+
+        Raises:
+            InvalidRecord: it breaks an authoring rule.
+            StoreError: `not_found`: the record is not live here; `not_owner`, `conflict`, `changed`, `bad_key`,
+                `key_reused`.
+        """
+        self._refuse_errors({**manifest, "subject_id": record_id})
+        return self._local().set_manifest(record_id, manifest, seen, once)
+
+    def delete(self, record_id: str, seen: Sequence[str], *, once: Once | None = None) -> AnyOp:
+        """Remove the manifest of a record as the caller was shown it; errors as for `set`."""
+        return self._local().delete_manifest(record_id, seen, once)
+
+    def resolve(
+        self, record_id: str, manifest: Record | None, seen: Sequence[str], *, once: Once | None = None
+    ) -> AnyOp:
+        """Settle several live versions by one write that names every head, or with None by a removal.
+
+        Raises:
+            InvalidRecord: the value breaks an authoring rule.
+            StoreError: `no_conflict`, `changed`, `not_found`, `not_owner`, `bad_key`, `key_reused`.
+        """
+        if manifest is not None:
+            self._refuse_errors(manifest)
+        return self._local().resolve_manifest(record_id, manifest, seen, once)
+
+    def _refuse_errors(self, manifest: Record) -> None:
+        problems = self.check(manifest)
+        if any(problem.severity == "error" for problem in problems):
+            raise InvalidRecord(tuple(problems))
