@@ -69,6 +69,14 @@ def test_records_of_one_owner_never_look_like_each_other(datastore: Datastore) -
     assert [like_of(datastore, identifier) for identifier in ids] == [None] * 3
 
 
+def test_what_is_muted_is_no_original(datastore: Datastore) -> None:
+    take(datastore, "noisy", "Llama")
+    second = take(datastore, "second", "LIama")
+    assert like_of(datastore, second) is not None
+    datastore.rations.mute(owner("noisy").address)
+    assert like_of(datastore, second) is None
+
+
 def test_the_mark_follows_what_a_record_is_called_now(datastore: Datastore) -> None:
     mine = datastore.add("model", make_record("model", "Llama"))
     other = take(datastore, "imitator", "Lllama")

@@ -21,7 +21,7 @@ from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, indexed_from
 from tui_registry.skeletons import looks, looks_alike
 
 # Among so many that came first, records of one's own and of named keys are looked for. A flood of look-alikes that came
-# here before all of these makes the first of them the original: naming a key does not help against that, muting does.
+# here before all of these makes the first of them the original.
 _LOOKED_THROUGH = 256
 
 
@@ -55,13 +55,14 @@ def resembled(
     if not named:
         return []
     called = {owner.hex(): name for owner, name in db.execute("SELECT address, name FROM owner_names")}
+    muted = {owner.hex() for (owner,) in db.execute("SELECT owner FROM kept_out WHERE muted_at IS NOT NULL")}
     # While the catalogue is made anew the first are the last to come.
     is_whole = indexed_from(db) <= 1
     found: dict[tuple[str, str], Like | None] = {}
     for name, owner in named:
         if (name, owner) not in found:
             is_known = not as_strangers and (owner == own or owner in called)
-            found[name, owner] = None if is_known else _original(db, own, called, name, owner, is_whole)
+            found[name, owner] = None if is_known else _original(db, own, called, muted, name, owner, is_whole)
     return [found[each] for each in named]
 
 
@@ -78,7 +79,7 @@ _MOST_NAMED = 1_000
 
 
 def _original(
-    db: sqlite3.Connection, own: str, called: dict[str, str], name: str, owner: str, is_whole: bool
+    db: sqlite3.Connection, own: str, called: dict[str, str], muted: set[str], name: str, owner: str, is_whole: bool
 ) -> Like | None:
     alike = [
         (rid, holder.hex())
@@ -86,6 +87,8 @@ def _original(
             "SELECT rid, owner FROM catalogue INDEXED BY catalogue_looks WHERE looks = ? ORDER BY rid LIMIT ?",
             (looks(name), _LOOKED_THROUGH),
         )
+        # What nobody is shown is no original.
+        if holder.hex() not in muted
     ]
     rid, holder, why = _chosen(alike, own, called, is_whole)
     if holder in ("", owner):
