@@ -45,7 +45,7 @@ def read_only(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def small_disk(folder: Path, size: str = "1m") -> Iterator[Path]:
+def small_disk(folder: Path, size: str = "2m") -> Iterator[Path]:
     """A disk of so many bytes."""
     folder.mkdir(exist_ok=True)
     if not _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder):

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Self
 
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
-from tui_registry.durable import make_folder
+from tui_registry.durable import bytes_in, make_folder
 from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.wire import derive_manifest_id
@@ -46,6 +46,7 @@ from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
     NO_RATION as NO_RATION,
     PUSHES as PUSHES,
+    REASONS as REASONS,
     KeptOut,
     LeftOut,
     LeftOutGroup,
@@ -82,7 +83,7 @@ from tui_registry.replica.unshared import (
     TokenScope as TokenScope,
 )
 from tui_registry.settings import data_dir as chosen_dir
-from tui_registry.text import safe_text
+from tui_registry.text import safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.query import Completion
@@ -353,6 +354,26 @@ class Datastore:
         """
         self._pool.expect_writable()
 
+    def now(self) -> int:
+        """Unix seconds, by the clock that this replica was opened with."""
+        return self._clock()
+
+    def expect_room(self, most: int | None) -> None:
+        """See to it that the replica has room for what comes from others.
+
+        Args:
+            most: bytes that its files may take, None for as much as the disk has.
+
+        Raises:
+            StoreError: `no_room`: they take as much already.
+        """
+        if most is not None and (taken := bytes_in(self.data_dir)) >= most:
+            raise StoreError(
+                "no_room",
+                f"this replica takes {size_bytes(taken)}, and may take {size_bytes(most)} (room_bytes of [sync] in the "
+                "settings). Allow it more, or purge an owner: the next sync goes on from here",
+            )
+
     @property
     def address(self) -> str:
         """The address of this replica's key, 40 hex digits; makes the key at first use. Forty zeros where there is none
@@ -376,6 +397,7 @@ class Datastore:
         own_names: bool = True,
         named_first: bool = False,
         work: int = SEARCH_WORK,
+        counted: bool = True,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
@@ -395,6 +417,8 @@ class Datastore:
             work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
                 amount of the processor, however busy that is. Five million are enough for all that people type at 10^6
                 records.
+            counted: whether it is to be known how many match. To count is often more than half of the work; without,
+                `Page.total` is no more than the rows of the window.
 
         Raises:
             QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
@@ -420,6 +444,7 @@ class Datastore:
             own_names=own_names,
             named_first=named_first and own_names,
             work=work,
+            counted=counted,
         )
 
     def is_partial(self, query: str, *, strict: bool = False) -> bool:

@@ -610,6 +610,7 @@ _NEW_EPOCH = "give the log a new name first, so that every reader begins anew (a
 
 def _serve(parser: ArgumentParser) -> None:
     from tui_registry.node.limits import DEFAULT_PORT
+    from tui_registry.settings import PUSHERS
 
     here, free = "default: %(default)s, this machine only", "default: %(default)s; 0 takes a free one"
     parser.add_argument("--host", type=_host, default="127.0.0.1", metavar="HOST", help=here)
@@ -618,10 +619,10 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--allow-remote", action="store_true", help=remote)
     names = "a name that the node is known by; its address and localhost are known without. Can be given several times"
     parser.add_argument("--host-name", action="append", default=[], type=_host_name, metavar="NAME", help=names)
-    pushes = "strangers may push operations, within bounds; 'token' for those with a token for that ('token add')"
-    parser.add_argument(
-        "--accept-ops", nargs="?", const="anybody", choices=("anybody", "token"), metavar="token", help=pushes
-    )
+    pushes = "who may push operations: nobody (the default, unless accept_ops of the settings says otherwise), token "
+    pushes += "(who bears one for that: 'token add'), named (whoever brings what a key signed that you named), anybody "
+    pushes += "(also without WHO); each within rations, see 'help operate'"
+    parser.add_argument("--accept-ops", nargs="?", const="anybody", choices=PUSHERS, metavar="WHO", help=pushes)
     proxies = "the address or network of a proxy in front, which is believed who asks; can be given several times"
     parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
     reads = "write nothing, whoever asks for it: writes and pushes are refused, and no key is made"

@@ -188,6 +188,9 @@ _NEW = """\
 # How often the app pulls by itself.
 # sync_every = "15m"
 
+# Who may push to this replica's node: "nobody", "token", "named" or "anybody" ('tui-registry help operate').
+# accept_ops = "token"
+
 # Bounds of pulls, and of this replica's node ('tui-registry help trust' explains them).
 # [sync]
 # pull_seconds = 600

@@ -169,7 +169,7 @@ def serve(args: Namespace) -> int:
             note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
         sys.stdout.flush()
 
-    if args.read_only and (args.accept_ops or args.new_epoch):
+    if args.read_only and (args.accept_ops not in (None, "nobody") or args.new_epoch):
         raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
     with open_registry(args, read_only=args.read_only) as datastore:
         if args.token:
@@ -188,9 +188,15 @@ def serve(args: Namespace) -> int:
         from contextlib import nullcontext
         from pathlib import Path
 
-        from tui_registry.node import Tls, Whereabouts, serve as serve_node
+        from tui_registry.node import Terms, Tls, Whereabouts, serve as serve_node
         from tui_registry.node.limits import node_bounds_of
+        from tui_registry.node.tokens import accepting
         from tui_registry.node.watch import Journal
+
+        def terms() -> Terms:
+            settings = load_settings()
+            who = "nobody" if args.read_only else args.accept_ops or settings.accept_ops
+            return Terms(node_bounds_of(settings), accepting(who))
 
         journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
         whereabouts = Whereabouts(
@@ -205,16 +211,17 @@ def serve(args: Namespace) -> int:
             before = datastore.elsewhere.count()
             if before:
                 tell_elsewhere(datastore, before, in_full=False)
+            begun = terms()
             serve_node(
                 datastore,
                 args.host,
                 args.port,
                 allow_remote=args.allow_remote,
-                accept_ops="token" if args.accept_ops == "token" else args.accept_ops is not None,
-                bounds=node_bounds_of(load_settings()),
+                accept_ops=begun.accept_ops,
+                bounds=begun.bounds,
                 whereabouts=whereabouts,
                 new_epoch=args.new_epoch,
-                reread=lambda: node_bounds_of(load_settings()),
+                reread=terms,
                 on_ready=say,
                 on_shared=_say_shared,
                 on_reread=_say_reread,
@@ -867,9 +874,9 @@ def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None
 
 def _say_reread(error: RegistryError | None) -> None:
     if error is None:
-        note("SIGHUP: bounds and certificate were read anew. Key and tokens are followed without being asked")
+        note("SIGHUP: settings and certificate were read anew. Key and tokens are followed without being asked")
     else:
-        note(f"SIGHUP: bounds and certificate stay as they were. {safe_text(error.sentence)}")
+        note(f"SIGHUP: settings and certificate stay as they were. {safe_text(error.sentence)}")
 
 
 def _say_shared(shared: Shared) -> None:

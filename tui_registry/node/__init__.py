@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from .doors import Whereabouts
     from .limits import NodeBounds
     from .responses import NodeError
-    from .server import Address, Tls, running, serve
+    from .server import Address, Terms, Tls, running, serve
 
-__all__ = ["Address", "NodeBounds", "NodeError", "Tls", "Whereabouts", "create_app", "running", "serve"]
+__all__ = ["Address", "NodeBounds", "NodeError", "Terms", "Tls", "Whereabouts", "create_app", "running", "serve"]
 _HOMES = {
     "create_app": ".api",
     "NodeBounds": ".limits",
     "Whereabouts": ".doors",
     "NodeError": ".responses",
-    **dict.fromkeys(("Address", "Tls", "running", "serve"), ".server"),
+    **dict.fromkeys(("Address", "Terms", "Tls", "running", "serve"), ".server"),
 }
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -17,15 +17,18 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 import tui_registry
-from tui_registry.datastore import Datastore, StoreError
-from tui_registry.durable import bytes_in, free_bytes
+from tui_registry.datastore import REASONS, Datastore, StoreError
+from tui_registry.durable import free_bytes
+from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Waiting
 from tui_registry.node.watch import BUCKETS, Counts
 
 _OURS = "tui_registry"
 
 
-def exposition(datastore: Datastore, counts: Counts, waiting: Mapping[str, Waiting], accept: str) -> tuple[bytes, str]:
+def exposition(
+    datastore: Datastore, policy: PushPolicy, counts: Counts, waiting: Mapping[str, Waiting], accept: str
+) -> tuple[bytes, str]:
     """The metrics as text, and its media type.
 
     Args:
@@ -33,7 +36,7 @@ def exposition(datastore: Datastore, counts: Counts, waiting: Mapping[str, Waiti
     """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    registry.register(_Told(datastore, counts, waiting))
+    registry.register(_Told(datastore, policy, counts, waiting))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -42,8 +45,11 @@ def exposition(datastore: Datastore, counts: Counts, waiting: Mapping[str, Waiti
 
 
 class _Told(Collector):
-    def __init__(self, datastore: Datastore, counts: Counts, waiting: Mapping[str, Waiting]) -> None:
+    def __init__(
+        self, datastore: Datastore, policy: PushPolicy, counts: Counts, waiting: Mapping[str, Waiting]
+    ) -> None:
         self._datastore = datastore
+        self._policy = policy
         self._counts = counts
         self._waiting = waiting
 
@@ -56,13 +62,15 @@ class _Told(Collector):
         yield from _of_connections(self._counts)
         yield from _of_lines(self._waiting)
         yield _counter("pushed_operations", "Operations that others offered.", "outcome", self._counts.pushed)
+        refused = self._counts.refused_pushes
+        yield _counter("pushes_refused", "Pushes that were not looked at, by code.", "code", refused)
         try:
             replica = [*_of_replica(self._datastore)]
         except StoreError:
             replica = []
         yield _gauge("replica_readable", "Whether the replica can be read.", bool(replica))
         yield from replica
-        yield from _of_disk(self._datastore)
+        yield from _of_disk(self._datastore, self._policy)
 
 
 def _of_requests(counts: Counts) -> Iterator[Metric]:
@@ -127,6 +135,9 @@ def _of_replica(datastore: Datastore) -> Iterator[Metric]:
     yield _gauge("conflicts", "Records of which several versions are live.", stats.conflicts)
     kept_out = {"pending": stats.pending, "rejected": stats.rejected, "unsupported": stats.unsupported}
     yield _gauges("operations_kept_out", "Operations that are not in the log, by why.", "why", kept_out)
+    counts = datastore.rations.counts()
+    left_out: dict[str, float] = {reason: counts.get(reason, 0) for reason in REASONS}
+    yield _gauges("operations_left_out", "Operations that are left out, by why.", "reason", left_out)
     yield _gauge("index_share", "How much of the word index is made, from 0 to 1.", datastore.indexed_share())
     yield _gauge("writable", "Whether the replica can be written, as far as was looked.", not datastore.why_read_only)
     # The names of peers are the operator's, but there may be thousands.
@@ -140,8 +151,14 @@ def _of_replica(datastore: Datastore) -> Iterator[Metric]:
         yield _gauge("peers_oldest_pull_seconds", "Since the last whole pull from the peer that waits longest.", oldest)
 
 
-def _of_disk(datastore: Datastore) -> Iterator[Metric]:
-    yield _gauge("replica_bytes", "The replica's files.", bytes_in(datastore.data_dir))
+def _of_disk(datastore: Datastore, policy: PushPolicy) -> Iterator[Metric]:
+    room = policy.room()
+    yield _gauge("replica_bytes", "The replica's files.", room.taken)
+    rooms = {"strangers": room.strangers, "all": room.most}
+    yield _gauges("room_bytes", "Up to which size of the replica's files pushes are taken.", "of", rooms)
+    accepts = InfoMetricFamily(f"{_OURS}_pushes", "From whom operations are taken.")
+    accepts.add_metric((), {"from": policy.who})
+    yield accepts
     free = free_bytes(datastore.data_dir)
     if free is not None:
         yield _gauge("disk_free_bytes", "Room on the replica's disk.", free)

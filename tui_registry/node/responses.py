@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import PIECE, NodeBounds, place_of
 from tui_registry.node.pages import HEADERS, is_page, refusal_page
 
@@ -70,6 +71,7 @@ _STATUS = {
     "locked": 503,
     "busy": 503,
     "too_many": 429,
+    "ration": 429,
     "header_too_large": 431,
     "disk_full": 507,
     "read_only": 403,
@@ -181,6 +183,13 @@ def of_error(error: RegistryError) -> Response:
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else {}
     found = error.problems if isinstance(error, InvalidRecord) else ()
     return problem(status, error.code, error.sentence, found, {**headers, **more}, told)
+
+
+class AtHand(NamedTuple):
+    """An answer of 200 whose bytes are known without waiting for anything. `fields`: its header, but for the date."""
+
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
 
 
 class PacedAnswers:

@@ -10,7 +10,7 @@ import select
 import time
 import traceback
 from bisect import bisect_left
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
+from tui_registry.node.responses import AtHand
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Counts:
             sum. sent: bytes of bodies, by route. in_flight: being answered.
         unreadable: what was refused before it was a request, by code.
         connections: open ones. refused: those that there was no place for. handshakes: of TLS, that failed.
-        pushed: operations that others offered, by outcome.
+        pushed: operations that others offered, by outcome. refused_pushes: those that were not looked at, by code.
     """
 
     def __init__(self) -> None:
@@ -90,6 +91,7 @@ class Counts:
         self.unreadable: dict[str, int] = {}
         self.connections = self.refused = self.handshakes = 0
         self.pushed: dict[str, int] = {}
+        self.refused_pushes: dict[str, int] = {}
 
     def add(self, seen: Seen) -> None:
         """Count a request."""
@@ -108,6 +110,7 @@ class Counts:
         copied.__dict__.update(self.__dict__)
         copied.requests, copied.sent = {**self.requests}, {**self.sent}
         copied.unreadable, copied.pushed = {**self.unreadable}, {**self.pushed}
+        copied.refused_pushes = {**self.refused_pushes}
         copied.seconds = {route: ([*many], [*total]) for route, (many, total) in self.seconds.items()}
         return copied
 
@@ -223,9 +226,14 @@ class Watched:
     """An ASGI app around the node's own that notes each request. Where a journal is kept, a request has an id: the one
     that it came with in X-Request-Id, if that is one, or one made here; the answer tells it."""
 
-    def __init__(self, app: ASGIApp, watch: Watch) -> None:
+    def __init__(self, app: ASGIApp, watch: Watch, at_hand: Callable[[Scope], AtHand | None]) -> None:
+        """
+        Args:
+            at_hand: what the app would answer, where that needs no waiting.
+        """
         self._app = app
         self._watch = watch
+        self.at_hand = at_hand
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -253,13 +261,26 @@ class Watched:
             await self._app(scope, receive, noted)
         finally:
             counts.in_flight -= 1
-            client = scope["client"]  # as the doors have it, who believe some proxies
-            took = time.perf_counter() - began
-            host = client[0] if client else None
-            seen = Seen(request_id, scope["method"], _route_of(scope), status, took, sent, host)
-            counts.add(seen)
-            if journal is not None:
-                journal.request(seen)
+            self._note(scope, request_id, status, began, sent)
+
+    def told(self, scope: Scope, answer: AtHand, began: float) -> list[tuple[bytes, bytes]]:
+        """Note that the server answers with what was at hand; the header of that.
+
+        Args:
+            began: when the request came, by `time.perf_counter`.
+        """
+        request_id = "" if self._watch.journal is None else _id_of(scope)
+        self._note(scope, request_id, 200, began, len(answer.body))
+        return [*answer.fields, (b"x-request-id", request_id.encode())] if request_id else answer.fields
+
+    def _note(self, scope: Scope, request_id: str, status: int, began: float, sent: int) -> None:
+        client = scope["client"]  # as the doors have it, who believe some proxies
+        host = client[0] if client else None
+        took = time.perf_counter() - began
+        seen = Seen(request_id, scope["method"], _route_of(scope), status, took, sent, host)
+        self._watch.counts.add(seen)
+        if self._watch.journal is not None:
+            self._watch.journal.request(seen)
 
 
 # How

@@ -469,7 +469,7 @@ class _Pull:
                 break
             report = await self._keep(lines)
             left -= useful
-            is_room = not report.deferred or report.applied > 0
+            is_room = not report.left_out["source_full"] or report.applied > 0
         return is_room
 
     async def _ask_first(self, transport: Transport) -> RemoteHead | None:
@@ -563,6 +563,7 @@ class _Pull:
 
     async def _keep(self, lines: list[bytes]) -> ApplyReport:
         """Store operations that were asked for by hash."""
+        await in_thread(self._datastore.expect_room, self._bounds.room_bytes)
         report = await in_thread(self._datastore.apply, lines, source=self._peer.name)
         self._count(report, None)
         return report
@@ -596,6 +597,7 @@ class _Pull:
 
     async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> tuple[ApplyReport, Cursor]:
         start = cursor.start
+        await in_thread(self._datastore.expect_room, self._bounds.room_bytes)
         report, cursor = await in_thread(self._datastore.peers.store_entries, self._peer.name, cursor, arrivals)
         self._read += len(arrivals)
         self._count(report, start)

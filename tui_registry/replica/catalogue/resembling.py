@@ -66,11 +66,11 @@ def resembled(
     return [found[each] for each in named]
 
 
-def known_keys(db: sqlite3.Connection, own: str) -> tuple[str, ...]:
-    """The addresses whose owners are known here: one's own key, and those that have a name; none where these are very
-    many."""
+def known_keys(db: sqlite3.Connection, own: str) -> tuple[bytes, ...]:
+    """The owners who are known here: one's own key, and those that have a name; none where these are very many."""
     rows = db.execute("SELECT address FROM owner_names LIMIT ?", (_MOST_NAMED + 1,)).fetchall()
-    return () if len(rows) > _MOST_NAMED else tuple(filter(None, (own, *(owner.hex() for (owner,) in rows))))
+    named = {owner for (owner,) in rows} | ({bytes.fromhex(own)} if own else set())
+    return () if len(rows) > _MOST_NAMED else tuple(sorted(named))
 
 
 # How

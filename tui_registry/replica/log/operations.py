@@ -22,7 +22,7 @@ from tui_registry.query.folding import words as folded_words
 from tui_registry.records.schema import MANIFEST_RULES
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
-from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
 from tui_registry.replica.log.left_out import hashes_left_out, left_among
 from tui_registry.replica.log.versions import (
     Child,
@@ -337,6 +337,16 @@ class Log:
                 "UPDATE replica SET epoch = :new WHERE epoch = coalesce(:old, epoch)",
                 {"new": new or os.urandom(16).hex(), "old": epoch},
             )
+
+    def pushed_since(self, start: int, since: int) -> list[Came]:
+        """What others pushed: runs of operations that came together, in the order of the log.
+
+        Args:
+            start: the place of the log to begin at.
+            since: Unix seconds; what came before is left out.
+        """
+        with self._pool.read() as db:
+            return pushed_since(db, start, since)
 
     def lines(self, start: int, stop: int) -> list[bytes]:
         """The exact bytes of ops start..stop of the log, without line ends."""

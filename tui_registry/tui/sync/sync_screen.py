@@ -26,9 +26,11 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
+from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
 from tui_registry.tui.sync.pulls import Pulls, PullsByThemselves
 from tui_registry.tui.sync.quarantine import QuarantineScreen
+from tui_registry.tui.sync.taking import Taking
 
 if TYPE_CHECKING:
     from tui_registry.sync.lan import LanNode
@@ -68,6 +70,7 @@ class SyncScreen(FrameScreen[None]):
         super().__init__()
         self.peers: list[Peer] = []
         self._elsewhere = SignedElsewhere(self)
+        self._taking = Taking(self, self._peers_changed)
         self._select: str | None = None
         self._next_drawing: Timer | None = None
         self._drawn_at = 0.0
@@ -113,6 +116,8 @@ class SyncScreen(FrameScreen[None]):
             footer = tuple(
                 "sync.elsewhere" if name == ("app.palette" if view is None else "sync.add") else name for name in footer
             )
+        if any(peer.left_out for peer in self.peers):
+            footer = tuple("sync.left_out" if name == "sync.pull_all" else name for name in footer)
         if not facts.stats.rejected:
             return footer
         # What was refused asks to be looked at; copying and quitting work all the same.
@@ -238,18 +243,7 @@ class SyncScreen(FrameScreen[None]):
         if view.pulling is not None:
             self.say(f"a pull from {view.name} is running: c stops it, then d removes it", "problem")
             return
-        waiting = f" {exact(view.peer.pending)} pending operations of it are dropped." if view.peer.pending else ""
-        question = kit.ConfirmScreen(
-            f"Forget the peer {view.name}?",
-            f"{view.peer.address}\nIts address and how far its log was read are forgotten.{waiting} "
-            "The operations that came from it stay, and so do their records.",
-            yes="Forget",
-            no="Keep",
-            for_good=True,
-        )
-        if await self.ask(question):
-            await self.write(self.datastore.peers.remove, view.name)
-            self._peers_changed(f"forgot the peer {view.name}; what came from it stays")
+        await self._taking.forget(view.peer)
 
     @flow(writes=True)
     async def action_trust(self) -> None:
@@ -292,6 +286,18 @@ class SyncScreen(FrameScreen[None]):
     async def action_quarantine(self) -> None:
         """What was refused, whoever sent it."""
         await self.ask(QuarantineScreen())
+
+    @flow
+    async def action_left_out(self) -> None:
+        """What is left out, whoever sent it, and who is muted or blocked."""
+        await self.ask(LeftOutScreen())
+
+    @flow(writes=True)
+    async def action_takes(self) -> None:
+        """What is taken from the peer."""
+        view = self._selected()
+        if view is not None:
+            await self._taking.ask_what_is_taken(view.peer)
 
     @flow
     async def action_elsewhere(self) -> None:
