@@ -719,8 +719,7 @@ class _Differing:
             raise wrong(error.path, str(error)) from None
         client: Client = request.scope["client"]
         head, spelt = await self._heads.told(client)
-        # Parts of the log are looked through; all else is at hand.
-        queue = self._queues.read if asked.prefixes is None else self._queues.search
+        queue = self._queues.read if difference.is_at_hand(asked, head) else self._queues.search
         try:
             told, data = await queue(client, difference.answer, self._datastore, head, asked)
         except difference.QuestionError as error:
