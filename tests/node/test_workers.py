@@ -259,6 +259,14 @@ def test_a_hangup_reads_the_bounds_anew_in_each(each: dict[int, httpx.Client], n
     settings.write_text("[node]\nno_such_bound = 1\n")
     node.process.send_signal(signal.SIGHUP)
     assert "no_such_bound" in node.note("stay as they were")["message"]
+    settings.write_text("[node]\nquestion_bytes = 2000\n")
+    worker = node.processes()[0]
+    limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, limits[1]))  # a crowd has taken all that it may open
+    node.process.send_signal(signal.SIGHUP)
+    assert "Too many open files" in (said := node.note("stay as they were"))["message"]
+    assert said["worker"] in each
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
     settings.unlink()
     node.process.send_signal(signal.SIGHUP)
     node.note("read anew")
