@@ -55,7 +55,7 @@ def test_what_is_set_is_shown_and_on_demand_everything(cli: Cli, written: Path) 
     shown = cli("config", "show").out.splitlines()
     assert shown[0] == "theme = nord"
     assert "sync.pull_seconds = 600" in shown
-    assert len(shown) == 7
+    assert len(shown) == 8
     whole = cli("config", "show", "--all").out.splitlines()
     assert len(whole) > 40
     assert "node.connections = 64" in whole

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from textual.theme import BUILTIN_THEMES
 
-from tests.seeds import NOW, owner, seed
-from tests.tui.driving import NARROW, WIDE, browse_of, press, replica, running, screen_text, settle, status
+from tests.seeds import NOW, make_record, owner, seed, signed
+from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle, status
 from tui_registry.cli import run
 from tui_registry.datastore import Datastore
 from tui_registry.settings import THEMES, Settings, load_settings, settings_path
@@ -102,6 +102,22 @@ async def test_a_new_name_stands_in_the_title_line_at_once(tmp_path: Path, confi
             assert load_settings().name == "attic"
             await press(pilot, "1")
             assert "attic 0x" in screen_text(app).split("\n")[0]
+
+
+async def test_whose_records_come_first_in_a_search_is_switched(tmp_path: Path, config: Path) -> None:
+    with replica(tmp_path / "data", strangers=1) as datastore:
+        (theirs,) = datastore.search().rows
+        mine = datastore.add("model", make_record("model", theirs.name))
+        later = signed(owner("later"), "model", theirs.name, at=NOW + 60)
+        datastore.apply([later.to_json()])
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, "slash", *theirs.name.replace("-", " "), "enter")
+            assert list_of(app).item_at(0).id == mine.key  # type: ignore[union-attr]
+            await press(pilot, "5", "j", "j", "j", "enter")
+            assert "no key's records come first" in status(app)
+            assert load_settings().named_first == "off"
+            await press(pilot, "1")
+            assert list_of(app).item_at(0).id != mine.key  # type: ignore[union-attr]
 
 
 @pytest.fixture

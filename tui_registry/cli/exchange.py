@@ -52,7 +52,9 @@ if TYPE_CHECKING:
 
 
 def peer(args: Namespace) -> int:
-    """Add, list or remove; say whose heads are expected, and what is odd about them."""
+    """Add, list, find or remove; say whose heads are expected, and what is odd about them."""
+    if args.action == "find":
+        return _find_peers(args)
     with open_registry(args) as datastore:
         match args.action:
             case "add":
@@ -129,6 +131,10 @@ def serve(args: Namespace) -> int:
         raise UsageError("--tls-key is the key of a certificate: it goes with --tls-cert")
     if args.uds is not None and args.tls_cert is not None:
         raise UsageError("--uds is for what runs on this machine, which needs no certificate: leave one of the two out")
+    if args.announce and (args.uds is not None or not args.allow_remote):
+        raise UsageError(
+            "--announce tells others of the node: it goes with --allow-remote and a --host that they reach"
+        )
     if args.uds is None and "unix" in args.trust_proxy:
         raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
     if args.read_only and (args.accept_ops not in (None, "nobody") or args.new_epoch):
@@ -178,9 +184,19 @@ def serve(args: Namespace) -> int:
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
+        announcement = None
+        if args.announce:
+            from tui_registry.sync.lan import Announcement, check_lan
+
+            check_lan()
+            announcement = stack.enter_context(Announcement(failed=lambda sentence: note(f"not announced: {sentence}")))
         begun = terms()
 
         def say(address: Address) -> None:
+            if announcement is not None:
+                announcement.begin(
+                    address.host, address.port, node=who, path=args.root_path or "", tls=door.tls is not None
+                )
             _say_where(args, address, who, journal, why_read_only=why_not, why_unsigned=unsigned)
 
         if args.workers > 1:
@@ -319,6 +335,35 @@ _PEERS = (
     Column("LAST SYNC", 9),
     Column("STATE", 12, told=True),
 )
+
+
+def _find_peers(args: Namespace) -> int:
+    """Ask the local network for nodes, and list what answers.
+
+    Raises:
+        LanError: it cannot be asked.
+    """
+    from tui_registry.present.owners import owner_cell
+    from tui_registry.sync.lan import find_nodes
+
+    if on_terminal():
+        note("asking the local network, for 3 s")
+    found = find_nodes()
+    with open_registry(args) as datastore:
+        names, own = datastore.names.all(), datastore.key.known
+        known = {peer.address.rstrip("/"): peer.name for peer in datastore.peers.all()}
+    for node in found:
+        peer = known.get(node.url.rstrip("/"))
+        if args.json:
+            out_json({"url": node.url, "node": node.node or None, "petname": names.get(node.node), "peer": peer})
+            continue
+        whose = f"  says its key is {owner_cell(node.node, node.node == own, names)}" if node.node else ""
+        out(f"{node.url}{whose}{f'  (the peer {peer})' if peer is not None else ''}")
+    if not found:
+        note("no node answers there: one does where 'serve --announce' runs")
+    elif not args.json:
+        note("anybody can answer so: 'peer add NAME URL' adds the one that you mean")
+    return 0
 
 
 def _remove_peer(datastore: Datastore, args: Namespace) -> None:
