@@ -108,8 +108,8 @@ class PushPolicy:
         """See to it that an address may push today. A push that reaches the end of its ration is taken whole.
 
         Raises:
-            NodeError: `ration` (429): it has had what it may; `too_many` (429): it may have, once what it pushes to other
-                workers of the node is in; `full`.
+            NodeError: `ration` (429): it has had what it may; `too_many` (429): it may have, once what it pushes to
+                other workers of the node is in; `full`.
         """
         self.expect_room(pusher)
         if not self._is_stranger(pusher):
