@@ -132,7 +132,7 @@ def create_app(
         datastore,
         tokens,
         queues,
-        policy=PushPolicy(datastore, tokens, accept_ops, bounds),
+        policy=PushPolicy(datastore, tokens, accept_ops, bounds, watch.member),
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,
