@@ -135,7 +135,9 @@ def _as_a_whole(
             near = _near(ask, compiled) if left else None
             tiers[_ELSEWHERE] = left if near is None else _among(db, "words", near, left)
             tiers[_INSIDE] = left - tiers[_ELSEWHERE]
-        half = tiers[tier] - known if is_others else tiers[tier] & known
+        half = tiers[tier]
+        if known:
+            half = half - known if is_others else half & known
         yield _Block(place, _NO_CEILING, _ranked(db, ask, compiled, half, after), None)
         after = _ABOVE_ALL
 
