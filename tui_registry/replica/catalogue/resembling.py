@@ -71,8 +71,8 @@ def alike_to_others(db: sqlite3.Connection, rids: Sequence[int]) -> set[int]:
     """Those of some records whose names may look like another owner's, told without looking at the names: of a list
     that is looked through, few have any."""
     rows = db.execute(
-        "SELECT c.rid FROM json_each(?) AS shown CROSS JOIN catalogue c ON c.rid = shown.value WHERE c.looks IS NULL OR "
-        "EXISTS (SELECT 1 FROM (SELECT owner FROM catalogue INDEXED BY catalogue_looks WHERE looks = c.looks "
+        "SELECT c.rid FROM json_each(?) AS shown CROSS JOIN catalogue c ON c.rid = shown.value WHERE c.looks IS NULL "
+        "OR EXISTS (SELECT 1 FROM (SELECT owner FROM catalogue INDEXED BY catalogue_looks WHERE looks = c.looks "
         "ORDER BY rid LIMIT ?) AS alike WHERE alike.owner <> c.owner)",
         (json.dumps(rids), _LOOKED_THROUGH),
     )
