@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
-    from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
+    from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue as FacetValue
     from tui_registry.replica.store.backup_file import Copied
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
@@ -117,8 +117,8 @@ else:
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Once": "tui_registry.replica.log.retries",
+            **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
             "PurgeAmounts": "tui_registry.replica.log.purging",
-            "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
     )[0]
@@ -136,6 +136,7 @@ __all__ = [
     "Elsewhere",
     "Entry",
     "Faces",
+    "FacetValue",
     "Facets",
     "FieldChange",
     "Head",

@@ -40,6 +40,13 @@ SettingName: TypeAlias = Literal["theme", "name", "sync_every", "named_first", "
 # The texts and the tables that the file may hold.
 SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every", "named_first", "accept_ops")
 TABLE_NAMES: tuple[TableName, ...] = ("sync", "node")
+# What the app's colours can be: Textual's own. They stand here as whoever sets one need not bring Textual.
+THEMES = (
+    "ansi-dark", "ansi-light", "atom-one-dark", "atom-one-light", "catppuccin-frappe", "catppuccin-latte",
+    "catppuccin-macchiato", "catppuccin-mocha", "dracula", "flexoki", "gruvbox", "monokai", "nord", "rose-pine",
+    "rose-pine-dawn", "rose-pine-moon", "solarized-dark", "solarized-light", "textual-dark", "textual-light",
+    "tokyo-night",
+)  # fmt: skip
 # Who may push to this replica's node; `named`: whoever brings what a key signed that has a name here.
 PushersName: TypeAlias = Literal["nobody", "token", "named", "anybody"]
 PUSHERS: tuple[PushersName, ...] = ("nobody", "token", "named", "anybody")

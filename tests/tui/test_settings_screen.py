@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.theme import BUILTIN_THEMES
 
 from tests.seeds import NOW, make_record, owner, seed, signed
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle, status
 from tui_registry.cli import run
 from tui_registry.datastore import Datastore
-from tui_registry.settings import Settings, load_settings, settings_path
+from tui_registry.settings import THEMES, Settings, load_settings, settings_path
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.settings.settings_screen import SettingsList, SettingsScreen, ThemeScreen
 
@@ -193,3 +194,7 @@ def test_the_demo_keeps_its_settings_in_its_own_folder(monkeypatch: pytest.Monke
     assert run(["demo"], screens) == 0
     ((file, folder),) = kept
     assert file.is_relative_to(folder)
+
+
+def test_the_themes_that_a_person_may_set_are_those_of_the_app() -> None:
+    assert {*THEMES} == {*BUILTIN_THEMES}

@@ -18,6 +18,7 @@ from tui_registry.cli.commands import KEEP_A_COPY, WHO_HAS_THE_KEY
 from tui_registry.cli.output import (
     Column,
     FileError,
+    StoppedError,
     Table,
     UsageError,
     confirm,
@@ -597,7 +598,7 @@ def ask_passphrase(file: str | None, *, new: bool) -> bytes:
     """The passphrase: the first line of a file, or typed by a person, twice when it is a new one.
 
     Raises:
-        UsageError: nobody can be asked, or it is too short for a new one.
+        UsageError: nobody can be asked, or it is too short for a new one. StoppedError: the two that were typed differ.
         FileError: the file cannot be read.
     """
     if file is not None:
@@ -605,7 +606,7 @@ def ask_passphrase(file: str | None, *, new: bool) -> bytes:
     elif sys.stdin.isatty():
         phrase = getpass.getpass("Passphrase: ")
         if new and getpass.getpass("The same again: ") != phrase:
-            raise UsageError("the two passphrases differ: nothing was written")
+            raise StoppedError("the two passphrases differ: nothing was written")
     else:
         raise UsageError("nobody can be asked for the passphrase: put it in a file and name it with --passphrase-file")
     if new and len(phrase) < _LEAST_CHARACTERS:

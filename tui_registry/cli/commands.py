@@ -144,6 +144,12 @@ def _port(typed: str) -> int:
     return int(typed)
 
 
+def _workers(typed: str) -> int:
+    if not typed.isascii() or not typed.isdecimal() or len(typed) > 2 or not 1 <= int(typed) <= 64:
+        raise ArgumentTypeError("workers are a number from 1 to 64")
+    return int(typed)
+
+
 def _host_name(typed: str) -> str:
     from tui_registry.node.doors import host_name
 
@@ -636,6 +642,8 @@ def _serve(parser: ArgumentParser) -> None:
     shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
     parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
+    many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
+    parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
@@ -849,7 +857,7 @@ def _config(parser: ArgumentParser) -> None:
 
 
 _EDIT = (
-    "Open the settings in $VISUAL, $EDITOR or vi, and look at them when the editor ends. What you wrote stays as you\n"
+    "Open the settings in $VISUAL or $EDITOR, and look at them when the editor ends. What you wrote stays as you\n"
     "wrote it, right or wrong."
 )
 _SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
@@ -1351,6 +1359,7 @@ _TABLE = (
             "tui-registry serve --host 0.0.0.0 --allow-remote --host-name registry.example",
             "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
+            "tui-registry serve --workers 4",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),

@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from tui_registry.node.watch import Journal
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
-    from tui_registry.sync.lan import Announcement
 
 
 def peer(args: Namespace) -> int:
@@ -138,40 +137,10 @@ def serve(args: Namespace) -> int:
         )
     if args.uds is None and "unix" in args.trust_proxy:
         raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
-    journal: Journal | None = None
-    announcement: Announcement | None = None
-
-    def say(address: Address) -> None:
-        if announcement is not None:
-            announcement.begin(
-                address.host, address.port, node=datastore.key.known, path=args.root_path or "", tls=bool(args.tls_cert)
-            )
-        if args.json:
-            place: dict[str, Json] = {"host": address.host, "port": address.port}
-            if address.path:
-                place = {"uds": address.path}
-            out_json({"url": address.url, **place, "node": datastore.address})
-        else:
-            out(f"serving {address.url}")
-        if journal is not None:
-            journal.say("start", f"serving {address.url}", url=address.url, node=datastore.address)
-        elif address.path and not args.json:
-            note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
-        elif not args.json:
-            writes = "" if datastore.why_read_only else ", programs write with a token of 'token add'"
-            note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
-            if args.allow_remote and not args.host_name:
-                note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
-        unsigned = datastore.log.why_unsigned()
-        if unsigned is not None:
-            note(f"the head of its log bears no signature: {safe_text(unsigned)}")
-        if datastore.why_read_only:
-            note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
-        sys.stdout.flush()
-
     if args.read_only and (args.accept_ops not in (None, "nobody") or args.new_epoch):
         raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
-    with open_registry(args, read_only=args.read_only) as datastore:
+    with ExitStack() as stack:
+        datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
         if args.token:
             token = datastore.tokens.file_token()
             if token is None:
@@ -185,10 +154,9 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
-        from contextlib import nullcontext
         from pathlib import Path
 
-        from tui_registry.node import Terms, Tls, Whereabouts, serve as serve_node
+        from tui_registry.node import Door, Telling, Terms, Tls, Whereabouts, serve as serve_node, serve_by_workers
         from tui_registry.node.limits import node_bounds_of
         from tui_registry.node.tokens import accepting
         from tui_registry.node.watch import Journal
@@ -199,40 +167,107 @@ def serve(args: Namespace) -> int:
             return Terms(node_bounds_of(settings), accepting(who))
 
         journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
+        if journal is not None:
+            stack.enter_context(noting(journal.note))
+        before = datastore.elsewhere.count()
+        if before:
+            tell_elsewhere(datastore, before, in_full=False)
+        # What they say of the replica is found out now: where others answer, none is open here.
+        who, why_not, unsigned = datastore.address, datastore.why_read_only, datastore.log.why_unsigned()
+        door = Door(
+            args.host,
+            args.port,
+            args.allow_remote,
+            args.uds and Path(args.uds),
+            args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
+        )
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
+        announcement = None
         if args.announce:
             from tui_registry.sync.lan import Announcement, check_lan
 
             check_lan()
-            announcement = Announcement(failed=lambda sentence: note(f"not announced: {sentence}"))
-        with nullcontext() if journal is None else noting(journal.note), announcement or nullcontext():
-            before = datastore.elsewhere.count()
-            if before:
-                tell_elsewhere(datastore, before, in_full=False)
-            begun = terms()
+            announcement = stack.enter_context(Announcement(failed=lambda sentence: note(f"not announced: {sentence}")))
+        begun = terms()
+
+        def say(address: Address) -> None:
+            if announcement is not None:
+                announcement.begin(
+                    address.host, address.port, node=who, path=args.root_path or "", tls=door.tls is not None
+                )
+            _say_where(args, address, who, journal, why_read_only=why_not, why_unsigned=unsigned)
+
+        if args.workers > 1:
+            datastore.close()
+            serve_by_workers(
+                lambda: open_registry(args, read_only=args.read_only),
+                args.workers,
+                door,
+                Telling(say, _say_shared, _say_reread, note),
+                terms=begun,
+                new_epoch=args.new_epoch,
+                whereabouts=whereabouts,
+                reread=terms,
+                journal=journal,
+            )
+            datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
+        else:
             serve_node(
                 datastore,
                 args.host,
                 args.port,
                 allow_remote=args.allow_remote,
+                uds=door.uds,
+                tls=door.tls,
                 accept_ops=begun.accept_ops,
                 bounds=begun.bounds,
-                whereabouts=whereabouts,
                 new_epoch=args.new_epoch,
+                whereabouts=whereabouts,
                 reread=terms,
                 on_ready=say,
                 on_shared=_say_shared,
                 on_reread=_say_reread,
                 journal=journal,
-                uds=args.uds and Path(args.uds),
-                tls=args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
             )
-            pushed = datastore.elsewhere.count() - before
-            if pushed > 0:
-                tell_elsewhere(datastore, pushed, in_full=not args.json)
+        pushed = datastore.elsewhere.count() - before
+        if pushed > 0:
+            tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
+
+
+def _say_where(
+    args: Namespace,
+    address: Address,
+    who: str,
+    journal: Journal | None,
+    *,
+    why_read_only: str,
+    why_unsigned: str | None,
+) -> None:
+    """Say where a node listens, now that it does."""
+    if args.json:
+        place: dict[str, Json] = {"host": address.host, "port": address.port}
+        if address.path:
+            place = {"uds": address.path}
+        out_json({"url": address.url, **place, "node": who})
+    else:
+        out(f"serving {address.url}")
+    if journal is not None:
+        journal.say("start", f"serving {address.url}", url=address.url, node=who)
+    elif address.path and not args.json:
+        note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
+    elif not args.json:
+        writes = "" if why_read_only else ", programs write with a token of 'token add'"
+        note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
+        if args.allow_remote and not args.host_name:
+            note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
+    if why_unsigned is not None:
+        note(f"the head of its log bears no signature: {safe_text(why_unsigned)}")
+    if why_read_only:
+        note(f"it answers reads alone: {safe_text(why_read_only)}")
+    sys.stdout.flush()
 
 
 def export(args: Namespace) -> int:

@@ -280,12 +280,11 @@ class _Count(NamedTuple):
 def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
-    if args.node is not None:
-        raise UsageError("--facets counts what is in the replica on this machine: leave --node out")
-    with query_explained(query), open_registry(args) as datastore:
-        _await_index(datastore, query, args.strict)
-        facets = datastore.facets(query, whole=True, strict=args.strict)
-        counts = list(_counts(facets, datastore.names.all()))
+    with query_explained(query), open_either(args) as registry:
+        if isinstance(registry, Datastore):
+            _await_index(registry, query, args.strict)
+        facets = registry.facets(query, whole=True, strict=args.strict)
+        counts = list(_counts(facets, names_in(registry)))
     for sentence in facets.notes:
         note(sentence)
     if args.json:
