@@ -87,6 +87,7 @@ class Body(NamedTuple):
             signed it, which is how `json.dumps` spells it too, without `ensure_ascii`.
         heads: all heads, ascending.
         live: how many of them are Ups; more than one is a conflict.
+        status: as in `Row`.
     """
 
     kind: Kind
@@ -94,6 +95,7 @@ class Body(NamedTuple):
     record: bytes
     heads: tuple[str, ...]
     live: int
+    status: str | None = None
 
     @property
     def revision(self) -> str:
@@ -133,6 +135,7 @@ class Entry(NamedTuple):
         mine: signed by this replica's identity.
         owner_name: the local name of the owner's key, None when the user has not named it.
         size: bytes of the winning op.
+        status: as in `Row`.
     """
 
     kind: Kind
@@ -145,6 +148,7 @@ class Entry(NamedTuple):
     owner_name: str | None
     future: bool
     size: int
+    status: str | None = None
 
     @property
     def revision(self) -> str:
@@ -234,13 +238,14 @@ class Catalogue:
         """The current record with that id in full, None when there is none."""
         with self._pool.read() as db:
             row = db.execute(
-                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at FROM keys k JOIN catalogue c USING (rid) "
+                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status FROM keys k "
+                "JOIN catalogue c USING (rid) "
                 "JOIN ops o ON o.idx = c.idx LEFT JOIN owner_names n ON n.address = c.owner WHERE k.id = ?",
                 (stored_id(identifier),),
             ).fetchone()
             if row is None:
                 return None
-            rid, code, owner, kept, owner_name, updated_at = row
+            rid, code, owner, kept, owner_name, updated_at, status = row
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
                 return None
@@ -258,6 +263,7 @@ class Catalogue:
                 owner_name=owner_name,
                 future=updated_at > self._clock() + DAY,
                 size=len(unpacked(kept)),
+                status=status,
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -266,8 +272,8 @@ class Catalogue:
         with self._pool.read() as db:
             for chunk in chunks([stored_id(identifier) for identifier in identifiers]):
                 rows = db.execute(
-                    "SELECT k.id, c.rid, c.kind, c.live_heads, o.body FROM keys k JOIN catalogue c USING (rid) "
-                    f"JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
+                    "SELECT k.id, c.rid, c.kind, c.live_heads, c.status, o.body FROM keys k "
+                    f"JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
                     chunk,
                 ).fetchall()
                 heads: dict[int, list[bytes]] = {row[1]: [] for row in rows}
@@ -282,8 +288,9 @@ class Catalogue:
                         record_in(body),
                         tuple([digest.hex() for digest in sorted(heads[rid])]),
                         live,
+                        status,
                     )
-                    for key, rid, code, live, body in rows
+                    for key, rid, code, live, status, body in rows
                 }
                 found += [by_id[key] for key in chunk if key in by_id]
         return found
