@@ -62,9 +62,11 @@ def test_no_file_is_no_fault(tmp_path: Path) -> None:
 def test_every_key_is_read(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(
-        'theme = "nord"\nname = "laptop"\nsync_every = "15m"\n[sync]\nread_seconds = 60\n[node]\nthreads = 2\n'
+        'theme = "nord"\nname = "laptop"\nsync_every = "15m"\nnamed_first = "off"\naccept_ops = "token"\n'
+        "[sync]\nread_seconds = 60\n[node]\nthreads = 2\n"
     )
-    assert load_settings(path) == Settings("nord", "laptop", "15m", (("read_seconds", 60),), (("threads", 2),))
+    tables = (("read_seconds", 60),), (("threads", 2),)
+    assert load_settings(path) == Settings("nord", "laptop", "15m", "off", "token", *tables)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (b"[sync]\nread_seconds = true", "[sync] read_seconds must be a number"),
         (b"[node]\nbody_seconds = nan", "[node] body_seconds must be a number"),
         (b"sync_every = '15'", "sync_every is '15': an interval is a number and s, m, h or d, from 10s to 30d"),
+        (b"named_first = 'yes'", 'named_first is \'yes\': write "on" or "off"'),
         (b"sync_every = '9s'", "from 10s to 30d, such as 15m"),
+        (b"accept_ops = 'all'", "accept_ops is 'all': write one of nobody, token, named, anybody"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_in_words_with_its_place(tmp_path: Path, text: bytes, part: str) -> None:
@@ -147,6 +151,7 @@ def test_every_bound_can_be_set(tmp_path: Path, table: str, usual: object, read:
         ("[sync]\npeers_at_once = 0", "[sync] peers_at_once is 0: write 1 to"),
         ("[sync]\nread_seconds = 0", "[sync] read_seconds is 0: write 0.1 to"),
         ("[sync]\nread_seconds = inf", "[sync] read_seconds is inf: write"),
+        ("[sync]\nroom_bytes = 1.5", "[sync] room_bytes must be a whole number, such as 4294967296"),
         ("[sync]\ntile_bytes = 1000", "[sync] tile_bytes is 1000: write 16,777,472 to"),
         ("[sync]\nmissing_hashes = 5000", "[sync] missing_hashes is 5000: write 1 to 1,024"),
     ],

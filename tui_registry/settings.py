@@ -22,6 +22,7 @@ SETTINGS_FILE = "settings.toml"
 _MAX_BYTES = 64 * 1024
 _MAX_CHARACTERS = 64
 _MOST = 2**53
+_WHOLE_EXAMPLE = 4_294_967_296
 
 
 class SettingsError(RegistryError):
@@ -35,12 +36,23 @@ class SettingsError(RegistryError):
 # A table of the settings file: names and numbers, in the order in which they stand there.
 Numbers: TypeAlias = tuple[tuple[str, int | float], ...]
 TableName: TypeAlias = Literal["sync", "node"]
-SettingName: TypeAlias = Literal["theme", "name", "sync_every"]
+SettingName: TypeAlias = Literal["theme", "name", "sync_every", "named_first", "accept_ops"]
 # The texts and the tables that the file may hold.
-SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every")
+SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every", "named_first", "accept_ops")
 TABLE_NAMES: tuple[TableName, ...] = ("sync", "node")
+# What the app's colours can be: Textual's own. They stand here as whoever sets one need not bring Textual.
+THEMES = (
+    "ansi-dark", "ansi-light", "atom-one-dark", "atom-one-light", "catppuccin-frappe", "catppuccin-latte",
+    "catppuccin-macchiato", "catppuccin-mocha", "dracula", "flexoki", "gruvbox", "monokai", "nord", "rose-pine",
+    "rose-pine-dawn", "rose-pine-moon", "solarized-dark", "solarized-light", "textual-dark", "textual-light",
+    "tokyo-night",
+)  # fmt: skip
+# Who may push to this replica's node; `named`: whoever brings what a key signed that has a name here.
+PushersName: TypeAlias = Literal["nobody", "token", "named", "anybody"]
+PUSHERS: tuple[PushersName, ...] = ("nobody", "token", "named", "anybody")
 # The longest and the shortest that something repeats itself after; how seconds are meant where a number has a unit.
 _LEAST_INTERVAL, _MOST_INTERVAL = 10, 30 * 86_400
+_SWITCH = ("", "on", "off")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 Bounded = TypeVar("Bounded")
@@ -53,6 +65,9 @@ class Settings(NamedTuple):
         theme: a Textual theme, such as `nord` or `textual-light`; empty for the app's own.
         name: what this replica calls itself on the title line, such as `laptop`; empty for the machine's name.
         sync_every: how often the app pulls by itself, as `interval` reads it; empty for not at all.
+        named_first: "off" where searches in the app do not put what is your own, and what the keys sign that you named,
+            before what fits as well; empty or "on" where they do.
+        accept_ops: one of `PUSHERS`; empty for nobody. `serve --accept-ops` comes before it.
         sync, node: bounds that are set in a table of that name, of `sync.Bounds` and of `node.NodeBounds`; they know
             which there are (`with_bounds`).
     """
@@ -60,6 +75,8 @@ class Settings(NamedTuple):
     theme: str = ""
     name: str = ""
     sync_every: str = ""
+    named_first: str = ""
+    accept_ops: str = ""
     sync: Numbers = ()
     node: Numbers = ()
 
@@ -122,6 +139,10 @@ def with_setting(settings: Settings, key: SettingName, value: str) -> Settings:
             return settings._replace(name=value)
         case "sync_every":
             return settings._replace(sync_every=value)
+        case "named_first":
+            return settings._replace(named_first=value)
+        case "accept_ops":
+            return settings._replace(accept_ops=value)
 
 
 def save_setting(key: SettingName, value: str, path: Path | None = None) -> Settings:
@@ -207,7 +228,7 @@ def with_bounds(
 
     Args:
         bounds: a frozen dataclass whose members are numbers: the defaults. A whole number stays one; None is a bound
-            in seconds that is not set.
+            that is not set.
         table: what it is called in the file.
         within: the least and the most that a bound may be set to, where that is not any number above 0.
         path: of the settings file; None for the person's own.
@@ -221,16 +242,18 @@ def with_bounds(
     assert not isinstance(bounds, type)
     path = settings_path() if path is None else path
     known = {field.name: getattr(bounds, field.name) for field in dataclasses.fields(bounds)}
+    whole_ones = {field.name for field in dataclasses.fields(bounds) if str(field.type).startswith("int")}
     for name, number in given:
         if name not in known:
             raise SettingsError(path, f"[{table}] has no bound '{safe_text(name, 40)}'{_nearest(name, known)}")
-        whole = isinstance(known[name], int)
+        whole = name in whole_ones
         if whole and not isinstance(number, int):
-            raise SettingsError(path, f"[{table}] {name} must be a whole number, such as {known[name]}")
+            usual = _WHOLE_EXAMPLE if known[name] is None else known[name]
+            raise SettingsError(path, f"[{table}] {name} must be a whole number, such as {usual}")
         least, most = within.get(name, (1 if whole else 0.1, _MOST))
         if not least <= number <= most:
             raise SettingsError(path, f"[{table}] {name} is {number}: write {least:,} to {most:,} (without commas)")
-    set_here = {name: number if isinstance(known[name], int) else float(number) for name, number in given}
+    set_here = {name: number if name in whole_ones else float(number) for name, number in given}
     return dataclasses.replace(bounds, **set_here)
 
 
@@ -315,6 +338,11 @@ def _text(path: Path, key: str, value: object) -> str:
             interval(value)
         except ValueError as error:
             raise SettingsError(path, f"sync_every is '{safe_text(value, 40)}': {error}; or \"\" for not") from None
+    if key == "named_first" and value not in _SWITCH:
+        raise SettingsError(path, f'named_first is \'{safe_text(value, 40)}\': write "on" or "off"')
+    if key == "accept_ops" and value and value not in PUSHERS:
+        words = f"write one of {', '.join(PUSHERS)}"
+        raise SettingsError(path, f"accept_ops is '{safe_text(value, 40)}': {words} ('tui-registry help trust')")
     return value
 
 

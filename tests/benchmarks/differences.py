@@ -26,11 +26,13 @@ from tests.sync.hostile import Ask, Reply, hostile
 from tests.sync.lines import Line, line_to
 from tui_registry.crdt.sets import LtHash, Symbols
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.node import running
+from tui_registry.node import NodeBounds, running
 from tui_registry.sync import pull, push
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.tiles import pack
 
+# A few owners wrote all of it.
+_UNRATIONED = NodeBounds(push_owner_ops=2**50, push_owner_bytes=2**50, push_day_ops=2**50, push_day_bytes=2**50)
 _OF_0_1 = ("epoch", "size", "fingerprint", "node", "ranges")
 
 
@@ -87,7 +89,7 @@ class _Bench:
             lines: list[Line] = []
             names = []
             for number, there in enumerate(theirs):
-                node = stack.enter_context(running(there, accept_ops=True))
+                node = stack.enter_context(running(there, accept_ops=True, bounds=_UNRATIONED))
                 url = await stack.enter_async_context(_old(node.url)) if self._is_old else node.url
                 lines.append(await stack.enter_async_context(line_to(url)))
                 names.append(f"peer-{number}")

@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -55,7 +56,9 @@ def fastapi():
     return app
 
 if constant:
-    server.create_app = lambda *_, **__: fastapi() if constant == "fastapi" else bare
+    app = fastapi() if constant == "fastapi" else bare
+    app.at_hand = lambda _: None  # what is answered without the app is no constant answer of the server
+    server.create_app = lambda *_, **__: app
 with Datastore.open(folder) as datastore, running(datastore) as address:
     print(address.port, flush=True)
     for _ in sys.stdin:
@@ -178,11 +181,17 @@ def _key(tree: dict[str, dict[str, dict[str, str]]]) -> str:
 
 
 class _Asking:
-    """A connection to a server of loopback, kept."""
+    """A connection to a server of loopback, made when it is first needed (a node waits for a request for so long only),
+    and kept."""
 
     def __init__(self, port: int) -> None:
-        self._raw = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
+
+    @cached_property
+    def _raw(self) -> socket.socket:
+        raw = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return raw
 
     def ask(self, path: str) -> None:
         """Read a whole answer, which must be a good one."""

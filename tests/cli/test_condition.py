@@ -61,7 +61,7 @@ def test_status_tells_what_is_here(cli: Cli, here: Path) -> None:
     assert told["read_only"] is None
     with Datastore.open(here) as datastore:
         stats, address = datastore.stats(), datastore.address
-    assert told["records"] == {"models": stats.models, "agents": stats.agents}
+    assert told["records"] == {"models": stats.models, "agents": stats.agents, "muted": 0}
     assert told["operations"]["log"] == 7
     assert (told["key"]["address"], told["key"]["signed"]) == (address, 1)
     assert [(peer["name"], peer["last_sync"]) for peer in told["peers"]] == [("lab", None)]
@@ -71,6 +71,17 @@ def test_status_tells_what_is_here(cli: Cli, here: Path) -> None:
     for part in (str(here), f"0x{address}, which signed 1 operation\n", "lab: never pulled from", "1 unfinished draft"):
         assert part in shown
     assert len(shown.splitlines()) < 24
+
+
+def test_status_tells_who_may_push_and_how_much_room_others_have(cli: Cli, here: Path) -> None:
+    assert "pushes" not in cli("status").out
+    for name, value in (("accept_ops", "token"), ("sync.room_bytes", "1"), ("node.push_store_bytes", "1")):
+        assert cli("config", "set", name, value).code == 0
+    shown = cli("status").out
+    assert "pushes      a node here takes them from who bears a token for that, of which none is left" in shown
+    assert "what comes from others may fill 1 B" in shown
+    told = cli("status", "--json").json
+    assert (told["room"], told["pushes"]) == (1, {"from": "token", "room": 1})
 
 
 def test_status_makes_no_key_and_says_that_there_is_none(cli: Cli, data_dir: Path) -> None:

@@ -37,6 +37,8 @@ def test_a_muted_owner_is_hidden_and_told_and_shown_again(cli: Cli, filled: Path
     assert "3 records of owners that you muted are not shown" in listed.err
     assert cli("search", f"owner:{NOISY[:10]}").out.count("noise") == 3
     assert NOISY in cli("mute").out
+    assert "3 of owners that you muted, which lists do not show" in cli("status").out
+    assert cli("status", "--json").json["records"]["muted"] == 3
     assert cli("mute", "--undo", f"0x{NOISY}").out.endswith("is shown again\n")
     assert cli("list", "models").out.count("noise") == 3
     assert (cli("mute", "--undo", NOISY).code, cli("mute").err) == (1, "tui-registry: no owner is muted\n")
@@ -47,6 +49,7 @@ def test_a_block_lasts_until_it_is_undone_and_a_sync_brings_what_was_left_out(cl
     assert cli("sync").out == "stick: 4 new, 3 left out\n"
     assert "identical but for 3 left out" in cli("peer", "list").out
     assert cli("peer", "list", "--json").json["left_out"] == 3
+    assert "3 were left out by your choice" in cli("status").out
     told = cli("quarantine", "--left-out").out
     assert "spam-lab" in told
     assert told.endswith("  blocked: their owner is blocked\n")

@@ -24,12 +24,16 @@ import tui_registry
 from tests.certificates import Authority
 from tests.node.conftest import bearer, refused
 from tui_registry.cli.parser import build_parser
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import REASONS, Datastore
 from tui_registry.node import NodeBounds, Whereabouts, running
 from tui_registry.node.limits import DEFAULT_PORT
 from tui_registry.node.metrics import exposition
+from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Queues
+from tui_registry.node.responses import status_of
+from tui_registry.node.tokens import Tokens
 from tui_registry.node.watch import Counts, Journal, Seen
+from tui_registry.settings import PUSHERS
 
 PAGE = Path(tui_registry.__file__).with_name("operate.md").read_text()
 PROGRAM = "/opt/tui-registry/bin/tui-registry"
@@ -57,9 +61,10 @@ def test_the_page_has_each_metric_with_its_labels(store: Datastore) -> None:
         db.execute("UPDATE peers SET last_sync = 1")
     counts = Counts()
     counts.add(Seen("", "GET", "/models", 200, 0.1, 10, None))
-    counts.unreadable["http"] = counts.pushed["applied"] = 1
+    counts.unreadable["http"] = counts.pushed["applied"] = counts.refused_pushes["full"] = 1
     with closing(Queues(NodeBounds())) as queues:
-        told = exposition(store, counts, queues.counts(), "")[0].decode()
+        policy = PushPolicy(store, Tokens(store), False, NodeBounds())
+        told = exposition(store, policy, counts, queues.counts(), "")[0].decode()
     found = {}
     for family in read_metrics(told):
         if family.name.startswith("tui_registry_"):
@@ -72,8 +77,19 @@ def test_the_page_has_each_metric_with_its_labels(store: Datastore) -> None:
 
 def test_the_page_has_each_member_of_a_line() -> None:
     written = io.StringIO()
-    Journal("json", written).request(Seen("abc", "GET", "/models", 200, 0.1, 10, None))
+    journal = Journal("json", written)
+    journal.worker = 1
+    journal.request(Seen("abc", "GET", "/models", 200, 0.1, 10, None))
     assert [row[0].strip("`") for row in rows("| member |")] == [*json.loads(written.getvalue())]
+
+
+def test_the_page_has_who_may_push_and_how_much_and_how_the_rest_is_answered() -> None:
+    assert [row[0].strip("`") for row in rows("| who | may push |")] == [*PUSHERS]
+    for name, usual, *_ in rows("| bound | usually |"):
+        assert getattr(NodeBounds(), name.strip("`")) == int(usual.replace(",", ""))
+    for status, code, _ in rows("| answer | code |"):
+        assert status == "200" or status_of(code.strip("`")) == int(status)
+    assert all(f"`{reason}`" in PAGE for reason in REASONS)
 
 
 # Examples
@@ -168,7 +184,7 @@ def test_nginx_takes_its_example_and_offers_the_node_by_it(store: Datastore, tmp
             by_name = {"sni_hostname": "registry.example"}
             return caller.request(method, f"https://127.0.0.1:{ports[0]}{path}", extensions=by_name, **more)
 
-        assert ask("GET", "/health/ready").json() == {"status": "ready"}
+        assert ask("GET", "/health/ready").json()["status"] == "ready"
         assert len(ask("POST", "/sync/ops", content=b"no operation\n").json()["rejected"]) == 1
         assert {found.source for found in store.log.quarantine()} == {"push:127.0.0.2"}
         assert ask("POST", "/sync/ops", content=b"x" * NodeBounds().push_bytes).status_code == 400

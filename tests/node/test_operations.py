@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ def test_a_node_is_alive_and_ready(store: Datastore) -> None:
     with running(store) as address, client(address) as caller:
         for path, status in (("/health/live", "alive"), ("/health/ready", "ready")):
             answer = caller.get(path)
-            assert (answer.status_code, answer.json()) == (200, {"status": status})
+            assert (answer.status_code, answer.json()["status"]) == (200, status)
             assert answer.headers["cache-control"] == "no-store"
             assert caller.head(path).headers["content-length"] == answer.headers["content-length"]
             refused(caller.post(path), 405, "method")
@@ -175,7 +176,7 @@ def test_metrics_tell_of_the_replica_and_of_what_was_pushed(store: Datastore) ->
     pushed = {
         labels[0]: value for (name, labels), value in found.items() if name == "tui_registry_pushed_operations_total"
     }
-    assert pushed == {"applied": 1, "known": 1, "pending": 0, "rejected": 2, "unsupported": 0}
+    assert pushed == {"applied": 1, "known": 1, "pending": 0, "rejected": 2, "unsupported": 0, "left_out": 0}
     assert found["tui_registry_operations", ()] == found["tui_registry_records", ("model",)] == 1
     assert found["tui_registry_records", ("agent",)] == 0
 
@@ -337,3 +338,24 @@ def test_a_reader_that_has_gone_ends_no_request(store: Datastore) -> None:
     ask = Asked(store, "json")
     ask.written.close()
     assert ask.code("/health/live") == 200
+
+
+def test_what_the_server_tells_from_what_is_at_hand_is_noted_like_all_else(store: Datastore) -> None:
+    asked = Asked(store, "json")
+    store.log.head()  # makes the key, which is a commit as well
+    assert asked("/sync/head").status == 200
+    scope = {
+        "type": "http", "method": "GET", "path": "/sync/head", "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 1), "scheme": "http",
+    }  # fmt: skip
+    answer = asked.app.at_hand(scope)
+    assert answer is not None
+    fields = dict(asked.app.told(scope, answer, time.perf_counter()))
+    first, second = asked.lines()
+    assert {**first, **{name: second[name] for name in ("time", "request_id", "duration")}} == second
+    assert fields[b"x-request-id"].decode() == second["request_id"]
+    assert asked.watch.counts.requests == {("/sync/head", "GET", 200): 2}
+    assert not any(name == b"x-request-id" for name, _ in answer.fields)
+    store.apply([signed(owner("hand"), "model", "a").body])
+    assert asked.app.at_hand(scope) is None
+    assert asked.app.at_hand({**scope, "headers": [(b"host", b"evil.example")]}) is None

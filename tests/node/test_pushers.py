@@ -23,7 +23,8 @@ from tests.sync.clock import in_a_moment
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import ApplyReport, Datastore
 from tui_registry.node import Address, NodeBounds, running
-from tui_registry.node.log_routes import OTHERS, Pushers, _Unchecked
+from tui_registry.node.log_routes import _Unchecked
+from tui_registry.node.push_policy import OTHERS, Pushers
 from tui_registry.node.requests import read_body
 from tui_registry.node.responses import NodeError
 from tui_registry.present.pulls import read_report

@@ -124,6 +124,23 @@ def test_the_options_of_the_command_reach_the_doors(tmp_path: Path) -> None:
         refused(node.caller.get("/health", headers={"host": "evil.example"}), 421, "unknown_host")
 
 
+def test_a_hangup_reads_anew_who_may_push_unless_the_command_says_it(tmp_path: Path) -> None:
+    settings = tmp_path / "config" / "tui-registry" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('accept_ops = "token"\n')
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with serving(tmp_path / "data", env=env) as node, serving(tmp_path / "other", "--accept-ops", env=env) as other:
+
+        def offered(node: Running) -> int:
+            return node.caller.post("/sync/ops", content=b"x\n").status_code
+
+        assert (offered(node), offered(other)) == (401, 200)
+        settings.write_text("")
+        for one in (node, other):
+            assert "read anew" in one.hears(signal.SIGHUP, "SIGHUP")
+        assert (offered(node), offered(other)) == (403, 200)
+
+
 def test_a_hangup_reads_the_bounds_anew_and_the_node_lives_on(tmp_path: Path) -> None:
     settings = tmp_path / "config" / "tui-registry" / "settings.toml"
     settings.parent.mkdir(parents=True)
@@ -148,8 +165,10 @@ def test_a_hangup_reads_the_bounds_anew_and_the_node_lives_on(tmp_path: Path) ->
         assert asks().status_code == 200
 
 
-def test_a_node_whose_terminal_was_closed_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_node_whose_terminal_was_closed_ends(tmp_path: Path, workers: str) -> None:
     command = [sys.executable, "-m", "tui_registry", "--data-dir", str(tmp_path / "data"), "serve", "--port", "0"]
+    command += ["--workers", workers]
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, command)

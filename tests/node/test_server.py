@@ -19,13 +19,15 @@ from pathlib import Path
 import h11
 import httpx
 import pytest
+from hypothesis import event, given, settings, strategies as st
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 import tui_registry
+from tests.laws import examples
 from tests.node.conftest import Node, bearer, client, refused
 from tui_registry.datastore import Datastore
 from tui_registry.node import Address, NodeBounds, NodeError, running, serve
-from tui_registry.node.server import _Connection, _in_origin_form, _Turns
+from tui_registry.node.server import _Connection, _in_origin_form, _plain_request, _Turns
 
 HASTY = NodeBounds(
     header_seconds=0.3, body_seconds=0.3, request_seconds=5, idle_seconds=1, connections=4, record_bytes=10_000
@@ -268,6 +270,51 @@ def test_headers_are_bounded_in_number_and_what_follows_them_is_not(untouched: N
         assert said.startswith(b"HTTP/1.1 " + status)
         assert said.count(b"HTTP/1.1") == 1
     assert b'"header_too_large"' in said
+
+
+_LINES = st.sampled_from(
+    (
+        b"Host: a", b"host:b", b"HOST: \t c ", b"accept: */*", b"accept:", b"connection: keep-alive",
+        b"Connection: Keep-Alive", b"connection: close", b"connection: keep-alive, upgrade", b"upgrade: h2c",
+        b"content-length: 0", b"content-length: 5", b"transfer-encoding: chunked", b"expect: 100-continue", b"te: gzip",
+        b" folded", b"\tfolded", b"a: \x00", b"a: \x7f", b"a: \xe9", b"a b: c", b": c", b"a", b"", b"x_y: z", b"a: b\rc",
+    )
+)  # fmt: skip
+_STARTS = st.sampled_from(
+    (
+        b"GET /sync/head HTTP/1.1", b"GET /sync/head?a HTTP/1.1", b"GET /sync/head HTTP/1.0", b"GET /sync/head",
+        b"GET  /sync/head HTTP/1.1", b"HEAD /sync/head HTTP/1.1", b"GET /sync/%68ead HTTP/1.1", b"get /sync/head HTTP/1.1",
+        b"GET /sync/\xe9 HTTP/1.1", b"GET /sync/head HTTP/1.1 ", b"GET /sync/a#b HTTP/1.1",
+    )
+)  # fmt: skip
+
+
+@settings(max_examples=examples(150, 1000))
+@given(
+    st.one_of(st.just(b"GET /sync/head HTTP/1.1"), _STARTS),
+    st.lists(_LINES, max_size=4),
+    st.sampled_from((b"\r\n\r\n", b"\n\n", b"\r\n", b"\r\n\r\nGET", b"\r\n\r\n\r\n")),
+)
+def test_what_is_taken_for_a_plain_request_is_that_and_nothing_else_as_h11_reads_it(
+    start: bytes, lines: list[bytes], end: bytes
+) -> None:
+    data = b"\r\n".join((start, *lines)) + end
+    plain = _plain_request(data)
+    event(str(plain is not None))
+    if plain is None:
+        return
+    reader = h11.Connection(h11.SERVER)
+    reader.receive_data(data)
+    try:
+        request = reader.next_event()
+    except h11.RemoteProtocolError as error:
+        assert "Host" in str(error)  # the doors refuse those
+        return
+    assert isinstance(request, h11.Request)
+    assert (plain["path"].encode(), plain["method"], plain["headers"]) == (request.target, "GET", [*request.headers])
+    assert isinstance(reader.next_event(), h11.EndOfMessage)
+    assert reader.their_state is h11.DONE
+    assert reader.trailing_data == (b"", False)
 
 
 def test_what_comes_in_the_smallest_chunks_is_read_a_few_at_a_time() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import h11
 import pytest
 
 from tests.node.conftest import T0, Node, client, refused, serving
@@ -47,6 +49,82 @@ def lines_of(content: bytes) -> list[bytes]:
 
 
 # Head and tiles
+
+
+def _raw(node: Node, *pieces: bytes) -> list[bytes]:
+    """What comes back for each piece but for the date, on one connection, until there is nothing for a moment."""
+    told = []
+    with socket.create_connection((node.address.host, node.address.port), timeout=30) as raw:
+        for piece in pieces:
+            raw.sendall(piece)
+            said = b""
+            while b"\r\n\r\n" not in said or len(said.partition(b"\r\n\r\n")[2]) < _length(said):
+                said += raw.recv(65_536)
+            told.append(re.sub(rb"date: [^\r]+", b"date", said))
+    return told
+
+
+def _length(said: bytes) -> int:
+    found = re.search(rb"content-length: ([0-9]+)", said)
+    assert found is not None
+    return int(found[1])
+
+
+def test_what_lies_at_hand_is_told_without_h11_in_the_same_bytes(tiled: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    parse = h11.Connection.next_event
+
+    def noted(connection: h11.Connection) -> object:
+        event = parse(connection)
+        if isinstance(event, h11.Request):
+            read.append(event.target)
+        return event
+
+    epoch = tiled.store.log.head().epoch
+    monkeypatch.setattr(h11.Connection, "next_event", noted)
+    for path in ("/sync/head", f"/sync/{epoch}/entries/0.ndjson.gz", f"/sync/{epoch}/entries/1.44.ndjson.gz"):
+        plain = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+        by_h11 = plain.replace(b"Host", b"content-length: 0\r\nhost")
+        first, second, third = _raw(tiled, by_h11, plain, plain)
+        assert first.startswith(b"HTTP/1.1 200 OK\r\ndate")
+        assert first == second == third
+        assert read == [path.encode()]
+        read.clear()
+    counted = tiled.writer.get("/metrics").text
+    assert re.search(r'requests_total\{.*route="/sync/\{epoch\}/entries/\{name\}".*\} 6\.0', counted)
+
+
+def test_whatever_is_not_plain_is_answered_as_ever(tiled: Node) -> None:
+    etag = tiled.reader.get("/sync/head").headers["etag"]
+    plain = b"GET /sync/head HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    for said, status in (
+        (plain.replace(b"head", b"head?a=b"), b"200"),
+        (plain.replace(b"head", b"tail"), b"404"),
+        (plain.replace(b"Host", b"If-None-Match: %b\r\nHost" % etag.encode()), b"304"),
+        (plain.replace(b"Host", b"Range: bytes=0-3\r\nHost"), b"200"),
+        (plain.replace(b"127.0.0.1", b"evil.example"), b"421"),
+        (plain.replace(b"Host", b"Host: a\r\nHost"), b"400"),
+        (plain.replace(b"Host", b"a b"), b"400"),
+        (plain.replace(b"Host", b"Transfer-Encoding: chunked\r\nContent-Length: 0\r\nHost"), b"400"),
+        (plain.replace(b"1.1", b"1.0"), b"200"),
+        (plain * 2, b"200"),
+    ):
+        told = asked_until_the_end(tiled, said)
+        assert told.startswith(b"HTTP/1.1 " + status), said
+        assert told.count(b"HTTP/1.1 200") == said.count(b"GET") * (status == b"200")
+    closing = asked_until_the_end(tiled, plain + plain.replace(b"Host", b"Connection: close\r\nHost") + plain)
+    assert closing.count(b"HTTP/1.1 200") == 2
+
+
+def asked_until_the_end(node: Node, said: bytes) -> bytes:
+    """All that comes back once the node knows that no more is asked."""
+    told = b""
+    with socket.create_connection((node.address.host, node.address.port), timeout=30) as raw:
+        raw.sendall(said)
+        raw.shutdown(socket.SHUT_WR)
+        while piece := raw.recv(65_536):
+            told += piece
+    return told
 
 
 def test_the_head_says_what_the_log_holds_and_costs_nothing_twice(node: Node) -> None:
@@ -339,6 +417,36 @@ def test_a_head_is_told_again_once_its_set_is_made(node: Node) -> None:
     told = node.reader.get("/sync/head", headers={"if-none-match": "W/x"})
     assert (told.headers["etag"], len(told.json()["set"])) == (etag_of_head(head), 64)
     assert node.reader.get("/sync/head", headers={"if-none-match": etag_of_head(head)}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"symbols": [0, 0]}, {"symbols": [0, 4_097]}, {"symbols": [0]}, {"symbols": [0, "8"]}, {"symbols": "x"},
+        {"symbols": [0, 8], "epoch": "E"}, {"symbols": [0, 8], "size": 3}, {"symbols": [0, 8], "epoch": "e" * 32},
+        {"symbols": [0, 8], "have": {}}, {"symbols": [0, 8], "have": {"size": -1, "set": "a" * 64}},
+        {"symbols": [0, 8], "prefixes": [1, 0, 1]}, {"symbols": [0, 8], "listed": 10}, {"symbols": [0, 8], "more": 1},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [17, 0, 1], "symbols": [0, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 3], "symbols": [0, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [16, 0, 4_097], "symbols": [0, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "symbols": [1, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "listed": 7},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "listed": 8, "symbols": [0, 8]},
+    ],
+    ids=range(20),
+)  # fmt: skip
+def test_a_question_about_differences_of_another_shape_is_refused(untouched: Node, body: dict[str, Any]) -> None:
+    refused(untouched.reader.post("/sync/difference", json=body), 422, "invalid")
+
+
+def test_a_push_that_unpacks_to_more_than_a_push_may_be_is_refused(store: Datastore) -> None:
+    with running(store, accept_ops=True, bounds=NodeBounds(push_bytes=5_000)) as address, client(address) as reader:
+        packed = {"content-type": "application/gzip"}
+        refused(reader.post("/sync/ops", content=pack([b"x" * 5_000]), headers=packed), 413, "too_large")
+        refused(reader.post("/sync/ops", content=b"junk", headers=packed), 400, "no_operations")
+        refused(reader.post("/sync/ops", content=pack([b"x"])[:-1], headers=packed), 400, "no_operations")
+        told = reader.post("/sync/ops", content=pack(bodies(roots(ALICE, 2))), headers=packed).json()
+        assert told["appended"] == {"epoch": store.log.head().epoch, "ranges": [[0, 2]]}
 
 
 # What is said of them

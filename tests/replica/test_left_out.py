@@ -3,6 +3,7 @@ everything in again, has the registry of those who never did."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -14,8 +15,18 @@ from tests.laws import examples
 from tests.replica.replicas import assert_agrees, database, replica, rows, vocabulary
 from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tests.sync.logs import edit, removal, roots
-from tui_registry.crdt import Op
-from tui_registry.datastore import DATABASE, EVERYBODY, NO_RATION, PUSHES, Datastore, Ration, StoreError
+from tui_registry.crdt import Op, sign_up
+from tui_registry.datastore import (
+    DATABASE,
+    EVERYBODY,
+    NO_RATION,
+    PUSHES,
+    Datastore,
+    Draft,
+    Ration,
+    StoreError,
+    Together,
+)
 from tui_registry.replica.log import left_out
 
 FLOOD, HONEST = owner("flooding"), owner("honest")
@@ -179,6 +190,18 @@ def test_so_many_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> 
         assert registry.rations.count() == 0
 
 
+def test_who_has_most_left_out_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, "MAX_LEFT_OUT", 20)
+    with replica() as registry:
+        registry.rations.block(FLOOD.address)
+        registry.rations.block(HONEST.address)
+        registry.apply(lines(roots(FLOOD, 30)), source="lab")
+        registry.apply(lines(roots(HONEST, 5)), source="usb")
+        registry.apply(lines(roots(FLOOD, 30, "more")), source="lab")
+        by_source = Counter(one.source for one in registry.rations.left_out())
+        assert by_source == {"lab": 15, "usb": 5}
+
+
 def flood(registry: Datastore, count: int, *, held: int) -> int:
     """So many records of as many keys, a ration of `held` against them; gives the bytes of the database."""
     registry.rations.set_ration(EVERYBODY, Ration(source_ops=held))
@@ -253,6 +276,30 @@ def test_a_purge_takes_all_of_an_owner_and_nothing_else() -> None:
         again = registry.purge(owner=FLOOD.address)
         assert (again.records, again.ops) == (0, 0)
         assert registry.log.head() == head
+
+
+def test_what_names_places_of_the_log_names_the_same_operations_after_a_purge() -> None:
+    with replica() as registry:
+        registry.apply(lines(roots(FLOOD, 2)), source="lab")
+        together = Together("an import")
+        [*registry.add_all([("model", make_record("model", f"mine {n}")) for n in range(3)], together=together)]
+        registry.apply(lines(roots(FLOOD, 2, "between")), source="usb")
+        entry = registry.entry(registry.search("is:mine mine").rows[0].id)
+        assert entry is not None
+        twin = sign_up(
+            registry.key.identity(), "model", {**entry.record, "version": "2.0.0"}, children=entry.heads, clock=2
+        )
+        registry.apply([twin.to_json()], source="usb")
+        registry.drafts.save(Draft("edit", "model", entry.id, entry.heads, {"name": "half"}))
+        told = [(one.hash, one.source, one.arrived_at) for one in registry.history(entry.id)]
+        registry.purge(owner=FLOOD.address)
+        assert [(one.hash, one.source, one.arrived_at) for one in registry.history(entry.id)] == told
+        (place,) = registry.elsewhere.places()
+        assert registry.log.lines(place, place + 1) == [twin.to_json()]
+        (batch,) = registry.log.batches()
+        assert (batch.label, batch.ops) == ("an import", 3)
+        assert len(registry.log.reverse(batch.number).changes) == 2  # the third was written to since
+        assert registry.drafts.all()[0].seen == entry.heads
 
 
 def test_a_purged_replica_is_as_one_that_never_had_it() -> None:

@@ -153,12 +153,18 @@ def rows_or_refusal(datastore: Datastore, query: str, cursor: str | None = None)
 
 
 def walk(
-    datastore: Datastore, query: str, *, limit: int, kind: Kind | None = None, sort: str | None = None
+    datastore: Datastore,
+    query: str,
+    *,
+    limit: int,
+    kind: Kind | None = None,
+    sort: str | None = None,
+    counted: bool = True,
 ) -> list[Page]:
     pages = []
     cursor = None
     while True:
-        page = datastore.search(query, limit=limit, cursor=cursor, kind=kind, sort=sort)
+        page = datastore.search(query, limit=limit, cursor=cursor, kind=kind, sort=sort, counted=counted)
         pages.append(page)
         cursor = page.next
         if cursor is None:
@@ -170,10 +176,10 @@ def walk(
 def narrow() -> Iterator[None]:
     """Bounds so low that a dozen records are many: every way of reading a window is taken."""
     bounds = (
-        (relevance, "_BLOCK", 3), (relevance, "_RANKED", 2), (matching, "LISTED", 5), (matching, "_CHECKED", 3),
-        (matching, "_LOOKED_UP", 1), (matching, "_NEWEST", 2), (matching, "_SMALL_PART", 2.0), (matching, "_FEW", 2),
+        (relevance, "_BLOCK", 3), (relevance, "RANKED", 2), (matching, "LISTED", 5), (matching, "_CHECKED", 3),
+        (matching, "_LOOKED_UP", 1), (matching, "_NEWEST", 2), (matching, "_SMALL_PART", 2.0), (matching, "FEW", 2),
         (matching, "_MANY", 4), (matching, "_MANY_WORDS", 5), (matching, "_SAMPLED_FOR_SHARE", 2),
-        (matching, "_DENSE", 0.4),
+        (matching, "_DENSE", 0.4), (matching, "_SOON", 9), (matching, "_GLANCED_AT", 2),
     )  # fmt: skip
     before = [(module, name, getattr(module, name)) for module, name, _ in bounds]
     try:
@@ -232,16 +238,51 @@ def test_windows_give_each_record_once_in_the_order_of_the_whole(
             for page in pages:
                 assert page.total == len(whole) if page.exact else page.total <= len(whole)
                 assert page.exact or bounds is narrow
+            uncounted = walk(datastore, text, limit=limit, counted=False)
+            assert [row for page in uncounted for row in page.rows] == whole, text
+
+
+def test_time_zero_and_times_far_in_the_future_rank_alike_however_many_are_asked_for() -> None:
+    with replica() as datastore:
+        times = (0, NOW * 2, 1, 0, NOW * 2, 5)
+        datastore.apply(signed(OWNERS[0], "model", f"llama {n}", at=at).body for n, at in enumerate(times))
+        whole = datastore.search("llama", limit=1000).rows
+        assert [row.updated_at for row in whole[:2]] == [5, 1]
+        for limit in (1, 2, 3):
+            assert [row for page in walk(datastore, "llama", limit=limit) for row in page.rows] == whole
+
+
+def test_a_window_that_is_not_counted_leaves_the_count_to_the_first_that_is() -> None:
+    with replica() as datastore:
+        seed(datastore, 30)
+        for text in ("kind:model", "number", "type:llm", "number sort:name"):
+            counted = datastore.search(text, limit=3)
+            first = datastore.search(text, limit=3, counted=False)
+            assert (first.rows, first.total, first.exact) == (counted.rows, 3, False)
+            second = datastore.search(text, limit=3, cursor=first.next, counted=False)
+            assert (second.total, second.exact) == (3, False)
+            third = datastore.search(text, limit=3, cursor=second.next)
+            assert (third.total, third.exact) == (counted.total, True)
+            assert third.rows == datastore.search(text, limit=9).rows[6:]
+
+
+def stands(time: int) -> tuple[bool, int]:
+    """Where a time stands among others: far ahead it comes last, and a little ahead it counts as that of arrival."""
+    return (True, time) if time > NOW + 86_400 else (False, min(time, NOW))
+
+
+def reversed_(place: tuple[bool, int]) -> tuple[bool, int]:
+    return place[0], -place[1]
 
 
 ORDERS = {
     "sort:name": lambda row: row.name.lower(),
     "sort:params": lambda row: row.parameters,
     "sort:-params": lambda row: -row.parameters,
-    "sort:created": lambda row: (row.created_at > NOW + 86_400, row.created_at),
-    "sort:-created": lambda row: (row.created_at > NOW + 86_400, -row.created_at),
-    "sort:updated": lambda row: (row.future, row.updated_at),
-    "sort:-updated": lambda row: (row.future, -row.updated_at),
+    "sort:created": lambda row: stands(row.created_at),
+    "sort:-created": lambda row: reversed_(stands(row.created_at)),
+    "sort:updated": lambda row: stands(row.updated_at),
+    "sort:-updated": lambda row: reversed_(stands(row.updated_at)),
     "sort:context": lambda row: (row.context_length is None, row.context_length or 0),
     "sort:-context": lambda row: (row.context_length is None, -(row.context_length or 0)),
 }
@@ -287,7 +328,7 @@ def test_free_text_finds_whole_names_then_beginnings_of_names_then_names_then_th
 
 def test_a_common_word_among_many_records_is_walked_in_windows_that_join_up(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
-        (relevance, "_BLOCK", 7), (relevance, "_RANKED", 5), (matching, "LISTED", 20),
+        (relevance, "_BLOCK", 7), (relevance, "RANKED", 5), (matching, "LISTED", 20),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     with replica() as datastore:

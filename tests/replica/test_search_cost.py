@@ -11,7 +11,7 @@ from tests.seeds import owner, seed, signed
 from tui_registry.datastore import Datastore, Page
 from tui_registry.replica.search import matching, relevance
 
-_RANKED_ROWS = re.compile(r"^SELECT c\.rid, c\.updated_at(?:, c\.name)? FROM json_each\('\[(.*?)\]'\)").match
+_RANKED_ROWS = re.compile(r"^SELECT at, rid FROM \(SELECT .*? FROM json_each\('\[(.*?)\]'\)").match
 
 
 def watched(datastore: Datastore) -> list[str]:
@@ -23,7 +23,7 @@ def watched(datastore: Datastore) -> list[str]:
 
 
 def rows_ranked(said: list[str]) -> int:
-    """How many rows were read to be put in the order of relevance."""
+    """How many rows were read to be put in the order of relevance, but for those of the first block of a tier."""
     return sum(len(found[1].split(",")) for statement in said if (found := _RANKED_ROWS(statement)) and found[1])
 
 
@@ -38,11 +38,11 @@ def test_free_text_is_asked_of_the_index_once_to_tell_what_matches(query: str) -
 
 def _of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few dozen records are many."""
-    for module, name, value in ((relevance, "_BLOCK", 7), (relevance, "_RANKED", 5), (matching, "LISTED", 20)):
+    for module, name, value in ((relevance, "_BLOCK", 7), (relevance, "RANKED", 5), (matching, "LISTED", 20)):
         monkeypatch.setattr(module, name, value)
 
 
-def test_the_index_is_entered_once_for_names_that_begin_so_names_that_hold_it_and_the_rest(
+def test_the_index_is_entered_for_names_that_begin_so_names_that_hold_it_and_the_rest_and_once_more_for_more_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _of_many(monkeypatch)
@@ -50,7 +50,8 @@ def test_the_index_is_entered_once_for_names_that_begin_so_names_that_hold_it_an
         seed(datastore, 60)
         said = watched(datastore)
         assert len(datastore.search("llama OR number", limit=60).rows) == 60
-        assert sum(statement.endswith("ORDER BY rowid DESC") for statement in said) == 3
+        assert sum(statement.startswith("WITH block") for statement in said) == 3
+        assert sum(statement.endswith("ORDER BY rowid DESC") for statement in said) <= 3
 
 
 @pytest.mark.parametrize("limit", [3, 7, 60])
@@ -66,6 +67,33 @@ def test_a_window_leaves_nothing_half_read_that_would_keep_the_log_of_writes_fro
         assert busy == 0
 
 
+def test_what_is_not_counted_is_neither_listed_nor_looked_for_beyond_a_few_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name, value in ((matching, "_SOON", 12), (matching, "_GLANCED_AT", 4), (matching, "FEW", 3)):
+        monkeypatch.setattr(module, name, value)
+
+    def asked(datastore: Datastore, query: str) -> tuple[Page, list[str]]:
+        said = watched(datastore)
+        return datastore.search(query, limit=3, counted=False), said
+
+    with replica() as datastore:
+        datastore.apply(signed(owner("cost"), "model", f"m {number}", framework="JAX").body for number in range(20))
+        counted = datastore.search("framework:jax", limit=3)
+        page, said = asked(datastore, "framework:jax")
+        assert page.rows == counted.rows
+        assert sum("FROM words " in statement for statement in said) == 1  # a glance at the newest
+        assert not any(
+            "count(*), json_group_array" in statement or "count(*) FROM json" in statement for statement in said
+        )
+        # Registered last, and the last in this order: what the newest promise, the first rows do not hold.
+        datastore.apply(signed(owner("cost"), "model", f"z {number}", framework="ONNX").body for number in range(5))
+        page, said = asked(datastore, "framework:onnx sort:name")
+        assert [row.name for row in page.rows] == ["z 0", "z 1", "z 2"]
+        (bounded,) = (statement for statement in said if "(c.name COLLATE NOCASE, c.rid) <= ('m" in statement)
+        assert "catalogue_name" in bounded
+
+
 def _thinned_out(datastore: Datastore) -> None:
     """Names that all hold a word; some numbers in the class that is asked for, few of them the number itself."""
     speeds = {0: 199, 1: 140}
@@ -77,7 +105,7 @@ def _thinned_out(datastore: Datastore) -> None:
 
 def test_rows_that_the_index_rules_out_are_not_read_to_fill_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
-        (relevance, "_BLOCK", 12), (relevance, "_RANKED", 0), (matching, "_CHECKED", 3), (matching, "_NEWEST", 16),
+        (relevance, "_BLOCK", 12), (relevance, "RANKED", 0), (matching, "_CHECKED", 3), (matching, "_NEWEST", 16),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
 
@@ -90,7 +118,7 @@ def test_rows_that_the_index_rules_out_are_not_read_to_fill_a_window(monkeypatch
         page, ranked = answer(datastore)
         with monkeypatch.context() as patient:
             patient.setattr(relevance, "_POOR", 0.0)
-            assert answer(datastore) == (page, 96)
+            assert answer(datastore) == (page, 96 - 12)
         assert len(page.rows) == 8
-        # A block in full tells that little is in it; of the other seven, what has the class of the number.
-        assert ranked == 12 + 7 * 2
+        # The first block tells that little is in it; of the other seven, what has the class of the number.
+        assert ranked == 7 * 2

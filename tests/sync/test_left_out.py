@@ -104,6 +104,20 @@ async def test_what_is_over_a_ration_comes_in_as_far_as_there_is_room(here: Data
         assert here.peers.get("node").left_out == 0
 
 
+async def test_an_owner_who_is_full_keeps_nobody_else_waiting(here: Datastore, there: Datastore) -> None:
+    with running(there) as node:
+        here.peers.add("node", node.url)
+        here.rations.set_ration(EVERYBODY, Ration(owner_ops=1))
+        assert (await pull(here, "node")).applied == 2
+        here.rations.set_ration(EVERYBODY, Ration(owner_ops=1, source_ops=100))
+        assert (await pull(here, "node")).bytes == 0
+        here.names.set(BOB.address, "bob")
+        result = await pull(here, "node")
+        # Only what may come in is asked for.
+        assert (result.applied, result.left_out, result.read) == (3, 0, 0)
+        assert [group.owner for group in here.rations.groups()] == [ALICE.address]
+
+
 async def test_only_named_keys_come_in_from_a_peer_and_others_once_they_are_named(
     here: Datastore, there: Datastore
 ) -> None:

@@ -17,7 +17,7 @@ from tests.seeds import NOW, make_record, owner, signed
 from tests.trust.strings import STRINGS, dangers, fitted
 from tests.tui.driving import replica
 from tui_registry.crdt import sign_up
-from tui_registry.datastore import Datastore, Draft
+from tui_registry.datastore import Datastore, Draft, Ration
 from tui_registry.errors import Json
 from tui_registry.query import QueryError
 from tui_registry.tui import RegistryApp
@@ -41,6 +41,11 @@ def fill(folder: Path) -> None:
             datastore.peers.finish_pull(f"peer-{place}", None, f"it said {text}")
             datastore.drafts.save(Draft(f"new:{place}", "model", None, (), dict.fromkeys(_TYPED, text)))
             datastore.searches.remember(text)
+            unwanted = signed(owner(f"unwanted {place}"), "model", fitted(text, 128))
+            if place % 2:
+                datastore.rations.block(owner(f"unwanted {place}").address)
+                datastore.names.set(owner(f"unwanted {place}").address, text)
+            datastore.apply([unwanted.to_json()], source=text[:60], ration=Ration(owner_ops=0))
             with suppress(QueryError):
                 datastore.searches.save(f"search-{place}", text)
         _own(datastore)

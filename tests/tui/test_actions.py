@@ -27,6 +27,7 @@ from tui_registry.tui.kit.help import help_text
 from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
+from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.sync_screen import SyncScreen
 
@@ -48,6 +49,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "register": (RegisterScreen,),
     "sync": (SyncScreen,),
     "quarantine": (QuarantineScreen,),
+    "left_out": (LeftOutScreen,),
     "history": (HistoryScreen,),
     "narrowing": (NarrowingInput,),
     "version": (VersionScreen,),
@@ -66,6 +68,7 @@ FOOTERS = {
     "register": RegisterScreen.FOOTER,
     "sync": SyncScreen.FOOTER,
     "quarantine": QuarantineScreen.FOOTER,
+    "left out": LeftOutScreen.FOOTER,
     "history": HistoryScreen.FOOTER,
     "narrowing": HistoryScreen.TYPING,
     "no history": HistoryScreen.NOTHING,

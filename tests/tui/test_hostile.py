@@ -89,7 +89,7 @@ async def detail_alone(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> 
         list_of(app).move_to(turn)
         await settle(pilot)
         await walk(app, pilot, looker, "enter", "right", "right", "right")
-        for key in ("e", "y", "o", "v"):
+        for key in ("e", "y", "o", "v", "b"):
             await walk(app, pilot, looker, key, "escape")
         await walk(app, pilot, looker, "escape")
 
@@ -144,6 +144,8 @@ async def peers(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
             await paste(app, pilot, line, fitted(text, 200))
         await walk(app, pilot, looker, "enter")
     await walk(app, pilot, looker, "escape", "x", *["j"] * 2 * AT_ONCE, "enter", "G", "escape")
+    await walk(app, pilot, looker, *["pagedown"] * 8, "y", "escape", "b", "escape")
+    await walk(app, pilot, looker, "l", *["j"] * 2 * AT_ONCE, "b", "escape", "t", "T", "escape", "enter", "G", "escape")
     await walk(app, pilot, looker, *["pagedown"] * 8, "y", "escape")
     await walk(app, pilot, looker, "o", "k", "G", "escape", "o", "l")
 
@@ -270,7 +272,11 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpScreen SearchesScreen"),
     (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen"),
     (ones_own, WIDE, ""),
-    (peers, NARROW, "AddPeerScreen PageScreen PeerTable QuarantineScreen RefusedList SyncScreen"),
+    (
+        peers,
+        NARROW,
+        "AddPeerScreen LeftOutList LeftOutScreen PageScreen PeerTable QuarantineScreen RefusedList SyncScreen",
+    ),
     (history, NARROW, "HistoryScreen NarrowingInput OperationList VersionScreen"),
     (settings, NARROW, "SettingsList SettingsScreen ThemeScreen"),
     (

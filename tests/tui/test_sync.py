@@ -174,14 +174,14 @@ async def test_a_removed_peer_is_gone_and_what_came_from_it_stays(here: Datastor
     async with syncing(here) as (app, pilot):
         await press(pilot, "s")
         await until(pilot, lambda: "5 new" in status(app))
-        await press(pilot, "d")
+        await press(pilot, "d", "f")
         assert isinstance(app.screen, ConfirmScreen)
         assert "came from it stay" in screen_text(app)
         await press(pilot, "escape")
         assert here.peers.all()
-        await press(pilot, "d", "enter")
+        await press(pilot, "d", "f", "enter")
         assert here.peers.all()  # Enter alone changes nothing
-        await press(pilot, "d", "right", "enter")
+        await press(pilot, "d", "f", "right", "enter")
         assert not here.peers.all()
         assert here.stats().records == 5
         assert "no peers yet" in screen_text(app)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from tui_registry.cli.output import StatusLine, note, out, out_json
 from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import DATABASE, Datastore, StoreError
-from tui_registry.durable import free_bytes
+from tui_registry.durable import bytes_in, free_bytes
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import concerns_of
 from tui_registry.settings import data_dir
@@ -22,6 +22,7 @@ from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_by
 if TYPE_CHECKING:
     from tui_registry.datastore import Peer
     from tui_registry.errors import Json
+    from tui_registry.settings import PushersName
 
 _LABEL = 12
 _SHORT = 12
@@ -63,6 +64,8 @@ class _Found:
         self.drafts = len(datastore.drafts.all())
         self.searches = len(datastore.searches.saved())
         self.size = _bytes_of(self.folder)
+        self.taken = bytes_in(self.folder)
+        self.terms = _terms()
         self.free = free_bytes(self.folder)
 
     def to_json(self) -> dict[str, Json]:
@@ -70,7 +73,7 @@ class _Found:
         return {
             "folder": str(self.folder),
             "read_only": self.read_only or None,
-            "records": {"models": stats.models, "agents": stats.agents},
+            "records": {"models": stats.models, "agents": stats.agents, "muted": stats.muted},
             "conflicts": {"records": stats.conflicts, "own": self.own_conflicts},
             "operations": {
                 "log": stats.ops,
@@ -78,6 +81,7 @@ class _Found:
                 "pending": stats.pending,
                 "rejected": stats.rejected,
                 "unsupported": stats.unsupported,
+                "left_out": stats.left_out,
             },
             "key": {"address": self.address or None, "file": str(self.key_file), "signed": self.signed},
             "elsewhere": self.elsewhere,
@@ -97,6 +101,8 @@ class _Found:
             "saved_searches": self.searches,
             "bytes": self.size,
             "bytes_free": self.free,
+            "room": None if self.terms is None else self.terms.room,
+            "pushes": None if self.terms is None else {"from": self.terms.pushes, "room": self.terms.push_room},
         }
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -106,6 +112,8 @@ class _Found:
         if self.read_only:
             yield "", f"it can only be read: {safe_text(self.read_only)}"
         yield "records", f"{plural(stats.models, 'model')}, {plural(stats.agents, 'agent')}"
+        if stats.muted:
+            yield "", f"{exact(stats.muted)} of owners that you muted, which lists do not show: 'mute' names them"
         if stats.conflicts:
             yours = f", {exact(self.own_conflicts)} of them yours to settle" if self.own_conflicts else ""
             yield "", f"{exact(stats.conflicts)} in conflict{yours}: 'conflicts' lists them"
@@ -114,6 +122,7 @@ class _Found:
             (stats.pending, "wait for others that they build on"),
             (stats.rejected, "were refused: 'quarantine' says why"),
             (stats.unsupported, "of peers are of a later version, and wait for an upgrade"),
+            (stats.left_out, "were left out by your choice: 'quarantine --left-out' says why"),
         ):
             if count:
                 yield "", f"{exact(count)} {what}"
@@ -137,6 +146,17 @@ class _Found:
             yield "kept", ", ".join(kept)
         free = "" if self.free is None else f"; {size_bytes(self.free)} of the disk are free"
         yield "room", f"{size_bytes(self.size)}{free}"
+        terms = self.terms
+        if terms is None:
+            return
+        if terms.room is not None:
+            full = ": pulls end until there is more" if self.taken >= terms.room else ""
+            yield "", f"what comes from others may fill {size_bytes(terms.room)}{full}"
+        # A node that runs may have been told otherwise by an option.
+        if terms.pushes != "nobody":
+            room = size_bytes(terms.push_room)
+            full = f", of which none is left: {room} are full" if self.taken >= terms.push_room else f", up to {room}"
+            yield "pushes", f"a node here takes them from {_FROM[terms.pushes]}{full}"
 
     def _key_lines(self) -> Iterator[tuple[str, str]]:
         if not self.address:
@@ -159,6 +179,37 @@ class _Found:
             label = ""
             for concern in concerns_of(peer):
                 yield label, f"{safe_text(peer.name)}: {concern.sentence}"
+
+
+class _Terms(NamedTuple):
+    """What the settings say of the room that others may fill, in bytes, and of who may push to a node."""
+
+    room: int | None
+    pushes: PushersName
+    push_room: int
+
+
+_FROM: Final[dict[PushersName, str]] = {
+    "nobody": "nobody",
+    "token": "who bears a token for that",
+    "named": "keys with a name here",
+    "anybody": "anybody, within rations",
+}
+
+
+def _terms() -> _Terms | None:
+    """None where the settings are wrong, which `doctor` tells."""
+    from tui_registry.node.limits import node_bounds_of
+    from tui_registry.settings import PUSHERS, SettingsError, load_settings
+    from tui_registry.sync.bounds import bounds_of
+
+    try:
+        settings = load_settings()
+        room, push_room = bounds_of(settings).room_bytes, node_bounds_of(settings).push_store_bytes
+    except SettingsError:
+        return None
+    who: PushersName = next((one for one in PUSHERS if one == settings.accept_ops), "nobody")
+    return _Terms(room, who, push_room)
 
 
 def _how(peer: Peer, now: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -14,7 +15,7 @@ from importlib.resources import files
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.convertors import StringConvertor, register_url_convertor
-from starlette.types import ASGIApp
+from starlette.types import Scope
 
 import tui_registry
 from tui_registry.crdt import AnyOp
@@ -33,9 +34,19 @@ from tui_registry.node.description import (
 )
 from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.events import Events
-from tui_registry.node.limits import MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE, NodeBounds
+from tui_registry.node.limits import (
+    MAX_NAMES,
+    MAX_PAGE,
+    MAX_QUESTION_TEXT,
+    MAX_SORT,
+    MAX_VERSIONS,
+    PAGE,
+    PIECE,
+    NodeBounds,
+)
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.pages import HEADERS
+from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
     etag_of,
@@ -47,7 +58,7 @@ from tui_registry.node.requests import (
     read_json,
     wrong,
 )
-from tui_registry.node.responses import NodeError, PacedAnswers, answer_with_problems
+from tui_registry.node.responses import AtHand, NodeError, PacedAnswers, answer_with_problems
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Watch, Watched
 from tui_registry.query import parse
@@ -71,7 +82,8 @@ _JSON = "application/json"
 _STATE = ("revision", "conflict", "heads", "status")
 # Longer lists of a record are refused as they are, and their items not looked at.
 _MOST_JUDGED = 1_000
-# So many operations of a history are read at once.
+# Seconds of the processor that a page of a history takes, and how many operations are read at once.
+_HISTORY_SECONDS = 0.25
 _READ_AT_ONCE = 20
 _JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
 
@@ -84,12 +96,12 @@ def create_app(
     whereabouts: Whereabouts | None = None,
     queues: Queues | None = None,
     watch: Watch | None = None,
-) -> ASGIApp:
+) -> Watched:
     """The app of a node over one replica.
 
     Args:
         datastore: open; the caller closes it after the app.
-        accept_ops: whether strangers may push operations; "token" for those who bear a token for that.
+        accept_ops: whether others may push operations, and who.
         whereabouts: where it is reached; on loopback unless said.
         queues: where its work waits for threads; the caller closes them after the app.
         watch: where requests are counted and written down.
@@ -120,12 +132,19 @@ def create_app(
         datastore,
         tokens,
         queues,
-        accept_ops=accept_ops,
+        policy=PushPolicy(datastore, tokens, accept_ops, bounds),
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,
     )
-    return Watched(Doors(PacedAnswers(log, bounds), whereabouts), watch)
+    doors = Doors(PacedAnswers(log, bounds), whereabouts)
+
+    def at_hand(scope: Scope) -> AtHand | None:
+        found = log.at_hand(scope) if doors.lets_in(scope) else None
+        # What is larger is sent in pieces, and counts while its reader takes it.
+        return found if found is not None and len(found.body) <= PIECE else None
+
+    return Watched(doors, watch, at_hand)
 
 
 # Records
@@ -427,6 +446,7 @@ class _Records:
             # Whoever asks may be anybody, and what the operator calls a search or an owner is nobody's business.
             own_names=False,
             work=self._bounds.search_work,
+            counted=asked.total,
         )
         # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
         found = self._datastore.bodies([row.id for row in page.rows])
@@ -606,8 +626,11 @@ class _Records:
             before = int(asked.cursor)
         told: list[bytes] = []
         size, following = 0, None
+        # The first one is told whatever it takes; where they are many and large, a page has fewer than were asked for.
+        until = time.thread_time() + _HISTORY_SECONDS
         for entry in self._operations(whole_id, before, min(asked.limit + 1, _READ_AT_ONCE)):
-            if len(told) == asked.limit or size > self._bounds.answer_bytes:
+            is_enough = size > self._bounds.answer_bytes or (told and time.thread_time() > until)
+            if len(told) == asked.limit or is_enough:
                 following = str(before)
                 break
             told.append(_spelt(_operation(entry)))
@@ -876,8 +899,12 @@ def _version(entry: HistoryEntry) -> dict[str, Json]:
     }
 
 
+# Made once: for each record of a list one of its own would cost as much as the record.
+_SPELLER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _spelt(tree: Json) -> bytes:
-    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+    return _SPELLER.encode(tree).encode()
 
 
 # What the node says about itself

@@ -183,6 +183,14 @@ class Doors:
                 return
         await self._app(scope, receive, send)
 
+    def lets_in(self, scope: Scope) -> bool:
+        """Whether it would let a request in; then what it writes is in the scope."""
+        try:
+            self._enter(scope)
+        except NodeError:
+            return False
+        return True
+
     def _enter(self, scope: Scope) -> None:
         # Before anything is refused: where a page is asked for, the refusal is one, and leads to others.
         if self._root:

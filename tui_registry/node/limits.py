@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,11 +37,16 @@ class NodeBounds:
     Attributes:
         record_bytes: of a record as JSON, freely spelt. question_bytes: of a search, a list of hashes
             or a comparison.
-        push_bytes, push_lines: of one push. push_store_bytes: pushes are refused once the replica's files are this big.
+        push_bytes, push_lines: of one push. push_store_bytes: the room of the node: pushes are refused once the
+            replica's files are this big, and those of strangers a sixteenth before.
+        push_owner_ops, push_owner_bytes: of one owner in the log, on disk; what is pushed beyond is left
+            out. Keys that have a name here are held to neither.
+        push_day_ops, push_day_bytes: from one address in a day, likewise; a push that reaches them is taken whole.
+            Those who bear a token for pushing are held to neither.
         pushes_at_once: being checked. push_wait_seconds: for a push, whole, to wait for its turn.
         unchecked_bytes: of pushes that come in or wait for their turn, all together; half of it for one pusher.
             unchecked_seconds: for one of them to come in, once another lacks room.
-        pushers: told apart by where they push from; all others count as one.
+        pushers: told apart by where they push from since the node began; all others count as one.
         reconcile_ops: of a log that is compared by ranges: its keys, 40 bytes each, are kept in memory.
         hashes, answer_bytes: asked for at once, and the size at which the answer becomes a prefix.
         header_bytes, header_lines: of a request's line and headers. header_seconds: until they are complete.
@@ -68,11 +73,15 @@ class NodeBounds:
     push_bytes: int = TILE_OPS * (MAX_OP_BYTES + 1)
     push_lines: int = 4096
     push_store_bytes: int = 4 * 1024**3
+    push_owner_ops: int = 65_536
+    push_owner_bytes: int = 256 * 1024**2
+    push_day_ops: int = 65_536
+    push_day_bytes: int = 256 * 1024**2
     pushes_at_once: int = 2
     push_wait_seconds: float = 10.0
     unchecked_bytes: int = 64 * 1024**2
     unchecked_seconds: float = 30.0
-    pushers: int = 256
+    pushers: int = 65_536
     reconcile_ops: int = 1_000_000
     hashes: int = 1024
     answer_bytes: int = 4 * 1024**2
@@ -98,6 +107,30 @@ class NodeBounds:
     event_streams: int = 64
     heartbeat_seconds: float = 15.0
     search_work: int = 10_000_000
+
+    def of_one_of(self, workers: int) -> NodeBounds:
+        """What one of so many processes of a node goes by: its part of the threads, of the places to wait for one and
+        of what is kept in memory. Connections they count together, what was pushed and the room of the node the replica
+        tells all of them; the rest holds for each."""
+
+        def part(whole: int, least: int = 1) -> int:
+            return max(-(-whole // workers), min(least, whole))
+
+        if workers == 1:
+            return self
+        return replace(
+            self,
+            threads=part(self.threads),
+            search_threads=part(self.search_threads),
+            write_threads=part(self.write_threads),
+            pushes_at_once=part(self.pushes_at_once),
+            pushers=part(self.pushers),
+            waiting=part(self.waiting, 4),
+            tile_cache_bytes=part(self.tile_cache_bytes),
+            # One pusher may have half of it, and a whole push has to find room.
+            unchecked_bytes=part(self.unchecked_bytes, 2 * self.push_bytes),
+            unsent_bytes=part(self.unsent_bytes, 2 * self.push_bytes),
+        )
 
 
 def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from tui_registry.crdt.sets import HASH_BYTES, SYMBOLS
+from tui_registry.datastore import REASONS
 from tui_registry.errors import Json
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.responses import MEDIA_TYPE
 from tui_registry.present.pulls import Tally
+from tui_registry.settings import PUSHERS
 from tui_registry.sync.comparing import MAX_RANGES
 from tui_registry.sync.difference import MAX_BITS
 from tui_registry.sync.tiles import MAX_SIZE
@@ -133,6 +135,12 @@ SYNC_SCHEMAS: dict[str, Json] = {
             **{name: _COUNT for name in Tally().counts() if name != "rejected"},
             "rejected": _list(_object({"index": _COUNT, "code": _TEXT, "sentence": _TEXT})),
             "missing": _list(_HASH, _USUAL.hashes),
+            "left_out_for": {
+                "type": "object",
+                "propertyNames": {"enum": [*REASONS]},
+                "additionalProperties": _COUNT,
+                "description": "how many of `left_out` for which reason",
+            },
             "appended": _object(
                 {
                     "epoch": _hex(32, _EPOCH),
@@ -196,7 +204,12 @@ SYNC_SCHEMAS: dict[str, Json] = {
         }
     ),
     "Liveness": _object({"status": {"const": "alive"}}),
-    "Readiness": _object({"status": {"const": "ready"}}),
+    "Readiness": _object(
+        {
+            "status": {"const": "ready"},
+            "pushes": _object({"from": {"enum": [*PUSHERS]}, "bytes_left": {"type": "integer", "minimum": 0}}),
+        }
+    ),
 }
 
 
@@ -360,12 +373,16 @@ SYNC_PATHS: dict[str, Json] = {
     "/sync/ops": {
         "post": _operation(
             "push_operations",
-            "Offer operations, one a line; refused unless the node was started with --accept-ops",
+            "Offer operations, one a line; refused unless the node's operator lets others push",
             {200: _given("what came of them", _json("PushReport"))},
             {
                 401: "this node takes operations from those who bear a token for that: `unauthorized`",
                 403: "this node takes no operations (`push_off`, `read_only`), or not by this token; or another page's "
                 "`Origin`",
+                429: "this address has pushed what it may in a day (`ration`), or waits for as much as one may "
+                "(`too_many`)",
+                507: "the node keeps no more of others, or none but of those whom its operator knows (`full`); or its "
+                "disk is full",
             },
             body=_PUSHED,
             # With a token or, as the operator chose, without.

@@ -12,6 +12,7 @@ import ipaddress
 import json
 import logging
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -25,15 +26,16 @@ from starlette.responses import Response
 import tui_registry
 from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import ApplyReport, Datastore, Head, StoreError
-from tui_registry.durable import bytes_in, free_bytes
+from tui_registry.durable import free_bytes
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.limits import NodeBounds, place_of
-from tui_registry.node.queues import Client, Queues, Waiting
+from tui_registry.node.limits import NodeBounds
+from tui_registry.node.push_policy import Pusher, PushPolicy, Room
+from tui_registry.node.queues import Client, Queues
 from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
-from tui_registry.node.responses import NodeError, later, problem_of, wrong_method
-from tui_registry.node.tokens import AcceptOps, Tokens
-from tui_registry.node.watch import Counts, Watch, add, name_route
+from tui_registry.node.responses import AtHand, NodeError, later, problem_of, wrong_method
+from tui_registry.node.tokens import Tokens
+from tui_registry.node.watch import Counts, Waiting, Watch, add, name_route
 from tui_registry.present.pulls import report_json, tally_of
 from tui_registry.sync import difference
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
@@ -62,14 +64,11 @@ _SPARE = 64 * 1024**2
 # Before they are read, which takes long where they are thousands. The most that a path has is four.
 _MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
-# No peer's name has a colon.
-_PUSH = "push:"
-OTHERS = f"{_PUSH}others"
 
 
 class LogRoutes:
     """An ASGI app: `/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, `/sync/ops`, which answers 403 unless
-    `accept_ops`, `/health`, `/health/live`, `/health/ready` and `/metrics`. Everything else is the other app's."""
+    others may push, `/health`, `/health/live`, `/health/ready` and `/metrics`. Everything else is the other app's."""
 
     def __init__(
         self,
@@ -78,7 +77,7 @@ class LogRoutes:
         tokens: Tokens,
         queues: Queues,
         *,
-        accept_ops: AcceptOps,
+        policy: PushPolicy,
         bounds: NodeBounds,
         watch: Watch,
         metrics_are_open: bool,
@@ -88,19 +87,19 @@ class LogRoutes:
             metrics_are_open: to whoever comes without a token, as long as there is none for them.
         """
         self._other = other
-        heads = _Kept(datastore, queues, _read_head)
+        self._heads = heads = _Kept(datastore, queues, _read_head)
         health = _Kept(datastore, queues, _read_health)
         self._tiles = _Tiles(datastore, heads, queues, bounds)
         self._reading: dict[str, Callable[[Scope], Awaitable[ASGIApp]]] = {
             "/sync/head": heads.answer,
             "/health": health.answer,
             "/health/live": _alive,
-            "/health/ready": _Readiness(datastore, queues, watch).answer,
-            "/metrics": _Metrics(datastore, tokens, queues, watch, metrics_are_open).answer,
+            "/health/ready": _Readiness(datastore, queues, watch, policy).answer,
+            "/metrics": _Metrics(datastore, tokens, queues, watch, policy, metrics_are_open).answer,
         }
         self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/sync/ops/get": _ByHash(datastore, queues, bounds).answer,
-            "/sync/ops": _Pushes(datastore, tokens, queues, accept_ops, bounds, watch).answer,
+            "/sync/ops": _Pushes(datastore, queues, policy, bounds, watch).answer,
             "/sync/difference": _Differing(datastore, heads, queues, bounds).answer,
             "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds).answer,
         }
@@ -116,6 +115,24 @@ class LogRoutes:
             return
         await answer(scope, receive, send)
 
+    def at_hand(self, scope: Scope) -> AtHand | None:
+        """The head or a tile, where it is asked for as a whole and nothing has to be read for it; None else."""
+        path = str(scope["path"])
+        head = self._heads.at_hand()
+        if head is None or any(name in _CONDITIONS for name, _ in scope["headers"]):
+            return None
+        if path == "/sync/head":
+            known: _Known | None = head.known
+        elif (tile := _tile_in(path)) is not None:
+            known = self._tiles.at_hand(head.head, *tile)
+            path = _TILE_ROUTE
+        else:
+            return None
+        if known is None:
+            return None
+        name_route(scope, path)
+        return known.at_hand()
+
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         if scope["type"] != "http":
             return self._other
@@ -123,7 +140,7 @@ class LogRoutes:
         if path in self._asking:
             name_route(scope, path)
             if scope["method"] != "POST":
-                return wrong_method(["POST"])
+                return wrong_method(["POST"], scope)
             return await self._asking[path](Request(scope, receive))
         tile = None
         if path not in self._reading and (tile := _tile_in(path)) is None:
@@ -132,7 +149,7 @@ class LogRoutes:
             return self._other
         name_route(scope, path if tile is None else _TILE_ROUTE)
         if scope["method"] not in ("GET", "HEAD"):
-            return wrong_method(["GET", "HEAD"])
+            return wrong_method(["GET", "HEAD"], scope)
         if tile is None:
             return await self._reading[path](scope)
         return _as_asked(scope, await self._tiles.find(scope["client"], *tile))
@@ -172,6 +189,9 @@ class _Known:
             (b"content-length", b"%d" % len(body)),
             (b"content-type", media_type.encode()),
         ]
+
+    def at_hand(self) -> AtHand:
+        return AtHand(self._all, self.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app
         # Made anew for each: whoever stands outside may add to them.
@@ -251,10 +271,15 @@ class _Kept:
         now = await self._now(client)
         return now.head, now.known.body
 
-    async def _now(self, client: Client) -> _Of:
+    def at_hand(self) -> _Of | None:
+        """What was told last, where nothing was committed since."""
         if self._last is not None and self._last[0] == self._datastore.changes():
             return self._last[1]
-        return await self._queues.read(client, self._anew)
+        return None
+
+    async def _now(self, client: Client) -> _Of:
+        last = self.at_hand()
+        return await self._queues.read(client, self._anew) if last is None else last
 
     def _anew(self) -> _Of:
         # Looked at first: what is committed while it is read makes it be read once more.
@@ -273,24 +298,30 @@ async def _alive(_scope: Scope) -> ASGIApp:
 class _Readiness:
     """Whether the node should be asked, with the reasons why not: 200 or 503."""
 
-    def __init__(self, datastore: Datastore, queues: Queues, watch: Watch) -> None:
+    def __init__(self, datastore: Datastore, queues: Queues, watch: Watch, policy: PushPolicy) -> None:
         self._datastore = datastore
         self._queues = queues
         self._watch = watch
+        self._policy = policy
 
     async def answer(self, scope: Scope) -> ASGIApp:
         """
         Raises:
             NodeError: `not_ready`, with all reasons; or as `Queues`, whose places being taken is a reason as well.
         """
-        hindrances = [_CLOSING] if self._watch.is_closing else await self._queues.read(scope["client"], self._look)
+        hindrances, room = [_CLOSING], None
+        if not self._watch.is_closing:
+            hindrances, room = await self._queues.read(scope["client"], self._look)
         if hindrances:
             told: list[Json] = [{"code": one.code, "sentence": one.sentence} for one in hindrances]
             said = "; ".join(one.sentence for one in hindrances)
             raise NodeError("not_ready", said, told={"reasons": told}, headers={"cache-control": "no-store"})
-        return _Known(b'{"status":"ready"}', [_UNKEPT], _JSON)
+        # Reads are answered by a node that is full, too.
+        left = 0 if room is None else max(0, room.most - room.taken)
+        pushes: Json = {"from": self._policy.who, "bytes_left": left}
+        return _Known(_spelt({"status": "ready", "pushes": pushes}), [_UNKEPT], _JSON)
 
-    def _look(self) -> list[_Hindrance]:
+    def _look(self) -> tuple[list[_Hindrance], Room]:
         found = []
         try:
             self._datastore.stats()
@@ -305,7 +336,7 @@ class _Readiness:
         room = free_bytes(self._datastore.data_dir) or 0
         if room < _SPARE and not self._datastore.why_read_only:
             found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))
-        return found
+        return found, self._policy.room()
 
 
 class _Hindrance(NamedTuple):
@@ -320,11 +351,20 @@ _CLOSING = _Hindrance("closing", "the node was told to end")
 class _Metrics:
     """What is counted, for those who may know how much is asked here."""
 
-    def __init__(self, datastore: Datastore, tokens: Tokens, queues: Queues, watch: Watch, are_open: bool) -> None:
+    def __init__(
+        self,
+        datastore: Datastore,
+        tokens: Tokens,
+        queues: Queues,
+        watch: Watch,
+        policy: PushPolicy,
+        are_open: bool,
+    ) -> None:
         self._datastore = datastore
         self._tokens = tokens
         self._queues = queues
         self._watch = watch
+        self._policy = policy
         self._are_open = are_open
 
     async def answer(self, scope: Scope) -> ASGIApp:
@@ -345,7 +385,7 @@ class _Metrics:
                     "('token add NAME --scope metrics')",
                 )
         # The copy is made here, where nothing is counted meanwhile.
-        counts, waiting = self._watch.counts.copy(), self._queues.counts()
+        counts, waiting = self._watch.together(self._queues.counts())
         spelt, media_type = await self._queues.read(client, self._told, counts, waiting, headers.get("accept", ""))
         return _Known(spelt, [_UNKEPT], media_type)
 
@@ -355,7 +395,7 @@ class _Metrics:
     def _told(self, counts: Counts, waiting: dict[str, Waiting], accept: str) -> tuple[bytes, str]:
         from tui_registry.node.metrics import exposition  # for most nodes nobody asks
 
-        return exposition(self._datastore, counts, waiting, accept)
+        return exposition(self._datastore, self._policy, counts, waiting, accept, self._watch.member)
 
 
 # What proxies write into a request, and nobody else.
@@ -410,6 +450,13 @@ class _Tiles:
             return self._at_hand(epoch, span) or self._keep(
                 epoch, span, await self._queues.read(client, self._read, epoch, span)
             )
+
+    def at_hand(self, head: Head, epoch: str, name: str) -> _Known | None:
+        """The tile of the log with this head, where nobody has to be waited for to have it."""
+        span = Span.from_name(name)
+        if span is None or head.epoch != epoch or head.size < span.end:
+            return None
+        return self._at_hand(epoch, span)
 
     def _at_hand(self, epoch: str, span: Span) -> _Known | None:
         kept = self._kept.get((epoch, span))
@@ -505,46 +552,44 @@ class _Pushes:
     def __init__(
         self,
         datastore: Datastore,
-        tokens: Tokens,
         queues: Queues,
-        accept_ops: AcceptOps,
+        policy: PushPolicy,
         bounds: NodeBounds,
         watch: Watch,
     ) -> None:
         self._watch = watch
         self._datastore = datastore
-        self._tokens = tokens
         self._queues = queues
-        self._accept_ops = accept_ops
+        self._policy = policy
         self._bounds = bounds
         self._unchecked = _Unchecked(bounds)
-        self._pushers = Pushers(bounds.pushers)
 
     async def answer(self, request: Request) -> Response:
-        if not self._accept_ops:
-            raise NodeError(
-                "push_off", "this node takes no operations from others: its operator may start it so that it does"
-            )
-        if self._accept_ops == "token" and self._tokens.allows(request.headers.get("authorization"), "push") is None:
-            raise NodeError(
-                "unauthorized",
-                "a push to this node needs a bearer token that it knows: its operator makes one ('token add')",
-            )
+        try:
+            return await self._answered(request)
+        except NodeError as error:
+            add(self._watch.counts.refused_pushes, error.code)
+            raise
+
+    async def _answered(self, request: Request) -> Response:
         client: Client = request.scope["client"]
-        source = self._pushers.name(None if client is None else client[0])
-        with self._unchecked.coming(source) as coming:
+        pusher = self._policy.pusher(None if client is None else client[0], request.headers.get("authorization"))
+        # Before it has sent what would not be taken.
+        await self._queues.read(client, self._policy.expect_ration, pusher)
+        with self._unchecked.coming(pusher.source) as coming:
             # Its turn comes after its body: who sends slowly keeps nobody waiting.
             body = await coming.whole(request)
             is_packed = request.headers.get("content-type") == _GZIP
-            report, epoch = await self._queues.push(client, self._push, body, source, is_packed)
+            report, epoch = await self._queues.push(client, self._push, body, pusher, is_packed)
         for outcome, number in tally_of(report).counts().items():
             if outcome != "conflicts":
                 add(self._watch.counts.pushed, outcome, number)
         told = report_json(report, _REJECTIONS_TOLD, self._bounds.hashes)
+        told["left_out_for"] = dict(report.left_out.items())
         told["appended"] = {"epoch": epoch, "ranges": [[start, stop] for start, stop in report.appended]}
         return Response(json.dumps(told, ensure_ascii=False).encode(), 200, None, _JSON)
 
-    def _push(self, body: bytes, source: str, is_packed: bool) -> tuple[ApplyReport, str]:
+    def _push(self, body: bytes, pusher: Pusher, is_packed: bool) -> tuple[ApplyReport, str]:
         bounds = self._bounds
         if is_packed:
             # Never more of it than a push may be: what unpacks to more is not looked at.
@@ -564,11 +609,11 @@ class _Pushes:
             lines = split(body, bounds.push_lines)
         except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
-        if bytes_in(self._datastore.data_dir) >= bounds.push_store_bytes:
-            raise NodeError("full", "this node has no room for more operations from others")
+        # Others may have filled it since.
+        self._policy.expect_ration(pusher)
         # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
         epoch = self._datastore.log.head(make_key=False).epoch
-        return self._datastore.apply(lines, source=source), epoch
+        return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
 
 
 class _Unchecked:
@@ -655,23 +700,6 @@ class _Coming:
             self.size += count
 
 
-class Pushers:
-    """A name for each place that pushes: for the quarantine, and so that what waits on behalf of one place drives out
-    nobody else's. At most `most` places are told apart since the node started."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: set[str] = set()
-
-    def name(self, host: str | None) -> str:
-        """`push:` and an address; for IPv6 its network of 64 bits, which one subscriber has to himself."""
-        place = place_of(host)
-        if place is None or (place not in self._known and len(self._known) >= self._most):
-            return OTHERS
-        self._known.add(place)
-        return _PUSH + place
-
-
 # Comparing
 
 
@@ -692,8 +720,7 @@ class _Differing:
             raise wrong(error.path, str(error)) from None
         client: Client = request.scope["client"]
         head, spelt = await self._heads.told(client)
-        # Parts of the log are looked through; all else is at hand.
-        queue = self._queues.read if asked.prefixes is None else self._queues.search
+        queue = self._queues.read if difference.is_at_hand(asked, head) else self._queues.search
         try:
             told, data = await queue(client, difference.answer, self._datastore, head, asked)
         except difference.QuestionError as error:
@@ -707,16 +734,21 @@ class _Differing:
 
 
 class _Reconciling:
-    """Answers from a snapshot of the log's keys, which is made anew only once the log has grown by an eighth: asking
-    often cannot make a node sort its log often. What came since, a peer reads from the tiles."""
+    """Answers from snapshots of the log's keys, each named by its epoch and its size, so that any process of this
+    replica can make it. A new one is made only once the log has grown by an eighth, and one that another process named
+    only as far as that takes a small part of the time: asking often cannot make a node sort its log often. What came
+    since, a peer reads from the tiles."""
 
     def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
         self._datastore = datastore
         self._heads = heads
         self._queues = queues
         self._bounds = bounds
-        self._kept: _Snapshot | None = None
+        # The latest one, and the one before, about which somebody may still ask.
+        self._kept: list[_Snapshot] = []
         self._making = asyncio.Lock()
+        # When the next one that another process named may be made.
+        self._again = 0.0
 
     async def answer(self, request: Request) -> Response:
         body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
@@ -741,22 +773,53 @@ class _Reconciling:
             raise _moved()
         if head.size > self._bounds.reconcile_ops:
             raise NodeError("not_offered", "this log is too long to be compared: read its tiles")
-        kept = self._kept
-        if size is not None:
-            if kept is None or (kept.epoch, kept.keys.size) != (epoch, size):
-                raise _moved()
-            return kept
+        if type(size) is int:
+            return self._named(epoch, size) or await self._made_elsewhere(client, head, size)
+        kept = self._kept[0] if self._kept else None
         if kept is not None and kept.epoch == epoch and head.size - kept.keys.size <= kept.keys.size // 8:
             return kept
         if self._making.locked():
-            raise NodeError("busy", "the log is being looked through just now: try again in a little while")
+            raise self._busy()
         async with self._making:
-            self._kept = kept = await self._queues.search(client, self._make)
-        return kept
+            return self._keep(await self._queues.search(client, self._make, None))
 
-    def _make(self) -> _Snapshot:
-        head, packed = self._datastore.log.keys()
+    async def _made_elsewhere(self, client: Client, head: Head, size: int) -> _Snapshot:
+        """The snapshot that another process made, made here."""
+        if not head.size // 2 <= size <= head.size:  # no comparison takes so long
+            raise _moved()
+        async with self._making:
+            found = self._named(head.epoch, size)
+            if found is not None:
+                return found
+            began = time.monotonic()
+            if began < self._again:
+                raise self._busy()
+            made = await self._queues.search(client, self._make, size)
+            ended = time.monotonic()
+            self._again = ended + _PART_FOR_OTHERS * (ended - began)
+            if made.epoch != head.epoch:
+                raise _moved()
+            return self._keep(made)
+
+    def _named(self, epoch: str, size: int) -> _Snapshot | None:
+        return next((kept for kept in self._kept if (kept.epoch, kept.keys.size) == (epoch, size)), None)
+
+    def _keep(self, made: _Snapshot) -> _Snapshot:
+        self._kept = sorted([made, *self._kept], key=lambda kept: kept.keys.size, reverse=True)
+        self._kept = [kept for kept in self._kept if kept.epoch == made.epoch][:2]
+        return made
+
+    def _make(self, size: int | None) -> _Snapshot:
+        head, packed = self._datastore.log.keys(size)
         return _Snapshot(head.epoch, Keys(packed))
+
+    @staticmethod
+    def _busy() -> NodeError:
+        return NodeError("busy", "the log is being looked through just now: try again in a little while")
+
+
+# One that another process named is made in the (n + 1)th part of the time, at most.
+_PART_FOR_OTHERS = 4
 
 
 def _moved() -> NodeError:

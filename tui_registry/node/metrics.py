@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from prometheus_client.core import (
@@ -17,23 +18,35 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 import tui_registry
-from tui_registry.datastore import Datastore, StoreError
-from tui_registry.durable import bytes_in, free_bytes
-from tui_registry.node.queues import Waiting
-from tui_registry.node.watch import BUCKETS, Counts
+from tui_registry.datastore import REASONS, Datastore, StoreError
+from tui_registry.durable import free_bytes
+from tui_registry.node.push_policy import PushPolicy
+from tui_registry.node.shared import Member
+from tui_registry.node.watch import BUCKETS, Counts, Waiting
 
 _OURS = "tui_registry"
 
 
-def exposition(datastore: Datastore, counts: Counts, waiting: Mapping[str, Waiting], accept: str) -> tuple[bytes, str]:
+def exposition(
+    datastore: Datastore,
+    policy: PushPolicy,
+    counts: Counts,
+    waiting: Mapping[str, Waiting],
+    accept: str,
+    member: Member | None = None,
+) -> tuple[bytes, str]:
     """The metrics as text, and its media type.
 
     Args:
         counts: a copy. accept: the header of who asks, as OpenMetrics is answered to who names it.
+        member: the worker that is asked, where the node has several.
     """
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    registry.register(_Told(datastore, counts, waiting))
+    if member is None:
+        ProcessCollector(registry=registry)
+    else:
+        registry.register(_Processes(member.shared.processes()))
+    registry.register(_Told(datastore, policy, counts, waiting, member))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -42,8 +55,17 @@ def exposition(datastore: Datastore, counts: Counts, waiting: Mapping[str, Waiti
 
 
 class _Told(Collector):
-    def __init__(self, datastore: Datastore, counts: Counts, waiting: Mapping[str, Waiting]) -> None:
+    def __init__(
+        self,
+        datastore: Datastore,
+        policy: PushPolicy,
+        counts: Counts,
+        waiting: Mapping[str, Waiting],
+        member: Member | None,
+    ) -> None:
+        self._member = member
         self._datastore = datastore
+        self._policy = policy
         self._counts = counts
         self._waiting = waiting
 
@@ -52,17 +74,49 @@ class _Told(Collector):
         build.add_metric((), {"version": tui_registry.__version__})
         yield build
         yield _gauge("start_time_seconds", "When the node began, in Unix seconds.", self._counts.began)
+        shared = None if self._member is None else self._member.shared
+        yield _gauge("workers", "Processes that answer.", 1 if shared is None else len(shared.processes()))
+        lost = 0 if shared is None else shared.died
+        yield _counter("workers_lost", "Workers that died and were begun again.", "", {"": lost})
         yield from _of_requests(self._counts)
         yield from _of_connections(self._counts)
         yield from _of_lines(self._waiting)
         yield _counter("pushed_operations", "Operations that others offered.", "outcome", self._counts.pushed)
+        refused = self._counts.refused_pushes
+        yield _counter("pushes_refused", "Pushes that were not looked at, by code.", "code", refused)
         try:
             replica = [*_of_replica(self._datastore)]
         except StoreError:
             replica = []
         yield _gauge("replica_readable", "Whether the replica can be read.", bool(replica))
         yield from replica
-        yield from _of_disk(self._datastore)
+        yield from _of_disk(self._datastore, self._policy)
+
+
+class _Processes(Collector):
+    """What Prometheus tells of a process, of several together."""
+
+    def __init__(self, processes: list[int]) -> None:
+        self._processes = processes
+
+    def collect(self) -> Iterator[Metric]:
+        together: dict[str, Metric] = {}
+        for process in self._processes:
+            for metric in ProcessCollector(pid=partial(int, process), registry=None).collect():
+                known = together.setdefault(metric.name, metric)
+                if known is metric:
+                    continue
+                # Each has its own bound of files, and its own beginning.
+                of_all = min if metric.name in ("process_max_fds", "process_start_time_seconds") else _sum_of
+                known.samples = [
+                    mine._replace(value=of_all(mine.value, theirs.value))
+                    for mine, theirs in zip(known.samples, metric.samples, strict=True)
+                ]
+        yield from together.values()
+
+
+def _sum_of(one: float, other: float) -> float:
+    return one + other
 
 
 def _of_requests(counts: Counts) -> Iterator[Metric]:
@@ -127,6 +181,9 @@ def _of_replica(datastore: Datastore) -> Iterator[Metric]:
     yield _gauge("conflicts", "Records of which several versions are live.", stats.conflicts)
     kept_out = {"pending": stats.pending, "rejected": stats.rejected, "unsupported": stats.unsupported}
     yield _gauges("operations_kept_out", "Operations that are not in the log, by why.", "why", kept_out)
+    counts = datastore.rations.counts()
+    left_out: dict[str, float] = {reason: counts.get(reason, 0) for reason in REASONS}
+    yield _gauges("operations_left_out", "Operations that are left out, by why.", "reason", left_out)
     yield _gauge("index_share", "How much of the word index is made, from 0 to 1.", datastore.indexed_share())
     yield _gauge("writable", "Whether the replica can be written, as far as was looked.", not datastore.why_read_only)
     # The names of peers are the operator's, but there may be thousands.
@@ -140,8 +197,14 @@ def _of_replica(datastore: Datastore) -> Iterator[Metric]:
         yield _gauge("peers_oldest_pull_seconds", "Since the last whole pull from the peer that waits longest.", oldest)
 
 
-def _of_disk(datastore: Datastore) -> Iterator[Metric]:
-    yield _gauge("replica_bytes", "The replica's files.", bytes_in(datastore.data_dir))
+def _of_disk(datastore: Datastore, policy: PushPolicy) -> Iterator[Metric]:
+    room = policy.room()
+    yield _gauge("replica_bytes", "The replica's files.", room.taken)
+    rooms = {"strangers": room.strangers, "all": room.most}
+    yield _gauges("room_bytes", "Up to which size of the replica's files pushes are taken.", "of", rooms)
+    accepts = InfoMetricFamily(f"{_OURS}_pushes", "From whom operations are taken.")
+    accepts.add_metric((), {"from": policy.who})
+    yield accepts
     free = free_bytes(datastore.data_dir)
     if free is not None:
         yield _gauge("disk_free_bytes", "Room on the replica's disk.", free)

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
+from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import PIECE, NodeBounds, place_of
 from tui_registry.node.pages import HEADERS, is_page, refusal_page
 
@@ -70,6 +71,7 @@ _STATUS = {
     "locked": 503,
     "busy": 503,
     "too_many": 429,
+    "ration": 429,
     "header_too_large": 431,
     "disk_full": 507,
     "read_only": 403,
@@ -146,10 +148,14 @@ def later(code: str, why: str, seconds: float) -> NodeError:
     return NodeError(code, f"{why}: try again in {after} s", headers={"retry-after": str(after)})
 
 
-def wrong_method(methods: Iterable[str]) -> Response:
+def wrong_method(methods: Iterable[str], scope: Scope) -> Response:
     """The answer to a method that a path does not take."""
     allow = {"allow": ", ".join(methods)}
-    return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+    return problem(405, "method", f"this path does not take that method: see {_docs(scope)}", headers=allow)
+
+
+def _docs(scope: Scope) -> str:
+    return f"{scope.get('root_path', '')}/docs"
 
 
 def problem_of(error: Exception, scope: Scope) -> tuple[Response, bool]:
@@ -181,6 +187,13 @@ def of_error(error: RegistryError) -> Response:
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else {}
     found = error.problems if isinstance(error, InvalidRecord) else ()
     return problem(status, error.code, error.sentence, found, {**headers, **more}, told)
+
+
+class AtHand(NamedTuple):
+    """An answer of 200 whose bytes are known without waiting for anything. `fields`: its header, but for the date."""
+
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
 
 
 class PacedAnswers:
@@ -271,10 +284,10 @@ def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return _unforeseen(request, error)
     if error.status_code == 404:
-        return problem(404, "no_route", "there is nothing at this path: /docs lists what there is")
+        return problem(404, "no_route", f"there is nothing at this path: {_docs(request.scope)} lists what there is")
     if error.status_code == 405:
         # Starlette names the methods of the first route that has the path; each of ours has one method.
-        return wrong_method(_methods_of(request))
+        return wrong_method(_methods_of(request), request.scope)
     return problem(error.status_code, f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
 
 

@@ -7,8 +7,18 @@ from typing import Literal, TypeAlias
 from tui_registry.datastore import Datastore, TokenScope
 from tui_registry.node.responses import NodeError
 
-# Whether a node takes operations from others: from nobody, from anybody, or from those who bear a token for pushing.
-AcceptOps: TypeAlias = bool | Literal["token"]
+# Whether a node takes operations from others: from nobody, from anybody, from those who bear a token for pushing, or
+# from whoever brings what a key signed that has a name here.
+AcceptOps: TypeAlias = bool | Literal["token", "named"]
+
+
+def accepting(who: str) -> AcceptOps:
+    """What one of `settings.PUSHERS` says; the empty word says nobody."""
+    match who:
+        case "token" | "named":
+            return who
+        case _:
+            return who == "anybody"
 
 
 class Tokens:

@@ -290,7 +290,8 @@ class PushResult(Tally):
         if not self.offered:
             return f"{self.peer}: has everything that is here"
         came = f"{exact(self.applied)} new to it, {exact(self.rejected)} rejected"
-        return f"{self.peer}: offered {exact(self.offered)}, {came}"
+        left = f", {exact(self.left_out)} left out by its own choice" if self.left_out else ""
+        return f"{self.peer}: offered {exact(self.offered)}, {came}{left}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class Bounds:
             endless peers cannot keep the honest ones waiting.
         incoming_bytes: of tiles that one pull keeps beside the replica until they are stored, so that they need not
             travel again after a kill.
+        room_bytes: pulls end once the replica's files are this big; None for as much as the disk takes.
         refused_entries, unkept_entries: of one log in one pull that break a rule, or that this version cannot keep.
         push_ops, push_bytes: of one request.
         reconcile_least: ops in a log that is worth comparing before it is read. reconcile_ops: ops here up to which
@@ -77,6 +78,7 @@ class Bounds:
     peers_at_once: int = 8
     turn_seconds: float = 900.0
     incoming_bytes: int = 64 * 1_048_576
+    room_bytes: int | None = None
     refused_entries: int = 65_536
     unkept_entries: int = 262_144
     push_ops: int = 512

@@ -313,6 +313,8 @@ class HttpTransport:
                         "not_accepted",
                         "does not take operations from others. Ask its operator for `serve --accept-ops`",
                     )
+                if response.status_code in (429, 507):
+                    await self._expect_room(response)
                 self._expect_ok(response)
                 return await self._whole(response, self._bounds.answer_bytes, "its answer")
 
@@ -359,8 +361,8 @@ class HttpTransport:
     async def __aexit__(self, *details: object) -> None:
         await self._origin.__aexit__(*details)
         error = details[1]
-        # Of a full disk we keep nothing that can be fetched again.
-        is_done = error is None or (isinstance(error, RegistryError) and error.code == "disk_full")
+        # Where there is no room we keep nothing that can be fetched again.
+        is_done = error is None or (isinstance(error, RegistryError) and error.code in ("disk_full", "no_room"))
         await asyncio.to_thread(self._incoming.close, is_done=is_done)
 
     # How: one request
@@ -537,6 +539,17 @@ class HttpTransport:
         raise self._fail(
             f"http_{status}", f"answers with status {status} where a registry would not. Check the address"
         )
+
+    async def _expect_room(self, response: httpx.Response) -> None:
+        """Say why a node takes no more of this, where that is so and it says why: it would not take it again soon."""
+        data = await self._whole(response, self._bounds.head_bytes, "its answer")
+        try:
+            tree: Json = json.loads(data)
+        except (ValueError, RecursionError):
+            return
+        told = tree if isinstance(tree, dict) else {}
+        if told.get("code") in ("ration", "full"):
+            raise self._fail("not_accepted", f"takes no more: {safe_text(str(told.get('detail')), 400)}")
 
     def _fail(self, code: str, reason: str) -> SyncError:
         return SyncError(self._peer, code, reason)

@@ -469,13 +469,13 @@ class _Pull:
                 break
             report = await self._keep(lines)
             left -= useful
-            is_room = not report.deferred or report.applied > 0
+            is_room = not report.left_out["source_full"] or report.applied > 0
         return is_room
 
     async def _ask_first(self, transport: Transport) -> RemoteHead | None:
         """The head of a peer that nothing is known of, and what its log differs in; None where it does not tell so."""
         ours = await in_thread(self._datastore.log.head, make_key=False)
-        if not is_worth_asking(ours.size, ours.size, 0):
+        if not is_worth_asking(ours.size, ours.size, 0, self._bounds):
             return None
         found = await compare(self._datastore, self._peer.name, transport, self._bounds)
         self._compared = found is not None
@@ -504,7 +504,7 @@ class _Pull:
         if ours is not None and LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
             return Compared(remote, ours)
         size = (await in_thread(self._datastore.log.head, make_key=False)).size
-        if not remote.differs or not is_worth_asking(size, remote.head.size, cursor.start):
+        if not remote.differs or not is_worth_asking(size, remote.head.size, cursor.start, self._bounds):
             return None
         self._compared = True
         found = await compare(
@@ -532,7 +532,7 @@ class _Pull:
 
     async def _listed(self, transport: Transport, remote: RemoteHead) -> Cursor | None:
         ours = await in_thread(self._datastore.log.head, make_key=False)
-        if not is_worth_asking(ours.size, remote.head.size, 0):
+        if not is_worth_asking(ours.size, remote.head.size, 0, self._bounds):
             return None
         self._compared = True
         moved = await listed(self._datastore, self._peer.name, transport, remote, self._bounds, self._keep)
@@ -563,6 +563,7 @@ class _Pull:
 
     async def _keep(self, lines: list[bytes]) -> ApplyReport:
         """Store operations that were asked for by hash."""
+        await in_thread(self._datastore.expect_room, self._bounds.room_bytes)
         report = await in_thread(self._datastore.apply, lines, source=self._peer.name)
         self._count(report, None)
         return report
@@ -596,6 +597,7 @@ class _Pull:
 
     async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> tuple[ApplyReport, Cursor]:
         start = cursor.start
+        await in_thread(self._datastore.expect_room, self._bounds.room_bytes)
         report, cursor = await in_thread(self._datastore.peers.store_entries, self._peer.name, cursor, arrivals)
         self._read += len(arrivals)
         self._count(report, start)

@@ -10,6 +10,7 @@ from typing import Any
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, hex_word, indexed_share
+from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import (
@@ -23,6 +24,7 @@ from tui_registry.replica.store.stored import (
     stored_id,
     unpacked,
 )
+from tui_registry.replica.unshared import SaidBy, said_of
 
 DAY = 86_400
 
@@ -49,6 +51,7 @@ class Row(NamedTuple):
         created_at, updated_at: Unix seconds.
         heads: the number of live heads; more than one is a conflict.
         future: updated_at lies more than a day ahead of this machine's clock.
+        like: whose name its name looks like, as this replica sees it; None also where nobody asked for that.
         status: what its manifest says of it: None where it is to be used, `Deprecated`, `Withdrawn`, or a word of its
             owner's, which is foreign text. `present.manifests.said_status` says it.
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
@@ -69,6 +72,7 @@ class Row(NamedTuple):
     updated_at: int
     heads: int
     future: bool
+    like: Like | None = None
     status: str | None = None
     manifest_heads: int = 0
 
@@ -135,6 +139,8 @@ class Entry(NamedTuple):
         mine: signed by this replica's identity.
         owner_name: the local name of the owner's key, None when the user has not named it.
         size: bytes of the winning op.
+        like: whose name its name looks like, as this replica sees it.
+        said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
         status: as in `Row`.
     """
 
@@ -148,6 +154,8 @@ class Entry(NamedTuple):
     owner_name: str | None
     future: bool
     size: int
+    like: Like | None = None
+    said_by: tuple[SaidBy, ...] = ()
     status: str | None = None
 
     @property
@@ -246,6 +254,7 @@ class Catalogue:
             if row is None:
                 return None
             rid, code, owner, kept, owner_name, updated_at, status = row
+            own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
                 return None
@@ -259,10 +268,12 @@ class Catalogue:
                 heads=tuple(sorted(head.hash for head in heads)),
                 live_heads=live_of(heads),
                 problems=tuple(check_among(db, found, record)),
-                mine=owner.hex() == self._key.known_address(db),
+                mine=owner.hex() == own,
                 owner_name=owner_name,
                 future=updated_at > self._clock() + DAY,
                 size=len(unpacked(kept)),
+                like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
+                said_by=said_of(db, owner),
                 status=status,
             )
 
@@ -303,14 +314,14 @@ class Catalogue:
 
     def conflicts(self, limit: int) -> list[Row]:
         """The records of which, or of whose manifests, several versions are live, those of this replica's key first,
-        then the last updated. What is muted is left out."""
+        then the last updated. What is dated ahead of the clock comes last, what is muted is left out."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM catalogue c WHERE ({IN_CONFLICT}) AND NOT EXISTS "
                 "(SELECT 1 FROM kept_out k WHERE k.owner = c.owner AND k.muted_at IS NOT NULL) "
-                "ORDER BY c.owner = ? DESC, c.updated_at DESC, c.rid DESC LIMIT ?",
-                (bytes.fromhex(self._key.known_address(db)), limit),
+                "ORDER BY c.owner = ? DESC, c.updated_at > ?, c.updated_at DESC, c.rid DESC LIMIT ?",
+                (bytes.fromhex(self._key.known_address(db)), now, limit),
             )
             return [row_of(values, now) for values in rows]
 
@@ -360,6 +371,7 @@ def row_of(values: Sequence[Any], now: int) -> Row:
             updated_at,
             live,
             future,
+            None,
             status,
             manifest,
         )

@@ -170,7 +170,7 @@ class Arrival:
     @property
     def is_unjudged(self) -> bool:
         """Whether rules 1 to 5 were not applied to it, as its owner is blocked."""
-        return self.left is not None and self.op is None and self.error is None
+        return self.left is not None and not self.known and self.op is None and self.error is None
 
     def take(self, verdict: Verdict) -> None:
         """Note what rules 1 to 5 say of it."""

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from tui_registry.frozen import NamedTuple
+from tui_registry.replica.log.left_out import OVERHEAD_BYTES
 
 
 class FirstSeen(NamedTuple):
@@ -45,3 +46,40 @@ def write_first_seen(db: sqlite3.Connection, appended: Iterable[tuple[int, First
             runs.append((place, *seen))
             current = seen
     db.executemany("INSERT INTO arrivals (idx, arrived_at, source, batch) VALUES (?, ?, ?, ?)", runs)
+
+
+class Came(NamedTuple):
+    """Operations that came together and stand side by side in the log.
+
+    Attributes:
+        arrived_at: Unix seconds. source: as for `FirstSeen`.
+        stop: the place behind the last of them.
+        bytes: about what they take on disk.
+    """
+
+    arrived_at: int
+    source: str
+    stop: int
+    ops: int
+    bytes: int
+
+
+def pushed_since(db: sqlite3.Connection, start: int, since: int) -> list[Came]:
+    """What others pushed.
+
+    Args:
+        start: the place of the log to begin at.
+        since: Unix seconds; what came before is left out.
+    """
+    runs = db.execute(
+        "SELECT max(idx, :start), stop, arrived_at, source FROM ("
+        " SELECT idx, arrived_at, source, lead(idx, 1, (SELECT size FROM replica)) OVER (ORDER BY idx) AS stop"
+        " FROM arrivals WHERE idx >= coalesce((SELECT max(idx) FROM arrivals WHERE idx <= :start), 0)"
+        ") WHERE stop > :start AND arrived_at >= :since AND source >= 'push:' AND source < 'push;' ORDER BY idx",
+        {"start": start, "since": since},
+    ).fetchall()
+    ask = "SELECT coalesce(sum(length(body) + ?), 0) FROM ops WHERE idx >= ? AND idx < ?"
+    return [
+        Came(arrived_at, source, stop, stop - begin, db.execute(ask, (OVERHEAD_BYTES, begin, stop)).fetchone()[0])
+        for begin, stop, arrived_at, source in runs
+    ]

@@ -54,7 +54,7 @@ class Ration(NamedTuple):
     Attributes:
         named_only: only operations of keys that have a name here.
         owner_ops, owner_bytes: the most that this replica holds of one owner, in operations and in bytes on disk,
-            while these come from here.
+            while these come from here; keys that have a name here are held to neither.
         source_ops, source_bytes: the most that this replica holds of what one source (a peer, a place that pushes)
             brought first.
     """
@@ -246,20 +246,37 @@ class Rations:
                 for digest, address, reason, source, size, at, wanted in rows
             ]
 
-    def groups(self, limit: int = 200) -> list[LeftOutGroup]:
-        """What was left out, by owner and reason, the largest first."""
+    def groups(self, limit: int = 200, *, owner: str | None = None) -> list[LeftOutGroup]:
+        """What was left out, by owner and reason, the largest first.
+
+        Args:
+            owner: only of this one.
+        """
+        which = None if owner is None else _address(owner)
         with self._pool.read() as db:
             rows = db.execute(
                 "SELECT owner, reason, count(*), sum(size), max(at), sum(wanted > 0) FROM left_out "
-                "GROUP BY owner, reason ORDER BY 3 DESC, owner, reason LIMIT ?",
-                (max(0, limit),),
+                "WHERE ? IS NULL OR owner = ? GROUP BY owner, reason ORDER BY 3 DESC, owner, reason LIMIT ?",
+                (which, which, max(0, limit)),
             )
-            return [LeftOutGroup(owner.hex(), REASONS[reason], *rest) for owner, reason, *rest in rows]
+            return [LeftOutGroup(address.hex(), REASONS[reason], *rest) for address, reason, *rest in rows]
 
     def count(self) -> int:
         """How many operations that were left out are remembered."""
         with self._pool.read() as db:
             return int(db.execute("SELECT count(*) FROM left_out").fetchone()[0])
+
+    def counts(self) -> dict[Reason, int]:
+        """How many of them for each reason that there is."""
+        with self._pool.read() as db:
+            rows = db.execute("SELECT reason, count(*) FROM left_out GROUP BY reason ORDER BY reason")
+            return {REASONS[reason]: count for reason, count in rows}
+
+    def waiting(self, *, source: str) -> int:
+        """How many operations that a source sent last would be asked for if they were taken in."""
+        with self._pool.read() as db:
+            ask = "SELECT count(*) FROM left_out WHERE reason <> ? AND source = ? AND wanted = 0"
+            return int(db.execute(ask, (_code("blocked"), source)).fetchone()[0])
 
     def take_in(self, *, owner: str | None = None, source: str | None = None) -> int:
         """Ask at the next sync for what waits, and take it whatever the rations say; how many operations these are.
@@ -393,7 +410,7 @@ class Admission:
         if self._rations:
             _count_usage(db)
         (self._own,) = db.execute("SELECT address FROM replica").fetchone()
-        self._named = _named(db) if any(one.named_only for one in self._rations) else frozenset()
+        self._named = _named(db) if self._rations else frozenset()
         self._in_bytes = any(one.owner_bytes is not None or one.source_bytes is not None for one in self._rations)
         any_left, any_wanted = db.execute(
             "SELECT EXISTS (SELECT 1 FROM left_out), EXISTS (SELECT 1 FROM left_out WHERE wanted = ?)", (_ON_PURPOSE,)
@@ -482,7 +499,7 @@ class Admission:
         for one in self._rations:
             if _is_over(self._used, size, one.source_ops, one.source_bytes):
                 return "source_full"
-            if _is_over(of_owner, size, one.owner_ops, one.owner_bytes):
+            if owner not in self._named and _is_over(of_owner, size, one.owner_ops, one.owner_bytes):
                 return "owner_full"
         return None
 
@@ -506,9 +523,14 @@ def remember(db: sqlite3.Connection, rows: Iterable[tuple[bytes, str, Reason, st
     """
     (count,) = db.execute("SELECT count(*) FROM left_out").fetchone()
     kept: set[bytes] = set()
+    is_full = False
     for digest, owner, reason, source, size in rows:
         if count >= MAX_LEFT_OUT and not _is_left(db, digest):
-            continue
+            freed = 0 if is_full else _make_room(db, source)
+            is_full = not freed
+            if is_full:
+                continue
+            count -= freed
         count += db.execute(
             "INSERT INTO left_out (hash, owner, reason, source, size, at) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (hash) DO NOTHING",
@@ -679,31 +701,61 @@ def want_removed(db: sqlite3.Connection, peer: str) -> None:
 
 
 def named_since(db: sqlite3.Connection) -> list[bytes]:
-    """The owners of whom something was left out for want of a name, and who have one by now."""
+    """The owners of whom something was left out because they had no name, and who have one by now."""
     rows = db.execute(
         "SELECT n.address FROM owner_names n WHERE EXISTS "
-        "(SELECT 1 FROM left_out l WHERE l.owner = n.address AND l.reason = ? AND l.wanted = 0)",
-        (_code("unnamed"),),
+        "(SELECT 1 FROM left_out l WHERE l.owner = n.address AND l.reason IN (?, ?) AND l.wanted = 0)",
+        _FOR_A_NAME,
     )
     return [owner for (owner,) in rows]
 
 
 def want_named(db: sqlite3.Connection, owners: Iterable[bytes]) -> None:
-    """Ask for what was left out of these owners for want of a name."""
+    """Ask for what was left out of these owners because they had no name."""
     for owner in owners:
-        want(db, "owner = ? AND reason = ?", (owner, _code("unnamed")), owner)
+        want(db, "owner = ? AND reason IN (?, ?)", (owner, *_FOR_A_NAME), owner)
 
 
 def look_again(db: sqlite3.Connection) -> None:
-    """Something has changed that may make room, or give a name: what waits for that is looked at again."""
-    codes = tuple(_code(reason) for reason in (*sorted(DEFERRED), "unnamed"))
-    want(db, f"reason IN ({marks(codes)})", codes, None)
+    """Something has changed that may make room: what fits by now is asked for at the next sync. Not all that waits,
+    which would be fetched for nothing."""
+    by_source = _read_rations(db)
+    named = _named(db)
+    codes = [_code(reason) for reason in REASONS if reason in DEFERRED or reason == "unnamed"]
+    waiting = db.execute(
+        f"SELECT DISTINCT source, owner, reason FROM left_out WHERE wanted = 0 AND reason IN ({marks(codes)})", codes
+    ).fetchall()
+    fitting: dict[bytes, None] = {}
+    for source, owner, code in waiting:
+        scope = PUSHES if source.startswith(PUSHES) else source
+        rations = [one for one in (by_source.get(EVERYBODY), by_source.get(scope)) if one is not None]
+        is_named = owner.hex() in named
+        if REASONS[code] == "unnamed":
+            fits = is_named or not any(one.named_only for one in rations)
+        elif REASONS[code] == "source_full":
+            used = _usage(db, "sources", "source", source)
+            fits = not any(_is_over(used, 1, one.source_ops, one.source_bytes) for one in rations)
+        else:
+            used = _usage(db, "owners", "address", owner)
+            fits = is_named or not any(_is_over(used, 1, one.owner_ops, one.owner_bytes) for one in rations)
+        if fits:
+            fitting[owner] = None
+    # Of what is not remembered nobody knows why it was left out.
+    fitting.update((owner, None) for (owner,) in db.execute("SELECT DISTINCT owner FROM left_at WHERE beyond > 0"))
+    which = f"reason IN ({marks(codes)})"
+    if len(fitting) > _OWNERS_TOLD:
+        want(db, which, codes, None)
+        return
+    for owner in fitting:
+        want(db, f"owner = ? AND {which}", (owner, *codes), owner)
 
 
 # How
 
 # Wanted as far as the rations allow, or whatever they say.
 _IF_ROOM, _ON_PURPOSE = 1, 2
+# What a name lets in.
+_FOR_A_NAME = (REASONS.index("unnamed"), REASONS.index("owner_full"))
 _IS_BLOCKED = "(SELECT 1 FROM kept_out k WHERE k.owner = {owner} AND k.blocked_at IS NOT NULL)"
 
 
@@ -740,6 +792,28 @@ def want(
 
 def _is_left(db: sqlite3.Connection, digest: bytes) -> bool:
     return db.execute("SELECT 1 FROM left_out WHERE hash = ?", (digest,)).fetchone() is not None
+
+
+def _make_room(db: sqlite3.Connection, source: str) -> int:
+    """Forget the newest hashes of the source that has most, unless it is this one: who floods makes nobody else's
+    forgotten. How many that are; its log is read again where they are wanted."""
+    greediest, count = db.execute(
+        "SELECT source, count(*) FROM left_out GROUP BY source ORDER BY 2 DESC, source LIMIT 1"
+    ).fetchone()
+    if greediest == source:
+        return 0
+    rows = db.execute(
+        "DELETE FROM left_out WHERE seq IN (SELECT seq FROM left_out WHERE source = ? ORDER BY seq DESC LIMIT ?) "
+        "RETURNING owner",
+        (greediest, max(1, count // 16)),
+    ).fetchall()
+    forgotten = Counter(owner for (owner,) in rows)
+    forgotten[_OTHERS] = len(rows)
+    db.executemany(
+        "UPDATE left_at SET beyond = beyond + ? WHERE peer = ? AND owner = ?",
+        ((number, greediest, owner) for owner, number in forgotten.items()),
+    )
+    return len(rows)
 
 
 def _code(reason: Reason) -> int:

@@ -22,7 +22,7 @@ from tui_registry.query.folding import words as folded_words
 from tui_registry.records.schema import MANIFEST_RULES
 from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CODE
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
-from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
 from tui_registry.replica.log.left_out import hashes_left_out, left_among
 from tui_registry.replica.log.versions import (
     Child,
@@ -209,6 +209,7 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._processes = 1
         self._signed: tuple[Head, str] | None = None
         self._kept_sets: Sets | None = None
 
@@ -338,6 +339,16 @@ class Log:
                 {"new": new or os.urandom(16).hex(), "old": epoch},
             )
 
+    def pushed_since(self, start: int, since: int) -> list[Came]:
+        """What others pushed: runs of operations that came together, in the order of the log.
+
+        Args:
+            start: the place of the log to begin at.
+            since: Unix seconds; what came before is left out.
+        """
+        with self._pool.read() as db:
+            return pushed_since(db, start, since)
+
     def lines(self, start: int, stop: int) -> list[bytes]:
         """The exact bytes of ops start..stop of the log, without line ends."""
         with self._pool.read() as db:
@@ -350,13 +361,21 @@ class Log:
             rows = db.execute("SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
             return [digest for (digest,) in rows]
 
-    def keys(self) -> tuple[Head, bytes]:
+    def keys(self, size: int | None = None) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
-        ascending. It reads the whole log."""
+        ascending. It reads the whole log.
+
+        Args:
+            size: of the first so many ops alone.
+        """
         keys = bytearray()
         with self._pool.read() as db:
             head = self._with_set(db, _read_head(db))
-            for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
+            rows = db.execute(
+                "SELECT updated_at, hash FROM ops WHERE idx < ? ORDER BY updated_at, hash",
+                (head.size if size is None else size,),
+            )
+            for updated_at, digest in rows:
                 keys += updated_at.to_bytes(8, "big") + digest
         return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
@@ -477,8 +496,12 @@ class Log:
         from tui_registry.replica.log.verifier import Verifier
 
         if self._verifier is None:
-            self._verifier = Verifier()
+            self._verifier = Verifier(processes=self._processes)
         return self._verifier
+
+    def share_cores(self, processes: int) -> None:
+        """Leave the other cores to the other processes where so many judge lines of one replica; before any is."""
+        self._processes = processes
 
     def close(self) -> None:
         """Let the processes go that judge."""

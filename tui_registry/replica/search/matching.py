@@ -73,7 +73,14 @@ State = list[str | int | None]
 
 
 class Ask(NamedTuple):
-    """One window of a search: `now` in Unix seconds, `cursor` from the window before (or after, `backwards`)."""
+    """One window of a search: `now` in Unix seconds, `cursor` from the window before (or after, `backwards`), `counted`
+    where it is to be known how many match.
+
+    Attributes:
+        by_arrival: a time that is still to come counts as the one at which the operation first came here. That is this
+            replica's own knowledge, so strangers are answered without.
+        first: the owners whose records come first among those whose names fit as well.
+    """
 
     query: Query
     kind: Kind | None
@@ -83,6 +90,9 @@ class Ask(NamedTuple):
     now: int
     context: Context
     backwards: bool = False
+    counted: bool = True
+    by_arrival: bool = False
+    first: tuple[bytes, ...] = ()
 
 
 class Source(NamedTuple):
@@ -98,9 +108,13 @@ def stale_cursor() -> QueryError:
     return QueryError("the cursor is not one of this search: start again without it", 0)
 
 
-def listed(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:
+def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> list[int] | None:
     """The rids of all matches, in any order, where they are few; None where they may be more, and for the query for
-    everything."""
+    everything.
+
+    Args:
+        most: where no more than so many are of use, those that the index alone tells are not looked for.
+    """
     if compiled.is_everything or (compiled.is_kind and _kinds(db)[compiled.kind or 0] > LISTED):
         return None
     if compiled.ids is not None:
@@ -121,11 +135,11 @@ def listed(db: sqlite3.Connection, compiled: Compiled) -> list[int] | None:
         if found is not None or compiled.match is None:
             return found
     if compiled.named is not None and compiled.columns is not None:
-        found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled)
+        found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled, most)
     elif compiled.match is None:
         found = _few(db, "SELECT rid FROM catalogue", (), compiled.whole)
     else:
-        found = _few(db, _IN_WORDS, (compiled.match,), compiled.rest)
+        found = _few(db, _IN_WORDS, (compiled.match,), compiled.rest, most)
     return _in_a_rare_range(db, compiled) if found is None else found
 
 
@@ -147,9 +161,11 @@ def source(compiled: Compiled, rids: list[int] | None, limit: int) -> Source:
     return Source(f"{recent} recent CROSS JOIN catalogue c ON c.rid = recent.rid", where, [*bound, *parameters])
 
 
-def of_rids(rids: list[int]) -> Source:
-    """The rows of these rids."""
-    return Source("json_each(?) listed CROSS JOIN catalogue c ON c.rid = listed.value", "1", [json.dumps(rids)])
+def of_rids(rids: list[int], condition: Condition = ("1", [])) -> Source:
+    """The rows of these rids that a condition holds for."""
+    where, parameters = condition
+    rows = "json_each(?) listed CROSS JOIN catalogue c ON c.rid = listed.value"
+    return Source(rows, where, [json.dumps(rids), *parameters])
 
 
 def count(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None) -> tuple[int, bool]:
@@ -195,11 +211,13 @@ def _again(parts: Sequence[Node]) -> Node:
     return And(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
-def estimate(db: sqlite3.Connection, match: str) -> float:
-    """How many records match an expression: how dense the newest lie says it."""
-    newest = "SELECT rowid AS rid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
-    last, first = db.execute(f"SELECT max(rid), min(rid) FROM ({newest})", (match, _NEWEST)).fetchone()
-    return _NEWEST / float(max(1, last - first)) * sum(_kinds(db))
+def estimate(db: sqlite3.Connection, match: str, newest: int | None = None) -> float:
+    """How many records match an expression: how dense so many of the newest lie says it."""
+    among = "SELECT rowid AS rid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
+    last, first, found = db.execute(
+        f"SELECT max(rid), min(rid), count(*) FROM ({among})", (match, newest or _NEWEST)
+    ).fetchone()
+    return found / float(max(1, last - first)) * sum(_kinds(db)) if found else 0.0
 
 
 def rarity(db: sqlite3.Connection) -> Callable[[str], bool]:
@@ -254,6 +272,12 @@ def most_selective(db: sqlite3.Connection, matches: Sequence[str]) -> str | None
     return match if fewest <= _SMALL_PART * sum(_kinds(db)) else None
 
 
+def records(db: sqlite3.Connection, kind: int | None) -> int:
+    """How many records there are, of one kind or of both."""
+    kinds = _kinds(db)
+    return sum(kinds) if kind is None else kinds[kind]
+
+
 def _kinds(db: sqlite3.Connection) -> tuple[int, int]:
     """How many models and how many agents there are."""
     models, agents = db.execute("SELECT models, agents FROM replica").fetchone()
@@ -261,10 +285,14 @@ def _kinds(db: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _few(
-    db: sqlite3.Connection, statement: str, parameters: tuple[Parameter | None, ...], condition: Condition
+    db: sqlite3.Connection,
+    statement: str,
+    parameters: tuple[Parameter | None, ...],
+    condition: Condition,
+    most: int = LISTED,
 ) -> list[int] | None:
     """The rids of a statement that a condition holds for, None where they are many."""
-    most = LISTED if condition[0] == "1" else _CHECKED
+    most = min(most, LISTED) if condition[0] == "1" else _CHECKED
     count, found = db.execute(
         f"SELECT count(*), json_group_array(rid) FROM ({statement} LIMIT ?)", [*parameters, most + 1]
     ).fetchone()
@@ -279,14 +307,14 @@ def _all(db: sqlite3.Connection, statement: str, parameters: Sequence[Parameter 
 
 
 def _in_names_and_elsewhere(
-    db: sqlite3.Connection, named: str, columns: Condition, compiled: Compiled
+    db: sqlite3.Connection, named: str, columns: Condition, compiled: Compiled, most: int
 ) -> list[int] | None:
     """As `_few` of all matches, those in names read from their own index: a phrase of common words is read there in a
     tenth of the time."""
-    found = _few(db, "SELECT rowid AS rid FROM names WHERE names MATCH ?", (named,), columns)
+    found = _few(db, "SELECT rowid AS rid FROM names WHERE names MATCH ?", (named,), columns, most)
     if found is None:
         return None
-    elsewhere = _few(db, _IN_WORDS, (compiled.elsewhere,), compiled.rest)
+    elsewhere = _few(db, _IN_WORDS, (compiled.elsewhere,), compiled.rest, most)
     return None if elsewhere is None else sorted({*found, *elsewhere})
 
 
@@ -324,7 +352,7 @@ def _kept(db: sqlite3.Connection, rids: list[int], condition: Condition) -> list
 # ---- windows in the order of a column --------------------------------------------------------------------------------
 
 # So many matches are read and ordered as a whole; with more of them the walk skips what is not in their list.
-_FEW = 2_000
+FEW = 2_000
 # So many matches and more are not listed for a walk: looking at row after row fills a window sooner. A look at columns
 # costs a microsecond or two, one at the word index seventy.
 _MANY = 30_000
@@ -334,52 +362,175 @@ _DENSE = 0.05
 # A list of more than this costs more than it can save.
 _LONGEST = 400_000
 _SAMPLED_FOR_SHARE = 1_000
+# Rows of an order that are looked at before anything is listed, where half of them are likely to fill the window; and
+# how many of the newest matches tell whether that is likely.
+_SOON = 2_000
+_GLANCED_AT = 250
+
+
+def window_soon(
+    db: sqlite3.Connection, ask: Ask, compiled: Compiled, sort: Sort, state: State | None
+) -> tuple[list[Found], State | None] | None:
+    """As `window`, from the first rows of its order alone; None where they are not likely to fill it, or do not.
+
+    That lists nothing, so that nothing is known of how many match. The newest matches may be made to look dense, which
+    is why the rows are bounded besides.
+    """
+    columns = _by_columns(compiled)
+    if columns is None or compiled.match is None or compiled.conflicts or compiled.invalid or compiled.ids is not None:
+        return None
+    parts = _parts(ask, sort, ask.now + DAY)
+    order, descending = _directions(ask, sort, parts)
+    place, after = _begun(state, order)
+    if place != 0 or (after is not None and after[0] is None):
+        return None
+    along = _along(sort, compiled, None)
+    kind = compiled.kind if sort.key == "updated" else None
+    density = estimate(db, compiled.match, _GLANCED_AT) / max(1, records(db, kind))
+    if density * _SOON < 2 * (ask.limit + 1):
+        return None
+    key = ORDERS[sort.key].key
+    beyond, direction, until = ("<", "DESC", ">=") if descending else (">", "ASC", "<=")
+    within, bound = parts[0]
+    if kind is not None:
+        within, bound = f"{IS_KIND} AND {within}", [kind, *bound]
+    if after is not None:
+        within += f" AND ({key}, c.rid) {beyond} (?, ?)"
+    in_order = f"ORDER BY {key} {direction}, c.rid {direction} LIMIT 1 OFFSET ?"
+    last = db.execute(
+        f"SELECT {key}, c.rid FROM {along} WHERE {within} {in_order}", [*bound, *(after or ()), _SOON]
+    ).fetchone()
+    whole = Source(along, *_of_kind(compiled, columns))
+    near = whole
+    if last is not None:
+        near = Source(along, f"({whole.where}) AND ({key}, c.rid) {until} (?, ?)", [*whole.parameters, *last])
+    found = _read(db, ask, near, key, descending, parts[0], after, ask.limit + 1)
+    if len(found) <= ask.limit:
+        return None
+    ahead, _ = _ahead(db, ask, whole, sort)
+    found = _among(found, ahead, sort, descending, after)[: ask.limit]
+    return _forwards(found, ask), _reached(found[-1], 0, ahead, sort)
 
 
 def window(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
 ) -> tuple[list[Found], State | None]:
     """Rows in the order of one column, and where the next window begins. Times far in the future come last, as does
-    what states no context length.
+    what states no context length; a time that is but a little ahead stands where it came (`_ahead`).
 
     Args:
         rids: all matches, None where they are too many to list.
     """
-    parts = _parts(ask, sort)
-    descending = sort.descending != ask.backwards
-    order = range(len(parts) - 1, -1, -1) if ask.backwards else range(len(parts))
-    begin, after = order[0], None
-    if state is not None:
-        place, *rest = state
-        if len(rest) != 2 or not isinstance(place, int) or place not in order or not isinstance(rest[1], int):
-            raise stale_cursor()
-        begin, after = place, (rest[0], rest[1])
-    if rids is not None and len(rids) <= _FEW:
+    if rids is not None and len(rids) <= FEW:
         read_from = of_rids(rids)
     else:
         read_from = Source(_along(sort, compiled, rids), *_walk(db, compiled, rids, sort))
+    ahead, horizon = _ahead(db, ask, read_from, sort)
+    parts = _parts(ask, sort, horizon)
+    order, descending = _directions(ask, sort, parts)
+    begin, after = _begun(state, order)
     found: list[Found] = []
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
-        found += _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
+        rows = _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
+        found += _among(rows, ahead, sort, descending, after)[:wanted] if place == 0 else rows
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
             # The last row of the window may lie in the part before the one that overfilled it.
             found, place = found[: ask.limit], places[ask.limit - 1]
-            rid, row = found[-1]
-            return _forwards(found, ask), [place, getattr(row, ORDERS[sort.key].column), rid]
+            return _forwards(found, ask), _reached(found[-1], place, ahead, sort)
         after = None
     return _forwards(found, ask), None
 
 
-def _parts(ask: Ask, sort: Sort) -> list[Condition]:
+_After = tuple[str | int | None, int]
+
+
+def _directions(ask: Ask, sort: Sort, parts: list[Condition]) -> tuple[range, bool]:
+    """The parts in the order in which they are read, and whether each is from its end."""
+    order = range(len(parts) - 1, -1, -1) if ask.backwards else range(len(parts))
+    return order, sort.descending != ask.backwards
+
+
+def _begun(state: State | None, order: range) -> tuple[int, _After | None]:
+    """The part that a window begins in, and the row that it begins after."""
+    if state is None:
+        return order[0], None
+    place, *rest = state
+    if len(rest) != 2 or not isinstance(place, int) or place not in order or not isinstance(rest[1], int):
+        raise stale_cursor()
+    return place, (rest[0], rest[1])
+
+
+def _parts(ask: Ask, sort: Sort, horizon: int) -> list[Condition]:
+    """The stretches of an order, one behind the other.
+
+    Args:
+        horizon: times after it come last; those between now and it stand elsewhere, where times count by arrival.
+    """
     key = ORDERS[sort.key].key
     if sort.key in ("updated", "created"):
-        return [(f"{key} <= ?", [ask.now + DAY]), (f"{key} > ?", [ask.now + DAY])]
+        return [(f"{key} <= ?", [ask.now if ask.by_arrival else horizon]), (f"{key} > ?", [horizon])]
     if sort.key == "context":
         return [(f"{key} IS NOT NULL", []), (f"{key} IS NULL", [])]
     return [("1", [])]
+
+
+# So many matches with a time ahead of the clock are put where they came; those further ahead than these come last.
+_MOST_AHEAD = 500
+
+# When it came here, of an operation whose time is still to come; what came before 0.2 did so longer ago than anybody
+# knows.
+ARRIVED = "coalesce((SELECT arrived_at FROM arrivals a WHERE a.idx <= c.idx ORDER BY a.idx DESC LIMIT 1), 0)"
+
+# The time at which a row stands instead of its own, and the row, by rid.
+_Ahead = dict[int, tuple[int, Row]]
+
+
+def lies_ahead(db: sqlite3.Connection, ask: Ask, order: Order) -> bool:
+    """Whether any record has a time of an order that is still to come, and by no more than a day."""
+    later = f"SELECT 1 FROM catalogue c INDEXED BY {order.along} WHERE {order.key} > ? AND {order.key} <= ? LIMIT 1"
+    return db.execute(later, (ask.now, ask.now + DAY)).fetchone() is not None
+
+
+def _ahead(db: sqlite3.Connection, ask: Ask, read_from: Source, sort: Sort) -> tuple[_Ahead, int]:
+    """The matches whose time is still to come, each with the time at which it stands instead; and from which time on
+    they come last. A time that somebody claims would else keep a record on top until it is over.
+    """
+    horizon, order = ask.now + DAY, ORDERS[sort.key]
+    if not ask.by_arrival or sort.key not in ("updated", "created") or not lies_ahead(db, ask, order):
+        return {}, horizon
+    rows = db.execute(
+        f"SELECT {COLUMNS}, {ARRIVED} FROM {read_from.tables} WHERE ({read_from.where}) AND {order.key} > ? "
+        f"AND {order.key} <= ? ORDER BY {order.key} LIMIT ?",
+        [*read_from.parameters, ask.now, horizon, _MOST_AHEAD + 1],
+    ).fetchall()
+    found = {values[0]: (min(values[-1], ask.now), row_of(values[:-1], ask.now)) for values in rows}
+    if len(rows) > _MOST_AHEAD:
+        horizon = getattr(found[rows[-1][0]][1], order.column) - 1
+        found = {rid: each for rid, each in found.items() if getattr(each[1], order.column) <= horizon}
+    return found, horizon
+
+
+def _among(rows: list[Found], ahead: _Ahead, sort: Sort, descending: bool, after: _After | None) -> list[Found]:
+    """Rows of the first part with those whose time is still to come, in one order."""
+    if not ahead:
+        return rows
+    column = ORDERS[sort.key].column
+    others = [((stood, rid), row) for rid, (stood, row) in ahead.items()]
+    if after is not None:
+        value, last = after
+        reached = (value if isinstance(value, int) else 0, last)
+        others = [each for each in others if (each[0] < reached if descending else each[0] > reached)]
+    both = [((int(getattr(row, column)), rid), row) for rid, row in rows] + others
+    return [(place[1], row) for place, row in sorted(both, key=lambda each: each[0], reverse=descending)]
+
+
+def _reached(last: Found, place: int, ahead: _Ahead, sort: Sort) -> State:
+    """Where a window ends whose last row is of that part."""
+    rid, row = last
+    return [place, ahead[rid][0] if rid in ahead else getattr(row, ORDERS[sort.key].column), rid]
 
 
 def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, sort: Sort) -> Condition:
@@ -452,7 +603,7 @@ def _read(
     key: str,
     descending: bool,
     part: Condition,
-    after: tuple[str | int | None, int] | None,
+    after: _After | None,
     limit: int,
 ) -> list[Found]:
     direction = "DESC" if descending else "ASC"
@@ -469,7 +620,7 @@ def _read(
     return found
 
 
-def _stretches(key: str, beyond: str, part: Condition, after: tuple[str | int | None, int] | None) -> list[Condition]:
+def _stretches(key: str, beyond: str, part: Condition, after: _After | None) -> list[Condition]:
     """What is left of a part after a row, in stretches that each begin at a place in an index. Else SQLite would pass
     all that has the row's own value, and of two bounds on one side perhaps begin at the wider one."""
     if after is None:

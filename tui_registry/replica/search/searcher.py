@@ -18,9 +18,10 @@ from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, muted_owners
+from tui_registry.replica.catalogue.current import Page, Row, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
+from tui_registry.replica.catalogue.resembling import known_keys, resembled
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query, is_owner
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
@@ -77,13 +78,15 @@ class Searcher:
         whole: bool,
         strict: bool,
         own_names: bool,
+        named_first: bool,
         work: int,
+        counted: bool,
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
         saved = self._searches.named_in(query) if own_names else None
         parsed = self._parse(query, saved, whole, strict)
         order = None if sort is None else _read_sort(sort)
-        stamp = _stamp(query, kind, sort, backwards)
+        stamp = _stamp(query, kind, sort, backwards, named_first)
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
@@ -97,8 +100,13 @@ class Searcher:
                 self._clock(),
                 context,
                 backwards,
+                counted,
+                by_arrival=own_names,
+                first=known_keys(db, self._key.known_address(db)) if named_first and parsed.texts else (),
             )
             page = _window(db, ask)
+            if own_names:
+                page = page._replace(rows=self._compared(db, page.rows))
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
@@ -183,6 +191,11 @@ class Searcher:
         """Local names of owners by address, where the query or its notes need them."""
         return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
 
+    def _compared(self, db: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+        """The rows of a window, each with whose name its name looks like."""
+        likes = resembled(db, self._key.known_address(db), [(row.name, row.owner) for row in rows])
+        return [row if like is None else row._replace(like=like) for row, like in zip(rows, likes, strict=True)]
+
     def _judge(self, parsed: Query, unwanted: Unwanted) -> None:
         """Judge what is not judged yet for whoever asks on this machine and waits for a whole answer, for a while: a
         command may do nothing else. Where it cannot be written the answer is as good as it can be."""
@@ -236,8 +249,9 @@ class Searcher:
         nearest_word = cache(partial(vocabulary.nearest_word, db))
         try:
             other = language.corrected(query, nearest_word, partial(vocabulary.nearest_value, db))
-            if other is not None and _window(db, ask._replace(query=self._parse(other, saved), limit=1)).rows:
-                proposal = other
+            if other is not None:
+                asked = ask._replace(query=self._parse(other, saved), limit=1, counted=False)
+                proposal = other if _window(db, asked).rows else None
             typed = [word for text in ask.query.texts for word in text.named.words]
             near = vocabulary.nearest_names(db, typed, nearest_word)
         except sqlite3.OperationalError as error:
@@ -335,20 +349,27 @@ def _window(db: sqlite3.Connection, ask: Ask) -> Page:
     sort = ask.query.sort or ask.sort or Sort("relevance" if ask.query.texts else "updated", not ask.query.texts)
     asked = _compiled(ask.query, ask.kind, ask.context)
     state, counted = _read_cursor(ask.cursor)
-    rids = matching.listed(db, asked)
+    is_to_count = ask.counted and counted is None
+    rids: list[int] | None = None
     if sort.key == "relevance" and ask.query.texts and asked.match is not None and not ask.backwards:
         from tui_registry.replica.search import relevance  # a list is read without it
 
+        rids = matching.listed(db, asked, matching.LISTED if is_to_count else relevance.RANKED)
         found, after = relevance.window(db, ask, asked, rids, state)
     else:
         # Relevance cannot be read from its end, and without free text there is none.
         order = Sort("updated", True) if sort.key == "relevance" else sort
-        found, after = matching.window(db, ask, asked, rids, order, state)
+        soon = None if is_to_count else matching.window_soon(db, ask, asked, order, state)
+        if soon is None:
+            rids = matching.listed(db, asked, matching.LISTED if is_to_count else matching.FEW)
+            soon = matching.window(db, ask, asked, rids, order, state)
+        found, after = soon
     if after is None and ask.cursor is None:
-        total, exact = len(found), True
-    else:
-        total, exact = counted or matching.count(db, asked, rids)
-    cursor = None if after is None else _write_cursor(after, (total, exact))
+        counted = len(found), True
+    elif is_to_count:
+        counted = matching.count(db, asked, rids)
+    cursor = None if after is None else _write_cursor(after, counted)
+    total, exact = counted or (0, False)
     return Page([row for _, row in found], cursor, max(total, len(found)), exact)
 
 
@@ -379,11 +400,12 @@ def _read_sort(text: str) -> Sort:
     return Sort(key, text.startswith("-"))
 
 
-# How: cursors. A cursor carries the count of its search, so that only the first window counts.
+# How: cursors. A cursor carries the count of its search, so that only one window counts: the first that is to.
 
 
-def _write_cursor(state: State, counted: tuple[int, bool]) -> str:
-    return json.dumps([counted[0], int(counted[1]), *state], separators=(",", ":")).encode().hex()
+def _write_cursor(state: State, counted: tuple[int, bool] | None) -> str:
+    total, exact = counted or (None, False)
+    return json.dumps([total, int(exact), *state], separators=(",", ":")).encode().hex()
 
 
 def _read_cursor(cursor: str | None) -> tuple[State | None, tuple[int, bool] | None]:
@@ -397,16 +419,18 @@ def _read_cursor(cursor: str | None) -> tuple[State | None, tuple[int, bool] | N
         raise stale_cursor()
     if any(isinstance(value, int) and abs(value) > 2**63 - 1 for value in values):
         raise stale_cursor()
-    total, exact, *state = values if len(values) > 2 else (None, None)
-    if not isinstance(total, int) or total < 0 or exact not in (0, 1):
+    if len(values) <= 2:
         raise stale_cursor()
-    return state, (total, bool(exact))
+    total, exact, *state = values
+    if exact not in (0, 1) or isinstance(total, str) or (total is not None and total < 0):
+        raise stale_cursor()
+    return state, None if total is None else (total, bool(exact))
 
 
-def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool) -> str:
+def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool, named_first: bool) -> str:
     """What a cursor begins with. A place in one order means nothing in another, and rows would be missing without a
     word. Made of the text, because the bounds of an age (`updated:<7d`) move while the pages are read."""
-    asked = json.dumps((query, kind, sort, backwards)).encode()
+    asked = json.dumps((query, kind, sort, backwards, named_first)).encode()
     return hashlib.sha3_256(asked).hexdigest()[:_STAMP_DIGITS]
 
 

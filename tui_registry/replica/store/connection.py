@@ -33,7 +33,7 @@ _POLICY = (
     # On macOS a plain fsync leaves the data in the drive's own cache; elsewhere these say nothing.
     "fullfsync = ON",
     "checkpoint_fullfsync = ON",
-    "cache_size = -8192",
+    "cache_size = -16384",
     "temp_store = MEMORY",
     # A stranger's file must not run code through the schema (SQLite: "Defense Against The Dark Arts").
     "trusted_schema = OFF",
@@ -48,7 +48,8 @@ class StoreError(RegistryError):
     `already_registered`, `changed`, `not_deleted`, `other_record`, `peer_exists`, `bad_peer_name`, `bad_search_name`,
     `bad_address`, `corrupt`, `not_a_replica`, `newer_schema`, `read_only`, `disk_full`, `locked`, `unusable`,
     `bad_key`, `interrupted`, `conflict`, `no_conflict`, `differs`, `deleted`, `twice`, `bad_token_name`,
-    `bad_backup`, `token_exists`, `bad_token_file`, `key_reused`, `bad_owner`, `own_key`, `bad_ration`."""
+    `bad_backup`, `token_exists`, `bad_token_file`, `key_reused`, `bad_owner`, `own_key`, `bad_ration`,
+    `no_room`."""
 
     def after(self, written: int) -> StoreError:
         """The same error, of a work in several steps: so many operations were written by those before."""

@@ -31,6 +31,7 @@ from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
+from tui_registry.tui.sync.owners import ask_about, name_key
 
 _MOST_NAMED: Final = 8
 
@@ -171,16 +172,14 @@ class RecordActions(Part):
             return
         owner = str(entry.record["owner_id"])
         before = entry.owner_name or ""
-        question = kit.AskScreen(
-            f"A name of yours for the key {address_short(owner)}",
-            before,
-            placeholder="my-lab",
-            detail=f"{owner}\nThe name stays on this machine. Compare the address with its owner first.",
-        )
-        name = await self.ask(question)
-        if name is not None and name != before:
-            await self.write(self.datastore.names.set, owner, name)
-            self.say(f"the key {address_short(owner)} is called {safe_text(name, 40)} here", "done")
+        if await name_key(self.screen, owner, before):
+            self._show(Change())
+
+    @flow(writes=True)
+    async def action_owner(self) -> None:
+        """Mute, block or purge the owner of the record, or take back what was done last about an owner."""
+        entry = await self._entry()
+        if entry is not None and await ask_about(self.screen, str(entry.record["owner_id"])):
             self._show(Change())
 
     # Conflicts

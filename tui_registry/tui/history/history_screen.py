@@ -41,6 +41,7 @@ from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
+from tui_registry.tui.sync.owners import ask_about
 
 WIDE: Final = 120
 _LABEL: Final = 9
@@ -328,6 +329,15 @@ class HistoryScreen(FrameScreen[None]):
             self.say("no operation under the cursor", "problem")
         elif await self._restoring.restored(operation.kind, operation.id, operation.place):
             self._changed(Change(select=operation.id))
+
+    @flow(writes=True)
+    async def action_owner(self) -> None:
+        """Mute, block or purge who signed the operation under the cursor, or take that back."""
+        operation = self._list.item
+        if operation is None:
+            self.say("no operation under the cursor", "problem")
+        else:
+            await ask_about(self, operation.actor)
 
     def action_undo(self) -> None:
         """Undo the operation under the cursor, after a question, where nothing was built upon it."""

@@ -14,7 +14,7 @@ from tui_registry.frozen import NamedTuple
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "template", "drafts", "merge", "import", "findings", "mending", "sync",
-    "quarantine", "history", "narrowing", "version", "settings", "compare", "dialog",
+    "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -40,6 +40,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "mending": "When one value is given to several that were found",
     "sync": "Sync",
     "quarantine": "In the quarantine",
+    "left_out": "In the list of what is left out",
     "history": "History",
     "narrowing": "In the line that narrows a list",
     "version": "On a version of a record",
@@ -194,6 +195,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
     Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
+    Action("record.owner", ("b",), "owner", "Mute, block or purge the owner, or take that back", "record", "owner"),
     Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
     Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
@@ -314,7 +316,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
-    Action("sync.remove", ("d",), "remove", "Forget the peer; its records stay", "sync", "remove_peer"),
+    Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
+           "find_peers"),
+    Action("sync.remove", ("d",), "remove", "Forget the peer; its records stay, or what only it brought is purged",
+            "sync", "remove_peer"),
+    Action("sync.takes", ("b",), "what is taken", "Take everything from the peer, or only what named keys signed; "
+            "mute, block or purge the key that it says is its own", "sync", "takes"),
     Action("sync.retry", ("r",), "retry", "Try a peer that failed again", "sync", "retry"),
     Action("sync.cancel", ("c",), "cancel", "Stop the pull; what was read stays", "sync", "cancel"),
     Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull; what was read stays", "sync", "cancel_all"),
@@ -325,10 +332,22 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.elsewhere", ("o",), "your key", "What your key signed and this replica did not write, and what that "
            "may mean", "sync", "elsewhere"),
     Action("sync.quarantine", ("x",), "refused", "What was refused, who sent it and why", "sync", "quarantine"),
+    Action("sync.left_out", ("l",), "left out", "What is left out or waits for room, and the owners that are muted or "
+           "blocked", "sync", "left_out"),
     Action("quarantine.read", ("enter",), "read", "Read the one under the cursor to its end", "quarantine", "read"),
     Action("quarantine.copy", ("y",), "copy", "Copy a report of it, for whoever sent it", "quarantine", "copy"),
     Action("quarantine.back", ("escape",), "back", "Back to the list, then to Sync", "quarantine", "back"),
+    Action("left_out.read", ("enter",), "read", "Read the line under the cursor to its end", "left_out", "read"),
+    Action("left_out.take_in", ("t",), "take in", "Ask for what waits of the owner at the next sync, whatever the "
+           "rations say", "left_out", "take_in"),
+    Action("left_out.take_in_all", ("T",), "take in all", "The same of all owners that are not blocked, after a "
+           "question", "left_out", "take_in_all"),
+    Action("left_out.owner", ("b",), "owner", "Mute, block or purge the owner, or take that back", "left_out", "owner"),
+    Action("left_out.copy", ("y",), "copy", "Copy the owner's address", "left_out", "copy"),
+    Action("left_out.back", ("escape",), "back", "Back to the list, then to Sync", "left_out", "back"),
     # History
+    Action("history.owner", ("b",), "owner", "Mute, block or purge who signed it, or take that back", "history",
+           "owner"),
     Action("history.find", ("/",), "find", "Narrow the list: words of a name or an id, owner:, did:, is:mine, "
            "is:elsewhere", "history", "find"),
     Action("history.order", ("t",), "order", "Between the order of arrival and that of the times of writing", "history",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.timer import Timer
@@ -15,6 +15,7 @@ from tui_registry.datastore import Datastore, Operation, Peer, Restored, Touched
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import elsewhere
+from tui_registry.present.owners import owner_cell
 from tui_registry.present.pulls import SyncError, key_words
 from tui_registry.text import exact, plural
 from tui_registry.tui import kit
@@ -25,12 +26,19 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
+from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
 from tui_registry.tui.sync.pulls import Pulls, PullsByThemselves
 from tui_registry.tui.sync.quarantine import QuarantineScreen
+from tui_registry.tui.sync.taking import Taking
+
+if TYPE_CHECKING:
+    from tui_registry.sync.lan import LanNode
 
 # Progress is drawn at most so often, however fast it is reported.
 SECONDS_BETWEEN_DRAWINGS: Final = 0.1
+# Of the nodes that answer on the local network: a digit picks each.
+_MOST_OFFERED: Final = 9
 
 
 class SyncScreen(FrameScreen[None]):
@@ -62,6 +70,7 @@ class SyncScreen(FrameScreen[None]):
         super().__init__()
         self.peers: list[Peer] = []
         self._elsewhere = SignedElsewhere(self)
+        self._taking = Taking(self, self._peers_changed)
         self._select: str | None = None
         self._next_drawing: Timer | None = None
         self._drawn_at = 0.0
@@ -107,6 +116,8 @@ class SyncScreen(FrameScreen[None]):
             footer = tuple(
                 "sync.elsewhere" if name == ("app.palette" if view is None else "sync.add") else name for name in footer
             )
+        if any(peer.left_out for peer in self.peers):
+            footer = tuple("sync.left_out" if name == "sync.pull_all" else name for name in footer)
         if not facts.stats.rejected:
             return footer
         # What was refused asks to be looked at; copying and quitting work all the same.
@@ -197,6 +208,34 @@ class SyncScreen(FrameScreen[None]):
             self._peers_changed(f"added {peer.name}: s pulls from it")
 
     @flow(writes=True)
+    async def action_find_peers(self) -> None:
+        """Ask the local network for nodes, and add the one that is chosen, if any."""
+        from tui_registry.sync.lan import find_nodes
+
+        self.say("asking the local network: 3 s")
+        found = await self.read(find_nodes)
+        known = {peer.address.rstrip("/") for peer in self.peers}
+        new = [node for node in found if node.url.rstrip("/") not in known]
+        if not new:
+            self.say("no other node answers: one does where  tui-registry serve --announce  runs")
+            return
+        self.say("")
+        names = {} if self.host.facts is None else self.host.facts.owners
+        choices = [
+            kit.Choice(str(place), str(place), node.url, _says_its_key(node, names))
+            for place, node in enumerate(new[:_MOST_OFFERED], 1)
+        ]
+        detail = "Anybody can answer so. Nothing is asked of it before you pull."
+        question = kit.ChooseScreen("Which node on the local network?", choices, detail)
+        chosen = await self.ask(question)
+        if chosen is None:
+            return
+        peer = await self.ask(AddPeerScreen(new[int(chosen) - 1].url))
+        if peer is not None:
+            self._select = peer.name
+            self._peers_changed(f"added {peer.name}: s pulls from it")
+
+    @flow(writes=True)
     async def action_remove_peer(self) -> None:
         view = self._selected()
         if view is None:
@@ -204,18 +243,7 @@ class SyncScreen(FrameScreen[None]):
         if view.pulling is not None:
             self.say(f"a pull from {view.name} is running: c stops it, then d removes it", "problem")
             return
-        waiting = f" {exact(view.peer.pending)} pending operations of it are dropped." if view.peer.pending else ""
-        question = kit.ConfirmScreen(
-            f"Forget the peer {view.name}?",
-            f"{view.peer.address}\nIts address and how far its log was read are forgotten.{waiting} "
-            "The operations that came from it stay, and so do their records.",
-            yes="Forget",
-            no="Keep",
-            for_good=True,
-        )
-        if await self.ask(question):
-            await self.write(self.datastore.peers.remove, view.name)
-            self._peers_changed(f"forgot the peer {view.name}; what came from it stays")
+        await self._taking.forget(view.peer)
 
     @flow(writes=True)
     async def action_trust(self) -> None:
@@ -258,6 +286,18 @@ class SyncScreen(FrameScreen[None]):
     async def action_quarantine(self) -> None:
         """What was refused, whoever sent it."""
         await self.ask(QuarantineScreen())
+
+    @flow
+    async def action_left_out(self) -> None:
+        """What is left out, whoever sent it, and who is muted or blocked."""
+        await self.ask(LeftOutScreen())
+
+    @flow(writes=True)
+    async def action_takes(self) -> None:
+        """What is taken from the peer."""
+        view = self._selected()
+        if view is not None:
+            await self._taking.ask_what_is_taken(view.peer)
 
     @flow
     async def action_elsewhere(self) -> None:
@@ -408,6 +448,11 @@ class SignedElsewhere(Part):
             case elsewhere.STOLEN.key:
                 title = "Somebody else has your key"
                 await self.ask(kit.page_of_package(title, "trust.md", f"### {title}"))
+
+
+def _says_its_key(node: LanNode, names: Mapping[str, str]) -> str:
+    """Which key a node says is its own: a claim."""
+    return f"says it is {owner_cell(node.node, mine=False, names=names)}" if node.node else ""
 
 
 def _read(datastore: Datastore) -> _Found:
