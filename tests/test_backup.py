@@ -140,7 +140,7 @@ def test_every_row_of_every_table_comes_back(full: Path, file: Path, tmp_path: P
 
 
 # What counts, or is rewritten when something is added.
-COUNTERS = {"replica", "counted", "owners", "search_state", "log_symbols"}
+COUNTERS = {"replica", "counted", "owners", "search_state", "log_set", "log_symbols"}
 
 
 def test_a_backup_is_of_one_moment_and_whole_while_other_processes_write(full: Path, tmp_path: Path) -> None:
