@@ -90,16 +90,22 @@ def test_the_command_line_lists_what_answers_and_adds_nothing(
     assert len(cli("peer", "list", "--json").lines) == 1
 
 
-def test_serve_tells_of_itself_by_the_address_that_it_listens_on_until_it_ends(tmp_path: Path) -> None:
-    words = ("serve", "--host", "127.0.0.1", "--port", "0", "--allow-remote", "--announce", "--json")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_serve_tells_of_itself_by_the_address_that_it_listens_on_until_it_ends(tmp_path: Path, workers: int) -> None:
+    words = ["serve", "--host", "127.0.0.1", "--port", "0", "--allow-remote", "--announce", "--json"]
+    words.append(f"--workers={workers}")
     program = [sys.executable, "-m", "tui_registry", "--data-dir", str(tmp_path), *words]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as serving:
         assert serving.stdout is not None
         place = json.loads(serving.stdout.readline())
         mine = LanNode(f"http://127.0.0.1:{place['port']}", place["node"])
-        assert mine in looked(mine)
+        is_found = mine in looked(mine)
+        threads = len([*Path(f"/proc/{serving.pid}/task").iterdir()])
         serving.send_signal(signal.SIGINT)
         assert serving.wait(30) == 0
+        assert is_found
+        # Whoever begins workers forks again when one dies, which nobody may do who has threads.
+        assert (threads == 1) == (workers > 1)
 
 
 def test_a_node_that_only_this_machine_reaches_is_not_announced(cli: Cli) -> None:  # noqa: F811

@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -184,19 +184,18 @@ def serve(args: Namespace) -> int:
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
-        announcement = None
         if args.announce:
-            from tui_registry.sync.lan import Announcement, check_lan
+            from tui_registry.sync.lan import check_lan
 
             check_lan()
-            announcement = stack.enter_context(Announcement(failed=lambda sentence: note(f"not announced: {sentence}")))
         begun = terms()
 
+        def announced(address: Address) -> AbstractContextManager[object]:
+            return _announced(args, address, who) if args.announce else nullcontext()
+
         def say(address: Address) -> None:
-            if announcement is not None:
-                announcement.begin(
-                    address.host, address.port, node=who, path=args.root_path or "", tls=door.tls is not None
-                )
+            if args.workers == 1:
+                stack.enter_context(announced(address))
             _say_where(args, address, who, journal, why_read_only=why_not, why_unsigned=unsigned)
 
         if args.workers > 1:
@@ -211,6 +210,7 @@ def serve(args: Namespace) -> int:
                 whereabouts=whereabouts,
                 reread=terms,
                 journal=journal,
+                beside=announced,
             )
             datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
         else:
@@ -235,6 +235,17 @@ def serve(args: Namespace) -> int:
         if pushed > 0:
             tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
+
+
+@contextmanager
+def _announced(args: Namespace, address: Address, who: str) -> Iterator[None]:
+    """Tell the local network of a node until the block ends."""
+    from tui_registry.sync.lan import Announcement
+
+    with Announcement(failed=lambda sentence: note(f"not announced: {sentence}")) as announcement:
+        path, tls = args.root_path or "", args.tls_cert is not None
+        announcement.begin(address.host, address.port, node=who, path=path, tls=tls)
+        yield
 
 
 def _say_where(

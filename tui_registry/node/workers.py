@@ -18,7 +18,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
@@ -69,6 +69,7 @@ def serve_by_workers(
     whereabouts: Whereabouts | None = None,
     reread: Callable[[], Terms] | None = None,
     journal: Journal | None = None,
+    beside: Callable[[Address], AbstractContextManager[object]] | None = None,
 ) -> None:
     """`serve` with so many processes, each of which opens the replica for itself.
 
@@ -76,6 +77,7 @@ def serve_by_workers(
 
     Args:
         opened: opens the replica. terms: on which they serve together. The other arguments are those of `serve`.
+        beside: what goes on while the node answers and may have threads of its own; the first worker enters it.
 
     Raises:
         NodeError: as `serve`; `workers_died`: too many of them within a minute; `no_worker`: the system has no
@@ -94,7 +96,8 @@ def serve_by_workers(
         def work(member: Member, channel: socket.socket, terms: Terms) -> None:
             if journal is not None:
                 journal.worker = member.worker + 1
-            with opened() as datastore:
+            aside = beside(door.address(listener)) if beside is not None and member.worker == 0 else nullcontext()
+            with opened() as datastore, aside:
                 server = prepared(
                     datastore,
                     door,
