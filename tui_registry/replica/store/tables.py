@@ -512,7 +512,14 @@ _VERSION_2 = (
         status TEXT
     )
     """,
-    "CREATE INDEX manifests_status ON manifests (status) WHERE status IS NOT NULL",
+    # Derived: what the manifest of a record says of it, null where it is to be used, and how many versions of that are
+    # live. Here, where lists and filters read: to look into another table for each row would double what a list costs.
+    "ALTER TABLE catalogue ADD COLUMN manifest_heads INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE catalogue ADD COLUMN status TEXT",
+    "CREATE INDEX catalogue_manifests ON catalogue (updated_at, rid) WHERE manifest_heads > 0",
+    # Whose manifest alone is in conflict is to be found, and settled, too.
+    "DROP INDEX catalogue_conflicts",
+    "CREATE INDEX catalogue_conflicts ON catalogue (updated_at, rid) WHERE live_heads > 1 OR manifest_heads > 1",
     # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
     """
     CREATE TABLE tokens (
@@ -628,6 +635,19 @@ _VERSION_2 = (
         known INTEGER NOT NULL DEFAULT 0,
         UNIQUE (key, epoch, size)
     )
+    """,
+    # Derived: what a record's name looks like (`skeletons.looks`), null until the catalogue is made anew; whose names
+    # look alike is read from the index alone, those that came here first first.
+    "ALTER TABLE catalogue ADD COLUMN looks INTEGER",
+    "CREATE INDEX catalogue_looks ON catalogue (looks, rid, owner) WHERE looks IS NOT NULL",
+    # Which keys a domain said are its own, and when it was asked. Never synced.
+    """
+    CREATE TABLE domain_keys (
+        address BLOB NOT NULL,
+        domain TEXT NOT NULL,
+        said_at INTEGER NOT NULL,
+        PRIMARY KEY (address, domain)
+    ) WITHOUT ROWID
     """,
 )
 
