@@ -33,14 +33,26 @@ from typing import TYPE_CHECKING, Self
 from tui_registry import crdt, records
 from tui_registry._lazy import lazy_exports
 from tui_registry.durable import bytes_in, make_folder
-from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Problem, Record, RegistryError
+from tui_registry.errors import (
+    ABSENT,
+    KINDS,
+    Absent,
+    GivenManifest,
+    InvalidRecord,
+    Kind,
+    OpKind,
+    Problem,
+    Record,
+    RegistryError,
+)
 from tui_registry.frozen import NamedTuple
+from tui_registry.records.schema import ID_FIELD
 from tui_registry.records.wire import derive_manifest_id
-from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of
+from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of, revision_with
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
 from tui_registry.replica.catalogue.resembling import Like
-from tui_registry.replica.log.batches import RecordChange, Reverse, Together, WriteBatch
+from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
@@ -179,6 +191,7 @@ __all__ = [
     "carry_out_reverse",
     "plan_undo",
     "revision_of",
+    "revision_with",
     "same_content",
 ]
 
@@ -625,10 +638,14 @@ class Datastore:
         """The records with more than one live head, those of this replica's key first, then the last updated."""
         return self._catalogue.conflicts(limit)
 
-    def check(self, kind: Kind, record: Record) -> list[Problem]:
-        """The authoring rules, with what is known in this registry."""
+    def check(self, kind: Kind, record: Record, manifest: GivenManifest = ABSENT) -> list[Problem]:
+        """The authoring rules, with what is known in this registry.
+
+        Args:
+            manifest: what is to stand behind it: the paths of its problems begin with `manifest.`
+        """
         _expect_record(kind, record)
-        return self._catalogue.check(kind, record)
+        return self._catalogue.check(kind, record, manifest)
 
     def would_add(self, kind: Kind, record: Record) -> Record:
         """The record that `add` would sign just now, with its id, owner and times. Nothing is written, and no rule is
@@ -650,28 +667,37 @@ class Datastore:
         """
         return self._local.done(once)
 
-    def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> crdt.AnyOp:
+    def add(
+        self, kind: Kind, record: Record, *, manifest: GivenManifest = ABSENT, once: Once | None = None
+    ) -> crdt.AnyOp:
         """Register a plain record; id, owner and times are set here, `op.key` tells the id.
 
         Args:
+            manifest: what is to stand behind it, written in the same transaction; plain, and its ids, owner, names and
+                times are set here.
             once: the request that asks for it, which may be asked for again: what came of it before is given then, and
                 nothing is written.
 
         Raises:
-            InvalidRecord: it breaks an authoring rule.
-            StoreError: `already_registered`, `not_owner`, `bad_key`, `key_reused`.
+            InvalidRecord: it breaks an authoring rule, or its manifest does: the paths of that begin with `manifest.`
+            StoreError: `already_registered`, `not_owner`, `bad_key`, `key_reused`; `changed` where an id that is
+                registered again has a manifest by now.
         """
-        self._refuse_errors(kind, record)
-        return self._local.add(kind, record, once)
+        self._refuse_errors(kind, record, manifest)
+        return self._local.add(kind, record, once, manifest=manifest)
 
     def add_all(
-        self, records: Iterable[tuple[Kind, Record]], *, together: Together | None = None
+        self,
+        records: Iterable[tuple[Kind, Record] | tuple[Kind, Record, GivenManifest]],
+        *,
+        together: Together | None = None,
     ) -> Iterator[crdt.AnyOp | RegistryError]:
-        """Register many records, a thousand to a transaction; gives the op or the error of each, in order.
+        """Register many records, a thousand to a transaction; gives the record's op or the error of each, in order.
 
         A record that is refused does not stop the others. Records of one name take one second each.
 
         Args:
+            records: each with its manifest, as for `add`, where it has one.
             together: the writes that they are part of, such as an import: they are undone as one.
 
         Raises:
@@ -680,9 +706,10 @@ class Datastore:
         """
         stream = iter(records)
         while chunk := list(islice(stream, _ADDED_AT_ONCE)):
-            for kind, record in chunk:
+            for kind, record, *_ in chunk:
                 _expect_record(kind, record)
-            yield from self._local.add_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            whole = [item if len(item) == 3 else (*item, ABSENT) for item in chunk]
+            yield from self._local.add_all(whole, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
 
     def take_in(
         self, entries: Iterable[Described], run: ImportRun, *, register: bool = False, update: bool = False
@@ -735,31 +762,35 @@ class Datastore:
         if undoes is not None and written:
             self._local.mark_undone(undoes)
 
-    def restore(self, kind: Kind, record: Record, manifest: Record | None) -> crdt.AnyOp:
-        """Bring back a deleted record, and in the same transaction the manifest that went with it.
-
-        Raises:
-            InvalidRecord, StoreError: as for `add`; of the manifest as for `manifests.set`.
-        """
-        self._refuse_errors(kind, record)
-        return self._local.restore(kind, record, manifest)
-
     def update(
-        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
+        self,
+        kind: Kind,
+        identifier: str,
+        record: Record,
+        seen: Sequence[str],
+        *,
+        manifest: GivenManifest = ABSENT,
+        manifest_seen: Sequence[str] = (),
+        once: Once | None = None,
     ) -> crdt.AnyOp:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
 
         Args:
+            manifest: what is to stand behind it, None for nothing, written in the same transaction. One that says what
+                stands there already is not written again.
+            manifest_seen: `ManifestEntry.heads` as the caller was shown them, where `manifest` is given.
             once: as for `add`.
 
         Raises:
-            InvalidRecord: it breaks an authoring rule.
+            InvalidRecord: as for `add`.
             StoreError: `conflict` when several versions are live, whatever heads are named: `resolve` settles them;
-                `changed` when the record has other heads by now; `not_found`, `not_owner`, `bad_key`, `key_reused`.
+                `changed` when the record or its manifest has other heads by now; `not_found`, `not_owner`, `bad_key`,
+                `key_reused`.
         """
         _expect_heads(seen)
-        self._refuse_errors(kind, record)
-        return self._local.update(kind, identifier, record, seen, once)
+        _expect_heads(manifest_seen)
+        self._refuse_errors(kind, record, manifest, identifier)
+        return self._local.update(kind, identifier, record, seen, once, manifest=manifest, manifest_seen=manifest_seen)
 
     def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None) -> crdt.AnyOp:
         """Remove the record as the caller was shown it.
@@ -975,8 +1006,13 @@ class Datastore:
 
         return Manifests(self._pool, lambda: self._local)
 
-    def _refuse_errors(self, kind: Kind, record: Record) -> None:
-        problems = self.check(kind, record)
+    def _refuse_errors(
+        self, kind: Kind, record: Record, manifest: GivenManifest = ABSENT, identifier: str | None = None
+    ) -> None:
+        _expect(manifest, (dict, NoneType, Absent), "a manifest is a dict, None for none, or `ABSENT`")
+        _expect_record(kind, record)
+        named = {**record, ID_FIELD[kind]: identifier} if identifier and manifest is not ABSENT else record
+        problems = self.check(kind, named, manifest)
         if any(problem.severity == "error" for problem in problems):
             raise InvalidRecord(tuple(problems))
 
@@ -1054,8 +1090,9 @@ class Undo(NamedTuple):
         kind, id: of the record. of: what the operation wrote: the record, or its manifest.
         now: the value that is there, None where it is deleted.
         then: the value that comes back, None where it goes.
-        manifest: what comes back with a record, as it was deleted with it; None for nothing.
-        seen: the heads that are there now, of what was written.
+        manifest: what becomes of the manifest with the record, as both were written as one; `ABSENT`: nothing.
+        manifest_now: the manifest that is there, where `manifest` says what becomes of it.
+        seen: the heads that are there now, of what was written. manifest_seen: of the manifest that goes with it.
         name: safe and short.
         batch: the writes that the last operation was part of, where there were several that are not undone yet.
     """
@@ -1065,8 +1102,10 @@ class Undo(NamedTuple):
     of: OpKind
     now: Record | None
     then: Record | None
-    manifest: Record | None
+    manifest: GivenManifest
+    manifest_now: Record | None
     seen: tuple[str, ...]
+    manifest_seen: tuple[str, ...]
     name: str
     batch: WriteBatch | None
 
@@ -1090,11 +1129,13 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
     record = last.record or last.before
     name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
     behind = datastore.log.last_operation(derive_manifest_id(record_id))
-    if behind is not None and behind.place > last.place and last.record is not None:
+    both = behind is not None and _are_one(datastore, last, behind)
+    if behind is not None and last.record is not None and (both or behind.place > last.place):
         _expect_one_version(behind, f"manifest of the {kind}", f"manifest resolve {record_id[:12]}")
-        before = behind.before
+    if behind is not None and last.record is not None and not both and behind.place > last.place:
+        batch = _batch(datastore, behind)
         return Undo(
-            kind, record_id, "manifest", behind.record, before, None, behind.heads, name, _batch(datastore, behind)
+            kind, record_id, "manifest", behind.record, behind.before, ABSENT, None, behind.heads, (), name, batch
         )
     _expect_one_version(last, kind, f"resolve {record_id[:12]}")
     if last.did == "settled" and same_content(last.record, last.before):
@@ -1104,11 +1145,23 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
         )
     if last.record is None and last.before is None:
         raise NothingToUndo("what was deleted is not in this replica's history")
+    plan = Undo(
+        kind, record_id, kind, last.record, last.before, ABSENT, None, last.heads, (), name, _batch(datastore, last)
+    )
+    if behind is None:
+        return plan
     # A record takes its manifest with it, in one transaction and so of one time.
-    went_too = last.record is None and behind is not None and behind.record is None
-    manifest = behind.before if went_too and behind is not None and behind.updated_at == last.updated_at else None
-    batch = _batch(datastore, last)
-    return Undo(kind, record_id, kind, last.record, last.before, manifest, last.heads, name, batch)
+    went_too = last.record is None and behind.record is None and behind.updated_at == last.updated_at
+    if both or (went_too and behind.before is not None):
+        return plan._replace(manifest=behind.before, manifest_now=behind.record, manifest_seen=behind.heads)
+    return plan
+
+
+def _are_one(datastore: Datastore, record: LastOperation, manifest: LastOperation) -> bool:
+    """Whether a record and its manifest were written last in one transaction: those are one batch without a label."""
+    batch = datastore.log.batch_of(record.place)
+    beside = datastore.log.batch_of(manifest.place)
+    return batch is not None and beside is not None and batch.number == beside.number and batch.label == BESIDE
 
 
 def _expect_one_version(last: LastOperation, what: str, settle: str) -> None:
@@ -1120,7 +1173,8 @@ def _expect_one_version(last: LastOperation, what: str, settle: str) -> None:
 
 def _batch(datastore: Datastore, last: LastOperation) -> WriteBatch | None:
     batch = datastore.log.batch_of(last.place)
-    return batch if batch is not None and batch.ops > 1 and not batch.undone else None
+    several = batch is not None and batch.ops > 1 and not batch.undone and batch.label != BESIDE
+    return batch if several else None
 
 
 def carry_out(datastore: Datastore, undo: Undo) -> crdt.AnyOp:
@@ -1136,8 +1190,10 @@ def carry_out(datastore: Datastore, undo: Undo) -> crdt.AnyOp:
     if undo.then is None:
         return datastore.delete(undo.kind, undo.id, undo.seen)
     if undo.now is None:
-        return datastore.restore(undo.kind, undo.then, undo.manifest)
-    return datastore.update(undo.kind, undo.id, undo.then, undo.seen)
+        return datastore.add(undo.kind, undo.then, manifest=undo.manifest)
+    return datastore.update(
+        undo.kind, undo.id, undo.then, undo.seen, manifest=undo.manifest, manifest_seen=undo.manifest_seen
+    )
 
 
 def carry_out_reverse(datastore: Datastore, reverse: Reverse) -> list[RegistryError]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, TypeAlias, Union
+from enum import Enum
+from typing import Final, Literal, TypeAlias, Union
 
 from tui_registry.frozen import NamedTuple
 
@@ -16,6 +17,17 @@ OP_KINDS: tuple[OpKind, ...] = (*KINDS, "manifest")
 Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
 # A record exactly as serde prints it: every field present, in the order of `records.schema`.
 Record: TypeAlias = dict[str, Json]
+
+
+class Absent(Enum):
+    """Stands for what is not said, where None says that there is to be nothing."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+# What is to stand behind a record that is written: a plain manifest, None for none, or what stands there already.
+GivenManifest: TypeAlias = Union[Record, Literal[Absent.ABSENT], None]
 
 Severity: TypeAlias = Literal["error", "warning"]
 

@@ -53,6 +53,7 @@ def test_every_command_that_fails_says_so_as_json(cli: Cli, data_dir: Path, word
         ("search",): ["x"],
         ("compare",): ["y"],
         ("undo",): ["x"],
+        ("manifest", "resolve"): ["--delete"],
         ("purge",): ["0" * 40],
         ("formfile", "lint"): ["x"],
         ("formfile", "render"): ["x"],
@@ -135,7 +136,15 @@ def forked(cli: Cli, own: str) -> str:
 
 # What only ends by a signal, is checked where it runs: `serve` and rounds of `sync` in test_exchange. And so is what asks
 # a domain or the local network (tests/sync/test_domains.py, test_lan.py).
-_ELSEWHERE = {"serve", "serve --token", "sync --every", "identity verify", "peer find"}
+_ELSEWHERE = {
+    "manifest edit",
+    "manifest resolve",
+    "serve",
+    "serve --token",
+    "sync --every",
+    "identity verify",
+    "peer find",
+}
 
 
 def test_what_every_command_prints_has_the_shape_that_the_page_tells(
@@ -145,11 +154,14 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
     (tmp_path / "crew.formfile").write_text("NAME crew\nNO SUCH\n")
     (tmp_path / "phrase").write_text("a long passphrase\n")
     (tmp_path / "card.json").write_text('{"name": "card", "license": "MIT", "formfile_template": "NAME card\\n"}')
+    (tmp_path / "behind.json").write_text('{"languages": ["en"]}')
     (tmp_path / "cards.ndjson").write_text('{"name": "one"}\n{"name": "two"}\n')
     ours = cli("register", "model", "card.json", "--json").json["id"]
     seen = cli("show", forked, "--json").json["revision"]
     lines = f"""
-        register model card.json | update {ours} card.json | list models | search card | search --facets card
+        register model card.json | update {ours} card.json | list models
+        manifest set {ours} behind.json | deprecate --message=x {ours} | manifest show {ours} | show {ours}
+        history {ours} | manifest delete --yes {ours} | search card | search --facets card
         search --save mine is:mine | search --saved | show {ours} | show {forked} | show --at today {ours}
         conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | history | history {forked} | status
         history --elsewhere | history --elsewhere --acknowledge | resolve --dry-run --set license=MIT {forked}

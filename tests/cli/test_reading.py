@@ -204,6 +204,7 @@ def test_export_writes_every_record_as_list_does_without_what_is_this_replica_s_
     listed = cli("list", "agents", "--json").lines
     assert {line.pop("petname") for line in listed} == {"my lab"}
     assert {line.pop("looks_like") for line in listed} == {None}
+    assert {line.pop("status") for line in listed} == {None}
     assert cli("export", "kind:agent").lines == listed
 
 

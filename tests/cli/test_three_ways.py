@@ -17,10 +17,17 @@ from tests.sync.test_remote import in_conflict
 from tui_registry import AIModel, InvalidRecord, RemoteError, connect
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
+from tui_registry.records import read_manifest
 
 ME = owner("me")
 FIELDS: Record = {"name": "tiny-chat", "version": "1.0.0", "license": "Apache-2.0", "tags": ["chat"]}
 WRONG: Record = {**FIELDS, "version": "1"}
+BEHIND: Record = {
+    "repository_url": "https://example.org/me/tiny-chat",
+    "artifacts": [{"uri": "w/tiny.gguf", "sha256": "9f" * 32, "size_bytes": 4096}],
+    "derived_from": [{"relation": "Finetune", "name": "org/base"}],
+    "languages": ["en"],
+}
 
 
 class Node(NamedTuple):
@@ -55,6 +62,22 @@ def by_command_line(node: Node, cli: Cli, folder: Path) -> None:
     write("delete", gone, "--yes")
     run("show", gone, code=1)
     write("delete", node.contested, "--yes", code=1)
+    # What stands behind it
+    write("register", "model", "-", given={"name": "both", "manifest": {"languages": ["e"]}}, code=1)
+    both = write("register", "model", "-", "--json", given={**FIELDS, "name": "both", "manifest": BEHIND}).json
+    assert run("show", both["id"], "--json").json["manifest"]["languages"] == ["en"]
+    shown = run("manifest", "show", both["id"], "--json").json
+    write("manifest", "set", both["id"], "-", given={"languages": ["en", "nl"]})
+    write("manifest", "set", both["id"], "-", given=shown, code=1)
+    write("manifest", "set", both["id"], "-", given={"status": "Withdrawn"}, code=1)
+    write("deprecate", both["id"][:16], "--message", "use tiny-chat", "--by", key)
+    seen = run("show", both["id"], "--json").json
+    write("update", both["id"], "-", given={**seen, "record": {**seen["record"], "version": "2.0.0"}, "manifest": None})
+    write("update", both["id"], "-", given={**seen, "manifest": BEHIND}, code=1)
+    write("manifest", "set", both["id"], "-", given=BEHIND)
+    write("manifest", "delete", both["id"], "--yes")
+    assert run("manifest", "show", both["id"], "--json").json["manifest"] is None
+    write("manifest", "set", both["id"], "-", given=BEHIND)
     seen = run("diff", node.contested, "--json").json
     take = next(one["hash"] for one in seen["versions"] if one["record"]["description"] == "another")
     write("resolve", node.contested, "--take", take, "--revision", seen["revision"])
@@ -89,6 +112,25 @@ def by_http(node: Node, cli: Cli, folder: Path) -> None:
         write("DELETE", f"/models/{gone}", 204)
         run("GET", f"/models/{gone}", 404)
         write("DELETE", f"/models/{node.contested}", 409)
+        # What stands behind it
+        write("POST", "/models", 422, {"name": "both", "manifest": {"languages": ["e"]}})
+        both = write("POST", "/models", 201, {**FIELDS, "name": "both", "manifest": BEHIND}).json()["model_id"]
+        at = f"/models/{both}/manifest"
+        first = run("GET", at)
+        assert run("GET", f"/models/{both}?manifest=true").json()["manifest"]["languages"] == ["en"]
+        write("PATCH", at, body={"languages": ["en", "nl"]}, if_match=first.headers["etag"])
+        write("PUT", at, 412, BEHIND, if_match=first.headers["etag"])
+        write("PUT", at, 422, {"status": "Withdrawn"})
+        said: Record = {"status": "Deprecated", "status_message": "use tiny-chat", "superseded_by": key}
+        write("PATCH", at, body=said)
+        seen = run("GET", f"/models/{both}?manifest=true")
+        tag = seen.headers["etag"]
+        write("PUT", f"/models/{both}", body={**seen.json(), "version": "2.0.0", "manifest": None}, if_match=tag)
+        write("PUT", f"/models/{both}", 412, {**seen.json(), "manifest": BEHIND}, if_match=tag)
+        write("PUT", at, body=BEHIND)
+        write("DELETE", at, 204)
+        assert run("GET", at, 404).json()["code"] == "no_manifest"
+        write("PUT", at, body=BEHIND, if_none_match="*")
         seen = run("GET", f"/models/{node.contested}").json()
         take = next(one["record"] for one in seen["versions"] if one["record"]["description"] == "another")
         write("POST", f"/models/{node.contested}/resolve", body={"record": take, "heads": seen["heads"]})
@@ -112,6 +154,37 @@ def by_client(node: Node, cli: Cli, folder: Path) -> None:
         gone = registry.add_model(model.model_copy(update={"name": "to-delete"}))
         registry.delete_model(gone.key, reader.heads(gone.key))
         assert reader.get_model(gone.key) is None
+        # What stands behind it
+        behind = read_manifest(BEHIND)
+        both_fields = model.model_copy(update={"name": "both"}).to_plain()
+        with pytest.raises(InvalidRecord):
+            registry.add("model", both_fields, manifest={**behind, "languages": ["e"]})
+        both = registry.add("model", both_fields, manifest=behind).key
+        first = reader.manifests.get(both)
+        assert first is not None
+        assert first.manifest is not None
+        assert first.manifest["languages"] == ["en"]
+        second = {**first.manifest, "languages": ["en", "nl"]}
+        written = registry.manifests.set(both, second, first.heads)
+        with pytest.raises(RemoteError, match="changed"):
+            registry.manifests.set(both, behind, first.heads)
+        with pytest.raises(RemoteError, match="changed"):
+            registry.manifests.set(both, behind)
+        with pytest.raises(InvalidRecord):
+            registry.manifests.set(both, {**behind, "status": "Withdrawn"}, (str(written.hash),))
+        said: Record = {"status": "Deprecated", "status_message": "use tiny-chat", "superseded_by": key}
+        heads = (str(registry.manifests.set(both, {**second, **said}, (str(written.hash),)).hash),)
+        was, other = reader.entry(both), {**both_fields, "version": "2.0.0"}
+        assert was is not None
+        registry.update("model", both, other, was.heads, manifest=None, manifest_seen=heads)
+        with pytest.raises(RemoteError, match="changed"):
+            registry.update("model", both, other, reader.heads(both), manifest=behind, manifest_seen=heads)
+        again = registry.manifests.set(both, behind)
+        registry.manifests.delete(both, (str(again.hash),))
+        gone_manifest = reader.manifests.get(both)
+        assert gone_manifest is not None
+        assert gone_manifest.manifest is None
+        registry.manifests.set(both, behind)
         versions = reader.versions(node.contested)
         assert versions is not None
         with pytest.raises(RemoteError, match="several versions"):
@@ -124,6 +197,7 @@ class State(NamedTuple):
     """What a replica holds, but for what the second decides: ids, times and hashes."""
 
     records: list[Record]
+    manifests: list[Record | None]
     deeds: list[list[str]]
     ops: int
     conflicts: int
@@ -134,8 +208,12 @@ def state(data_dir: Path) -> State:
         entries = sorted(store.entries(), key=lambda entry: str(entry.record["name"]))
         left_out = ("model_id", "created_at", "updated_at")
         shown = [{name: value for name, value in one.record.items() if name not in left_out} for one in entries]
+        behind = [found.manifest if (found := store.manifests.get(one.id)) is not None else None for one in entries]
+        set_there = ("manifest_id", "subject_id", "created_at", "updated_at")
+        told = [one and {name: one[name] for name in one if name not in set_there} for one in behind]
         deeds = [[str(op.did) for op in reversed(store.history(one.id))] for one in entries]
-        return State(shown, deeds, store.log.head().size, store.stats().conflicts)
+        deeds += [[str(op.did) for op in reversed(store.manifests.history(one.id))] for one in entries]
+        return State(shown, told, deeds, store.log.head().size, store.stats().conflicts)
 
 
 def test_a_record_lives_alike_by_command_line_by_http_and_by_the_client(
@@ -154,5 +232,10 @@ def test_a_record_lives_alike_by_command_line_by_http_and_by_the_client(
         ends.append(state(folder))
     assert not data_dir.exists()
     assert ends[0] == ends[1] == ends[2]
-    assert (ends[0].ops, ends[0].conflicts) == (8, 0)
-    assert ends[0].deeds == [["registered", "edited", "edited", "settled"], ["registered", "edited"]]
+    assert (ends[0].ops, ends[0].conflicts) == (17, 0)
+    both = ["registered", "edited"]
+    assert ends[0].deeds == [
+        both, ["registered", "edited", "edited", "settled"], ["registered", "edited"],
+        ["registered", "edited", "edited", "deleted", "brought back", "deleted", "brought back"], [], [],
+    ]  # fmt: skip
+    assert [found and found["languages"] for found in ends[0].manifests] == [["en"], None, None]

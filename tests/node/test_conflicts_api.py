@@ -15,14 +15,14 @@ import pytest
 from tests.node.conftest import T0, Node, bearer, client, refused, serving
 from tests.seeds import owner, signed
 from tests.test_protocol_page import section, table
-from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
+from tui_registry.crdt import AnyOp, Identity, sign_up
 from tui_registry.datastore import Datastore, Once
-from tui_registry.errors import KINDS, Json, Kind, Record
+from tui_registry.errors import ABSENT, KINDS, GivenManifest, Json, Kind, Record
 from tui_registry.node import running
 from tui_registry.node.limits import MAX_VERSIONS
 from tui_registry.sync import pull
 
-Op = ModelOp | AgentOp
+Op = AnyOp
 ME = owner("me")
 # Each record of a test has a name of its own.
 NAMES = (f"record-{number}" for number in count())
@@ -34,10 +34,18 @@ class Overtaken(Datastore):
     first: Callable[[], object] | None = None
 
     def update(
-        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, once: Once | None = None
+        self,
+        kind: Kind,
+        identifier: str,
+        record: Record,
+        seen: Sequence[str],
+        *,
+        manifest: GivenManifest = ABSENT,
+        manifest_seen: Sequence[str] = (),
+        once: Once | None = None,
     ) -> Op:
         self._let_others_write()
-        return super().update(kind, identifier, record, seen, once=once)
+        return super().update(kind, identifier, record, seen, manifest=manifest, manifest_seen=manifest_seen, once=once)
 
     def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, once: Once | None = None) -> Op:
         self._let_others_write()

@@ -14,9 +14,9 @@ import pytest
 
 from tests.node.conftest import T0, Node, bearer, client, refused, serving
 from tests.seeds import seed
-from tui_registry.crdt import AgentOp, ModelOp
+from tui_registry.crdt import AnyOp
 from tui_registry.datastore import Datastore, Once
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import ABSENT, GivenManifest, Kind, Record
 from tui_registry.node import Address, NodeBounds, running
 from tui_registry.replica.store import connection
 
@@ -302,10 +302,12 @@ def test_a_request_whose_first_is_not_answered_yet_is_told_to_wait(tmp_path: Pat
     writing, go_on = threading.Event(), threading.Event()
 
     class Slow(Datastore):
-        def add(self, kind: Kind, record: Record, *, once: Once | None = None) -> ModelOp | AgentOp:
+        def add(
+            self, kind: Kind, record: Record, *, manifest: GivenManifest = ABSENT, once: Once | None = None
+        ) -> AnyOp:
             writing.set()
             assert go_on.wait(30)
-            return super().add(kind, record, once=once)
+            return super().add(kind, record, manifest=manifest, once=once)
 
     with Slow.open(tmp_path / "node", clock=lambda: T0) as store, serving(store) as node, ThreadPoolExecutor() as pool:
         key = {"idempotency-key": "slow"}
@@ -326,8 +328,8 @@ import os, signal, sys
 from tui_registry.datastore import Datastore
 from tui_registry.node import serve
 class Killed(Datastore):
-    def add(self, kind, record, *, once=None):
-        super().add(kind, record, once=once)
+    def add(self, kind, record, **more):
+        super().add(kind, record, **more)
         os.kill(os.getpid(), signal.SIGKILL)
 with Killed.open(sys.argv[1]) as store:
     serve(store, port=0, on_ready=lambda address: print(address.port, flush=True))

@@ -11,8 +11,16 @@ from tests.crdt import model
 from tests.crdt.making import ADA, BOB, fresh, root
 from tests.seeds import NOW, make_record
 from tui_registry.crdt import parse_op
-from tui_registry.datastore import Datastore, StoreError, carry_out, plan_undo
-from tui_registry.errors import InvalidRecord, Json, Record
+from tui_registry.datastore import (
+    Datastore,
+    RecordChange,
+    StoreError,
+    Together,
+    carry_out,
+    carry_out_reverse,
+    plan_undo,
+)
+from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.records import derive_manifest_id
 from tui_registry.records.schema import defaults
 
@@ -208,7 +216,11 @@ def test_two_machines_that_wrote_at_once_are_in_conflict_and_its_owner_settles_i
     with pytest.raises(StoreError) as raised:
         datastore.manifests.set(record, manifest(), forked.heads)
     assert raised.value.code == "conflict"
-    settled = datastore.manifests.resolve(record, {**entry.manifest, "status_message": "both"}, forked.heads)
+    live = datastore.manifests.versions(record)
+    assert {str((one.record or {})["status_message"]) for one in live} == {"left", "right"}
+    assert [one.hash for one in live] == [*forked.live_heads]
+    # As for every write, what the Datastore sets need not be said.
+    settled = datastore.manifests.resolve(record, manifest(status_message="both"), forked.heads)
     after = datastore.manifests.get(record)
     assert after is not None
     assert after.live_heads == (settled.hash,)
@@ -252,6 +264,139 @@ def test_what_is_kept_of_manifests_is_made_anew_from_the_log(datastore: Datastor
     with datastore._pool.read() as db:
         assert db.execute("SELECT * FROM manifests ORDER BY rid").fetchall() == right
     assert datastore.verify().sound
+
+
+def message(store: Datastore, record: str) -> Json:
+    """The status message of a record's manifest; None where it has none."""
+    found = store.manifests.get(record)
+    return None if found is None or found.manifest is None else found.manifest["status_message"]
+
+
+def test_a_record_and_its_manifest_are_written_in_one_step_and_undone_in_one(datastore: Datastore) -> None:
+    record = datastore.add("model", make_record("model", "tiny"), manifest=manifest(status_message="first")).key
+    assert (message(datastore, record), datastore.stats().ops) == ("first", 2)
+    entry, beside = datastore.entry(record), datastore.manifests.get(record)
+    assert entry is not None
+    assert beside is not None
+    other: Record = {**entry.record, "version": "2.0.0"}
+    datastore.update(
+        "model", record, other, entry.heads, manifest=manifest(status_message="second"), manifest_seen=beside.heads
+    )
+    assert (message(datastore, record), datastore.stats().ops) == ("second", 4)
+    plan = plan_undo(datastore, record)
+    assert plan.batch is None
+    assert datastore.log.batches() == []
+    carry_out(datastore, plan)
+    back = datastore.entry(record)
+    assert back is not None
+    assert (back.record["version"], message(datastore, record)) == (entry.record["version"], "first")
+    # What undid is undone likewise.
+    carry_out(datastore, plan_undo(datastore, record))
+    assert message(datastore, record) == "second"
+    assert datastore.verify().sound
+
+
+def test_undo_of_a_registration_takes_the_manifest_that_was_written_with_it(datastore: Datastore) -> None:
+    record = datastore.add("model", make_record("model", "tiny"), manifest=manifest(status_message="kept")).key
+    carry_out(datastore, plan_undo(datastore, record))
+    assert (datastore.entry(record), message(datastore, record)) == (None, None)
+    carry_out(datastore, plan_undo(datastore, record))
+    assert datastore.entry(record) is not None
+    assert message(datastore, record) == "kept"
+
+
+def test_what_is_not_said_of_a_manifest_stays_and_none_takes_it_away(datastore: Datastore) -> None:
+    record = datastore.add("model", make_record("model", "tiny"), manifest=manifest(status_message="stays")).key
+    datastore.update("model", record, make_record("model", "tiny"), datastore.heads(record))
+    assert message(datastore, record) == "stays"
+    beside = datastore.manifests.get(record)
+    assert beside is not None
+    size = datastore.stats().ops
+    same: Record = {**make_record("model", "tiny"), "version": "3.0.0"}
+    datastore.update(
+        "model", record, same, datastore.heads(record), manifest=beside.manifest, manifest_seen=beside.heads
+    )
+    assert datastore.stats().ops == size + 1
+    datastore.update("model", record, same, datastore.heads(record), manifest=None, manifest_seen=beside.heads)
+    assert (message(datastore, record), datastore.stats().ops) == (None, size + 3)
+    gone = datastore.manifests.get(record)
+    assert gone is not None
+    datastore.update("model", record, same, datastore.heads(record), manifest=None, manifest_seen=gone.heads)
+    assert datastore.stats().ops == size + 4
+
+
+def test_neither_is_written_where_one_of_them_cannot_be(datastore: Datastore) -> None:
+    bad = manifest(languages=["e"], status="Withdrawn")
+    with pytest.raises(InvalidRecord) as raised:
+        datastore.add("model", {**make_record("model", "tiny"), "version": "1"}, manifest=bad)
+    errors = [problem.path for problem in raised.value.problems if problem.severity == "error"]
+    assert errors == ["version", "manifest.status_message", "manifest.languages[0]"]
+    assert datastore.stats().ops == 0
+    record = datastore.add("model", make_record("model", "tiny"), manifest=manifest(status_message="mine")).key
+    with pytest.raises(StoreError) as changed:
+        datastore.update("model", record, make_record("model", "other"), datastore.heads(record), manifest=manifest())
+    assert changed.value.code == "changed"
+    assert record[:12] in changed.value.sentence
+    found = datastore.entry(record)
+    assert found is not None
+    assert (found.record["name"], datastore.stats().ops) == ("tiny", 2)
+
+
+def test_the_rules_of_a_manifest_know_of_which_kind_its_record_is(datastore: Datastore) -> None:
+    heir = datastore.add("agent", make_record("agent", "new")).key
+    agent = datastore.add("agent", make_record("agent", "old")).key
+    datastore.manifests.set(agent, manifest(status="Deprecated", superseded_by=heir))
+    model = registered(datastore)
+    for write in (
+        lambda: datastore.manifests.set(model, manifest(superseded_by=heir)),
+        lambda: datastore.add("model", make_record("model", "more"), manifest=manifest(superseded_by=heir)),
+    ):
+        with pytest.raises(InvalidRecord) as raised:
+            write()
+        assert [problem.code for problem in raised.value.problems if problem.severity == "error"] == ["other_kind"]
+
+
+def test_many_are_written_with_their_manifests_and_taken_back_together(datastore: Datastore) -> None:
+    together = Together("import of many")
+    first, bad, plain = datastore.add_all(
+        [
+            ("model", make_record("model", "one"), manifest(status_message="one")),
+            ("model", make_record("model", "two"), manifest(languages=["e"])),
+            ("agent", make_record("agent", "three")),
+        ],
+        together=together,
+    )
+    assert isinstance(bad, InvalidRecord)
+    assert not isinstance(first, RegistryError)
+    assert not isinstance(plain, RegistryError)
+    assert datastore.stats().ops == 3
+    assert together.number is not None
+    # Deleted together, a record takes its manifest along, and both come back.
+    removed = Together("deletion")
+    changes = [RecordChange(op.kind, op.key, None, datastore.heads(op.key)) for op in (first, plain)]
+    assert not [one for one in datastore.change_all(changes, together=removed) if isinstance(one, RegistryError)]
+    assert (datastore.stats().records, message(datastore, first.key)) == (0, None)
+    assert removed.number is not None
+    assert carry_out_reverse(datastore, datastore.log.reverse(removed.number)) == []
+    assert (datastore.stats().records, message(datastore, first.key)) == (2, "one")
+    last = datastore.log.batches(1)[0]
+    assert carry_out_reverse(datastore, datastore.log.reverse(last.number)) == []
+    assert (datastore.stats().records, message(datastore, first.key)) == (0, None)
+    assert datastore.verify().sound
+
+
+def test_a_batch_leaves_a_record_whose_manifest_was_written_to_since(datastore: Datastore) -> None:
+    together = Together("import of one")
+    (op,) = datastore.add_all([("model", make_record("model", "one"), manifest())], together=together)
+    assert not isinstance(op, RegistryError)
+    found = datastore.manifests.get(op.key)
+    assert found is not None
+    datastore.manifests.set(op.key, manifest(status_message="by hand"), found.heads)
+    assert together.number is not None
+    reverse = datastore.log.reverse(together.number)
+    assert (reverse.changes, {why for _, _, why in reverse.kept}) == (
+        (), {"it was written to since", "its manifest was written to since"}
+    )  # fmt: skip
 
 
 def test_a_list_tells_what_a_manifest_says_of_its_record(datastore: Datastore) -> None:

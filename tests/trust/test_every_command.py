@@ -136,6 +136,12 @@ ANSWERS: dict[str, list[Words]] = {
     "compare": [("compare", OPS["model", "clipboard"].key, OPS["model", "colour"].key)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],
+    "manifest": [
+        ("manifest", "show", OPS["model", "clipboard"].key),
+        ("manifest", "set", OPS["model", "colour"].key, "-"),
+        ("manifest", "show", OPS["model", "colour"].key),
+    ],
+    "deprecate": [("deprecate", OPS["model", "colour"].key, "--message", "x")],
     "update": [("update", OPS["model", "colour"].key, "-")],
     "delete": [("delete", OPS["model", "colour"].key, "--yes")],
     "undo": [("undo", OPS["model", "colour"].key, "--yes"), ("undo", OURS, "--yes"), ("undo", GONE, "--yes")],

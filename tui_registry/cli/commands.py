@@ -316,7 +316,11 @@ a record in YAML (JSON works as well; every field but the name may be left out):
   tags: [chat, code]
   resource_requirements:
     requires_gpu: true
-    min_vram_gb: 16"""
+    min_vram_gb: 16
+  manifest:                     (where its bytes are, what it was made from: 'help manifest')
+    repository_url: https://huggingface.co/me/my-finetune
+    derived_from:
+      - {relation: Finetune, name: org/base-model}"""
 
 
 def _register(parser: ArgumentParser) -> None:
@@ -394,6 +398,77 @@ def _resolve(parser: ArgumentParser) -> None:
 def _restore(parser: ArgumentParser) -> None:
     _id(parser)
     _json(parser, "print the record as a JSON object")
+
+
+_MANIFEST = """\
+a manifest in YAML (JSON works as well; every field may be left out):
+
+  status: Deprecated            (Active, Deprecated, Withdrawn)
+  status_message: Answers wrongly in Dutch, use 1.1
+  superseded_by: 77b0e2...      (all 64 digits of another record)
+  repository_url: https://huggingface.co/org/model
+  artifacts:
+    - uri: weights/model.safetensors
+      sha256: 9f86d0...
+      size_bytes: 4431400960
+  derived_from:
+    - relation: Finetune        (Finetune, Adapter, Merge, Quantized, Distilled)
+      name: org/base-model
+      model_id: 3fa9c1...
+  required_models: [c4d001...]
+  interfaces:
+    - {url: https://example.org/mcp, protocol: MCP, version: "2025-06-18"}
+  architecture: {layers: 32, kv_heads: 8, head_dim: 128}
+  evaluations:
+    - {benchmark: MMLU, metric: accuracy, value: "0.713", source: https://example.org/mmlu}
+  datasets: [HuggingFaceFW/fineweb]
+  languages: [en, pt-BR]
+  documentation_url: https://example.org/docs"""
+
+
+def _manifest(parser: ArgumentParser) -> None:
+    parser.epilog = f"{parser.epilog}\n\n{_MANIFEST}"
+    actions = parser.add_subparsers(dest="action", metavar="show|set|edit|delete|resolve", required=True)
+    show = actions.add_parser("show", description="Show the manifest of a record, and its versions in a conflict.")
+    sets = actions.add_parser(
+        "set",
+        description=(
+            "Write the manifest of a record of yours. Fields that the file leaves out stay as they are; a list takes\n"
+            "the place of the former one. What 'manifest show --json' printed is refused where the manifest has\n"
+            "changed since."
+        ),
+    )
+    edit = actions.add_parser(
+        "edit", description="Open the manifest of a record of yours in $VISUAL, $EDITOR or vi, and sign what you wrote."
+    )
+    delete = actions.add_parser("delete", description="Delete the manifest of a record of yours; the record stays.")
+    resolve = actions.add_parser(
+        "resolve", description="Settle a manifest that was written on two machines that did not know of each other."
+    )
+    for action in (show, sets, edit, delete, resolve):
+        _id(action)
+    _file(sets)
+    _yes(delete)
+    settled = resolve.add_mutually_exclusive_group(required=True)
+    take = "the version that this operation wrote (the beginning of its hash)"
+    settled.add_argument("--take", type=words, metavar="OP", help=take)
+    settled.add_argument("--delete", action="store_true", help="settle by deleting the manifest, all versions of it")
+    seen = "the versions that you decided by, as 'manifest show --json' tells it (default: show them, and ask)"
+    resolve.add_argument("--revision", type=words, metavar="REVISION", help=seen)
+    for action in (sets, edit, delete, resolve):
+        _token_file(action)
+    for action in (show, sets, edit, delete, resolve):
+        _json(action)
+
+
+def _deprecate(parser: ArgumentParser) -> None:
+    _id(parser)
+    parser.add_argument("--message", type=words, metavar="TEXT", help="why, and what to do; --withdraw needs it")
+    parser.add_argument("--by", type=words, metavar="ID", help="the record to use instead")
+    parser.add_argument("--withdraw", action="store_true", help="it is not to be used at all, rather than not any more")
+    parser.add_argument("--active", action="store_true", help="it is to be used again")
+    _token_file(parser)
+    _json(parser, "print the manifest as it is now as a JSON object")
 
 
 # Build
@@ -1198,6 +1273,47 @@ _TABLE = (
             "tui-registry resolve 3fa9c1 --take 1a2b3c4d --revision $(jq -r .revision seen.json)",
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; "
             "tui-registry resolve 3fa9c1 --merge record.json",
+        ),
+        asks_nodes=True,
+    ),
+    Command(
+        "manifest",
+        "Write",
+        "what stands behind a record: its files, what it was made from, its status",
+        _manifest,
+        "manifests.manifest",
+        description=(
+            "Show or write the manifest of a record: where its bytes or endpoints are, what it was made from, what it\n"
+            "needs, how it was measured, and whether it is still to be used. Its owner signs it, it travels with the\n"
+            "record, and goes with it. 'undo ID' takes back what was written last. 'register', 'update' and 'apply'\n"
+            "take it with the record: as 'manifest' among the fields of the file, where null takes it away."
+        ),
+        examples=(
+            "tui-registry manifest show 3fa9c1",
+            "tui-registry manifest set 3fa9c1 manifest.yaml",
+            "echo 'languages: [en, nl]' | tui-registry manifest set 3fa9c1 -",
+            "tui-registry manifest edit 3fa9c1",
+            "tui-registry manifest show 3fa9c1 --json | jq -r '.manifest.artifacts[].uri'",
+            "tui-registry manifest resolve 3fa9c1 --take 1a2b3c4d",
+        ),
+        asks_nodes=True,
+    ),
+    Command(
+        "deprecate",
+        "Write",
+        "say that a record of yours is not to be used any more",
+        _deprecate,
+        "manifests.deprecate",
+        description=(
+            "Say in the manifest of a record of yours that it is not to be used any more, why, and what to use\n"
+            "instead. Everybody who has the record sees that beside it; it stays where it is. With --withdraw it is\n"
+            "not to be used at all, such as where its weights are harmful. 'undo ID' takes it back, and so does\n"
+            "--active later."
+        ),
+        examples=(
+            "tui-registry deprecate 3fa9c1 --message 'Answers wrongly in Dutch' --by 77b0e2",
+            "tui-registry deprecate 3fa9c1 --withdraw --message 'The weights were tampered with: delete your copy'",
+            "tui-registry deprecate 3fa9c1 --active",
         ),
         asks_nodes=True,
     ),

@@ -267,6 +267,18 @@ class _Line:
 
         return self._asking(found)
 
+    def manifest_operations(self, typed: str) -> Offer:
+        """The operations on the manifest of the record that the line names."""
+
+        def found(datastore: Datastore) -> Iterator[Candidate]:
+            if self._given:
+                _, identifier = datastore.find(self._given[0], deleted=True)
+                for entry in datastore.manifests.history(identifier, limit=_MOST):
+                    if entry.hash.startswith(typed):
+                        yield Candidate(entry.hash[:_ID_SHOWN], entry.did)
+
+        return self._asking(found)
+
     def peers(self, typed: str) -> Offer:
         """Peers by name, without those that the line has already."""
         return self._asking(
@@ -336,6 +348,8 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("diff", "op"): _Line.operations,
     ("diff", "other"): _Line.operations,
     ("resolve", "take"): _Line.operations,
+    ("manifest resolve", "take"): _Line.manifest_operations,
+    ("deprecate", "by"): _Line.ids,
     ("search", "query"): _Line.query,
     ("search", "forget"): _Line.searches,
     ("search", "save"): _Line.searches,

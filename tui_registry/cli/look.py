@@ -39,7 +39,7 @@ from tui_registry.cli.registry import (
     seen_json,
     shown_json,
 )
-from tui_registry.datastore import Datastore, StoreError, revision_of
+from tui_registry.datastore import Datastore, StoreError, revision_with
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
@@ -49,13 +49,14 @@ if TYPE_CHECKING:
         Entry,
         Facets,
         HistoryEntry,
+        ManifestEntry,
         Operation,
         Page,
         Quarantined,
         Row,
         Versions,
     )
-    from tui_registry.errors import Json, Kind, Problem, Record
+    from tui_registry.errors import Json, Kind, OpKind, Problem, Record
     from tui_registry.present.record_rows import Row as Shown
 
     _Op = TypeVar("_Op", Operation, HistoryEntry)
@@ -91,12 +92,13 @@ def show(args: Namespace) -> int:
             _show_as_it_was(registry, args)
             return 0
         entry = find(registry, args.id)
+        beside = registry.manifests.get(entry.id)
         versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else names_in(registry)
     if args.json:
-        out_json({**shown_json(entry), **seen_json(entry), **_versions_json(versions)})
+        out_json({**shown_json(entry, beside), **seen_json(entry), **_versions_json(versions)})
         return 0
-    for line in _described(entry, "your key" if args.node is None else "the node's key"):
+    for line in _described(entry, beside, "your key" if args.node is None else "the node's key"):
         out(line)
     if versions is not None:
         from tui_registry.cli.versions import conflict_lines
@@ -358,15 +360,32 @@ def _list_saved(args: Namespace) -> int:
 _LABEL = 14
 
 
-def _described(entry: Entry, key: str) -> Iterator[str]:
+def _described(entry: Entry, beside: ManifestEntry | None, key: str) -> Iterator[str]:
+    from tui_registry.present.manifests import status_line
     from tui_registry.present.record_rows import domain_rows, signature_rows, warnings
 
+    manifest = None if beside is None else beside.manifest
     yield from _titled(entry.kind, entry.record)
     now = int(time.time())
     yield from _rows([*signature_rows(entry, key), *domain_rows(entry, now)], entry.record)
-    for warning in warnings(entry, now):
+    said = None if manifest is None else status_line(manifest, entry.kind)
+    for warning in (*(() if said is None else (said,)), *warnings(entry, now)):
         yield f"  ! {warning}"
+    if beside is not None and len(beside.live_heads) > 1:
+        count = len(beside.live_heads)
+        yield f"  ! its manifest is in conflict: {count} versions, see 'tui-registry manifest show {entry.id[:12]}'"
+    yield from _behind(manifest)
     yield from _below(entry.record, entry.problems)
+
+
+def _behind(manifest: Record | None) -> Iterator[str]:
+    if manifest is None:
+        return
+    from tui_registry.cli.manifests import manifest_lines
+
+    yield ""
+    yield "manifest"
+    yield from manifest_lines(manifest)
 
 
 def _titled(kind: Kind, record: Record) -> Iterator[str]:
@@ -428,10 +447,18 @@ def _show_as_it_was(datastore: Registry, args: Namespace) -> None:
         raise UsageError("a node tells a record as one of its operations wrote it, not by a time: see 'history ID'")
     if op.record is None:
         raise StoreError("not_found", asking(datastore, _was_deleted(datastore, kind, identifier, op, moment)))
+    # An operation wrote the record alone; at a moment both were as they were.
+    beside = (
+        datastore.manifests.at(identifier, moment) if moment is not None and isinstance(datastore, Datastore) else None
+    )
+    manifest = None if beside is None else beside.record
     if args.json:
-        out_json(_as_it_was_json(datastore, kind, identifier, op, op.record))
+        told = _as_it_was_json(datastore, kind, identifier, op, op.record)
+        out_json({**told, **({"manifest": manifest} if moment is not None else {})})
         return
     for line in _as_it_was(kind, identifier, op, op.record, moment, names_in(datastore)):
+        out(line)
+    for line in _behind(manifest):
         out(line)
 
 
@@ -514,6 +541,7 @@ def _as_it_was_json(
     from tui_registry.present.settling import version_json
 
     heads = datastore.heads(identifier)
+    beside = datastore.manifests.get(identifier)
     told = version_json(op)
     del told["record"]
     return {
@@ -522,7 +550,7 @@ def _as_it_was_json(
         "record": record,
         "heads": [*heads],
         "problems": [problem.to_json() for problem in datastore.check(kind, record)],
-        "revision": revision_of(heads),
+        "revision": revision_with(heads, () if beside is None else beside.heads),
         "at": told,
         **_versions_json(datastore.versions(identifier)),
     }
@@ -640,38 +668,43 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
     kind, identifier = datastore.find(args.id, deleted=True)
     columns: Sequence[Column] = _HISTORY
     untold: dict[str, Json] = {}
+    entries: Iterator[_Done]
     names = names_in(datastore) if isinstance(datastore, Datastore) else {}
     if isinstance(datastore, Datastore):
-        entries = _of_record(datastore, identifier, args.limit or 0)
+        found = _of_record(datastore, kind, identifier)
+        entries = islice(found, args.limit) if args.limit else found
     else:
-        entries = datastore.history(identifier, limit=args.limit or None)
+        entries = (_Done(kind, entry) for entry in datastore.history(identifier, limit=args.limit or None))
         # What a node does not tell of an operation.
         columns = tuple(column for column in _HISTORY if column.title not in ("CLOCK", "FROM"))
         untold = dict.fromkeys(("clock", "index"))
     if args.json:
-        for entry in entries:
-            told = _operation_json(kind, identifier, entry, names) | untold
-            out_json(told | {"record": entry.record, "did": entry.did, "changed": [*_changed(entry)]})
+        for done in entries:
+            told = _operation_json(kind, identifier, done.entry, names) | untold
+            more: dict[str, Json] = {"of": done.of, "record": done.entry.record, "did": done.entry.did}
+            out_json(told | more | {"changed": [*_changed(done)]})
         return
     from tui_registry.present.owners import owner_cell
 
     # All operations of a record are its owner's.
     some = [*islice(entries, 1)]
     own, names = own_key_in(datastore), names_in(datastore)
-    whose = [", yours" if op.actor == own else f" of {owner_cell(op.actor, mine=False, names=names)}" for op in some]
+    actors = [done.entry.actor for done in some]
+    whose = [", yours" if actor == own else f" of {owner_cell(actor, mine=False, names=names)}" for actor in actors]
     out(f"{kind} {identifier}{''.join(whose)}")
     out(f"its operations, {_ORDER}")
     _print_history(chain(some, entries), columns, terminal_width())
 
 
-def _print_history(entries: Iterator[HistoryEntry], columns: Sequence[Column], width: int) -> None:
+def _print_history(entries: Iterator[_Done], columns: Sequence[Column], width: int) -> None:
     from tui_registry.present.deeds import standing
+    from tui_registry.present.manifests import changed_manifest_rows
     from tui_registry.present.versions import change_lines
 
     table = Table(columns, width)
     now = int(time.time())
     out(table.header())
-    for entry in entries:
+    for of, entry in entries:
         after = ", ".join(child[:12] for child in entry.children) or "-"
         arrived, source = _arrival(entry, now)
         cells = {
@@ -685,7 +718,12 @@ def _print_history(entries: Iterator[HistoryEntry], columns: Sequence[Column], w
             "AFTER": after,
         }
         out(table.line([cells[column.title] for column in columns]))
-        changes = change_lines(entry.before, entry.record, _CHANGE, 1)
+        if of == "manifest":
+            rows = changed_manifest_rows(entry.before, entry.record)
+            told = (f"{was.plain}: {safe_text(was.text, _CHANGE)} → {safe_text(to.text, _CHANGE)}" for was, to in rows)
+            changes = [f"the manifest{'' if not rows else ', '}{'; '.join(told)}"]
+        else:
+            changes = change_lines(entry.before, entry.record, _CHANGE, 1)
         if changes:
             out(fitted(f"  {'; '.join(changes)}", width))
 
@@ -703,11 +741,15 @@ def _arrival(op: Operation | HistoryEntry, now: int) -> tuple[str, str]:
     return age(now - op.arrived_at), op.source or "here"
 
 
-def _changed(entry: HistoryEntry) -> Iterator[str]:
+def _changed(done: _Done) -> Iterator[str]:
     """The fields that an operation changed."""
+    from tui_registry.present.manifests import changed_manifest_rows
     from tui_registry.records.merging import differing
 
-    if entry.before is not None and entry.record is not None:
+    entry = done.entry
+    if done.of == "manifest":
+        yield from (now.path for _, now in changed_manifest_rows(entry.before, entry.record))
+    elif entry.before is not None and entry.record is not None:
         yield from (found.path for found in differing(None, [entry.before, entry.record]))
 
 
@@ -718,11 +760,26 @@ def _recent(datastore: Datastore, *, mine: bool, limit: int) -> Iterator[Operati
     return _windows(read, limit, _READ_AT_ONCE)
 
 
-def _of_record(datastore: Datastore, identifier: str, limit: int) -> Iterator[HistoryEntry]:
-    def read(most: int, before: int | None) -> Sequence[HistoryEntry]:
+class _Done(NamedTuple):
+    """An operation on a record or its manifest, and which of them it wrote."""
+
+    of: OpKind
+    entry: HistoryEntry
+
+
+def _of_record(datastore: Datastore, kind: Kind, identifier: str) -> Iterator[_Done]:
+    """The operations on a record and its manifest, the last arrived first."""
+    from heapq import merge
+
+    def on_record(most: int, before: int | None) -> Sequence[HistoryEntry]:
         return datastore.history(identifier, limit=most, before=before)
 
-    return _windows(read, limit, _RECORDS_READ_AT_ONCE)
+    def on_manifest(most: int, before: int | None) -> Sequence[HistoryEntry]:
+        return datastore.manifests.history(identifier, limit=most, before=before)
+
+    records = (_Done(kind, entry) for entry in _windows(on_record, 0, _RECORDS_READ_AT_ONCE))
+    manifests = (_Done("manifest", entry) for entry in _windows(on_manifest, 0, _RECORDS_READ_AT_ONCE))
+    return merge(records, manifests, key=lambda done: done.entry.place, reverse=True)
 
 
 def _windows(read: Callable[[int, int | None], Sequence[_Op]], limit: int, at_once: int) -> Iterator[_Op]:

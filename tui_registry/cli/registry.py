@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.cli.output import FileError, NoTerminalError, UsageError, note, on_terminal
 from tui_registry.cli.parser import PROGRAM
-from tui_registry.datastore import Datastore, Entry, StoreError
+from tui_registry.datastore import Datastore, Entry, StoreError, revision_with
 from tui_registry.errors import Json
 from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
+    from tui_registry.datastore import ManifestEntry
     from tui_registry.errors import Kind
     from tui_registry.sync.remote import Remote
 
@@ -169,9 +170,18 @@ def seen_json(entry: Entry) -> dict[str, Json]:
     return {"petname": entry.owner_name, "looks_like": like_json(entry.like)}
 
 
-def shown_json(entry: Entry) -> dict[str, Json]:
-    """A record as `show` and the commands that write give it: with what stands for its heads."""
-    return {**entry_json(entry), "revision": entry.revision}
+def whole_json(registry: Registry, entry: Entry) -> dict[str, Json]:
+    """A record as `show` and the commands that write give it: with what stands behind it, and for the heads of both."""
+    return shown_json(entry, registry.manifests.get(entry.id))
+
+
+def shown_json(entry: Entry, beside: ManifestEntry | None) -> dict[str, Json]:
+    """As `whole_json`, with the manifest that was read."""
+    return {
+        **entry_json(entry),
+        "manifest": None if beside is None else beside.manifest,
+        "revision": revision_with(entry.heads, () if beside is None else beside.heads),
+    }
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from tui_registry.cli.registry import (
     open_to_write,
     read_text,
     say_who_signed,
-    shown_json,
+    whole_json,
 )
 from tui_registry.cli.versions import conflict_diff
 from tui_registry.datastore import (
@@ -46,8 +46,9 @@ from tui_registry.datastore import (
     carry_out,
     carry_out_reverse,
     plan_undo,
+    revision_with,
 )
-from tui_registry.errors import InvalidRecord, Json, Kind, Record
+from tui_registry.errors import ABSENT, InvalidRecord, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
@@ -57,10 +58,10 @@ from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
 from tui_registry.query.nodes import quoted
-from tui_registry.records.as_written import read_record
+from tui_registry.records.as_written import beside, read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.merging import Merged, merge, paths, shape_of, value_at
-from tui_registry.records.schema import ID_FIELD, NULL_HASH
+from tui_registry.records.schema import ID_FIELD, NULL_HASH, defaults
 from tui_registry.text import exact, moment_utc, safe_text
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def register(args: Namespace) -> int:
         return _register_there(args, finding, kind, record)
     with open_to_write(args) as datastore, key_explained(datastore), _in_file(finding.source):
         if args.new or entry is None:
-            identifier = datastore.add(kind, record).key
+            identifier = datastore.add(kind, record, manifest=finding.manifest).key
             _remember(datastore, finding, args.file, identifier)
             _tell_registered(datastore, finding, identifier, as_json=args.json)
             return 0
@@ -101,6 +102,7 @@ def register(args: Namespace) -> int:
         if taken.op is not None:
             _tell_registered(datastore, finding, taken.op.key, as_json=args.json)
         elif found.found == "same" and found.id is not None and not found.edited:
+            _need_same_manifest(datastore, kind, found.id, finding, args.file)
             _tell_status(datastore, "here", found.id, as_json=args.json)
         else:
             problems = tuple(datastore.check(kind, record))
@@ -126,12 +128,36 @@ def _register_there(args: Namespace, finding: Finding, kind: Kind, record: Recor
                 told = merge(None, [there.record], {path: value_at(record, path) for path in edited}).record
                 at = f"{PROGRAM} --node {node.name} "
                 raise _says_something_else(kind, there.id, there.record, told, args.file, at=at)
+            _need_same_manifest(node, kind, there.id, finding, args.file)
             _tell_status(node, "here", there.id, as_json=args.json)
             return 0
-        written = node.add(kind, record)
+        written = node.add(kind, record, manifest=finding.manifest)
         _tell_registered(node, finding, written.key, as_json=args.json)
         say_who_signed(node)
     return 0
+
+
+def _need_same_manifest(registry: Registry, kind: Kind, identifier: str, finding: Finding, file: str) -> None:
+    """Refuse a file whose record is here as it says, and whose manifest is another.
+
+    Raises:
+        StoreError: `differs`.
+    """
+    if finding.manifest is ABSENT:
+        return
+    present = registry.manifests.get(identifier)
+    before = None if present is None else present.manifest
+    changed = changed_manifest_rows(before or defaults("manifest"), finding.manifest or defaults("manifest"))
+    if not changed and (before is None) == (finding.manifest is None):
+        return
+    short = identifier[:12]
+    told = "; ".join(f"{was.plain}: {was.text} → {now.text}" for was, now in changed[:_MOST_CHANGES])
+    change = asking(registry, f"'{PROGRAM} update {short} {safe_text(file, 200)}' changes it")
+    raise StoreError(
+        "differs",
+        f"{kind} {short} is here already and the file says something else in its manifest (nothing was signed)"
+        f"{f': {told}' if told else ''}: {change}",
+    )
 
 
 def _there_already(node: Remote, kind: Kind, record: Record) -> Entry | None:
@@ -188,6 +214,7 @@ _MOST_NAMESAKES = 1_000
 
 def _tell_registered(datastore: Registry, finding: Finding, identifier: str, *, as_json: bool) -> None:
     _tell_status(datastore, "registered", identifier, as_json=as_json)
+    _advise_behind(datastore, finding, identifier)
     if LICENCE_ASSUMED in finding.notes:
         note(f"note: {LICENCE_ASSUMED}")
 
@@ -200,7 +227,7 @@ def _tell_status(datastore: Registry, status: str, identifier: str, *, as_json: 
     if entry is None:
         out(f"{status} {identifier}")
     elif as_json:
-        out_json({**shown_json(entry), "status": status})
+        out_json({**whole_json(datastore, entry), "status": status})
     else:
         did = "already here:" if status == "here" else status
         out(f"{did} {entry.kind} {safe_text(str(entry.record['name']))}, id {entry.id}")
@@ -214,14 +241,27 @@ def update(args: Namespace) -> int:
         entry = find(datastore, args.id)
         _need_own(entry, "updated")
         _need_settled(datastore, entry.id)
-        finding = _read_draft(args.file, entry.kind, entry.record)
+        behind = datastore.manifests.get(entry.id)
+        finding = _read_draft(args.file, entry.kind, entry.record, None if behind is None else behind.manifest)
         kind, record = _draft_of(finding)
         _need_same(kind, entry.id, finding)
-        _need_revision(entry, finding.revision)
+        seen = () if behind is None else behind.heads
+        whole = revision_with(entry.heads, seen)
+        # Who was shown the record alone has not seen what stands behind it.
+        if finding.revision != whole and (finding.manifest is not ABSENT or finding.revision != entry.revision):
+            _need_revision(entry, finding.revision, whole)
         with _in_file(finding.source):
-            op = datastore.update(kind, entry.id, record, finding.heads or entry.heads)
+            op = datastore.update(
+                kind,
+                entry.id,
+                record,
+                finding.heads or entry.heads,
+                manifest=finding.manifest,
+                manifest_seen=() if finding.manifest is ABSENT else seen,
+            )
             _remember(datastore, finding, args.file, entry.id)
             _tell(datastore, "edited", op, as_json=args.json)
+            _advise_behind(datastore, finding, entry.id)
             say_who_signed(datastore)
     return 0
 
@@ -259,8 +299,9 @@ def undo(args: Namespace) -> int:
             confirm(_question(plan), "undo it", "nothing was undone")
         op = carry_out(datastore, plan)
         entry = datastore.entry(plan.id, plan.kind)
+        told = _deleted_json(op) if entry is None else whole_json(datastore, entry)
     if args.json:
-        out_json(_deleted_json(op) if entry is None else shown_json(entry))
+        out_json(told)
     else:
         out(f"{undone.done(plan)}, id {plan.id}")
     _advise(entry)
@@ -345,10 +386,10 @@ def resolve(args: Namespace) -> int:
     opened = open_either(args) if args.dry_run or args.node is None else open_either_to_write(args)
     with opened as datastore:
         versions = _in_conflict(datastore, find(datastore, args.id))
-        _need_revision(versions, args.revision)
+        _need_revision(versions, args.revision, _revision_as_shown(datastore, versions, args.revision))
         if args.delete:
             return _settle_by_removal(datastore, versions, args)
-        edit = None if args.merge is None else _read_edit(versions, args.merge)
+        edit = None if args.merge is None else _read_edit(datastore, versions, args.merge)
         merged = _merged(datastore, versions, args, edit)
         if merged.open:
             raise StoreError("conflict", asking(datastore, settling.undecided(versions, merged)))
@@ -357,6 +398,14 @@ def resolve(args: Namespace) -> int:
 
 
 # How a conflict is settled
+
+
+def _revision_as_shown(registry: Registry, versions: Versions, revision: str | None) -> str:
+    """What stands for the versions of a record: as `show` told it with its manifest, or by themselves."""
+    if revision in (None, versions.revision):
+        return versions.revision
+    behind = registry.manifests.get(versions.id)
+    return versions.revision if behind is None else revision_with(versions.heads, behind.heads)
 
 
 def _in_conflict(datastore: Registry, entry: Entry) -> Versions:
@@ -390,7 +439,7 @@ class _Edit(NamedTuple):
     is_change: bool
 
 
-def _read_edit(versions: Versions, file: str) -> _Edit:
+def _read_edit(registry: Registry, versions: Versions, file: str) -> _Edit:
     """The file that `--merge` names.
 
     Raises:
@@ -403,7 +452,7 @@ def _read_edit(versions: Versions, file: str) -> _Edit:
     _need_same(versions.kind, versions.id, finding)
     if finding.heads and set(finding.heads) != set(versions.heads):
         raise StoreError("changed", _other_versions(versions, name))
-    _need_revision(versions, finding.revision)
+    _need_revision(versions, finding.revision, _revision_as_shown(registry, versions, finding.revision))
     names_versions = bool(finding.heads) or finding.revision is not None
     # What `show --at` gave is a version that somebody chose, and no edit of the one that is shown.
     chosen = isinstance(document, dict) and "at" in document
@@ -573,14 +622,14 @@ def _other_versions(versions: Versions, seen_in: str) -> str:
 # From a file named on the line to a draft that can be signed
 
 
-def _read_draft(name: str, kind: Kind, base: Record | None = None) -> Finding:
+def _read_draft(name: str, kind: Kind, base: Record | None = None, base_manifest: Record | None = None) -> Finding:
     """The draft of exactly one record in a JSON or YAML file or on stdin.
 
     Raises:
         FileError: it cannot be read. DocumentError: it is neither JSON nor YAML.
     """
     shown, document = _load(name)
-    return read_draft(document, shown, kind, base=base)
+    return read_draft(document, shown, kind, base=base, base_manifest=base_manifest)
 
 
 def _load(name: str) -> tuple[str, Json]:
@@ -684,13 +733,16 @@ def _need_settled(datastore: Registry, identifier: str) -> None:
         raise StoreError("conflict", asking(datastore, settling.refused(versions)))
 
 
-def _need_revision(now: Entry | Versions, revision: str | None) -> None:
+def _need_revision(now: Entry | Versions, revision: str | None, present: str | None = None) -> None:
     """Refuse when the record has other heads than those that the line or a file was made from.
+
+    Args:
+        present: what stands for the present heads, None for those of the record.
 
     Raises:
         StoreError: `changed`.
     """
-    if revision is not None and revision != now.revision:
+    if revision is not None and revision != (present or now.revision):
         raise StoreError(
             "changed",
             f"{now.kind} {now.id[:12]} has changed since that revision was read: look at it again, then repeat the "
@@ -728,7 +780,7 @@ def _tell(datastore: Registry, did: str, op: AnyOp | Written, *, as_json: bool) 
     if entry is None:
         out(f"{did} {op.kind} {op.key}")
     elif as_json:
-        out_json(shown_json(entry))
+        out_json(whole_json(datastore, entry))
     else:
         out(f"{did} {entry.kind} {safe_text(str(entry.record['name']))}, id {entry.id}")
     _advise(entry)
@@ -737,6 +789,13 @@ def _tell(datastore: Registry, did: str, op: AnyOp | Written, *, as_json: bool) 
 def _advise(entry: Entry | None) -> None:
     for problem in () if entry is None else entry.problems:
         note(problem_line(problem))
+
+
+def _advise_behind(registry: Registry, finding: Finding, identifier: str) -> None:
+    """The warnings of the authoring rules about a manifest that was written with its record."""
+    present = registry.manifests.get(identifier) if isinstance(finding.manifest, dict) else None
+    for problem in () if present is None else present.problems:
+        note(problem_line(problem._replace(path=beside(problem.path))))
 
 
 def _deleted_json(op: AnyOp | Written) -> dict[str, Json]:

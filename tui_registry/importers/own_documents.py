@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from tui_registry import formfile
-from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.errors import ABSENT, KINDS, GivenManifest, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers.others import FORMAT, unknown
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding
-from tui_registry.records.as_written import read_record, revision_beside
+from tui_registry.records.as_written import beside, read_manifest_as_far_as_it_goes, read_record, revision_beside
 from tui_registry.records.documents import DocumentError, load_document
 from tui_registry.records.schema import FIELDS, ID_FIELD
 from tui_registry.text import exact, safe_text
@@ -37,17 +37,26 @@ def read_drafts(document: Json, source: str, kind: Kind | None) -> list[Finding]
     return [read_draft(document, source, kind)]
 
 
-def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: Record | None = None) -> Finding:
+def read_draft(
+    document: Json,
+    source: str,
+    kind: Kind | None = None,
+    *,
+    base: Record | None = None,
+    base_manifest: Record | None = None,
+) -> Finding:
     """The draft that a document means. Nothing is raised.
 
     Args:
-        document: an object of fields, with or without `kind`, or `{"kind": ..., "record": {...}}` as we export it.
+        document: an object of fields, with or without `kind`, or `{"kind": ..., "record": {...}}` as we export it;
+            `manifest` stands among the fields, or beside the record.
         kind: what it must be; None to find out from the document.
         base: the record whose values stay where the document has none; without it the defaults do.
+        base_manifest: the same of its manifest.
     """
     if not isinstance(document, dict):
         return Finding(source, kind, None, (_fault("type", f"holds {_what(document)}, not an object of fields"),))
-    told, fields, beside = _split(document)
+    told, fields, outside = _split(document)
     if kind is not None and told is not None and told != kind:
         return Finding(source, told, None).wanted_as(kind)
     kind = kind or told or kind_of(fields)
@@ -56,13 +65,16 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
             return Finding(source, None, None, (unknown(fields),))
         sentence = "does not say whether it is a model or an agent: add kind: model or kind: agent"
         return Finding(source, None, None, (_fault("kind", sentence, "kind"),))
-    fields, form, notes = _with_plain_template(fields)
+    manifest, unread = _manifest(document, fields, base_manifest)
+    fields, form, notes = _with_plain_template({name: fields[name] for name in fields if name != _MANIFEST})
     try:
         record = read_record(kind, fields, base=base)
     except InvalidRecord as error:
-        return Finding(source, kind, None, error.problems)
+        return Finding(source, kind, None, (*error.problems, *unread))
+    if unread:
+        return Finding(source, kind, None, tuple(unread))
     faults = [] if _is_id(record[ID_FIELD[kind]]) else [_fault("id", _NO_ID, ID_FIELD[kind])]
-    shown_id, heads, revision, wrong = _guard(beside)
+    shown_id, heads, revision, wrong = _guard(outside)
     if faults or wrong:
         return Finding(source, kind, None, (*faults, *wrong))
     if base is None and "license" not in fields:
@@ -78,6 +90,7 @@ def read_draft(document: Json, source: str, kind: Kind | None = None, *, base: R
         origins=origins,
         notes=notes,
         stated=_written(fields),
+        manifest=manifest,
     )
 
 
@@ -99,7 +112,7 @@ def is_operation(value: Json) -> bool:
     """Whether a value is a signed operation, as `export --ops` writes them one a line."""
     if not isinstance(value, dict):
         return False
-    inner = value.get("Model", value.get("Agent"))
+    inner = next((value[name] for name in ("Model", "Agent", "Manifest") if name in value), None)
     return len(value) == 1 and isinstance(inner, dict) and ("Up" in inner or "Rm" in inner)
 
 
@@ -132,6 +145,25 @@ def _split(document: dict[str, Json]) -> tuple[Kind | None, dict[str, Json], dic
     return None, document, document if revision_beside(document) is not None else {}
 
 
+_MANIFEST = "manifest"
+
+
+def _manifest(
+    document: Mapping[str, Json], fields: Mapping[str, Json], base: Record | None
+) -> tuple[GivenManifest, list[Problem]]:
+    """What is to stand behind the record, and what could not be read of it. It stands among the fields, or beside the
+    record of an export."""
+    where = fields if _MANIFEST in fields else document
+    if _MANIFEST not in where:
+        return ABSENT, []
+    said = where[_MANIFEST]
+    # YAML's nothing is text here.
+    if said is None or (isinstance(said, str) and said.strip().lower() in ("", "~", "null")):
+        return None, []
+    manifest, problems = read_manifest_as_far_as_it_goes(said, base=base)
+    return manifest, [problem._replace(path=beside(problem.path)) for problem in problems]
+
+
 def _written(fields: Mapping[str, Json]) -> frozenset[str]:
     """The paths of the fields that a description writes; a variant of the author's own is an object too."""
     within = (f"{name}.{inner}" for name, value in fields.items() if isinstance(value, dict) for inner in value)
@@ -160,7 +192,7 @@ def _may_be_ours(value: Json) -> bool:
         return False
     if is_ours(value) or revision_beside(value) is not None:
         return True
-    return bool(value) and any(value.keys() <= names for names in _NAMES.values())
+    return bool(value) and any(value.keys() - {_MANIFEST} <= names for names in _NAMES.values())
 
 
 def _not_ours(items: list[Json]) -> Problem:

@@ -19,8 +19,29 @@ from starlette.types import Scope
 
 import tui_registry
 from tui_registry.crdt import AnyOp
-from tui_registry.datastore import Body, Datastore, Entry, HistoryEntry, Once, StoreError, Versions, revision_of
-from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
+from tui_registry.datastore import (
+    Body,
+    Datastore,
+    Entry,
+    HistoryEntry,
+    ManifestEntry,
+    Once,
+    StoreError,
+    Versions,
+    revision_of,
+    revision_with,
+)
+from tui_registry.errors import (
+    ABSENT,
+    KINDS,
+    GivenManifest,
+    InvalidRecord,
+    Json,
+    Kind,
+    Problem,
+    Record,
+    RegistryError,
+)
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.browse import browse_routes
 from tui_registry.node.description import (
@@ -65,10 +86,15 @@ from tui_registry.query import parse
 from tui_registry.query.editing import with_term
 from tui_registry.query.fields import FACETS
 from tui_registry.query.nodes import quoted
-from tui_registry.records.as_written import read_as_far_as_it_goes, revision_beside
+from tui_registry.records.as_written import (
+    beside,
+    read_as_far_as_it_goes,
+    read_manifest_as_far_as_it_goes,
+    revision_beside,
+)
 from tui_registry.records.authoring import without_consequences
 from tui_registry.records.merging import differing
-from tui_registry.records.schema import FIELDS, ID_FIELD, NULL_HASH, Many, Struct
+from tui_registry.records.schema import FIELDS, ID_FIELD, MANIFEST_FIELDS, NULL_HASH, Field, Many, Struct
 from tui_registry.text import fewest_typos, safe_text
 
 _PROTOCOL = files(tui_registry) / "protocol.md"
@@ -78,6 +104,7 @@ _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
 _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
+_NAMES = {kind: {field.name for field in FIELDS[kind]} for kind in KINDS}
 # What is told beside the fields of a record, whichever of them are asked for.
 _STATE = ("revision", "conflict", "heads", "status")
 # Longer lists of a record are refused as they are, and their items not looked at.
@@ -172,6 +199,9 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
         ("validate", routes.validate), ("update", routes.update), ("patch", routes.patch), ("delete", routes.delete),
         ("resolve", routes.resolve), ("history", routes.history), ("heads", routes.heads),
         ("versions", routes.versions),
+        ("manifest", routes.manifest), ("put_manifest", routes.put_manifest),
+        ("patch_manifest", routes.patch_manifest), ("delete_manifest", routes.delete_manifest),
+        ("resolve_manifest", routes.resolve_manifest),
     ):  # fmt: skip
         add_deed(router, endpoint, said[name])
     return router
@@ -205,12 +235,14 @@ class _Asked(NamedTuple):
     Attributes:
         record_id: empty for what is to be registered. root: the path under which the node is reached.
         once: where it may be asked for again.
+        is_new: only where there is no such thing yet (`If-None-Match: *`).
     """
 
     record_id: str
     if_match: Sequence[str]
     root: str
     once: Once | None
+    is_new: bool = False
 
 
 _Op = AnyOp
@@ -250,11 +282,16 @@ class _Records:
         return _unless_held(request, await self._queues.search(request.scope["client"], self._facets, asked))
 
     async def show(self, request: Request) -> Response:
-        given = _typed(parameters(request, "fields"))
+        given = _typed(parameters(request, "fields", "manifest"))
         faults: list[Problem] = []
         fields = self._fields(given, faults)
+        both = given.get("manifest")
+        if not (both is None or isinstance(both, bool)):
+            faults.append(Problem("manifest", "error", "type", "must be true or false"))
         if faults:
             raise InvalidRecord(tuple(faults))
+        if both is True:
+            return await self._told_whole(request, partial(self._shown_with_manifest, fields))
         return await self._told_whole(request, self._shown if fields is None else partial(self._shown_in_part, fields))
 
     async def heads(self, request: Request) -> Response:
@@ -268,6 +305,37 @@ class _Records:
     async def history(self, request: Request) -> Response:
         asked = _question(_typed(parameters(request, "limit", "cursor")), "")
         return await self._queues.search(request.scope["client"], self._history, _id_in(request), asked)
+
+    async def manifest(self, request: Request) -> Response:
+        parameters(request)
+        return await self._told_whole(request, self._manifest)
+
+    async def put_manifest(self, request: Request) -> Response:
+        return await self._manifest_written(request, "PUT manifest", self._put_manifest)
+
+    async def patch_manifest(self, request: Request) -> Response:
+        caller = self._caller(request)
+        _expect_merge_patch(request)
+        return await self._manifest_written(
+            request, "PATCH manifest", partial(self._put_manifest, is_patch=True), caller
+        )
+
+    async def resolve_manifest(self, request: Request) -> Response:
+        return await self._manifest_written(request, "POST manifest/resolve", self._resolve_manifest)
+
+    async def delete_manifest(self, request: Request) -> Response:
+        asked = self._asked(request, self._caller(request), "DELETE manifest")
+        return _answer_with(await self._written(request, asked, None, self._delete_manifest))
+
+    async def _manifest_written(
+        self, request: Request, deed: str, write: Callable[[Json, _Asked], _Op], caller: str | None = None
+    ) -> Response:
+        caller = caller or self._caller(request)
+        data = await self._record_body(request)
+        asked = self._asked(request, caller, deed)
+        asked = asked._replace(is_new=request.headers.get("if-none-match", "").strip() == "*")
+        op = await self._written(request, asked, data, partial(write, data))
+        return _answer_with(op, 200 if op.children else 201)
 
     async def _told_whole(self, request: Request, read: Callable[[str], _Whole]) -> Response:
         """What is told of one record, unless the caller has it."""
@@ -285,12 +353,7 @@ class _Records:
 
     async def patch(self, request: Request) -> Response:
         caller = self._caller(request)
-        if _JSON_PATCH.match(request.headers.get("content-type", "")):
-            raise NodeError(
-                "media_type",
-                f"this node takes merge patches (RFC 7396), no lists of steps: send {MERGE_PATCH}",
-                headers={"accept-patch": f"{MERGE_PATCH}, {_JSON}"},
-            )
+        _expect_merge_patch(request)
         data = await self._record_body(request)
         asked = self._asked(request, caller, "PATCH")
         return _answer_with(await self._written(request, asked, data, partial(self._update, data, is_patch=True)))
@@ -403,20 +466,22 @@ class _Records:
             return done
 
     def _register(self, data: Json, asked: _Asked) -> _Op:
-        record = self._record(data)
+        data, manifest, faults = self._apart(data)
+        record = self._record(data, manifest=manifest, faults=faults)
         self._expect_own(record)
         self._expect_of_kind(record)
-        return self._datastore.add(self._kind, record, once=asked.once)
+        return self._datastore.add(self._kind, record, manifest=manifest, once=asked.once)
 
     def _validated(self, data: Json) -> Record:
         """What would be registered, and all that is to be said of it."""
         would_be: Record | None = None
+        data, manifest, unread = self._apart(data)
         try:
             record, faults = self._read(data)
         except InvalidRecord as error:
-            problems = [*error.problems]
+            problems = [*error.problems, *unread]
         else:
-            problems = without_consequences(self._kind, faults, self._datastore.check(self._kind, record))
+            problems = self._all_problems(record, manifest, faults, unread)
             at_fault = {fault.path for fault in faults}
             try:
                 if "owner_id" not in at_fault:
@@ -478,13 +543,147 @@ class _Records:
         return _spelt({"items": items, "next": None, "notes": [*found.notes], "is_exact": found.exact})
 
     def _update(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
-        entry = self._entry_to_write(asked)
-        record = self._at(entry, self._record(data, entry, is_patch=is_patch))
+        behind = self._datastore.manifests.get(asked.record_id) if _HASH.fullmatch(asked.record_id) else None
+        seen = () if behind is None else behind.heads
+        says_both = isinstance(data, dict) and "manifest" in data
+        entry = self._entry_to_write(asked, beside=seen, both=says_both)
+        before = None if behind is None or not is_patch else behind.manifest
+        body, manifest, faults = self._apart(data, entry.id, before, is_patch=is_patch)
+        record = self._at(entry, self._record(body, entry, is_patch=is_patch, manifest=manifest, faults=faults))
         # Whoever sends back what was answered says which state was changed, with If-Match or without.
-        if revision_beside(data) not in (None, entry.revision):
+        if revision_beside(data) not in (None, *self._revisions(entry, seen, both=says_both)):
             raise self._refusal("changed", asked)
         with self._refusals_told(asked):
-            return self._datastore.update(self._kind, entry.id, record, entry.heads, once=asked.once)
+            return self._datastore.update(
+                self._kind,
+                entry.id,
+                record,
+                entry.heads,
+                manifest=manifest,
+                manifest_seen=seen if says_both else (),
+                once=asked.once,
+            )
+
+    @staticmethod
+    def _revisions(entry: Entry, beside: Sequence[str], *, both: bool) -> tuple[str, ...]:
+        """What may stand for the state that a caller was shown. Who was shown the record alone has not seen what stands
+        behind it, and so does not write `both`."""
+        whole = revision_with(entry.heads, beside)
+        return (whole,) if both else (entry.revision, whole)
+
+    def _apart(
+        self, data: Json, record_id: str = NULL_HASH, before: Record | None = None, *, is_patch: bool = False
+    ) -> tuple[Json, GivenManifest, list[Problem]]:
+        """A body without its member `manifest`, the manifest that this means, and what could not be read of it."""
+        if not isinstance(data, dict) or "manifest" not in data:
+            return data, ABSENT, []
+        body: dict[str, Json] = {name: value for name, value in data.items() if name != "manifest"}
+        if data["manifest"] is None:
+            return body, None, []
+        record_id = str(body.get(ID_FIELD[self._kind], NULL_HASH)) if record_id == NULL_HASH else record_id
+        manifest, faults = self._read_manifest(data["manifest"], record_id, before, is_patch=is_patch)
+        return body, manifest, [fault._replace(path=beside(fault.path)) for fault in faults]
+
+    def _read_manifest(
+        self, data: Json, record_id: str, before: Record | None, *, is_patch: bool = False
+    ) -> tuple[Record, list[Problem]]:
+        """As far as it can be read, and what cannot be."""
+        manifest, faults = read_manifest_as_far_as_it_goes(data, base=before, is_patch=is_patch)
+        faults += _faults_of_json(MANIFEST_FIELDS, data)
+        if manifest["subject_id"] not in (NULL_HASH, record_id):
+            said = "must be the id of the record that it belongs to, or be left out: the node sets it"
+            faults.append(Problem("subject_id", "error", "type", said))
+        return manifest, [*faults, *_too_many(MANIFEST_FIELDS, manifest)]
+
+    def _all_problems(
+        self, record: Record, manifest: GivenManifest, faults: Sequence[Problem], unread: Sequence[Problem]
+    ) -> list[Problem]:
+        """All that is wrong with a body: of what could not be read that, and of the rest what the rules say."""
+        found = self._datastore.check(self._kind, record, ABSENT if unread else manifest)
+        behind = [problem for problem in found if problem.path.partition(".")[0] == "manifest"]
+        own = [problem for problem in found if problem not in behind]
+        return [*without_consequences(self._kind, faults, own), *unread, *behind]
+
+    def _manifest(self, record_id: str) -> _Whole:
+        return _whole(self._manifest_told(self._manifest_entry(self._find(record_id))))
+
+    def _manifest_entry(self, record_id: str) -> ManifestEntry:
+        """What stands behind a record that is here."""
+        found = self._datastore.manifests.get(record_id)
+        if found is None or found.kind != self._kind or not found.is_live:
+            raise self._no_record()
+        return found
+
+    def _manifest_told(self, found: ManifestEntry) -> Record:
+        if found.manifest is None:
+            raise NodeError("no_manifest", f"this {self._kind} has no manifest: PUT writes one")
+        told = {**found.manifest, **_manifest_standing(found)}
+        if len(found.live_heads) > 1:
+            versions = self._datastore.manifests.versions(found.id)[:MAX_VERSIONS]
+            told["versions"] = [
+                {
+                    "hash": one.hash,
+                    "updated_at": one.updated_at,
+                    "arrived_at": one.arrived_at,
+                    "manifest": one.record,
+                }
+                for one in versions
+            ]
+        return told
+
+    def _manifest_to_write(self, asked: _Asked, *, settling: bool = False) -> ManifestEntry:
+        """The manifest that a caller wants to change; another's is left to the Datastore, which refuses it."""
+        if not _HASH.fullmatch(asked.record_id):
+            raise NodeError("bad_id", "a write names the whole id, 64 lower-case hex digits")
+        found = self._manifest_entry(asked.record_id)
+        if not settling and len(found.live_heads) > 1:
+            raise self._manifest_refusal("conflict", asked)
+        if is_stale(asked.if_match, found.revision) or (asked.is_new and found.live_heads):
+            raise self._manifest_refusal("changed", asked, 412)
+        return found
+
+    def _put_manifest(self, data: Json, asked: _Asked, *, is_patch: bool = False) -> _Op:
+        found = self._manifest_to_write(asked)
+        manifest, faults = self._read_manifest(data, found.id, found.manifest if is_patch else None, is_patch=is_patch)
+        if faults:
+            raise InvalidRecord(tuple(faults))
+        if revision_beside(data) not in (None, found.revision):
+            raise self._manifest_refusal("changed", asked)
+        with self._refusals_told(asked, self._manifest_refusal):
+            return self._datastore.manifests.set(found.id, manifest, found.heads, once=asked.once)
+
+    def _delete_manifest(self, asked: _Asked) -> _Op:
+        found = self._manifest_to_write(asked)
+        self._manifest_told(found)
+        with self._refusals_told(asked, self._manifest_refusal):
+            return self._datastore.manifests.delete(found.id, found.heads, once=asked.once)
+
+    def _resolve_manifest(self, data: Json, asked: _Asked) -> _Op:
+        found = self._manifest_to_write(asked, settling=True)
+        body, faults = members(data, ("manifest", "heads", "revision"))
+        faults += _faults_of_what_was_seen(body)
+        manifest: Record | None = None
+        if "manifest" not in body:
+            said = "must be the manifest as it shall be, or null to delete all versions"
+            faults.append(Problem("manifest", "error", "type", said))
+        elif body["manifest"] is not None:
+            manifest, unread = self._read_manifest(body["manifest"], found.id, None)
+            faults += [fault._replace(path=beside(fault.path)) for fault in unread]
+        if faults:
+            raise InvalidRecord(tuple(faults))
+        if not _is_seen(body, found):
+            raise self._manifest_refusal("changed", asked)
+        with self._refusals_told(asked, self._manifest_refusal):
+            return self._datastore.manifests.resolve(found.id, manifest, found.heads, once=asked.once)
+
+    def _manifest_refusal(self, code: str, asked: _Asked, status: int | None = None) -> NodeError:
+        now = _manifest_standing(self._manifest_entry(asked.record_id))
+        path = f"{asked.root}/{self._kind}s/{asked.record_id}/manifest"
+        told: dict[str, Json] = {name: now[name] for name in ("revision", "heads")}
+        if now["conflict"]:
+            told["resolve"] = f"{path}/resolve"
+        what = f"manifest of this {self._kind}" if code != "changed" else "manifest"
+        return NodeError(code, _SAID[code].format(kind=what, path=path), status=status, told=told)
 
     def _delete(self, asked: _Asked) -> _Op:
         entry = self._entry_to_write(asked)
@@ -518,19 +717,27 @@ class _Records:
             self._expect_own(record)
         return {**record, ID_FIELD[self._kind]: entry.id}
 
-    def _record(self, data: Json, entry: Entry | None = None, *, is_patch: bool = False) -> Record:
+    def _record(
+        self,
+        data: Json,
+        entry: Entry | None = None,
+        *,
+        is_patch: bool = False,
+        manifest: GivenManifest = ABSENT,
+        faults: Sequence[Problem] = (),
+    ) -> Record:
         """The record that a body means.
 
         Args:
             entry: what it is to take the place of; with `is_patch`, what it changes.
+            manifest: what is to stand behind it. faults: what could not be read of that.
 
         Raises:
             InvalidRecord: something of it cannot be read; with all that is wrong with the rest.
         """
-        record, faults = self._read(data, entry, is_patch=is_patch)
-        if faults:
-            found = self._datastore.check(self._kind, record)
-            raise InvalidRecord(tuple(without_consequences(self._kind, faults, found)))
+        record, unread = self._read(data, entry, is_patch=is_patch)
+        if unread or faults:
+            raise InvalidRecord(tuple(self._all_problems(record, manifest, unread, faults)))
         return record
 
     def _read(self, data: Json, entry: Entry | None = None, *, is_patch: bool = False) -> tuple[Record, list[Problem]]:
@@ -541,7 +748,7 @@ class _Records:
         """
         base = entry.record if entry is not None and is_patch else None
         record, faults = read_as_far_as_it_goes(self._kind, data, base=base, is_patch=is_patch)
-        faults += self._faults_of_json(data)
+        faults += _faults_of_json(FIELDS[self._kind], data)
         for field, digits in ((ID_FIELD[self._kind], 64), ("owner_id", 40)):
             value = str(record[field])
             if value != NULL_HASH and (len(value) != digits or not _HEX.fullmatch(value)):
@@ -549,28 +756,7 @@ class _Records:
                 faults.append(Problem(field, "error", "not_hex", said))
             elif entry is not None and digits == 64 and value not in (NULL_HASH, entry.id):
                 faults.append(Problem(field, "error", "type", "must be the id in the path, or be left out"))
-        for one in FIELDS[self._kind]:
-            items = record[one.name]
-            if isinstance(one.type, Many) and isinstance(items, list) and len(items) > _MOST_JUDGED:
-                # Anybody may ask what is wrong with a body, and each item has its own problems.
-                said = f"has {len(items):,} items, at most {one.type.most} are allowed"
-                faults.append(Problem(one.name, "error", "too_many", said))
-                record[one.name] = []
-        return record, faults
-
-    def _faults_of_json(self, data: Json) -> list[Problem]:
-        """In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake."""
-        given = data if isinstance(data, dict) else {}
-        return [
-            Problem(
-                field.name,
-                "error",
-                "type",
-                f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text",
-            )
-            for field in FIELDS[self._kind]
-            if isinstance(field.type, Many | Struct) and given.get(field.name) == ""
-        ]
+        return record, [*faults, *_too_many(FIELDS[self._kind], record)]
 
     def _expect_own(self, record: Record) -> None:
         """Refuse a record that names another owner than the node's key: it would be signed as another one's."""
@@ -601,6 +787,18 @@ class _Records:
             raise self._no_record()
         body = found[0]
         return _tagged(_with(_in_part(body.record, fields), _standing(body)), body.revision)
+
+    def _shown_with_manifest(self, fields: tuple[str, ...] | None, record_id: str) -> _Whole:
+        """A record and what stands behind it: the revision stands for both."""
+        whole_id = self._find(record_id)
+        told = self._told(whole_id)
+        if fields is not None:
+            beside_it = {name: told[name] for name in told if name not in _NAMES[self._kind]}
+            told = {**{name: told[name] for name in fields}, **beside_it}
+        found = self._manifest_entry(whole_id)
+        entry_heads = told["heads"]
+        heads = [str(head) for head in entry_heads] if isinstance(entry_heads, list) else []
+        return _whole({**told, "revision": revision_with(heads, found.heads), "manifest": found.manifest})
 
     def _heads(self, record_id: str) -> _Whole:
         whole_id = self._find(record_id, deleted=True)
@@ -678,28 +876,36 @@ class _Records:
     def _no_record(self) -> NodeError:
         return NodeError("not_found", f"there is no {self._kind} with that id")
 
-    def _entry_to_write(self, asked: _Asked, *, settling: bool = False) -> Entry:
+    def _entry_to_write(
+        self, asked: _Asked, *, settling: bool = False, beside: Sequence[str] = (), both: bool = False
+    ) -> Entry:
         """The record that a caller wants to change, and may: another's is left to the Datastore, which refuses it.
 
         Whatever If-Match says, it settles no conflict: who names all heads need not have looked at each version.
+
+        Args:
+            beside: the heads of its manifest, for which If-Match may stand as well; where `both` are written it must.
         """
         if not _HASH.fullmatch(asked.record_id):
             raise NodeError("bad_id", "a write names the whole id, 64 lower-case hex digits")
         entry = self._entry(asked.record_id)
         if entry.mine and not settling and len(entry.live_heads) > 1:
             raise self._refusal("conflict", asked)
-        if entry.mine and is_stale(asked.if_match, entry.revision):
+        known = self._revisions(entry, beside, both=both)
+        if entry.mine and all(is_stale(asked.if_match, revision) for revision in known):
             raise self._refusal("changed", asked, 412)
         return entry
 
     @contextmanager
-    def _refusals_told(self, asked: _Asked) -> Iterator[None]:
-        """Say how the record stands now where a write did not find it as it was read."""
+    def _refusals_told(
+        self, asked: _Asked, refusal: Callable[[str, _Asked], NodeError] | None = None
+    ) -> Iterator[None]:
+        """Say how the record, or what `refusal` is about, stands now where a write did not find it as it was read."""
         try:
             yield
         except StoreError as error:
             if error.code in _SAID:
-                raise self._refusal(error.code, asked) from error
+                raise (refusal or self._refusal)(error.code, asked) from error
             raise
 
     def _refusal(self, code: str, asked: _Asked, status: int | None = None) -> NodeError:
@@ -711,10 +917,45 @@ class _Records:
         return NodeError(code, _SAID[code].format(kind=self._kind, path=path), status=status, told=now)
 
 
+def _expect_merge_patch(request: Request) -> None:
+    if _JSON_PATCH.match(request.headers.get("content-type", "")):
+        raise NodeError(
+            "media_type",
+            f"this node takes merge patches (RFC 7396), no lists of steps: send {MERGE_PATCH}",
+            headers={"accept-patch": f"{MERGE_PATCH}, {_JSON}"},
+        )
+
+
 def _id_in(request: Request) -> str:
     """What stands for a record in the path; empty where nothing does."""
     found: str = request.path_params.get("record_id", "")
     return found
+
+
+def _too_many(fields: Sequence[Field], record: Record) -> Iterator[Problem]:
+    """A problem for each list that is far too long, which is emptied: anybody may ask what is wrong with a body, and
+    each item has its own problems."""
+    for one in fields:
+        items = record[one.name]
+        if isinstance(one.type, Many) and isinstance(items, list) and len(items) > _MOST_JUDGED:
+            said = f"has {len(items):,} items, at most {one.type.most} are allowed"
+            record[one.name] = []
+            yield Problem(one.name, "error", "too_many", said)
+
+
+def _faults_of_json(fields: Sequence[Field], data: Json) -> list[Problem]:
+    """In YAML nothing at all is an empty list; in JSON it is text, and somebody's mistake."""
+    given = data if isinstance(data, dict) else {}
+    return [
+        Problem(
+            field.name,
+            "error",
+            "type",
+            f"must be {'a list' if isinstance(field.type, Many) else 'an object'}, not text",
+        )
+        for field in fields
+        if isinstance(field.type, Many | Struct) and given.get(field.name) == ""
+    ]
 
 
 # Which field a record is refused for, by the code; empty for its id.
@@ -734,6 +975,8 @@ def _typed(given: dict[str, str]) -> dict[str, Json]:
         read["limit"] = int(given["limit"])
     if "total" in given:
         read["total"] = {"true": True, "false": False, "": None}.get(given["total"], given["total"])
+    if "manifest" in given:
+        read["manifest"] = {"true": True, "false": False, "": None}.get(given["manifest"], given["manifest"])
     if "fields" in given:
         read["fields"] = [name.strip() for name in given["fields"].split(",")] if given["fields"] else None
     return read
@@ -779,7 +1022,12 @@ _SAID = {
 }
 
 
-def _is_seen(body: dict[str, Json], entry: Entry) -> bool:
+def _manifest_standing(found: ManifestEntry) -> Record:
+    """What is told of a manifest beside its fields."""
+    return {"revision": found.revision, "conflict": len(found.live_heads) > 1, "heads": [*found.heads]}
+
+
+def _is_seen(body: dict[str, Json], entry: Entry | ManifestEntry) -> bool:
     """Whether a body names the heads that a record has, one by one or by their revision."""
     heads, revision = body.get("heads"), body.get("revision")
     named = tuple(sorted({*map(str, heads)})) if isinstance(heads, list) else entry.heads

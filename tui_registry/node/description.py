@@ -32,8 +32,8 @@ from tui_registry.node.pages import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
 from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema, types
-from tui_registry.records.as_written import BESIDE
-from tui_registry.records.wire import derive_id
+from tui_registry.records.as_written import BESIDE, read_manifest
+from tui_registry.records.wire import derive_id, derive_manifest_id
 
 _JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -99,6 +99,10 @@ _ENUMS: dict[tuple[str, ...], type[StrEnum]] = {
         types.QuantizationType,
         types.AgentType,
         types.AgentFramework,
+        types.ManifestStatus,
+        types.InterfaceProtocol,
+        types.Relation,
+        types.SubjectKind,
     )
 }
 _HASH = constr(pattern="^[0-9a-f]{64}$")
@@ -137,19 +141,22 @@ def _answered(of: schema.FieldType, needs: type[BaseModel]) -> _Spelling:
         case schema.Text():
             if of.hex_digits:
                 return _Spelling(constr(pattern=f"^[0-9a-f]{{{of.hex_digits}}}$"))
+            if of.form is not None:
+                form = f"^(?:{of.form.pattern}){'' if of.least else '?'}$"
+                return _Spelling(constr(min_length=of.least, max_length=of.most, pattern=form))
             return _Spelling(constr(min_length=of.least, max_length=of.most))
         case schema.Integer():
             return _Spelling(conint(ge=of.least, le=of.most))
         case schema.Flag():
             return _Spelling(bool)
         case schema.Variant():
-            return _Spelling(_ENUMS[of.names] | Other)
+            return _Spelling(_ENUMS[of.names] | Other if of.has_other else _ENUMS[of.names])
         case schema.Optional():
             return _Spelling(_answered(of.of, needs).of | None)
         case schema.Many():
             return _Spelling(_list_of(_answered(of.of, needs).of), of.most)
         case schema.Struct():
-            return _Spelling(needs)
+            return _Spelling(_ANSWERED_STRUCTS.get(of, needs))
 
 
 def _sent(of: schema.FieldType, needs: type[BaseModel]) -> _Spelling:
@@ -164,13 +171,13 @@ def _sent(of: schema.FieldType, needs: type[BaseModel]) -> _Spelling:
         case schema.Flag():
             return _Spelling(bool | str)
         case schema.Variant():
-            return _Spelling(_ENUMS[of.names] | OtherInput | str)
+            return _Spelling(_ENUMS[of.names] | OtherInput | str if of.has_other else _ENUMS[of.names] | str)
         case schema.Optional():
             return _Spelling(_sent(of.of, needs).of | None)
         case schema.Many():
             return _Spelling(_list_of(_sent(of.of, needs).of), of.most)
         case schema.Struct():
-            return _Spelling(needs)
+            return _Spelling(_SENT_STRUCTS.get(of, needs))
 
 
 def _list_of(of: _Type) -> _Type:
@@ -178,6 +185,9 @@ def _list_of(of: _Type) -> _Type:
 
 
 _OWNER = schema.Text(40, hex_digits=40)
+# The structs of a manifest, each with its type; a record has one alone, which is named where it is asked for.
+_ANSWERED_STRUCTS: dict[schema.Struct, type[BaseModel]] = {}
+_SENT_STRUCTS: dict[schema.Struct, type[BaseModel]] = {}
 _UNITS: dict[schema.Unit, str] = {"mb": "MB", "gb": "GB", "tokens": "tokens", "time": "Unix seconds"}
 
 
@@ -224,6 +234,101 @@ def _default(field: schema.Field) -> object:
     of = field.type
     is_missing = isinstance(of, schema.Text) and isinstance(field.default, str) and len(field.default) < of.least
     return ... if is_missing else field.default
+
+
+def _left_out(what: str, most: int | None = None) -> object:
+    """Of a field that need not be there, and stands for nothing then."""
+    return Field(None, description=what, json_schema_extra=_without_default, max_length=most)
+
+
+def _without_default(shape: JsonDict) -> None:
+    shape.pop("default", None)
+
+
+# What stands behind a record
+
+_STRUCTS = {
+    "artifacts": ("Artifact", "A file of a record."),
+    "interfaces": ("Interface", "Where a record answers."),
+    "derived_from": ("Derivation", "What a model was made from."),
+    "architecture": ("Architecture", "What decides how much memory a context takes."),
+    "evaluations": ("Evaluation", "A result that was measured."),
+}
+for _field in schema.MANIFEST_FIELDS:
+    _struct = _field.type.of if isinstance(_field.type, schema.Many | schema.Optional) else _field.type
+    if isinstance(_struct, schema.Struct):
+        _called, _what = _STRUCTS[_field.name]
+        _ANSWERED_STRUCTS[_struct] = _made(_called, _Answer, _what, _answered_fields(_struct.fields, _Answer))
+        _SENT_STRUCTS[_struct] = _made(f"{_called}Input", _Sent, _what, _sent_fields(_struct.fields, _Sent))
+
+_SET_BY_THE_NODE = (
+    "manifest_id", "owner_id", "subject_id", "subject_kind", "subject_name", "created_at", "updated_at",
+)  # fmt: skip
+_AUTHORS = tuple(field for field in schema.MANIFEST_FIELDS if field.name not in _SET_BY_THE_NODE)
+_OWN = {field.name: field.type for field in schema.MANIFEST_FIELDS if field.name in _SET_BY_THE_NODE}
+Manifest = _made(
+    "Manifest",
+    _Answer,
+    "What stands behind a record: where its bytes are, what it was made from, whether it is still to be used.",
+    _answered_fields(schema.MANIFEST_FIELDS, _Answer),
+)
+_MANIFEST_STATE: _Fields = {
+    "revision": (_HASH, Field(description="stands for the heads of the manifest")),
+    "conflict": (bool, Field(description="whether several versions are live")),
+    "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
+}
+_ManifestVersion = _made(
+    "ManifestVersion",
+    _Answer,
+    "A live version of a manifest.",
+    {
+        "hash": (_HASH, Field(description="of its operation")),
+        "updated_at": (int, Field(description="Unix seconds")),
+        "arrived_at": (int | None, Field(description="Unix seconds: when it came to this node")),
+        "manifest": (Manifest, Field()),
+    },
+)
+ShownManifest = _made(
+    "ShownManifest",
+    Manifest,
+    "A manifest as it is now.",
+    {
+        **_MANIFEST_STATE,
+        "versions": (
+            _list_of(_ManifestVersion),
+            _left_out("in a conflict: the live ones, the shown one first", MAX_VERSIONS),
+        ),
+    },
+)
+_MANIFEST_BESIDE: _Fields = {
+    "revision": (_HASH, _left_out("of the state that was read: refused where the present one is another")),
+    **{told: (object, _left_out("as it was answered beside `revision`: passed over")) for told in _PASSED_OVER},
+}
+_SET_THERE: _Fields = {name: (_answered(of, _Answer).of, _left_out("set by the node")) for name, of in _OWN.items()}
+ManifestInput = _made(
+    "ManifestInput",
+    _Sent,
+    "What is to stand behind a record, spelt as freely as a record. What was answered may be sent back.",
+    {**_sent_fields(_AUTHORS, _Sent), **_SET_THERE, **_MANIFEST_BESIDE},
+)
+ManifestPatch = _made(
+    "ManifestPatch",
+    _Sent,
+    "What shall be another way in a manifest (RFC 7396): what is left out stays, null takes a value away, a list takes "
+    "the place of the former one.",
+    {**_patched_fields(_AUTHORS, _Sent), **_SET_THERE, **_MANIFEST_BESIDE},
+)
+ManifestResolution = _made(
+    "ManifestResolution",
+    _Sent,
+    "How a conflict is settled, and the state that this was decided by: `heads` or `revision` must be there.",
+    {
+        "manifest": (ManifestInput | None, Field(description="as it shall be, null to delete all versions")),
+        "heads": (_list_of(_HASH) | None, Field(None, min_length=1, description="as they were answered")),
+        "revision": (_HASH | None, Field(None, description="in place of `heads`")),
+    },
+)
+_BEHIND_IT = "what stands behind it; null for nothing"
 
 
 class _Kind(NamedTuple):
@@ -320,7 +425,8 @@ def _kind(kind: Kind) -> _Kind:
         f"What was done to {_a(kind)}, the last that came to this node first.",
         _page_of(operation),
     )
-    shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", conflict)
+    behind: _Fields = {"manifest": (Manifest | None, _left_out(f"where it was asked for: {_BEHIND_IT}"))}
+    shown = _made(f"Shown{name}", listed, f"{_a(kind).capitalize()} as it is now.", {**conflict, **behind})
     in_part = _made(
         f"Partial{name}",
         _Answer,
@@ -329,6 +435,7 @@ def _kind(kind: Kind) -> _Kind:
             schema.ID_FIELD[kind]: (_HASH, Field()),
             **state,
             **{field.name: (_answered(field.type, needs).of, _left_out(field.label)) for field in fields[1:]},
+            **behind,
         },
     )
     page = _made(
@@ -353,7 +460,11 @@ def _kind(kind: Kind) -> _Kind:
         _Sent,
         f"{_a(kind).capitalize()} to be signed. Numbers may be text in people's units (`7b`, `32k`, `16GB`), names of "
         "enums be in any case. Owner and times are set by the node; what was answered may be sent back.",
-        {**_sent_fields(fields, needs_sent), **beside},
+        {
+            **_sent_fields(fields, needs_sent),
+            "manifest": (ManifestInput | None, _left_out(f"{_BEHIND_IT}; left out, what stands there stays")),
+            **beside,
+        },
     )
     patch = _made(
         f"{name}Patch",
@@ -367,6 +478,7 @@ def _kind(kind: Kind) -> _Kind:
                     f"{name}RequirementsPatch", _Sent, "What shall be another way.", _patched_fields(needs_of, _Sent)
                 ),
             ),
+            "manifest": (ManifestPatch | None, _left_out(f"{_BEHIND_IT}; left out, what stands there stays")),
             **beside,
         },
     )
@@ -422,15 +534,6 @@ def _a(kind: Kind) -> str:
     return "an agent" if kind == "agent" else "a model"
 
 
-def _left_out(what: str, most: int | None = None) -> object:
-    """Of a field that need not be there, and stands for nothing then."""
-    return Field(None, description=what, json_schema_extra=_without_default, max_length=most)
-
-
-def _without_default(shape: JsonDict) -> None:
-    shape.pop("default", None)
-
-
 # An example of each kind: what somebody sends, and what the node makes of it
 
 _AT = 1767225600
@@ -459,6 +562,13 @@ _SENT: dict[Kind, Record] = {
     },
 }
 
+_MANIFEST_SENT: Record = {
+    "artifacts": [{"uri": "weights/model.safetensors", "sha256": "9f" * 32, "size_bytes": 2_200_119_864}],
+    "derived_from": [{"relation": "Finetune", "name": "TinyLlama/TinyLlama-1.1B-Chat-v1.0"}],
+    "languages": ["en"],
+}
+_MANIFEST_PATCH: Record = {"status": "Deprecated", "status_message": "answers wrongly in Dutch: use 1.3"}
+
 _PATCHES: dict[Kind, Record] = {
     "model": {"description": "tuned again", "quantization": None, "resource_requirements": {"min_memory_mb": "2GB"}},
     "agent": {"description": "searches twice", "tags": ["search", "web"]},
@@ -480,6 +590,23 @@ def _example(kind: Kind) -> Record:
     }  # fmt: skip
 
 
+def _manifest_example() -> Record:
+    """The example of a manifest as it is answered."""
+    read = read_manifest(_MANIFEST_SENT)
+    subject = str(_example("model")["model_id"])
+    signed: Record = {
+        "manifest_id": derive_manifest_id(subject),
+        "owner_id": _BY,
+        "subject_id": subject,
+        "subject_kind": "Model",
+        "subject_name": str(_SENT["model"]["name"]),
+        "created_at": _AT,
+        "updated_at": _AT,
+    }
+    state: Record = {"revision": revision_of((_HEAD,)), "conflict": False, "heads": [_HEAD]}
+    return {**read, **signed, **state}
+
+
 _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
 # By the type of an answer, one.
 EXAMPLES: dict[type[BaseModel], Json] = {}
@@ -498,6 +625,9 @@ for _of in _TYPES.values():
     }  # fmt: skip
     EXAMPLES[_of.history] = {"items": [_operation], "next": None, "notes": []}
     EXAMPLES[_of.page] = {"items": [_of.example], "next": None, "notes": []}
+
+
+EXAMPLES[ShownManifest] = _manifest_example()
 
 
 class RecordEvent(_Answer):
@@ -642,6 +772,12 @@ _FIELDS = Parameter(
     {"type": "string", "maxLength": MAX_QUESTION_TEXT},
     "name,license",
 )
+_WITH_MANIFEST = Parameter(
+    "manifest",
+    "query",
+    "whether to tell what stands behind it as well: the revision stands for the heads of both then",
+    {"type": "boolean", "default": False},
+)
 _TOTAL = Parameter("total", "query", "whether to say how many match", {"type": "boolean", "default": False})
 _ID_OR_PREFIX = Parameter(
     "record_id",
@@ -652,6 +788,17 @@ _ID_OR_PREFIX = Parameter(
 _WHOLE_ID = Parameter("record_id", "path", "64 hex digits", {"type": "string", "pattern": "^[0-9a-f]{64}$"})
 _IF_MATCH = Parameter("If-Match", "header", f"the ETag of the record that you decided by: {_TAGS}", {"type": "string"})
 _IF_NONE_MATCH = Parameter("If-None-Match", "header", f"the ETag of what you have: {_TAGS}", {"type": "string"})
+_IF_NEW = Parameter("If-None-Match", "header", "`*`: write only where there is none yet", {"type": "string"})
+_WRITTEN_FIRST: dict[str, Json] = {
+    "description": "written for the first time",
+    "headers": {"ETag": {"schema": {"type": "string"}, "description": "for If-Match"}},
+    "content": {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/ShownManifest"},
+            "example": EXAMPLES[ShownManifest],
+        }
+    },
+}
 _IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "header",
@@ -748,7 +895,7 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         "show": Deed(
             "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
             ("ambiguous", "not_found", "invalid"), told=("ETag",), others=held,
-            parameters=(_ID_OR_PREFIX, _FIELDS, _IF_NONE_MATCH), in_part=in_part,
+            parameters=(_ID_OR_PREFIX, _FIELDS, _WITH_MANIFEST, _IF_NONE_MATCH), in_part=in_part,
         ),
         "history": Deed(
             "GET", f"{at}/history", f"get_{one}_history", f"What was done to {a}, deleted or not, the last first",
@@ -784,6 +931,34 @@ def deeds(kind: Kind) -> dict[str, Deed]:
             "POST", f"{at}/resolve", f"resolve_{one}",
             f"Settle {a} of which several versions are live, naming all heads; null deletes it", shown,
             (*write, *_WITH_BODY, "limit", "no_conflict"), 200, settling, settled, ("ETag",),
+            {**stale, 204: {"description": "deleted"}}, written_at,
+        ),
+        "manifest": Deed(
+            "GET", f"{at}/manifest", f"get_{one}_manifest", f"What stands behind {a}", ShownManifest,
+            ("ambiguous", "not_found", "no_manifest"), told=("ETag",), others=held, parameters=of_one,
+        ),
+        "put_manifest": Deed(
+            "PUT", f"{at}/manifest", f"replace_{one}_manifest",
+            f"Write what stands behind {a}; If-Match guards against lost edits, If-None-Match: * against the first",
+            ShownManifest, (*write, *_WITH_BODY, "limit"), 200, ManifestInput, _MANIFEST_SENT, ("ETag",),
+            {**stale, 201: _WRITTEN_FIRST}, (*written_at, _IF_NEW),
+        ),
+        "patch_manifest": Deed(
+            "PATCH", f"{at}/manifest", f"patch_{one}_manifest",
+            f"Change fields of what stands behind {a}, by a merge patch (RFC 7396); else as PUT", ShownManifest,
+            (*write, *_WITH_BODY, "limit"), 200, ManifestPatch, _MANIFEST_PATCH, ("ETag",),
+            {**stale, 201: _WRITTEN_FIRST}, (*written_at, _IF_NEW), (MERGE_PATCH, _JSON),
+        ),
+        "delete_manifest": Deed(
+            "DELETE", f"{at}/manifest", f"delete_{one}_manifest",
+            f"Delete what stands behind {a}; If-Match guards against lost edits", None, (*write, "no_manifest"), 204,
+            others=stale, parameters=written_at,
+        ),
+        "resolve_manifest": Deed(
+            "POST", f"{at}/manifest/resolve", f"resolve_{one}_manifest",
+            f"Settle a manifest of {a} of which several versions are live, naming all heads; null deletes it",
+            ShownManifest, (*write, *_WITH_BODY, "limit", "no_conflict"), 200, ManifestResolution,
+            {"manifest": _MANIFEST_SENT, "revision": example["revision"]}, ("ETag",),
             {**stale, 204: {"description": "deleted"}}, written_at,
         ),
     }  # fmt: skip

@@ -34,6 +34,7 @@ _log = logging.getLogger("tui_registry.node")
 # What a caller can do something about. Everything else is the operator's, and its sentence may name files.
 _STATUS = {
     "not_found": 404,
+    "no_manifest": 404,
     "ambiguous": 400,
     "not_owner": 403,
     "already_registered": 409,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
-from tui_registry.errors import InvalidRecord, Kind, Problem, Record, RegistryError, Severity
+from tui_registry.errors import ABSENT, GivenManifest, InvalidRecord, Kind, Problem, Record, RegistryError, Severity
 from tui_registry.frozen import NamedTuple
 from tui_registry.licences import UNSTATED
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
@@ -54,6 +54,8 @@ class Finding:
             `general.name in the GGUF header`. Empty for our own descriptions, which say what they mean.
         stated: the fields that it states; None for those that have an origin, as of a whole foreign description.
         notes: what could not be read and what a person should look at, each a sentence.
+        manifest: what is to stand behind it, complete and in order; None where there is to be none, `ABSENT` where the
+            source says nothing of it.
     """
 
     source: str
@@ -68,6 +70,7 @@ class Finding:
     place: str = ""
     entry: str | None = ""
     stated: frozenset[str] | None = None
+    manifest: GivenManifest = ABSENT
 
     def settled(self, paths: Collection[str]) -> Finding:
         """The finding without the problems of fields that a person has given a value."""
@@ -286,6 +289,7 @@ def describe(
         heads=finding.heads,
         revision=finding.revision,
         problems=finding.problems,
+        manifest=finding.manifest,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tui_registry.errors import ABSENT
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.text import plural, safe_text
@@ -33,14 +34,19 @@ def _what(undo: Undo) -> str:
 def detail(undo: Undo) -> str:
     """Lines below the question: each field that would change, and what the history keeps."""
     changes = (changed_manifest_rows if undo.of == "manifest" else changed_rows)(undo.now, undo.then)
+    beside = undo.manifest
+    if beside is not ABSENT:
+        changes = [*changes, *changed_manifest_rows(undo.manifest_now, beside)]
     lines = [
         f"{now.label}: {safe_text(now.text, _LONGEST)} → {safe_text(then.text, _LONGEST)}"
         for now, then in changes[:_SHOWN]
     ]
     if len(changes) > _SHOWN:
         lines.append(f"and {len(changes) - _SHOWN} more fields")
-    if undo.manifest is not None:
+    if beside is not ABSENT and beside is not None and undo.manifest_now is None:
         lines.append("The manifest that was deleted with it comes back too.")
+    if beside is None and undo.manifest_now is not None:
+        lines.append("The manifest that was written with it goes too.")
     if undo.then is not None and undo.now is not None and not lines:
         lines.append("No field changes, only the time.")
     lines.append("This is one more signed operation: the history keeps all that came before.")

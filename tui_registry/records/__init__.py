@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .as_written import read_record
+    from .as_written import read_manifest, read_record
     from .authoring import check
     from .documents import DocumentError, load_document
     from .manifests import check_manifest
@@ -65,6 +65,7 @@ __all__ = [
     "derive_id",
     "derive_manifest_id",
     "load_document",
+    "read_manifest",
     "read_record",
     "wire_limits",
     "wire_problems",
@@ -73,7 +74,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "read_record": ".as_written",
+        **dict.fromkeys(("read_manifest", "read_record"), ".as_written"),
         "check": ".authoring",
         "check_manifest": ".manifests",
         **dict.fromkeys(("DocumentError", "load_document"), ".documents"),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.records import schema
-from tui_registry.records.schema import FIELDS, Field, FieldType, defaults
+from tui_registry.records.schema import FIELDS, MANIFEST_FIELDS, Field, FieldType, defaults
 from tui_registry.text import fewest_typos, parse_count, parse_gb, parse_mb, parse_tokens, safe_text
 
 # What a node tells beside the fields of a record (see protocol.md, Error codes).
@@ -24,6 +24,8 @@ BESIDE = frozenset(
     )
 )
 
+# How YAML writes nothing: everything in it arrives as text.
+_NOTHING = ("", "~", "null", "none")
 # More than these help nobody, and a hostile file could hold a million.
 _MOST_PROBLEMS = 100
 _REVISION = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -68,6 +70,44 @@ def read_as_far_as_it_goes(
         fields = _with_defaults_for_nulls(FIELDS[kind], fields)
     record = _read_fields(FIELDS[kind], "", fields, start, problems)
     return record, problems[:_MOST_PROBLEMS]
+
+
+def read_manifest(data: Json, *, base: Record | None = None) -> Record:
+    """The plain manifest that an object of its fields means, spelt as freely as a record; a list replaces the former.
+
+    Args:
+        base: the manifest whose values stay where `data` has none; without it the defaults do.
+
+    Raises:
+        InvalidRecord: with a problem for each unknown field, wrong type, number that does not fit or unknown variant.
+    """
+    manifest, problems = read_manifest_as_far_as_it_goes(data, base=base)
+    if problems:
+        raise InvalidRecord(tuple(problems))
+    return manifest
+
+
+def read_manifest_as_far_as_it_goes(
+    data: Json, *, base: Record | None = None, is_patch: bool = False
+) -> tuple[Record, list[Problem]]:
+    """As `read_as_far_as_it_goes`, of a manifest; what a node or `manifest show --json` tells beside its fields is
+    passed over."""
+    if not isinstance(data, dict):
+        return defaults("manifest"), [_fault("", "type", f"must be an object of fields, not {_what(data)}")]
+    inner = data.get("manifest")
+    fields = inner if isinstance(inner, dict) and "kind" in data else data
+    if revision_beside(data) is not None:
+        fields = {name: value for name, value in fields.items() if name not in BESIDE}
+    problems: list[Problem] = []
+    start = copy.deepcopy(base) if base is not None else defaults("manifest")
+    if is_patch:
+        fields = _with_defaults_for_nulls(MANIFEST_FIELDS, fields)
+    return _read_fields(MANIFEST_FIELDS, "", fields, start, problems), problems[:_MOST_PROBLEMS]
+
+
+def beside(path: str) -> str:
+    """The path of a problem of the manifest that stands beside a record: `manifest.status`."""
+    return f"manifest.{path}" if path else "manifest"
 
 
 def _with_defaults_for_nulls(fields: Sequence[Field], data: Mapping[str, Json]) -> dict[str, Json]:
@@ -129,6 +169,14 @@ def _read(field: Field, path: str, value: Json, start: Json, problems: list[Prob
             if not isinstance(value, dict) or not isinstance(start, dict):
                 raise _FaultError("type", f"must be an object of fields, not {_what(value)}")
             return _read_fields(of.fields, f"{path}.", value, start, problems)
+        if isinstance(of, schema.Optional) and isinstance(of.of, schema.Struct):
+            if value is None or value in _NOTHING:
+                return None
+            if not isinstance(value, dict):
+                raise _FaultError("type", f"must be an object of fields, not {_what(value)}")
+            return _read_fields(
+                of.of.fields, f"{path}.", value, start if isinstance(start, dict) else _fresh(of.of), problems
+            )
         if isinstance(of, schema.Many):
             if value == "":  # YAML's `tags:` with nothing after it
                 return []
@@ -144,10 +192,21 @@ def _read(field: Field, path: str, value: Json, start: Json, problems: list[Prob
 def _item(of: FieldType, path: str, value: Json, problems: list[Problem]) -> Json:
     if len(problems) < _MOST_PROBLEMS:  # to say what was meant takes its time
         try:
+            if isinstance(of, schema.Struct):
+                if not isinstance(value, dict):
+                    names = ", ".join(field.name for field in of.fields)
+                    raise _FaultError("type", f"must be an object of {names}, not {_what(value)}")
+                return _read_fields(of.fields, f"{path}.", value, _fresh(of), problems)
             return _scalar(of, "", value)
         except _FaultError as fault:
             problems.append(_fault(path, fault.code, fault.sentence))
+    if isinstance(of, schema.Struct):
+        return _fresh(of)
     return {"Other": ""} if isinstance(of, schema.Variant) else ""
+
+
+def _fresh(of: schema.Struct) -> Record:
+    return {field.name: copy.deepcopy(field.default) for field in of.fields}
 
 
 class _FaultError(Exception):
@@ -168,7 +227,7 @@ def _scalar(of: FieldType, unit: schema.Unit, value: Json) -> Json:
     match of:
         case schema.Optional():
             # YAML arrives as text throughout, so its ways to write nothing do too.
-            nothing = value is None or (isinstance(value, str) and value.strip().lower() in ("", "~", "null", "none"))
+            nothing = value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
             return None if nothing else _scalar(of.of, unit, value)
         case schema.Text():
             return _text(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.records.authoring import MAX_RECORD_BYTES
@@ -57,11 +57,16 @@ def check_manifest(manifest: Record, *, kind_of: Callable[[str], Kind | None] | 
     problems = [problem for problem in wire_problems("manifest", manifest) if problem.path not in _SET_BY_THE_DATASTORE]
     broken = {problem.path for problem in problems}
     for rule in (_status, _addresses, _artifacts, _languages, _size):
-        problems += [problem for problem in rule(manifest) if problem.path not in broken]
+        problems += [problem for problem in rule(manifest) if not _is_told(problem, broken)]
     if kind_of is not None:
-        problems += [problem for problem in _links(manifest, kind_of) if problem.path not in broken]
+        problems += [problem for problem in _links(manifest, kind_of) if not _is_told(problem, broken)]
     problems.sort(key=lambda problem: _PLACES[re.split(r"[.\[]", problem.path, maxsplit=1)[0]])
     return problems
+
+
+def _is_told(problem: Problem, broken: Set[str]) -> bool:
+    """Whether more is wrong there already: with the value, or with the list that it stands in."""
+    return problem.path in broken or ("[" in problem.path and problem.path.partition("[")[0] in broken)
 
 
 _SET_BY_THE_DATASTORE = frozenset(

@@ -30,13 +30,25 @@ from tui_registry.datastore import (
     Facets,
     FacetValue,
     HistoryEntry,
+    ManifestEntry,
     Page,
     Row,
     StoreError,
     Versions,
     revision_of,
 )
-from tui_registry.errors import KINDS, InvalidRecord, Json, Kind, Problem, Record, RegistryError
+from tui_registry.errors import (
+    ABSENT,
+    KINDS,
+    GivenManifest,
+    InvalidRecord,
+    Json,
+    Kind,
+    OpKind,
+    Problem,
+    Record,
+    RegistryError,
+)
 from tui_registry.frozen import NamedTuple
 from tui_registry.origin import is_loopback, read_url
 from tui_registry.present.deeds import DEEDS
@@ -46,7 +58,7 @@ from tui_registry.query.fields import FACETS, LARGEST
 from tui_registry.query.nodes import QueryError, Sort
 from tui_registry.query.syntax import parse
 from tui_registry.records.merging import differing
-from tui_registry.records.schema import FIELDS, ID_FIELD, MAX_TIME, NULL_HASH
+from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH, OP_FIELDS
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.http_transport import Answer, HttpTransport, Waits
 from tui_registry.text import safe_text
@@ -495,10 +507,11 @@ class Remote:
 
     # Writing: signed by the node's key, durable there when a call returns
 
-    def add(self, kind: Kind, record: Record, *, key: str | None = None) -> Written:
+    def add(self, kind: Kind, record: Record, *, manifest: GivenManifest = ABSENT, key: str | None = None) -> Written:
         """Register a plain record; the node sets id, owner and times.
 
         Args:
+            manifest: what is to stand behind it, written in one step with it.
             key: by which the node knows this request again for a day, so that it is done once however often it is
                 asked for: a new one for every request, None to make one here.
 
@@ -506,21 +519,33 @@ class Remote:
             InvalidRecord: it breaks an authoring rule of the node.
             RemoteError: `already_registered`, `unauthorized`, `insufficient_scope`, ...
         """
-        return self._write("POST", kind, "", _to_send(kind, record, named=True), {}, key)
+        sent = _with_manifest(_to_send(kind, record, named=True), manifest)
+        return self._write("POST", kind, "", sent, {}, key)
 
     def update(
-        self, kind: Kind, identifier: str, record: Record, seen: Sequence[str], *, key: str | None = None
+        self,
+        kind: Kind,
+        identifier: str,
+        record: Record,
+        seen: Sequence[str],
+        *,
+        manifest: GivenManifest = ABSENT,
+        manifest_seen: Sequence[str] = (),
+        key: str | None = None,
     ) -> Written:
         """Write a new value on top of the heads that the caller was shown (`Entry.heads`).
 
         Args:
+            manifest: what is to stand behind it, None for nothing; left out, what stands there stays.
+            manifest_seen: the heads of the manifest that the caller was shown, where `manifest` is given.
             key: as for `add`.
 
         Raises:
             InvalidRecord: as for `add`.
             RemoteError: `changed` when the record has other heads by now, `conflict`, `not_found`, `not_owner`, ...
         """
-        return self._write("PUT", kind, identifier, _to_send(kind, record), _if_match(seen), key)
+        sent = _with_manifest(_to_send(kind, record), manifest)
+        return self._write("PUT", kind, identifier, sent, _if_match((*seen, *manifest_seen)), key)
 
     def delete(self, kind: Kind, identifier: str, seen: Sequence[str], *, key: str | None = None) -> Written:
         """Remove the record as the caller was shown it; arguments and errors as for `update`."""
@@ -567,6 +592,13 @@ class Remote:
     def resolve_agent(self, agent_id: str, agent: records.AIAgent | None, seen: Sequence[str]) -> Written:
         """`resolve` for an agent."""
         return self.resolve("agent", agent_id, None if agent is None else agent.to_plain(), seen)
+
+    # What stands behind records
+
+    @cached_property
+    def manifests(self) -> RemoteManifests:
+        """The manifests of the node's records, with the verbs of `Datastore.manifests`."""
+        return RemoteManifests(self)
 
     # The node itself
 
@@ -650,19 +682,9 @@ class Remote:
         key: str | None,
         deed: str = "",
     ) -> Written:
-        if self._token is None:
-            raise self._refused("unauthorized", "a write needs a token: 'token add' on the node's machine prints one")
-        if self._health.version.startswith("0.1."):
-            # It would do twice what is sent twice, and tells no heads.
-            raise self._refused("too_old", "is of version 0.1, which knows no request again: write on its own machine")
-        path = f"{kind}s" + (f"/{_whole_id(identifier)}{deed}" if identifier else "")
-        try:
-            answer = self._ask(method, path, content, {**headers, "idempotency-key": key or str(uuid.uuid4())})
-        except RemoteError as error:
-            if error.status == 0 and error.code in _UNKNOWN:
-                more = "It may have been written all the same: look before you write again"
-                raise RemoteError(error.code, f"{error.sentence}. {more}") from None
-            raise
+        answer = self._sent(
+            method, f"{kind}s" + (f"/{_whole_id(identifier)}{deed}" if identifier else ""), content, headers, key
+        )
         if answer.tree is None:
             return Written(kind, identifier, self._removal(identifier), None)
         told = self._read(kind, answer.tree)
@@ -670,6 +692,21 @@ class Remote:
         if identifier not in ("", written) or not told.heads:
             raise self._odd("answers a write with another record")
         return Written(kind, written, told.heads[0], told.record)
+
+    def _sent(self, method: str, path: str, content: Json, headers: dict[str, str], key: str | None) -> Answer:
+        """The answer to a write."""
+        if self._token is None:
+            raise self._refused("unauthorized", "a write needs a token: 'token add' on the node's machine prints one")
+        if self._health.version.startswith("0.1."):
+            # It would do twice what is sent twice, and tells no heads.
+            raise self._refused("too_old", "is of version 0.1, which knows no request again: write on its own machine")
+        try:
+            return self._ask(method, path, content, {**headers, "idempotency-key": key or str(uuid.uuid4())})
+        except RemoteError as error:
+            if error.status == 0 and error.code in _UNKNOWN:
+                more = "It may have been written all the same: look before you write again"
+                raise RemoteError(error.code, f"{error.sentence}. {more}") from None
+            raise
 
     def _removal(self, identifier: str) -> str | None:
         """The operation that took a record away; None where that cannot be told, as where it was brought back since."""
@@ -853,11 +890,11 @@ class Remote:
             raise self._odd("answers with another record than it was asked for")
         return told
 
-    def _read(self, kind: Kind, tree: Json) -> _Told:
+    def _read(self, kind: OpKind, tree: Json) -> _Told:
         """A record among what a stranger tells. Members that this version does not know are passed over."""
         if not isinstance(tree, dict):
             raise self._odd("answers with something that is no record")
-        record = {field.name: tree[field.name] for field in FIELDS[kind] if field.name in tree}
+        record = {field.name: tree[field.name] for field in OP_FIELDS[kind] if field.name in tree}
         try:
             records.canonical_bytes(kind, record)
         except records.ShapeError as error:
@@ -959,25 +996,124 @@ class Remote:
             raise self._odd("tells a version of a record without its operation")
         if _id_of(kind, told.record) != identifier:
             raise self._odd("tells a version of another record")
-        return HistoryEntry(
-            place=0,
-            hash=digest,
-            actor=owner,
-            clock=0,
-            updated_at=updated_at,
-            is_rm=False,
-            is_head=True,
-            is_winner=False,
-            children=(),
-            record=told.record,
-            did="edited",
-            is_gone=False,
-            before=None,
-            mine=mine,
-            arrived_at=arrived_at if _is_time(arrived_at) else None,
-            # Who they came from is the node's own business.
-            source="",
-        )
+        return _live_version(digest, owner, mine, updated_at, arrived_at, told.record)
+
+
+class RemoteManifests:
+    """What stands behind a node's records, read and written from afar.
+
+    A node of before this version has none; what it refuses is raised as by `Remote`.
+    """
+
+    def __init__(self, node: Remote) -> None:
+        """Use `Remote.manifests`."""
+        self._node = node
+
+    def get(self, record_id: str) -> ManifestEntry | None:
+        """What stands behind a record; None where there is no such record, or the node knows no manifests."""
+        found = self._told(record_id)
+        if found is None:
+            return None
+        kind, tree = found
+        if tree is None:
+            return ManifestEntry(kind, record_id, True, None, (), (), ())
+        told = self._read(record_id, tree)
+        versions = self._versions(record_id, tree)
+        live = tuple(version.hash for version in versions) or (told.heads or ())[:1]
+        problems = tuple(records.check_manifest(told.record))
+        return ManifestEntry(kind, record_id, True, told.record, told.heads or (), live, problems)
+
+    def versions(self, record_id: str) -> list[HistoryEntry]:
+        """The live versions of a manifest in conflict, the one that is shown first; none where it is in no conflict.
+        What a node does not tell of an operation is 0 or empty."""
+        found = self._told(record_id)
+        return [] if found is None or found[1] is None else self._versions(record_id, found[1])
+
+    def set(self, record_id: str, manifest: Record, seen: Sequence[str] = (), *, key: str | None = None) -> Written:
+        """Write what stands behind a record of the node's key.
+
+        Args:
+            seen: `ManifestEntry.heads` as the caller was shown them, empty where there was none.
+            key: as for `Remote.add`.
+
+        Raises:
+            InvalidRecord: it breaks an authoring rule of the node.
+            RemoteError: `changed`, `conflict`, `not_found`, `not_owner`, `too_old`, ...
+        """
+        guard = _if_match(seen) if seen else {"if-none-match": "*"}
+        return self._write("PUT", record_id, _manifest_to_send(manifest), guard, key)
+
+    def delete(self, record_id: str, seen: Sequence[str], *, key: str | None = None) -> Written:
+        """Remove the manifest of a record as the caller was shown it; errors as for `set`."""
+        return self._write("DELETE", record_id, None, _if_match(seen), key)
+
+    def resolve(
+        self, record_id: str, manifest: Record | None, seen: Sequence[str], *, key: str | None = None
+    ) -> Written:
+        """Settle several live versions by one write that names every head, or with None by a removal; errors as for
+        `set`, and `no_conflict`."""
+        sent = None if manifest is None else _manifest_to_send(manifest)
+        return self._write("POST", record_id, {"manifest": sent, "heads": [*seen]}, {}, key, "/resolve")
+
+    # How
+
+    def _told(self, record_id: str) -> tuple[Kind, dict[str, Json] | None] | None:
+        """The kind of a record and what the node tells of its manifest, None where it has none."""
+        for kind in KINDS:
+            try:
+                return kind, self._node._object(self._node._ask("GET", f"{kind}s/{_whole_id(record_id)}/manifest"))
+            except RemoteError as error:
+                if error.code == "no_manifest":
+                    return kind, None
+                if error.code not in ("not_found", "no_route"):
+                    raise
+        return None
+
+    def _read(self, record_id: str, tree: Json) -> _Told:
+        told = self._node._read("manifest", tree)
+        if told.record["subject_id"] != record_id:
+            raise self._node._odd("tells the manifest of another record")
+        return told
+
+    def _versions(self, record_id: str, tree: dict[str, Json]) -> list[HistoryEntry]:
+        listed = tree.get("versions")
+        if tree.get("conflict") is not True or not isinstance(listed, list) or len(listed) > _MOST_HEADS:
+            return []
+        return [self._version(record_id, one) for one in listed]
+
+    def _version(self, record_id: str, tree: Json) -> HistoryEntry:
+        said = tree if isinstance(tree, dict) else {}
+        told = self._read(record_id, said.get("manifest"))
+        digest, updated_at, arrived_at = (said.get(name) for name in ("hash", "updated_at", "arrived_at"))
+        if not isinstance(digest, str) or not _HASH(digest) or not _is_time(updated_at):
+            raise self._node._odd("tells a version of a manifest without its operation")
+        owner = str(told.record["owner_id"])
+        return _live_version(digest, owner, owner == self._node.address, updated_at, arrived_at, told.record)
+
+    def _write(
+        self,
+        method: str,
+        record_id: str,
+        content: Json,
+        headers: dict[str, str],
+        key: str | None,
+        deed: str = "",
+    ) -> Written:
+        state = self._node._state(record_id)
+        if state is None:
+            raise self._node._refused("not_found", f"there is no record {record_id[:12]} there")
+        try:
+            answer = self._node._sent(method, f"{state.kind}s/{record_id}/manifest{deed}", content, headers, key)
+        except RemoteError as error:
+            if error.code == "no_route":
+                raise self._node._refused("too_old", "knows no manifests: its program is older than this one") from None
+            raise
+        if answer.tree is None:
+            return Written(state.kind, record_id, None, None)
+        told = self._read(record_id, answer.tree)
+        if not told.heads:
+            raise self._node._odd("answers a write without its operation")
+        return Written(state.kind, record_id, told.heads[0], told.record)
 
 
 class _LoopThread:
@@ -1005,6 +1141,30 @@ class _LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _live_version(
+    digest: str, owner: str, mine: bool, updated_at: int, arrived_at: Json, record: Record
+) -> HistoryEntry:
+    return HistoryEntry(
+        place=0,
+        hash=digest,
+        actor=owner,
+        clock=0,
+        updated_at=updated_at,
+        is_rm=False,
+        is_head=True,
+        is_winner=False,
+        children=(),
+        record=record,
+        did="edited",
+        is_gone=False,
+        before=None,
+        mine=mine,
+        arrived_at=arrived_at if _is_time(arrived_at) else None,
+        # Who they came from is the node's own business.
+        source="",
+    )
 
 
 def _items(page: Json, most: int) -> tuple[list[Json], str | None] | None:
@@ -1173,6 +1333,21 @@ def _to_send(kind: Kind, record: Record, *, named: bool = False) -> Record:
     if not named or record.get(ID_FIELD[kind]) == NULL_HASH:
         left_out.add(ID_FIELD[kind])
     return {name: value for name, value in record.items() if name not in left_out}
+
+
+_SET_BY_SIGNER = frozenset(
+    ("manifest_id", "owner_id", "subject_id", "subject_kind", "subject_name", "created_at", "updated_at")
+)
+
+
+def _manifest_to_send(manifest: Record) -> Record:
+    return {name: value for name, value in manifest.items() if name not in _SET_BY_SIGNER}
+
+
+def _with_manifest(sent: Record, manifest: GivenManifest) -> Record:
+    if manifest is ABSENT:
+        return sent
+    return {**sent, "manifest": None if manifest is None else _manifest_to_send(manifest)}
 
 
 def _problem(told: Json) -> Problem:

@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.errors import ABSENT, GivenManifest, Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
+from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, hex_word, indexed_share
 from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.store.connection import Pool, StoreError
@@ -171,6 +172,11 @@ def revision_of(heads: Iterable[str]) -> str:
     return sha3_256("".join(heads).encode()).hexdigest()
 
 
+def revision_with(heads: Iterable[str], beside: Iterable[str]) -> str:
+    """What stands for the heads of a record and of its manifest; without a manifest ever, for those of the record."""
+    return revision_of(sorted((*heads, *beside)))
+
+
 class Stats(NamedTuple):
     """Counts of what this replica holds.
 
@@ -325,10 +331,10 @@ class Catalogue:
             )
             return [row_of(values, now) for values in rows]
 
-    def check(self, kind: Kind, record: Record) -> list[Problem]:
+    def check(self, kind: Kind, record: Record, manifest: GivenManifest = ABSENT) -> list[Problem]:
         """The authoring rules, with what is known in this registry."""
         with self._pool.read() as db:
-            return check_among(db, kind, record)
+            return check_both_among(db, kind, record, manifest)
 
 
 def muted_owners(db: sqlite3.Connection) -> list[bytes]:
@@ -405,6 +411,44 @@ def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Probl
         return None if row is None else KINDS_BY_CODE[row[0]]
 
     return check_manifest(manifest, kind_of=kind_of)
+
+
+def check_manifest_of(db: sqlite3.Connection, record_id: str, manifest: Record) -> list[Problem]:
+    """The authoring rules of a manifest that is written for a record that is here: what the Datastore sets is set, as
+    it takes room and decides what may stand in its place."""
+    row = db.execute("SELECT kind FROM keys WHERE id = ?", (stored_id(record_id),)).fetchone()
+    if row is None or row[0] >= len(KINDS_BY_CODE):
+        return check_manifest_among(db, {**manifest, "subject_id": record_id})
+    return _check_beside(db, KINDS_BY_CODE[row[0]], record_id, first_name(db, record_id) or "", manifest)
+
+
+def check_both_among(db: sqlite3.Connection, kind: Kind, record: Record, manifest: GivenManifest) -> list[Problem]:
+    """The authoring rules of a record and of what is to stand behind it, whose paths begin with `manifest.`"""
+    problems = check_among(db, kind, record)
+    if manifest is ABSENT or manifest is None:
+        return problems
+    identifier = str(record.get(ID_FIELD[kind], NULL_HASH))
+    name = first_name(db, identifier) or str(record.get("name", ""))
+    from tui_registry.records.as_written import beside
+
+    found = _check_beside(db, kind, identifier, name, manifest)
+    return [*problems, *(problem._replace(path=beside(problem.path)) for problem in found)]
+
+
+def _check_beside(db: sqlite3.Connection, kind: Kind, identifier: str, name: str, manifest: Record) -> list[Problem]:
+    set_here: Record = {"subject_id": identifier, "subject_kind": kind.capitalize(), "subject_name": name}
+    # No time takes more room than the last one that there is.
+    return check_manifest_among(db, {**manifest, **set_here, "created_at": MAX_TIME, "updated_at": MAX_TIME})
+
+
+def first_name(db: sqlite3.Connection, record_id: str) -> str | None:
+    """The name that a record was first registered with, of which its id is made; None where it never was here."""
+    row = db.execute(
+        "SELECT o.body FROM keys k JOIN ops o USING (rid) WHERE k.id = ? ORDER BY o.idx LIMIT 1",
+        (stored_id(record_id),),
+    ).fetchone()
+    first = None if row is None else record_of(row[0])
+    return None if first is None else str(first["name"])
 
 
 def live_of(heads: Sequence[Stored]) -> tuple[str, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from tui_registry.errors import OpKind, Record
+from tui_registry.errors import ABSENT, GivenManifest, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
 from tui_registry.replica.log.versions import find_key, read_entries
 from tui_registry.replica.store.connection import StoreError
 from tui_registry.replica.store.stored import read_heads
+
+# The label of a record and its manifest that were written as one: no more than one entry of undo, and in no list.
+BESIDE = ""
 
 _BATCHES = "SELECT b.batch, b.label, b.undone, min(a.arrived_at) FROM batches b JOIN arrivals a USING (batch)"
 
@@ -45,12 +48,18 @@ class WriteBatch(NamedTuple):
 
 
 class RecordChange(NamedTuple):
-    """A value that one record is to have, None for no record; `seen` are the heads that the caller was shown."""
+    """A value that one record is to have, None for no record, and what is to stand behind it.
+
+    Attributes:
+        seen, manifest_seen: the heads that the caller was shown, of the record and of its manifest.
+    """
 
     kind: OpKind
     id: str
     record: Record | None
     seen: tuple[str, ...]
+    manifest: GivenManifest = ABSENT
+    manifest_seen: tuple[str, ...] = ()
 
 
 class Reverse(NamedTuple):
@@ -70,7 +79,8 @@ class Reverse(NamedTuple):
 
 def read_batches(db: sqlite3.Connection, limit: int) -> list[WriteBatch]:
     """The last batches, the latest first."""
-    rows = db.execute(f"{_BATCHES} GROUP BY b.batch ORDER BY b.batch DESC LIMIT ?", (max(0, limit),)).fetchall()
+    ask = f"{_BATCHES} WHERE b.label <> ? GROUP BY b.batch ORDER BY b.batch DESC LIMIT ?"
+    rows = db.execute(ask, (BESIDE, max(0, limit))).fetchall()
     return [_batch(db, row) for row in rows]
 
 
@@ -99,7 +109,7 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
         StoreError: `not_found`.
     """
     batch = read_batch(db, number)
-    changes: list[RecordChange] = []
+    changes: dict[str, RecordChange] = {}
     kept: list[tuple[OpKind, str, str]] = []
     back = 0
     places: dict[int, list[int]] = {}
@@ -107,18 +117,27 @@ def read_reverse(db: sqlite3.Connection, number: int) -> Reverse:
         rows = db.execute("SELECT rid, idx FROM ops WHERE idx >= ? AND idx < ?", (run.start, run.stop))
         for rid, place in rows:
             places.setdefault(rid, []).append(place)
-    for rid, written in places.items():
+    # Records first: one that comes back is there before its manifest is.
+    for rid, written in sorted(places.items(), key=lambda item: item[0] < 0):
         (digest,) = db.execute("SELECT id FROM keys WHERE rid = ?", (rid,)).fetchone()
         key = find_key(db, digest.hex())
         assert key is not None
         first, last = read_entries(db, key, [written[0], written[-1]])
         heads = tuple(sorted(head.hash for _, head in read_heads(db, [rid])))
-        if heads == (last.hash,):
-            changes.append(RecordChange(key.kind, key.id, first.before, heads))
-            back += last.is_rm and first.before is not None
-        else:
+        record = _record_of(db, rid) if key.kind == "manifest" else key.id
+        with_record = changes.get(record) if key.kind == "manifest" else None
+        if heads != (last.hash,):
             kept.append((key.kind, key.id, "it was written to since" if len(heads) == 1 else "it is in conflict"))
-    return Reverse(batch, tuple(changes), tuple(kept), back)
+            if with_record is not None and with_record.record is None:
+                # It would go with its record, and nobody saw what is in it by now.
+                del changes[record]
+                kept.append((with_record.kind, record, "its manifest was written to since"))
+        elif with_record is not None:
+            changes[record] = with_record._replace(manifest=first.before, manifest_seen=heads)
+        else:
+            changes[key.id] = RecordChange(key.kind, key.id, first.before, heads)
+            back += last.is_rm and first.before is not None
+    return Reverse(batch, tuple(changes.values()), tuple(kept), back)
 
 
 def mark_undone(db: sqlite3.Connection, number: int) -> None:
@@ -127,6 +146,13 @@ def mark_undone(db: sqlite3.Connection, number: int) -> None:
 
 
 # How
+
+
+def _record_of(db: sqlite3.Connection, rid: int) -> str:
+    """The id of the record that a manifest belongs to."""
+    (subject,) = db.execute("SELECT subject FROM manifests WHERE rid = ?", (rid,)).fetchone()
+    found: bytes = subject
+    return found.hex()
 
 
 def _batch(db: sqlite3.Connection, row: tuple[int, str, int, int]) -> WriteBatch:

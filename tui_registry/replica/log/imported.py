@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.errors import ABSENT, GivenManifest, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.as_written import read_record
 from tui_registry.records.merging import differing, merge, paths, value_at
 from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES, NULL_HASH
-from tui_registry.replica.catalogue.current import check_among, revision_of
+from tui_registry.replica.catalogue.current import check_both_among, revision_of
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, variant_text
 from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.log.batches import Together
@@ -48,6 +48,7 @@ class Described(NamedTuple):
         chosen: the fields that a person set: they win.
         heads, revision: the version that it is a copy of, where it is an export and says so.
         problems: what keeps it from being registered as it is, such as a field that a person must give a value.
+        manifest: what is to stand behind it, where the source says so.
     """
 
     source: str
@@ -61,6 +62,7 @@ class Described(NamedTuple):
     heads: tuple[str, ...] = ()
     revision: str | None = None
     problems: tuple[Problem, ...] = ()
+    manifest: GivenManifest = ABSENT
 
 
 class FieldChange(NamedTuple):
@@ -82,6 +84,7 @@ class Comparison(NamedTuple):
         edited: the fields that the source has otherwise and a person edited here: they stay.
         reason: why it is `deleted` or `kept`.
         problems: what keeps `record` from being signed, and what the authoring rules say of it.
+        manifest: what would stand behind it. manifest_heads: of its manifest, as it was compared.
         like: whose name the name of what is `new` looks like.
     """
 
@@ -93,6 +96,8 @@ class Comparison(NamedTuple):
     edited: tuple[str, ...] = ()
     reason: StoreError | None = None
     problems: tuple[Problem, ...] = ()
+    manifest: GivenManifest = ABSENT
+    manifest_heads: tuple[str, ...] = ()
     like: Like | None = None
 
     @property
@@ -137,6 +142,7 @@ class ImportRun:
         heads: Sequence[str] = (),
         revision: str | None = None,
         problems: Sequence[Problem] = (),
+        manifest: GivenManifest = ABSENT,
     ) -> Described:
         """An entry, to be compared and taken in. Call it once for each, in the order of the source: what one source
         has several times under one name is numbered.
@@ -174,6 +180,7 @@ class ImportRun:
             tuple(heads),
             revision,
             tuple(problems),
+            manifest,
         )
 
     def name(self, entry: Described, name: str) -> None:
@@ -291,7 +298,9 @@ def checked(db: sqlite3.Connection, entry: Described, comparison: Comparison) ->
         return comparison
     # What a person must say about a new record, the record that is here says already.
     own = () if comparison.found == "changed" else entry.problems
-    return comparison._replace(record=record, problems=(*own, *check_among(db, entry.kind, record)))
+    manifest = comparison.manifest if comparison.found == "changed" else entry.manifest
+    problems = check_both_among(db, entry.kind, record, manifest)
+    return comparison._replace(record=record, problems=(*own, *problems), manifest=manifest)
 
 
 def remember(db: sqlite3.Connection, entry: Described, identifier: str, now: int) -> None:

@@ -9,21 +9,22 @@ from contextlib import contextmanager
 from tui_registry.crdt.keys import Identity
 from tui_registry.crdt.op import AnyOp
 from tui_registry.crdt.sign import chain_of_children, sign_rm, sign_up
-from tui_registry.errors import KINDS, InvalidRecord, Kind, OpKind, Record, RegistryError
+from tui_registry.errors import ABSENT, KINDS, GivenManifest, InvalidRecord, Kind, OpKind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD, NULL_HASH
 from tui_registry.records.wire import derive_id, derive_manifest_id
-from tui_registry.replica.catalogue.current import check_among, check_manifest_among
+from tui_registry.replica.catalogue.current import check_both_among, check_manifest_of, first_name
 from tui_registry.replica.catalogue.derived import OP_KINDS_BY_CODE
 from tui_registry.replica.log.append import Batch
-from tui_registry.replica.log.batches import RecordChange, Together, mark_undone
+from tui_registry.replica.log.batches import BESIDE, RecordChange, Together, mark_undone
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember, told_apart
 from tui_registry.replica.log.judge import check
 from tui_registry.replica.log.retries import Once, note_done, what_came_of
+from tui_registry.replica.log.versions import same_content
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import name_of, record_of, stored_id
+from tui_registry.replica.store.stored import record_of, stored_id
 
 Write = AnyOp
 
@@ -59,17 +60,18 @@ class LocalWrites:
         with self._pool.read() as db:
             return what_came_of(db, once, self._clock())
 
-    def add(self, kind: Kind, record: Record, once: Once | None = None) -> Write:
-        """Register a record: id, owner and times are set here.
+    def add(self, kind: Kind, record: Record, once: Once | None = None, *, manifest: GivenManifest = ABSENT) -> Write:
+        """Register a record, and what stands behind it: ids, owner and times are set here. Gives the record's
+        operation.
 
         Args:
             once: the request that this answers: what came of it before is given, and nothing is written.
 
         Raises:
-            StoreError: `already_registered`, `not_owner`, `bad_key`, `key_reused`.
+            StoreError: `already_registered`, `not_owner`, `changed`, `bad_key`, `key_reused`.
         """
         with self._turn() as turn:
-            return turn.once(once, lambda: turn.add(kind, record))
+            return turn.once(once, lambda: turn.add(kind, record, manifest))
 
     def would_add(self, kind: Kind, record: Record) -> Record:
         """The record that `add` would sign just now, with its id, owner and times. Nothing is written.
@@ -82,16 +84,17 @@ class LocalWrites:
             return _Turn(db, identity, self._clock, None).would_add(kind, record)
 
     def add_all(
-        self, records: Sequence[tuple[Kind, Record]], *, bulk: bool, together: Together | None = None
+        self, records: Sequence[tuple[Kind, Record, GivenManifest]], *, bulk: bool, together: Together | None = None
     ) -> list[Write | RegistryError]:
-        """Register records in one transaction; gives the op or the error of each, in order.
+        """Register records in one transaction; gives the record's op or the error of each, in order.
 
         Args:
+            records: each with what is to stand behind it.
             bulk: others are likely to follow.
             together: the writes that they are part of.
         """
         with self._turn(bulk=bulk, together=together) as turn:
-            return [turn.add_or_refuse(kind, record) for kind, record in records]
+            return [turn.add_or_refuse(kind, record, manifest) for kind, record, manifest in records]
 
     def change_all(
         self, changes: Sequence[RecordChange], *, bulk: bool, together: Together
@@ -152,31 +155,35 @@ class LocalWrites:
         with self._pool.write() as db:
             mark_undone(db, batch)
 
-    def restore(self, kind: Kind, record: Record, manifest: Record | None) -> Write:
-        """Bring back a deleted record, and the manifest that went with it; gives the record's operation.
-
-        Raises:
-            InvalidRecord: the manifest breaks an authoring rule of today. StoreError: as for `add`.
-        """
-        with self._turn() as turn:
-            op = turn.add(kind, record)
-            if manifest is not None:
-                turn.bring_back_manifest(op.key, manifest)
-            return op
-
     def update(
-        self, kind: Kind, identifier: str, record: Record, seen: Collection[str], once: Once | None = None
+        self,
+        kind: Kind,
+        identifier: str,
+        record: Record,
+        seen: Collection[str],
+        once: Once | None = None,
+        *,
+        manifest: GivenManifest = ABSENT,
+        manifest_seen: Collection[str] = (),
     ) -> Write:
-        """Write a new value on top of the heads that the caller was shown.
+        """Write a new value on top of the heads that the caller was shown, and what stands behind the record; gives
+        the record's operation.
 
         Args:
             once: as for `add`.
+            manifest: one that says what the present one says is not written again.
+            manifest_seen: the heads of the manifest that the caller was shown, none where it has none.
 
         Raises:
             StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`, `key_reused`.
         """
+
+        def write(turn: _Turn) -> Write:
+            known = turn.existing(kind, identifier, seen)
+            return turn.write_both(known, record, manifest, manifest_seen)
+
         with self._turn() as turn:
-            return turn.once(once, lambda: turn.write(turn.existing(kind, identifier, seen), record))
+            return turn.once(once, lambda: write(turn))
 
     def delete(self, kind: Kind, identifier: str, seen: Collection[str], once: Once | None = None) -> Write:
         """Remove what the caller was shown, and the manifest of the record with it.
@@ -228,8 +235,7 @@ class LocalWrites:
     ) -> Write:
         """Settle the live versions of a manifest, as `resolve` does those of a record."""
         with self._turn() as turn:
-            identifier = derive_manifest_id(record_id)
-            return turn.once(once, lambda: turn.settle(turn.in_conflict("manifest", identifier, seen), manifest))
+            return turn.once(once, lambda: turn.settle_manifest(record_id, manifest, seen))
 
     @contextmanager
     def _turn(self, *, bulk: bool = False, together: Together | None = None) -> Iterator[_Turn]:
@@ -272,13 +278,23 @@ class _Head(NamedTuple):
     updated_at: int
 
 
+class _Subject(NamedTuple):
+    """A record that has a manifest or gets one: its first name, and Unix seconds."""
+
+    kind: Kind
+    id: str
+    name: str
+    created_at: int
+
+
 class _Known(NamedTuple):
-    """A key of the log, live or deleted."""
+    """A key of the log, live or deleted; `record` is its id, of a manifest that of its record."""
 
     kind: OpKind
     id: str
     owner: str
     heads: list[_Head]
+    record: str
 
     @property
     def live(self) -> int:
@@ -287,7 +303,12 @@ class _Known(NamedTuple):
 
     @property
     def words(self) -> str:
-        return f"{self.kind} {self.id[:12]}"
+        return f"{'the manifest of' if self.kind == 'manifest' else self.kind} {self.record[:12]}"
+
+    @property
+    def settle(self) -> str:
+        """The command that settles a conflict of it."""
+        return f"{'manifest ' if self.kind == 'manifest' else ''}resolve {self.record[:12]}"
 
 
 class _Turn:
@@ -331,7 +352,7 @@ class _Turn:
             raise StoreError(
                 "conflict",
                 f"{known.words} is in conflict, {known.live} versions of it are live: look at what differs and settle "
-                f"it first (`resolve {known.id[:12]}`). Nothing was written, and no version is lost",
+                f"it first (`{known.settle}`). Nothing was written, and no version is lost",
             )
         _check_seen(known, seen)
         return known
@@ -344,14 +365,14 @@ class _Turn:
             raise StoreError("no_conflict", f"{known.words} is not in conflict: there is nothing to settle")
         return known
 
-    def add(self, kind: Kind, record: Record) -> Write:
-        """Sign and take a record.
+    def add(self, kind: Kind, record: Record, manifest: GivenManifest = ABSENT) -> Write:
+        """Sign and take a record, and what stands behind it; gives the record's.
 
         A record without an id gets one from the clock, or the next free second; an id deleted here is registered again
         on top of its removal; an unknown id gives way to a new one.
 
         Raises:
-            StoreError: `already_registered`, `not_owner`.
+            StoreError: `already_registered`, `not_owner`; `changed`: a manifest is here that nobody was shown.
         """
         identifier = str(record[ID_FIELD[kind]])
         if identifier != NULL_HASH and self._batch.has_key(identifier):
@@ -360,8 +381,12 @@ class _Turn:
             known = _read_known(self._db, identifier)
             if known is not None and known.kind == kind:
                 self._expect_removed(known)
-                return self.write(known, record)
-        return self._take(sign_up(self._identity, kind, self._as_new(kind, record), counter=self._counter))
+                return self.write_both(known, record, manifest, ())
+        value = self._as_new(kind, record)
+        subject = _Subject(kind, str(value[ID_FIELD[kind]]), str(value["name"]), int(str(value["created_at"])))
+        beside = self._manifest_deed(subject, manifest, ())
+        with self._as_one(beside):
+            return self._take(sign_up(self._identity, kind, value, counter=self._counter))
 
     def would_add(self, kind: Kind, record: Record) -> Record:
         """The record that `add` would sign; nothing is taken."""
@@ -371,21 +396,21 @@ class _Turn:
         self._expect_removed(known)
         return self._value_after(known, record)
 
-    def add_or_refuse(self, kind: Kind, record: Record) -> Write | RegistryError:
+    def add_or_refuse(self, kind: Kind, record: Record, manifest: GivenManifest = ABSENT) -> Write | RegistryError:
         """`add` after the authoring rules, with the errors of this one record as a value."""
-        if record.get("preferred_models"):
+        if record.get("preferred_models") or isinstance(manifest, dict):
             self.flush()  # they may be among the records before
-        problems = check_among(self._db, kind, record)
+        problems = check_both_among(self._db, kind, record, manifest)
         if any(problem.severity == "error" for problem in problems):
             return InvalidRecord(tuple(problems))
         try:
-            return self.add(kind, record)
+            return self.add(kind, record, manifest)
         except StoreError as error:
             return error
 
     def take_in(self, entry: Described, comparison: Comparison) -> TakenIn:
         """Register what an entry describes, or write what changed in its record; an error of this one is a value."""
-        if entry.record.get("preferred_models"):
+        if entry.record.get("preferred_models") or isinstance(entry.manifest, dict):
             self.flush()  # they may be among the records before
         compared = checked(self._db, entry, comparison)
         if compared.record is None:
@@ -394,27 +419,29 @@ class _Turn:
             return TakenIn(compared, error=InvalidRecord(compared.problems))
         try:
             if compared.found != "changed" or compared.id is None:
-                return TakenIn(compared, self.add(entry.kind, compared.record))
+                return TakenIn(compared, self.add(entry.kind, compared.record, compared.manifest))
             known = self.existing(entry.kind, compared.id, compared.heads)
-            return TakenIn(compared, self.write(known, compared.record))
+            op = self.write_both(known, compared.record, compared.manifest, compared.manifest_heads)
+            return TakenIn(compared, op)
         except StoreError as error:
             return TakenIn(compared, error=error)
 
     def change_or_refuse(self, change: RecordChange) -> Write | RegistryError:
         """Write a value, bring a record back or remove it; an error of this one record is a value."""
-        kind, identifier, record, seen = change
+        kind, identifier, record, seen = change[:4]
         try:
             if kind == "manifest":
                 return self._change_manifest(change)
             if record is None:
-                return self.remove(self.existing(kind, identifier, seen))
+                return self.delete(self.existing(kind, identifier, seen))
             known = _read_known(self._db, identifier)
             if known is None or not known.live:
-                return self.add_or_refuse(kind, record)
-            problems = check_among(self._db, kind, record)
+                return self.add_or_refuse(kind, record, change.manifest)
+            problems = check_both_among(self._db, kind, record, change.manifest)
             if any(problem.severity == "error" for problem in problems):
                 return InvalidRecord(tuple(problems))
-            return self.write(self.existing(kind, identifier, seen), record)
+            known = self.existing(kind, identifier, seen)
+            return self.write_both(known, record, change.manifest, change.manifest_seen)
         except StoreError as error:
             return error
 
@@ -422,46 +449,102 @@ class _Turn:
         self.flush()  # its record may be among those before
         if change.record is None:
             return self.remove(self.existing(change.kind, change.id, change.seen))
-        problems = check_manifest_among(self._db, change.record)
+        subject = str(change.record["subject_id"])
+        problems = check_manifest_of(self._db, subject, change.record)
         if any(problem.severity == "error" for problem in problems):
             return InvalidRecord(tuple(problems))
-        return self.set_manifest(str(change.record["subject_id"]), change.record, change.seen)
+        return self.set_manifest(subject, change.record, change.seen)
 
     def set_manifest(self, record_id: str, manifest: Record, seen: Collection[str]) -> Write:
         """Sign and take what stands behind a live record: the first version, or one on top of the heads that the
         caller was shown."""
-        record = self._live_record(record_id)
-        identifier = derive_manifest_id(record_id)
-        known = _read_known(self._db, identifier)
-        if known is not None:
-            if known.live:
-                known = self.existing("manifest", identifier, seen)
-            elif seen:
-                _check_seen(known, seen)
-        elif seen:
-            raise _changed(f"the manifest of {record.words}")
-        created_at = record.heads[0].created_at
-        value: Record = {
-            **manifest,
-            "manifest_id": identifier,
-            "owner_id": self._identity.address,
-            "subject_id": record_id,
-            "subject_kind": record.kind.capitalize(),
-            "subject_name": _first_name(self._db, record_id),
-            "created_at": created_at,
-            "updated_at": max(self._clock(), created_at),
-        }
+        subject = self._live_subject(record_id)
+        return self._signs_manifest(subject, manifest, self._manifest_seen(record_id, seen))
+
+    def settle_manifest(self, record_id: str, manifest: Record | None, seen: Collection[str]) -> Write:
+        """Sign and take what settles the live versions of a manifest: a value for a live record, or a removal."""
+        known = self.in_conflict("manifest", derive_manifest_id(record_id), seen)
+        if manifest is None:
+            return self.remove(known)
+        return self._signs_manifest(self._live_subject(record_id), manifest, known)
+
+    def _live_subject(self, record_id: str) -> _Subject:
+        known = _read_known(self._db, record_id)
+        if known is None or known.kind not in KINDS or not known.live:
+            raise StoreError("not_found", f"there is no record {record_id[:12]} here: it may have been deleted")
+        self._check_owner(known)
+        return self._subject(known)
+
+    def write_both(
+        self, known: _Known, record: Record, manifest: GivenManifest, manifest_seen: Collection[str]
+    ) -> Write:
+        """Sign and take a new value of a record, and what is to stand behind it; gives the record's.
+
+        Raises:
+            StoreError: `conflict`, `changed`: of the manifest; nothing was taken then.
+        """
+        beside = None if manifest is ABSENT else self._manifest_deed(self._subject(known), manifest, manifest_seen)
+        with self._as_one(beside):
+            return self.write(known, record)
+
+    def _manifest_deed(
+        self, subject: _Subject, manifest: GivenManifest, seen: Collection[str]
+    ) -> Callable[[], Write] | None:
+        """What writes a manifest, looked at before its record is taken; None where there is nothing to write."""
+        if manifest is ABSENT:
+            return None
+        known = self._manifest_seen(subject.id, seen)
+        if manifest is None:
+            return None if known is None or not known.live else lambda: self.remove(known)
+        if known is not None and known.live and _says(self._db, known, self._manifest_value(subject, manifest)):
+            return None
+        return lambda: self._signs_manifest(subject, manifest, known)
+
+    def _manifest_seen(self, record_id: str, seen: Collection[str]) -> _Known | None:
+        """The manifest of a record, which is as the caller was shown it; None where there never was one."""
+        known = _read_known(self._db, derive_manifest_id(record_id))
+        if known is None and seen:
+            raise _changed(f"the manifest of {record_id[:12]}")
+        if known is not None and known.live:
+            return self.existing("manifest", known.id, seen)
+        if known is not None and seen:
+            _check_seen(known, seen)
+        return known
+
+    def _signs_manifest(self, subject: _Subject, manifest: Record, known: _Known | None) -> Write:
+        value = self._manifest_value(subject, manifest)
         if known is not None:
             return self.write(known, value)
         return self._take(sign_up(self._identity, "manifest", value, counter=self._counter))
 
-    def bring_back_manifest(self, record_id: str, manifest: Record) -> None:
-        """Take the manifest of a record that was just taken."""
-        self.flush()
-        problems = check_manifest_among(self._db, manifest)
-        if any(problem.severity == "error" for problem in problems):
-            raise InvalidRecord(tuple(problems))
-        self.set_manifest(record_id, manifest, ())
+    def _manifest_value(self, subject: _Subject, manifest: Record) -> Record:
+        return {
+            **manifest,
+            "manifest_id": derive_manifest_id(subject.id),
+            "owner_id": self._identity.address,
+            "subject_id": subject.id,
+            "subject_kind": subject.kind.capitalize(),
+            "subject_name": subject.name,
+            "created_at": subject.created_at,
+            "updated_at": max(self._clock(), subject.created_at),
+        }
+
+    def _subject(self, known: _Known) -> _Subject:
+        assert known.kind != "manifest"
+        return _Subject(known.kind, known.id, first_name(self._db, known.id) or "", known.heads[0].created_at)
+
+    @contextmanager
+    def _as_one(self, beside: Callable[[], Write] | None) -> Iterator[None]:
+        """Take what is taken in the block, and then the manifest beside it: they are undone as one."""
+        if beside is None:
+            yield
+            return
+        alone = self._seen
+        if alone.batch is None:
+            self._seen = alone._replace(batch=_new_batch(self._db, BESIDE))
+        yield
+        beside()
+        self._seen = alone
 
     def delete(self, known: _Known) -> Write:
         """Sign and take the removal of a record and its manifest, whatever versions that has; gives the record's."""
@@ -469,13 +552,6 @@ class _Turn:
         if manifest is not None and manifest.live:
             self.remove(manifest)
         return self.remove(known)
-
-    def _live_record(self, record_id: str) -> _Known:
-        known = _read_known(self._db, record_id)
-        if known is None or known.kind not in KINDS or not known.live:
-            raise StoreError("not_found", f"there is no record {record_id[:12]} here: it may have been deleted")
-        self._check_owner(known)
-        return known
 
     def write(self, known: _Known, record: Record) -> Write:
         """Sign and take a new value on top of all heads."""
@@ -504,7 +580,8 @@ class _Turn:
     def _ours(self, kind: OpKind, identifier: str) -> _Known:
         known = _read_known(self._db, identifier)
         if known is None or known.kind != kind or not known.live:
-            raise StoreError("not_found", f"there is no {kind} {identifier[:12]} here: it may have been deleted")
+            what = f"there is no {kind} {identifier[:12]}" if kind != "manifest" else "it has no manifest"
+            raise StoreError("not_found", f"{what} here: it may have been deleted")
         self._check_owner(known)
         return known
 
@@ -578,15 +655,11 @@ def _changed(what: str) -> StoreError:
     return StoreError("changed", f"{what} has changed since it was read: look at it again, then repeat the change")
 
 
-def _first_name(db: sqlite3.Connection, record_id: str) -> str:
-    """The name that a record was first registered with: its id is made of it."""
-    (kept,) = db.execute(
-        "SELECT o.body FROM keys k JOIN ops o USING (rid) WHERE k.id = ? ORDER BY o.idx LIMIT 1",
-        (stored_id(record_id),),
-    ).fetchone()
-    first = record_of(kept)
-    assert first is not None
-    return name_of(first)
+def _says(db: sqlite3.Connection, known: _Known, value: Record) -> bool:
+    """Whether the one live version of a key says just that, but for when."""
+    (live,) = (head.hash for head in known.heads if not head.is_rm)
+    (kept,) = db.execute("SELECT body FROM ops WHERE hash = ?", (bytes.fromhex(live),)).fetchone()
+    return same_content(record_of(kept), value)
 
 
 def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:
@@ -594,11 +667,14 @@ def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:
     if row is None:
         return None
     rid, kind, owner = row
+    subject = None
+    if OP_KINDS_BY_CODE[kind] == "manifest":
+        subject = db.execute("SELECT subject FROM manifests WHERE rid = ?", (rid,)).fetchone()
     rows = db.execute(
         "SELECT hash, is_rm, clock, created_at, updated_at FROM ops WHERE rid = ? AND is_head = 1", (rid,)
     )
     heads = [_Head(digest.hex(), bool(is_rm), *rest) for digest, is_rm, *rest in rows]
-    return _Known(OP_KINDS_BY_CODE[kind], identifier, owner.hex(), heads)
+    return _Known(OP_KINDS_BY_CODE[kind], identifier, owner.hex(), heads, subject[0].hex() if subject else identifier)
 
 
 def _next_counter(db: sqlite3.Connection, identity: Identity) -> int:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import InvalidRecord, Problem, Record
-from tui_registry.replica.catalogue.current import check_manifest_among
+from tui_registry.records.wire import derive_manifest_id
+from tui_registry.replica.catalogue.current import check_manifest_of
 from tui_registry.replica.catalogue.manifests import ManifestEntry, read_manifest
-from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history
-from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history, read_live, version_at
+from tui_registry.replica.store.connection import Pool, StoreError
 
 if TYPE_CHECKING:
     from tui_registry.crdt import AnyOp
@@ -36,18 +37,34 @@ class Manifests:
         with self._pool.read() as db:
             return read_manifest(db, record_id)
 
-    def check(self, manifest: Record) -> list[Problem]:
-        """The authoring rules, with what is known in this registry."""
+    def check(self, record_id: str, manifest: Record) -> list[Problem]:
+        """The authoring rules, with what is known in this registry, of what is to stand behind a record."""
         with self._pool.read() as db:
-            return check_manifest_among(db, manifest)
+            return check_manifest_of(db, record_id, manifest)
 
     def history(self, record_id: str, *, limit: int | None = None, before: int | None = None) -> list[HistoryEntry]:
         """The operations on the manifest of a record, the last arrived first; arguments as for `Datastore.history`."""
-        from tui_registry.records.wire import derive_manifest_id
-
         with self._pool.read() as db:
             key = find_key(db, derive_manifest_id(record_id))
             return [] if key is None else read_history(db, key, limit, before)
+
+    def versions(self, record_id: str) -> list[HistoryEntry]:
+        """The live versions of the manifest of a record, the one that is shown first; of another owner's at most 64."""
+        with self._pool.read() as db:
+            key = find_key(db, derive_manifest_id(record_id))
+            return [] if key is None else read_live(db, key)
+
+    def at(self, record_id: str, moment: int) -> HistoryEntry | None:
+        """The manifest of a record as it was at a moment (Unix seconds), by the times at which its operations say that
+        they were written; None where there was none yet. Where it was deleted then, `record` of it is None."""
+        with self._pool.read() as db:
+            key = find_key(db, derive_manifest_id(record_id))
+            try:
+                return None if key is None else version_at(db, key, moment)
+            except StoreError as error:
+                if error.code != "not_found":
+                    raise
+                return None
 
     def set(self, record_id: str, manifest: Record, seen: Sequence[str] = (), *, once: Once | None = None) -> AnyOp:
         """Write what stands behind a record of this replica's key.
@@ -62,7 +79,7 @@ class Manifests:
             StoreError: `not_found`: the record is not live here; `not_owner`, `conflict`, `changed`, `bad_key`,
                 `key_reused`.
         """
-        self._refuse_errors({**manifest, "subject_id": record_id})
+        self._refuse_errors(record_id, manifest)
         return self._local().set_manifest(record_id, manifest, seen, once)
 
     def delete(self, record_id: str, seen: Sequence[str], *, once: Once | None = None) -> AnyOp:
@@ -79,10 +96,10 @@ class Manifests:
             StoreError: `no_conflict`, `changed`, `not_found`, `not_owner`, `bad_key`, `key_reused`.
         """
         if manifest is not None:
-            self._refuse_errors(manifest)
+            self._refuse_errors(record_id, manifest)
         return self._local().resolve_manifest(record_id, manifest, seen, once)
 
-    def _refuse_errors(self, manifest: Record) -> None:
-        problems = self.check(manifest)
+    def _refuse_errors(self, record_id: str, manifest: Record) -> None:
+        problems = self.check(record_id, manifest)
         if any(problem.severity == "error" for problem in problems):
             raise InvalidRecord(tuple(problems))

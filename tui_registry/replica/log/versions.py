@@ -263,6 +263,15 @@ def read_versions(db: sqlite3.Connection, key: LoggedKey) -> Versions | None:
     )
 
 
+def read_live(db: sqlite3.Connection, key: LoggedKey) -> list[HistoryEntry]:
+    """The live versions of a key, the one that is shown first, without what they replaced; of another owner's key at
+    most 64."""
+    found = (head for _, head in read_heads(db, [key.rid]) if not head.is_rm)
+    live = sorted(found, key=lambda head: (-head.counter, head.hash))
+    told = live if key.mine else live[:MOST_OF_OTHERS]
+    return read_entries(db, key, [head.idx for head in told], with_before=False)
+
+
 def read_last(db: sqlite3.Connection, key: LoggedKey) -> LastOperation | None:
     """The last operation on a key; see `Log.last_operation`."""
     found = [head for _, head in read_heads(db, [key.rid])]
